@@ -1,0 +1,44 @@
+/** Import directions. The agent's layers: main → app → routes → runs → claude; each may import what stands to its right. */
+const forbid = (name, from, to, comment) => ({ name, severity: 'error', comment, from, to });
+
+export default {
+  forbidden: [
+    forbid('no-circular', {}, { circular: true }, 'A cycle has no first file to read.'),
+    forbid(
+      'agent-stands-alone',
+      { path: '^agent/' },
+      { path: '^(stack|watchdog|test)/' },
+      'The image runs the agent without the rest.',
+    ),
+    forbid('claude-is-the-last-layer', { path: '^agent/claude/' }, { path: '^agent/(main|app|routes/|runs/)' }, ''),
+    forbid('runs-before-claude-only', { path: '^agent/runs/' }, { path: '^agent/(main|app|routes/)' }, ''),
+    forbid('routes-below-app', { path: '^agent/routes/' }, { path: '^agent/(main|app)' }, ''),
+    forbid('app-below-main', { path: '^agent/app' }, { path: '^agent/main' }, ''),
+    forbid(
+      'watchdog-talks-http',
+      { path: '^watchdog/' },
+      { path: '^(agent|stack|test)/' },
+      'The watchdog knows the agent by its HTTP interface alone.',
+    ),
+    forbid(
+      'stack-imports-contracts-only',
+      { path: '^stack/' },
+      { path: '^(agent|watchdog|test)/', pathNot: '^(agent|watchdog)/contract\\.ts$' },
+      'The stack shares names with the programs, not code.',
+    ),
+    forbid(
+      'image-has-dependencies-only',
+      { path: '^(agent|watchdog)/' },
+      { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
+      'What the image runs is in dependencies.',
+    ),
+    forbid('resolvable', {}, { couldNotResolve: true }, ''),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: 'node_modules/node/' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
+  },
+};

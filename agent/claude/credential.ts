@@ -1,0 +1,128 @@
+import { readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { z } from 'zod';
+import { CREDENTIAL_VARIABLES, type AuthMode } from '../contract.ts';
+
+/** Where the credential of Claude Code is, and how a process gets it. Never holds the value of a session. */
+export interface CredentialSource {
+  readonly mode: AuthMode;
+  /** For people: the file or the variable that holds the credential. */
+  readonly source: string;
+  /** What the environment of a `claude` process gets for it. Read anew for each process; may hold a secret. */
+  environment(): Record<string, string>;
+  /** What can be known without asking anybody. */
+  status(): CredentialStatus;
+}
+
+/** What a credential says of itself. Never a value. */
+export interface CredentialStatus {
+  readonly present: boolean;
+  /** When the access token ends, ISO 8601; the CLI refreshes it before. Unknown for tokens and keys that do not say. */
+  readonly expiresAt?: string;
+  /** Whether the CLI can renew it by itself. */
+  readonly refreshable: boolean;
+  /** Changes whenever the credential does. */
+  readonly version: string;
+  /** Why it is not present. */
+  readonly problem?: string;
+}
+
+const login = z.object({
+  claudeAiOauth: z.object({
+    accessToken: z.string(),
+    refreshToken: z.string().nullish(),
+    expiresAt: z.number().nullish(),
+  }),
+});
+
+/** The file in a Claude configuration folder that holds the login. */
+export const CREDENTIALS_FILE = '.credentials.json';
+
+/** The login of a Claude configuration folder. */
+export interface Login {
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number | undefined;
+  readonly refreshable: boolean;
+}
+
+/**
+ * Reads the login from the text of a `.credentials.json`.
+ * @returns undefined where it holds none: the CLI empties the tokens when a login is dead.
+ * @throws when the text is no JSON.
+ */
+export function parseLogin(text: string): Login | undefined {
+  const parsed = login.safeParse(JSON.parse(text));
+  if (!parsed.success || parsed.data.claudeAiOauth.accessToken === '') return undefined;
+  const { expiresAt, refreshToken } = parsed.data.claudeAiOauth;
+  return { expiresAt: expiresAt ?? undefined, refreshable: Boolean(refreshToken) };
+}
+
+/**
+ * The login kept in a Claude configuration folder, refreshed in place by the CLI.
+ * @param configDir the folder; undefined for the CLI's own default in `home`.
+ */
+export function sessionCredential(configDir: string | undefined, home: string): CredentialSource {
+  const file = path.join(configDir ?? path.join(home, '.claude'), CREDENTIALS_FILE);
+  return {
+    mode: 'session',
+    source: file,
+    environment: () => (configDir === undefined ? {} : { CLAUDE_CONFIG_DIR: configDir }),
+    status: () => sessionStatus(file),
+  };
+}
+
+function sessionStatus(file: string): CredentialStatus {
+  const absent = (problem: string, version = 'none') => ({ present: false, refreshable: false, version, problem });
+  let text: string;
+  let version: string;
+  try {
+    const { mtimeMs, size } = statSync(file);
+    version = `${mtimeMs}/${size}`;
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    return absent(`${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
+  }
+  try {
+    const found = parseLogin(text);
+    if (!found) return absent(`${file} holds no login`, version);
+    return {
+      present: true,
+      refreshable: found.refreshable,
+      version,
+      ...(found.expiresAt !== undefined && { expiresAt: new Date(found.expiresAt).toISOString() }),
+    };
+  } catch {
+    return absent(`${file} is no JSON`, version);
+  }
+}
+
+/**
+ * A long-lived token or an API key, handed over by environment variable.
+ * @param file holds the value; read anew for each process, so that a rotated Secret needs no restart.
+ * @param value the value, where there is no file.
+ * @param configDir where the CLI keeps its settings and conversations; a login in it is not used.
+ */
+export function variableCredential(
+  mode: keyof typeof CREDENTIAL_VARIABLES,
+  file: string | undefined,
+  value: string | undefined,
+  configDir: string | undefined,
+): CredentialSource {
+  const variable = CREDENTIAL_VARIABLES[mode];
+  const read = () => (file === undefined ? (value ?? '') : readFileSync(file, 'utf8').trim());
+  return {
+    mode,
+    source: file ?? variable,
+    environment: () => ({ [variable]: read(), ...(configDir !== undefined && { CLAUDE_CONFIG_DIR: configDir }) }),
+    status: () => {
+      const version = file === undefined ? 'fixed' : String(statSync(file, { throwIfNoEntry: false })?.mtimeMs);
+      try {
+        if (read() !== '') return { present: true, refreshable: false, version };
+        return { present: false, refreshable: false, version, problem: `${file ?? variable} is empty` };
+      } catch (error) {
+        const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
+        return { present: false, refreshable: false, version, problem: `${file ?? variable} cannot be read (${code})` };
+      }
+    },
+  };
+}

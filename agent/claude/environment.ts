@@ -1,0 +1,75 @@
+import { RUN_MARK } from './sweep.ts';
+
+/** Variables of the agent's own environment that a `claude` process gets; it gets no others of it. */
+const PASSED = [
+  'HOME',
+  'PATH',
+  'USER',
+  'LOGNAME',
+  'SHELL',
+  'LANG',
+  'LC_ALL',
+  'LC_CTYPE',
+  'TZ',
+  'TMPDIR',
+  'HTTP_PROXY',
+  'HTTPS_PROXY',
+  'NO_PROXY',
+  'http_proxy',
+  'https_proxy',
+  'no_proxy',
+  'NODE_EXTRA_CA_CERTS',
+  'SSL_CERT_FILE',
+  'SSL_CERT_DIR',
+  'ANTHROPIC_BASE_URL',
+  'IS_SANDBOX',
+] as const;
+
+const FIXED = {
+  DISABLE_AUTOUPDATER: '1',
+  CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+} as const;
+
+/** Back-off of the CLI before its n-th retry, seconds, without jitter. */
+const retryDelay = (n: number) => Math.min(32, 0.5 * 2 ** (n - 1));
+const JITTER = 1.25;
+const MAX_RETRIES = 10;
+const SHARE_OF_TIME = 0.25;
+
+/**
+ * How often the CLI may retry a failing API call so that waiting takes at most a quarter of the run's time. Its own
+ * default, ten, waits for three minutes whatever `Retry-After` says.
+ * @param remainingMs milliseconds until the deadline.
+ */
+export function retriesWithin(remainingMs: number): number {
+  const budget = (remainingMs / 1000) * SHARE_OF_TIME;
+  let retries = 0;
+  for (let waited = 0; retries < MAX_RETRIES; retries += 1) {
+    waited += retryDelay(retries + 1) * JITTER;
+    if (waited > budget) break;
+  }
+  return retries;
+}
+
+/**
+ * The whole environment of a `claude` process: built, not inherited, so that no token, webhook or key of the agent's
+ * own reaches Claude's tools.
+ * @param base the agent's environment.
+ * @param credential what the credential's source adds, see `credential.ts`.
+ * @param mark names the run, see `sweep.ts`.
+ */
+export function claudeEnvironment(
+  base: Readonly<Record<string, string | undefined>>,
+  credential: Readonly<Record<string, string>>,
+  mark: string,
+  remainingMs: number,
+): Record<string, string> {
+  const passed = PASSED.flatMap((name) => (base[name] === undefined ? [] : [[name, base[name]] as const]));
+  return {
+    ...Object.fromEntries(passed),
+    ...FIXED,
+    CLAUDE_CODE_MAX_RETRIES: String(retriesWithin(remainingMs)),
+    ...credential,
+    [RUN_MARK]: mark,
+  };
+}

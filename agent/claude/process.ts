@@ -1,0 +1,159 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { execa } from 'execa';
+import { CappedText } from './capped-text.ts';
+import { LineSplitter } from './lines.ts';
+import { sweep } from './sweep.ts';
+import { Transcript } from './transcript.ts';
+
+const MAX_LINE_BYTES = 16 * 1_048_576;
+const STDERR_CHARS = 8192;
+
+/** How long the exit code of a process that has given its result is waited for: it makes a liar visible, and costs little. */
+const EXIT_AFTER_RESULT_MS = 30;
+const INTERRUPT_MS = 2000;
+const CLOSED_STDIN_MS = 2000;
+const TERM_MS = 1000;
+/** Only a process stuck in the kernel outlives this; the sweep reports it. */
+const KILL_MS = 2000;
+/** A grandchild may hold the pipes open: what has not been read by then is not waited for. */
+const PIPES_AFTER_EXIT_MS = 200;
+
+/** Why we ended a process; 'itself' where we did not. */
+export type EndReason = 'deadline' | 'cancelled' | 'shutdown';
+
+/** What to start, complete: nothing is inherited. */
+export interface ClaudeCommand {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  readonly prompt: string;
+  /** The value of the run mark in `env`. */
+  readonly mark: string;
+}
+
+/** What became of a process, known before its last descendants are gone. */
+export interface ClaudeReport {
+  readonly endedBy: EndReason | 'itself';
+  readonly transcript: Transcript;
+  /** Undefined while the process had not ended yet, or when a signal ended it. */
+  readonly exitCode: number | undefined;
+  readonly signal: string | undefined;
+  readonly stderr: string;
+  /** How many lines of output were too long to read. */
+  readonly droppedLines: number;
+  /** Why the process could not be started. */
+  readonly startError: string | undefined;
+}
+
+/** A running `claude`. */
+export interface ClaudeProcess {
+  /** Settles as soon as the answer is known; never rejects. */
+  readonly report: Promise<ClaudeReport>;
+  /** Settles when no process of the run is left; rejects when one cannot be killed. */
+  readonly reaped: Promise<void>;
+  /** Ends the run: interrupt, then SIGTERM, then SIGKILL. The first reason stands; after the result it does nothing. */
+  end(reason: EndReason): void;
+}
+
+/** Starts `claude` for one prompt. */
+export function startClaude(command: ClaudeCommand): ClaudeProcess {
+  const transcript = new Transcript();
+  const splitter = new LineSplitter(MAX_LINE_BYTES);
+  const stderr = new CappedText(STDERR_CHARS);
+  const answered = Promise.withResolvers<undefined>();
+  const exited = Promise.withResolvers<undefined>();
+  let exit: { code: number | null; signal: string | null } | undefined;
+  let startError: string | undefined;
+  let endedBy: EndReason | undefined;
+  let settled = false;
+
+  const child = execa(command.file, command.args, {
+    cwd: command.cwd,
+    env: command.env,
+    extendEnv: false,
+    // A process group of its own: Ctrl-C in the agent's terminal is the agent's to handle.
+    detached: true,
+    buffer: false,
+    reject: false,
+    encoding: 'buffer',
+  });
+
+  const take = (lines: string[]) => {
+    for (const line of lines) transcript.add(line);
+    if (transcript.result) answered.resolve(undefined);
+  };
+  child.stdout.on('data', (chunk: Buffer) => take(splitter.push(chunk)));
+  child.stderr.on('data', (chunk: Buffer) => stderr.append(chunk.toString('utf8')));
+  // A process that ends early makes writing fail; its exit says why.
+  child.stdin.on('error', () => undefined);
+  const pipesClosed = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  child.once('exit', (code, signal) => {
+    exit = { code, signal };
+    void Promise.race([pipesClosed, sleep(PIPES_AFTER_EXIT_MS)]).then(() => {
+      take(splitter.flush());
+      exited.resolve(undefined);
+    });
+  });
+  child.once('error', (error) => {
+    if (child.pid !== undefined) return;
+    startError = error.message;
+    exited.resolve(undefined);
+  });
+  write({ type: 'user', message: { role: 'user', content: command.prompt } });
+
+  function write(message: object): void {
+    if (child.stdin.writable) child.stdin.write(`${JSON.stringify(message)}\n`);
+  }
+
+  async function exitsWithin(ms: number): Promise<boolean> {
+    return (await Promise.race([exited.promise, sleep(ms, 'late', { ref: false })])) !== 'late';
+  }
+
+  async function terminate(): Promise<void> {
+    child.kill('SIGTERM');
+    if (await exitsWithin(TERM_MS)) return;
+    child.kill('SIGKILL');
+    if (!(await exitsWithin(KILL_MS))) exited.resolve(undefined);
+  }
+
+  async function finish(): Promise<ClaudeReport> {
+    await Promise.race([answered.promise, exited.promise]);
+    child.stdin.end();
+    await exitsWithin(EXIT_AFTER_RESULT_MS);
+    settled = true;
+    return {
+      endedBy: endedBy ?? 'itself',
+      transcript,
+      exitCode: exit?.code ?? undefined,
+      signal: exit?.signal ?? undefined,
+      stderr: stderr.toString().trim(),
+      droppedLines: splitter.dropped,
+      startError,
+    };
+  }
+
+  async function reap(): Promise<void> {
+    await report;
+    if (!(await exitsWithin(CLOSED_STDIN_MS))) await terminate();
+    await sweep(command.mark);
+  }
+
+  async function interrupt(): Promise<void> {
+    write({ type: 'control_request', request_id: randomUUID(), request: { subtype: 'interrupt' } });
+    const late = await Promise.race([answered.promise, exited.promise, sleep(INTERRUPT_MS, 'late', { ref: false })]);
+    if (late === 'late') await terminate();
+  }
+
+  const report = finish();
+  return {
+    report,
+    reaped: reap(),
+    end(reason) {
+      if (settled || endedBy !== undefined || transcript.result) return;
+      endedBy = reason;
+      void interrupt();
+    },
+  };
+}

@@ -1,0 +1,99 @@
+import { CappedText } from './capped-text.ts';
+import { parseEvent, type ClaudeEvent, type ResultEvent } from './events.ts';
+
+/** How much of an answer is kept: a mebi of UTF-16 code units, the largest answer that a run record holds. */
+export const MAX_OUTPUT_CHARS = 1_048_576;
+
+const BETWEEN_MESSAGES = '\n\n';
+
+/** What the API said when it refused. */
+export interface ApiError {
+  /** The CLI's own word: authentication_failed, rate_limit, server_error, … */
+  readonly kind: string;
+  /** HTTP status, where there was an answer. */
+  readonly status: number | undefined;
+  /** A finer word where the CLI has one: usage_limit_reached, connection_failed, … */
+  readonly detail: string | undefined;
+  /** The sentence for people. */
+  readonly message: string;
+}
+
+/** What one `claude` process has said, event by event. */
+export class Transcript {
+  result: ResultEvent | undefined;
+  apiError: ApiError | undefined;
+  model: string | undefined;
+  /** When the usage limit ends, in seconds since the epoch; `null` where it was reached without saying so. */
+  usageLimitResetsAt: number | null | undefined;
+  /** Lines that were no event. */
+  garbage = 0;
+  readonly #finished = new CappedText(MAX_OUTPUT_CHARS);
+  readonly #streaming = new CappedText(MAX_OUTPUT_CHARS);
+
+  add(line: string): void {
+    if (this.result) return;
+    const event = parseEvent(line);
+    if (event === 'garbage') this.garbage += 1;
+    else if (event !== 'ignored') this.#take(event);
+  }
+
+  /** The answer of a result, or else what Claude had said until now; `omitted` code units did not fit. */
+  get output(): { text: string; omitted: number } {
+    const answer = this.result?.is_error === false ? this.result.result : undefined;
+    const said = [this.#finished, this.#streaming];
+    const text = new CappedText(MAX_OUTPUT_CHARS);
+    text.append(answer ?? said.map(String).filter(Boolean).join(BETWEEN_MESSAGES));
+    const lost = answer === undefined ? said.reduce((sum, part) => sum + part.omitted, 0) : 0;
+    return { text: text.toString(), omitted: text.omitted + lost };
+  }
+
+  #take(event: ClaudeEvent): void {
+    switch (event.type) {
+      case 'assistant':
+        if (!event.parent_tool_use_id) this.#takeMessage(event);
+        return;
+      case 'stream_event':
+        if (!event.parent_tool_use_id) this.#takeDelta(event);
+        return;
+      case 'rate_limit_event':
+        if (event.rate_limit_info.status === 'rejected') {
+          this.usageLimitResetsAt = event.rate_limit_info.resetsAt ?? null;
+        }
+        return;
+      case 'result':
+        this.result = event;
+        this.apiError ??= apiErrorOf(event);
+    }
+  }
+
+  #takeMessage({
+    message,
+    error,
+    api_error_status: status,
+    api_error: detail,
+  }: ClaudeEvent & { type: 'assistant' }): void {
+    const text = message.content.map((block) => (block.type === 'text' ? (block.text ?? '') : '')).join('');
+    this.#streaming.clear();
+    if (error !== undefined) {
+      this.apiError = { kind: error, status: status ?? undefined, detail, message: text };
+      return;
+    }
+    this.apiError = undefined;
+    this.model = message.model;
+    if (text === '') return;
+    this.#finished.append(this.#finished.toString() === '' ? text : BETWEEN_MESSAGES + text);
+  }
+
+  /** A message that was cut off begins anew: what had arrived of it is void. */
+  #takeDelta({ event }: ClaudeEvent & { type: 'stream_event' }): void {
+    if (event.type === 'message_start') this.#streaming.clear();
+    else if (event.type === 'content_block_delta') this.#streaming.append(event.delta?.text ?? '');
+  }
+}
+
+/** A result that failed by the API without a message that named the kind. */
+function apiErrorOf(result: ResultEvent): ApiError | undefined {
+  const { is_error: isError, api_error_status: status, api_error: detail } = result;
+  if (!isError || ((status ?? undefined) === undefined && detail === undefined)) return undefined;
+  return { kind: 'unknown', status: status ?? undefined, detail, message: result.result ?? result.errors.join('; ') };
+}

@@ -1,0 +1,87 @@
+/**
+ * Names and numbers that the agent shares with the stack and with its clients. No code, no imports: the stack reads
+ * this file to wire the pod, and nothing else of the agent.
+ * @module
+ */
+
+/** The port the agent listens on in the pod. */
+export const AGENT_PORT = 3000;
+
+/** Every setting of the agent by its environment variable; `agent/settings.ts` is their only reader. */
+export const AGENT_ENV = {
+  host: 'AGENT_HOST',
+  port: 'AGENT_PORT',
+  token: 'AGENT_TOKEN',
+  tokenSha256: 'AGENT_TOKEN_SHA256',
+  watchdogTokenSha256: 'AGENT_WATCHDOG_TOKEN_SHA256',
+  stateDir: 'AGENT_STATE_DIR',
+  workspaceDir: 'AGENT_WORKSPACE_DIR',
+  sessionDir: 'AGENT_SESSION_DIR',
+  claudePath: 'AGENT_CLAUDE_PATH',
+  queueLimit: 'AGENT_QUEUE_LIMIT',
+  graceSeconds: 'AGENT_GRACE_SECONDS',
+  permissionMode: 'AGENT_PERMISSION_MODE',
+  authMode: 'AGENT_AUTH_MODE',
+  credentialFile: 'AGENT_CREDENTIAL_FILE',
+  logLevel: 'AGENT_LOG_LEVEL',
+} as const;
+
+/** Where the credential of Claude Code comes from. */
+export const AUTH_MODES = ['session', 'oauthToken', 'apiKey'] as const;
+
+/** One of {@link AUTH_MODES}. */
+export type AuthMode = (typeof AUTH_MODES)[number];
+
+/** The variable by which `claude` takes the credential of a mode that keeps it in no file of its own. */
+export const CREDENTIAL_VARIABLES = { oauthToken: 'CLAUDE_CODE_OAUTH_TOKEN', apiKey: 'ANTHROPIC_API_KEY' } as const;
+
+/** The permission modes of `claude --permission-mode` that make sense without a person to ask. */
+export const PERMISSION_MODES = ['bypassPermissions', 'acceptEdits', 'dontAsk', 'plan', 'default'] as const;
+
+/** One of {@link PERMISSION_MODES}. */
+export type PermissionMode = (typeof PERMISSION_MODES)[number];
+
+/**
+ * The living session's folder inside the state folder, where a seed is copied to. The image's `claude` wrapper uses the
+ * same one, so that `kubectl exec … -- claude` answers with the agent's own login.
+ */
+export const LIVING_SESSION_FOLDER = 'claude';
+
+/** Every way a run can end, with the exit code that `POST /run` reports for it. */
+export const EXIT_CODES = {
+  succeeded: 0,
+  failed: 1,
+  auth_failed: 57,
+  unavailable: 69,
+  usage_limited: 75,
+  timed_out: 124,
+  cancelled: 130,
+  interrupted: 143,
+} as const;
+
+/** How a run ended. */
+export type Outcome = keyof typeof EXIT_CODES;
+
+/** What `POST /auth/check` says of the login, as `state` of its JSON answer (HTTP 200 for every one of them). */
+export const AUTH_STATES = ['ok', 'auth_failed', 'usage_limited', 'outage', 'busy'] as const;
+
+/** One of {@link AUTH_STATES}. */
+export type AuthState = (typeof AUTH_STATES)[number];
+
+/** Limits of `POST /run`: characters of the prompt, milliseconds of the timeout, bytes of the body. */
+export const RUN_LIMITS = {
+  promptChars: 100_000,
+  timeoutMs: 600_000,
+  defaultTimeoutMs: 300_000,
+  bodyBytes: 1_048_576,
+} as const;
+
+/** What of a Claude configuration folder makes a session: a seed holds these entries (files or folders) and no others. */
+export const SESSION_ENTRIES = [
+  '.credentials.json',
+  'settings.json',
+  'CLAUDE.md',
+  'skills',
+  'agents',
+  'commands',
+] as const;

@@ -1,0 +1,102 @@
+import { mkdirSync } from 'node:fs';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { pino, stdTimeFunctions, type Logger } from 'pino';
+import packageJson from '../package.json' with { type: 'json' };
+import { createApp } from './app.ts';
+import { banner } from './banner.ts';
+import { createClaude } from './claude/claude.ts';
+import { sessionCredential, variableCredential, type CredentialSource } from './claude/credential.ts';
+import { adoptSeed } from './claude/seed.ts';
+import { CREDENTIAL_VARIABLES, LIVING_SESSION_FOLDER } from './contract.ts';
+import { LoginEvidence } from './runs/evidence.ts';
+import { LoginCheck } from './runs/login-check.ts';
+import { RunService } from './runs/service.ts';
+import { openStore, StoreInUseError } from './runs/store.ts';
+import { closeServer, listen } from './server.ts';
+import { readSettings, SettingsError, type Settings } from './settings.ts';
+import { apiToken } from './token.ts';
+
+/** Exit code for settings or a machine that do not let the agent start. */
+const CANNOT_START = 2;
+
+try {
+  await start(readSettings());
+} catch (error) {
+  if (!(error instanceof Error)) throw error;
+  const known = error instanceof SettingsError || error instanceof StoreInUseError || 'code' in error;
+  process.stderr.write(`${known ? error.message : (error.stack ?? error.message)}\n`);
+  process.exit(CANNOT_START);
+}
+
+async function start(settings: Settings): Promise<void> {
+  const log = pino({
+    level: settings.logLevel,
+    base: null,
+    timestamp: stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+  });
+  for (const note of settings.notes) log.warn(note);
+  mkdirSync(settings.stateDir, { recursive: true, mode: 0o700 });
+  mkdirSync(settings.workspaceDir, { recursive: true, mode: 0o700 });
+
+  const store = openStore(path.join(settings.stateDir, 'runs.db'));
+  const token = apiToken(settings, settings.stateDir);
+  const credential = chooseCredential(settings, log);
+  const evidence = new LoginEvidence(credential);
+  const claude = createClaude({
+    path: settings.claudePath,
+    instanceId: store.instanceId,
+    permissionMode: settings.permissionMode,
+    credential,
+    environment: settings.environment,
+  });
+  const service = new RunService({ store, claude, evidence, log, queueLimit: settings.queueLimit });
+  await service.recover();
+
+  const app = createApp({
+    service,
+    evidence,
+    loginCheck: new LoginCheck(service, claude, evidence, settings.workspaceDir),
+    log,
+    tokenSha256: token.sha256,
+    watchdogTokenSha256: settings.watchdogTokenSha256,
+    workspaceDir: settings.workspaceDir,
+    version: packageJson.version,
+  });
+  const { server, url } = await listen(app, settings.host, settings.port);
+  log.info(
+    { url, version: packageJson.version, auth: { mode: credential.mode, source: credential.source } },
+    'listening',
+  );
+  if (settings.tokenSha256 === undefined) process.stdout.write(banner(url, token));
+
+  const stop = (signal: NodeJS.Signals) => {
+    log.info({ signal, graceSeconds: settings.graceSeconds, ...service.load }, 'draining');
+    process.once('SIGINT', () => service.endActive('shutdown'));
+    void service
+      .drain(settings.graceSeconds)
+      .then(() => closeServer(server))
+      .then(() => {
+        store[Symbol.dispose]();
+        log.info('drained');
+        process.exit(0);
+      });
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+}
+
+/** With a seed the login lives in the state folder; without one the operator's own is used in place. */
+function chooseCredential(settings: Settings, log: Logger): CredentialSource {
+  const { authMode, credentialFile, environment, sessionDir, stateDir } = settings;
+  const livingDir = path.join(stateDir, LIVING_SESSION_FOLDER);
+  if (sessionDir !== undefined) {
+    const report = adoptSeed(sessionDir, livingDir, path.join(stateDir, 'seed.json'));
+    log[report.loginKept === undefined ? 'info' : 'warn']({ seed: sessionDir, ...report }, 'session');
+  }
+  const ownDir = environment['CLAUDE_CONFIG_DIR'];
+  const configDir = sessionDir === undefined ? ownDir : livingDir;
+  if (authMode === 'session') return sessionCredential(configDir, environment['HOME'] ?? homedir());
+  return variableCredential(authMode, credentialFile, environment[CREDENTIAL_VARIABLES[authMode]], configDir);
+}

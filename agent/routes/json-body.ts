@@ -1,0 +1,57 @@
+import { bodyLimit } from 'hono/body-limit';
+import { createMiddleware } from 'hono/factory';
+import { RUN_LIMITS } from '../contract.ts';
+import { problem } from './problem.ts';
+
+/** Refuses bodies that are no JSON by their header, or larger than {@link RUN_LIMITS} allows, before they are read. */
+export const jsonBody = [
+  createMiddleware(async (c, next) => {
+    const type = c.req.header('Content-Type');
+    const encoding = c.req.header('Content-Encoding') ?? 'identity';
+    const isJson = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i.test(type ?? '');
+    if (isJson && encoding === 'identity') return next();
+    const given = isJson ? `Content-Encoding is ${encoding}` : `Content-Type is ${type ?? 'missing'}`;
+    return problem(c, {
+      status: 415,
+      kind: 'unsupported-media-type',
+      title: 'Unsupported media type',
+      detail: `${given}; send JSON in UTF-8 as \`Content-Type: application/json\`, not compressed.`,
+    });
+  }),
+  bodyLimit({
+    maxSize: RUN_LIMITS.bodyBytes,
+    onError: (c) =>
+      problem(c, {
+        status: 413,
+        kind: 'body-too-large',
+        title: 'Body too large',
+        detail: `The body may have ${RUN_LIMITS.bodyBytes} bytes. Put large material in the workspace and name it in the prompt.`,
+        headers: { Connection: 'close' },
+      }),
+  }),
+] as const;
+
+/**
+ * Reads a JSON object from a body.
+ * @returns the object, or why there is none.
+ */
+export function parseJsonObject(body: ArrayBuffer): Record<string, unknown> | string {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+  } catch (error) {
+    if (body.byteLength === 0) return 'The body is empty; send a JSON object.';
+    return error instanceof SyntaxError ? `The body is no valid JSON: ${error.message}.` : 'The body is not UTF-8.';
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  return `The body must be a JSON object; it is ${Array.isArray(value) ? 'an array' : describe(value)}.`;
+}
+
+/** A value in a message: its type, and for short plain ones itself. */
+export function describe(value: unknown): string {
+  if (value === undefined) return 'missing';
+  if (value === null) return 'null';
+  if (typeof value === 'string') return value.length <= 100 ? `the string ${JSON.stringify(value)}` : 'a long string';
+  if (typeof value === 'object') return Array.isArray(value) ? 'an array' : 'an object';
+  return `the ${typeof value} ${JSON.stringify(value)}`;
+}

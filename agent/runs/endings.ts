@@ -1,0 +1,34 @@
+import type { RunResult } from './run.ts';
+
+/** How runs end that `claude` had no say in. */
+export const nothing = { output: '', permissionDenials: [], warnings: [] } as const;
+
+export const cancelledBeforeStart: RunResult = {
+  ...nothing,
+  outcome: 'cancelled',
+  error: 'The client went away while the run waited; it was not begun.',
+};
+
+export const cancelledByShutdown: RunResult = {
+  ...nothing,
+  outcome: 'cancelled',
+  error: 'The agent shut down while the run waited; it was not begun, and its client was told to send it again.',
+};
+
+export const timedOutInQueue: RunResult = {
+  ...nothing,
+  outcome: 'timed_out',
+  error: 'The time of the run was up while it waited in the queue; it was not begun.',
+};
+
+export const interruptedByCrash: RunResult = {
+  ...nothing,
+  outcome: 'interrupted',
+  error: 'The agent ended while the run was going on. It is not run again by itself; resume it by its sessionId.',
+};
+
+export const notBegunForStorage: RunResult = {
+  ...nothing,
+  outcome: 'cancelled',
+  error: 'The beginning of the run could not be recorded in time; it was not begun, and its client was told so.',
+};

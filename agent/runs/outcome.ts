@@ -1,0 +1,136 @@
+import { EXIT_CODES, type Outcome } from '../contract.ts';
+import type { ResultEvent } from '../claude/events.ts';
+import type { ClaudeReport } from '../claude/process.ts';
+import type { ApiError, Transcript } from '../claude/transcript.ts';
+import type { RunResult } from './run.ts';
+
+type Verdict = { readonly outcome: Outcome; readonly error?: string; readonly resetsAt?: string };
+
+/** The exit code that `POST /run` reports for an outcome. */
+export const exitCodeOf = (outcome: Outcome): number => EXIT_CODES[outcome];
+
+/**
+ * Says how a run ended, from what its process reported. Our own reason for ending it comes before anything the dying
+ * process says; an exit code alone proves nothing, nor does `subtype: "success"`.
+ */
+export function judge(report: ClaudeReport): RunResult {
+  const { transcript } = report;
+  const { text, omitted } = transcript.output;
+  const verdict = verdictOf(report, text);
+  return {
+    ...verdict,
+    output: text,
+    ...numbers(transcript.result),
+    ...(transcript.model !== undefined && { model: transcript.model }),
+    permissionDenials: (transcript.result?.permission_denials ?? []).map((denial) => ({
+      toolName: denial.tool_name,
+      toolUseId: denial.tool_use_id,
+      toolInput: denial.tool_input,
+    })),
+    warnings: omitted > 0 ? [`The output is cut: its last ${omitted} characters are left out.`] : [],
+  };
+}
+
+function numbers(result: ResultEvent | undefined): Pick<RunResult, 'usage' | 'costUsd' | 'turns'> {
+  return {
+    ...(result?.usage && {
+      usage: {
+        inputTokens: result.usage.input_tokens,
+        outputTokens: result.usage.output_tokens,
+        cacheCreationInputTokens: result.usage.cache_creation_input_tokens,
+        cacheReadInputTokens: result.usage.cache_read_input_tokens,
+      },
+    }),
+    ...(result?.total_cost_usd !== undefined && { costUsd: result.total_cost_usd }),
+    ...(result?.num_turns !== undefined && { turns: result.num_turns }),
+  };
+}
+
+function verdictOf(report: ClaudeReport, output: string): Verdict {
+  switch (report.endedBy) {
+    case 'deadline':
+      return { outcome: 'timed_out', error: 'The time of the run was up; the output is what there was by then.' };
+    case 'cancelled':
+      return { outcome: 'cancelled', error: 'The run was cancelled.' };
+    case 'shutdown':
+      return {
+        outcome: 'interrupted',
+        error:
+          'The agent shut down while the run was going on. It is not run again by itself; resume it by its sessionId.',
+      };
+    case 'itself':
+      return verdictOfItsOwn(report, output);
+  }
+}
+
+function verdictOfItsOwn(report: ClaudeReport, output: string): Verdict {
+  const { result, apiError } = report.transcript;
+  if (report.startError !== undefined) return failed(`claude could not be started: ${report.startError}`);
+  if (apiError && result?.is_error !== false) return verdictOfApi(apiError, report.transcript);
+  if (!result) return failed(withoutResult(report));
+  if (result.is_error) return failed(reasonOf(result));
+  if (report.exitCode !== undefined && report.exitCode !== 0) {
+    return failed(`claude reported success and then exited with code ${report.exitCode}. ${report.stderr}`.trim());
+  }
+  if (output.trim() === '') return failed('claude reported success, but its answer is empty.');
+  return { outcome: 'succeeded' };
+}
+
+function reasonOf({ errors, result, subtype }: ResultEvent): string {
+  const reason = errors.length > 0 ? errors.join('; ') : result;
+  return reason === undefined || reason === '' ? `claude reported ${subtype}.` : reason;
+}
+
+function verdictOfApi({ kind, status, detail, message }: ApiError, transcript: Transcript): Verdict {
+  switch (kind) {
+    case 'authentication_failed':
+    case 'oauth_org_not_allowed':
+    case 'billing_error':
+      return { outcome: 'auth_failed', error: message };
+    case 'rate_limit':
+      return verdictOfLimit(message, detail, transcript);
+    case 'server_error':
+    case 'overloaded':
+      return { outcome: 'unavailable', error: message };
+    default:
+      return verdictOfStatus(status, detail, message, transcript);
+  }
+}
+
+/** A plain 429 is load and passes in moments; the usage limit of a subscription says so in an event of its own. */
+function verdictOfLimit(message: string, detail: string | undefined, { usageLimitResetsAt }: Transcript): Verdict {
+  if (usageLimitResetsAt === undefined && detail !== 'usage_limit_reached') {
+    return { outcome: 'unavailable', error: message };
+  }
+  const resetsAt = usageLimitResetsAt ? { resetsAt: new Date(usageLimitResetsAt * 1000).toISOString() } : {};
+  return { outcome: 'usage_limited', error: message, ...resetsAt };
+}
+
+/** For kinds that the CLI does not name. */
+function verdictOfStatus(
+  status: number | undefined,
+  detail: string | undefined,
+  message: string,
+  transcript: Transcript,
+): Verdict {
+  if (status === 401) return { outcome: 'auth_failed', error: message };
+  if (status === 429) return verdictOfLimit(message, detail, transcript);
+  if ((status !== undefined && status >= 500) || detail === 'connection_failed') {
+    return { outcome: 'unavailable', error: message };
+  }
+  return failed(message);
+}
+
+function withoutResult({ exitCode, signal, stderr, droppedLines, transcript }: ClaudeReport): string {
+  const end = signal ?? `exit code ${exitCode ?? 'unknown'}`;
+  const facts = [
+    stderr,
+    droppedLines > 0 && `${droppedLines} line(s) of its output were too long to read.`,
+    transcript.garbage > 0 && `${transcript.garbage} line(s) of its output were no events.`,
+  ];
+  return [`claude ended without a result (${end}).`, ...facts].filter(Boolean).join(' ');
+}
+
+function failed(error: string): Verdict {
+  return { outcome: 'failed', error };
+}

@@ -1,0 +1,72 @@
+/** Thrown by {@link SerialQueue.push} when as many wait as may. */
+export class QueueFullError extends Error {
+  readonly limit: number;
+
+  constructor(limit: number) {
+    super(`The queue is full: ${limit} run(s) are waiting, which is its limit.`);
+    this.name = 'QueueFullError';
+    this.limit = limit;
+  }
+}
+
+/** A place in the queue. */
+export interface Ticket {
+  /** Leaves the queue; false when the work has begun already. */
+  leave(): boolean;
+}
+
+type Work = () => Promise<void>;
+
+/** Does one piece of work at a time, first come first served. Work must not reject. */
+export class SerialQueue {
+  readonly #limit: number;
+  readonly #waiting: Work[] = [];
+  #running = false;
+  #closed = false;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** How many wait behind the one that is being worked on. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** @throws {QueueFullError} when nothing more may wait; call it before anything is promised to anybody. */
+  assertRoom(): void {
+    if ((this.#running || this.#waiting.length > 0 || this.#closed) && this.#waiting.length >= this.#limit) {
+      throw new QueueFullError(this.#limit);
+    }
+  }
+
+  /** @param ahead of everything that waits, and whatever the limit. */
+  push(work: Work, { ahead = false } = {}): Ticket {
+    if (ahead) this.#waiting.unshift(work);
+    else this.#waiting.push(work);
+    this.#next();
+    return {
+      leave: () => {
+        const place = this.#waiting.indexOf(work);
+        if (place !== -1) this.#waiting.splice(place, 1);
+        return place !== -1;
+      },
+    };
+  }
+
+  /** Begins nothing any more; what runs goes on, what waits stays. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  #next(): void {
+    if (this.#running || this.#closed) return;
+    const work = this.#waiting.shift();
+    if (!work) return;
+    this.#running = true;
+    void work().finally(() => {
+      this.#running = false;
+      this.#next();
+    });
+  }
+}

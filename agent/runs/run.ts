@@ -1,0 +1,64 @@
+import type { Outcome } from '../contract.ts';
+
+/** What a client asked for, checked and complete. */
+export interface RunRequest {
+  readonly prompt: string;
+  /** Milliseconds from acceptance, waiting in the queue included. */
+  readonly timeoutMs: number;
+  /** Absolute path of an existing folder inside the workspace. */
+  readonly workdir: string;
+}
+
+/** A tool that Claude wanted to use and was refused. */
+export interface PermissionDenial {
+  readonly toolName: string;
+  readonly toolUseId: string;
+  readonly toolInput: unknown;
+}
+
+/** Tokens of a run, as the CLI counts them. */
+export interface Usage {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly cacheCreationInputTokens: number;
+  readonly cacheReadInputTokens: number;
+}
+
+/** How a run ended and what it left. */
+export interface RunResult {
+  readonly outcome: Outcome;
+  /** The answer, or what there was of it when the run ended early; at most a mebibyte. */
+  readonly output: string;
+  /** Why the run did not succeed, in a sentence. */
+  readonly error?: string;
+  readonly usage?: Usage;
+  readonly costUsd?: number;
+  readonly turns?: number;
+  readonly model?: string;
+  /** For `usage_limited`: when the limit ends, ISO 8601. */
+  readonly resetsAt?: string;
+  readonly permissionDenials: readonly PermissionDenial[];
+  /** What the client should know although the run went on without it. */
+  readonly warnings: readonly string[];
+}
+
+/** A run from its acceptance to its end. Times are ISO 8601 in UTC. */
+export interface Run {
+  readonly id: string;
+  /** The conversation of the CLI, assigned at acceptance so that an interrupted run can be resumed. */
+  readonly sessionId: string;
+  readonly state: 'queued' | 'running' | 'ended';
+  readonly request: RunRequest;
+  readonly acceptedAt: string;
+  readonly startedAt?: string;
+  readonly endedAt?: string;
+  readonly result?: RunResult;
+}
+
+/** A run that has ended. */
+export type EndedRun = Run & { readonly state: 'ended'; readonly endedAt: string; readonly result: RunResult };
+
+/** When the time of a run is up, in milliseconds since the epoch. */
+export function deadlineOf(run: Run): number {
+  return Date.parse(run.acceptedAt) + run.request.timeoutMs;
+}

@@ -1,0 +1,210 @@
+import { accessSync, constants, statSync } from 'node:fs';
+import path from 'node:path';
+import { z } from 'zod';
+import {
+  AGENT_ENV,
+  AGENT_PORT,
+  AUTH_MODES,
+  CREDENTIAL_VARIABLES,
+  PERMISSION_MODES,
+  type AuthMode,
+  type PermissionMode,
+} from './contract.ts';
+
+/** The settings of one agent process. Paths are absolute. */
+export interface Settings {
+  readonly host: string;
+  /** 0 lets the operating system choose a free port. */
+  readonly port: number;
+  /** The API token in plain text, where it was given so; a secret. */
+  readonly token: string | undefined;
+  /** SHA-256 of the API token in lower-case hex, where only that was given. */
+  readonly tokenSha256: string | undefined;
+  /** SHA-256 of the watchdog's token, which opens `/auth/check` only. */
+  readonly watchdogTokenSha256: string | undefined;
+  readonly stateDir: string;
+  readonly workspaceDir: string;
+  /** The seed; undefined where the operator's own session is used in place. */
+  readonly sessionDir: string | undefined;
+  /** Another executable in place of the pinned CLI. */
+  readonly claudePath: string | undefined;
+  /** How many runs may wait behind the running one. */
+  readonly queueLimit: number;
+  /** How long a running run may go on after SIGTERM. */
+  readonly graceSeconds: number;
+  readonly permissionMode: PermissionMode;
+  readonly authMode: AuthMode;
+  /** OAuth token or API key, according to `authMode`: the file that holds it. */
+  readonly credentialFile: string | undefined;
+  readonly logLevel: string;
+  /** What of the agent's own environment a `claude` process may get; see `agent/claude/environment.ts`. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** What is not wrong but worth a line in the log. */
+  readonly notes: readonly string[];
+}
+
+/** Thrown by {@link readSettings}; the message lists every mistake, one a line. */
+export class SettingsError extends Error {
+  readonly mistakes: readonly string[];
+
+  constructor(mistakes: readonly string[]) {
+    super(`The agent cannot start, ${mistakes.length} setting(s) are wrong:\n  - ${mistakes.join('\n  - ')}`);
+    this.name = 'SettingsError';
+    this.mistakes = mistakes;
+  }
+}
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+const integer = (min: number, max: number) => {
+  const allowed = `a whole number from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^\d{1,9}$/, allowed)
+    .transform(Number)
+    .pipe(z.number().min(min, allowed).max(max, allowed));
+};
+
+const absolute = z
+  .string()
+  .min(1, 'a path')
+  .transform((value) => path.resolve(value));
+
+const existing = (what: string, isThere: (file: string) => boolean) => absolute.refine(isThere, what);
+
+const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
+  z.enum(values, `one of ${values.join(', ')}`);
+
+const sha256 = z
+  .string()
+  .regex(/^[0-9a-fA-F]{64}$/, 'the 64 hex digits of a SHA-256')
+  .transform((value) => value.toLowerCase());
+
+const SCHEMAS = {
+  host: z.string().regex(/^\S+$/, 'a host name or an IP address to listen on').default('127.0.0.1'),
+  port: integer(0, 65_535).default(AGENT_PORT),
+  token: z
+    .string()
+    .regex(/^[\x21-\x7e]+$/, 'visible ASCII characters without white space')
+    .optional(),
+  tokenSha256: sha256.optional(),
+  watchdogTokenSha256: sha256.optional(),
+  stateDir: absolute.default(path.resolve('.local')),
+  workspaceDir: absolute.optional(),
+  sessionDir: existing('an existing folder that holds a Claude session', isFolder).optional(),
+  claudePath: existing('an existing file that may be executed', isExecutable).optional(),
+  queueLimit: integer(0, 10_000).default(100),
+  graceSeconds: integer(0, 3600).default(30),
+  permissionMode: oneOf(PERMISSION_MODES).optional(),
+  authMode: oneOf(AUTH_MODES).default('session'),
+  credentialFile: existing('an existing file', isFile).optional(),
+  logLevel: oneOf(LOG_LEVELS).default('info'),
+} satisfies Record<keyof typeof AGENT_ENV, z.ZodType>;
+
+/** Settings whose value is never repeated in a message. */
+const SECRET: ReadonlySet<string> = new Set(['token', 'tokenSha256', 'watchdogTokenSha256']);
+
+/**
+ * Reads and checks every setting of the agent. The only reader of the environment in the agent.
+ * @throws {SettingsError} with all mistakes at once.
+ */
+export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
+  const mistakes: string[] = [];
+  const read = <K extends keyof typeof SCHEMAS>(key: K): z.output<(typeof SCHEMAS)[K]> | undefined => {
+    const raw = env[AGENT_ENV[key]];
+    const parsed = SCHEMAS[key].safeParse(raw);
+    if (parsed.success) return parsed.data as z.output<(typeof SCHEMAS)[K]>;
+    const allowed = parsed.error.issues[0]?.message ?? 'valid';
+    mistakes.push(`${AGENT_ENV[key]} is ${described(key, raw)}; it must be ${allowed}.`);
+    return undefined;
+  };
+
+  const values = Object.fromEntries(
+    (Object.keys(SCHEMAS) as (keyof typeof SCHEMAS)[]).map((key) => [key, read(key)]),
+  ) as {
+    [K in keyof typeof SCHEMAS]: z.output<(typeof SCHEMAS)[K]>;
+  };
+
+  if (values.token !== undefined && values.tokenSha256 !== undefined) {
+    mistakes.push(`${AGENT_ENV.token} and ${AGENT_ENV.tokenSha256} are both set; give one of them.`);
+  }
+
+  const notes = Object.keys(env)
+    .filter((name) => name.startsWith('AGENT_') && !(Object.values(AGENT_ENV) as string[]).includes(name))
+    .map((name) => `${name} is no setting of the agent and is ignored.`);
+  mistakes.push(...credentialMistakes(values.authMode, values.credentialFile, env));
+  notes.push(...strayCredentials(values.authMode, env));
+  const permissionMode = choosePermissionMode(values.permissionMode, env, mistakes, notes);
+
+  if (mistakes.length > 0) throw new SettingsError(mistakes);
+  return Object.freeze({
+    ...values,
+    workspaceDir: values.workspaceDir ?? path.join(values.stateDir, 'workspace'),
+    permissionMode,
+    environment: env,
+    notes,
+  });
+}
+
+function described(key: string, raw: string | undefined): string {
+  if (raw === '') return 'empty';
+  return SECRET.has(key) ? `${raw?.length ?? 0} characters (not shown)` : JSON.stringify(raw);
+}
+
+function credentialMistakes(mode: AuthMode | undefined, file: string | undefined, env: NodeJS.ProcessEnv): string[] {
+  if (mode === undefined) return [];
+  if (mode === 'session') {
+    return file === undefined
+      ? []
+      : [
+          `${AGENT_ENV.credentialFile} is set, but ${AGENT_ENV.authMode} is session; it belongs to oauthToken and apiKey.`,
+        ];
+  }
+  if (file !== undefined || env[CREDENTIAL_VARIABLES[mode]]) return [];
+  return [
+    `${AGENT_ENV.authMode} is ${mode}, but there is no credential; name the file that holds it in ` +
+      `${AGENT_ENV.credentialFile}, or set ${CREDENTIAL_VARIABLES[mode]}.`,
+  ];
+}
+
+function strayCredentials(mode: AuthMode | undefined, env: NodeJS.ProcessEnv): string[] {
+  return Object.entries(CREDENTIAL_VARIABLES)
+    .filter(([itsMode, variable]) => itsMode !== mode && env[variable])
+    .map(([itsMode, variable]) => `${variable} is set but not used: ${AGENT_ENV.authMode} is ${mode}, not ${itsMode}.`);
+}
+
+/** `claude` refuses bypassPermissions to root unless IS_SANDBOX says that the machine is one. */
+function choosePermissionMode(
+  given: PermissionMode | undefined,
+  env: NodeJS.ProcessEnv,
+  mistakes: string[],
+  notes: string[],
+): PermissionMode {
+  const refused = process.getuid?.() === 0 && env['IS_SANDBOX'] !== '1';
+  if (!refused || (given !== undefined && given !== 'bypassPermissions')) return given ?? 'bypassPermissions';
+  const remedy = 'run the agent as another user, or set IS_SANDBOX=1 where the machine is a sandbox';
+  if (given === undefined) {
+    notes.push(`Running as root, where claude refuses bypassPermissions: dontAsk is used. To change it, ${remedy}.`);
+  } else {
+    mistakes.push(`${AGENT_ENV.permissionMode} is "${given}", which claude refuses to root; ${remedy}.`);
+  }
+  return 'dontAsk';
+}
+
+function isFolder(file: string): boolean {
+  return statSync(file, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+function isFile(file: string): boolean {
+  return statSync(file, { throwIfNoEntry: false })?.isFile() ?? false;
+}
+
+function isExecutable(file: string): boolean {
+  if (!isFile(file)) return false;
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
