@@ -13,7 +13,7 @@ import { LoginEvidence } from './runs/evidence.ts';
 import { LoginCheck } from './runs/login-check.ts';
 import { RunService } from './runs/service.ts';
 import { openStore, StoreInUseError } from './runs/store.ts';
-import { closeServer, listen } from './server.ts';
+import { CannotListenError, closeServer, listen, serverOf } from './server.ts';
 import { readSettings, SettingsError, type Settings } from './settings.ts';
 import { apiToken } from './token.ts';
 
@@ -24,7 +24,7 @@ try {
   await start(readSettings());
 } catch (error) {
   if (!(error instanceof Error)) throw error;
-  const known = error instanceof SettingsError || error instanceof StoreInUseError || 'code' in error;
+  const known = [SettingsError, StoreInUseError, CannotListenError].some((kind) => error instanceof kind);
   process.stderr.write(`${known ? error.message : (error.stack ?? error.message)}\n`);
   process.exit(CANNOT_START);
 }
@@ -39,6 +39,7 @@ async function start(settings: Settings): Promise<void> {
   for (const note of settings.notes) log.warn(note);
   mkdirSync(settings.stateDir, { recursive: true, mode: 0o700 });
   mkdirSync(settings.workspaceDir, { recursive: true, mode: 0o700 });
+  mkdirSync(homeOf(settings), { recursive: true });
 
   const store = openStore(path.join(settings.stateDir, 'runs.db'));
   const token = apiToken(settings, settings.stateDir);
@@ -52,8 +53,6 @@ async function start(settings: Settings): Promise<void> {
     environment: settings.environment,
   });
   const service = new RunService({ store, claude, evidence, log, queueLimit: settings.queueLimit });
-  await service.recover();
-
   const app = createApp({
     service,
     evidence,
@@ -64,12 +63,7 @@ async function start(settings: Settings): Promise<void> {
     workspaceDir: settings.workspaceDir,
     version: packageJson.version,
   });
-  const { server, url } = await listen(app, settings.host, settings.port);
-  log.info(
-    { url, version: packageJson.version, auth: { mode: credential.mode, source: credential.source } },
-    'listening',
-  );
-  if (settings.tokenSha256 === undefined) process.stdout.write(banner(url, token));
+  const server = serverOf(app);
 
   const stop = (signal: NodeJS.Signals) => {
     log.info({ signal, graceSeconds: settings.graceSeconds, ...service.load }, 'draining');
@@ -85,6 +79,12 @@ async function start(settings: Settings): Promise<void> {
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
+
+  await service.recover();
+  const url = await listen(server, settings.host, settings.port);
+  const { mode, source } = credential;
+  log.info({ url, version: packageJson.version, auth: { mode, source } }, 'listening');
+  if (settings.tokenSha256 === undefined) process.stdout.write(banner(url, token));
 }
 
 /** With a seed the login lives in the state folder; without one the operator's own is used in place. */
@@ -97,6 +97,11 @@ function chooseCredential(settings: Settings, log: Logger): CredentialSource {
   }
   const ownDir = environment['CLAUDE_CONFIG_DIR'];
   const configDir = sessionDir === undefined ? ownDir : livingDir;
-  if (authMode === 'session') return sessionCredential(configDir, environment['HOME'] ?? homedir());
+  if (authMode === 'session') return sessionCredential(configDir, homeOf(settings));
   return variableCredential(authMode, credentialFile, environment[CREDENTIAL_VARIABLES[authMode]], configDir);
+}
+
+/** On a pod's empty volume the home folder is not there yet; claude needs one it can write to. */
+function homeOf(settings: Settings): string {
+  return settings.environment['HOME'] ?? homedir();
 }

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
+import { AGENT_ENV } from './contract.ts';
 
 /** TCP keep-alive tells of a client that is gone, and keeps a load balancer's idle timer (Azure: 4 minutes) from cutting a long answer. */
 const KEEP_ALIVE_MS = 30_000;
@@ -11,14 +12,15 @@ const HEADERS_MS = 10_000;
 const REQUEST_MS = 30_000;
 const LAST_ANSWERS_MS = 2000;
 
-/**
- * Serves an application over HTTP.
- * @returns the server and the URL it is reached at from this machine.
- * @throws when it cannot listen there.
- */
-export async function listen(app: Hono, host: string, port: number): Promise<{ server: Server; url: string }> {
+/** Thrown by {@link listen}; the message says where it tried. */
+export class CannotListenError extends Error {
+  override readonly name = 'CannotListenError';
+}
+
+/** Makes the HTTP server of an application; it does not listen yet. */
+export function serverOf(app: Hono): Server {
   const serve = getRequestListener(app.fetch);
-  const server = createServer(
+  return createServer(
     {
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_MS,
@@ -28,15 +30,31 @@ export async function listen(app: Hono, host: string, port: number): Promise<{ s
     },
     (incoming, outgoing) => void serve(incoming, outgoing),
   );
-  server.listen(port, host);
-  await once(server, 'listening');
-  const { address, family, port: actual } = server.address() as AddressInfo;
-  const reachable = address === '0.0.0.0' || address === '::' ? '127.0.0.1' : address;
-  return { server, url: `http://${family === 'IPv6' && reachable === address ? `[${address}]` : reachable}:${actual}` };
 }
 
-/** Closes the server after the answers under way are sent. */
+/**
+ * Begins to listen.
+ * @returns the URL that the server is reached at from this machine.
+ * @throws {CannotListenError} when it cannot listen there.
+ */
+export async function listen(server: Server, host: string, port: number): Promise<string> {
+  server.listen(port, host);
+  await once(server, 'listening').catch((cause: unknown) => {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new CannotListenError(
+      `The agent cannot listen on ${host}:${port} (${AGENT_ENV.host}, ${AGENT_ENV.port}): ${why}`,
+      { cause },
+    );
+  });
+  const { address, family, port: actual } = server.address() as AddressInfo;
+  const everywhere = address === '0.0.0.0' || address === '::';
+  const reachable = family === 'IPv6' ? `[${address}]` : address;
+  return `http://${everywhere ? '127.0.0.1' : reachable}:${actual}`;
+}
+
+/** Closes a server after the answers under way are sent. */
 export async function closeServer(server: Server): Promise<void> {
+  if (!server.listening) return;
   const closed = once(server, 'close');
   server.close();
   server.closeIdleConnections();

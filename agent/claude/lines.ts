@@ -1,8 +1,8 @@
 const NEWLINE = 0x0a;
 
-/** Cuts a byte stream into lines, keeping at most one line of `maxBytes` in memory: longer ones are dropped, and counted. */
+/** Cuts a byte stream into lines and keeps at most one line of `maxBytes` in memory: longer ones are dropped. */
 export class LineSplitter {
-  /** How many lines were too long and dropped. */
+  /** How many lines were too long, counted as soon as they are. */
   dropped = 0;
   readonly #maxBytes: number;
   #parts: Buffer[] = [];
@@ -27,16 +27,19 @@ export class LineSplitter {
 
   /** Returns what stands behind the last newline as a line, if anything does. */
   flush(): string[] {
-    const line = this.#length > this.#maxBytes ? undefined : Buffer.concat(this.#parts).toString('utf8');
-    if (line === undefined) this.dropped += 1;
+    const line = Buffer.concat(this.#parts).toString('utf8');
     this.#parts = [];
     this.#length = 0;
-    return line ? [line] : [];
+    return line === '' ? [] : [line];
   }
 
   #append(part: Buffer): void {
+    const fitted = this.#length <= this.#maxBytes;
     this.#length += part.length;
-    if (this.#length > this.#maxBytes) this.#parts = [];
-    else if (part.length > 0) this.#parts.push(part);
+    if (this.#length <= this.#maxBytes) this.#parts.push(part);
+    else if (fitted) {
+      this.#parts = [];
+      this.dropped += 1;
+    }
   }
 }

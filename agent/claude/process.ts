@@ -6,7 +6,8 @@ import { LineSplitter } from './lines.ts';
 import { sweep } from './sweep.ts';
 import { Transcript } from './transcript.ts';
 
-const MAX_LINE_BYTES = 16 * 1_048_576;
+/** The API takes no request over 32 MB, so no honest event is longer. */
+const MAX_LINE_BYTES = 32 * 1_048_576;
 const STDERR_CHARS = 8192;
 
 /** How long the exit code of a process that has given its result is waited for: it makes a liar visible, and costs little. */
@@ -19,8 +20,8 @@ const KILL_MS = 2000;
 /** A grandchild may hold the pipes open: what has not been read by then is not waited for. */
 const PIPES_AFTER_EXIT_MS = 200;
 
-/** Why we ended a process; 'itself' where we did not. */
-export type EndReason = 'deadline' | 'cancelled' | 'shutdown';
+/** Why we ended a process; 'overflow' for one that wrote an endless line. */
+export type EndReason = 'deadline' | 'cancelled' | 'shutdown' | 'overflow';
 
 /** What to start, complete: nothing is inherited. */
 export interface ClaudeCommand {
@@ -41,8 +42,6 @@ export interface ClaudeReport {
   readonly exitCode: number | undefined;
   readonly signal: string | undefined;
   readonly stderr: string;
-  /** How many lines of output were too long to read. */
-  readonly droppedLines: number;
   /** Why the process could not be started. */
   readonly startError: string | undefined;
 }
@@ -83,6 +82,7 @@ export function startClaude(command: ClaudeCommand): ClaudeProcess {
   const take = (lines: string[]) => {
     for (const line of lines) transcript.add(line);
     if (transcript.result) answered.resolve(undefined);
+    else if (splitter.dropped > 0) end('overflow');
   };
   child.stdout.on('data', (chunk: Buffer) => take(splitter.push(chunk)));
   child.stderr.on('data', (chunk: Buffer) => stderr.append(chunk.toString('utf8')));
@@ -129,7 +129,6 @@ export function startClaude(command: ClaudeCommand): ClaudeProcess {
       exitCode: exit?.code ?? undefined,
       signal: exit?.signal ?? undefined,
       stderr: stderr.toString().trim(),
-      droppedLines: splitter.dropped,
       startError,
     };
   }
@@ -146,14 +145,16 @@ export function startClaude(command: ClaudeCommand): ClaudeProcess {
     if (late === 'late') await terminate();
   }
 
+  function end(reason: EndReason): void {
+    if (settled || endedBy !== undefined || transcript.result) return;
+    endedBy = reason;
+    void interrupt();
+  }
+
   const report = finish();
   return {
     report,
     reaped: reap(),
-    end(reason) {
-      if (settled || endedBy !== undefined || transcript.result) return;
-      endedBy = reason;
-      void interrupt();
-    },
+    end,
   };
 }

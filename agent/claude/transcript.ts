@@ -23,8 +23,8 @@ export class Transcript {
   result: ResultEvent | undefined;
   apiError: ApiError | undefined;
   model: string | undefined;
-  /** When the usage limit ends, in seconds since the epoch; `null` where it was reached without saying so. */
-  usageLimitResetsAt: number | null | undefined;
+  /** When the usage limit that was met ends, in seconds since the epoch. An API that is only busy says no such time. */
+  usageLimitResetsAt: number | undefined;
   /** Lines that were no event. */
   garbage = 0;
   readonly #finished = new CappedText(MAX_OUTPUT_CHARS);
@@ -56,9 +56,7 @@ export class Transcript {
         if (!event.parent_tool_use_id) this.#takeDelta(event);
         return;
       case 'rate_limit_event':
-        if (event.rate_limit_info.status === 'rejected') {
-          this.usageLimitResetsAt = event.rate_limit_info.resetsAt ?? null;
-        }
+        if (event.rate_limit_info.status === 'rejected') this.usageLimitResetsAt = event.rate_limit_info.resetsAt;
         return;
       case 'result':
         this.result = event;

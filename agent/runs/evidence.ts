@@ -2,10 +2,13 @@ import type { AuthState, Outcome } from '../contract.ts';
 import type { CredentialSource, CredentialStatus } from '../claude/credential.ts';
 import type { RunResult } from './run.ts';
 
+/** What a run can tell of the login. */
+export type TellingState = Exclude<AuthState, 'busy'>;
+
 /** What is known of the login, from what runs met. Times are ISO 8601. */
 export interface LoginState {
   /** `unknown` until something was tried with the credential as it is now. */
-  readonly state: Exclude<AuthState, 'busy'> | 'unknown';
+  readonly state: TellingState | 'unknown';
   readonly detail: string;
   /** When a run last met this state. */
   readonly seenAt?: string;
@@ -13,7 +16,7 @@ export interface LoginState {
   readonly resetsAt?: string;
 }
 
-const STATE_OF: Record<Outcome, LoginState['state'] | undefined> = {
+const STATE_OF: Record<Outcome, TellingState | undefined> = {
   succeeded: 'ok',
   auth_failed: 'auth_failed',
   usage_limited: 'usage_limited',
@@ -33,19 +36,24 @@ export class LoginEvidence {
     this.credential = credential;
   }
 
-  /** Takes what a run tells; most failures tell nothing. */
-  learn(result: RunResult, now = new Date()): void {
-    const state = STATE_OF[result.outcome];
-    if (state === undefined) return;
-    this.#last = {
-      login: {
-        state,
-        detail: result.error ?? 'A prompt was answered.',
-        seenAt: now.toISOString(),
-        ...(result.resetsAt !== undefined && { resetsAt: result.resetsAt }),
-      },
-      version: this.credential.status().version,
+  /**
+   * Takes what a run tells; most failures tell nothing.
+   * @param apiStatus the HTTP status by which the API refused the run.
+   * @returns what the run says of the login, if anything.
+   */
+  learn(result: RunResult, apiStatus: number | undefined): (LoginState & { state: TellingState }) | undefined {
+    const status = this.credential.status();
+    const state =
+      result.outcome === 'auth_failed' && couldNotRefresh(status, apiStatus) ? 'outage' : STATE_OF[result.outcome];
+    if (state === undefined) return undefined;
+    const login = {
+      state,
+      detail: result.error ?? 'A prompt was answered.',
+      seenAt: new Date().toISOString(),
+      ...(result.resetsAt !== undefined && { resetsAt: result.resetsAt }),
     };
+    this.#last = { login, version: status.version };
+    return login;
   }
 
   /** What is known now, with what the credential says of itself. */
@@ -62,4 +70,9 @@ export class LoginEvidence {
     }
     return { state: 'unknown', detail: 'Nothing was tried with this credential yet.' };
   }
+}
+
+/** A refused refresh empties the login. After a 401, a login that is still whole could not be refreshed: a network matter. */
+function couldNotRefresh({ present, refreshable }: CredentialStatus, apiStatus: number | undefined): boolean {
+  return apiStatus === 401 && present && refreshable;
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AuthState } from '../contract.ts';
 import type { Claude } from '../claude/claude.ts';
+import type { ClaudeProcess } from '../claude/process.ts';
 import type { LoginEvidence } from './evidence.ts';
 import { judge } from './outcome.ts';
 import type { RunResult } from './run.ts';
@@ -19,6 +20,8 @@ export interface LoginReport {
   readonly expiresAt?: string;
   readonly resetsAt?: string;
 }
+
+type ProbeResult = Pick<LoginReport, 'state' | 'detail' | 'resetsAt'>;
 
 const FRESH_MS = 5 * 60_000;
 const PROBE_MS = 60_000;
@@ -53,14 +56,14 @@ export class LoginCheck {
     if (login.state === 'ok' && Date.now() - Date.parse(login.seenAt ?? '') < FRESH_MS) {
       return this.#report('ok', 'recent-run', login.detail);
     }
-    const result = await this.#service.ahead((started) => this.#probe(started), PROBE_WAITS_MS);
-    if (result === 'busy') {
+    const probed = await this.#service.ahead((started) => this.#probe(started), PROBE_WAITS_MS);
+    if (probed === 'busy') {
       return this.#report('busy', 'none', 'Another run was going on for as long as the check could wait.');
     }
-    return this.#report(this.#stateOf(result), 'probe', result.error ?? 'A prompt was answered.', result.resetsAt);
+    return this.#report(probed.state, 'probe', probed.detail, probed.resetsAt);
   }
 
-  async #probe(started: (process: ReturnType<Claude['start']>) => void): Promise<RunResult> {
+  async #probe(started: (process: ClaudeProcess) => void): Promise<ProbeResult> {
     const process = this.#claude.start({
       runId: `probe-${randomUUID()}`,
       sessionId: randomUUID(),
@@ -71,35 +74,11 @@ export class LoginCheck {
     });
     started(process);
     const timer = setTimeout(() => process.end('deadline'), PROBE_MS);
-    const result = judge(await process.report);
+    const report = await process.report;
     clearTimeout(timer);
     await process.reaped;
-    this.#evidence.learn(result);
-    return result;
-  }
-
-  #stateOf(result: RunResult): AuthState {
-    switch (result.outcome) {
-      case 'succeeded':
-        return 'ok';
-      case 'auth_failed':
-        return this.#couldNotRefresh() ? 'outage' : 'auth_failed';
-      case 'usage_limited':
-        return 'usage_limited';
-      case 'unavailable':
-      case 'timed_out':
-      case 'failed':
-        return 'outage';
-      case 'cancelled':
-      case 'interrupted':
-        return 'busy';
-    }
-  }
-
-  /** The CLI empties the file when a refresh is refused: tokens that ended and are still there were not refused. */
-  #couldNotRefresh(): boolean {
-    const { present, refreshable, expiresAt } = this.#claude.credential.status();
-    return present && refreshable && expiresAt !== undefined && Date.parse(expiresAt) < Date.now();
+    const result = judge(report);
+    return this.#evidence.learn(result, report.transcript.apiError?.status) ?? withoutEvidence(result);
   }
 
   #report(state: AuthState, evidence: LoginReport['evidence'], detail: string, resetsAt?: string): LoginReport {
@@ -114,4 +93,9 @@ export class LoginCheck {
       ...(resetsAt !== undefined && { resetsAt }),
     };
   }
+}
+
+/** A probe that says nothing of the login: it was ended with the agent, or Claude gave no answer. */
+function withoutEvidence({ outcome, error = '' }: RunResult): ProbeResult {
+  return { state: outcome === 'interrupted' ? 'busy' : 'outage', detail: error };
 }

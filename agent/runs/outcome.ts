@@ -58,6 +58,8 @@ function verdictOf(report: ClaudeReport, output: string): Verdict {
         error:
           'The agent shut down while the run was going on. It is not run again by itself; resume it by its sessionId.',
       };
+    case 'overflow':
+      return failed('claude wrote a line that is too long to be an event, and was ended.');
     case 'itself':
       return verdictOfItsOwn(report, output);
   }
@@ -121,13 +123,9 @@ function verdictOfStatus(
   return failed(message);
 }
 
-function withoutResult({ exitCode, signal, stderr, droppedLines, transcript }: ClaudeReport): string {
+function withoutResult({ exitCode, signal, stderr, transcript }: ClaudeReport): string {
   const end = signal ?? `exit code ${exitCode ?? 'unknown'}`;
-  const facts = [
-    stderr,
-    droppedLines > 0 && `${droppedLines} line(s) of its output were too long to read.`,
-    transcript.garbage > 0 && `${transcript.garbage} line(s) of its output were no events.`,
-  ];
+  const facts = [stderr, transcript.garbage > 0 && `${transcript.garbage} line(s) of its output were no events.`];
   return [`claude ended without a result (${end}).`, ...facts].filter(Boolean).join(' ');
 }
 

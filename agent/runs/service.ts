@@ -213,9 +213,10 @@ export class RunService {
     this.#active = process;
     const reaped = process.reaped.catch((error: unknown) => this.#log.error({ runId: run.id, err: error }, 'orphans'));
     const timer = setTimeout(() => process.end('deadline'), Math.max(0, deadlineOf(run) - Date.now()));
-    const result = judge(await process.report);
+    const report = await process.report;
     clearTimeout(timer);
-    this.#evidence.learn(result);
+    const result = judge(report);
+    this.#evidence.learn(result, report.transcript.apiError?.status);
     await this.#finish(job, result);
     await reaped;
   }

@@ -1,0 +1,84 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { readSettings, SettingsError } from '../../agent/settings.ts';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'settings-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function mistakes(env: Record<string, string>): readonly string[] {
+  try {
+    readSettings(env);
+    return [];
+  } catch (error) {
+    if (error instanceof SettingsError) return error.mistakes;
+    throw error;
+  }
+}
+
+describe('settings', () => {
+  it('have defaults that serve a person who tries the agent', () => {
+    expect(readSettings({ IS_SANDBOX: '1' })).toMatchObject({
+      host: '127.0.0.1',
+      port: 3000,
+      stateDir: path.resolve('.local'),
+      workspaceDir: path.resolve('.local/workspace'),
+      sessionDir: undefined,
+      authMode: 'session',
+      permissionMode: 'bypassPermissions',
+      notes: [],
+    });
+  });
+
+  it.each([
+    ['AGENT_PORT', '70000', 'a whole number from 0 to 65535'],
+    ['AGENT_PORT', '3000.5', 'a whole number'],
+    ['AGENT_PORT', '', 'a whole number'],
+    ['AGENT_HOST', 'a b', 'a host name'],
+    ['AGENT_QUEUE_LIMIT', '-1', 'a whole number from 0 to 10000'],
+    ['AGENT_GRACE_SECONDS', 'soon', 'a whole number from 0 to 3600'],
+    ['AGENT_SESSION_DIR', '/nowhere', 'an existing folder'],
+    ['AGENT_CLAUDE_PATH', '/etc/passwd', 'an existing file that may be executed'],
+    ['AGENT_STATE_DIR', '', 'a path'],
+    ['AGENT_PERMISSION_MODE', 'yolo', 'one of bypassPermissions, acceptEdits, dontAsk, plan, default'],
+    ['AGENT_AUTH_MODE', 'password', 'one of session, oauthToken, apiKey'],
+    ['AGENT_AUTH_MODE', 'apiKey', 'set ANTHROPIC_API_KEY'],
+    ['AGENT_CREDENTIAL_FILE', '/etc/hostname', 'it belongs to oauthToken and apiKey'],
+    ['AGENT_LOG_LEVEL', 'loud', 'one of trace, debug'],
+  ])('%s=%j is refused and says what is allowed', (name, value, allowed) => {
+    const found = mistakes({ [name]: value });
+    expect(found).toHaveLength(1);
+    expect(found[0]).toContain(name);
+    expect(found[0]).toContain(allowed);
+  });
+
+  it('that are wrong are reported all at once', () => {
+    expect(mistakes({ AGENT_PORT: 'x', AGENT_QUEUE_LIMIT: 'y', AGENT_SESSION_DIR: '/nowhere' })).toHaveLength(3);
+  });
+
+  it('never show a token in a message', () => {
+    const found = mistakes({ AGENT_TOKEN: 'se cret', AGENT_TOKEN_SHA256: 'hush' }).join('\n');
+    expect(found).toContain('AGENT_TOKEN_SHA256 is 4 characters (not shown)');
+    expect(found).not.toMatch(/se cret|hush/);
+  });
+
+  it('take a token or its hash, not both', () => {
+    expect(mistakes({ AGENT_TOKEN: 'x', AGENT_TOKEN_SHA256: 'a'.repeat(64) })[0]).toContain('give one of them');
+  });
+
+  it('say which credentials lie about unused, and which variables are none of ours', () => {
+    const { notes } = readSettings({ ANTHROPIC_API_KEY: 'sk-x', AGENT_WORKDIR: '/x', IS_SANDBOX: '1' });
+    expect(notes).toEqual([
+      'AGENT_WORKDIR is no setting of the agent and is ignored.',
+      'ANTHROPIC_API_KEY is set but not used: AGENT_AUTH_MODE is session, not apiKey.',
+    ]);
+  });
+
+  it.runIf(process.getuid?.() === 0)('give root the mode that claude lets root have, and say so', () => {
+    const settings = readSettings({});
+    expect(settings.permissionMode).toBe('dontAsk');
+    expect(settings.notes[0]).toContain('IS_SANDBOX=1');
+    expect(mistakes({ AGENT_PERMISSION_MODE: 'bypassPermissions' })[0]).toContain('which claude refuses to root');
+  });
+});

@@ -1,0 +1,71 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Agent, TOKEN, until } from '../support/agent.ts';
+
+const run = promisify(execFile);
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+
+let agent: Agent;
+beforeEach(() => (agent = new Agent()));
+afterEach(() => agent[Symbol.asyncDispose]());
+
+describe('the start', () => {
+  it('without a token makes one, says where it is, and prints a line that works when pasted', async () => {
+    agent = await Agent.start({ env: { AGENT_TOKEN: undefined } });
+    const file = path.join(agent.stateDir, 'agent-token');
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const token = readFileSync(file, 'utf8').trim();
+    expect(token).toMatch(/^[\w-]{43}$/);
+    await until(() => agent.lines.some((line) => line.includes('curl')));
+    expect(agent.lines.join('\n')).toContain(file);
+    expect(agent.lines.join('\n')).not.toContain(token);
+    const line = agent.lines.find((text) => text.includes('curl')) ?? '';
+    const { stdout } = await run('bash', ['-c', line.slice(line.indexOf('curl'))]);
+    expect(JSON.parse(stdout)).toMatchObject({ success: true, output: 'echo: Say hello' });
+
+    await agent.crash();
+    expect(readFileSync(file, 'utf8').trim()).toBe(token);
+  });
+
+  it('with the hash of a token knows the token, and keeps its log free of anything but JSON', async () => {
+    const hash = sha256(TOKEN);
+    agent = await Agent.start({ env: { AGENT_TOKEN: undefined, AGENT_TOKEN_SHA256: hash } });
+    expect((await agent.run('x')).success).toBe(true);
+    expect(existsSync(path.join(agent.stateDir, 'agent-token'))).toBe(false);
+    expect(agent.lines.every((line) => line.startsWith('{'))).toBe(true);
+  });
+
+  it('opens nothing but the login check to the token of the watchdog', async () => {
+    const hash = sha256('watch');
+    agent = await Agent.start({ env: { AGENT_WATCHDOG_TOKEN_SHA256: hash } });
+    const headers = { Authorization: 'Bearer watch' };
+    expect((await agent.post({ prompt: 'x' }, { headers })).status).toBe(401);
+    expect((await agent.fetch('/auth/check', { method: 'POST', headers })).status).toBe(200);
+  });
+
+  it('with wrong settings ends at once and names every one', async () => {
+    agent.env['AGENT_PORT'] = 'x';
+    agent.env['AGENT_QUEUE_LIMIT'] = 'many';
+    await expect(agent.start()).rejects.toThrow(/exit code 2.*AGENT_PORT.*AGENT_QUEUE_LIMIT/s);
+  });
+
+  it('on a port in use says so', async () => {
+    await agent.start();
+    const second = new Agent({ env: { AGENT_PORT: new URL(agent.url).port } });
+    await expect(second.start()).rejects.toThrow(/exit code 2.*AGENT_PORT.*EADDRINUSE/s);
+    await second[Symbol.asyncDispose]();
+  });
+
+  it('without a login serves, and says so in /health', async () => {
+    await agent.start();
+    expect((await agent.health()).auth).toMatchObject({
+      mode: 'session',
+      state: 'auth_failed',
+      problem: expect.stringContaining('ENOENT') as string,
+    });
+  });
+});

@@ -1,0 +1,115 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { startAnthropicDouble } from '../doubles/anthropic/server.ts';
+import { startOauthProxy, type RefreshMode } from '../doubles/oauth-proxy/server.ts';
+import { ask } from '../support/ask.ts';
+import { Claude, CLAUDE, QUIET } from '../support/claude.ts';
+import { makeHome, type Home } from '../support/home.ts';
+import '../support/two-at-a-time.ts';
+
+const FIRST = { accessToken: 'sk-ant-oat01-first', refreshToken: 'sk-ant-ort01-first' };
+const BLANKED = { accessToken: '', refreshToken: '', expiresAt: 0 };
+
+/** One run with a login file, a refresh host in that mode, and an API that accepts the `accepted` tokens. */
+async function runWith(refresh: RefreshMode, login: 'expired' | 'fresh', accepted: string[]) {
+  await using home = await makeHome();
+  await using api = await startAnthropicDouble({ accept: accepted });
+  await using proxy = await startOauthProxy({
+    mode: refresh,
+    tokens: FIRST,
+    onRotated: ({ accessToken }) => api.configure({ accept: [accessToken] }),
+  });
+  await home.logIn({ ...FIRST, ...(login === 'expired' && { expiresAt: Date.now() - 60_000 }) });
+  const before = await home.login();
+  const env = { ANTHROPIC_BASE_URL: api.url, ...proxy.env };
+  const finished = await ask('hello', { home, env });
+  const tokens = api.messages().map(({ credential }) => credential.value);
+  return { ...finished, tokens, before, after: await home.login(), refreshes: proxy.refreshes, current: proxy.current };
+}
+
+describe.concurrent('a login that the refresh host renews', () => {
+  it.each([
+    ['expired', 0],
+    ['fresh', 1],
+  ] as const)('where it is %s and the API refuses it: the new pair replaces the file', async (login, refused) => {
+    const { result, tokens, before, after, refreshes, current } = await runWith('rotate', login, []);
+    expect(result).toMatchObject({ is_error: false, result: 'echo: hello' });
+    expect(refreshes).toEqual([{ refreshToken: FIRST.refreshToken, outcome: 'rotated' }]);
+    expect(tokens).toEqual([...Array<string>(refused).fill(FIRST.accessToken), current.accessToken]);
+    expect(after.login).toMatchObject(current);
+    expect(after.mode).toBe(0o600);
+    expect(after.inode).not.toBe(before.inode);
+  });
+});
+
+describe.concurrent('a login that the refresh host refuses', () => {
+  it.each(['expired', 'fresh'] as const)('is blanked in the file where it was %s', async (login) => {
+    const { error, result, after, code } = await runWith('revoked', login, []);
+    expect(error.error).toBe('authentication_failed');
+    expect(result.api_error_status ?? null).toBeNull();
+    expect(after.login).toMatchObject(BLANKED);
+    expect(code).toBe(1);
+  });
+});
+
+describe.concurrent.for(['unreachable', 'failing'] as const)('a login while the refresh host is %s', (mode) => {
+  it('is used on where the API still takes it', async () => {
+    const { result, before, after } = await runWith(mode, 'expired', [FIRST.accessToken]);
+    expect(result).toMatchObject({ is_error: false, result: 'echo: hello' });
+    expect(after).toEqual(before);
+  });
+
+  it('looks like a failed login where the API refuses it, but the file still holds its tokens', async () => {
+    const { error, before, after } = await runWith(mode, 'fresh', []);
+    expect(error).toMatchObject({ error: 'authentication_failed', api_error_status: 401 });
+    expect(after).toEqual(before);
+  });
+});
+
+describe.concurrent('a process that waits for its prompt', () => {
+  it('reads the login again when the prompt comes', async () => {
+    await using home = await makeHome();
+    await using api = await startAnthropicDouble();
+    await home.logIn({ accessToken: 'sk-ant-oat01-before' });
+    await using claude = new Claude({ home, env: { ANTHROPIC_BASE_URL: api.url } });
+    claude.interrupt();
+    await claude.event(({ type }) => type === 'control_response');
+    await home.logIn({ accessToken: 'sk-ant-oat01-after' });
+    claude.send('hello');
+    await claude.result();
+    expect(api.messages().map(({ credential }) => credential.value)).toEqual(['sk-ant-oat01-after']);
+  });
+});
+
+describe.concurrent('the commands', () => {
+  const run = promisify(execFile);
+  const status = (home: Home) =>
+    run(CLAUDE, ['auth', 'status'], { env: { PATH: process.env['PATH'], HOME: home.path, ...QUIET } });
+
+  it('claude auth status sees that a login is there, not that it is valid', async () => {
+    await using home = await makeHome();
+    const none = { code: 1, stdout: expect.stringMatching('"loggedIn": false') as string };
+    await expect(status(home)).rejects.toMatchObject(none);
+    await home.logIn({ accessToken: 'nonsense', refreshToken: 'nonsense', expiresAt: 1 });
+    const { stdout } = await status(home);
+    expect(JSON.parse(stdout)).toMatchObject({ loggedIn: true, authMethod: 'claude.ai' });
+  });
+
+  it('claude login is a prompt; claude auth login logs in', async () => {
+    await using home = await makeHome();
+    await using api = await startAnthropicDouble();
+    const own = { PATH: process.env['PATH'], HOME: home.path, ...QUIET };
+    const env = { ...own, ANTHROPIC_BASE_URL: api.url, ANTHROPIC_API_KEY: 'sk-ant-api03-test' };
+    const login = run(CLAUDE, ['login'], { env });
+    login.child.stdin?.end();
+    expect((await login).stdout).toBe('echo: login\n');
+    expect((await run(CLAUDE, ['auth', '--help'], { env })).stdout).toMatch(/ login .* logout .* status /s);
+  });
+
+  it('claude --version tells the version that package.json pins', async () => {
+    const { default: manifest } = await import('../../package.json', { with: { type: 'json' } });
+    const { stdout } = await run(CLAUDE, ['--version']);
+    expect(stdout).toContain(manifest.dependencies['@anthropic-ai/claude-code']);
+  });
+});

@@ -1,0 +1,64 @@
+import { BODIES_KEPT, type RequestRecord } from './journal.ts';
+
+/** What can be set at the start and changed later. */
+export interface BehaviourSettings {
+  /** Directives that hold for every prompt without directives of its own, e.g. `[[fail:overloaded]]`. */
+  readonly mode?: string | undefined;
+  /** The tokens and keys that are accepted; all others get a 401. `null`, the default, accepts everything. */
+  readonly accept?: readonly string[] | null | undefined;
+  /** The token that an identity token is exchanged for; `null` refuses the exchange. */
+  readonly federatedToken?: string | null | undefined;
+}
+
+const DEFAULT_FEDERATED_TOKEN = 'sk-ant-oat01-federated';
+
+/** The state of one double: its settings and what it has seen. */
+export class Behaviour {
+  readonly requests: RequestRecord[] = [];
+  readonly #initial: BehaviourSettings;
+  readonly #failures = new Map<string, number>();
+  #accepted: readonly string[] | null = null;
+  mode = '';
+  federatedToken: string | null = DEFAULT_FEDERATED_TOKEN;
+
+  constructor(initial: BehaviourSettings) {
+    this.#initial = initial;
+    this.configure(initial);
+  }
+
+  configure({ mode, accept, federatedToken }: BehaviourSettings): void {
+    if (mode !== undefined) this.mode = mode;
+    if (accept !== undefined) this.#accepted = accept;
+    if (federatedToken !== undefined) this.federatedToken = federatedToken;
+  }
+
+  reset(): void {
+    this.requests.length = 0;
+    this.#failures.clear();
+    this.mode = '';
+    this.#accepted = null;
+    this.federatedToken = DEFAULT_FEDERATED_TOKEN;
+    this.configure(this.#initial);
+  }
+
+  accepts(credential: string): boolean {
+    return this.#accepted?.includes(credential) ?? true;
+  }
+
+  record(request: RequestRecord): void {
+    const forgotten = this.requests.at(-BODIES_KEPT);
+    if (forgotten !== undefined) forgotten.body = undefined;
+    this.requests.push(request);
+  }
+
+  messages(): RequestRecord[] {
+    return this.requests.filter(({ path }) => path === '/v1/messages');
+  }
+
+  /** Counts one more failed request of this prompt and returns how many there are now. */
+  countFailure(prompt: string): number {
+    const count = (this.#failures.get(prompt) ?? 0) + 1;
+    this.#failures.set(prompt, count);
+    return count;
+  }
+}

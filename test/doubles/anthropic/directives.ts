@@ -1,0 +1,68 @@
+/**
+ * Directives are how a prompt tells the double what to do: `[[name]]` or `[[name:value]]`, as many as wanted, anywhere
+ * in the prompt. What is left of the prompt without them is its text.
+ * @module
+ */
+
+/** What one prompt asks of the double. Times are milliseconds. */
+export interface Directives {
+  /** A name in the table of failures, or an HTTP status: answer with that error. */
+  readonly fail?: string;
+  /** Fail only this many requests of the same prompt, then answer. */
+  readonly times?: number;
+  /** Bash commands to run one after the other by tool use, before the final answer. */
+  readonly bash: readonly string[];
+  /** Pause before the answer begins. */
+  readonly wait?: number;
+  /** Pause before each delta of the stream. */
+  readonly slow?: number;
+  /** Destroy the socket after this many text deltas. */
+  readonly cut?: number;
+  /** End the body in good order after this many text deltas, though the message is not complete. */
+  readonly truncate?: number;
+  /** Accept the request and never answer it. */
+  readonly hang: boolean;
+  /** Answer with an empty text. */
+  readonly empty: boolean;
+  /** Answer with this many bytes of text. */
+  readonly huge?: number;
+  /** Answer with exactly this text. */
+  readonly say?: string;
+  /** The input of the StructuredOutput tool as JSON, or `none` to leave the schema unmet. */
+  readonly structured?: string;
+}
+
+/** A prompt taken apart. */
+export interface ParsedPrompt {
+  readonly text: string;
+  readonly directives: Directives;
+}
+
+const DIRECTIVE = /\[\[([a-z]+)(?::(.*?))?\]\](?!\])/gs;
+
+/** Splits `prompt` into its text and its directives. `defaults` hold where the prompt has no directive of its own. */
+export function parsePrompt(prompt: string, defaults = ''): ParsedPrompt {
+  const own = [...prompt.matchAll(DIRECTIVE)];
+  const found = own.length > 0 ? own : [...defaults.matchAll(DIRECTIVE)];
+  const last = (name: string) => found.findLast((match) => match[1] === name);
+  const value = (name: string) => last(name)?.[2];
+  const number = (name: string) => (value(name) === undefined ? undefined : Number(value(name)));
+  const directives = {
+    fail: value('fail'),
+    times: number('times'),
+    bash: found.filter((match) => match[1] === 'bash').map((match) => match[2] ?? ''),
+    wait: number('wait'),
+    slow: number('slow'),
+    cut: number('cut'),
+    truncate: number('truncate'),
+    hang: last('hang') !== undefined,
+    empty: last('empty') !== undefined,
+    huge: number('huge'),
+    say: value('say'),
+    structured: value('structured'),
+  };
+  return {
+    text: prompt.replaceAll(DIRECTIVE, '').trim(),
+    directives: Object.fromEntries(Object.entries(directives).filter(([, held]) => held !== undefined)) as never,
+  };
+}

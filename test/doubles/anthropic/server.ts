@@ -1,0 +1,131 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { text as readText } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { AddressInfo } from 'node:net';
+import { answerTo } from './answer.ts';
+import { Behaviour, type BehaviourSettings } from './behaviour.ts';
+import { handleControl } from './control.ts';
+import { parsePrompt } from './directives.ts';
+import { failureOf, FEDERATION_REFUSED, refusalOf } from './failures.ts';
+import { credentialOf, type RequestRecord } from './journal.ts';
+import { sendFailure, sendMessage, streamMessage, tokensIn } from './reply.ts';
+import { messagesRequest, turnOf, type MessagesRequest, type Turn } from './request.ts';
+
+/** Where the double listens and how it behaves from the start. */
+export interface AnthropicDoubleOptions extends BehaviourSettings {
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** Default 0, any free port. */
+  readonly port?: number;
+}
+
+/** A running double of the Anthropic API. */
+export interface AnthropicDouble extends AsyncDisposable {
+  /** The value for `ANTHROPIC_BASE_URL`. */
+  readonly url: string;
+  /** Every request seen, oldest first, those to the control endpoint left out. */
+  readonly requests: readonly RequestRecord[];
+  /** The requests for a message alone. */
+  messages(): RequestRecord[];
+  /** Changes the behaviour from the next request on; what is left out stays. */
+  configure(settings: BehaviourSettings): void;
+  /** Forgets all requests and goes back to the behaviour given at the start. */
+  reset(): void;
+  /** Drops all connections and stops listening. */
+  close(): Promise<void>;
+}
+
+/** Starts a double of the Anthropic API. */
+export async function startAnthropicDouble(options: AnthropicDoubleOptions = {}): Promise<AnthropicDouble> {
+  const behaviour = new Behaviour(options);
+  const server = createServer((request, response) => {
+    serve(behaviour, request, response).catch((error: unknown) => {
+      if (response.headersSent) response.destroy();
+      else sendFailure(response, { status: 400, type: 'invalid_request_error', message: String(error) });
+    });
+  });
+  const host = options.host ?? '127.0.0.1';
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port ?? 0, host, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  const close = () =>
+    new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  return {
+    url: `http://${host}:${port}`,
+    requests: behaviour.requests,
+    messages: () => behaviour.messages(),
+    configure: (settings) => behaviour.configure(settings),
+    reset: () => behaviour.reset(),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+async function serve(behaviour: Behaviour, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { method = '', url = '/', headers } = request;
+  const path = new URL(url, 'http://double').pathname;
+  const body = parseBody(await readText(request));
+  if (path.startsWith('/_control')) {
+    handleControl(behaviour, method, path, body, response);
+    return;
+  }
+  const isMessages = method === 'POST' && path === '/v1/messages';
+  const parsed = isMessages ? messagesRequest.parse(body) : undefined;
+  const turn = parsed && turnOf(parsed);
+  const credential = credentialOf(headers);
+  const { model = '' } = parsed ?? {};
+  const { prompt = '' } = turn ?? {};
+  const record: RequestRecord = { method, path, credential, headers, model, prompt, status: 0, body };
+  behaviour.record(record);
+  response.once('finish', () => (record.status = response.statusCode));
+  if (parsed !== undefined && turn !== undefined) {
+    if (behaviour.accepts(credential.value)) await answer(behaviour, parsed, turn, response);
+    else sendFailure(response, refusalOf(credential.scheme));
+  } else if (path === '/v1/oauth/token') {
+    exchangeToken(behaviour, response);
+  } else if (path === '/v1/messages/count_tokens') {
+    sendJson(response, { input_tokens: tokensIn(JSON.stringify(body)) });
+  } else if (path === '/' || method === 'HEAD') {
+    sendJson(response, {});
+  } else {
+    sendFailure(response, { status: 404, type: 'not_found_error', message: `No ${method} ${path} at this double` });
+  }
+}
+
+async function answer(behaviour: Behaviour, request: MessagesRequest, turn: Turn, response: ServerResponse) {
+  const { text, directives } = parsePrompt(turn.prompt, behaviour.mode);
+  if (directives.hang) return;
+  if (directives.wait !== undefined) await sleep(directives.wait);
+  if (directives.fail !== undefined && behaviour.countFailure(turn.prompt) <= (directives.times ?? Infinity)) {
+    sendFailure(response, failureOf(directives.fail));
+    return;
+  }
+  const blocks = answerTo(request, turn, text, directives);
+  const reply = { model: request.model, blocks, inputTokens: tokensIn(turn.prompt) };
+  if (request.stream) await streamMessage(response, reply, directives);
+  else sendMessage(response, reply, directives);
+}
+
+/** Workload identity federation: the client posts its identity token and gets an access token of the API. */
+function exchangeToken({ federatedToken }: Behaviour, response: ServerResponse): void {
+  if (federatedToken === null) sendFailure(response, FEDERATION_REFUSED);
+  else sendJson(response, { token_type: 'Bearer', access_token: federatedToken, expires_in: 3600 });
+}
+
+function parseBody(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function sendJson(response: ServerResponse, body: unknown): void {
+  response.writeHead(200, { 'content-type': 'application/json' });
+  response.end(JSON.stringify(body));
+}

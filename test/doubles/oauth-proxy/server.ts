@@ -1,0 +1,122 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
+import type { Duplex } from 'node:stream';
+import { makeCertificates } from './certificates.ts';
+import { TokenFamily, type Refresh, type TokenPair } from './tokens.ts';
+
+/** The host that the CLI refreshes its login at, whatever `ANTHROPIC_BASE_URL` says. */
+const REFRESH_HOST = 'platform.claude.com';
+
+/** The endpoint of that host that refreshes tokens. */
+const TOKEN_PATH = '/v1/oauth/token';
+
+/**
+ * How a refresh goes: `rotate` gives a new pair for the current refresh token, `revoked` refuses it for good,
+ * `failing` answers 500, `unreachable` does not connect to the host.
+ */
+export type RefreshMode = 'rotate' | 'revoked' | 'failing' | 'unreachable';
+
+/** Where the proxy listens, how it behaves, and the login it knows. */
+export interface OauthProxyOptions {
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** Default 0, any free port. */
+  readonly port?: number;
+  /** Default `rotate`. */
+  readonly mode?: RefreshMode;
+  /** The pair that the login begins with. */
+  readonly tokens: TokenPair;
+  /** Called with every new pair before it is sent, e.g. to make the API's double accept it. */
+  readonly onRotated?: (tokens: TokenPair) => void;
+}
+
+/** A running proxy. */
+export interface OauthProxy extends AsyncDisposable {
+  /** The variables that lead the CLI through the proxy; loopback stays direct, for it asks the proxy for plain HTTP too. */
+  readonly env: Readonly<Record<'HTTPS_PROXY' | 'NO_PROXY' | 'NODE_EXTRA_CA_CERTS', string>>;
+  /** Every refresh that reached the token endpoint, oldest first. */
+  readonly refreshes: readonly Refresh[];
+  /** Every `host:port` that was asked for by CONNECT. */
+  readonly connects: readonly string[];
+  /** The pair that is valid now. */
+  readonly current: TokenPair;
+  /** Changes how the next refresh goes. */
+  setMode(mode: RefreshMode): void;
+  /** Drops all connections and stops listening. */
+  close(): Promise<void>;
+}
+
+/** Starts a CONNECT proxy that stands in for the host where the CLI refreshes its login. Other hosts get a 502. */
+export async function startOauthProxy(options: OauthProxyOptions): Promise<OauthProxy> {
+  const { host = '127.0.0.1', port = 0, tokens, onRotated } = options;
+  const family = new TokenFamily(tokens);
+  const connects: string[] = [];
+  const sockets = new Set<Duplex>();
+  let mode = options.mode ?? 'rotate';
+
+  const certificates = await makeCertificates(REFRESH_HOST);
+  const endpoint = createTlsServer({ key: certificates.key, cert: certificates.cert }, (request, response) => {
+    answer(request, response).catch((error: unknown) => send(response, 400, { error: String(error) }));
+  });
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method !== 'POST' || request.url !== TOKEN_PATH) {
+      send(response, 404, { error: 'not_found' });
+    } else if (mode === 'failing') {
+      send(response, 500, { error: 'server_error' });
+    } else {
+      const { status, body } = family.refresh(await json(request), mode === 'revoked');
+      if (status === 200) onRotated?.(family.current);
+      send(response, status, body);
+    }
+  }
+
+  const proxy = createServer((_, response) => send(response, 502, { error: 'This proxy knows CONNECT alone.' }));
+  proxy.on('connect', ({ url = '' }: IncomingMessage, socket: Duplex) => {
+    connects.push(url);
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    socket.on('error', () => socket.destroy());
+    if (mode === 'unreachable' || url !== `${REFRESH_HOST}:443`) {
+      socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
+      return;
+    }
+    socket.write('HTTP/1.1 200 Connection Established\r\n\r\n');
+    endpoint.emit('connection', socket);
+  });
+  await new Promise<void>((resolve, reject) => {
+    proxy.once('error', reject);
+    proxy.listen(port, host, resolve);
+  });
+
+  const close = async () => {
+    for (const socket of sockets) socket.destroy();
+    await new Promise<void>((resolve) => {
+      proxy.close(() => resolve());
+      proxy.closeAllConnections();
+    });
+    await certificates[Symbol.asyncDispose]();
+  };
+  return {
+    env: {
+      HTTPS_PROXY: `http://${host}:${(proxy.address() as AddressInfo).port}`,
+      NO_PROXY: '127.0.0.1,localhost',
+      NODE_EXTRA_CA_CERTS: certificates.caFile,
+    },
+    refreshes: family.refreshes,
+    connects,
+    get current() {
+      return family.current;
+    },
+    setMode: (next) => (mode = next),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function send(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(JSON.stringify(body));
+}

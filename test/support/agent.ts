@@ -1,0 +1,168 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Outcome } from '../../agent/contract.ts';
+import type { Step } from '../doubles/claude/script.ts';
+import { scriptClaude, type ScriptedClaude } from './scripted-claude.ts';
+
+const ROOT = path.join(import.meta.dirname, '../..');
+
+/** The token of every agent under test. */
+export const TOKEN = 'the-token-of-the-tests';
+
+/** A request, with its headers as a plain object. */
+type Request = Omit<RequestInit, 'headers'> & { readonly headers?: Readonly<Record<string, string>> };
+
+/** The answer of `POST /run`. */
+export interface RunAnswer {
+  readonly success: boolean;
+  readonly output: string;
+  readonly exitCode: number;
+  readonly duration: number;
+  readonly error?: string;
+  readonly outcome: Outcome;
+  readonly runId: string;
+  readonly sessionId: string;
+  readonly queuedMs: number;
+  readonly resetsAt?: string;
+  readonly usage?: Record<string, number>;
+  readonly costUsd?: number;
+  readonly permissionDenials: readonly { readonly toolName: string }[];
+  readonly warnings: readonly string[];
+}
+
+/** The agent program, started as `npm start` starts it, with a folder of its own. Disposing kills it. */
+export class Agent implements AsyncDisposable {
+  readonly folder: string;
+  readonly claude: ScriptedClaude;
+  readonly stateDir: string;
+  readonly workspaceDir: string;
+  /** Every line of its log and of its stderr, since the first start. */
+  readonly lines: string[] = [];
+  url = '';
+  /** Settings beside those of the test, taken at each start. */
+  readonly env: Record<string, string | undefined>;
+  #process: ChildProcess | undefined;
+
+  /** @param options.env in addition to the settings of the test; with `AGENT_CLAUDE_PATH` undefined the real CLI is taken. */
+  constructor(
+    options: {
+      prompts?: Readonly<Record<string, readonly Step[]>>;
+      env?: Readonly<Record<string, string | undefined>>;
+    } = {},
+  ) {
+    this.folder = mkdtempSync(path.join(tmpdir(), 'agent-'));
+    this.claude = scriptClaude(this.folder, options.prompts);
+    this.stateDir = path.join(this.folder, 'state');
+    this.workspaceDir = path.join(this.folder, 'workspace');
+    mkdirSync(path.join(this.folder, 'home'));
+    mkdirSync(this.workspaceDir);
+    this.env = { ...options.env };
+  }
+
+  /** Makes an agent and starts it. */
+  static async start(...options: ConstructorParameters<typeof Agent>): Promise<Agent> {
+    const agent = new Agent(...options);
+    await agent.start();
+    return agent;
+  }
+
+  /** Starts the program and waits until it listens, or fails with all that it said. */
+  async start(): Promise<void> {
+    const env: Record<string, string | undefined> = {
+      PATH: process.env['PATH'],
+      HOME: path.join(this.folder, 'home'),
+      AGENT_PORT: '0',
+      AGENT_TOKEN: TOKEN,
+      AGENT_STATE_DIR: this.stateDir,
+      AGENT_WORKSPACE_DIR: this.workspaceDir,
+      AGENT_CLAUDE_PATH: this.claude.path,
+      ...this.env,
+    };
+    const child = spawn(process.execPath, ['agent/main.ts'], { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#process = child;
+    const listening = Promise.withResolvers<string>();
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface({ input: stream }).on('line', (line) => {
+        this.lines.push(line);
+        const { msg, url } = parsed(line);
+        if (msg === 'listening' && typeof url === 'string') listening.resolve(url);
+      });
+    }
+    child.once('exit', (code) => listening.reject(new Error(`exit code ${code ?? 'none'}: ${this.lines.join('\n')}`)));
+    this.url = await listening.promise;
+  }
+
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
+  /** Sends a request with the token. */
+  fetch(route: string, init: Request = {}): Promise<Response> {
+    return fetch(`${this.url}${route}`, { ...init, headers: { Authorization: `Bearer ${TOKEN}`, ...init.headers } });
+  }
+
+  /** Sends any body to `POST /run`. */
+  post(body: unknown, { headers, ...init }: Request = {}): Promise<Response> {
+    const text = typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
+    const all = { 'Content-Type': 'application/json', ...headers };
+    return this.fetch('/run', { method: 'POST', body: text, ...init, headers: all });
+  }
+
+  /** Runs a prompt and expects an answer. */
+  async run(prompt: string, fields: object = {}): Promise<RunAnswer> {
+    const response = await this.post({ prompt, ...fields });
+    if (response.status !== 200) throw new Error(`${response.status}: ${await response.text()}`);
+    return (await response.json()) as RunAnswer;
+  }
+
+  async health(): Promise<{ activeRequests: number; queued: number; auth: Record<string, unknown> }> {
+    return (await (await fetch(`${this.url}/health`)).json()) as Awaited<ReturnType<Agent['health']>>;
+  }
+
+  /** Sends a signal and returns the exit code. */
+  async end(signal: NodeJS.Signals): Promise<number | null> {
+    const child = this.#process;
+    if (child?.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
+    const exited = once(child, 'exit') as Promise<[number | null]>;
+    child.kill(signal);
+    return (await exited)[0];
+  }
+
+  /** Kills the program as a crash does, and starts it again on the same folder. */
+  async crash(): Promise<void> {
+    await this.end('SIGKILL');
+    await this.start();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end('SIGKILL');
+    for (const entry of this.claude.journal()) if (isAlive(entry.pid)) process.kill(entry.pid, 'SIGKILL');
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+/** Whether there is such a process, and not only what is left of it until its parent looks. */
+export function isAlive(pid: number): boolean {
+  try {
+    return !/^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+/** Waits until something holds, ten seconds at most. */
+export async function until(holds: () => boolean | Promise<boolean>, what = 'it'): Promise<void> {
+  const end = Date.now() + 10_000;
+  while (!(await holds())) {
+    if (Date.now() > end) throw new Error(`${what} did not become true in ten seconds`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+function parsed(line: string): Record<string, unknown> {
+  return line.startsWith('{') ? (JSON.parse(line) as Record<string, unknown>) : {};
+}

@@ -1,0 +1,150 @@
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
+import { claudeEvent, type ClaudeEvent } from './claude-event.ts';
+import type { Home } from './home.ts';
+
+/** The pinned CLI. */
+export const CLAUDE = join(import.meta.dirname, '../../node_modules/.bin/claude');
+
+/** How a process of the CLI is started. */
+export interface ClaudeOptions {
+  /** Its `HOME`. */
+  readonly home: Home;
+  /** Its working directory; default `HOME`. */
+  readonly cwd?: string;
+  /** Arguments after those for stream-json. */
+  readonly args?: readonly string[];
+  /** Variables beside `PATH`, `HOME` and those that keep the CLI quiet: where the API is and the credential. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** How a process ended and what it left on stderr. */
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stderr: string;
+}
+
+const STREAM_JSON = ['-p', '--input-format', 'stream-json', '--output-format', 'stream-json', '--verbose'];
+
+/** Variables that a test of the CLI always sets: no retries, and no traffic but to the API. */
+export const QUIET = {
+  CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+  CLAUDE_CODE_MAX_RETRIES: '0',
+  DISABLE_AUTOUPDATER: '1',
+};
+
+/** Arguments that let every tool run. */
+export const BYPASS = ['--permission-mode', 'bypassPermissions'];
+
+/** The variable without which the CLI refuses {@link BYPASS} to root, as whom tests run in a container. */
+export const AS_ROOT: Readonly<Record<string, string>> = process.getuid?.() === 0 ? { IS_SANDBOX: '1' } : {};
+
+/** One process of the real CLI that speaks stream-json both ways. Disposing kills what still runs. */
+export class Claude implements AsyncDisposable {
+  /** Every event of stdout so far. */
+  readonly events: ClaudeEvent[] = [];
+  /** Settles when the process has ended and its output is read. */
+  readonly exited: Promise<Exit>;
+  readonly #child: ChildProcessWithoutNullStreams;
+  readonly #waiting = new Set<() => void>();
+  #hasEnded = false;
+  #broken: unknown;
+
+  constructor({ home, cwd = home.path, args = [], env }: ClaudeOptions) {
+    const base = { PATH: process.env['PATH'], HOME: home.path, ...QUIET };
+    this.#child = spawn(CLAUDE, [...STREAM_JSON, ...args], { cwd, env: { ...base, ...env } });
+    this.#child.stdin.on('error', () => undefined);
+    const lines = createInterface({ input: this.#child.stdout });
+    lines.on('line', (line) => {
+      this.#read(line);
+      this.#wake();
+    });
+    this.exited = this.#end(once(lines, 'close'));
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** Writes a prompt. */
+  send(prompt: string): void {
+    this.#write({ type: 'user', message: { role: 'user', content: prompt } });
+  }
+
+  /** Asks for the end of the turn over the control channel. */
+  interrupt(): void {
+    this.#write({ type: 'control_request', request_id: 'interrupt-1', request: { subtype: 'interrupt' } });
+  }
+
+  closeStdin(): void {
+    this.#child.stdin.end();
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** The first event that `matches`, waiting for it. Rejects where the process ends without one. */
+  async event(matches: (event: ClaudeEvent) => boolean): Promise<ClaudeEvent> {
+    await this.#until(() => this.events.some(matches));
+    const found = this.events.find(matches);
+    if (found === undefined) throw new Error(`No such event before the end: ${JSON.stringify(await this.exited)}`);
+    return found;
+  }
+
+  /** The result of the turn, waiting for it. */
+  result(): Promise<ClaudeEvent> {
+    return this.event(({ type }) => type === 'result');
+  }
+
+  /** Waits for the result, or for the end of the process without one. */
+  async ended(): Promise<void> {
+    await this.#until(() => this.events.some(({ type }) => type === 'result'));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#hasEnded) this.#child.kill('SIGKILL');
+    await this.exited;
+  }
+
+  async #end(outputRead: Promise<unknown>): Promise<Exit> {
+    const [stderr, [code, signal]] = await Promise.all([
+      text(this.#child.stderr),
+      once(this.#child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>,
+      outputRead,
+    ]);
+    this.#hasEnded = true;
+    this.#wake();
+    return { code, signal, stderr };
+  }
+
+  /** Waits until `holds` or the process has ended. */
+  async #until(holds: () => boolean): Promise<void> {
+    for (;;) {
+      if (this.#broken !== undefined) throw new Error('A line of stdout has another shape.', { cause: this.#broken });
+      if (holds() || this.#hasEnded) return;
+      await new Promise<void>((resolve) => this.#waiting.add(resolve));
+    }
+  }
+
+  #read(line: string): void {
+    try {
+      this.events.push(claudeEvent.parse(JSON.parse(line)));
+    } catch (error) {
+      this.#broken ??= error;
+    }
+  }
+
+  #write(message: object): void {
+    this.#child.stdin.write(`${JSON.stringify(message)}\n`);
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting) resolve();
+    this.#waiting.clear();
+  }
+}

@@ -1,0 +1,43 @@
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import type { JournalEntry, Step } from '../doubles/claude/script.ts';
+
+const DOUBLE = path.join(import.meta.dirname, '../doubles/claude/main.ts');
+
+/** A scripted CLI as an executable file, and what its processes wrote down. */
+export interface ScriptedClaude {
+  /** For `AGENT_CLAUDE_PATH`. */
+  readonly path: string;
+  /** Every entry so far, oldest first. */
+  journal(): JournalEntry[];
+  /** The prompts that processes began with, oldest first. */
+  begun(): string[];
+}
+
+/** Makes a scripted CLI in `folder`; without a script of its own a prompt is echoed. */
+export function scriptClaude(folder: string, prompts: Readonly<Record<string, readonly Step[]>> = {}): ScriptedClaude {
+  const file = path.join(folder, 'claude');
+  const script = path.join(folder, 'script.json');
+  const journal = path.join(folder, 'journal.jsonl');
+  writeFileSync(script, JSON.stringify({ journal, prompts: { '*': ECHO, ...prompts } }));
+  writeFileSync(file, `#!/bin/sh\nexec '${process.execPath}' '${DOUBLE}' '${script}' "$@"\n`);
+  chmodSync(file, 0o755);
+  const read = () =>
+    existsSync(journal)
+      ? readFileSync(journal, 'utf8')
+          .split('\n')
+          .filter(Boolean)
+          .map((line) => JSON.parse(line) as JournalEntry)
+      : [];
+  return {
+    path: file,
+    journal: read,
+    begun: () => read().flatMap((entry) => (entry.what === 'began' ? [entry.prompt] : [])),
+  };
+}
+
+/** Says the prompt back. */
+export const ECHO: readonly Step[] = [
+  { do: 'say', text: 'echo' },
+  { do: 'result', text: 'echo: $PROMPT' },
+];
