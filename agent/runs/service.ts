@@ -180,7 +180,7 @@ export class RunService {
       if (error) job.ended.reject(error);
       else job.ended.resolve(ended);
     } catch (cause) {
-      this.#storageFails = true;
+      this.#log.error({ runId: job.run.id, err: cause }, 'a record cannot be written');
       job.ended.reject(new StorageError('The run did not begin, and its end is not recorded', cause));
     }
   }
@@ -211,7 +211,9 @@ export class RunService {
       });
     }
     this.#active = process;
-    const reaped = process.reaped.catch((error: unknown) => this.#log.error({ runId: run.id, err: error }, 'orphans'));
+    const reaped = process.reaped.catch((error: unknown) =>
+      this.#log.error({ runId: run.id, err: error }, 'processes of a run cannot be ended'),
+    );
     const timer = setTimeout(() => process.end('deadline'), Math.max(0, deadlineOf(run) - Date.now()));
     const report = await process.report;
     clearTimeout(timer);
