@@ -63,6 +63,7 @@ describe('the agent with the real CLI', () => {
     ['[[fail:usage_limit]]', 'usage_limited'],
     ['[[fail:overloaded]]', 'unavailable'],
     ['[[fail:server_error]]', 'unavailable'],
+    ['[[cut:0]]', 'unavailable'],
     ['[[empty]]', 'failed'],
     ['/clear', 'failed'],
     ['[[slow:900]] one two three four five six seven eight nine ten', 'timed_out'],
@@ -71,6 +72,17 @@ describe('the agent with the real CLI', () => {
     const answer = await agent.run(prompt, { timeout: 3900 });
     expect(answer).toMatchObject({ outcome, success: false });
     if (prompt.startsWith('[[slow')) expect(answer.output).toMatch(/^echo: one/);
+  });
+
+  it('returns what Claude was denied, though the run succeeds', async () => {
+    await agent.end('SIGTERM');
+    agent.env['AGENT_PERMISSION_MODE'] = 'dontAsk';
+    await agent.start();
+    const answer = await agent.run('[[bash:touch denied]] x');
+    expect(answer).toMatchObject({ success: true, permissionDenials: [{ toolName: 'Bash' }] });
+    await agent.end('SIGTERM');
+    delete agent.env['AGENT_PERMISSION_MODE'];
+    await agent.start();
   });
 
   it('ends the Bash tool of a run that timed out, whatever session it is in', async () => {
