@@ -1,0 +1,130 @@
+import type * as k8s from '@pulumi/kubernetes';
+import type * as pulumi from '@pulumi/pulumi';
+
+import { AGENT_ENV, AGENT_PORT } from '../agent/contract.ts';
+import type { StackConfig } from './config.ts';
+import { NAMES } from './names.ts';
+import { CONTAINER_SECURITY, POD_BASE, SECRET_MODE } from './pod.ts';
+import type { MountedSecret } from './session.ts';
+import { TOKEN_KEYS } from './tokens.ts';
+import type { Tokens } from './tokens.ts';
+
+/** What the agent's pod is made from. */
+export interface AgentPodArgs {
+  readonly config: StackConfig;
+  /** The image by digest. */
+  readonly image: pulumi.Output<string>;
+  /** The credential of Claude Code: a session with its files, or one token in a file. */
+  readonly login: MountedSecret & { readonly kind: 'session' | 'credential' };
+  readonly tokens: Tokens;
+}
+
+/** Where things are in the agent's pod. */
+const PATHS = {
+  state: '/data',
+  home: '/data/home',
+  workspace: '/workspace',
+  tmp: '/tmp',
+  session: '/var/run/claude-session',
+  credential: '/var/run/claude-credential',
+} as const;
+
+/** Key of the Secret with an OAuth token or API key, and its file's name. */
+export const CREDENTIAL_KEY = 'token';
+
+/** Seconds from the end of a run's grace to SIGKILL, for interrupting it and writing its record. */
+const FLUSH_SECONDS = 30;
+
+/** The pod of the agent. */
+export function agentPod(
+  args: AgentPodArgs,
+  claimName: pulumi.Input<string>,
+  serviceAccountName: pulumi.Input<string>,
+) {
+  const { config, image, login } = args;
+  const loginPath = login.kind === 'session' ? PATHS.session : PATHS.credential;
+  return {
+    ...POD_BASE,
+    serviceAccountName,
+    terminationGracePeriodSeconds: config.graceSeconds + FLUSH_SECONDS,
+    containers: [
+      {
+        name: NAMES.deployment,
+        image,
+        ports: [{ name: 'http', containerPort: AGENT_PORT }],
+        env: environment(args),
+        resources: {
+          requests: {
+            cpu: config.resources.cpuRequest,
+            memory: config.resources.memoryRequest,
+            'ephemeral-storage': '1Gi',
+          },
+          limits: {
+            cpu: config.resources.cpuLimit,
+            memory: config.resources.memoryLimit,
+            // The workspace, /tmp and logs count together.
+            'ephemeral-storage': config.workspaceSize,
+          },
+        },
+        startupProbe: {
+          httpGet: { path: '/health', port: 'http' },
+          periodSeconds: 2,
+          timeoutSeconds: 5,
+          failureThreshold: 60,
+        },
+        livenessProbe: {
+          httpGet: { path: '/health', port: 'http' },
+          periodSeconds: 15,
+          timeoutSeconds: 10,
+          failureThreshold: 4,
+        },
+        readinessProbe: {
+          httpGet: { path: '/ready', port: 'http' },
+          periodSeconds: 5,
+          timeoutSeconds: 5,
+          failureThreshold: 2,
+        },
+        securityContext: CONTAINER_SECURITY,
+        volumeMounts: [
+          { name: 'data', mountPath: PATHS.state },
+          { name: 'workspace', mountPath: PATHS.workspace },
+          { name: 'tmp', mountPath: PATHS.tmp },
+          { name: 'login', mountPath: loginPath, readOnly: true },
+        ],
+      },
+    ],
+    volumes: [
+      { name: 'data', persistentVolumeClaim: { claimName } },
+      { name: 'workspace', emptyDir: { sizeLimit: config.workspaceSize } },
+      { name: 'tmp', emptyDir: { sizeLimit: '2Gi' } },
+      { name: 'login', secret: { secretName: login.secretName, items: login.items, defaultMode: SECRET_MODE } },
+    ],
+  } satisfies k8s.types.input.core.v1.PodSpec;
+}
+
+function environment({ config, login, tokens }: AgentPodArgs): k8s.types.input.core.v1.EnvVar[] {
+  const plain: Record<string, string> = {
+    HOME: PATHS.home,
+    [AGENT_ENV.host]: '0.0.0.0',
+    [AGENT_ENV.port]: String(AGENT_PORT),
+    [AGENT_ENV.stateDir]: PATHS.state,
+    [AGENT_ENV.workspaceDir]: PATHS.workspace,
+    [AGENT_ENV.authMode]: config.authMode,
+    [AGENT_ENV.permissionMode]: config.permissionMode,
+    [AGENT_ENV.queueLimit]: String(config.queueLimit),
+    [AGENT_ENV.graceSeconds]: String(config.graceSeconds),
+    ...(login.kind === 'session'
+      ? { [AGENT_ENV.sessionDir]: PATHS.session }
+      : { [AGENT_ENV.credentialFile]: `${PATHS.credential}/${CREDENTIAL_KEY}` }),
+    ...(config.anthropicBaseUrl === undefined ? {} : { ANTHROPIC_BASE_URL: config.anthropicBaseUrl }),
+  };
+  const hash = (name: string, key: string) => ({
+    name,
+    valueFrom: { secretKeyRef: { name: tokens.agentSecretName, key } },
+  });
+  return [
+    ...Object.entries(plain).map(([name, value]) => ({ name, value })),
+    hash(AGENT_ENV.tokenSha256, TOKEN_KEYS.agentSha256),
+    hash(AGENT_ENV.watchdogTokenSha256, TOKEN_KEYS.watchdogSha256),
+  ];
+}

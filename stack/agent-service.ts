@@ -1,0 +1,103 @@
+import * as k8s from '@pulumi/kubernetes';
+import * as pulumi from '@pulumi/pulumi';
+
+import { agentPod } from './agent-pod.ts';
+import type { AgentPodArgs } from './agent-pod.ts';
+import { ANNOTATION, labels, NAMES, selectorLabels, TAKE_BACK } from './names.ts';
+
+/** Arguments of {@link AgentService}. */
+export interface AgentServiceArgs extends AgentPodArgs {
+  readonly namespace: pulumi.Input<string>;
+}
+
+/** Seconds for pulling the image and starting, on top of what the old pod may take to end. */
+const START_SECONDS = 300;
+
+/**
+ * The provider's own waiting ends too early with `Recreate`: while the old pod ends there is no new ReplicaSet, and the
+ * conditions are still those of the last rollout. These counts are the new pod's, once the controller has seen the
+ * change, which the provider checks.
+ */
+const UNTIL_NEW_POD = {
+  'pulumi.com/waitFor': JSON.stringify(['jsonpath={.status.updatedReplicas}=1', 'jsonpath={.status.readyReplicas}=1']),
+};
+
+/** The agent: one pod, its volume, and the Service that n8n calls. */
+export class AgentService extends pulumi.ComponentResource {
+  readonly deploymentName: pulumi.Output<string>;
+
+  /** @param name The _unique_ name of this component. */
+  constructor(name: string, args: AgentServiceArgs, opts?: pulumi.ComponentResourceOptions) {
+    super('claude-code-agent:stack:AgentService', name, {}, opts);
+    const { config, namespace } = args;
+    const metadata = { namespace, labels: labels('agent') };
+    const account = new k8s.core.v1.ServiceAccount(
+      `${name}-account`,
+      { metadata: { ...metadata, name: NAMES.deployment }, automountServiceAccountToken: false },
+      { parent: this },
+    );
+    const volume = new k8s.core.v1.PersistentVolumeClaim(
+      `${name}-data`,
+      {
+        metadata: { ...metadata, name: NAMES.volume },
+        spec: {
+          accessModes: ['ReadWriteOnce'],
+          resources: { requests: { storage: config.volumeSize } },
+          ...(config.storageClass === undefined ? {} : { storageClassName: config.storageClass }),
+        },
+      },
+      { parent: this, protect: config.protectData },
+    );
+    const timeout = `${config.graceSeconds + START_SECONDS}s`;
+    const deployment = new k8s.apps.v1.Deployment(
+      `${name}-deployment`,
+      {
+        metadata: {
+          ...metadata,
+          name: NAMES.deployment,
+          annotations: { ...TAKE_BACK, ...UNTIL_NEW_POD, 'kubernetes.io/change-cause': changeCause(args) },
+        },
+        spec: {
+          replicas: 1,
+          revisionHistoryLimit: 10,
+          // One process renews the login, and the records of runs are on a volume for one pod.
+          strategy: { type: 'Recreate' },
+          selector: { matchLabels: selectorLabels('agent') },
+          template: {
+            metadata: {
+              labels: labels('agent'),
+              annotations: {
+                [`${ANNOTATION}/login-checksum`]: args.login.checksum,
+                [`${ANNOTATION}/token-checksum`]: args.tokens.checksum,
+              },
+            },
+            spec: agentPod(args, volume.metadata.name, account.metadata.name),
+          },
+        },
+      },
+      { parent: this, customTimeouts: { create: timeout, update: timeout, delete: timeout } },
+    );
+    new k8s.core.v1.Service(
+      `${name}-service`,
+      {
+        metadata: { ...metadata, name: NAMES.service },
+        spec: {
+          type: 'ClusterIP',
+          selector: selectorLabels('agent'),
+          ports: [{ name: 'http', port: 80, targetPort: 'http' }],
+        },
+      },
+      // The Service counts as ready when it has a ready pod.
+      { parent: this, dependsOn: deployment },
+    );
+    this.deploymentName = deployment.metadata.name;
+    this.registerOutputs({ deploymentName: this.deploymentName });
+  }
+}
+
+/** What `kubectl rollout history` shows of a revision. */
+function changeCause({ config, image, login }: AgentServiceArgs): pulumi.Output<string> {
+  const digest = image.apply((reference) => reference.split('@sha256:')[1]?.slice(0, 12) ?? reference);
+  const seed = login.checksum.apply((checksum) => checksum.slice(0, 12));
+  return pulumi.interpolate`image ${digest}, ${config.authMode} ${seed}`;
+}

@@ -1,0 +1,154 @@
+import * as path from 'node:path';
+
+import type * as pulumi from '@pulumi/pulumi';
+
+import { AUTH_MODES, PERMISSION_MODES } from '../agent/contract.ts';
+import type { AuthMode, PermissionMode } from '../agent/contract.ts';
+import { ConfigReader } from './config-reader.ts';
+import type { ConfigSource } from './config-reader.ts';
+
+/** A place that the agent may reach besides port 443 of the internet; the port is the pod's, not the Service's. */
+export type Egress = { readonly port: number } & ({ readonly namespace: string } | { readonly cidr: string });
+
+/** Kubernetes quantities for the agent's container. */
+export interface Resources {
+  readonly cpuRequest: string;
+  readonly cpuLimit: string;
+  readonly memoryRequest: string;
+  readonly memoryLimit: string;
+}
+
+/** The configuration of one stack, checked. Pulumi.yaml describes every key and has its default. */
+export interface StackConfig {
+  readonly target: 'local';
+  /** Undefined: the current context of the kubeconfig. */
+  readonly kubeContext: string | undefined;
+  readonly registry: string;
+  /** An image by digest to run instead of building one. */
+  readonly pinnedImage: string | undefined;
+  readonly nodeImage: string;
+  readonly platform: 'linux/amd64' | 'linux/arm64';
+  readonly authMode: AuthMode;
+  readonly claudeToken: pulumi.Output<string> | undefined;
+  /** Undefined: `.local/session`, else `~/.claude`. */
+  readonly sessionDir: string | undefined;
+  readonly sessionFrom: 'folder' | 'cluster';
+  /** Names of files and folders in the session's folder. */
+  readonly sessionExtras: readonly string[];
+  readonly agentToken: pulumi.Output<string> | undefined;
+  readonly permissionMode: PermissionMode;
+  readonly queueLimit: number;
+  readonly graceSeconds: number;
+  readonly resources: Resources;
+  readonly workspaceSize: string;
+  readonly volumeSize: string;
+  /** Undefined: the cluster's default. */
+  readonly storageClass: string | undefined;
+  readonly protectData: boolean;
+  readonly n8nNamespace: string;
+  /** Undefined: Anthropic's own. */
+  readonly anthropicBaseUrl: string | undefined;
+  readonly extraEgress: readonly Egress[];
+  readonly watchdogSchedule: string;
+}
+
+const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+const QUANTITY = /^\d+(\.\d+)?(Ki|Mi|Gi|Ti|k|M|G|T)?$/;
+const CPU = /^(\d+(\.\d{1,3})?|\d+m)$/;
+const IMAGE_BY_DIGEST = /^\S+@sha256:[0-9a-f]{64}$/;
+const IMAGE_NAME = /^[a-z0-9][\w.:/@-]*$/;
+const REGISTRY = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?(\/[a-z0-9._-]+)*$/;
+const HTTP_URL = /^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/;
+const CRON = /^(\S+\s+){4}\S+$/;
+const EXTRAS = {
+  list: 'a list of names, such as ["CLAUDE.md", "skills"]',
+  item: "the name of a file or folder in the session's folder, and not of its transcripts or caches",
+};
+const EGRESS = {
+  list: 'a list, such as [{"namespace": "llm", "port": 8080}]',
+  item: '{"namespace": NAME, "port": NUMBER} or {"cidr": A.B.C.D/N, "port": NUMBER}',
+};
+const CIDR = /^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/;
+
+/**
+ * Reads and checks the configuration; the only reader of `pulumi.Config` in the stack.
+ * @param source Normally `new pulumi.Config()`.
+ * @throws ConfigError naming every mistake: key, value (never a secret's), what is allowed.
+ */
+export function readConfig(source: ConfigSource): StackConfig {
+  const read = new ConfigReader(source);
+  const optional = (key: string, pattern: RegExp, allowed: string): string | undefined =>
+    read.text(key, pattern, allowed, { optional: true }) || undefined;
+  const config: StackConfig = {
+    target: read.oneOf('target', ['local']),
+    kubeContext: optional('kubeContext', /^\S+$/, "a context's name, without spaces"),
+    registry: read.text('registry', REGISTRY, 'a registry, such as 127.0.0.1:5000 or example.azurecr.io'),
+    pinnedImage: optional('image', IMAGE_BY_DIGEST, 'an image by digest (NAME@sha256:…), or empty'),
+    nodeImage: read.text('nodeImage', IMAGE_NAME, 'the name of an image, such as node:24-bookworm-slim'),
+    platform: read.oneOf('platform', ['linux/amd64', 'linux/arm64']),
+    authMode: read.oneOf('authMode', AUTH_MODES),
+    claudeToken: read.secret('claudeToken'),
+    sessionDir: optional('sessionDir', /\S/, 'a folder'),
+    sessionFrom: read.oneOf('sessionFrom', ['folder', 'cluster']),
+    sessionExtras: read.list('sessionExtras', EXTRAS, sessionExtra),
+    agentToken: read.secret('agentToken'),
+    permissionMode: read.oneOf('permissionMode', PERMISSION_MODES),
+    queueLimit: read.integer('queueLimit', 0, 10_000),
+    graceSeconds: read.integer('graceSeconds', 1, 3600),
+    resources: {
+      cpuRequest: read.text('cpuRequest', CPU, 'a CPU quantity, such as 500m or 2'),
+      cpuLimit: read.text('cpuLimit', CPU, 'a CPU quantity, such as 500m or 2'),
+      memoryRequest: read.text('memoryRequest', QUANTITY, 'a quantity, such as 2Gi'),
+      memoryLimit: read.text('memoryLimit', QUANTITY, 'a quantity, such as 8Gi'),
+    },
+    workspaceSize: read.text('workspaceSize', QUANTITY, 'a quantity, such as 10Gi'),
+    volumeSize: read.text('volumeSize', QUANTITY, 'a quantity, such as 10Gi'),
+    storageClass: optional('storageClass', /^\S+$/, "a storage class's name"),
+    protectData: read.boolean('protectData'),
+    n8nNamespace: read.text('n8nNamespace', DNS_LABEL, 'the name of a namespace'),
+    anthropicBaseUrl: optional('anthropicBaseUrl', HTTP_URL, 'an http(s) URL without user, query or fragment'),
+    extraEgress: read.list('extraEgress', EGRESS, egress),
+    watchdogSchedule: read.text('watchdogSchedule', CRON, 'a cron expression of five fields, such as */30 * * * *'),
+  };
+  checkTogether(config, read);
+  read.finish();
+  return Object.freeze(config);
+}
+
+function checkTogether(config: StackConfig, read: ConfigReader): void {
+  if (config.anthropicBaseUrl !== undefined && config.extraEgress.length === 0) {
+    const { hostname, port, protocol } = new URL(config.anthropicBaseUrl);
+    const inCluster = /\.svc(\.|$)/.test(hostname);
+    if (inCluster || (port || (protocol === 'https:' ? '443' : '80')) !== '443') {
+      read.mistake(
+        `anthropicBaseUrl is ${config.anthropicBaseUrl}, which the network policy keeps out of reach; extraEgress must name it, such as [{"namespace": "llm", "port": 8080}].`,
+      );
+    }
+  }
+}
+
+/** Never the transcripts and caches, which grow without bound and hold other people's work; the rest is always in. */
+const NOT_EXTRA = new Set([
+  '.credentials.json',
+  'settings.json',
+  'projects',
+  'history.jsonl',
+  'todos',
+  'cache',
+  'statsig',
+]);
+
+function sessionExtra(item: unknown): string | undefined {
+  const isName = typeof item === 'string' && item !== '' && item === path.basename(item) && !/^\.{1,2}$/.test(item);
+  return isName && !NOT_EXTRA.has(item) ? item : undefined;
+}
+
+function egress(item: unknown): Egress | undefined {
+  if (typeof item !== 'object' || item === null) return undefined;
+  const { namespace, cidr, port, ...rest } = item as Record<string, unknown>;
+  if (Object.keys(rest).length > 0 || typeof port !== 'number') return undefined;
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) return undefined;
+  if (typeof namespace === 'string' && DNS_LABEL.test(namespace) && cidr === undefined) return { namespace, port };
+  if (typeof cidr === 'string' && CIDR.test(cidr) && namespace === undefined) return { cidr, port };
+  return undefined;
+}

@@ -1,0 +1,46 @@
+import { SeedError } from './seed-files.ts';
+
+/** The CLI's file with the login, in its configuration folder. */
+export const CREDENTIALS_FILE = '.credentials.json';
+
+interface Login {
+  readonly accessToken?: unknown;
+  readonly refreshToken?: unknown;
+  /** Of the access token, in milliseconds since 1970; each renewal sets a later one. */
+  readonly expiresAt?: unknown;
+}
+
+/**
+ * @param file Its path, for the message.
+ * @throws SeedError when the content is not JSON or holds no login. The content is never part of the message.
+ */
+export function checkCredentials(file: string, content: Buffer): void {
+  const mend = 'Log in anew: `npm run login`.';
+  const parsed = parse(content);
+  if (parsed === undefined) throw new SeedError(`${file} is not JSON. ${mend}`);
+  const { accessToken, refreshToken } = loginOf(parsed);
+  if (!isText(accessToken) && !isText(refreshToken)) {
+    throw new SeedError(`${file} holds no login (no token in claudeAiOauth). ${mend}`);
+  }
+}
+
+/** When the access token expires, in milliseconds since 1970; undefined where the content doesn't say. */
+export function expiryOf(content: Buffer): number | undefined {
+  const { expiresAt } = loginOf(parse(content));
+  return typeof expiresAt === 'number' && Number.isFinite(expiresAt) ? expiresAt : undefined;
+}
+
+const isText = (value: unknown): boolean => typeof value === 'string' && value !== '';
+
+function loginOf(parsed: unknown): Login {
+  const login: unknown = (parsed as { claudeAiOauth?: unknown } | null | undefined)?.claudeAiOauth;
+  return typeof login === 'object' && login !== null ? login : {};
+}
+
+function parse(content: Buffer): unknown {
+  try {
+    return JSON.parse(content.toString());
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,31 @@
+import { createHash } from 'node:crypto';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+
+/** What the image is built from, below the root of the repository; `.dockerignore` lets in the same and nothing else. */
+export const IMAGE_INPUTS = ['agent', 'package-lock.json', 'package.json', 'watchdog'] as const;
+
+/**
+ * A tag for the image: 12 hex digits that change with the content of any file it is built from and with the build
+ * arguments, and with nothing else; equal on every machine.
+ * @param projectDir Root of the repository.
+ * @param buildArguments Everything besides files that the build depends on.
+ */
+export function imageTag(projectDir: string, buildArguments: Readonly<Record<string, string>>): string {
+  const hash = createHash('sha256').update(JSON.stringify(Object.entries(buildArguments).sort()));
+  for (const file of ['.dockerignore', ...IMAGE_INPUTS].flatMap((input) => filesBelow(projectDir, input))) {
+    const content = createHash('sha256')
+      .update(fs.readFileSync(path.join(projectDir, file)))
+      .digest();
+    hash.update(file).update('\0').update(content);
+  }
+  return hash.digest('hex').slice(0, 12);
+}
+
+function filesBelow(root: string, name: string): string[] {
+  if (!fs.statSync(path.join(root, name)).isDirectory()) return [name];
+  return fs
+    .readdirSync(path.join(root, name))
+    .sort()
+    .flatMap((child) => filesBelow(root, path.posix.join(name, child)));
+}

@@ -1,0 +1,101 @@
+/**
+ * The Pulumi program: composes the components and exports what a caller needs. `pulumi stack output` shows the exports,
+ * none of them a secret.
+ * @module
+ */
+import * as os from 'node:os';
+import * as path from 'node:path';
+
+import * as k8s from '@pulumi/kubernetes';
+import * as pulumi from '@pulumi/pulumi';
+
+import { AgentService } from './agent-service.ts';
+import { readConfig } from './config.ts';
+import { CredentialSecret } from './credential.ts';
+import { AgentImage } from './image.ts';
+import { AgentNamespace } from './namespace.ts';
+import { NAMES, SERVICE_URL } from './names.ts';
+import { Network } from './network.ts';
+import { SessionSecret } from './session.ts';
+import { readSeed } from './session-seed.ts';
+import type { Seed } from './session-seed.ts';
+import { TOKEN_FILE } from './token-file.ts';
+import { readTokenFile, Tokens } from './tokens.ts';
+import { Watchdog } from './watchdog.ts';
+
+const projectDir = path.resolve(import.meta.dirname, '..');
+const config = readConfig(new pulumi.Config());
+
+const cluster = new k8s.Provider('cluster', {
+  ...(config.kubeContext === undefined ? {} : { context: config.kubeContext }),
+  // Otherwise a change of a Secret's data deletes it first.
+  enableSecretMutable: true,
+  enableConfigMapMutable: true,
+});
+const opts = { providers: [cluster] };
+
+const built = new AgentImage('image', { ...config, pinned: config.pinnedImage, projectDir });
+const { namespaceName } = new AgentNamespace('namespace', config, opts);
+new Network('network', { ...config, namespace: namespaceName }, opts);
+
+const agentToken = config.agentToken ?? readTokenFile(projectDir);
+if (agentToken === undefined) void pulumi.log.warn(`The API token stays as it is: there is no ${TOKEN_FILE} here.`);
+const tokens = new Tokens('tokens', { namespace: namespaceName, agentToken }, opts);
+
+const service = new AgentService(
+  'agent',
+  { namespace: namespaceName, config, image: built.reference, login: login(), tokens },
+  opts,
+);
+new Watchdog(
+  'watchdog',
+  {
+    namespace: namespaceName,
+    image: built.reference,
+    authMode: config.authMode,
+    schedule: config.watchdogSchedule,
+    tokens,
+  },
+  opts,
+);
+
+/** The namespace of everything. */
+export const namespace = namespaceName;
+/** The Deployment, for `kubectl -n claude-agent logs deployment/…`. */
+export const deployment = service.deploymentName;
+/** What the pods run, by digest; config `image` takes it to come back to it. */
+export const image = built.reference;
+/** Where n8n calls the agent: `POST` with a bearer token. */
+export const runUrl = `${SERVICE_URL}/run`;
+
+function login() {
+  if (config.authMode !== 'session') {
+    const { secretName, items, checksum } = new CredentialSecret(
+      'credential',
+      { namespace: namespaceName, claudeToken: config.claudeToken },
+      opts,
+    );
+    return { kind: 'credential', secretName, items, checksum } as const;
+  }
+  const { secretName, items, checksum } = new SessionSecret(
+    'session',
+    { namespace: namespaceName, seed: seed() },
+    opts,
+  );
+  return { kind: 'session', secretName, items, checksum } as const;
+}
+
+function seed(): Seed {
+  if (config.sessionFrom === 'cluster') return { kind: 'none', reason: 'sessionFrom is cluster' };
+  const found = readSeed({
+    sessionDir: config.sessionDir,
+    extras: config.sessionExtras,
+    projectDir,
+    homeDir: os.homedir(),
+    platform: process.platform,
+  });
+  const warnings =
+    found.kind === 'files' ? found.warnings : [`Secret ${NAMES.sessionSecret} stays as it is: ${found.reason}.`];
+  for (const warning of warnings) void pulumi.log.warn(warning);
+  return found;
+}

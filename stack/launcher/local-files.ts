@@ -1,0 +1,21 @@
+import { randomBytes } from 'node:crypto';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+
+/** Makes a folder that only its owner can read; one that is there stays as it is. */
+export function privateFolder(folder: string): string {
+  fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return folder;
+}
+
+/** Makes a file with 32 random bytes (base64url) that only its owner can read. Returns false where it is there already. */
+export function randomSecretFile(file: string): boolean {
+  privateFolder(path.dirname(file));
+  try {
+    fs.writeFileSync(file, `${randomBytes(32).toString('base64url')}\n`, { flag: 'wx', mode: 0o600 });
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
+  }
+}

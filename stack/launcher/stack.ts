@@ -1,0 +1,97 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+
+import { TOKEN_FILE } from '../token-file.ts';
+import { ask, LauncherError } from './engine.ts';
+import type { Engine } from './engine.ts';
+import type { Surroundings } from './environment.ts';
+import { privateFolder, randomSecretFile } from './local-files.ts';
+
+/** A stack that is ready for a command. */
+export interface ReadyStack {
+  readonly env: NodeJS.ProcessEnv;
+  /** A copy of the stack's committed file; Pulumi writes the salt of its secrets there, not into git's tree. */
+  readonly configFile: string;
+}
+
+/** Makes what is not there yet: backend, passphrase, stack, API token. */
+export async function prepareStack(
+  surroundings: Surroundings,
+  engine: Engine,
+  stack: string,
+  say: (line: string) => void,
+): Promise<ReadyStack> {
+  const { projectDir, localDir } = surroundings;
+  privateFolder(localDir);
+  const env = engineEnvironment(surroundings);
+  const resources = await resourceCount(engine, projectDir, env, stack);
+  if (!surroundings.ownBackend && !surroundings.ownPassphrase) {
+    passphrase(path.join(localDir, 'passphrase'), resources === undefined, say);
+  }
+  const committed = path.join(projectDir, `Pulumi.${stack}.yaml`);
+  if (resources === undefined) {
+    say(`Making the Pulumi stack ${stack}${surroundings.ownBackend ? '' : ` in ${path.join(localDir, 'pulumi')}`}.`);
+    await initStack(engine, projectDir, env, stack, committed);
+  }
+  const config = fs.existsSync(committed) ? fs.readFileSync(committed, 'utf8') : '';
+  const configFile = path.join(localDir, `Pulumi.${stack}.yaml`);
+  fs.writeFileSync(configFile, config, { mode: 0o600 });
+  // A stack with resources has a token in use somewhere; a new one would lock its callers out.
+  if (!resources && !/^\s+(claude-code-agent:)agentToken:/m.test(config)) {
+    if (randomSecretFile(path.join(projectDir, TOKEN_FILE))) say(`Made an API token for the agent: ${TOKEN_FILE}.`);
+  }
+  return { env, configFile };
+}
+
+function engineEnvironment({ env, localDir, ownBackend, ownPassphrase }: Surroundings): NodeJS.ProcessEnv {
+  return {
+    ...env,
+    // The salt of the secrets is in the state too; then the stack's file needs none.
+    PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER: 'true',
+    ...(ownBackend ? {} : { PULUMI_BACKEND_URL: `file://${privateFolder(path.join(localDir, 'pulumi'))}` }),
+    ...(ownBackend || ownPassphrase ? {} : { PULUMI_CONFIG_PASSPHRASE_FILE: path.join(localDir, 'passphrase') }),
+  };
+}
+
+function passphrase(file: string, isNew: boolean, say: (line: string) => void): void {
+  if (fs.existsSync(file)) return;
+  if (!isNew) {
+    throw new LauncherError(
+      `${file} is gone, and with it the passphrase of the stack's secrets. Put it back, or give it in PULUMI_CONFIG_PASSPHRASE.`,
+    );
+  }
+  randomSecretFile(file);
+  say(`Made a passphrase for the stack's secrets: ${file}. Keep a copy: without it the state can't be read.`);
+}
+
+/** Resources in the stack; undefined where there is no such stack. */
+async function resourceCount(
+  engine: Engine,
+  cwd: string,
+  env: NodeJS.ProcessEnv,
+  stack: string,
+): Promise<number | undefined> {
+  const list = JSON.parse(await ask(engine, ['stack', 'ls', '--json'], cwd, env)) as {
+    name: string;
+    resourceCount?: number;
+  }[];
+  const found = list.find(({ name }) => name === stack || name.endsWith(`/${stack}`));
+  return found === undefined ? undefined : (found.resourceCount ?? 0);
+}
+
+/** `stack init` writes a salt into the committed file; what was in it comes back. */
+async function initStack(
+  engine: Engine,
+  cwd: string,
+  env: NodeJS.ProcessEnv,
+  stack: string,
+  committed: string,
+): Promise<void> {
+  const before = fs.existsSync(committed) ? fs.readFileSync(committed) : undefined;
+  try {
+    await ask(engine, ['stack', 'init', stack, '--no-select', '--non-interactive'], cwd, env);
+  } finally {
+    if (before !== undefined) fs.writeFileSync(committed, before);
+    else fs.rmSync(committed, { force: true });
+  }
+}

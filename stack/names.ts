@@ -1,0 +1,46 @@
+/** Names that runbooks, n8n workflows and people's fingers depend on. They never change. */
+export const NAMES = {
+  namespace: 'claude-agent',
+  deployment: 'claude-code-agent',
+  service: 'claude-agent',
+  watchdog: 'claude-auth-watchdog',
+  image: 'claude-agent',
+  sessionSecret: 'claude-session',
+  credentialSecret: 'claude-credential',
+  agentTokenSecret: 'claude-agent-token',
+  watchdogTokenSecret: 'claude-watchdog-token',
+  volume: 'claude-agent-data',
+} as const;
+
+/** Where callers in the cluster reach the agent: the Service on port 80. */
+export const SERVICE_URL = `http://${NAMES.service}.${NAMES.namespace}.svc`;
+
+/** The parts of the system, as `app.kubernetes.io/component`. */
+export type Part = 'agent' | 'watchdog' | 'namespace';
+
+/** Labels that select the pods of a part. Selectors can't be changed later, so they hold what never does. */
+export function selectorLabels(part: Part): Record<string, string> {
+  return {
+    'app.kubernetes.io/name': NAMES.deployment,
+    'app.kubernetes.io/instance': NAMES.namespace,
+    'app.kubernetes.io/component': part,
+  };
+}
+
+/** Labels of every object. */
+export function labels(part: Part): Record<string, string> {
+  return {
+    ...selectorLabels(part),
+    'app.kubernetes.io/part-of': NAMES.deployment,
+    'app.kubernetes.io/managed-by': 'pulumi',
+  };
+}
+
+/**
+ * Annotation that lets an update take back fields that somebody changed by `kubectl set image`, `rollout undo` or
+ * `apply`; without it the API server answers such an update with a conflict.
+ */
+export const TAKE_BACK = { 'pulumi.com/patchForce': 'true' } as const;
+
+/** Prefix of our own annotations. */
+export const ANNOTATION = 'claude-agent';

@@ -1,0 +1,129 @@
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import * as path from 'node:path';
+
+import { execa } from 'execa';
+
+/** Where the double of the Anthropic API runs. */
+export const DOUBLE = { namespace: 'e2e-anthropic', name: 'anthropic', port: 8080 } as const;
+
+/** The result of one npm script. */
+export interface Ran {
+  readonly exitCode: number | undefined;
+  readonly output: string;
+  readonly seconds: number;
+}
+
+/**
+ * A clean checkout in a folder of its own: nothing of the developer's `.local`, `~/.claude`, Pulumi login or stacks is
+ * seen or touched.
+ */
+export class Checkout {
+  readonly folder = mkdtempSync(path.join(tmpdir(), 'claude-code-agent-e2e-'));
+  readonly #env: NodeJS.ProcessEnv;
+
+  constructor() {
+    const home = path.join(this.folder, '..', `${path.basename(this.folder)}-home`);
+    mkdirSync(home);
+    const plugins = path.join(process.env['PULUMI_HOME'] ?? path.join(homedir(), '.pulumi'), 'plugins');
+    symlinkSync(plugins, path.join(home, 'plugins'));
+    this.#env = {
+      ...Object.fromEntries(
+        Object.entries(process.env).filter(([name]) => !/^(PULUMI_|AGENT_|ANTHROPIC_|CLAUDE)/.test(name)),
+      ),
+      HOME: home,
+      PULUMI_HOME: home,
+      PULUMI_SKIP_UPDATE_CHECK: 'true',
+      KUBECONFIG: process.env['KUBECONFIG'] ?? path.join(homedir(), '.kube', 'config'),
+      DOCKER_CONFIG: process.env['DOCKER_CONFIG'] ?? path.join(homedir(), '.docker'),
+    };
+  }
+
+  /** Copies what git would, and commits it there with the tests' own settings of the stack. */
+  async fill(): Promise<void> {
+    const { stdout } = await execa('git', ['ls-files', '--cached', '--others', '--exclude-standard', '-z']);
+    for (const file of stdout.split('\0').filter((name) => name !== '' && existsSync(name))) {
+      cpSync(file, path.join(this.folder, file));
+    }
+    symlinkSync(path.resolve('node_modules'), path.join(this.folder, 'node_modules'));
+    const settings = {
+      registry: process.env['E2E_REGISTRY'],
+      protectData: 'false',
+      anthropicBaseUrl: `http://${DOUBLE.name}.${DOUBLE.namespace}.svc:${DOUBLE.port}`,
+      extraEgress: [{ namespace: DOUBLE.namespace, port: DOUBLE.port }],
+      n8nNamespace: DOUBLE.namespace,
+      graceSeconds: '5',
+      cpuRequest: '100m',
+      memoryRequest: '512Mi',
+      memoryLimit: '2Gi',
+      volumeSize: '1Gi',
+    };
+    const config = Object.fromEntries(
+      Object.entries(settings).map(([key, value]) => [`claude-code-agent:${key}`, value]),
+    );
+    writeFileSync(this.at('Pulumi.dev.yaml'), JSON.stringify({ config }));
+    const git = (...args: string[]) =>
+      execa('git', ['-c', 'user.name=e2e', '-c', 'user.email=e2e@example.org', ...args], { cwd: this.folder });
+    await git('init', '--quiet');
+    await git('add', '--all');
+    await git('commit', '--quiet', '--message', 'e2e');
+  }
+
+  at(...parts: string[]): string {
+    return path.join(this.folder, ...parts);
+  }
+
+  /** What git sees as changed; empty when nothing. */
+  async gitStatus(): Promise<string> {
+    return (await execa('git', ['status', '--porcelain'], { cwd: this.folder })).stdout;
+  }
+
+  /** A login as `npm run login` leaves it; `generation` sets its tokens and how old it is. */
+  logIn(generation: number): void {
+    mkdirSync(this.at('.local', 'session'), { recursive: true, mode: 0o700 });
+    const login = {
+      accessToken: `e2e-access-${generation}-canary`,
+      refreshToken: `e2e-refresh-${generation}-canary`,
+      expiresAt: 4_000_000_000_000 + generation,
+      scopes: ['user:inference', 'user:profile'],
+      subscriptionType: 'max',
+    };
+    writeFileSync(this.at('.local', 'session', '.credentials.json'), JSON.stringify({ claudeAiOauth: login }), {
+      mode: 0o600,
+    });
+  }
+
+  /** `npm run NAME -- ARGS`, with all it printed. */
+  async npm(name: string, ...args: string[]): Promise<Ran> {
+    const started = Date.now();
+    const result = await execa('npm', ['run', '--silent', name, '--', ...args], {
+      cwd: this.folder,
+      env: this.#env,
+      extendEnv: false,
+      reject: false,
+      all: true,
+      stdin: 'ignore',
+      timeout: 220_000,
+    });
+    return { exitCode: result.exitCode, output: result.all, seconds: (Date.now() - started) / 1000 };
+  }
+
+  /** Pulumi itself, on the checkout's stack. */
+  async pulumi(...args: string[]): Promise<string> {
+    const env = {
+      ...this.#env,
+      PULUMI_BACKEND_URL: `file://${this.at('.local', 'pulumi')}`,
+      PULUMI_CONFIG_PASSPHRASE_FILE: this.at('.local', 'passphrase'),
+    };
+    return (await execa('pulumi', args, { cwd: this.folder, env, extendEnv: false })).stdout;
+  }
+
+  token(): string {
+    return readFileSync(this.at('.local', 'agent-token'), 'utf8').trim();
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+    rmSync(`${this.folder}-home`, { recursive: true, force: true });
+  }
+}

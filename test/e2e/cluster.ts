@@ -1,0 +1,161 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+
+import { execa } from 'execa';
+
+import { DOUBLE } from './checkout.ts';
+
+const AGENT = ['--namespace', 'claude-agent'];
+
+/** Runs kubectl; rejects when it fails. */
+export async function kubectl(args: readonly string[], input?: string): Promise<string> {
+  const { stdout } = await execa('kubectl', args, { timeout: 120_000, ...(input === undefined ? {} : { input }) });
+  return stdout;
+}
+
+/** The agent's pod that is not ending, and its revision. */
+export async function agentPod(): Promise<{ name: string; uid: string; revision: string }> {
+  const list = JSON.parse(
+    await kubectl(['get', 'pods', ...AGENT, '--selector', 'app.kubernetes.io/component=agent', '--output', 'json']),
+  ) as { items: { metadata: { name: string; uid: string; deletionTimestamp?: string } }[] };
+  const alive = list.items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+  if (alive.length !== 1 || alive[0] === undefined) throw new Error(`${alive.length} agent pods, not one`);
+  const revision = await kubectl([
+    'get',
+    'deployment/claude-code-agent',
+    ...AGENT,
+    '--output',
+    'jsonpath={.metadata.annotations.deployment\\.kubernetes\\.io/revision}',
+  ]);
+  return { name: alive[0].metadata.name, uid: alive[0].metadata.uid, revision };
+}
+
+export const inAgent = (...command: string[]): Promise<string> =>
+  kubectl(['exec', ...AGENT, 'deployment/claude-code-agent', '--', ...command]);
+
+/** Calls `POST /run` as n8n would: from a pod of another namespace, through the Service, with the token in a header. */
+export async function run(token: string, body: object): Promise<{ status: number; answer: Record<string, unknown> }> {
+  const headers = `Authorization: Bearer ${token}\nContent-Type: application/json\n`;
+  const url = 'http://claude-agent.claude-agent.svc/run';
+  const curl = [
+    'curl',
+    '--silent',
+    '--show-error',
+    '--max-time',
+    '100',
+    '--header',
+    '@-',
+    '--data',
+    JSON.stringify(body),
+  ];
+  const output = await kubectl(
+    [
+      'exec',
+      '--stdin',
+      '--namespace',
+      DOUBLE.namespace,
+      `deployment/${DOUBLE.name}`,
+      '--',
+      ...curl,
+      '--write-out',
+      '\n%{http_code}',
+      url,
+    ],
+    headers,
+  );
+  const end = output.lastIndexOf('\n');
+  const [text, status] = [output.slice(0, end), output.slice(end + 1)];
+  return { status: Number(status), answer: JSON.parse(text) as Record<string, unknown> };
+}
+
+/** Runs the watchdog by hand, as an operator does, and gives what it logged and how it ended. */
+export async function watchdog(
+  job: string,
+): Promise<{ state: string; exitCode: number; log: Record<string, unknown> }> {
+  await kubectl(['create', 'job', '--from=cronjob/claude-auth-watchdog', job, ...AGENT]);
+  const condition = (type: string) =>
+    kubectl(['wait', ...AGENT, `job/${job}`, `--for=condition=${type}`, '--timeout=110s']).then(() => type);
+  const state = await Promise.any([condition('Complete'), condition('Failed')]);
+  const exitCode = await kubectl([
+    'get',
+    'pods',
+    ...AGENT,
+    '--selector',
+    `job-name=${job}`,
+    '--output',
+    'jsonpath={.items[0].status.containerStatuses[0].state.terminated.exitCode}',
+  ]);
+  const log = JSON.parse(await kubectl(['logs', ...AGENT, `job/${job}`])) as Record<string, unknown>;
+  return { state, exitCode: Number(exitCode), log };
+}
+
+/** Starts the double of the Anthropic API in the cluster, from the agent's own image and the double's sources. */
+export async function startDouble(image: string): Promise<void> {
+  const sources = readdirSync('test/doubles/anthropic').filter(
+    (name) => name.endsWith('.ts') && !name.endsWith('.test.ts'),
+  );
+  const data = Object.fromEntries(
+    sources.map((name) => [name, readFileSync(`test/doubles/anthropic/${name}`, 'utf8')]),
+  );
+  const { namespace, name, port } = DOUBLE;
+  const labels = { app: name };
+  const container = {
+    name,
+    image,
+    args: ['node', 'double/main.ts', '--host', '0.0.0.0', '--port', String(port)],
+    readinessProbe: { tcpSocket: { port }, periodSeconds: 1 },
+    volumeMounts: [{ name: 'sources', mountPath: '/app/double' }],
+  };
+  const template = {
+    metadata: { labels },
+    spec: {
+      terminationGracePeriodSeconds: 1,
+      containers: [container],
+      volumes: [{ name: 'sources', configMap: { name } }],
+    },
+  };
+  const items = [
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace }, data },
+    {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name, namespace },
+      spec: { selector: { matchLabels: labels }, template },
+    },
+    { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace }, spec: { selector: labels, ports: [{ port }] } },
+  ];
+  await kubectl(['apply', '--filename', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
+  await kubectl(['rollout', 'status', `deployment/${name}`, '--namespace', namespace, '--timeout=100s']);
+}
+
+/** The double's own endpoint: changes what it accepts, or tells what it has seen. */
+export async function control(method: 'PUT' | 'DELETE' | 'GET', suffix = '', body?: object): Promise<unknown> {
+  const data = body === undefined ? [] : ['--data', JSON.stringify(body)];
+  const url = `http://127.0.0.1:${DOUBLE.port}/_control${suffix}`;
+  const command = ['curl', '--silent', '--show-error', '--fail', '--request', method, ...data, url];
+  return JSON.parse(
+    await kubectl(['exec', '--namespace', DOUBLE.namespace, `deployment/${DOUBLE.name}`, '--', ...command]),
+  );
+}
+
+/** How often the double was asked for this prompt. */
+export async function timesAsked(prompt: string): Promise<number> {
+  const requests = (await control('GET', '/requests')) as { path: string; prompt: string }[];
+  return requests.filter((request) => request.path === '/v1/messages' && request.prompt.includes(prompt)).length;
+}
+
+/** Waits until `check` gives a value. */
+export async function until<T>(what: string, check: () => Promise<T | undefined>, seconds = 60): Promise<T> {
+  let last: unknown;
+  for (const deadline = Date.now() + seconds * 1000; Date.now() < deadline;) {
+    try {
+      const value = await check();
+      if (value !== undefined) return value;
+    } catch (error) {
+      last = error;
+    }
+    await pause(500);
+  }
+  throw new Error(`${what} did not come about in ${seconds} s`, { cause: last });
+}

@@ -1,0 +1,246 @@
+import { appendFileSync, readFileSync, renameSync, statSync } from 'node:fs';
+
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { Checkout, DOUBLE } from './checkout.ts';
+import { agentPod, control, inAgent, kubectl, run, startDouble, timesAsked, until, watchdog } from './cluster.ts';
+import { layersOf } from './registry.ts';
+import { missingRequirement } from './requirements.ts';
+
+const missing = await missingRequirement();
+if (missing !== undefined) console.warn(`The end-to-end tests are skipped: ${missing}.`);
+
+let checkout: Checkout;
+const measured = (what: string, seconds: number) => console.info(`${what}: ${seconds.toFixed(1)} s`);
+const up = () => checkout.npm('up', '--yes', '--skip-preview', '--non-interactive');
+const stackOutput = async (name: string) => (await checkout.pulumi('stack', 'output', name, '--stack', 'dev')).trim();
+
+describe.skipIf(missing !== undefined)(
+  `the local target${missing === undefined ? '' : ` (skipped: ${missing})`}`,
+  () => {
+    beforeAll(async () => {
+      checkout = new Checkout();
+      await checkout.fill();
+      checkout.logIn(2);
+    });
+
+    afterAll(async () => {
+      await checkout.npm('down', '--yes', '--skip-preview', '--non-interactive');
+      await kubectl(['delete', 'namespace', DOUBLE.namespace, '--ignore-not-found']);
+      checkout.remove();
+    });
+
+    test('comes up from a clean checkout by one command, says how to call it, and leaves git clean', async () => {
+      const { exitCode, output, seconds } = await up();
+      expect(exitCode, output).toBe(0);
+      measured('first up', seconds);
+      expect(output).toContain('POST http://claude-agent.claude-agent.svc/run');
+      expect(output).toContain('kubectl -n claude-agent port-forward service/claude-agent 3000:80');
+      expect(await checkout.gitStatus()).toBe('');
+      for (const file of ['agent-token', 'passphrase'])
+        expect(statSync(checkout.at('.local', file)).mode & 0o777).toBe(0o600);
+      expect(await stackOutput('image')).toMatch(/\/claude-agent@sha256:[0-9a-f]{64}$/);
+    });
+
+    test('keeps every secret out of its state, its output and the environment of the pod', async () => {
+      const state = await execa('cat', [
+        checkout.at('.local', 'pulumi', '.pulumi', 'stacks', 'claude-code-agent', 'dev.json'),
+      ]);
+      const outputs = await checkout.pulumi('stack', 'output', '--json', '--stack', 'dev');
+      const pod = await kubectl(['get', 'deployment,cronjob,pods', '--namespace', 'claude-agent', '--output', 'json']);
+      const canaries = [checkout.token(), 'e2e-access-2-canary', 'e2e-refresh-2-canary'];
+      for (const place of [state.stdout, outputs, pod]) {
+        for (const canary of canaries) {
+          expect(place).not.toContain(canary);
+          expect(place).not.toContain(
+            Buffer.from(canary)
+              .toString('base64')
+              .replace(/.{1,3}$/, ''),
+          );
+        }
+      }
+      expect(state.stdout).toContain('ciphertext');
+    });
+
+    test("answers n8n's call by the real CLI, in the cluster", async () => {
+      await startDouble(await stackOutput('image'));
+      const { status, answer } = await run(checkout.token(), { prompt: 'Hello from n8n' });
+      expect(answer).toMatchObject({ success: true, exitCode: 0, output: 'echo: Hello from n8n' });
+      expect(status).toBe(200);
+      expect((await run('wrong', { prompt: 'x' })).status).toBe(401);
+    });
+
+    test('runs the tools of Claude in the workspace, as its own user, with nothing of the cluster to log in with', async () => {
+      const { answer } = await run(checkout.token(), {
+        prompt:
+          '[[bash:id -u; pwd; touch made; ls; ls /var/run/secrets 2>&1; touch /app/x 2>&1; env | grep -c TOKEN_SHA256]]',
+      });
+      expect(answer['output']).toMatch(/10001\n\/workspace\nmade\n.*No such file.*\n.*Read-only file system\n0/s);
+    });
+
+    test('can be asked by hand in the pod, with its own login', async () => {
+      expect(await inAgent('claude', '-p', 'test')).toBe('echo: test');
+      expect(await inAgent('which', 'curl', 'git', 'claude')).toBe(
+        '/usr/bin/curl\n/usr/bin/git\n/usr/local/bin/claude',
+      );
+    });
+
+    test('changes nothing when it is brought up again, nor has anything drifted', async () => {
+      const before = await agentPod();
+      const { exitCode, output, seconds } = await up();
+      expect(exitCode, output).toBe(0);
+      measured('up without a change', seconds);
+      expect(output).toMatch(/Resources:\n\s+\d+ unchanged/);
+      expect(await agentPod()).toEqual(before);
+      const drift = await checkout.npm('preview', '--refresh', '--expect-no-changes', '--non-interactive');
+      expect(drift.exitCode, drift.output).toBe(0);
+    });
+
+    test('has a watchdog that ends well while the login works', async () => {
+      expect(await watchdog('login-works')).toMatchObject({ state: 'Complete', exitCode: 0, log: { state: 'ok' } });
+    });
+
+    test('replaces the pod once for a new login, and the agent takes it', async () => {
+      const before = await agentPod();
+      checkout.logIn(3);
+      const { exitCode, output, seconds } = await up();
+      expect(exitCode, output).toBe(0);
+      measured('up with a new login', seconds);
+      const after = await agentPod();
+      expect(after.uid).not.toBe(before.uid);
+      expect(Number(after.revision)).toBe(Number(before.revision) + 1);
+      expect(await inAgent('cat', '/data/claude/.credentials.json')).toContain('e2e-refresh-3-canary');
+      const again = await up();
+      expect(again.output).toMatch(/Resources:\n\s+\d+ unchanged/);
+      expect(await agentPod()).toEqual(after);
+    });
+
+    test('refuses a login that is older than the one it has, in preview and in up', async () => {
+      const before = await agentPod();
+      checkout.logIn(1);
+      for (const command of ['preview', 'up']) {
+        const more = command === 'up' ? ['--yes', '--skip-preview'] : [];
+        const { exitCode, output } = await checkout.npm(command, '--non-interactive', ...more);
+        expect(exitCode, output).not.toBe(0);
+        expect(output).toContain('is older than the one the stack has');
+        expect(output).toContain('npm run login');
+      }
+      expect(await agentPod()).toEqual(before);
+      expect(await inAgent('cat', '/var/run/claude-session/.credentials.json')).toContain('e2e-refresh-3-canary');
+    });
+
+    test('leaves login and token as they are, with a warning, on a machine that has neither', async () => {
+      const before = await agentPod();
+      renameSync(checkout.at('.local', 'session'), checkout.at('.local', 'elsewhere'));
+      renameSync(checkout.at('.local', 'agent-token'), checkout.at('.local', 'elsewhere-token'));
+      const { exitCode, output } = await up();
+      renameSync(checkout.at('.local', 'elsewhere-token'), checkout.at('.local', 'agent-token'));
+      checkout.logIn(3);
+      expect(exitCode, output).toBe(0);
+      expect(output).toContain('Secret claude-session stays as it is: there is no .credentials.json');
+      expect(output).toContain('The API token stays as it is');
+      expect(output).toMatch(/Resources:\n\s+\d+ unchanged/);
+      expect(await agentPod()).toEqual(before);
+    });
+
+    test('takes back what somebody changed by kubectl', async () => {
+      await kubectl([
+        'set',
+        'env',
+        'deployment/claude-code-agent',
+        'AGENT_QUEUE_LIMIT=1',
+        '--namespace',
+        'claude-agent',
+      ]);
+      const { exitCode, output } = await checkout.npm(
+        'up',
+        '--yes',
+        '--skip-preview',
+        '--non-interactive',
+        '--refresh',
+      );
+      expect(exitCode, output).toBe(0);
+      expect(await inAgent('printenv', 'AGENT_QUEUE_LIMIT')).toBe('100');
+    });
+
+    test('tells a login that no longer works from an outage, in the exit code of the Job', async () => {
+      await control('PUT', '', { mode: '[[fail:token_revoked]]' });
+      expect((await run(checkout.token(), { prompt: 'refused' })).answer).toMatchObject({
+        success: false,
+        exitCode: 57,
+      });
+      const refused = await watchdog('login-revoked');
+      expect(refused).toMatchObject({ state: 'Failed', exitCode: 57, log: { state: 'auth_failed' } });
+      expect(refused.log['msg']).toContain('npm run login && npm run up');
+      await control('PUT', '', { mode: '[[fail:overloaded]]' });
+      const overloaded = await watchdog('api-overloaded');
+      expect(overloaded).toMatchObject({ state: 'Failed', exitCode: 1, log: { state: 'outage' } });
+      await control('DELETE');
+      expect(await watchdog('login-works-again')).toMatchObject({ state: 'Complete', exitCode: 0 });
+    });
+
+    test('takes a token that expired, where nobody can be reached to renew it, for an outage', async () => {
+      await control('PUT', '', { accept: ['another-token'] });
+      expect((await run(checkout.token(), { prompt: 'expired' })).answer).toMatchObject({ success: false });
+      expect(await watchdog('token-expired')).toMatchObject({ state: 'Failed', exitCode: 1, log: { state: 'outage' } });
+      await control('DELETE');
+    });
+
+    test('records a run as interrupted when its pod is killed, and never runs it again', async () => {
+      const before = await agentPod();
+      const call = run(checkout.token(), { prompt: 'killed in the middle [[wait:90000]]' }).catch(
+        (error: unknown) => error,
+      );
+      await until('the run', async () => ((await timesAsked('killed in the middle')) > 0 ? true : undefined));
+      await kubectl(['delete', 'pod', before.name, '--namespace', 'claude-agent', '--grace-period=0', '--force']);
+      await call;
+      const started = Date.now();
+      await until('the next pod', async () => ((await agentPod()).uid === before.uid ? undefined : true));
+      await kubectl([
+        'rollout',
+        'status',
+        'deployment/claude-code-agent',
+        '--namespace',
+        'claude-agent',
+        '--timeout=100s',
+      ]);
+      measured('from a killed pod to a ready one', (Date.now() - started) / 1000);
+      const { answer } = await run(checkout.token(), { prompt: 'after the kill' });
+      expect(answer).toMatchObject({ success: true, output: 'echo: after the kill' });
+      // The agent has the database for itself: look at a copy.
+      await inAgent('sh', '-c', 'mkdir -p /tmp/look && cp /data/runs.db* /tmp/look/');
+      const query = "SELECT state, json_extract(result, '$.outcome') AS outcome FROM runs ORDER BY seq DESC LIMIT 2";
+      const script = `const { DatabaseSync } = require('node:sqlite'); console.log(JSON.stringify(new DatabaseSync('/tmp/look/runs.db').prepare(${JSON.stringify(query)}).all()))`;
+      expect(JSON.parse(await inAgent('node', '-e', script))).toEqual([
+        { state: 'ended', outcome: 'succeeded' },
+        { state: 'ended', outcome: 'interrupted' },
+      ]);
+      expect(await timesAsked('killed in the middle')).toBe(1);
+    });
+
+    test('pushes kilobytes for a change of the code', async () => {
+      const before = await layersOf(await stackOutput('image'));
+      appendFileSync(checkout.at('watchdog', 'main.ts'), '\n// A change.\n');
+      const { exitCode, output, seconds } = await up();
+      expect(exitCode, output).toBe(0);
+      const after = await layersOf(await stackOutput('image'));
+      const pushed = after.filter(({ digest }) => !before.some((layer) => layer.digest === digest));
+      const bytes = pushed.reduce((sum, { size }) => sum + size, 0);
+      measured(
+        `up with changed code, ${bytes} bytes pushed of ${after.reduce((sum, { size }) => sum + size, 0)}`,
+        seconds,
+      );
+      expect(pushed).toHaveLength(1);
+      expect(bytes).toBeLessThan(300_000);
+      expect(readFileSync(checkout.at('watchdog', 'main.ts'), 'utf8')).toContain('// A change.');
+    });
+
+    test('goes away without a rest', async () => {
+      const { exitCode, output, seconds } = await checkout.npm('down', '--yes', '--skip-preview', '--non-interactive');
+      expect(exitCode, output).toBe(0);
+      measured('down', seconds);
+      await expect(kubectl(['get', 'namespace', 'claude-agent'])).rejects.toThrow(/not found/i);
+    });
+  },
+);

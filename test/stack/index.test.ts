@@ -1,0 +1,261 @@
+import { readFileSync } from 'node:fs';
+
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+
+import { API_TOKEN, DIGEST, find, loginFolder, REFRESH_TOKEN, runProgram } from './program.ts';
+import type { Rendered } from './program.ts';
+
+const SECRET_MARK = '1b47061264138c4ac30d75fd1eb44270'; // How Pulumi marks a secret on its way to the engine.
+
+interface Container {
+  name: string;
+  image: string;
+  args?: string[];
+  env: { name: string; value?: string; valueFrom?: { secretKeyRef: { name: string; key: string } } }[];
+  resources: { requests: Record<string, string>; limits: Record<string, string> };
+  securityContext: unknown;
+  volumeMounts: { name: string; mountPath: string; readOnly?: boolean }[];
+}
+interface Pod {
+  containers: [Container];
+  volumes: { name: string; secret?: { secretName: string; items?: unknown[]; defaultMode: number } }[];
+  automountServiceAccountToken: boolean;
+  enableServiceLinks: boolean;
+  terminationGracePeriodSeconds?: number;
+  securityContext: unknown;
+}
+interface Deployment {
+  metadata: { name: string; annotations: Record<string, string> };
+  spec: {
+    replicas: number;
+    revisionHistoryLimit: number;
+    strategy: unknown;
+    template: { metadata: { annotations: Record<string, string> }; spec: Pod };
+  };
+}
+interface CronJob {
+  metadata: { name: string };
+  spec: Record<string, unknown> & { jobTemplate: { spec: Record<string, unknown> & { template: { spec: Pod } } } };
+}
+
+const deploymentOf = (resources: Rendered[]) =>
+  find(resources, 'kubernetes:apps/v1:Deployment') as unknown as Deployment;
+const cronJobOf = (resources: Rendered[]) => find(resources, 'kubernetes:batch/v1:CronJob') as unknown as CronJob;
+const podsOf = (resources: Rendered[]) => [
+  deploymentOf(resources).spec.template.spec,
+  cronJobOf(resources).spec.jobTemplate.spec.template.spec,
+];
+const envOf = (resources: Rendered[]) =>
+  Object.fromEntries(
+    podsOf(resources)[0]?.containers[0].env.map(({ name, value, valueFrom }) => [
+      name,
+      value ?? valueFrom?.secretKeyRef,
+    ]) ?? [],
+  );
+
+describe('the program', () => {
+  test('makes every object under the name that runbooks know', async () => {
+    const { resources, outputs } = await runProgram();
+    const named = resources
+      .filter(({ type }) => type.startsWith('kubernetes:'))
+      .map(({ type, inputs }) => `${type.split(':').at(-1) ?? ''} ${(inputs['metadata'] as { name: string }).name}`);
+    expect(named.sort()).toEqual([
+      'CronJob claude-auth-watchdog',
+      'Deployment claude-code-agent',
+      'LimitRange claude-agent',
+      'Namespace claude-agent',
+      'NetworkPolicy agent-from-callers',
+      'NetworkPolicy agent-to-internet',
+      'NetworkPolicy allow-dns',
+      'NetworkPolicy default-deny',
+      'NetworkPolicy watchdog-to-agent',
+      'PersistentVolumeClaim claude-agent-data',
+      'ResourceQuota claude-agent',
+      'Secret claude-agent-token',
+      'Secret claude-session',
+      'Secret claude-watchdog-token',
+      'Service claude-agent',
+      'ServiceAccount claude-auth-watchdog',
+      'ServiceAccount claude-code-agent',
+    ]);
+    expect(outputs).toEqual({
+      namespace: 'claude-agent',
+      deployment: 'claude-code-agent',
+      image: DIGEST,
+      runUrl: 'http://claude-agent.claude-agent.svc/run',
+    });
+  });
+
+  test('puts every object but the namespace into the namespace, with the recommended labels', async () => {
+    const { resources } = await runProgram();
+    for (const { type, inputs } of resources.filter((resource) => resource.type.startsWith('kubernetes:'))) {
+      const metadata = inputs['metadata'] as { namespace?: string; labels: Record<string, string> };
+      expect(metadata.namespace, type).toBe(type.endsWith(':Namespace') ? undefined : 'claude-agent');
+      expect(metadata.labels['app.kubernetes.io/managed-by'], type).toBe('pulumi');
+    }
+  });
+
+  test('lets only restricted pods into the namespace', async () => {
+    const { resources } = await runProgram();
+    const { metadata } = find(resources, 'kubernetes:core/v1:Namespace') as {
+      metadata: { labels: Record<string, string> };
+    };
+    expect(metadata.labels['pod-security.kubernetes.io/enforce']).toBe('restricted');
+  });
+
+  test('runs every pod unprivileged: no root, no capabilities, no API token, read-only root, default seccomp', async () => {
+    const { resources } = await runProgram();
+    for (const pod of podsOf(resources)) {
+      expect(pod.automountServiceAccountToken).toBe(false);
+      expect(pod.enableServiceLinks).toBe(false);
+      expect(pod.securityContext).toEqual({
+        runAsNonRoot: true,
+        runAsUser: 10001,
+        runAsGroup: 10001,
+        fsGroup: 10001,
+        fsGroupChangePolicy: 'OnRootMismatch',
+        seccompProfile: { type: 'RuntimeDefault' },
+      });
+      const [container] = pod.containers;
+      expect(container.securityContext).toEqual({
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ['ALL'] },
+      });
+      for (const kind of ['cpu', 'memory', 'ephemeral-storage']) {
+        expect(container.resources.requests, kind).toHaveProperty([kind]);
+        expect(container.resources.limits, kind).toHaveProperty([kind]);
+      }
+      for (const volume of pod.volumes.filter(({ secret }) => secret !== undefined)) {
+        expect(volume.secret?.defaultMode).toBe(0o440);
+        expect(container.volumeMounts.find(({ name }) => name === volume.name)?.readOnly).toBe(true);
+      }
+    }
+  });
+
+  test('deploys one pod at a time, by digest, with room for the grace and a revision that says what it is', async () => {
+    const { resources } = await runProgram({ graceSeconds: '120' });
+    const { metadata, spec } = deploymentOf(resources);
+    expect(spec).toMatchObject({ replicas: 1, revisionHistoryLimit: 10, strategy: { type: 'Recreate' } });
+    expect(spec.template.spec.terminationGracePeriodSeconds).toBe(150);
+    expect(spec.template.spec.containers[0].image).toBe(DIGEST);
+    expect(metadata.annotations['kubernetes.io/change-cause']).toMatch(/^image ab12ab12ab12, session [0-9a-f]{12}$/);
+    expect(metadata.annotations['pulumi.com/patchForce']).toBe('true');
+    expect(spec.template.spec.containers[0].resources).toMatchObject({
+      requests: { cpu: '1', memory: '2Gi' },
+      limits: { cpu: '4', memory: '8Gi' },
+    });
+  });
+
+  test('gives the agent its settings, and of its tokens only a reference to the hashes', async () => {
+    const { resources } = await runProgram({ queueLimit: '7', permissionMode: 'dontAsk', graceSeconds: '60' });
+    expect(envOf(resources)).toEqual({
+      HOME: '/data/home',
+      AGENT_HOST: '0.0.0.0',
+      AGENT_PORT: '3000',
+      AGENT_STATE_DIR: '/data',
+      AGENT_WORKSPACE_DIR: '/workspace',
+      AGENT_SESSION_DIR: '/var/run/claude-session',
+      AGENT_AUTH_MODE: 'session',
+      AGENT_PERMISSION_MODE: 'dontAsk',
+      AGENT_QUEUE_LIMIT: '7',
+      AGENT_GRACE_SECONDS: '60',
+      AGENT_TOKEN_SHA256: { name: 'claude-agent-token', key: 'sha256' },
+      AGENT_WATCHDOG_TOKEN_SHA256: { name: 'claude-agent-token', key: 'watchdog-sha256' },
+    });
+  });
+
+  test('runs the watchdog one at a time, never twice for one pass, and keeps its Jobs a day', async () => {
+    const { resources } = await runProgram();
+    const { spec } = cronJobOf(resources);
+    expect(spec).toMatchObject({ schedule: '*/30 * * * *', concurrencyPolicy: 'Forbid', failedJobsHistoryLimit: 3 });
+    expect(spec.jobTemplate.spec).toMatchObject({
+      backoffLimit: 0,
+      activeDeadlineSeconds: 300,
+      ttlSecondsAfterFinished: 86_400,
+    });
+    expect(spec.jobTemplate.spec.template.spec.containers[0].args).toEqual(['node', 'watchdog/main.ts']);
+  });
+
+  test('marks every Secret as one, puts no secret anywhere else, and none into an output', async () => {
+    const { resources, outputs } = await runProgram();
+    const canaries = [API_TOKEN, REFRESH_TOKEN].flatMap((text) => [
+      text,
+      Buffer.from(text).toString('base64').slice(0, -4),
+    ]);
+    const secrets = resources.filter(({ type }) => type === 'kubernetes:core/v1:Secret');
+    expect(secrets).toHaveLength(3);
+    for (const { name, inputs } of secrets) expect(JSON.stringify(inputs['data']), name).toContain(SECRET_MARK);
+    const open = JSON.stringify([resources.filter(({ type }) => type !== 'kubernetes:core/v1:Secret'), outputs]);
+    for (const canary of canaries) expect(open).not.toContain(canary);
+    expect(open).not.toContain(SECRET_MARK);
+  });
+
+  test('mounts the files of the session under the names that the CLI knows', async () => {
+    const sessionDir = loginFolder({
+      'settings.json': '{}',
+      'skills/review/SKILL.md': '# Review',
+      'projects/p.jsonl': 'a transcript',
+      'history.jsonl': 'a history',
+    });
+    const { resources } = await runProgram({ sessionDir, sessionExtras: '["skills"]' });
+    const volume = podsOf(resources)[0]?.volumes.find(({ name }) => name === 'login');
+    expect(volume?.secret?.items).toEqual([
+      { key: '.credentials.json', path: '.credentials.json' },
+      { key: 'settings.json', path: 'settings.json' },
+      { key: 'skills_2freview_2fSKILL.md', path: 'skills/review/SKILL.md' },
+    ]);
+  });
+
+  test('replaces the pod when the login or the token changes, and at no other time', async () => {
+    const annotations = async (config: Record<string, string>) =>
+      deploymentOf((await runProgram(config)).resources).spec.template.metadata.annotations;
+    const sessionDir = loginFolder();
+    const first = await annotations({ sessionDir });
+    expect(await annotations({ sessionDir })).toEqual(first);
+    expect(await annotations({ sessionDir: loginFolder() })).toEqual(first);
+    const relogged = await annotations({ sessionDir: loginFolder({ 'settings.json': '{"a":1}' }) });
+    expect(relogged['claude-agent/login-checksum']).not.toBe(first['claude-agent/login-checksum']);
+    const retokened = await annotations({ sessionDir, agentToken: 'another' });
+    expect(retokened['claude-agent/token-checksum']).not.toBe(first['claude-agent/token-checksum']);
+    expect(retokened['claude-agent/login-checksum']).toBe(first['claude-agent/login-checksum']);
+  });
+
+  test.each(['oauthToken', 'apiKey'])(
+    'mounts the credential of mode %s as a file, and no session',
+    async (authMode) => {
+      const { resources } = await runProgram({ authMode, claudeToken: 'canary-claude-token' });
+      expect(envOf(resources)).toMatchObject({
+        AGENT_AUTH_MODE: authMode,
+        AGENT_CREDENTIAL_FILE: '/var/run/claude-credential/token',
+      });
+      expect(envOf(resources)).not.toHaveProperty('AGENT_SESSION_DIR');
+      expect(find(resources, 'kubernetes:core/v1:Secret', 'claude-credential')).toBeDefined();
+      expect(() => find(resources, 'kubernetes:core/v1:Secret', 'claude-session')).toThrow();
+      expect(JSON.stringify(resources.filter(({ type }) => type !== 'kubernetes:core/v1:Secret'))).not.toContain(
+        'canary-claude-token',
+      );
+    },
+  );
+
+  test('builds nothing and pulls what is pinned when the config names an image', async () => {
+    const pinned = `example.azurecr.io/claude-agent@sha256:${'cd'.repeat(32)}`;
+    const { resources, outputs } = await runProgram({ image: pinned });
+    expect(resources.filter(({ type }) => type.startsWith('docker:'))).toEqual([]);
+    expect(podsOf(resources).map(({ containers }) => containers[0].image)).toEqual([pinned, pinned]);
+    expect(outputs['image']).toBe(pinned);
+  });
+
+  test('can be previewed while the digest of the image is not known', async () => {
+    const { resources, outputs } = await runProgram({}, { preview: true });
+    expect(outputs['image']).toBeUndefined();
+    expect(outputs['runUrl']).toBe('http://claude-agent.claude-agent.svc/run');
+    expect(deploymentOf(resources).metadata.name).toBe('claude-code-agent');
+  });
+
+  test('protects what holds data unless told otherwise', () => {
+    const project = parse(readFileSync('Pulumi.yaml', 'utf8')) as { config: { protectData: { default: boolean } } };
+    expect(project.config.protectData.default).toBe(true);
+  });
+});

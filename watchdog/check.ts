@@ -1,0 +1,112 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
+import { z } from 'zod';
+
+/** The agent's answer to `POST /auth/check`; unknown members are left out. */
+const answerSchema = z.object({
+  state: z.enum(['ok', 'auth_failed', 'usage_limited', 'outage', 'busy']),
+  checkedAt: z.string(),
+  evidence: z.enum(['recent-run', 'probe', 'none']),
+  detail: z.string(),
+  source: z.string(),
+  expiresAt: z.string().optional(),
+  resetsAt: z.string().optional(),
+});
+
+/** What the agent said of its login. */
+export type AuthAnswer = z.infer<typeof answerSchema>;
+
+/** What one pass found out. `agent_down`: there was no answer that means anything, and `reason` says why. */
+export type Verdict = AuthAnswer | { readonly state: 'agent_down'; readonly reason: string };
+
+/** How to ask; times in milliseconds. */
+export interface CheckOptions {
+  /** Base URL of the agent. */
+  readonly agentUrl: string;
+  /** Bearer token, sent in a header and never part of a verdict. */
+  readonly token: string;
+  /** For one answer. */
+  readonly timeoutMs: number;
+  /** At least 1. */
+  readonly attempts: number;
+  /** Between two attempts. */
+  readonly pauseMs: number;
+}
+
+/**
+ * Asks the agent whether its login works. An agent that can't be reached or is shutting down is asked again, since a
+ * rollout takes it away for a while; every other answer is final. Never rejects.
+ */
+export async function checkAgent(options: CheckOptions): Promise<Verdict> {
+  let verdict: Verdict = { state: 'agent_down', reason: 'it was not asked' };
+  for (let attempt = 1; attempt <= options.attempts; attempt++) {
+    const { again, ...found } = await ask(options);
+    verdict = found.verdict;
+    if (!again || attempt === options.attempts) break;
+    await pause(options.pauseMs);
+  }
+  return verdict;
+}
+
+type Finding = { readonly verdict: Verdict; readonly again: boolean };
+
+async function ask({ agentUrl, token, timeoutMs }: CheckOptions): Promise<Finding> {
+  let response: Response;
+  let body: string;
+  try {
+    response = await fetch(new URL('/auth/check', agentUrl), {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, accept: 'application/json' },
+      signal: AbortSignal.timeout(timeoutMs),
+      redirect: 'error',
+    });
+    body = await response.text();
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'TimeoutError') {
+      return down(`it did not answer within ${timeoutMs / 1000} s`, false);
+    }
+    return down(`it can't be reached at ${agentUrl} (${causeOf(error)})`, true);
+  }
+  if (response.status === 200) return understand(body);
+  if (response.status === 401 || response.status === 403) {
+    return down(
+      `it refused the watchdog's token (HTTP ${response.status}); \`pulumi up\` renews it on both sides`,
+      false,
+    );
+  }
+  return down(`it answered HTTP ${response.status}${problemOf(body)}`, response.status >= 500);
+}
+
+function understand(body: string): Finding {
+  const answer = answerSchema.safeParse(parseJson(body));
+  if (answer.success) return { verdict: answer.data, again: false };
+  const wrong = answer.error.issues.map((issue) => issue.path.join('.') || 'the body').join(', ');
+  return down(
+    `its answer can't be understood (wrong or missing: ${wrong}); do the agent and the watchdog run the same image?`,
+    false,
+  );
+}
+
+const down = (reason: string, again: boolean): Finding => ({ verdict: { state: 'agent_down', reason }, again });
+
+/** The `detail` of an RFC 9457 problem, else nothing. */
+function problemOf(body: string): string {
+  const problem = z.object({ detail: z.string() }).safeParse(parseJson(body));
+  return problem.success ? `: ${problem.data.detail}` : '';
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** `fetch` says "fetch failed"; the code of the system call is in the cause, or for a name with many addresses below it. */
+function causeOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { cause } = error;
+  if (cause instanceof Error && 'code' in cause) return String(cause.code);
+  return cause instanceof Error ? cause.message : error.message;
+}

@@ -1,0 +1,78 @@
+import { WATCHDOG_EXIT } from './contract.ts';
+import type { CredentialKind } from './contract.ts';
+import type { Verdict } from './check.ts';
+
+/** One pass in a sentence for whoever is woken by it, its log level, and the exit code of the Job. */
+export interface Report {
+  readonly exitCode: number;
+  readonly level: 'info' | 'warn' | 'error';
+  readonly sentence: string;
+}
+
+/** Puts a verdict into words. Only `auth_failed` asks for a new login. */
+export function reportOf(verdict: Verdict, authMode: CredentialKind): Report {
+  const { notOk } = WATCHDOG_EXIT;
+  switch (verdict.state) {
+    case 'ok':
+      return {
+        exitCode: WATCHDOG_EXIT.ok,
+        level: 'info',
+        sentence: `Claude's login works (${evidenceOf(verdict.evidence)}).`,
+      };
+    case 'auth_failed':
+      return {
+        exitCode: WATCHDOG_EXIT.authFailed,
+        level: 'error',
+        sentence: `Claude's login no longer works: ${ended(verdict.detail)} ${remedyOf(authMode)}`,
+      };
+    case 'usage_limited':
+      return {
+        exitCode: notOk,
+        level: 'warn',
+        sentence: `Claude's login works, but its usage limit is reached${verdict.resetsAt === undefined ? '' : ` until ${verdict.resetsAt}`}. Wait; a new login would not help.`,
+      };
+    case 'outage':
+      return {
+        exitCode: notOk,
+        level: 'warn',
+        sentence: `Anthropic can't be reached or is failing: ${ended(verdict.detail)} Wait; a new login would not help.`,
+      };
+    case 'busy':
+      return {
+        exitCode: notOk,
+        level: 'warn',
+        sentence: `The agent is busy and could not test the login: ${ended(verdict.detail)} The next pass asks again.`,
+      };
+    case 'agent_down':
+      return {
+        exitCode: notOk,
+        level: 'error',
+        sentence: `The agent did not say whether the login works: ${ended(verdict.reason)} See: kubectl describe deployment/claude-code-agent -n claude-agent`,
+      };
+  }
+}
+
+function evidenceOf(evidence: 'recent-run' | 'probe' | 'none'): string {
+  switch (evidence) {
+    case 'recent-run':
+      return 'a run succeeded within the last minutes';
+    case 'probe':
+      return 'a test prompt was answered';
+    case 'none':
+      return 'no evidence given';
+  }
+}
+
+function remedyOf(authMode: CredentialKind): string {
+  switch (authMode) {
+    case 'oauthToken':
+      return 'Make a new token with `claude setup-token`, set it as the secret claudeToken, and run `npm run up`.';
+    case 'apiKey':
+      return 'Check the key and its credit in the Anthropic Console, set it as the secret claudeToken, and run `npm run up`.';
+    case 'session':
+      return 'Log in again: `npm run login && npm run up`.';
+  }
+}
+
+/** A text of somebody else's as a sentence. */
+const ended = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);
