@@ -68,12 +68,18 @@ export const AUTH_STATES = ['ok', 'auth_failed', 'usage_limited', 'outage', 'bus
 /** One of {@link AUTH_STATES}. */
 export type AuthState = (typeof AUTH_STATES)[number];
 
-/** Limits of `POST /run`: characters of the prompt, milliseconds of the timeout, bytes of the body. */
+/** Limits of a run's request: characters, milliseconds, bytes of the body and of a JSON Schema. */
 export const RUN_LIMITS = {
   promptChars: 100_000,
   timeoutMs: 600_000,
   defaultTimeoutMs: 300_000,
   bodyBytes: 1_048_576,
+  systemPromptChars: 20_000,
+  schemaBytes: 65_536,
+  allowedTools: 100,
+  turns: 1000,
+  budgetUsd: 10_000,
+  labels: 20,
 } as const;
 
 /** What of a Claude configuration folder makes a session: a seed holds these entries (files or folders) and no others. */

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import type { PermissionMode } from '../contract.ts';
 import type { CredentialSource } from './credential.ts';
 import { claudeEnvironment } from './environment.ts';
+import { argumentsOf, type ClaudeOptions as RunOptions } from './options.ts';
 import { startClaude, type ClaudeProcess } from './process.ts';
 import { sweep } from './sweep.ts';
 
@@ -9,13 +10,16 @@ import { sweep } from './sweep.ts';
 export interface Prompt {
   /** Names the run in the environment of its processes. */
   readonly runId: string;
+  /** The conversation: a new one, unless `resume` says that it goes on. */
   readonly sessionId: string;
+  readonly resume?: boolean;
+  readonly options: RunOptions;
   readonly text: string;
   /** Absolute path of the working directory. */
   readonly workdir: string;
   /** Milliseconds since the epoch. */
   readonly deadline: number;
-  /** Answer in one turn and without tools: for a probe. */
+  /** Without tools, and leaving no conversation behind: for a probe. */
   readonly textOnly?: boolean;
 }
 
@@ -75,10 +79,9 @@ function argumentsFor(prompt: Prompt, permissionMode: PermissionMode): string[] 
     ...['--output-format', 'stream-json'],
     '--verbose',
     '--include-partial-messages',
-    ...['--session-id', prompt.sessionId],
+    ...[prompt.resume ? '--resume' : '--session-id', prompt.sessionId],
     ...OWN_CONFIGURATION_ONLY,
-    ...(prompt.textOnly
-      ? ['--permission-mode', 'dontAsk', '--max-turns', '1', '--tools', '', '--no-session-persistence']
-      : ['--permission-mode', permissionMode]),
+    ...argumentsOf(prompt.options, permissionMode),
+    ...(prompt.textOnly ? ['--tools', '', '--no-session-persistence'] : []),
   ];
 }

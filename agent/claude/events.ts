@@ -35,6 +35,7 @@ const result = z.object({
   subtype: z.string().catch(''),
   is_error: z.boolean(),
   result: z.string().optional().catch(undefined),
+  structured_output: z.unknown().optional(),
   errors: z.array(z.string()).catch([]),
   session_id: z.string().optional().catch(undefined),
   api_error_status: z.number().nullish().catch(undefined),
@@ -65,6 +66,13 @@ export type ResultEvent = z.output<typeof result>;
 
 const KNOWN: ReadonlySet<unknown> = new Set(event.options.map((option) => option.shape.type.value));
 
+/** A turn that ended in words of a CLI newer than these schemas: nothing more will come of it. */
+const NOT_UNDERSTOOD = result.parse({
+  type: 'result',
+  is_error: true,
+  errors: ['The result of claude is not understood.'],
+});
+
 /** Reads one line of stream-json: an event, 'ignored' for a kind that decides nothing, or 'garbage'. */
 export function parseEvent(line: string): ClaudeEvent | 'ignored' | 'garbage' {
   let value: unknown;
@@ -76,5 +84,6 @@ export function parseEvent(line: string): ClaudeEvent | 'ignored' | 'garbage' {
   if (typeof value !== 'object' || value === null || !('type' in value)) return 'garbage';
   if (!KNOWN.has(value.type)) return 'ignored';
   const parsed = event.safeParse(value);
-  return parsed.success ? parsed.data : 'garbage';
+  if (parsed.success) return parsed.data;
+  return value.type === 'result' ? NOT_UNDERSTOOD : 'garbage';
 }

@@ -1,26 +1,49 @@
-import { realpathSync, statSync } from 'node:fs';
-import path from 'node:path';
 import { z } from 'zod';
-import { RUN_LIMITS } from '../contract.ts';
+import { PERMISSION_MODES, RUN_LIMITS as LIMITS } from '../contract.ts';
 import type { RunRequest } from '../runs/run.ts';
 import { describe } from './json-body.ts';
 import type { FieldError } from './problem.ts';
-
-const { promptChars, timeoutMs, defaultTimeoutMs } = RUN_LIMITS;
+import { insideWorkspace } from './workspace.ts';
 
 const MAX_NAMED_FIELDS = 20;
 
-const promptError = `a string of 1 to ${promptChars} characters that are not all white space`;
-const timeoutError = `a whole number of milliseconds from 1 to ${timeoutMs}`;
+const text = (max: number, what: string) => z.string(what).min(1, what).max(max, what);
+const whole = (max: number, what: string) => z.int(what).min(1, what).max(max, what);
 
-/** `timeout` and `workdir` as clients send them; the workspace decides about the folder. */
+const prompt = `a string of 1 to ${LIMITS.promptChars} characters that are not all white space`;
+const timeout = `a whole number of milliseconds from 1 to ${LIMITS.timeoutMs}`;
+const model = 'the name of a model, such as "sonnet" or "claude-opus-5-5"';
+const tools = `at most ${LIMITS.allowedTools} names of tools, such as ["Read", "Bash(git log:*)"]`;
+const budget = `a number of US dollars above 0, at most ${LIMITS.budgetUsd}`;
+const outputSchema = `a JSON Schema (an object) of at most ${LIMITS.schemaBytes} bytes`;
+const labels = `at most ${LIMITS.labels} strings of 1 to 256 characters, by names of 1 to 64`;
+
+/** The body of a run's request. The workspace decides about `workdir`. */
 const schema = z.object({
-  prompt: z
-    .string(promptError)
-    .max(promptChars, promptError)
-    .refine((text) => text.trim() !== '', promptError),
-  timeout: z.int(timeoutError).min(1, timeoutError).max(timeoutMs, timeoutError).default(defaultTimeoutMs),
+  prompt: text(LIMITS.promptChars, prompt).refine((value) => value.trim() !== '', prompt),
+  timeout: whole(LIMITS.timeoutMs, timeout).default(LIMITS.defaultTimeoutMs),
   workdir: z.string('the absolute path of a folder inside the workspace').optional(),
+  model: z
+    .string(model)
+    .regex(/^[\w][\w.:@/[\]-]{0,199}$/, model)
+    .optional(),
+  appendSystemPrompt: text(
+    LIMITS.systemPromptChars,
+    `a string of 1 to ${LIMITS.systemPromptChars} characters`,
+  ).optional(),
+  allowedTools: z.array(text(500, tools), tools).max(LIMITS.allowedTools, tools).optional(),
+  permissionMode: z.enum(PERMISSION_MODES, `one of ${PERMISSION_MODES.join(', ')}`).optional(),
+  maxTurns: whole(LIMITS.turns, `a whole number from 1 to ${LIMITS.turns}`).optional(),
+  maxBudgetUsd: z.number(budget).positive(budget).max(LIMITS.budgetUsd, budget).optional(),
+  outputSchema: z
+    .record(z.string(), z.unknown(), outputSchema)
+    .refine((value) => Buffer.byteLength(JSON.stringify(value)) <= LIMITS.schemaBytes, outputSchema)
+    .optional(),
+  sessionId: z.uuid('the sessionId (a UUID) of an earlier run').optional(),
+  labels: z
+    .record(text(64, labels), text(256, labels), labels)
+    .refine((value) => Object.keys(value).length <= LIMITS.labels, labels)
+    .default({}),
 });
 
 /** A checked request with what the client should know, or what is wrong with it. */
@@ -28,21 +51,46 @@ export type RunRequestReading =
   { readonly request: RunRequest; readonly warnings: readonly string[] } | { readonly errors: readonly FieldError[] };
 
 /**
- * Checks the body of `POST /run`, all of it at once. Unknown fields are ignored, as old workflows send some.
+ * Checks a run's request, all of it at once.
  * @param workspaceDir the folder that `workdir` must be in, and is where none is given.
+ * @param unknownFields whether fields that are none of the interface are ignored with a warning, as old workflows send
+ *   some, or refused.
  */
-export function readRunRequest(body: Record<string, unknown>, workspaceDir: string): RunRequestReading {
+export function readRunRequest(
+  body: Record<string, unknown>,
+  workspaceDir: string,
+  unknownFields: 'ignored' | 'refused' = 'ignored',
+): RunRequestReading {
   const parsed = schema.safeParse(body);
+  const unknown = Object.keys(body).filter((name) => !(name in schema.shape));
+  const errors = unknownFields === 'refused' ? unknown.map(refusedField) : [];
   if (!parsed.success) {
-    const errors = parsed.error.issues.map(({ path: [field], message }) => fieldError(String(field), message, body));
-    return { errors: errors.filter(({ field }, i) => errors.findIndex((error) => error.field === field) === i) };
+    const wrong = parsed.error.issues.map(({ path: [field], message }) => fieldError(String(field), message, body));
+    return { errors: [...errors, ...wrong.filter(({ field }, i) => wrong.findIndex((e) => e.field === field) === i)] };
   }
-  const { prompt, timeout, workdir = workspaceDir } = parsed.data;
+  const {
+    prompt: promptText,
+    timeout: timeoutMs,
+    workdir = workspaceDir,
+    sessionId,
+    labels: own,
+    ...rest
+  } = parsed.data;
   const folder = insideWorkspace(workdir, workspaceDir);
   if ('problem' in folder) {
-    return { errors: [{ field: 'workdir', message: `\`workdir\` ${folder.problem}; it is ${describe(workdir)}.` }] };
+    const message = `\`workdir\` ${folder.problem}; it is ${describe(workdir)}.`;
+    return { errors: [...errors, { field: 'workdir', message }] };
   }
-  return { request: { prompt, timeoutMs: timeout, workdir: folder.path }, warnings: unknownFields(body) };
+  if (errors.length > 0) return { errors };
+  const request: RunRequest = {
+    prompt: promptText,
+    timeoutMs,
+    workdir: folder.path,
+    options: withoutUndefined(rest),
+    ...(sessionId !== undefined && { resume: sessionId }),
+    labels: own,
+  };
+  return { request, warnings: warningsOf(unknown) };
 }
 
 function fieldError(field: string, allowed: string, body: Record<string, unknown>): FieldError {
@@ -51,28 +99,25 @@ function fieldError(field: string, allowed: string, body: Record<string, unknown
   return { field, message: `\`${field}\` must be ${allowed}; it is ${given}.` };
 }
 
-function insideWorkspace(workdir: string, workspaceDir: string): { path: string } | { problem: string } {
-  if (!path.isAbsolute(workdir)) return { problem: `must be an absolute path inside the workspace ${workspaceDir}` };
-  const workspace = realpathSync(workspaceDir);
-  let real: string;
-  try {
-    real = realpathSync(workdir);
-  } catch {
-    return { problem: 'must be a folder that exists' };
-  }
-  const relative = path.relative(workspace, real);
-  if (relative.split(path.sep)[0] === '..' || path.isAbsolute(relative)) {
-    return { problem: `must be inside the workspace ${workspaceDir}` };
-  }
-  return statSync(real).isDirectory() ? { path: real } : { problem: 'must be a folder' };
+function refusedField(name: string): FieldError {
+  return { field: name, message: `\`${name.slice(0, 100)}\` is no field of a run.${hintFor(name)}` };
 }
 
-function unknownFields(body: Record<string, unknown>): string[] {
-  const unknown = Object.keys(body).filter((name) => !(name in schema.shape));
-  const named = unknown.slice(0, MAX_NAMED_FIELDS).map((name) => {
-    const hint = name === 'workingDir' ? ' Did you mean `workdir`?' : '';
-    return `The field ${JSON.stringify(name.slice(0, 100))} is unknown and was ignored.${hint}`;
-  });
+function warningsOf(unknown: readonly string[]): string[] {
+  const named = unknown
+    .slice(0, MAX_NAMED_FIELDS)
+    .map((name) => `The field ${JSON.stringify(name.slice(0, 100))} is unknown and was ignored.${hintFor(name)}`);
   const more = unknown.length - named.length;
   return more > 0 ? [...named, `${more} more fields are unknown and were ignored.`] : named;
+}
+
+function hintFor(name: string): string {
+  return name === 'workingDir' ? ' Did you mean `workdir`?' : '';
+}
+
+/** What JSON leaves out anyway; {@link RunRequest} has no undefined in it. */
+function withoutUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
 }

@@ -67,6 +67,7 @@ export class LoginCheck {
     const process = this.#claude.start({
       runId: `probe-${randomUUID()}`,
       sessionId: randomUUID(),
+      options: { permissionMode: 'dontAsk', maxTurns: 1 },
       text: PROBE,
       workdir: this.#probeDir,
       deadline: Date.now() + PROBE_MS,

@@ -1,10 +1,14 @@
 import { EXIT_CODES, type Outcome } from '../contract.ts';
 import type { ResultEvent } from '../claude/events.ts';
+import type { ClaudeOptions } from '../claude/options.ts';
 import type { ClaudeReport } from '../claude/process.ts';
-import type { ApiError, Transcript } from '../claude/transcript.ts';
+import { MAX_OUTPUT_CHARS, type ApiError, type Transcript } from '../claude/transcript.ts';
 import type { RunResult } from './run.ts';
 
 type Verdict = { readonly outcome: Outcome; readonly error?: string; readonly resetsAt?: string };
+
+/** Whether there is an answer of the kind that was asked for. */
+type Answer = { readonly present: true } | { readonly missing: string };
 
 /** The exit code that `POST /run` reports for an outcome. */
 export const exitCodeOf = (outcome: Outcome): number => EXIT_CODES[outcome];
@@ -13,13 +17,16 @@ export const exitCodeOf = (outcome: Outcome): number => EXIT_CODES[outcome];
  * Says how a run ended, from what its process reported. Our own reason for ending it comes before anything the dying
  * process says; an exit code alone proves nothing, nor does `subtype: "success"`.
  */
-export function judge(report: ClaudeReport): RunResult {
+export function judge(report: ClaudeReport, { outputSchema }: ClaudeOptions = {}): RunResult {
   const { transcript } = report;
   const { text, omitted } = transcript.output;
-  const verdict = verdictOf(report, text);
+  const structured = transcript.result?.structured_output;
+  const answer = outputSchema === undefined ? plainAnswer(text) : structuredAnswer(structured);
+  const verdict = verdictOf(report, answer);
   return {
     ...verdict,
     output: text,
+    ...(verdict.outcome === 'succeeded' && outputSchema !== undefined && { structuredOutput: structured }),
     ...numbers(transcript.result),
     ...(transcript.model !== undefined && { model: transcript.model }),
     permissionDenials: (transcript.result?.permission_denials ?? []).map((denial) => ({
@@ -29,6 +36,17 @@ export function judge(report: ClaudeReport): RunResult {
     })),
     warnings: omitted > 0 ? [`The output is cut: its last ${omitted} characters are left out.`] : [],
   };
+}
+
+function plainAnswer(text: string): Answer {
+  return text.trim() === '' ? { missing: 'its answer is empty' } : { present: true };
+}
+
+/** A schema that Claude did not meet leaves a success without a structured output. */
+function structuredAnswer(structured: unknown): Answer {
+  if (structured === undefined) return { missing: 'its answer does not meet the schema' };
+  if (JSON.stringify(structured).length <= MAX_OUTPUT_CHARS) return { present: true };
+  return { missing: `its structured output is longer than ${MAX_OUTPUT_CHARS} characters` };
 }
 
 function numbers(result: ResultEvent | undefined): Pick<RunResult, 'usage' | 'costUsd' | 'turns'> {
@@ -46,7 +64,7 @@ function numbers(result: ResultEvent | undefined): Pick<RunResult, 'usage' | 'co
   };
 }
 
-function verdictOf(report: ClaudeReport, output: string): Verdict {
+function verdictOf(report: ClaudeReport, answer: Answer): Verdict {
   switch (report.endedBy) {
     case 'deadline':
       return { outcome: 'timed_out', error: 'The time of the run was up; the output is what there was by then.' };
@@ -61,11 +79,11 @@ function verdictOf(report: ClaudeReport, output: string): Verdict {
     case 'overflow':
       return failed('claude wrote a line that is too long to be an event, and was ended.');
     case 'itself':
-      return verdictOfItsOwn(report, output);
+      return verdictOfItsOwn(report, answer);
   }
 }
 
-function verdictOfItsOwn(report: ClaudeReport, output: string): Verdict {
+function verdictOfItsOwn(report: ClaudeReport, answer: Answer): Verdict {
   const { result, apiError } = report.transcript;
   if (report.startError !== undefined) return failed(`claude could not be started: ${report.startError}`);
   if (apiError && result?.is_error !== false) return verdictOfApi(apiError, report.transcript);
@@ -74,7 +92,7 @@ function verdictOfItsOwn(report: ClaudeReport, output: string): Verdict {
   if (report.exitCode !== undefined && report.exitCode !== 0) {
     return failed(`claude reported success and then exited with code ${report.exitCode}. ${report.stderr}`.trim());
   }
-  if (output.trim() === '') return failed('claude reported success, but its answer is empty.');
+  if ('missing' in answer) return failed(`claude reported success, but ${answer.missing}.`);
   return { outcome: 'succeeded' };
 }
 

@@ -1,8 +1,14 @@
+import type { ClaudeOptions } from '../claude/options.ts';
 import type { Outcome } from '../contract.ts';
 
 /** What a client asked for, checked and complete. */
 export interface RunRequest {
   readonly prompt: string;
+  readonly options: ClaudeOptions;
+  /** The conversation to go on with; undefined for a new one. */
+  readonly resume?: string;
+  /** The client's own words for the run, e.g. its workflow and execution. */
+  readonly labels: Readonly<Record<string, string>>;
   /** Milliseconds from acceptance, waiting in the queue included. */
   readonly timeoutMs: number;
   /** Absolute path of an existing folder inside the workspace. */
@@ -29,6 +35,8 @@ export interface RunResult {
   readonly outcome: Outcome;
   /** The answer, or what there was of it when the run ended early; at most a mebibyte. */
   readonly output: string;
+  /** The answer by the JSON Schema that was asked for. */
+  readonly structuredOutput?: unknown;
   /** Why the run did not succeed, in a sentence. */
   readonly error?: string;
   readonly usage?: Usage;

@@ -199,6 +199,8 @@ export class RunService {
       process = this.#claude.start({
         runId: run.id,
         sessionId: run.sessionId,
+        resume: run.request.resume !== undefined,
+        options: run.request.options,
         text: run.request.prompt,
         workdir: run.request.workdir,
         deadline: deadlineOf(run),
@@ -217,7 +219,7 @@ export class RunService {
     const timer = setTimeout(() => process.end('deadline'), Math.max(0, deadlineOf(run) - Date.now()));
     const report = await process.report;
     clearTimeout(timer);
-    const result = judge(report);
+    const result = judge(report, run.request.options);
     this.#evidence.learn(result, report.transcript.apiError?.status);
     await this.#finish(job, result);
     await reaped;

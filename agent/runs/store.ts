@@ -92,7 +92,7 @@ export function openStore(file: string): RunStore {
     accept(request) {
       const run: Run = {
         id: randomUUID(),
-        sessionId: randomUUID(),
+        sessionId: request.resume ?? randomUUID(),
         state: 'queued',
         request,
         acceptedAt: new Date().toISOString(),

@@ -60,6 +60,7 @@ const scenarios: Readonly<Record<string, readonly [Outcome, readonly Step[]]>> =
       },
     ],
   ],
+  'a result that nobody understands': ['failed', [{ do: 'event', event: { type: 'result', is_error: 'maybe' } }]],
   'a good exit without a result': [
     'failed',
     [
