@@ -5,6 +5,7 @@ import { bearer } from './routes/bearer.ts';
 import { healthRoute, readyRoute } from './routes/health.ts';
 import { problem } from './routes/problem.ts';
 import { runRoute } from './routes/run.ts';
+import { runsRoute } from './routes/runs.ts';
 import type { LoginEvidence } from './runs/evidence.ts';
 import type { LoginCheck } from './runs/login-check.ts';
 import type { RunService } from './runs/service.ts';
@@ -45,6 +46,7 @@ export function createApp(parts: AppParts): Hono {
 
   app.use(bearer(tokenSha256));
   app.route('/run', runRoute(service, parts.workspaceDir));
+  app.route('/runs', runsRoute(service, parts.workspaceDir));
 
   app.notFound((c) => {
     const paths = app.routes.filter(({ method }) => method !== 'ALL');

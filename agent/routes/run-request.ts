@@ -3,6 +3,7 @@ import { PERMISSION_MODES, RUN_LIMITS as LIMITS } from '../contract.ts';
 import type { RunRequest } from '../runs/run.ts';
 import { describe } from './json-body.ts';
 import type { FieldError } from './problem.ts';
+import { withoutUndefined } from '../without-undefined.ts';
 import { insideWorkspace } from './workspace.ts';
 
 const MAX_NAMED_FIELDS = 20;
@@ -113,11 +114,4 @@ function warningsOf(unknown: readonly string[]): string[] {
 
 function hintFor(name: string): string {
   return name === 'workingDir' ? ' Did you mean `workdir`?' : '';
-}
-
-/** What JSON leaves out anyway; {@link RunRequest} has no undefined in it. */
-function withoutUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as {
-    [K in keyof T]: Exclude<T[K], undefined>;
-  };
 }

@@ -1,42 +1,24 @@
-import { Hono, type Context } from 'hono';
-import { DrainingError, StorageError } from '../runs/errors.ts';
+import { Hono } from 'hono';
 import { exitCodeOf } from '../runs/outcome.ts';
-import { QueueFullError } from '../runs/queue.ts';
 import type { EndedRun } from '../runs/run.ts';
 import type { RunService } from '../runs/service.ts';
-import { jsonBody, parseJsonObject } from './json-body.ts';
-import { problem } from './problem.ts';
-import { readRunRequest } from './run-request.ts';
-
-const RETRY_AFTER_S = { queueFull: 30, draining: 10, storage: 30 } as const;
+import { jsonBody } from './json-body.ts';
+import { refusalOf, takeRun } from './run-intake.ts';
 
 /** `POST /run`: runs a prompt and answers with what became of it. */
 export function runRoute(service: RunService, workspaceDir: string): Hono {
   const route = new Hono();
   route.post('/', ...jsonBody, async (c) => {
-    const body = parseJsonObject(await c.req.arrayBuffer());
-    if (typeof body === 'string') {
-      return problem(c, { status: 400, kind: 'invalid-json', title: 'Invalid JSON', detail: body });
-    }
-    const reading = readRunRequest(body, workspaceDir);
-    if ('errors' in reading) {
-      const detail = reading.errors.map(({ message }) => message).join(' ');
-      return problem(c, {
-        status: 400,
-        kind: 'invalid-request',
-        title: 'Invalid request',
-        detail,
-        errors: reading.errors,
-      });
-    }
+    const taken = await takeRun(c, { service, workspaceDir, unknownFields: 'ignored', waits: true });
+    if (taken instanceof Response) return taken;
+    const { accepted, warnings } = taken;
+    const client = c.req.raw.signal;
+    if (client.aborted) accepted.abandon();
+    else client.addEventListener('abort', () => accepted.abandon());
     try {
-      const client = c.req.raw.signal;
-      client.throwIfAborted();
-      const run = service.accept(reading.request);
-      client.addEventListener('abort', () => run.abandon());
-      return c.json(answer(await run.ended, reading.warnings));
+      return c.json(answer(await accepted.ended, warnings));
     } catch (error) {
-      return refusal(c, error);
+      return refusalOf(c, error);
     }
   });
   return route;
@@ -60,38 +42,4 @@ function answer(run: EndedRun, warnings: readonly string[]) {
     permissionDenials,
     warnings: [...warnings, ...ownWarnings],
   };
-}
-
-function refusal(c: Context, error: unknown): Response {
-  if (error instanceof QueueFullError) {
-    const detail = `${error.message} Nothing was accepted; try again later.`;
-    return problem(c, {
-      status: 429,
-      kind: 'queue-full',
-      title: 'Queue full',
-      detail,
-      retryAfter: RETRY_AFTER_S.queueFull,
-    });
-  }
-  if (error instanceof DrainingError) {
-    return problem(c, {
-      status: 503,
-      kind: 'draining',
-      title: 'Shutting down',
-      detail: error.message,
-      retryAfter: RETRY_AFTER_S.draining,
-      headers: { Connection: 'close' },
-    });
-  }
-  if (error instanceof StorageError) {
-    const { message: detail } = error;
-    return problem(c, {
-      status: 503,
-      kind: 'storage',
-      title: 'Storage fails',
-      detail,
-      retryAfter: RETRY_AFTER_S.storage,
-    });
-  }
-  throw error;
 }

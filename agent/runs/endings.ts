@@ -15,6 +15,12 @@ export const cancelledByShutdown: RunResult = {
   error: 'The agent shut down while the run waited; it was not begun, and its client was told to send it again.',
 };
 
+export const cancelledWhileWaiting: RunResult = {
+  ...nothing,
+  outcome: 'cancelled',
+  error: 'The run was cancelled while it waited; it was not begun.',
+};
+
 export const timedOutInQueue: RunResult = {
   ...nothing,
   outcome: 'timed_out',

@@ -6,6 +6,15 @@ export class DrainingError extends Error {
   }
 }
 
+/** Thrown when an idempotency key comes again with another request. */
+export class IdempotencyError extends Error {
+  override readonly name = 'IdempotencyError';
+
+  constructor(key: string) {
+    super(`The Idempotency-Key ${JSON.stringify(key)} came before with another request. Take a new key for a new run.`);
+  }
+}
+
 /** Thrown to a client when the record of its run cannot be written. */
 export class StorageError extends Error {
   constructor(what: string, cause: unknown) {

@@ -66,6 +66,34 @@ export interface Run {
 /** A run that has ended. */
 export type EndedRun = Run & { readonly state: 'ended'; readonly endedAt: string; readonly result: RunResult };
 
+/** A client's own name for one request, so that sending it again does not run it again. */
+export interface Idempotency {
+  readonly key: string;
+  /** Tells requests apart: equal for requests that mean the same. */
+  readonly requestHash: string;
+}
+
+/** Which runs to list, and where to go on. */
+export interface RunFilter {
+  readonly state?: Run['state'];
+  readonly outcome?: Outcome;
+  readonly label?: readonly [name: string, value: string];
+  /** Accepted at or after, ISO 8601. */
+  readonly since?: string;
+  /** Accepted before, ISO 8601. */
+  readonly until?: string;
+  /** Only runs accepted before the one with this number; see {@link RunPage}. */
+  readonly before?: number;
+  readonly limit: number;
+}
+
+/** Some runs, newest first. */
+export interface RunPage {
+  readonly runs: readonly Run[];
+  /** `before` of the next page, where there is one. */
+  readonly next?: number;
+}
+
 /** When the time of a run is up, in milliseconds since the epoch. */
 export function deadlineOf(run: Run): number {
   return Date.parse(run.acceptedAt) + run.request.timeoutMs;

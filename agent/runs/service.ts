@@ -4,6 +4,7 @@ import type { ClaudeProcess, EndReason } from '../claude/process.ts';
 import {
   cancelledBeforeStart,
   cancelledByShutdown,
+  cancelledWhileWaiting,
   interruptedByCrash,
   notBegunForStorage,
   nothing,
@@ -13,7 +14,16 @@ import { DrainingError, StorageError } from './errors.ts';
 import type { LoginEvidence } from './evidence.ts';
 import { judge } from './outcome.ts';
 import { SerialQueue, type Ticket } from './queue.ts';
-import { deadlineOf, type EndedRun, type Run, type RunRequest, type RunResult } from './run.ts';
+import {
+  deadlineOf,
+  type EndedRun,
+  type Idempotency,
+  type Run,
+  type RunFilter,
+  type RunPage,
+  type RunRequest,
+  type RunResult,
+} from './run.ts';
 import type { RunStore } from './store.ts';
 
 /** What the service tells about runs, for the log: names and numbers, never what was asked or answered. */
@@ -25,7 +35,7 @@ export interface RunLog {
 
 /** A run that was accepted. */
 export interface AcceptedRun {
-  readonly id: string;
+  readonly run: Run;
   /** Settles when the end of the run is on disk; rejects with {@link DrainingError} or {@link StorageError}. */
   readonly ended: Promise<EndedRun>;
   /** The client went away: a run that still waits is cancelled, one that has begun goes on. */
@@ -35,8 +45,10 @@ export interface AcceptedRun {
 interface Job {
   run: Run;
   readonly ended: PromiseWithResolvers<EndedRun>;
-  readonly hasClient: boolean;
+  /** How many clients wait for its end; a run that nobody has to wait for has infinitely many. */
+  clients: number;
   ticket?: Ticket;
+  process?: ClaudeProcess;
   timer?: NodeJS.Timeout;
   /** The client was told that nobody knows what became of its run. */
   givenUp?: boolean;
@@ -53,6 +65,8 @@ export class RunService {
   readonly #log: RunLog;
   readonly #queue: SerialQueue;
   readonly #waiting = new Set<Job>();
+  /** Runs that have not ended, by id. */
+  readonly #live = new Map<string, Job>();
   #active: ClaudeProcess | undefined;
   #work: Promise<void> = Promise.resolve();
   #draining = false;
@@ -86,21 +100,43 @@ export class RunService {
   }
 
   /**
-   * Puts a run in the queue, after its record is on disk.
-   * @throws {DrainingError | QueueFullError | StorageError} and then nothing was accepted.
+   * Puts a run in the queue, after its record is on disk; a request that came before is the run that it became then.
+   * @param waits whether the client waits for the end; then a run that has not begun ends with its client.
+   * @throws {IdempotencyError | DrainingError | QueueFullError | StorageError} and then nothing was accepted.
    */
-  accept(request: RunRequest): AcceptedRun {
+  accept(request: RunRequest, waits: boolean, idempotency?: Idempotency): AcceptedRun {
+    const earlier = idempotency && this.#store.findByKey(idempotency);
+    if (earlier) return this.#again(earlier, waits);
     if (this.#draining) throw new DrainingError();
     this.#queue.assertRoom();
     let run: Run;
     try {
-      run = this.#store.accept(request);
+      run = this.#store.accept(request, idempotency);
     } catch (error) {
       this.#log.error({ err: error }, 'a run was refused: its record cannot be written');
       throw new StorageError('The run was not accepted', error);
     }
-    const job = this.#enqueue(run, true);
-    return { id: run.id, ended: job.ended.promise, abandon: () => this.#leave(job, cancelledBeforeStart) };
+    return this.#accepted(this.#enqueue(run, waits ? 1 : Infinity));
+  }
+
+  /** The run with this id. */
+  find(id: string): Run | undefined {
+    return this.#live.get(id)?.run ?? this.#store.find(id);
+  }
+
+  /** Runs, newest first. */
+  list(filter: RunFilter): RunPage {
+    return this.#store.list(filter);
+  }
+
+  /**
+   * Cancels a run: one that waits ends at once, one that has begun soon; one that has ended stays as it is.
+   * @returns the run as it is then, undefined where there is none.
+   */
+  cancel(id: string): Run | undefined {
+    const job = this.#live.get(id);
+    if (job && !this.#leave(job, cancelledWhileWaiting)) job.process?.end('cancelled');
+    return this.find(id);
   }
 
   /**
@@ -112,7 +148,7 @@ export class RunService {
     if (killed > 0) this.#log.warn({ killed }, 'killed processes that an earlier agent left behind');
     for (const run of this.#store.unfinished()) {
       if (run.state === 'running') this.#record(this.#store.end(run, interruptedByCrash));
-      else this.#enqueue(run, false);
+      else this.#enqueue(run, Infinity);
     }
   }
 
@@ -123,8 +159,8 @@ export class RunService {
   async drain(graceSeconds: number): Promise<void> {
     this.#draining = true;
     this.#queue.close();
-    for (const job of [...this.#waiting].filter(({ hasClient }) => hasClient)) {
-      this.#leave(job, cancelledByShutdown, new DrainingError());
+    for (const job of [...this.#waiting].filter(({ clients }) => clients < Infinity)) {
+      this.#leave(job, cancelledByShutdown, { keyIsFree: true, error: new DrainingError() });
     }
     const done = await Promise.race([
       this.#work.then(() => 'done'),
@@ -154,11 +190,27 @@ export class RunService {
     return result.promise.finally(() => clearTimeout(timer));
   }
 
-  #enqueue(run: Run, hasClient: boolean): Job {
-    const job: Job = { run, hasClient, ended: Promise.withResolvers<EndedRun>() };
+  #again(run: Run, waits: boolean): AcceptedRun {
+    const job = this.#live.get(run.id);
+    if (!job) return { run, ended: Promise.resolve(run as EndedRun), abandon: () => undefined };
+    job.clients += waits ? 1 : Infinity;
+    return this.#accepted(job);
+  }
+
+  #accepted(job: Job): AcceptedRun {
+    const abandon = () => {
+      job.clients -= 1;
+      if (job.clients === 0) this.#leave(job, cancelledBeforeStart, { keyIsFree: true });
+    };
+    return { run: job.run, ended: job.ended.promise, abandon };
+  }
+
+  #enqueue(run: Run, clients: number): Job {
+    const job: Job = { run, clients, ended: Promise.withResolvers<EndedRun>() };
     // Nobody may be listening: a client that left, or one of an earlier agent.
     job.ended.promise.catch(() => undefined);
     this.#waiting.add(job);
+    this.#live.set(run.id, job);
     job.timer = setTimeout(() => this.#leave(job, timedOutInQueue), Math.max(0, deadlineOf(run) - Date.now()));
     job.ticket = this.#queue.push(() => this.#exclusively(() => this.#perform(job)));
     return job;
@@ -170,19 +222,28 @@ export class RunService {
     this.#active = undefined;
   }
 
-  /** Ends a run that has not begun. */
-  #leave(job: Job, result: RunResult, error?: Error): void {
-    if (!job.ticket?.leave()) return;
+  /**
+   * Ends a run that has not begun.
+   * @returns false when it has begun already.
+   */
+  #leave(
+    job: Job,
+    result: RunResult,
+    { keyIsFree = false, error }: { keyIsFree?: boolean; error?: Error } = {},
+  ): boolean {
+    if (!job.ticket?.leave()) return false;
     clearTimeout(job.timer);
     this.#waiting.delete(job);
     try {
-      const ended = this.#record(this.#store.end(job.run, result));
+      const ended = this.#record(this.#store.end(job.run, result, keyIsFree));
       if (error) job.ended.reject(error);
       else job.ended.resolve(ended);
     } catch (cause) {
       this.#log.error({ runId: job.run.id, err: cause }, 'a record cannot be written');
       job.ended.reject(new StorageError('The run did not begin, and its end is not recorded', cause));
     }
+    this.#live.delete(job.run.id);
+    return true;
   }
 
   async #perform(job: Job): Promise<void> {
@@ -212,7 +273,7 @@ export class RunService {
         error: `claude could not be started: ${String(error)}`,
       });
     }
-    this.#active = process;
+    this.#active = job.process = process;
     const reaped = process.reaped.catch((error: unknown) =>
       this.#log.error({ runId: run.id, err: error }, 'processes of a run cannot be ended'),
     );
@@ -227,6 +288,7 @@ export class RunService {
 
   async #finish(job: Job, result: RunResult): Promise<void> {
     const ended = await this.#written(() => this.#store.end(job.run, result), job);
+    this.#live.delete(job.run.id);
     job.ended.resolve(this.#record(ended));
   }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
-import type { EndedRun, Run, RunRequest, RunResult } from './run.ts';
+import { IdempotencyError } from './errors.ts';
+import type { EndedRun, Idempotency, Run, RunFilter, RunPage, RunRequest, RunResult } from './run.ts';
 
 /** Thrown by {@link openStore} while another agent uses the same file. */
 export class StoreInUseError extends Error {
@@ -21,17 +22,27 @@ export interface RunStore extends Disposable {
   /** Names this state folder, for as long as it exists. */
   readonly instanceId: string;
   /** Records a run as queued. */
-  accept(request: RunRequest): Run;
+  accept(request: RunRequest, idempotency?: Idempotency): Run;
+  /**
+   * The run that a request with this key became.
+   * @throws {IdempotencyError} when it was another request.
+   */
+  findByKey(idempotency: Idempotency): Run | undefined;
   /** Records that a queued run begins. */
   begin(run: Run): Run;
-  /** Records the end of a run and forgets its prompt. */
-  end(run: Run, result: RunResult): EndedRun;
+  /**
+   * Records the end of a run and forgets its prompt.
+   * @param keyIsFree for a run that was not begun, whose client may send it again.
+   */
+  end(run: Run, result: RunResult, keyIsFree?: boolean): EndedRun;
   find(id: string): Run | undefined;
+  list(filter: RunFilter): RunPage;
   /** Runs that have not ended, in the order of their acceptance. */
   unfinished(): Run[];
 }
 
 interface Row {
+  seq: number;
   id: string;
   session_id: string;
   state: Run['state'];
@@ -41,6 +52,7 @@ interface Row {
   started_at: string | null;
   ended_at: string | null;
   result: string | null;
+  request_hash: string | null;
 }
 
 const SCHEMA = `
@@ -55,9 +67,24 @@ const SCHEMA = `
     accepted_at TEXT NOT NULL,
     started_at TEXT,
     ended_at TEXT,
-    result TEXT
+    outcome TEXT,
+    result TEXT,
+    idempotency_key TEXT UNIQUE,
+    request_hash TEXT
   ) STRICT;
   CREATE INDEX IF NOT EXISTS runs_unfinished ON runs (seq) WHERE state <> 'ended';
+`;
+
+const LIST = `
+  SELECT * FROM runs
+  WHERE ($before IS NULL OR seq < $before)
+    AND ($state IS NULL OR state = $state)
+    AND ($outcome IS NULL OR outcome = $outcome)
+    AND ($since IS NULL OR accepted_at >= $since)
+    AND ($until IS NULL OR accepted_at < $until)
+    AND ($label IS NULL OR json_extract(request, $label) = $value)
+  ORDER BY seq DESC
+  LIMIT $limit
 `;
 
 /**
@@ -77,19 +104,24 @@ export function openStore(file: string): RunStore {
   }
 
   const insert = db.prepare(
-    `INSERT INTO runs (id, session_id, state, request, prompt, accepted_at) VALUES (?, ?, 'queued', ?, ?, ?)`,
+    `INSERT INTO runs (id, session_id, state, request, prompt, accepted_at, idempotency_key, request_hash)
+     VALUES (?, ?, 'queued', ?, ?, ?, ?, ?)`,
   );
   const toRunning = db.prepare(`UPDATE runs SET state = 'running', started_at = ? WHERE id = ? AND state = 'queued'`);
   const toEnded = db.prepare(
-    `UPDATE runs SET state = 'ended', ended_at = ?, result = ?, prompt = NULL WHERE id = ? AND state <> 'ended'`,
+    `UPDATE runs SET state = 'ended', ended_at = ?, outcome = ?, result = ?, prompt = NULL,
+       idempotency_key = iif(?, NULL, idempotency_key)
+     WHERE id = ? AND state <> 'ended'`,
   );
+  const byKey = db.prepare('SELECT * FROM runs WHERE idempotency_key = ?');
+  const page = db.prepare(LIST);
   const byId = db.prepare('SELECT * FROM runs WHERE id = ?');
   const open = db.prepare(`SELECT * FROM runs WHERE state <> 'ended' ORDER BY seq`);
   const instance = db.prepare(`SELECT value FROM meta WHERE key = 'instance'`).get() as { value: string };
 
   return {
     instanceId: instance.value,
-    accept(request) {
+    accept(request, idempotency) {
       const run: Run = {
         id: randomUUID(),
         sessionId: request.resume ?? randomUUID(),
@@ -98,7 +130,8 @@ export function openStore(file: string): RunStore {
         acceptedAt: new Date().toISOString(),
       };
       const { prompt, ...rest } = request;
-      insert.run(run.id, run.sessionId, JSON.stringify(rest), prompt, run.acceptedAt);
+      const { key = null, requestHash = null } = idempotency ?? {};
+      insert.run(run.id, run.sessionId, JSON.stringify(rest), prompt, run.acceptedAt, key, requestHash);
       return run;
     },
     begin(run) {
@@ -106,14 +139,36 @@ export function openStore(file: string): RunStore {
       changedOne(toRunning.run(startedAt, run.id), run, 'begin');
       return { ...run, state: 'running', startedAt };
     },
-    end(run, result) {
+    end(run, result, keyIsFree = false) {
       const endedAt = new Date().toISOString();
-      changedOne(toEnded.run(endedAt, JSON.stringify(result), run.id), run, 'end');
+      const changed = toEnded.run(endedAt, result.outcome, JSON.stringify(result), Number(keyIsFree), run.id);
+      changedOne(changed, run, 'end');
       return { ...run, state: 'ended', endedAt, result };
     },
     find(id) {
       const row = byId.get(id) as Row | undefined;
       return row && fromRow(row);
+    },
+    findByKey({ key, requestHash }) {
+      const row = byKey.get(key) as Row | undefined;
+      if (row && row.request_hash !== requestHash) throw new IdempotencyError(key);
+      return row && fromRow(row);
+    },
+    list(filter) {
+      const { state = null, outcome = null, since = null, until = null, before = null, limit } = filter;
+      const [label, value] = filter.label ?? [];
+      const rows = page.all({
+        state,
+        outcome,
+        since,
+        until,
+        before,
+        label: label === undefined ? null : `$.labels.${JSON.stringify(label)}`,
+        value: value ?? null,
+        limit: limit + 1,
+      }) as unknown as Row[];
+      const last = rows.length > limit ? rows[limit - 1] : undefined;
+      return { runs: rows.slice(0, limit).map(fromRow), ...(last && { next: last.seq }) };
     },
     unfinished: () => (open.all() as unknown as Row[]).map(fromRow),
     [Symbol.dispose]: () => db.close(),
