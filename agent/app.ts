@@ -3,11 +3,14 @@ import type { Logger } from 'pino';
 import { authRoute } from './routes/auth.ts';
 import { bearer } from './routes/bearer.ts';
 import { healthRoute, readyRoute } from './routes/health.ts';
+import { metricsRoute } from './routes/metrics.ts';
+import { pauseRoute, resumeRoute } from './routes/pause.ts';
 import { problem } from './routes/problem.ts';
 import { runRoute } from './routes/run.ts';
 import { runsRoute } from './routes/runs.ts';
 import type { LoginEvidence } from './runs/evidence.ts';
 import type { LoginCheck } from './runs/login-check.ts';
+import type { RunMetrics } from './runs/metrics.ts';
 import type { RunService } from './runs/service.ts';
 
 /** What the application is made of. */
@@ -15,6 +18,7 @@ export interface AppParts {
   readonly service: RunService;
   readonly evidence: LoginEvidence;
   readonly loginCheck: LoginCheck;
+  readonly metrics: RunMetrics;
   readonly log: Logger;
   /** SHA-256 in hex of the token that opens everything. */
   readonly tokenSha256: string;
@@ -46,6 +50,9 @@ export function createApp(parts: AppParts): Hono {
 
   app.use(bearer(tokenSha256));
   app.route('/run', runRoute(service, parts.workspaceDir));
+  app.route('/pause', pauseRoute(service));
+  app.route('/resume', resumeRoute(service));
+  app.route('/metrics', metricsRoute(parts.metrics));
   app.route('/runs', runsRoute(service, parts.workspaceDir));
 
   app.notFound((c) => {
@@ -82,4 +89,4 @@ export function createApp(parts: AppParts): Hono {
   return app;
 }
 
-const QUIET: ReadonlySet<string> = new Set(['/health', '/ready']);
+const QUIET: ReadonlySet<string> = new Set(['/health', '/ready', '/metrics']);

@@ -11,6 +11,7 @@ import { adoptSeed } from './claude/seed.ts';
 import { CREDENTIAL_VARIABLES, LIVING_SESSION_FOLDER } from './contract.ts';
 import { LoginEvidence } from './runs/evidence.ts';
 import { LoginCheck } from './runs/login-check.ts';
+import { RunMetrics } from './runs/metrics.ts';
 import { RunService } from './runs/service.ts';
 import { openStore, StoreInUseError } from './runs/store.ts';
 import { CannotListenError, closeServer, listen, serverOf } from './server.ts';
@@ -52,11 +53,21 @@ async function start(settings: Settings): Promise<void> {
     credential,
     environment: settings.environment,
   });
-  const service = new RunService({ store, claude, evidence, log, queueLimit: settings.queueLimit });
+  const metrics = new RunMetrics();
+  const service = new RunService({
+    store,
+    claude,
+    evidence,
+    log,
+    queueLimit: settings.queueLimit,
+    onEnded: (run) => metrics.count(run),
+  });
+  metrics.watch(service, evidence, packageJson.version);
   const app = createApp({
     service,
     evidence,
     loginCheck: new LoginCheck(service, claude, evidence, settings.workspaceDir),
+    metrics,
     log,
     tokenSha256: token.sha256,
     watchdogTokenSha256: settings.watchdogTokenSha256,

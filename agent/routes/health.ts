@@ -18,6 +18,7 @@ export function healthRoute(service: RunService, evidence: LoginEvidence, versio
       version,
       activeRequests: active,
       queued,
+      paused: service.paused,
       auth: {
         mode,
         source,

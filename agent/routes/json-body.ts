@@ -3,7 +3,20 @@ import { createMiddleware } from 'hono/factory';
 import { RUN_LIMITS } from '../contract.ts';
 import { problem } from './problem.ts';
 
-/** Refuses bodies that are no JSON by their header, or larger than {@link RUN_LIMITS} allows, before they are read. */
+/** Refuses bodies larger than {@link RUN_LIMITS} allows, before they are read. */
+export const smallBody = bodyLimit({
+  maxSize: RUN_LIMITS.bodyBytes,
+  onError: (c) =>
+    problem(c, {
+      status: 413,
+      kind: 'body-too-large',
+      title: 'Body too large',
+      detail: `The body may have ${RUN_LIMITS.bodyBytes} bytes. Put large material in the workspace and name it in the prompt.`,
+      headers: { Connection: 'close' },
+    }),
+});
+
+/** Refuses bodies that are no JSON by their header, or too large. */
 export const jsonBody = [
   createMiddleware(async (c, next) => {
     const type = c.req.header('Content-Type');
@@ -18,17 +31,7 @@ export const jsonBody = [
       detail: `${given}; send JSON in UTF-8 as \`Content-Type: application/json\`, not compressed.`,
     });
   }),
-  bodyLimit({
-    maxSize: RUN_LIMITS.bodyBytes,
-    onError: (c) =>
-      problem(c, {
-        status: 413,
-        kind: 'body-too-large',
-        title: 'Body too large',
-        detail: `The body may have ${RUN_LIMITS.bodyBytes} bytes. Put large material in the workspace and name it in the prompt.`,
-        headers: { Connection: 'close' },
-      }),
-  }),
+  smallBody,
 ] as const;
 
 /**

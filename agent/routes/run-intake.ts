@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Context } from 'hono';
-import { DrainingError, IdempotencyError, StorageError } from '../runs/errors.ts';
+import { DrainingError, IdempotencyError, PausedError, StorageError } from '../runs/errors.ts';
 import { QueueFullError } from '../runs/queue.ts';
 import type { Idempotency } from '../runs/run.ts';
 import type { AcceptedRun, RunService } from '../runs/service.ts';
@@ -8,7 +8,7 @@ import { parseJsonObject } from './json-body.ts';
 import { problem } from './problem.ts';
 import { readRunRequest } from './run-request.ts';
 
-const RETRY_AFTER_S = { queueFull: 30, draining: 10, storage: 30 } as const;
+const RETRY_AFTER_S = { queueFull: 30, draining: 10, paused: 60, storage: 30 } as const;
 const KEY = /^[\x21-\x7e]{1,255}$/;
 
 /** How one of the two ways to send a run takes it. */
@@ -86,6 +86,10 @@ export function refusalOf(c: Context, error: unknown): Response {
       retryAfter: RETRY_AFTER_S.draining,
       headers: { Connection: 'close' },
     });
+  }
+  if (error instanceof PausedError) {
+    const { message: detail } = error;
+    return problem(c, { status: 503, kind: 'paused', title: 'Paused', detail, retryAfter: RETRY_AFTER_S.paused });
   }
   if (error instanceof StorageError) {
     const { message: detail } = error;

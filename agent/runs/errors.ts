@@ -1,8 +1,19 @@
+import type { Pause } from './run.ts';
+
 /** Thrown to a client whose run was not accepted, or did not begin, because the agent is shutting down. */
 export class DrainingError extends Error {
   constructor() {
     super('The agent is shutting down; the run was not begun and will not be. Send it again.');
     this.name = 'DrainingError';
+  }
+}
+
+/** Thrown to a client whose run was not accepted because the agent is paused. */
+export class PausedError extends Error {
+  override readonly name = 'PausedError';
+
+  constructor({ since, reason }: Pause) {
+    super(`The agent is paused since ${since}${reason === undefined ? '' : ` (${reason})`}; the run was not accepted.`);
   }
 }
 

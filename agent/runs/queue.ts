@@ -19,36 +19,37 @@ type Work = () => Promise<void>;
 
 /** Does one piece of work at a time, first come first served. Work must not reject. */
 export class SerialQueue {
-  readonly #limit: number;
+  readonly limit: number;
   readonly #waiting: Work[] = [];
+  readonly #ahead: Work[] = [];
   #running = false;
   #closed = false;
+  #paused = false;
 
   constructor(limit: number) {
-    this.#limit = limit;
+    this.limit = limit;
   }
 
   /** How many wait behind the one that is being worked on. */
   get waiting(): number {
-    return this.#waiting.length;
+    return this.#waiting.length + this.#ahead.length;
   }
 
   /** @throws {QueueFullError} when nothing more may wait; call it before anything is promised to anybody. */
   assertRoom(): void {
-    if ((this.#running || this.#waiting.length > 0 || this.#closed) && this.#waiting.length >= this.#limit) {
-      throw new QueueFullError(this.#limit);
-    }
+    const waits = this.#running || this.#paused || this.#closed || this.waiting > 0;
+    if (waits && this.#waiting.length >= this.limit) throw new QueueFullError(this.limit);
   }
 
-  /** @param ahead of everything that waits, and whatever the limit. */
+  /** @param ahead of everything that waits, whatever the limit, and in a pause too. */
   push(work: Work, { ahead = false } = {}): Ticket {
-    if (ahead) this.#waiting.unshift(work);
-    else this.#waiting.push(work);
+    const line = ahead ? this.#ahead : this.#waiting;
+    line.push(work);
     this.#next();
     return {
       leave: () => {
-        const place = this.#waiting.indexOf(work);
-        if (place !== -1) this.#waiting.splice(place, 1);
+        const place = line.indexOf(work);
+        if (place !== -1) line.splice(place, 1);
         return place !== -1;
       },
     };
@@ -59,9 +60,19 @@ export class SerialQueue {
     this.#closed = true;
   }
 
+  /** Begins nothing of what waits until it is resumed. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#next();
+  }
+
   #next(): void {
     if (this.#running || this.#closed) return;
-    const work = this.#waiting.shift();
+    const work = this.#ahead.shift() ?? (this.#paused ? undefined : this.#waiting.shift());
     if (!work) return;
     this.#running = true;
     void work().finally(() => {

@@ -66,6 +66,13 @@ export interface Run {
 /** A run that has ended. */
 export type EndedRun = Run & { readonly state: 'ended'; readonly endedAt: string; readonly result: RunResult };
 
+/** A pause of the agent. */
+export interface Pause {
+  /** ISO 8601. */
+  readonly since: string;
+  readonly reason?: string;
+}
+
 /** A client's own name for one request, so that sending it again does not run it again. */
 export interface Idempotency {
   readonly key: string;

@@ -10,7 +10,7 @@ import {
   nothing,
   timedOutInQueue,
 } from './endings.ts';
-import { DrainingError, StorageError } from './errors.ts';
+import { DrainingError, PausedError, StorageError } from './errors.ts';
 import type { LoginEvidence } from './evidence.ts';
 import { judge } from './outcome.ts';
 import { SerialQueue, type Ticket } from './queue.ts';
@@ -18,6 +18,7 @@ import {
   deadlineOf,
   type EndedRun,
   type Idempotency,
+  type Pause,
   type Run,
   type RunFilter,
   type RunPage,
@@ -64,12 +65,14 @@ export class RunService {
   readonly #evidence: LoginEvidence;
   readonly #log: RunLog;
   readonly #queue: SerialQueue;
+  readonly #onEnded: (run: EndedRun) => void;
   readonly #waiting = new Set<Job>();
   /** Runs that have not ended, by id. */
   readonly #live = new Map<string, Job>();
   #active: ClaudeProcess | undefined;
   #work: Promise<void> = Promise.resolve();
   #draining = false;
+  #pause: Pause | undefined;
   #storageFails = false;
 
   constructor(parts: {
@@ -79,17 +82,51 @@ export class RunService {
     log: RunLog;
     /** How many runs may wait behind the running one. */
     queueLimit: number;
+    /** Called for each run whose end is on disk. */
+    onEnded: (run: EndedRun) => void;
   }) {
     this.#store = parts.store;
     this.#claude = parts.claude;
     this.#evidence = parts.evidence;
     this.#log = parts.log;
     this.#queue = new SerialQueue(parts.queueLimit);
+    this.#onEnded = parts.onEnded;
+    this.#pause = parts.store.pause;
+    if (this.#pause) this.#queue.pause();
   }
 
   /** How many runs are going on (0 or 1) and how many wait. */
-  get load(): { active: number; queued: number } {
-    return { active: this.#active ? 1 : 0, queued: this.#queue.waiting };
+  get load(): { active: number; queued: number; limit: number } {
+    return { active: this.#active ? 1 : 0, queued: this.#queue.waiting, limit: this.#queue.limit };
+  }
+
+  /** The pause the agent is in, if it is. */
+  get paused(): Pause | undefined {
+    return this.#pause;
+  }
+
+  /**
+   * Accepts and begins no runs until {@link resume}, over restarts too. What runs goes on, what waits stays until its
+   * time is up. A pause that is there already stays as it is.
+   * @throws when the pause cannot be recorded; then there is none.
+   */
+  pause(reason: string | undefined): Pause {
+    if (this.#pause) return this.#pause;
+    const pause: Pause = { since: new Date().toISOString(), ...(reason !== undefined && { reason }) };
+    this.#store.setPause(pause);
+    this.#pause = pause;
+    this.#queue.pause();
+    this.#log.info({ reason }, 'paused');
+    return pause;
+  }
+
+  /** Goes on after a pause; without one it does nothing. */
+  resume(): void {
+    if (!this.#pause) return;
+    this.#store.setPause(undefined);
+    this.#pause = undefined;
+    this.#queue.resume();
+    this.#log.info({}, 'resumed');
   }
 
   /** Why no run is accepted now, or undefined. */
@@ -102,12 +139,13 @@ export class RunService {
   /**
    * Puts a run in the queue, after its record is on disk; a request that came before is the run that it became then.
    * @param waits whether the client waits for the end; then a run that has not begun ends with its client.
-   * @throws {IdempotencyError | DrainingError | QueueFullError | StorageError} and then nothing was accepted.
+   * @throws {IdempotencyError | DrainingError | PausedError | QueueFullError | StorageError} and then nothing was accepted.
    */
   accept(request: RunRequest, waits: boolean, idempotency?: Idempotency): AcceptedRun {
     const earlier = idempotency && this.#store.findByKey(idempotency);
     if (earlier) return this.#again(earlier, waits);
     if (this.#draining) throw new DrainingError();
+    if (this.#pause) throw new PausedError(this.#pause);
     this.#queue.assertRoom();
     let run: Run;
     try {
@@ -317,6 +355,7 @@ export class RunService {
     const { outcome, usage, costUsd } = run.result;
     const durationMs = Date.parse(run.endedAt) - Date.parse(run.acceptedAt);
     this.#log.info({ runId: run.id, outcome, durationMs, usage, costUsd }, 'run ended');
+    this.#onEnded(run);
     return run;
   }
 }

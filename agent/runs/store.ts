@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import { IdempotencyError } from './errors.ts';
-import type { EndedRun, Idempotency, Run, RunFilter, RunPage, RunRequest, RunResult } from './run.ts';
+import type { EndedRun, Idempotency, Pause, Run, RunFilter, RunPage, RunRequest, RunResult } from './run.ts';
 
 /** Thrown by {@link openStore} while another agent uses the same file. */
 export class StoreInUseError extends Error {
@@ -21,6 +21,9 @@ export class StoreInUseError extends Error {
 export interface RunStore extends Disposable {
   /** Names this state folder, for as long as it exists. */
   readonly instanceId: string;
+  /** The pause that was last recorded, undefined where the agent goes on. */
+  readonly pause: Pause | undefined;
+  setPause(pause: Pause | undefined): void;
   /** Records a run as queued. */
   accept(request: RunRequest, idempotency?: Idempotency): Run;
   /**
@@ -117,10 +120,21 @@ export function openStore(file: string): RunStore {
   const page = db.prepare(LIST);
   const byId = db.prepare('SELECT * FROM runs WHERE id = ?');
   const open = db.prepare(`SELECT * FROM runs WHERE state <> 'ended' ORDER BY seq`);
-  const instance = db.prepare(`SELECT value FROM meta WHERE key = 'instance'`).get() as { value: string };
+  const getMeta = db.prepare('SELECT value FROM meta WHERE key = ?');
+  const setMeta = db.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)');
+  const removeMeta = db.prepare('DELETE FROM meta WHERE key = ?');
+  const instance = getMeta.get('instance') as { value: string };
 
   return {
     instanceId: instance.value,
+    get pause() {
+      const row = getMeta.get('pause') as { value: string } | undefined;
+      return row && (JSON.parse(row.value) as Pause);
+    },
+    setPause(pause) {
+      if (pause) setMeta.run('pause', JSON.stringify(pause));
+      else removeMeta.run('pause');
+    },
     accept(request, idempotency) {
       const run: Run = {
         id: randomUUID(),

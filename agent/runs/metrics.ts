@@ -1,0 +1,99 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { AUTH_STATES, EXIT_CODES } from '../contract.ts';
+import type { LoginEvidence } from './evidence.ts';
+import type { EndedRun } from './run.ts';
+import type { RunService } from './service.ts';
+
+const SECONDS = [0.5, 1, 2, 5, 10, 20, 60, 120, 300, 600];
+
+/** Counts runs for Prometheus. The counters begin with the process. */
+export class RunMetrics {
+  readonly #registry = new Registry();
+  readonly #runs = this.#counter('claude_agent_runs_total', 'Runs that ended, by outcome.', ['outcome']);
+  readonly #tokens = this.#counter('claude_agent_tokens_total', 'Tokens as the CLI counts them.', ['kind']);
+  readonly #cost = this.#counter('claude_agent_cost_usd_total', 'Cost in US dollars as the CLI reckons it.', []);
+  readonly #duration = this.#histogram('claude_agent_run_duration_seconds', 'From the beginning of a run to its end.');
+  readonly #wait = this.#histogram('claude_agent_queue_wait_seconds', 'From the acceptance of a run to its beginning.');
+
+  constructor() {
+    collectDefaultMetrics({ register: this.#registry });
+    for (const outcome of Object.keys(EXIT_CODES)) this.#runs.inc({ outcome }, 0);
+  }
+
+  /** Counts a run. */
+  count({ result, acceptedAt, startedAt, endedAt }: EndedRun): void {
+    this.#runs.inc({ outcome: result.outcome });
+    if (startedAt !== undefined) {
+      this.#wait.observe((Date.parse(startedAt) - Date.parse(acceptedAt)) / 1000);
+      this.#duration.observe((Date.parse(endedAt) - Date.parse(startedAt)) / 1000);
+    }
+    this.#cost.inc(result.costUsd ?? 0);
+    const { usage } = result;
+    if (!usage) return;
+    this.#tokens.inc({ kind: 'input' }, usage.inputTokens);
+    this.#tokens.inc({ kind: 'output' }, usage.outputTokens);
+    this.#tokens.inc({ kind: 'cache_creation' }, usage.cacheCreationInputTokens);
+    this.#tokens.inc({ kind: 'cache_read' }, usage.cacheReadInputTokens);
+  }
+
+  /** Adds what is read at each scrape. */
+  watch(service: RunService, evidence: LoginEvidence, version: string): void {
+    this.#gauge('claude_agent_info', 'The version of the agent.', (gauge) => gauge.set({ version }, 1), ['version']);
+    this.#gauge('claude_agent_active_runs', 'Runs that are going on.', (gauge) => gauge.set(service.load.active));
+    this.#gauge('claude_agent_queue_depth', 'Runs that wait.', (gauge) => gauge.set(service.load.queued));
+    this.#gauge('claude_agent_queue_limit', 'Runs that may wait.', (gauge) => gauge.set(service.load.limit));
+    this.#gauge('claude_agent_paused', '1 while the agent is paused.', (gauge) => gauge.set(service.paused ? 1 : 0));
+    this.#gauge(
+      'claude_agent_login_state',
+      '1 for what is known of the login.',
+      (gauge) => {
+        const { state } = evidence.current.login;
+        for (const each of [...AUTH_STATES, 'unknown']) gauge.set({ state: each }, each === state ? 1 : 0);
+      },
+      ['state'],
+    );
+    this.#gauge(
+      'claude_agent_login_expiry_timestamp_seconds',
+      'When the access token ends; 0 where unknown.',
+      (gauge) => {
+        const { expiresAt } = evidence.current.credential;
+        gauge.set(expiresAt === undefined ? 0 : Date.parse(expiresAt) / 1000);
+      },
+    );
+  }
+
+  /** All metrics in Prometheus' text format. */
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  /** The media type of {@link text}. */
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  #counter<T extends string>(name: string, help: string, labelNames: T[]): Counter<T> {
+    return new Counter({ name, help, labelNames, registers: [this.#registry] });
+  }
+
+  #histogram(name: string, help: string): Histogram {
+    return new Histogram({ name, help, buckets: SECONDS, registers: [this.#registry] });
+  }
+
+  #gauge<T extends string = never>(
+    name: string,
+    help: string,
+    read: (gauge: Gauge<T>) => void,
+    labelNames: T[] = [],
+  ): void {
+    new Gauge<T>({
+      name,
+      help,
+      labelNames,
+      registers: [this.#registry],
+      collect() {
+        read(this);
+      },
+    });
+  }
+}
