@@ -18,8 +18,14 @@ credential() {
 
 case ${AGENT_AUTH_MODE:-session} in
   session) ;;
-  oauthToken) CLAUDE_CODE_OAUTH_TOKEN=$(credential) && export CLAUDE_CODE_OAUTH_TOKEN ;;
-  apiKey) ANTHROPIC_API_KEY=$(credential) && export ANTHROPIC_API_KEY ;;
+  oauthToken)
+    CLAUDE_CODE_OAUTH_TOKEN=$(credential)
+    export CLAUDE_CODE_OAUTH_TOKEN
+    ;;
+  apiKey)
+    ANTHROPIC_API_KEY=$(credential)
+    export ANTHROPIC_API_KEY
+    ;;
   *)
     echo "claude: AGENT_AUTH_MODE is '$AGENT_AUTH_MODE'; allowed: session, oauthToken, apiKey" >&2
     exit 78

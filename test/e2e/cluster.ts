@@ -159,3 +159,20 @@ export async function until<T>(what: string, check: () => Promise<T | undefined>
   }
   throw new Error(`${what} did not come about in ${seconds} s`, { cause: last });
 }
+
+/** What helps to understand a test that failed: pods, events, the agent's log. */
+export async function whatTheClusterSays(): Promise<string> {
+  const questions = [
+    ['get', 'pods', ...AGENT, '--output', 'wide'],
+    ['get', 'events', ...AGENT, '--sort-by', '.lastTimestamp'],
+    ['logs', ...AGENT, 'deployment/claude-code-agent', '--tail', '60'],
+    ['logs', '--namespace', DOUBLE.namespace, `deployment/${DOUBLE.name}`, '--tail', '20'],
+  ];
+  const answers = await Promise.all(
+    questions.map(async (args) => {
+      const { all } = await execa('kubectl', args, { all: true, reject: false, timeout: 20_000 });
+      return `$ kubectl ${args.join(' ')}\n${all}`;
+    }),
+  );
+  return answers.join('\n\n');
+}

@@ -1,10 +1,21 @@
 import { appendFileSync, readFileSync, renameSync, statSync } from 'node:fs';
 
 import { execa } from 'execa';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 import { Checkout, DOUBLE } from './checkout.ts';
-import { agentPod, control, inAgent, kubectl, run, startDouble, timesAsked, until, watchdog } from './cluster.ts';
+import {
+  agentPod,
+  control,
+  inAgent,
+  kubectl,
+  run,
+  startDouble,
+  timesAsked,
+  until,
+  watchdog,
+  whatTheClusterSays,
+} from './cluster.ts';
 import { layersOf } from './registry.ts';
 import { missingRequirement } from './requirements.ts';
 
@@ -22,13 +33,24 @@ describe.skipIf(missing !== undefined)(
     beforeAll(async () => {
       checkout = new Checkout();
       await checkout.fill();
-      checkout.logIn(2);
+    });
+
+    afterEach(async ({ task }) => {
+      if (task.result?.state === 'fail') console.error(await whatTheClusterSays());
     });
 
     afterAll(async () => {
       await checkout.npm('down', '--yes', '--skip-preview', '--non-interactive');
       await kubectl(['delete', 'namespace', DOUBLE.namespace, '--ignore-not-found']);
       checkout.remove();
+    });
+
+    test('says in preview that it needs a login, where there is none here and none in the cluster', async () => {
+      const { exitCode, output } = await checkout.npm('preview', '--non-interactive');
+      expect(exitCode, output).not.toBe(0);
+      expect(output).toContain('There is no login to seed the pod with (there is no .credentials.json in');
+      expect(output).toContain('npm run login');
+      checkout.logIn(2);
     });
 
     test('comes up from a clean checkout by one command, says how to call it, and leaves git clean', async () => {

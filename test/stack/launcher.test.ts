@@ -1,0 +1,229 @@
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import * as path from 'node:path';
+
+import { execa } from 'execa';
+import { describe, expect, test } from 'vitest';
+
+/** A `pulumi` that keeps stacks in a file, writes a salt on `stack init` as the real one does, and notes how it was called. */
+const PULUMI = `#!${process.execPath}
+import fs from 'node:fs';
+const args = process.argv.slice(2);
+const notes = process.env.FAKE_NOTES;
+const [stacks, calls] = [notes + '/stacks.json', notes + '/calls.jsonl'];
+const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith('PULUMI_')));
+fs.appendFileSync(calls, JSON.stringify({ args, env }) + '\\n');
+const known = fs.existsSync(stacks) ? JSON.parse(fs.readFileSync(stacks)) : [];
+switch (args.slice(0, 2).join(' ')) {
+  case 'stack ls': console.log(JSON.stringify(known)); break;
+  case 'stack init':
+    if (process.env.FAKE_FAILS) { console.error('error: no such bucket'); process.exit(1); }
+    fs.appendFileSync('Pulumi.' + args[2] + '.yaml', 'encryptionsalt: v1:salt\\n');
+    fs.writeFileSync(stacks, JSON.stringify([...known, { name: args[2], resourceCount: 0 }]));
+    break;
+  case 'up --stack': case 'destroy --stack': case 'preview --stack': case 'refresh --stack':
+    process.exit(Number(process.env.FAKE_EXIT ?? 0));
+}
+`;
+
+/** A CLI that logs in by writing what it is told to, and notes its environment. */
+const CLAUDE = `#!${process.execPath}
+import fs from 'node:fs';
+const { CLAUDE_CONFIG_DIR: folder, FAKE_NOTES: notes, FAKE_LOGIN: login } = process.env;
+fs.writeFileSync(notes + '/claude.json', JSON.stringify({ args: process.argv.slice(2), env: process.env }));
+if (login === 'fails') process.exit(1);
+if (login !== undefined) fs.writeFileSync(folder + '/.credentials.json', login, { mode: 0o644 });
+`;
+
+interface Call {
+  readonly args: string[];
+  readonly env: Record<string, string>;
+}
+
+function project() {
+  const folder = mkdtempSync(path.join(tmpdir(), 'launcher-'));
+  for (const part of ['stack', 'agent/contract.ts', 'package.json', 'Pulumi.yaml', 'Pulumi.dev.yaml']) {
+    cpSync(part, path.join(folder, part), { recursive: true });
+  }
+  symlinkSync(path.resolve('node_modules'), path.join(folder, 'node_modules'));
+  const bin = path.join(folder, 'bin');
+  mkdirSync(bin);
+  writeFileSync(path.join(bin, 'pulumi'), PULUMI, { mode: 0o755 });
+  writeFileSync(path.join(bin, 'claude'), CLAUDE, { mode: 0o755 });
+  const at = (...parts: string[]) => path.join(folder, ...parts);
+  return {
+    at,
+    read: (...parts: string[]) => readFileSync(at(...parts), 'utf8'),
+    calls: () =>
+      readFileSync(at('bin', 'calls.jsonl'), 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Call),
+    launch: (args: string[], env: Record<string, string> = {}) =>
+      execa(process.execPath, [at('stack', 'launcher', 'main.ts'), ...args], {
+        cwd: tmpdir(),
+        env: {
+          PATH: `${bin}:/usr/bin:/bin`,
+          HOME: folder,
+          FAKE_NOTES: bin,
+          AGENT_CLAUDE_PATH: at('bin', 'claude'),
+          ...env,
+        },
+        extendEnv: false,
+        reject: false,
+      }),
+  };
+}
+
+describe('npm run up', () => {
+  test('on first use makes backend, passphrase, stack and API token below .local, and leaves the committed file as it was', async () => {
+    const { at, read, calls, launch } = project();
+    const { exitCode, stderr } = await launch(['up', '--yes']);
+    expect(exitCode, stderr).toBe(0);
+    expect(read('Pulumi.dev.yaml')).toBe(readFileSync('Pulumi.dev.yaml', 'utf8'));
+    for (const file of ['passphrase', 'agent-token']) {
+      expect(statSync(at('.local', file)).mode & 0o777).toBe(0o600);
+      expect(read('.local', file)).toMatch(/^[\w-]{43}\n$/);
+    }
+    expect(statSync(at('.local')).mode & 0o777).toBe(0o700);
+    const { args, env } = calls().at(-1) ?? { args: [], env: {} };
+    expect(args).toEqual(['up', '--stack', 'dev', '--config-file', at('.local', 'Pulumi.dev.yaml'), '--yes']);
+    expect(env).toEqual({
+      PULUMI_BACKEND_URL: `file://${at('.local', 'pulumi')}`,
+      PULUMI_CONFIG_PASSPHRASE_FILE: at('.local', 'passphrase'),
+      PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER: 'true',
+    });
+    expect(stderr).toContain('POST http://claude-agent.claude-agent.svc/run');
+    expect(stderr).not.toContain(read('.local', 'agent-token').trim());
+  });
+
+  test('makes nothing a second time, and takes in a change of the committed file', async () => {
+    const { at, read, calls, launch } = project();
+    await launch(['up']);
+    const made = [read('.local', 'passphrase'), read('.local', 'agent-token')];
+    writeFileSync(at('Pulumi.dev.yaml'), 'config:\n  claude-code-agent:queueLimit: 3\n');
+    expect((await launch(['up'])).exitCode).toBe(0);
+    expect([read('.local', 'passphrase'), read('.local', 'agent-token')]).toEqual(made);
+    expect(read('.local', 'Pulumi.dev.yaml')).toContain('queueLimit: 3');
+    expect(calls().filter(({ args }) => args[1] === 'init')).toHaveLength(1);
+  });
+
+  test('makes no new API token for a stack that is in use, whose callers it would lock out', async () => {
+    const { at, launch } = project();
+    writeFileSync(at('bin', 'stacks.json'), '[{"name":"dev","resourceCount":27}]');
+    const { exitCode } = await launch(['up'], { PULUMI_CONFIG_PASSPHRASE: 'x' });
+    expect(exitCode).toBe(0);
+    expect(existsSync(at('.local', 'agent-token'))).toBe(false);
+  });
+
+  test('makes no API token where the stack has one by config', async () => {
+    const { at, launch } = project();
+    writeFileSync(at('Pulumi.dev.yaml'), 'config:\n  claude-code-agent:agentToken:\n    secure: v1:x\n');
+    expect((await launch(['up'])).exitCode).toBe(0);
+    expect(existsSync(at('.local', 'agent-token'))).toBe(false);
+  });
+
+  test('says so when the passphrase of its stack is gone, instead of making another', async () => {
+    const { at, launch } = project();
+    writeFileSync(at('bin', 'stacks.json'), '[{"name":"dev","resourceCount":27}]');
+    const { exitCode, stderr } = await launch(['up']);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(`${at('.local', 'passphrase')} is gone`);
+    expect(existsSync(at('.local', 'passphrase'))).toBe(false);
+  });
+
+  test.each([
+    ['a variable', { PULUMI_BACKEND_URL: 'azblob://state' }],
+    ['a login', {}],
+  ])('respects a backend that was chosen by %s', async (how, env) => {
+    const { at, calls, launch } = project();
+    if (how === 'a login') {
+      mkdirSync(at('.pulumi'));
+      writeFileSync(at('.pulumi', 'credentials.json'), '{"current":"https://api.pulumi.com"}');
+    }
+    expect((await launch(['up'], env)).exitCode).toBe(0);
+    const used = calls().at(-1)?.env ?? {};
+    expect(used['PULUMI_BACKEND_URL']).toBe((env as { PULUMI_BACKEND_URL?: string }).PULUMI_BACKEND_URL);
+    expect(used).not.toHaveProperty('PULUMI_CONFIG_PASSPHRASE_FILE');
+    expect(existsSync(at('.local', 'passphrase'))).toBe(false);
+  });
+
+  test('takes another stack by argument or by PULUMI_STACK', async () => {
+    const { at, calls, launch } = project();
+    await launch(['preview', '--stack', 'prod']);
+    expect(calls().at(-1)?.args).toEqual([
+      'preview',
+      '--config-file',
+      at('.local', 'Pulumi.prod.yaml'),
+      '--stack',
+      'prod',
+    ]);
+    expect(existsSync(at('Pulumi.prod.yaml'))).toBe(false);
+    await launch(['refresh'], { PULUMI_STACK: 'test' });
+    expect(calls().at(-1)?.args.slice(0, 3)).toEqual(['refresh', '--stack', 'test']);
+  });
+
+  test("ends with Pulumi's exit code, and then does not say that the agent runs", async () => {
+    const { launch } = project();
+    const { exitCode, stderr } = await launch(['up'], { FAKE_EXIT: '255' });
+    expect(exitCode).toBe(255);
+    expect(stderr).not.toContain('n8n calls');
+  });
+
+  test('repeats what Pulumi said when the stack cannot be made, and leaves the committed file as it was', async () => {
+    const { read, launch } = project();
+    const { exitCode, stderr } = await launch(['up'], { FAKE_FAILS: '1' });
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('error: no such bucket');
+    expect(stderr).not.toContain('    at ');
+    expect(read('Pulumi.dev.yaml')).toBe(readFileSync('Pulumi.dev.yaml', 'utf8'));
+  });
+
+  test('names the commands when it is given another', async () => {
+    const { exitCode, stderr } = await project().launch(['deploy']);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("'deploy' is no command; allowed: up, preview, refresh, down, login.");
+  });
+});
+
+describe('npm run login', () => {
+  const LOGIN = '{"claudeAiOauth":{"accessToken":"canary","refreshToken":"canary"}}';
+
+  test('logs in by the CLI into a folder of its own, unmoved by credentials of the environment', async () => {
+    const { at, read, launch } = project();
+    const { exitCode, stderr } = await launch(['login'], {
+      FAKE_LOGIN: LOGIN,
+      ANTHROPIC_API_KEY: 'stray',
+      CLAUDE_CODE_OAUTH_TOKEN: 'stray',
+    });
+    expect(exitCode, stderr).toBe(0);
+    const { args, env } = JSON.parse(read('bin', 'claude.json')) as Call;
+    expect(args).toEqual(['auth', 'login']);
+    expect(env['CLAUDE_CONFIG_DIR']).toBe(at('.local', 'session'));
+    expect(JSON.stringify(env)).not.toContain('stray');
+    expect(statSync(at('.local', 'session', '.credentials.json')).mode & 0o777).toBe(0o600);
+    expect(statSync(at('.local', 'session')).mode & 0o777).toBe(0o700);
+    expect(stderr).toContain('Next: npm run up');
+    expect(stderr).not.toContain('canary');
+  });
+
+  test.each([
+    ['the CLI fails', { FAKE_LOGIN: 'fails' }, 'ended with 1'],
+    ['the CLI leaves no login', {}, 'left no'],
+    ['the CLI leaves an empty one', { FAKE_LOGIN: '{"claudeAiOauth":{}}' }, 'holds no login'],
+  ])('fails when %s', async (_what, env, said) => {
+    const { exitCode, stderr } = await project().launch(['login'], env);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(said);
+    expect(stderr).not.toContain('    at ');
+  });
+});
