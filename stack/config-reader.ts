@@ -30,7 +30,7 @@ export class ConfigReader {
     if (this.#mistakes.length === 0) return;
     const list = this.#mistakes.map((mistake) => `  - ${mistake}`).join('\n');
     throw new ConfigError(
-      `The stack's configuration has ${this.#mistakes.length} mistake(s):\n${list}\nMend it with \`pulumi config set KEY VALUE\`; Pulumi.yaml describes every key.`,
+      `The stack's configuration has ${this.#mistakes.length} mistake(s):\n${list}\nMend it with \`npm run pulumi -- config set KEY VALUE\`; Pulumi.yaml describes every key.`,
     );
   }
 

@@ -31,7 +31,7 @@ export class CredentialSecret extends pulumi.ComponentResource implements Mounte
         labels: labels('agent'),
         data: args.claudeToken?.apply((token) => ({ [CREDENTIAL_KEY]: encoded(token.trim()) })),
         missing:
-          'There is no token or key for Claude Code, and none in the cluster yet. Set it: `pulumi config set --secret claudeToken`.',
+          'There is no token or key for Claude Code, and none in the cluster yet. Set it: `npm run pulumi -- config set --secret claudeToken`.',
       },
       { parent: this },
     );

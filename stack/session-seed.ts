@@ -57,7 +57,7 @@ export function readSeed(place: SeedPlace): Seed {
   if (size > MAX_BYTES) {
     const largest = [...files].sort(([, a], [, b]) => b.length - a.length)[0]?.[0] ?? '';
     throw new SeedError(
-      `The session in ${folder} is ${size} bytes, over the ${MAX_BYTES} of a Secret; the largest file is ${largest}. Take it out: \`pulumi config set sessionExtras '[…]'\` with fewer names.`,
+      `The session in ${folder} is ${size} bytes, over the ${MAX_BYTES} of a Secret; the largest file is ${largest}. Take it out: \`npm run pulumi -- config set sessionExtras '[…]'\` with fewer names.`,
     );
   }
   return {

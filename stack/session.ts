@@ -68,7 +68,7 @@ export function refuseOlder(old: Record<string, string>, next: Record<string, st
   if (has === undefined || offered === undefined || offered >= has) return;
   throw new Error(
     `The login on this machine (its token expires ${iso(offered)}) is older than the one the stack has (${iso(has)}) and would log the pod out. ` +
-      'Log in anew: `npm run login`. Or leave the one in the cluster: `pulumi config set sessionFrom cluster`.',
+      'Log in anew: `npm run login`. Or leave the one in the cluster: `npm run pulumi -- config set sessionFrom cluster`.',
   );
 }
 

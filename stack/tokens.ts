@@ -50,7 +50,7 @@ export class Tokens extends pulumi.ComponentResource {
   constructor(name: string, args: TokensArgs, opts?: pulumi.ComponentResourceOptions) {
     super('claude-code-agent:stack:Tokens', name, {}, opts);
     const { namespace, agentToken } = args;
-    const missing = `There is no API token for the agent, and none in the cluster yet. \`npm run up\` makes one in ${TOKEN_FILE}; or set your own: \`pulumi config set --secret agentToken\`.`;
+    const missing = `There is no API token for the agent, and none in the cluster yet. \`npm run up\` makes one in ${TOKEN_FILE}; or set your own: \`npm run pulumi -- config set --secret agentToken\`.`;
     const agent = keptSecret(
       `${name}-agent`,
       {

@@ -10,8 +10,11 @@ export interface Surroundings {
   readonly localDir: string;
   /** Environment that the engine gets, before anything is added. */
   readonly env: Readonly<NodeJS.ProcessEnv>;
-  /** The operator chose a Pulumi backend: by PULUMI_BACKEND_URL, an access token, or `pulumi login`. */
-  readonly ownBackend: boolean;
+  /**
+   * Where the state is: in a folder that the launcher makes, or in what the operator chose by PULUMI_BACKEND_URL, an
+   * access token or `pulumi login`: a Pulumi service, which keeps the key of the secrets too, or plain storage.
+   */
+  readonly backend: 'local' | 'service' | 'storage';
   /** The operator gives the passphrase of the stack's secrets. */
   readonly ownPassphrase: boolean;
   /** By PULUMI_STACK. */
@@ -26,16 +29,22 @@ export function readSurroundings(env: NodeJS.ProcessEnv = process.env): Surround
     projectDir,
     localDir: path.join(projectDir, '.local'),
     env,
-    ownBackend: given('PULUMI_BACKEND_URL') || given('PULUMI_ACCESS_TOKEN') || isLoggedIn(env),
+    backend: backendOf(env),
     ownPassphrase: given('PULUMI_CONFIG_PASSPHRASE') || given('PULUMI_CONFIG_PASSPHRASE_FILE'),
     stack: env['PULUMI_STACK'],
   };
 }
 
+function backendOf(env: NodeJS.ProcessEnv): Surroundings['backend'] {
+  const chosen = [env['PULUMI_BACKEND_URL'], loggedInTo(env)].find(Boolean);
+  if (chosen !== undefined) return /^https?:/.test(chosen) ? 'service' : 'storage';
+  return env['PULUMI_ACCESS_TOKEN'] ? 'service' : 'local';
+}
+
 /** `pulumi login` leaves the backend's address as `current` in a file of its home folder. */
-function isLoggedIn(env: NodeJS.ProcessEnv): boolean {
+function loggedInTo(env: NodeJS.ProcessEnv): string | undefined {
   const file = path.join(env['PULUMI_HOME'] ?? path.join(os.homedir(), '.pulumi'), 'credentials.json');
-  if (!fs.existsSync(file)) return false;
+  if (!fs.existsSync(file)) return undefined;
   const credentials = JSON.parse(fs.readFileSync(file, 'utf8')) as { current?: unknown };
-  return typeof credentials.current === 'string' && credentials.current !== '';
+  return typeof credentials.current === 'string' ? credentials.current : undefined;
 }

@@ -1,6 +1,6 @@
 /**
  * `npm run up | preview | refresh | down | login`: Pulumi with whatever it needs made on first use. Further arguments go
- * to Pulumi: `npm run up -- --yes`.
+ * to Pulumi: `npm run up -- --yes`. `npm run pulumi -- config set …` is any other command of Pulumi on the same stack.
  * @module
  */
 import * as path from 'node:path';
@@ -42,12 +42,14 @@ async function run(name: string, rest: readonly string[], surroundings: Surround
     return 0;
   }
   const command = PULUMI_COMMAND[name];
-  if (command === undefined) {
-    throw new LauncherError(`'${name}' is no command; allowed: ${Object.keys(PULUMI_COMMAND).join(', ')}, login.`);
+  if (command === undefined && name !== 'pulumi') {
+    const allowed = [...Object.keys(PULUMI_COMMAND), 'pulumi', 'login'].join(', ');
+    throw new LauncherError(`'${name}' is no command; allowed: ${allowed}.`);
   }
   const stack = stackOf(rest) ?? surroundings.stack ?? 'dev';
   const engine = await findEngine(projectDir, env);
   const ready = await prepareStack(surroundings, engine, stack, say);
+  if (command === undefined) return show(engine, rest, projectDir, { ...ready.env, PULUMI_STACK: stack });
   const args = [
     command,
     ...(stackOf(rest) === undefined ? ['--stack', stack] : []),

@@ -25,15 +25,16 @@ export async function prepareStack(
   privateFolder(localDir);
   const env = engineEnvironment(surroundings);
   const resources = await resourceCount(engine, projectDir, env, stack);
-  if (!surroundings.ownBackend && !surroundings.ownPassphrase) {
-    passphrase(path.join(localDir, 'passphrase'), resources === undefined, say);
-  }
   const committed = path.join(projectDir, `Pulumi.${stack}.yaml`);
+  const config = fs.existsSync(committed) ? fs.readFileSync(committed, 'utf8') : '';
+  const passphrase = passphraseFile(surroundings, config, resources === undefined, say);
+  if (passphrase !== undefined) env['PULUMI_CONFIG_PASSPHRASE_FILE'] = passphrase;
   if (resources === undefined) {
-    say(`Making the Pulumi stack ${stack}${surroundings.ownBackend ? '' : ` in ${path.join(localDir, 'pulumi')}`}.`);
+    say(
+      `Making the Pulumi stack ${stack}${surroundings.backend === 'local' ? ` in ${path.join(localDir, 'pulumi')}` : ''}.`,
+    );
     await initStack(engine, projectDir, env, stack, committed);
   }
-  const config = fs.existsSync(committed) ? fs.readFileSync(committed, 'utf8') : '';
   const configFile = path.join(localDir, `Pulumi.${stack}.yaml`);
   fs.writeFileSync(configFile, config, { mode: 0o600 });
   // A stack with resources has a token in use somewhere; a new one would lock its callers out.
@@ -43,25 +44,33 @@ export async function prepareStack(
   return { env, configFile };
 }
 
-function engineEnvironment({ env, localDir, ownBackend, ownPassphrase }: Surroundings): NodeJS.ProcessEnv {
+function engineEnvironment({ env, localDir, backend }: Surroundings): NodeJS.ProcessEnv {
   return {
     ...env,
     // The salt of the secrets is in the state too; then the stack's file needs none.
     PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER: 'true',
-    ...(ownBackend ? {} : { PULUMI_BACKEND_URL: `file://${privateFolder(path.join(localDir, 'pulumi'))}` }),
-    ...(ownBackend || ownPassphrase ? {} : { PULUMI_CONFIG_PASSPHRASE_FILE: path.join(localDir, 'passphrase') }),
+    ...(backend === 'local' && { PULUMI_BACKEND_URL: `file://${privateFolder(path.join(localDir, 'pulumi'))}` }),
   };
 }
 
-function passphrase(file: string, isNew: boolean, say: (line: string) => void): void {
-  if (fs.existsSync(file)) return;
+/** The file with the passphrase of the stack's secrets, made for a new stack; undefined where there needs to be none. */
+function passphraseFile(
+  { backend, localDir, ownPassphrase }: Surroundings,
+  config: string,
+  isNew: boolean,
+  say: (line: string) => void,
+): string | undefined {
+  if (ownPassphrase || backend === 'service' || /^secretsprovider:/m.test(config)) return undefined;
+  const file = path.join(localDir, 'passphrase');
+  if (fs.existsSync(file)) return file;
   if (!isNew) {
     throw new LauncherError(
-      `${file} is gone, and with it the passphrase of the stack's secrets. Put it back, or give it in PULUMI_CONFIG_PASSPHRASE.`,
+      `${file} is not there, and with it the passphrase of the stack's secrets. Put it back, or give it in PULUMI_CONFIG_PASSPHRASE.`,
     );
   }
   randomSecretFile(file);
   say(`Made a passphrase for the stack's secrets: ${file}. Keep a copy: without it the state can't be read.`);
+  return file;
 }
 
 /** Resources in the stack; undefined where there is no such stack. */

@@ -88,7 +88,7 @@ describe('the configuration', () => {
     expect(message).toContain(
       'extraEgress[0] is {"namespace":"llm"}; it must be {"namespace": NAME, "port": NUMBER} or',
     );
-    expect(message).toContain('pulumi config set');
+    expect(message).toContain('npm run pulumi -- config set');
   });
 
   test.each(['..', '../other', '/etc', '', 'a/b', '.credentials.json'])(

@@ -137,24 +137,32 @@ describe('npm run up', () => {
     writeFileSync(at('bin', 'stacks.json'), '[{"name":"dev","resourceCount":27}]');
     const { exitCode, stderr } = await launch(['up']);
     expect(exitCode).toBe(1);
-    expect(stderr).toContain(`${at('.local', 'passphrase')} is gone`);
+    expect(stderr).toContain(`${at('.local', 'passphrase')} is not there`);
+    expect(existsSync(at('.local', 'passphrase'))).toBe(false);
+  });
+
+  test('respects a service that was chosen by a login, which keeps the key of the secrets too', async () => {
+    const { at, calls, launch } = project();
+    mkdirSync(at('.pulumi'));
+    writeFileSync(at('.pulumi', 'credentials.json'), '{"current":"https://api.pulumi.com"}');
+    expect((await launch(['up'])).exitCode).toBe(0);
+    const used = calls().at(-1)?.env ?? {};
+    expect(used).not.toHaveProperty('PULUMI_BACKEND_URL');
+    expect(used).not.toHaveProperty('PULUMI_CONFIG_PASSPHRASE_FILE');
     expect(existsSync(at('.local', 'passphrase'))).toBe(false);
   });
 
   test.each([
-    ['a variable', { PULUMI_BACKEND_URL: 'azblob://state' }],
-    ['a login', {}],
-  ])('respects a backend that was chosen by %s', async (how, env) => {
+    ['makes a passphrase', '', true],
+    ['makes none for a secrets provider', 'secretsprovider: azurekeyvault://vault/keys/key\n', false],
+  ])('respects storage that was chosen by a variable, and %s', async (_, config, isMade) => {
     const { at, calls, launch } = project();
-    if (how === 'a login') {
-      mkdirSync(at('.pulumi'));
-      writeFileSync(at('.pulumi', 'credentials.json'), '{"current":"https://api.pulumi.com"}');
-    }
-    expect((await launch(['up'], env)).exitCode).toBe(0);
+    writeFileSync(at('Pulumi.dev.yaml'), config);
+    expect((await launch(['up'], { PULUMI_BACKEND_URL: 'azblob://state' })).exitCode).toBe(0);
     const used = calls().at(-1)?.env ?? {};
-    expect(used['PULUMI_BACKEND_URL']).toBe((env as { PULUMI_BACKEND_URL?: string }).PULUMI_BACKEND_URL);
-    expect(used).not.toHaveProperty('PULUMI_CONFIG_PASSPHRASE_FILE');
-    expect(existsSync(at('.local', 'passphrase'))).toBe(false);
+    expect(used['PULUMI_BACKEND_URL']).toBe('azblob://state');
+    expect('PULUMI_CONFIG_PASSPHRASE_FILE' in used).toBe(isMade);
+    expect(existsSync(at('.local', 'passphrase'))).toBe(isMade);
   });
 
   test('takes another stack by argument or by PULUMI_STACK', async () => {
@@ -170,6 +178,18 @@ describe('npm run up', () => {
     expect(existsSync(at('Pulumi.prod.yaml'))).toBe(false);
     await launch(['refresh'], { PULUMI_STACK: 'test' });
     expect(calls().at(-1)?.args.slice(0, 3)).toEqual(['refresh', '--stack', 'test']);
+  });
+
+  test('runs any other command of Pulumi on the same stack, with the committed file', async () => {
+    const { at, calls, launch } = project();
+    expect((await launch(['pulumi', 'config', 'set', 'queueLimit', '3'])).exitCode).toBe(0);
+    const { args, env } = calls().at(-1) ?? { args: [], env: {} };
+    expect(args).toEqual(['config', 'set', 'queueLimit', '3']);
+    expect(env).toMatchObject({
+      PULUMI_STACK: 'dev',
+      PULUMI_BACKEND_URL: `file://${at('.local', 'pulumi')}`,
+      PULUMI_CONFIG_PASSPHRASE_FILE: at('.local', 'passphrase'),
+    });
   });
 
   test("ends with Pulumi's exit code, and then does not say that the agent runs", async () => {
@@ -191,7 +211,7 @@ describe('npm run up', () => {
   test('names the commands when it is given another', async () => {
     const { exitCode, stderr } = await project().launch(['deploy']);
     expect(exitCode).toBe(1);
-    expect(stderr).toContain("'deploy' is no command; allowed: up, preview, refresh, down, login.");
+    expect(stderr).toContain("'deploy' is no command; allowed: up, preview, refresh, down, pulumi, login.");
   });
 });
 
