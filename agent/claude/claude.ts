@@ -19,6 +19,8 @@ export interface Prompt {
   readonly workdir: string;
   /** Milliseconds since the epoch. */
   readonly deadline: number;
+  /** Called with each piece of text as Claude says it. */
+  readonly onText?: (text: string) => void;
   /** Without tools, and leaving no conversation behind: for a probe. */
   readonly textOnly?: boolean;
 }
@@ -66,6 +68,7 @@ export function createClaude(options: ClaudeOptions): Claude {
         cwd: prompt.workdir,
         prompt: prompt.text,
         mark,
+        ...(prompt.onText && { onText: prompt.onText }),
       });
     },
     sweepLeftovers: () => sweep(`${instanceId}/`),

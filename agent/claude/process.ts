@@ -30,6 +30,8 @@ export interface ClaudeCommand {
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
   readonly prompt: string;
+  /** Called with each piece of text as Claude says it. */
+  readonly onText?: (text: string) => void;
   /** The value of the run mark in `env`. */
   readonly mark: string;
 }
@@ -58,7 +60,7 @@ export interface ClaudeProcess {
 
 /** Starts `claude` for one prompt. */
 export function startClaude(command: ClaudeCommand): ClaudeProcess {
-  const transcript = new Transcript();
+  const transcript = new Transcript(command.onText);
   const splitter = new LineSplitter(MAX_LINE_BYTES);
   const stderr = new CappedText(STDERR_CHARS);
   const answered = Promise.withResolvers<undefined>();

@@ -29,6 +29,12 @@ export class Transcript {
   garbage = 0;
   readonly #finished = new CappedText(MAX_OUTPUT_CHARS);
   readonly #streaming = new CappedText(MAX_OUTPUT_CHARS);
+  readonly #onText: (text: string) => void;
+
+  /** @param onText called with each piece of text as it comes. */
+  constructor(onText: (text: string) => void = () => undefined) {
+    this.#onText = onText;
+  }
 
   add(line: string): void {
     if (this.result) return;
@@ -71,6 +77,7 @@ export class Transcript {
     api_error: detail,
   }: ClaudeEvent & { type: 'assistant' }): void {
     const text = message.content.map((block) => (block.type === 'text' ? (block.text ?? '') : '')).join('');
+    const wasStreamed = this.#streaming.toString() !== '';
     this.#streaming.clear();
     if (error !== undefined) {
       this.apiError = { kind: error, status: status ?? undefined, detail, message: text };
@@ -79,13 +86,17 @@ export class Transcript {
     this.apiError = undefined;
     this.model = message.model;
     if (text === '') return;
+    if (!wasStreamed) this.#onText(text);
     this.#finished.append(this.#finished.toString() === '' ? text : BETWEEN_MESSAGES + text);
   }
 
   /** A message that was cut off begins anew: what had arrived of it is void. */
   #takeDelta({ event }: ClaudeEvent & { type: 'stream_event' }): void {
     if (event.type === 'message_start') this.#streaming.clear();
-    else if (event.type === 'content_block_delta') this.#streaming.append(event.delta?.text ?? '');
+    else if (event.type === 'content_block_delta') {
+      this.#streaming.append(event.delta?.text ?? '');
+      this.#onText(event.delta?.text ?? '');
+    }
   }
 }
 

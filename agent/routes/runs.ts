@@ -1,12 +1,12 @@
 import { Hono, type Context } from 'hono';
 import { z } from 'zod';
 import { EXIT_CODES, type Outcome } from '../contract.ts';
-import { exitCodeOf } from '../runs/outcome.ts';
-import type { Run } from '../runs/run.ts';
 import type { RunService } from '../runs/service.ts';
 import { jsonBody } from './json-body.ts';
 import { problem, type FieldError } from './problem.ts';
+import { streamRunEvents } from './run-events.ts';
 import { takeRun } from './run-intake.ts';
+import { resourceOf } from './run-resource.ts';
 import { withoutUndefined } from '../without-undefined.ts';
 
 const MAX_PAGE = 200;
@@ -55,27 +55,15 @@ export function runsRoute(service: RunService, workspaceDir: string): Hono {
     const run = service.find(c.req.param('id'));
     return run ? c.json(resourceOf(run)) : noSuchRun(c);
   });
+  route.get('/:id/events', (c) => {
+    const run = service.find(c.req.param('id'));
+    return run ? streamRunEvents(c, service, run) : noSuchRun(c);
+  });
   route.delete('/:id', (c) => {
     const run = service.cancel(c.req.param('id'));
     return run ? c.json(resourceOf(run), run.state === 'ended' ? 200 : 202) : noSuchRun(c);
   });
   return route;
-}
-
-/** A run for a client: everything but its prompt. */
-function resourceOf({ id, sessionId, state, request, acceptedAt, startedAt, endedAt, result }: Run) {
-  const { timeoutMs: timeout, workdir, options, labels } = request;
-  return {
-    id,
-    state,
-    acceptedAt,
-    startedAt,
-    endedAt,
-    sessionId,
-    labels,
-    request: { timeout, workdir, ...options },
-    ...(result && { success: result.outcome === 'succeeded', exitCode: exitCodeOf(result.outcome), ...result }),
-  };
 }
 
 function splitLabel(label: string): [string, string] {

@@ -12,6 +12,7 @@ import {
 } from './endings.ts';
 import { DrainingError, PausedError, StorageError } from './errors.ts';
 import type { LoginEvidence } from './evidence.ts';
+import { RunEvents } from './events.ts';
 import { judge } from './outcome.ts';
 import { SerialQueue, type Ticket } from './queue.ts';
 import {
@@ -60,6 +61,8 @@ const CLIENT_WAITS_FOR_WRITE_MS = 10_000;
 
 /** Accepts runs, keeps them in order and on disk, and runs them one at a time. */
 export class RunService {
+  /** What happens to runs, for clients that want to see it. */
+  readonly events = new RunEvents();
   readonly #store: RunStore;
   readonly #claude: Claude;
   readonly #evidence: LoginEvidence;
@@ -249,6 +252,7 @@ export class RunService {
     job.ended.promise.catch(() => undefined);
     this.#waiting.add(job);
     this.#live.set(run.id, job);
+    this.events.tell('queued', run);
     job.timer = setTimeout(() => this.#leave(job, timedOutInQueue), Math.max(0, deadlineOf(run) - Date.now()));
     job.ticket = this.#queue.push(() => this.#exclusively(() => this.#perform(job)));
     return job;
@@ -291,6 +295,7 @@ export class RunService {
     job.run = await this.#written(() => this.#store.begin(run), job);
     if (job.givenUp) return this.#finish(job, notBegunForStorage);
     if (Date.now() >= deadlineOf(run)) return this.#finish(job, timedOutInQueue);
+    this.events.tell('started', job.run);
     this.#log.info({ runId: run.id, waitedMs: Date.now() - Date.parse(run.acceptedAt) }, 'run began');
 
     let process: ClaudeProcess;
@@ -303,6 +308,7 @@ export class RunService {
         text: run.request.prompt,
         workdir: run.request.workdir,
         deadline: deadlineOf(run),
+        onText: (text) => this.events.tellText(run.id, text),
       });
     } catch (error) {
       return this.#finish(job, {
@@ -355,6 +361,7 @@ export class RunService {
     const { outcome, usage, costUsd } = run.result;
     const durationMs = Date.parse(run.endedAt) - Date.parse(run.acceptedAt);
     this.#log.info({ runId: run.id, outcome, durationMs, usage, costUsd }, 'run ended');
+    this.events.tell('ended', run);
     this.#onEnded(run);
     return run;
   }

@@ -7,6 +7,10 @@ const prompts = {
     { do: 'result', text: 'slow' },
   ],
   hang: [{ do: 'stream', deltas: ['partial'], every: 1 }, { do: 'hang' }],
+  streams: [
+    { do: 'stream', deltas: ['one ', 'two ', 'three'], every: 100 },
+    { do: 'result', text: 'one two three' },
+  ],
   refused: [{ do: 'refuse', kind: 'server_error', status: 529, text: 'overloaded' }],
 } as const;
 
@@ -126,6 +130,69 @@ describe('/runs', () => {
       expect(response.headers.get('Content-Type')).toBe('application/problem+json');
     },
   );
+});
+
+describe('GET /runs/{id}/events', () => {
+  interface ServerSentEvent {
+    readonly id: string;
+    readonly event: string;
+    readonly data: { readonly text?: string; readonly outcome?: string };
+  }
+
+  /** Reads events until the stream ends, or until `enough` says so. */
+  async function events(id: string, after?: string, enough: (event: ServerSentEvent) => boolean = () => false) {
+    const headers = after === undefined ? {} : { 'Last-Event-ID': after };
+    const response = await agent.fetch(`/runs/${id}/events`, { headers });
+    const found: ServerSentEvent[] = [];
+    let text = '';
+    for await (const chunk of response.body ?? []) {
+      text += Buffer.from(chunk).toString();
+      for (let end = text.indexOf('\n\n'); end !== -1; end = text.indexOf('\n\n')) {
+        const fields = Object.fromEntries(
+          text
+            .slice(0, end)
+            .split('\n')
+            .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()]),
+        ) as Record<string, string>;
+        text = text.slice(end + 2);
+        const data = JSON.parse(fields['data'] ?? '{}') as ServerSentEvent['data'];
+        const event = { id: fields['id'] ?? '', event: fields['event'] ?? '', data };
+        found.push(event);
+        if (enough(event)) return found;
+      }
+    }
+    return found;
+  }
+
+  it('tells how a run goes, with the text as it comes, to the end', async () => {
+    const found = await events(await created({ prompt: 'streams' }));
+    expect(found.map(({ event }) => event)).toEqual(['queued', 'started', 'text', 'text', 'text', 'ended']);
+    expect(found.map(({ data }) => data.text ?? '').join('')).toBe('one two three');
+    expect(found.at(-1)).toMatchObject({ id: 'end', data: { outcome: 'succeeded' } });
+  });
+
+  it('goes on after the last event a client has seen, and tells a client that has seen all not to come again', async () => {
+    const id = await created({ prompt: 'streams' });
+    const before = await events(id, undefined, ({ event }) => event === 'text');
+    const after = await events(id, before.at(-1)?.id);
+    expect([...before, ...after].map(({ data }) => data.text ?? '').join('')).toBe('one two three');
+    expect((await agent.fetch(`/runs/${id}/events`, { headers: { 'Last-Event-ID': 'end' } })).status).toBe(204);
+  });
+
+  it('after a crash begins anew for a run that waited, and tells the end of one that ran', async () => {
+    const interrupted = await created({ prompt: 'hang' });
+    const waited = await created({ prompt: 'streams' });
+    const before = await events(interrupted, undefined, ({ event }) => event === 'text');
+    await agent.crash();
+    expect(await events(interrupted, before.at(-1)?.id)).toMatchObject([
+      { id: 'end', data: { outcome: 'interrupted' } },
+    ]);
+    expect((await events(waited, before.at(0)?.id)).map(({ event }) => event)).toContain('ended');
+  });
+
+  it('is 404 for a run that is not there', async () => {
+    expect((await agent.fetch('/runs/nothing/events')).status).toBe(404);
+  });
 });
 
 describe('an Idempotency-Key', () => {

@@ -138,11 +138,14 @@ describe('the seed', () => {
     expect(errorOf({ sessionDir })).toMatch(/\.credentials\.json can't be read \(EISDIR.*chown/);
   });
 
-  test.skipIf(process.getuid?.() === 0)('without permission is an error that names the file', () => {
-    const sessionDir = loginFolder();
-    chmodSync(path.join(sessionDir, '.credentials.json'), 0);
-    expect(errorOf({ sessionDir })).toMatch(/\.credentials\.json can't be read \(EACCES/);
-  });
+  test.skipIf(process.getuid?.() === 0)(
+    'without permission is an error that names the file (not for root, who may read everything)',
+    () => {
+      const sessionDir = loginFolder();
+      chmodSync(path.join(sessionDir, '.credentials.json'), 0);
+      expect(errorOf({ sessionDir })).toMatch(/\.credentials\.json can't be read \(EACCES/);
+    },
+  );
 
   test('over 1 MiB is an error that names the largest file', () => {
     const sessionDir = loginFolder({ 'skills/small.md': 'x' });
