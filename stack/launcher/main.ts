@@ -13,7 +13,7 @@ import { findEngine, LauncherError, show } from './engine.ts';
 import { readSurroundings } from './environment.ts';
 import type { Surroundings } from './environment.ts';
 import { login } from './login.ts';
-import { prepareStack } from './stack.ts';
+import { dropNeedlessSalt, prepareStack } from './stack.ts';
 
 const PULUMI_COMMAND: Readonly<Record<string, string>> = {
   up: 'up',
@@ -49,7 +49,11 @@ async function run(name: string, rest: readonly string[], surroundings: Surround
   const stack = stackOf(rest) ?? surroundings.stack ?? 'dev';
   const engine = await findEngine(projectDir, env);
   const ready = await prepareStack(surroundings, engine, stack, say);
-  if (command === undefined) return show(engine, rest, projectDir, { ...ready.env, PULUMI_STACK: stack });
+  if (command === undefined) {
+    const exitCode = await show(engine, rest, projectDir, { ...ready.env, PULUMI_STACK: stack });
+    dropNeedlessSalt(ready.committedFile);
+    return exitCode;
+  }
   const args = [
     command,
     ...(stackOf(rest) === undefined ? ['--stack', stack] : []),

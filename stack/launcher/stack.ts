@@ -12,6 +12,8 @@ export interface ReadyStack {
   readonly env: NodeJS.ProcessEnv;
   /** A copy of the stack's committed file; Pulumi writes the salt of its secrets there, not into git's tree. */
   readonly configFile: string;
+  /** The stack's file beside Pulumi.yaml, which need not be there. */
+  readonly committedFile: string;
 }
 
 /** Makes what is not there yet: backend, passphrase, stack, API token. */
@@ -41,7 +43,7 @@ export async function prepareStack(
   if (!resources && !/^\s+(claude-code-agent:)agentToken:/m.test(config)) {
     if (randomSecretFile(path.join(projectDir, TOKEN_FILE))) say(`Made an API token for the agent: ${TOKEN_FILE}.`);
   }
-  return { env, configFile };
+  return { env, configFile, committedFile: committed };
 }
 
 function engineEnvironment({ env, localDir, backend }: Surroundings): NodeJS.ProcessEnv {
@@ -71,6 +73,19 @@ function passphraseFile(
   randomSecretFile(file);
   say(`Made a passphrase for the stack's secrets: ${file}. Keep a copy: without it the state can't be read.`);
   return file;
+}
+
+/**
+ * Takes out the salt that Pulumi writes into a stack's file with any command, where nothing in the file is encrypted: the
+ * state has it too, and git need not see a change.
+ */
+export function dropNeedlessSalt(committed: string): void {
+  const config = fs.existsSync(committed) ? fs.readFileSync(committed, 'utf8') : '';
+  if (/^\s+secure:/m.test(config)) return;
+  const without = config.replace(/^encryptionsalt: .*\n/m, '');
+  if (without === config) return;
+  if (without === '') fs.rmSync(committed);
+  else fs.writeFileSync(committed, without);
 }
 
 /** Resources in the stack; undefined where there is no such stack. */

@@ -22,6 +22,7 @@ const notes = process.env.FAKE_NOTES;
 const [stacks, calls] = [notes + '/stacks.json', notes + '/calls.jsonl'];
 const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith('PULUMI_')));
 fs.appendFileSync(calls, JSON.stringify({ args, env }) + '\\n');
+if (process.env.FAKE_SALT && args[0] === 'whoami') fs.appendFileSync('Pulumi.dev.yaml', 'encryptionsalt: v1:salt\\n');
 const known = fs.existsSync(stacks) ? JSON.parse(fs.readFileSync(stacks)) : [];
 switch (args.slice(0, 2).join(' ')) {
   case 'stack ls': console.log(JSON.stringify(known)); break;
@@ -190,6 +191,16 @@ describe('npm run up', () => {
       PULUMI_BACKEND_URL: `file://${at('.local', 'pulumi')}`,
       PULUMI_CONFIG_PASSPHRASE_FILE: at('.local', 'passphrase'),
     });
+  });
+
+  test.each([
+    ['takes out the salt', 'config:\n  claude-code-agent:queueLimit: 3\n', ''],
+    ['keeps the salt of what is encrypted', 'config:\n  a:b:\n    secure: v1:x\n', 'encryptionsalt: v1:salt\n'],
+  ])('%s that another command of Pulumi wrote into the committed file', async (_, config, salt) => {
+    const { at, read, launch } = project();
+    writeFileSync(at('Pulumi.dev.yaml'), config);
+    expect((await launch(['pulumi', 'whoami'], { FAKE_SALT: '1' })).exitCode).toBe(0);
+    expect(read('Pulumi.dev.yaml')).toBe(config + salt);
   });
 
   test("ends with Pulumi's exit code, and then does not say that the agent runs", async () => {
