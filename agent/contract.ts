@@ -23,6 +23,9 @@ export const AGENT_ENV = {
   permissionMode: 'AGENT_PERMISSION_MODE',
   authMode: 'AGENT_AUTH_MODE',
   credentialFile: 'AGENT_CREDENTIAL_FILE',
+  recordDays: 'AGENT_RECORD_DAYS',
+  recordCount: 'AGENT_RECORD_COUNT',
+  recordMegabytes: 'AGENT_RECORD_MEGABYTES',
   logLevel: 'AGENT_LOG_LEVEL',
 } as const;
 

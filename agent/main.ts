@@ -10,10 +10,11 @@ import { sessionCredential, variableCredential, type CredentialSource } from './
 import { adoptSeed } from './claude/seed.ts';
 import { CREDENTIAL_VARIABLES, LIVING_SESSION_FOLDER } from './contract.ts';
 import { LoginEvidence } from './runs/evidence.ts';
+import { keepWithin, openSoundStore } from './runs/housekeeping.ts';
 import { LoginCheck } from './runs/login-check.ts';
 import { RunMetrics } from './runs/metrics.ts';
 import { RunService } from './runs/service.ts';
-import { openStore, StoreInUseError } from './runs/store.ts';
+import { StoreInUseError } from './runs/store.ts';
 import { CannotListenError, closeServer, listen, serverOf } from './server.ts';
 import { readSettings, SettingsError, type Settings } from './settings.ts';
 import { apiToken } from './token.ts';
@@ -42,7 +43,9 @@ async function start(settings: Settings): Promise<void> {
   mkdirSync(settings.workspaceDir, { recursive: true, mode: 0o700 });
   mkdirSync(homeOf(settings), { recursive: true });
 
-  const store = openStore(path.join(settings.stateDir, 'runs.db'));
+  const store = openSoundStore(path.join(settings.stateDir, 'runs.db'), log);
+  const limits = { days: settings.recordDays, count: settings.recordCount, megabytes: settings.recordMegabytes };
+  const stopHousekeeping = keepWithin(limits, store, log);
   const token = apiToken(settings, settings.stateDir);
   const credential = chooseCredential(settings, log);
   const evidence = new LoginEvidence(credential);
@@ -83,6 +86,7 @@ async function start(settings: Settings): Promise<void> {
       .drain(settings.graceSeconds)
       .then(() => closeServer(server))
       .then(() => {
+        stopHousekeeping();
         store[Symbol.dispose]();
         log.info('drained');
         process.exit(0);

@@ -36,6 +36,10 @@ export interface Settings {
   readonly authMode: AuthMode;
   /** OAuth token or API key, according to `authMode`: the file that holds it. */
   readonly credentialFile: string | undefined;
+  /** Records of runs are removed, oldest first, when they are older, more or larger than this. */
+  readonly recordDays: number;
+  readonly recordCount: number;
+  readonly recordMegabytes: number;
   readonly logLevel: string;
   /** What of the agent's own environment a `claude` process may get; see `agent/claude/environment.ts`. */
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -98,6 +102,9 @@ const SCHEMAS = {
   permissionMode: oneOf(PERMISSION_MODES).optional(),
   authMode: oneOf(AUTH_MODES).default('session'),
   credentialFile: existing('an existing file', isFile).optional(),
+  recordDays: integer(1, 3650).default(30),
+  recordCount: integer(1, 1_000_000).default(10_000),
+  recordMegabytes: integer(10, 100_000).default(512),
   logLevel: oneOf(LOG_LEVELS).default('info'),
 } satisfies Record<keyof typeof AGENT_ENV, z.ZodType>;
 

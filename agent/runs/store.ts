@@ -14,6 +14,14 @@ export class StoreInUseError extends Error {
   }
 }
 
+/** Thrown by {@link openStore} for a file that is damaged. */
+export class StoreDamagedError extends Error {
+  constructor(file: string, cause: unknown) {
+    super(`${file} is damaged`, { cause });
+    this.name = 'StoreDamagedError';
+  }
+}
+
 /**
  * The durable record of runs. Every method that changes something returns after the change is on disk, and throws when
  * it cannot be written (disk full, I/O error): then nothing was changed.
@@ -40,8 +48,18 @@ export interface RunStore extends Disposable {
   end(run: Run, result: RunResult, keyIsFree?: boolean): EndedRun;
   find(id: string): Run | undefined;
   list(filter: RunFilter): RunPage;
+  /** Removes records of runs that have ended, oldest first, and gives their room back. Returns how many. */
+  prune(limits: RecordLimits): number;
   /** Runs that have not ended, in the order of their acceptance. */
   unfinished(): Run[];
+}
+
+/** What records of runs may be kept. */
+export interface RecordLimits {
+  readonly days: number;
+  readonly count: number;
+  /** Of the file. */
+  readonly megabytes: number;
 }
 
 interface Row {
@@ -78,6 +96,9 @@ const SCHEMA = `
   CREATE INDEX IF NOT EXISTS runs_unfinished ON runs (seq) WHERE state <> 'ended';
 `;
 
+/** Small steps keep the agent answering while much is removed. */
+const REMOVED_AT_ONCE = 50;
+
 const LIST = `
   SELECT * FROM runs
   WHERE ($before IS NULL OR seq < $before)
@@ -94,16 +115,20 @@ const LIST = `
  * Opens the store, making the file where there is none. The exclusive lock is the kernel's: it ends with the process,
  * kill -9 included.
  * @throws {StoreInUseError} while another process holds the file.
+ * @throws {StoreDamagedError} when the file is no sound database; it is left as it is.
  */
 export function openStore(file: string): RunStore {
   const db = new DatabaseSync(file);
   try {
-    db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+    db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA auto_vacuum = INCREMENTAL;');
+    assertSound(db);
+    db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
     db.exec(SCHEMA);
     db.prepare('INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING').run('instance', randomUUID());
   } catch (error) {
     db.close();
-    throw isLocked(error) ? new StoreInUseError(file, error) : error;
+    if (isLocked(error)) throw new StoreInUseError(file, error);
+    throw isDamage(error) ? new StoreDamagedError(file, error) : error;
   }
 
   const insert = db.prepare(
@@ -118,6 +143,18 @@ export function openStore(file: string): RunStore {
   );
   const byKey = db.prepare('SELECT * FROM runs WHERE idempotency_key = ?');
   const page = db.prepare(LIST);
+  const removeOld = db.prepare(
+    `DELETE FROM runs WHERE state = 'ended'
+       AND (ended_at < ? OR seq <= (SELECT seq FROM runs ORDER BY seq DESC LIMIT 1 OFFSET ?))`,
+  );
+  const removeOldest = db.prepare(
+    `DELETE FROM runs WHERE seq IN (SELECT seq FROM runs WHERE state = 'ended' ORDER BY seq LIMIT ?)`,
+  );
+  const size = db.prepare(
+    `SELECT (page_count - freelist_count) * page_size AS used
+     FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()`,
+  );
+  const usedBytes = () => (size.get() as { used: number }).used;
   const byId = db.prepare('SELECT * FROM runs WHERE id = ?');
   const open = db.prepare(`SELECT * FROM runs WHERE state <> 'ended' ORDER BY seq`);
   const getMeta = db.prepare('SELECT value FROM meta WHERE key = ?');
@@ -184,6 +221,15 @@ export function openStore(file: string): RunStore {
       const last = rows.length > limit ? rows[limit - 1] : undefined;
       return { runs: rows.slice(0, limit).map(fromRow), ...(last && { next: last.seq }) };
     },
+    prune({ days, count, megabytes }) {
+      const before = new Date(Date.now() - days * 86_400_000).toISOString();
+      let removed = Number(removeOld.run(before, count).changes);
+      for (let more = 1; more > 0 && usedBytes() > megabytes * 1_048_576; removed += more) {
+        more = Number(removeOldest.run(REMOVED_AT_ONCE).changes);
+      }
+      if (removed > 0) db.exec('PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);');
+      return removed;
+    },
     unfinished: () => (open.all() as unknown as Row[]).map(fromRow),
     [Symbol.dispose]: () => db.close(),
   };
@@ -208,4 +254,14 @@ function fromRow(row: Row): Run {
 
 function isLocked(error: unknown): boolean {
   return error instanceof Error && error.message.includes('database is locked');
+}
+
+function isDamage(error: unknown): boolean {
+  return error instanceof Error && /malformed|not a database|damaged/.test(error.message);
+}
+
+/** @throws when SQLite finds the file damaged. */
+function assertSound(db: DatabaseSync): void {
+  const found = db.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
+  if (found.quick_check !== 'ok') throw new Error(`The database is damaged: ${found.quick_check}`);
 }

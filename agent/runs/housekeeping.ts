@@ -1,0 +1,41 @@
+import { existsSync, renameSync } from 'node:fs';
+import type { RunLog } from './service.ts';
+import { openStore, StoreDamagedError, type RecordLimits, type RunStore } from './store.ts';
+
+const HOUR_MS = 3_600_000;
+
+/**
+ * Opens the store. A damaged file is set aside under another name, for somebody to look at, and a new one is begun.
+ * @throws {StoreInUseError} while another process holds the file.
+ */
+export function openSoundStore(file: string, log: RunLog): RunStore {
+  try {
+    return openStore(file);
+  } catch (error) {
+    if (!(error instanceof StoreDamagedError)) throw error;
+    const aside = `${file}.damaged-${new Date().toISOString().replaceAll(':', '')}`;
+    for (const suffix of ['', '-wal', '-shm']) {
+      if (existsSync(file + suffix)) renameSync(file + suffix, aside + suffix);
+    }
+    log.error(
+      { err: error, file, aside },
+      'the records of runs are damaged: they are set aside, and new ones are begun',
+    );
+    return openStore(file);
+  }
+}
+
+/** Removes records over the limits, now and every hour. Returns a function that ends it. */
+export function keepWithin(limits: RecordLimits, store: RunStore, log: RunLog): () => void {
+  const prune = () => {
+    try {
+      const removed = store.prune(limits);
+      if (removed > 0) log.info({ removed, ...limits }, 'records of runs removed');
+    } catch (error) {
+      log.error({ err: error }, 'records of runs cannot be removed');
+    }
+  };
+  prune();
+  const timer = setInterval(prune, HOUR_MS);
+  return () => clearInterval(timer);
+}
