@@ -1,5 +1,5 @@
 import { existsSync, renameSync } from 'node:fs';
-import type { RunLog } from './service.ts';
+import type { RunLog } from './records.ts';
 import { openStore, StoreDamagedError, type RecordLimits, type RunStore } from './store.ts';
 
 const HOUR_MS = 3_600_000;

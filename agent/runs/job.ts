@@ -1,0 +1,26 @@
+import type { ClaudeProcess } from '../claude/process.ts';
+import type { Ticket } from './queue.ts';
+import type { EndedRun, Run } from './run.ts';
+
+/** A run that has not ended, and those who wait for it. */
+export interface Job {
+  run: Run;
+  /** Settles when the end of the run is on disk; rejects with a `DrainingError` or a `StorageError`. */
+  readonly ended: PromiseWithResolvers<EndedRun>;
+  /** How many clients wait for its end; a run that nobody has to wait for has infinitely many. */
+  clients: number;
+  ticket?: Ticket;
+  process?: ClaudeProcess;
+  /** Fires when the time of a run that waits is up. */
+  timer?: NodeJS.Timeout;
+  /** The client was told that nobody knows what becomes of its run. */
+  givenUp?: boolean;
+}
+
+/** A job for a run that waits. */
+export function jobFor(run: Run, clients: number): Job {
+  const ended = Promise.withResolvers<EndedRun>();
+  // Nobody may be listening: a client that left, or one of an earlier agent.
+  ended.promise.catch(() => undefined);
+  return { run, ended, clients };
+}

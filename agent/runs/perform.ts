@@ -1,0 +1,83 @@
+import type { Claude } from '../claude/claude.ts';
+import type { ClaudeProcess } from '../claude/process.ts';
+import { nothing, notBegunForStorage, timedOutInQueue } from './endings.ts';
+import type { RunEvents } from './events.ts';
+import type { LoginEvidence } from './evidence.ts';
+import type { Job } from './job.ts';
+import { judge } from './outcome.ts';
+import type { RunLog, RunRecords } from './records.ts';
+import { deadlineOf, type EndedRun, type RunResult } from './run.ts';
+
+/** What a run needs to go on. */
+export interface Performance {
+  readonly records: RunRecords;
+  readonly claude: Claude;
+  readonly evidence: LoginEvidence;
+  readonly events: RunEvents;
+  readonly log: RunLog;
+  /** Called with the process of the run when there is one. */
+  readonly onStarted: (process: ClaudeProcess) => void;
+  /** Called when the end is on disk, before the last process is gone. */
+  readonly onEnded: (run: EndedRun) => void;
+}
+
+/**
+ * Runs a job to its end.
+ * @returns when no process of it is left.
+ */
+export async function perform(job: Job, parts: Performance): Promise<void> {
+  const { records, log, onEnded } = parts;
+  await records.begin(job);
+  const instead = reasonNotToBegin(job);
+  if (instead) {
+    onEnded(await records.end(job, instead));
+    return;
+  }
+  records.tellBegun(job);
+
+  const process = start(job, parts);
+  if (!('report' in process)) {
+    onEnded(await records.end(job, process));
+    return;
+  }
+  job.process = process;
+  parts.onStarted(process);
+  const { id } = job.run;
+  const reaped = process.reaped.catch((error: unknown) =>
+    log.error({ runId: id, err: error }, 'processes of a run cannot be ended'),
+  );
+  onEnded(await records.end(job, await resultOf(process, job, parts.evidence)));
+  await reaped;
+}
+
+function reasonNotToBegin({ run, givenUp }: Job): RunResult | undefined {
+  if (givenUp) return notBegunForStorage;
+  return Date.now() >= deadlineOf(run) ? timedOutInQueue : undefined;
+}
+
+function start({ run }: Job, { claude, events }: Performance): ClaudeProcess | RunResult {
+  const { prompt, workdir, options, resume } = run.request;
+  try {
+    return claude.start({
+      runId: run.id,
+      sessionId: run.sessionId,
+      resume: resume !== undefined,
+      options,
+      text: prompt,
+      workdir,
+      deadline: deadlineOf(run),
+      onText: (text) => events.tellText(run.id, text),
+    });
+  } catch (error) {
+    return { ...nothing, outcome: 'failed', error: `claude could not be started: ${String(error)}` };
+  }
+}
+
+async function resultOf(process: ClaudeProcess, { run }: Job, evidence: LoginEvidence): Promise<RunResult> {
+  const timer = setTimeout(() => process.end('deadline'), Math.max(0, deadlineOf(run) - Date.now()));
+  const report = await process.report;
+  clearTimeout(timer);
+  const result = judge(report, run.request.options);
+  evidence.learn(result, report.transcript.apiError?.status);
+  return result;
+}
