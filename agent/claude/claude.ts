@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { PermissionMode } from '../contract.ts';
 import type { CredentialSource } from './credential.ts';
-import { claudeEnvironment } from './environment.ts';
+import { claudeEnvironment, retryWaitWithin } from './environment.ts';
 import { argumentsOf, type ClaudeOptions as RunOptions } from './options.ts';
 import { startClaude, type ClaudeProcess } from './process.ts';
 import { sweep } from './sweep.ts';
@@ -61,10 +61,12 @@ export function createClaude(options: ClaudeOptions): Claude {
     credential,
     start(prompt) {
       const mark = `${instanceId}/${prompt.runId}`;
+      const remainingMs = prompt.deadline - Date.now();
       return startClaude({
         file: options.path ?? PINNED_CLAUDE,
         args: argumentsFor(prompt, options.permissionMode),
-        env: claudeEnvironment(options.environment, credential.environment(), mark, prompt.deadline - Date.now()),
+        env: claudeEnvironment(options.environment, credential.environment(), mark, remainingMs),
+        retryWaitMs: retryWaitWithin(remainingMs),
         cwd: prompt.workdir,
         prompt: prompt.text,
         mark,

@@ -36,13 +36,18 @@ const JITTER = 1.25;
 const MAX_RETRIES = 10;
 const SHARE_OF_TIME = 0.25;
 
+/** How long a run may wait for refused requests to be sent again: a quarter of its time, in milliseconds. */
+export function retryWaitWithin(remainingMs: number): number {
+  return remainingMs * SHARE_OF_TIME;
+}
+
 /**
- * How often the CLI may retry a failing API call so that waiting takes at most a quarter of the run's time. Its own
- * default, ten, waits for three minutes whatever `Retry-After` says.
+ * How often the CLI may send a refused request again within {@link retryWaitWithin}. Its own default, ten, waits for
+ * three minutes; a `Retry-After` of up to a minute makes each wait longer, which only its events tell.
  * @param remainingMs milliseconds until the deadline.
  */
 export function retriesWithin(remainingMs: number): number {
-  const budget = (remainingMs / 1000) * SHARE_OF_TIME;
+  const budget = retryWaitWithin(remainingMs) / 1000;
   let retries = 0;
   for (let waited = 0; retries < MAX_RETRIES; retries += 1) {
     waited += retryDelay(retries + 1) * JITTER;

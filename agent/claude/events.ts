@@ -28,6 +28,15 @@ const rateLimit = z.object({
   rate_limit_info: z.looseObject({ status: z.string(), resetsAt: z.number().optional().catch(undefined) }),
 });
 
+/** Of the many kinds of `system` events, `api_retry` says that a refused request will be sent again after a while. */
+const system = z.object({
+  type: z.literal('system'),
+  subtype: z.string().catch(''),
+  retry_delay_ms: z.number().catch(0),
+  error: z.string().catch('unknown'),
+  error_status: z.number().nullish().catch(undefined),
+});
+
 const count = z.number().catch(0);
 
 const result = z.object({
@@ -56,7 +65,7 @@ const result = z.object({
     .catch([]),
 });
 
-const event = z.discriminatedUnion('type', [assistant, streamEvent, rateLimit, result]);
+const event = z.discriminatedUnion('type', [assistant, streamEvent, rateLimit, system, result]);
 
 /** The events of `claude --output-format stream-json` that decide about a run; all others are none of our business. */
 export type ClaudeEvent = z.output<typeof event>;

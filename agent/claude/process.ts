@@ -20,8 +20,8 @@ const KILL_MS = 2000;
 /** A grandchild may hold the pipes open: what has not been read by then is not waited for. */
 const PIPES_AFTER_EXIT_MS = 200;
 
-/** Why we ended a process; 'overflow' for one that wrote an endless line. */
-export type EndReason = 'deadline' | 'cancelled' | 'shutdown' | 'overflow';
+/** Why we ended a process; 'overflow' for one that wrote an endless line, 'retries' for one that waits too long. */
+export type EndReason = 'deadline' | 'cancelled' | 'shutdown' | 'overflow' | 'retries';
 
 /** What to start, complete: nothing is inherited. */
 export interface ClaudeCommand {
@@ -30,6 +30,8 @@ export interface ClaudeCommand {
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
   readonly prompt: string;
+  /** How long the CLI may wait, all in all, to send refused requests again. */
+  readonly retryWaitMs: number;
   /** Called with each piece of text as Claude says it. */
   readonly onText?: (text: string) => void;
   /** The value of the run mark in `env`. */
@@ -85,6 +87,7 @@ export function startClaude(command: ClaudeCommand): ClaudeProcess {
     for (const line of lines) transcript.add(line);
     if (transcript.result) answered.resolve(undefined);
     else if (splitter.dropped > 0) end('overflow');
+    else if (transcript.retryWaitMs > command.retryWaitMs) end('retries');
   };
   child.stdout.on('data', (chunk: Buffer) => take(splitter.push(chunk)));
   child.stderr.on('data', (chunk: Buffer) => stderr.append(chunk.toString('utf8')));

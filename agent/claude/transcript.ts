@@ -25,6 +25,8 @@ export class Transcript {
   model: string | undefined;
   /** When the usage limit that was met ends, in seconds since the epoch. An API that is only busy says no such time. */
   usageLimitResetsAt: number | undefined;
+  /** Milliseconds that the CLI has waited, and is going to wait now, to send refused requests again. */
+  retryWaitMs = 0;
   /** Lines that were no event. */
   garbage = 0;
   readonly #finished = new CappedText(MAX_OUTPUT_CHARS);
@@ -64,6 +66,9 @@ export class Transcript {
       case 'rate_limit_event':
         if (event.rate_limit_info.status === 'rejected') this.usageLimitResetsAt = event.rate_limit_info.resetsAt;
         return;
+      case 'system':
+        if (event.subtype === 'api_retry') this.#takeRetry(event);
+        return;
       case 'result':
         this.result = event;
         this.apiError ??= apiErrorOf(event);
@@ -88,6 +93,13 @@ export class Transcript {
     if (text === '') return;
     if (!wasStreamed) this.#onText(text);
     this.#finished.append(this.#finished.toString() === '' ? text : BETWEEN_MESSAGES + text);
+  }
+
+  #takeRetry({ error: kind, error_status: status, retry_delay_ms: delay }: ClaudeEvent & { type: 'system' }): void {
+    this.retryWaitMs += delay;
+    const code = status ?? undefined;
+    const message = `The API refused the request (${code === undefined ? kind : `${code} ${kind}`}).`;
+    this.apiError = { kind, status: code, detail: undefined, message };
   }
 
   /** A message that was cut off begins anew: what had arrived of it is void. */

@@ -78,6 +78,8 @@ function verdictOf(report: ClaudeReport, answer: Answer): Verdict {
       };
     case 'overflow':
       return failed('claude wrote a line that is too long to be an event, and was ended.');
+    case 'retries':
+      return verdictOfRetries(report.transcript);
     case 'itself':
       return verdictOfItsOwn(report, answer);
   }
@@ -115,6 +117,13 @@ function verdictOfApi({ kind, status, detail, message }: ApiError, transcript: T
     default:
       return verdictOfStatus(status, detail, message, transcript);
   }
+}
+
+function verdictOfRetries(transcript: Transcript): Verdict {
+  const { apiError } = transcript;
+  if (!apiError) return failed('claude waited too long to send a request again.');
+  const message = `${apiError.message} Sending it again would take more of the run's time than it may.`;
+  return verdictOfApi({ ...apiError, message }, transcript);
 }
 
 /** A plain 429 is load and passes in moments; the usage limit of a subscription says so in an event of its own. */

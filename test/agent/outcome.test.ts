@@ -36,6 +36,16 @@ const scenarios: Readonly<Record<string, readonly [Outcome, readonly Step[]]>> =
     'succeeded',
     [rejected({ resetsAt: RESETS_AT }), { do: 'result', text: 'fine' }],
   ],
+  'an API that asks to wait longer than the run may': [
+    'unavailable',
+    [
+      {
+        do: 'event',
+        event: { type: 'system', subtype: 'api_retry', error: 'overloaded', error_status: 529, retry_delay_ms: 80_000 },
+      },
+      { do: 'hang' },
+    ],
+  ],
   'an answer after a failure that passed': [
     'succeeded',
     [

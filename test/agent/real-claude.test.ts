@@ -63,6 +63,7 @@ describe('the agent with the real CLI', () => {
     ['[[fail:usage_limit]]', 'usage_limited'],
     ['[[fail:overloaded]]', 'unavailable'],
     ['[[fail:server_error]]', 'unavailable'],
+    ['[[fail:busy]]', 'unavailable'],
     ['[[cut:0]]', 'unavailable'],
     ['[[empty]]', 'failed'],
     ['/clear', 'failed'],

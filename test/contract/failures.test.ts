@@ -95,6 +95,15 @@ describe.concurrent('retries', () => {
     expect(await claude.event(({ subtype }) => subtype === 'api_retry')).toMatchObject({ attempt: 1, max_retries: 10 });
   });
 
+  it('wait as long as Retry-After says', async () => {
+    await using home = await makeHome();
+    const env = { ANTHROPIC_BASE_URL: api.url, CLAUDE_CODE_MAX_RETRIES: '3', ...KEY };
+    await using claude = new Claude({ home, env });
+    claude.send('[[fail:busy]] come again in 20 s');
+    const { retry_delay_ms: delay } = await claude.event(({ subtype }) => subtype === 'api_retry');
+    expect(delay).toBeGreaterThanOrEqual(20_000);
+  });
+
   it.each([0, 1, 2])('are bounded: %i of them after the first request', async (retries) => {
     await using home = await makeHome();
     const prompt = `[[fail:overloaded]] try ${retries} times more`;

@@ -43,6 +43,13 @@ const FAILURES = {
     message: "This request would exceed your organization's rate limit. Please try again later.",
     headers: { 'retry-after': '1' },
   },
+  /** Like `overloaded`, but says when to come again. */
+  busy: {
+    status: 529,
+    type: 'overloaded_error',
+    message: 'Overloaded',
+    headers: { 'retry-after': '20' },
+  },
   usage_limit: {
     status: 429,
     type: 'rate_limit_error',
