@@ -66,6 +66,7 @@ export function createClaude(options: ClaudeOptions): Claude {
         file: options.path ?? PINNED_CLAUDE,
         args: argumentsFor(prompt, options.permissionMode),
         env: claudeEnvironment(options.environment, credential.environment(), mark, remainingMs),
+        deadline: prompt.deadline,
         retryWaitMs: retryWaitWithin(remainingMs),
         cwd: prompt.workdir,
         prompt: prompt.text,

@@ -30,6 +30,8 @@ export interface ClaudeCommand {
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
   readonly prompt: string;
+  /** When the run is ended, in milliseconds since the epoch. */
+  readonly deadline: number;
   /** How long the CLI may wait, all in all, to send refused requests again. */
   readonly retryWaitMs: number;
   /** Called with each piece of text as Claude says it. */
@@ -124,7 +126,9 @@ export function startClaude(command: ClaudeCommand): ClaudeProcess {
   }
 
   async function finish(): Promise<ClaudeReport> {
+    const timer = setTimeout(() => end('deadline'), Math.max(0, command.deadline - Date.now()));
     await Promise.race([answered.promise, exited.promise]);
+    clearTimeout(timer);
     child.stdin.end();
     await exitsWithin(EXIT_AFTER_RESULT_MS);
     settled = true;

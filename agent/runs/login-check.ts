@@ -74,9 +74,7 @@ export class LoginCheck {
       textOnly: true,
     });
     started(process);
-    const timer = setTimeout(() => process.end('deadline'), PROBE_MS);
     const report = await process.report;
-    clearTimeout(timer);
     await process.reaped;
     const result = judge(report);
     return this.#evidence.learn(result, report.transcript.apiError?.status) ?? withoutEvidence(result);

@@ -74,9 +74,7 @@ function start({ run }: Job, { claude, events }: Performance): ClaudeProcess | R
 }
 
 async function resultOf(process: ClaudeProcess, { run }: Job, evidence: LoginEvidence): Promise<RunResult> {
-  const timer = setTimeout(() => process.end('deadline'), Math.max(0, deadlineOf(run) - Date.now()));
   const report = await process.report;
-  clearTimeout(timer);
   const result = judge(report, run.request.options);
   evidence.learn(result, report.transcript.apiError?.status);
   return result;
