@@ -85,9 +85,15 @@ export const RUN_LIMITS = {
   labels: 20,
 } as const;
 
+/** The file in a Claude configuration folder that holds the login. */
+export const CREDENTIALS_FILE = '.credentials.json';
+
+/** The file in the state folder that holds an API token which was made, not given. */
+export const TOKEN_FILE = 'agent-token';
+
 /** What of a Claude configuration folder makes a session: a seed holds these entries (files or folders) and no others. */
 export const SESSION_ENTRIES = [
-  '.credentials.json',
+  CREDENTIALS_FILE,
   'settings.json',
   'CLAUDE.md',
   'skills',

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { AGENT_ENV } from './contract.ts';
+import { AGENT_ENV, TOKEN_FILE } from './contract.ts';
 
 /** The API token: its SHA-256 in hex, and where a person finds it. */
 export interface ApiToken {
@@ -9,9 +9,6 @@ export interface ApiToken {
   /** The file that holds it, where the agent made it. */
   readonly file?: string;
 }
-
-/** The file in the state folder that holds a token which the agent made. */
-export const TOKEN_FILE = 'agent-token';
 
 /**
  * Takes the token that was given, or its hash, or the one kept in the state folder, which is made at first use (mode

@@ -1,8 +1,6 @@
-import * as path from 'node:path';
-
 import type * as pulumi from '@pulumi/pulumi';
 
-import { AUTH_MODES, PERMISSION_MODES } from '../agent/contract.ts';
+import { AUTH_MODES, CREDENTIALS_FILE, PERMISSION_MODES, SESSION_ENTRIES } from '../agent/contract.ts';
 import type { AuthMode, PermissionMode } from '../agent/contract.ts';
 import { ConfigReader } from './config-reader.ts';
 import type { ConfigSource } from './config-reader.ts';
@@ -60,9 +58,13 @@ const IMAGE_NAME = /^[a-z0-9][\w.:/@-]*$/;
 const REGISTRY = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?(\/[a-z0-9._-]+)*$/;
 const HTTP_URL = /^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/;
 const CRON = /^(\S+\s+){4}\S+$/;
+/** What the agent takes of a session besides the entries that are always in. */
+const EXTRA_ENTRIES: readonly unknown[] = SESSION_ENTRIES.filter(
+  (entry) => entry !== CREDENTIALS_FILE && entry !== 'settings.json',
+);
 const EXTRAS = {
   list: 'a list of names, such as ["CLAUDE.md", "skills"]',
-  item: "the name of a file or folder in the session's folder, and not of its transcripts or caches",
+  item: `one of ${EXTRA_ENTRIES.join(', ')}`,
 };
 const EGRESS = {
   list: 'a list, such as [{"namespace": "llm", "port": 8080}]',
@@ -127,20 +129,8 @@ function checkTogether(config: StackConfig, read: ConfigReader): void {
   }
 }
 
-/** Never the transcripts and caches, which grow without bound and hold other people's work; the rest is always in. */
-const NOT_EXTRA = new Set([
-  '.credentials.json',
-  'settings.json',
-  'projects',
-  'history.jsonl',
-  'todos',
-  'cache',
-  'statsig',
-]);
-
 function sessionExtra(item: unknown): string | undefined {
-  const isName = typeof item === 'string' && item !== '' && item === path.basename(item) && !/^\.{1,2}$/.test(item);
-  return isName && !NOT_EXTRA.has(item) ? item : undefined;
+  return EXTRA_ENTRIES.includes(item) ? (item as string) : undefined;
 }
 
 function egress(item: unknown): Egress | undefined {

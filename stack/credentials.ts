@@ -1,8 +1,5 @@
 import { SeedError } from './seed-files.ts';
 
-/** The CLI's file with the login, in its configuration folder. */
-export const CREDENTIALS_FILE = '.credentials.json';
-
 interface Login {
   readonly accessToken?: unknown;
   readonly refreshToken?: unknown;

@@ -1,7 +1,8 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 
-import { CREDENTIALS_FILE, checkCredentials } from './credentials.ts';
+import { CREDENTIALS_FILE } from '../agent/contract.ts';
+import { checkCredentials } from './credentials.ts';
 import { encoded, keyOfPath } from './secret-keys.ts';
 import { readSeedFile, SeedError, sizeOf } from './seed-files.ts';
 

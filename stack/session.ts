@@ -1,7 +1,8 @@
 import * as pulumi from '@pulumi/pulumi';
 
+import { CREDENTIALS_FILE } from '../agent/contract.ts';
 import { checksumOf } from './checksum.ts';
-import { CREDENTIALS_FILE, expiryOf } from './credentials.ts';
+import { expiryOf } from './credentials.ts';
 import { keptSecret } from './kept-secret.ts';
 import { labels, NAMES } from './names.ts';
 import { pathOfKey } from './secret-keys.ts';

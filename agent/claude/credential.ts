@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
-import { CREDENTIAL_VARIABLES, type AuthMode } from '../contract.ts';
+import { CREDENTIAL_VARIABLES, CREDENTIALS_FILE, type AuthMode } from '../contract.ts';
 
 /** Where the credential of Claude Code is, and how a process gets it. Never holds the value of a session. */
 export interface CredentialSource {
@@ -34,9 +34,6 @@ const login = z.object({
     expiresAt: z.number().nullish(),
   }),
 });
-
-/** The file in a Claude configuration folder that holds the login. */
-export const CREDENTIALS_FILE = '.credentials.json';
 
 /** The login of a Claude configuration folder. */
 export interface Login {

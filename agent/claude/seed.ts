@@ -13,8 +13,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import { SESSION_ENTRIES } from '../contract.ts';
-import { CREDENTIALS_FILE, parseLogin } from './credential.ts';
+import { CREDENTIALS_FILE, SESSION_ENTRIES } from '../contract.ts';
+import { parseLogin } from './credential.ts';
 
 /** What {@link adoptSeed} did, for the log. Paths are relative to the session folder. */
 export interface SeedReport {

@@ -4,7 +4,8 @@ import * as path from 'node:path';
 
 import { execa } from 'execa';
 
-import { CREDENTIALS_FILE, checkCredentials } from '../credentials.ts';
+import { CREDENTIALS_FILE } from '../../agent/contract.ts';
+import { checkCredentials } from '../credentials.ts';
 import { LauncherError } from './engine.ts';
 import { privateFolder } from './local-files.ts';
 

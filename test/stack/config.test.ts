@@ -84,14 +84,14 @@ describe('the configuration', () => {
     expect(message).toContain('memoryLimit is "8GB"; it must be a quantity');
     expect(message).toContain('n8nNamespace is "N8N"');
     expect(message).toContain('watchdogSchedule is "hourly"');
-    expect(message).toContain('sessionExtras[0] is "projects"');
+    expect(message).toContain('sessionExtras[0] is "projects"; it must be one of CLAUDE.md, skills, agents, commands');
     expect(message).toContain(
       'extraEgress[0] is {"namespace":"llm"}; it must be {"namespace": NAME, "port": NUMBER} or',
     );
     expect(message).toContain('npm run pulumi -- config set');
   });
 
-  test.each(['..', '../other', '/etc', '', 'a/b', '.credentials.json'])(
+  test.each(['..', '../other', '/etc', '', 'a/b', '.credentials.json', 'hooks'])(
     'refuses %j as something extra of the session',
     (name) => {
       expect(mistakesOf({ sessionExtras: JSON.stringify([name]) })).toContain('sessionExtras[0]');
