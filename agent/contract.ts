@@ -23,6 +23,7 @@ export const AGENT_ENV = {
   permissionMode: 'AGENT_PERMISSION_MODE',
   authMode: 'AGENT_AUTH_MODE',
   credentialFile: 'AGENT_CREDENTIAL_FILE',
+  warmStart: 'AGENT_WARM_START',
   recordDays: 'AGENT_RECORD_DAYS',
   recordCount: 'AGENT_RECORD_COUNT',
   recordMegabytes: 'AGENT_RECORD_MEGABYTES',

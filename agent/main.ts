@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { pino, stdTimeFunctions, type Logger } from 'pino';
@@ -54,6 +54,9 @@ async function start(settings: Settings): Promise<void> {
     instanceId: store.instanceId,
     permissionMode: settings.permissionMode,
     credential,
+    configDir: configDirOf(settings) ?? path.join(homeOf(settings), '.claude'),
+    preparedFor: settings.warmStart ? realpathSync(settings.workspaceDir) : undefined,
+    log,
     environment: settings.environment,
   });
   const metrics = new RunMetrics();
@@ -63,9 +66,10 @@ async function start(settings: Settings): Promise<void> {
     evidence,
     log,
     queueLimit: settings.queueLimit,
+    onStarted: (process) => metrics.countStart(process),
     onEnded: (run) => metrics.count(run),
   });
-  metrics.watch(service, evidence, packageJson.version);
+  metrics.watch(service, claude, evidence, packageJson.version);
   const app = createApp({
     service,
     evidence,
@@ -81,7 +85,7 @@ async function start(settings: Settings): Promise<void> {
 
   const stop = (signal: NodeJS.Signals) => {
     log.info({ signal, graceSeconds: settings.graceSeconds, ...service.load }, 'draining');
-    process.once('SIGINT', () => service.endActive('shutdown'));
+    process.once('SIGINT', () => service.endActive());
     void service
       .drain(settings.graceSeconds)
       .then(() => closeServer(server))
@@ -102,18 +106,20 @@ async function start(settings: Settings): Promise<void> {
   if (settings.tokenSha256 === undefined) process.stdout.write(banner(url, token));
 }
 
-/** With a seed the login lives in the state folder; without one the operator's own is used in place. */
 function chooseCredential(settings: Settings, log: Logger): CredentialSource {
   const { authMode, credentialFile, environment, sessionDir, stateDir } = settings;
-  const livingDir = path.join(stateDir, LIVING_SESSION_FOLDER);
-  if (sessionDir !== undefined) {
-    const report = adoptSeed(sessionDir, livingDir, path.join(stateDir, 'seed.json'));
+  const configDir = configDirOf(settings);
+  if (sessionDir !== undefined && configDir !== undefined) {
+    const report = adoptSeed(sessionDir, configDir, path.join(stateDir, 'seed.json'));
     log[report.loginKept === undefined ? 'info' : 'warn']({ seed: sessionDir, ...report }, 'session');
   }
-  const ownDir = environment['CLAUDE_CONFIG_DIR'];
-  const configDir = sessionDir === undefined ? ownDir : livingDir;
   if (authMode === 'session') return sessionCredential(configDir, homeOf(settings));
   return variableCredential(authMode, credentialFile, environment[CREDENTIAL_VARIABLES[authMode]], configDir);
+}
+
+/** With a seed the session lives in the state folder; without one the operator's own is used in place. */
+function configDirOf({ sessionDir, stateDir, environment }: Settings): string | undefined {
+  return sessionDir === undefined ? environment['CLAUDE_CONFIG_DIR'] : path.join(stateDir, LIVING_SESSION_FOLDER);
 }
 
 /** On a pod's empty volume the home folder is not there yet; claude needs one it can write to. */

@@ -36,6 +36,8 @@ export interface Settings {
   readonly authMode: AuthMode;
   /** OAuth token or API key, according to `authMode`: the file that holds it. */
   readonly credentialFile: string | undefined;
+  /** Whether a process is started ahead while nothing runs. */
+  readonly warmStart: boolean;
   /** Records of runs are removed, oldest first, when they are older, more or larger than this. */
   readonly recordDays: number;
   readonly recordCount: number;
@@ -102,6 +104,9 @@ const SCHEMAS = {
   permissionMode: oneOf(PERMISSION_MODES).optional(),
   authMode: oneOf(AUTH_MODES).default('session'),
   credentialFile: existing('an existing file', isFile).optional(),
+  warmStart: oneOf(['on', 'off'])
+    .default('on')
+    .transform((value) => value === 'on'),
   recordDays: integer(1, 3650).default(30),
   recordCount: integer(1, 1_000_000).default(10_000),
   recordMegabytes: integer(10, 100_000).default(512),

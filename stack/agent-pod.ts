@@ -112,6 +112,7 @@ function environment({ config, login, tokens }: AgentPodArgs): k8s.types.input.c
     [AGENT_ENV.authMode]: config.authMode,
     [AGENT_ENV.permissionMode]: config.permissionMode,
     [AGENT_ENV.queueLimit]: String(config.queueLimit),
+    [AGENT_ENV.warmStart]: config.warmStart ? 'on' : 'off',
     [AGENT_ENV.graceSeconds]: String(config.graceSeconds),
     ...(login.kind === 'session'
       ? { [AGENT_ENV.sessionDir]: PATHS.session }

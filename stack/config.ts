@@ -36,6 +36,7 @@ export interface StackConfig {
   readonly agentToken: pulumi.Output<string> | undefined;
   readonly permissionMode: PermissionMode;
   readonly queueLimit: number;
+  readonly warmStart: boolean;
   readonly graceSeconds: number;
   readonly resources: Resources;
   readonly workspaceSize: string;
@@ -96,6 +97,7 @@ export function readConfig(source: ConfigSource): StackConfig {
     agentToken: read.secret('agentToken'),
     permissionMode: read.oneOf('permissionMode', PERMISSION_MODES),
     queueLimit: read.integer('queueLimit', 0, 10_000),
+    warmStart: read.boolean('warmStart'),
     graceSeconds: read.integer('graceSeconds', 1, 3600),
     resources: {
       cpuRequest: read.text('cpuRequest', CPU, 'a CPU quantity, such as 500m or 2'),

@@ -1,10 +1,12 @@
 import { fileURLToPath } from 'node:url';
-import type { PermissionMode } from '../contract.ts';
+import { RUN_LIMITS, type PermissionMode } from '../contract.ts';
 import type { CredentialSource } from './credential.ts';
 import { claudeEnvironment, retryWaitWithin } from './environment.ts';
 import { argumentsOf, type ClaudeOptions as RunOptions } from './options.ts';
-import { startClaude, type ClaudeProcess } from './process.ts';
+import { startClaude, type ClaudeProcess, type WaitingClaude } from './process.ts';
+import { settingsVersion } from './settings-version.ts';
 import { sweep } from './sweep.ts';
+import { WarmStart, type ClaudeLog } from './warm.ts';
 
 /** One prompt for Claude. */
 export interface Prompt {
@@ -28,9 +30,24 @@ export interface Prompt {
 /** Starts the pinned `claude`, or what stands in for it. */
 export interface Claude {
   readonly credential: CredentialSource;
-  start(prompt: Prompt): ClaudeProcess;
+  /** The id for a new conversation. It may be that of a process that waits, which is then ready for this one. */
+  newSessionId(): string;
+  /** Starts on a prompt, with a process that waits for just such a one or a new one. No other may be going on. */
+  start(prompt: Prompt): Promise<StartedClaude>;
+  /** Nothing is going on: gets a process ready for a prompt with default options, where that is wanted. */
+  prepare(): void;
+  /** Ends the process that waits. Settles when it is gone. */
+  close(): Promise<void>;
+  /** Memory of the process that waits, in bytes; 0 where none does. */
+  readonly preparedBytes: number;
   /** Kills what an earlier agent on the same state folder left behind, and returns how many processes that were. */
   sweepLeftovers(): Promise<number>;
+}
+
+/** A process that works on a prompt. */
+export interface StartedClaude extends ClaudeProcess {
+  /** Whether it had been started ahead. */
+  readonly warm: boolean;
 }
 
 /** What {@link createClaude} needs to know. */
@@ -41,6 +58,11 @@ export interface ClaudeOptions {
   readonly instanceId: string;
   readonly permissionMode: PermissionMode;
   readonly credential: CredentialSource;
+  /** The configuration folder that the processes use. */
+  readonly configDir: string;
+  /** The working directory to start processes in ahead; undefined for none. */
+  readonly preparedFor: string | undefined;
+  readonly log: ClaudeLog;
   /** The agent's own environment, of which a process gets a few named variables. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
@@ -54,31 +76,64 @@ export const PINNED_CLAUDE = fileURLToPath(import.meta.resolve('@anthropic-ai/cl
  */
 const OWN_CONFIGURATION_ONLY = ['--setting-sources', 'user', '--strict-mcp-config'];
 
+/** A process that waits does not know how long its run may take; what is too long for it the agent ends. */
+const LONGEST_RUN_MS = RUN_LIMITS.timeoutMs;
+
 /** @see Claude */
 export function createClaude(options: ClaudeOptions): Claude {
   const { credential, instanceId } = options;
+  const warm = new WarmStart((sessionId) => {
+    if (options.preparedFor === undefined) return undefined;
+    const start = startFor({ sessionId, options: {}, workdir: options.preparedFor });
+    return { ...start, start: () => start.start(`prepared-${sessionId}`, LONGEST_RUN_MS) };
+  }, options.log);
+
+  function startFor(prompt: Pick<Prompt, 'sessionId' | 'resume' | 'options' | 'textOnly' | 'workdir'>) {
+    const args = argumentsFor(prompt, options.permissionMode);
+    const own = credential.environment();
+    return {
+      likeness: JSON.stringify([args, own, prompt.workdir, settingsVersion(options.configDir)]),
+      start(name: string, remainingMs: number): WaitingClaude {
+        const mark = `${instanceId}/${name}`;
+        return startClaude({
+          file: options.path ?? PINNED_CLAUDE,
+          args,
+          env: claudeEnvironment(options.environment, own, mark, remainingMs),
+          cwd: prompt.workdir,
+          mark,
+        });
+      },
+    };
+  }
+
   return {
     credential,
-    start(prompt) {
-      const mark = `${instanceId}/${prompt.runId}`;
+    newSessionId: () => warm.newSessionId(),
+    async start(prompt) {
       const remainingMs = prompt.deadline - Date.now();
-      return startClaude({
-        file: options.path ?? PINNED_CLAUDE,
-        args: argumentsFor(prompt, options.permissionMode),
-        env: claudeEnvironment(options.environment, credential.environment(), mark, remainingMs),
+      const fresh = startFor(prompt);
+      const waiting = await warm.take(prompt.sessionId, fresh.likeness);
+      const process = (waiting ?? fresh.start(prompt.runId, remainingMs)).begin({
+        prompt: prompt.text,
         deadline: prompt.deadline,
         retryWaitMs: retryWaitWithin(remainingMs),
-        cwd: prompt.workdir,
-        prompt: prompt.text,
-        mark,
         ...(prompt.onText && { onText: prompt.onText }),
       });
+      return { ...process, warm: waiting !== undefined };
+    },
+    prepare: () => warm.prepare(),
+    close: () => warm.close(),
+    get preparedBytes() {
+      return warm.residentBytes;
     },
     sweepLeftovers: () => sweep(`${instanceId}/`),
   };
 }
 
-function argumentsFor(prompt: Prompt, permissionMode: PermissionMode): string[] {
+function argumentsFor(
+  prompt: Pick<Prompt, 'sessionId' | 'resume' | 'options' | 'textOnly'>,
+  permissionMode: PermissionMode,
+): string[] {
   return [
     '-p',
     ...['--input-format', 'stream-json'],

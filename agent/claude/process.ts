@@ -29,6 +29,12 @@ export interface ClaudeCommand {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
+  /** The value of the run mark in `env`. */
+  readonly mark: string;
+}
+
+/** The one prompt of a process, and its limits. */
+export interface ClaudeTurn {
   readonly prompt: string;
   /** When the run is ended, in milliseconds since the epoch. */
   readonly deadline: number;
@@ -36,8 +42,21 @@ export interface ClaudeCommand {
   readonly retryWaitMs: number;
   /** Called with each piece of text as Claude says it. */
   readonly onText?: (text: string) => void;
-  /** The value of the run mark in `env`. */
-  readonly mark: string;
+}
+
+/** A `claude` that was started and waits for its prompt. */
+export interface WaitingClaude {
+  readonly pid: number | undefined;
+  /** False once it has ended, or said its result without having been asked. */
+  readonly waits: boolean;
+  /** Settles when the process has ended. */
+  readonly exited: Promise<unknown>;
+  /** What it has said on stderr. */
+  readonly stderr: string;
+  /** Gives it its prompt; only once. */
+  begin(turn: ClaudeTurn): ClaudeProcess;
+  /** Ends it without one. Settles when no process of it is left; rejects when one cannot be killed. */
+  discard(): Promise<void>;
 }
 
 /** What became of a process, known before its last descendants are gone. */
@@ -62,9 +81,9 @@ export interface ClaudeProcess {
   end(reason: EndReason): void;
 }
 
-/** Starts `claude` for one prompt. */
-export function startClaude(command: ClaudeCommand): ClaudeProcess {
-  const transcript = new Transcript(command.onText);
+/** Starts `claude`; its prompt may come later. */
+export function startClaude(command: ClaudeCommand): WaitingClaude {
+  const transcript = new Transcript();
   const splitter = new LineSplitter(MAX_LINE_BYTES);
   const stderr = new CappedText(STDERR_CHARS);
   const answered = Promise.withResolvers<undefined>();
@@ -73,6 +92,7 @@ export function startClaude(command: ClaudeCommand): ClaudeProcess {
   let startError: string | undefined;
   let endedBy: EndReason | undefined;
   let settled = false;
+  let retryWaitMs = Infinity;
 
   const child = execa(command.file, command.args, {
     cwd: command.cwd,
@@ -89,7 +109,7 @@ export function startClaude(command: ClaudeCommand): ClaudeProcess {
     for (const line of lines) transcript.add(line);
     if (transcript.result) answered.resolve(undefined);
     else if (splitter.dropped > 0) end('overflow');
-    else if (transcript.retryWaitMs > command.retryWaitMs) end('retries');
+    else if (transcript.retryWaitMs > retryWaitMs) end('retries');
   };
   child.stdout.on('data', (chunk: Buffer) => take(splitter.push(chunk)));
   child.stderr.on('data', (chunk: Buffer) => stderr.append(chunk.toString('utf8')));
@@ -108,7 +128,6 @@ export function startClaude(command: ClaudeCommand): ClaudeProcess {
     startError = error.message;
     exited.resolve(undefined);
   });
-  write({ type: 'user', message: { role: 'user', content: command.prompt } });
 
   function write(message: object): void {
     if (child.stdin.writable) child.stdin.write(`${JSON.stringify(message)}\n`);
@@ -125,8 +144,8 @@ export function startClaude(command: ClaudeCommand): ClaudeProcess {
     if (!(await exitsWithin(KILL_MS))) exited.resolve(undefined);
   }
 
-  async function finish(): Promise<ClaudeReport> {
-    const timer = setTimeout(() => end('deadline'), Math.max(0, command.deadline - Date.now()));
+  async function finish(deadline: number): Promise<ClaudeReport> {
+    const timer = setTimeout(() => end('deadline'), Math.max(0, deadline - Date.now()));
     await Promise.race([answered.promise, exited.promise]);
     clearTimeout(timer);
     child.stdin.end();
@@ -143,7 +162,7 @@ export function startClaude(command: ClaudeCommand): ClaudeProcess {
   }
 
   async function reap(): Promise<void> {
-    await report;
+    child.stdin.end();
     if (!(await exitsWithin(CLOSED_STDIN_MS))) await terminate();
     await sweep(command.mark);
   }
@@ -160,10 +179,24 @@ export function startClaude(command: ClaudeCommand): ClaudeProcess {
     void interrupt();
   }
 
-  const report = finish();
   return {
-    report,
-    reaped: reap(),
-    end,
+    get pid() {
+      return child.pid;
+    },
+    get waits() {
+      return exit === undefined && startError === undefined && !transcript.result;
+    },
+    exited: exited.promise,
+    get stderr() {
+      return stderr.toString().trim();
+    },
+    begin(turn) {
+      transcript.onText = turn.onText;
+      retryWaitMs = turn.retryWaitMs;
+      write({ type: 'user', message: { role: 'user', content: turn.prompt } });
+      const report = finish(turn.deadline);
+      return { report, reaped: report.then(reap), end };
+    },
+    discard: reap,
   };
 }

@@ -29,15 +29,10 @@ export class Transcript {
   retryWaitMs = 0;
   /** Lines that were no event. */
   garbage = 0;
+  /** Called with each piece of text as it comes. */
+  onText: ((text: string) => void) | undefined;
   readonly #finished = new CappedText(MAX_OUTPUT_CHARS);
   readonly #streaming = new CappedText(MAX_OUTPUT_CHARS);
-  readonly #onText: (text: string) => void;
-
-  /** @param onText called with each piece of text as it comes. */
-  constructor(onText: (text: string) => void = () => undefined) {
-    this.#onText = onText;
-  }
-
   add(line: string): void {
     if (this.result) return;
     const event = parseEvent(line);
@@ -91,7 +86,7 @@ export class Transcript {
     this.apiError = undefined;
     this.model = message.model;
     if (text === '') return;
-    if (!wasStreamed) this.#onText(text);
+    if (!wasStreamed) this.onText?.(text);
     this.#finished.append(this.#finished.toString() === '' ? text : BETWEEN_MESSAGES + text);
   }
 
@@ -107,7 +102,7 @@ export class Transcript {
     if (event.type === 'message_start') this.#streaming.clear();
     else if (event.type === 'content_block_delta') {
       this.#streaming.append(event.delta?.text ?? '');
-      this.#onText(event.delta?.text ?? '');
+      this.onText?.(event.delta?.text ?? '');
     }
   }
 }

@@ -1,4 +1,4 @@
-import type { ClaudeProcess } from '../claude/process.ts';
+import type { ClaudeProcess, EndReason } from '../claude/process.ts';
 import type { Ticket } from './queue.ts';
 import type { EndedRun, Run } from './run.ts';
 
@@ -11,6 +11,8 @@ export interface Job {
   clients: number;
   ticket?: Ticket;
   process?: ClaudeProcess;
+  /** Why it is to end; it may be told so before there is a process. */
+  endReason?: EndReason;
   /** Fires when the time of a run that waits is up. */
   timer?: NodeJS.Timeout;
   /** The client was told that nobody knows what becomes of its run. */
@@ -23,4 +25,10 @@ export function jobFor(run: Run, clients: number): Job {
   // Nobody may be listening: a client that left, or one of an earlier agent.
   ended.promise.catch(() => undefined);
   return { run, ended, clients };
+}
+
+/** Ends a job that has begun, or is about to. */
+export function endJob(job: Job, reason: EndReason): void {
+  job.endReason ??= reason;
+  job.process?.end(reason);
 }

@@ -64,7 +64,7 @@ export class LoginCheck {
   }
 
   async #probe(started: (process: ClaudeProcess) => void): Promise<ProbeResult> {
-    const process = this.#claude.start({
+    const process = await this.#claude.start({
       runId: `probe-${randomUUID()}`,
       sessionId: randomUUID(),
       options: { permissionMode: 'dontAsk', maxTurns: 1 },

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Claude, StartedClaude } from '../claude/claude.ts';
 import { AUTH_STATES, EXIT_CODES } from '../contract.ts';
 import type { LoginEvidence } from './evidence.ts';
 import type { EndedRun } from './run.ts';
@@ -15,9 +16,21 @@ export class RunMetrics {
   readonly #duration = this.#histogram('claude_agent_run_duration_seconds', 'From the beginning of a run to its end.');
   readonly #wait = this.#histogram('claude_agent_queue_wait_seconds', 'From the acceptance of a run to its beginning.');
 
+  readonly #starts = this.#counter(
+    'claude_agent_warm_starts_total',
+    'Runs that began, by whether their process had been started ahead (hit) or not (miss).',
+    ['result'],
+  );
+
   constructor() {
     collectDefaultMetrics({ register: this.#registry });
     for (const outcome of Object.keys(EXIT_CODES)) this.#runs.inc({ outcome }, 0);
+    for (const result of ['hit', 'miss']) this.#starts.inc({ result }, 0);
+  }
+
+  /** Counts the beginning of a run. */
+  countStart({ warm }: StartedClaude): void {
+    this.#starts.inc({ result: warm ? 'hit' : 'miss' });
   }
 
   /** Counts a run. */
@@ -37,12 +50,17 @@ export class RunMetrics {
   }
 
   /** Adds what is read at each scrape. */
-  watch(service: RunService, evidence: LoginEvidence, version: string): void {
+  watch(service: RunService, claude: Claude, evidence: LoginEvidence, version: string): void {
     this.#gauge('claude_agent_info', 'The version of the agent.', (gauge) => gauge.set({ version }, 1), ['version']);
     this.#gauge('claude_agent_active_runs', 'Runs that are going on.', (gauge) => gauge.set(service.load.active));
     this.#gauge('claude_agent_queue_depth', 'Runs that wait.', (gauge) => gauge.set(service.load.queued));
     this.#gauge('claude_agent_queue_limit', 'Runs that may wait.', (gauge) => gauge.set(service.load.limit));
     this.#gauge('claude_agent_paused', '1 while the agent is paused.', (gauge) => gauge.set(service.paused ? 1 : 0));
+    this.#gauge(
+      'claude_agent_warm_process_resident_memory_bytes',
+      'Memory of the process that waits for a prompt; 0 where none does.',
+      (gauge) => gauge.set(claude.preparedBytes),
+    );
     this.#gauge(
       'claude_agent_login_state',
       '1 for what is known of the login.',

@@ -1,4 +1,4 @@
-import type { Claude } from '../claude/claude.ts';
+import type { Claude, StartedClaude } from '../claude/claude.ts';
 import type { ClaudeProcess } from '../claude/process.ts';
 import { nothing, notBegunForStorage, timedOutInQueue } from './endings.ts';
 import type { RunEvents } from './events.ts';
@@ -16,7 +16,7 @@ export interface Performance {
   readonly events: RunEvents;
   readonly log: RunLog;
   /** Called with the process of the run when there is one. */
-  readonly onStarted: (process: ClaudeProcess) => void;
+  readonly onStarted: (process: StartedClaude) => void;
   /** Called when the end is on disk, before the last process is gone. */
   readonly onEnded: (run: EndedRun) => void;
 }
@@ -35,12 +35,13 @@ export async function perform(job: Job, parts: Performance): Promise<void> {
   }
   records.tellBegun(job);
 
-  const process = start(job, parts);
+  const process = await start(job, parts);
   if (!('report' in process)) {
     onEnded(await records.end(job, process));
     return;
   }
   job.process = process;
+  if (job.endReason) process.end(job.endReason);
   parts.onStarted(process);
   const { id } = job.run;
   const reaped = process.reaped.catch((error: unknown) =>
@@ -55,10 +56,10 @@ function reasonNotToBegin({ run, givenUp }: Job): RunResult | undefined {
   return Date.now() >= deadlineOf(run) ? timedOutInQueue : undefined;
 }
 
-function start({ run }: Job, { claude, events }: Performance): ClaudeProcess | RunResult {
+async function start({ run }: Job, { claude, events }: Performance): Promise<StartedClaude | RunResult> {
   const { prompt, workdir, options, resume } = run.request;
   try {
-    return claude.start({
+    return await claude.start({
       runId: run.id,
       sessionId: run.sessionId,
       resume: resume !== undefined,

@@ -17,17 +17,27 @@ export interface Ticket {
 
 type Work = () => Promise<void>;
 
-/** Does one piece of work at a time, first come first served. Work must not reject. */
+/** Does one piece of work at a time, first come first served, from when it is opened. Work must not reject. */
 export class SerialQueue {
   readonly limit: number;
   readonly #waiting: Work[] = [];
   readonly #ahead: Work[] = [];
   #running = false;
-  #closed = false;
+  #closed = true;
   #paused = false;
 
-  constructor(limit: number) {
+  readonly #onIdle: () => void;
+
+  /** @param onIdle called whenever nothing is left to do. */
+  constructor(limit: number, onIdle: () => void) {
     this.limit = limit;
+    this.#onIdle = onIdle;
+  }
+
+  /** Begins what waits, and from now on what comes. */
+  open(): void {
+    this.#closed = false;
+    this.#next();
   }
 
   /** How many wait behind the one that is being worked on. */
@@ -73,7 +83,10 @@ export class SerialQueue {
   #next(): void {
     if (this.#running || this.#closed) return;
     const work = this.#ahead.shift() ?? (this.#paused ? undefined : this.#waiting.shift());
-    if (!work) return;
+    if (!work) {
+      this.#onIdle();
+      return;
+    }
     this.#running = true;
     void work().finally(() => {
       this.#running = false;

@@ -43,9 +43,9 @@ export class RunRecords {
   }
 
   /** @throws {StorageError} and then there is no such run. */
-  accept(request: RunRequest, idempotency: Idempotency | undefined): Run {
+  accept(request: RunRequest, sessionId: string, idempotency: Idempotency | undefined): Run {
     try {
-      return this.#store.accept(request, idempotency);
+      return this.#store.accept(request, sessionId, idempotency);
     } catch (error) {
       this.#log.error({ err: error }, 'a run was refused: its record cannot be written');
       throw new StorageError('The run was not accepted', error);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Claude } from '../claude/claude.ts';
-import type { ClaudeProcess, EndReason } from '../claude/process.ts';
+import type { Claude, StartedClaude } from '../claude/claude.ts';
+import type { ClaudeProcess } from '../claude/process.ts';
 import {
   cancelledBeforeStart,
   cancelledByShutdown,
@@ -11,7 +11,7 @@ import {
 import { DrainingError, PausedError } from './errors.ts';
 import { RunEvents } from './events.ts';
 import type { LoginEvidence } from './evidence.ts';
-import { jobFor, type Job } from './job.ts';
+import { endJob, jobFor, type Job } from './job.ts';
 import { perform, type Performance } from './perform.ts';
 import { SerialQueue } from './queue.ts';
 import { RunRecords, type RunLog } from './records.ts';
@@ -45,6 +45,8 @@ export interface RunServiceParts {
   readonly log: RunLog;
   /** How many runs may wait behind the running one. */
   readonly queueLimit: number;
+  /** Called for each run that begins. */
+  readonly onStarted: (process: StartedClaude) => void;
   /** Called for each run whose end is on disk. */
   readonly onEnded: (run: EndedRun) => void;
 }
@@ -61,12 +63,14 @@ export class RunService {
   readonly #queue: SerialQueue;
   /** Runs that have not ended, by id. */
   readonly #jobs = new Map<string, Job>();
+  #busy = false;
   #active: ClaudeProcess | undefined;
   #work: Promise<void> = Promise.resolve();
   #draining = false;
+  #outOfGrace = false;
   #pause: Pause | undefined;
 
-  constructor({ store, claude, evidence, log, queueLimit, onEnded }: RunServiceParts) {
+  constructor({ store, claude, evidence, log, queueLimit, onStarted, onEnded }: RunServiceParts) {
     this.#store = store;
     this.#claude = claude;
     this.#log = log;
@@ -77,17 +81,20 @@ export class RunService {
       evidence,
       events: this.events,
       log,
-      onStarted: (process) => (this.#active = process),
+      onStarted: (process) => {
+        this.#started(process);
+        onStarted(process);
+      },
       onEnded: (run) => this.#settle(run),
     };
-    this.#queue = new SerialQueue(queueLimit);
+    this.#queue = new SerialQueue(queueLimit, () => claude.prepare());
     this.#pause = store.pause;
     if (this.#pause) this.#queue.pause();
   }
 
   /** How many runs are going on (0 or 1), how many wait, and how many may wait. */
   get load(): { active: number; queued: number; limit: number } {
-    return { active: this.#active ? 1 : 0, queued: this.#queue.waiting, limit: this.#queue.limit };
+    return { active: this.#busy ? 1 : 0, queued: this.#queue.waiting, limit: this.#queue.limit };
   }
 
   /** The pause the agent is in, if it is. */
@@ -114,7 +121,8 @@ export class RunService {
     if (this.#draining) throw new DrainingError();
     if (this.#pause) throw new PausedError(this.#pause);
     this.#queue.assertRoom();
-    return this.#accepted(this.#enqueue(this.#records.accept(request, idempotency), clients));
+    const sessionId = request.resume ?? this.#claude.newSessionId();
+    return this.#accepted(this.#enqueue(this.#records.accept(request, sessionId, idempotency), clients));
   }
 
   /** The run with this id. */
@@ -133,7 +141,7 @@ export class RunService {
    */
   cancel(id: string): Run | undefined {
     const job = this.#jobs.get(id);
-    if (job && !this.#leave(job, cancelledWhileWaiting)) job.process?.end('cancelled');
+    if (job && !this.#leave(job, cancelledWhileWaiting)) endJob(job, 'cancelled');
     return this.find(id);
   }
 
@@ -172,6 +180,7 @@ export class RunService {
       if (run.state === 'running') this.#records.endAtOnce(run, interruptedByCrash);
       else this.#enqueue(run, Infinity);
     }
+    this.#queue.open();
   }
 
   /**
@@ -186,14 +195,16 @@ export class RunService {
       this.#leave(job, cancelledByShutdown, { keyIsFree: true, error: new DrainingError() });
     }
     const grace = sleep(graceSeconds * 1000, 'late', { ref: false });
-    if ((await Promise.race([this.#work, grace])) === 'late') this.#active?.end('shutdown');
+    if ((await Promise.race([this.#work, grace])) === 'late') this.endActive();
     await this.#work;
+    await this.#claude.close();
     for (const { timer } of this.#jobs.values()) clearTimeout(timer);
   }
 
-  /** Ends the run that is going on, if one is, without waiting for the grace. */
-  endActive(reason: EndReason): void {
-    this.#active?.end(reason);
+  /** For an agent that drains: ends the run that is going on, if one is, without waiting for the grace. */
+  endActive(): void {
+    this.#outOfGrace = true;
+    this.#active?.end('shutdown');
   }
 
   /**
@@ -204,7 +215,7 @@ export class RunService {
   async ahead<T>(work: (started: (process: ClaudeProcess) => void) => Promise<T>, waitMs: number): Promise<T | 'busy'> {
     if (this.#draining) return 'busy';
     const result = Promise.withResolvers<T | 'busy'>();
-    const doIt = () => work((process) => (this.#active = process)).then(result.resolve, result.reject);
+    const doIt = () => work((process) => this.#started(process)).then(result.resolve, result.reject);
     const ticket = this.#queue.push(() => this.#exclusively(doIt), { ahead: true });
     const timer = setTimeout(() => ticket.leave() && result.resolve('busy'), waitMs);
     return result.promise.finally(() => clearTimeout(timer));
@@ -237,10 +248,17 @@ export class RunService {
     return job;
   }
 
+  #started(process: ClaudeProcess): void {
+    this.#active = process;
+    if (this.#outOfGrace) this.endActive();
+  }
+
   async #exclusively(work: () => Promise<void>): Promise<void> {
+    this.#busy = true;
     this.#work = work().catch((error: unknown) => this.#log.error({ err: error }, 'a run ended in a way it must not'));
     await this.#work;
     this.#active = undefined;
+    this.#busy = false;
   }
 
   /**

@@ -33,7 +33,7 @@ export interface RunStore extends Disposable {
   readonly pause: Pause | undefined;
   setPause(pause: Pause | undefined): void;
   /** Records a run as queued. */
-  accept(request: RunRequest, idempotency?: Idempotency): Run;
+  accept(request: RunRequest, sessionId: string, idempotency?: Idempotency): Run;
   /**
    * The run that a request with this key became.
    * @throws {IdempotencyError} when it was another request.
@@ -172,10 +172,10 @@ export function openStore(file: string): RunStore {
       if (pause) setMeta.run('pause', JSON.stringify(pause));
       else removeMeta.run('pause');
     },
-    accept(request, idempotency) {
+    accept(request, sessionId, idempotency) {
       const run: Run = {
         id: randomUUID(),
-        sessionId: request.resume ?? randomUUID(),
+        sessionId,
         state: 'queued',
         request,
         acceptedAt: new Date().toISOString(),

@@ -21,9 +21,9 @@ describe('records of runs', () => {
   function fill(count: number, outputChars = 1024) {
     const store = openStore(file);
     const request = { prompt: 'x', timeoutMs: 1000, workdir: '/', options: {}, labels: {} };
-    const waiting = store.accept(request);
+    const waiting = store.accept(request, 'session');
     const ended = Array.from({ length: count }, (_, i) => {
-      const run = store.accept(request, { key: `k${i}`, requestHash: 'h' });
+      const run = store.accept(request, 'session', { key: `k${i}`, requestHash: 'h' });
       const output = 'x'.repeat(outputChars);
       return store.end(store.begin(run), { outcome: 'succeeded', output, permissionDenials: [], warnings: [] });
     });

@@ -37,7 +37,8 @@ beforeAll(async () => {
 });
 afterAll(() => agent[Symbol.asyncDispose]());
 
-const nothingLeft = () => until(() => agent.claude.journal().every(({ pid }) => !isAlive(pid)), 'no process left');
+const ofRuns = () => agent.claude.journal().filter(({ what }) => what !== 'started');
+const nothingLeft = () => until(() => ofRuns().every(({ pid }) => !isAlive(pid)), 'no process left');
 
 describe('the deadline', () => {
   it('interrupts Claude and keeps what it had said', async () => {

@@ -42,11 +42,29 @@ describe('the agent with the real CLI', () => {
     await api.close();
   });
 
+  async function warmMemory(): Promise<string> {
+    const text = await (await agent.fetch('/metrics')).text();
+    return /^claude_agent_warm_process_resident_memory_bytes \d+$/m.exec(text)?.[0] ?? '';
+  }
+
   it('answers a prompt with the session in place', async () => {
     expect(await agent.run('hello')).toMatchObject({ success: true, output: 'echo: hello', exitCode: 0 });
     expect(await agent.health()).toMatchObject({
       auth: { mode: 'session', state: 'ok', source: path.join(agent.folder, 'home/.claude/.credentials.json') },
     });
+  });
+
+  it('goes on with a conversation that a process started ahead began', async () => {
+    const hits = async () => {
+      const text = await (await agent.fetch('/metrics')).text();
+      return Number(/warm_starts_total\{result="hit"\} (\d+)/.exec(text)?.[1]);
+    };
+    const before = await hits();
+    await until(async () => / [1-9]\d*$/m.test(await warmMemory()), 'a process that waits');
+    const { sessionId } = await agent.run('remember the word lighthouse');
+    expect(await hits()).toBe(before + 1);
+    expect(await agent.run('go on', { sessionId })).toMatchObject({ success: true, sessionId });
+    expect(JSON.stringify(api.messages().at(-1)?.body)).toContain('lighthouse');
   });
 
   it('lets Claude use Bash in the workspace', async () => {
@@ -67,7 +85,7 @@ describe('the agent with the real CLI', () => {
     ['[[cut:0]]', 'unavailable'],
     ['[[empty]]', 'failed'],
     ['/clear', 'failed'],
-    ['[[slow:900]] one two three four five six seven eight nine ten', 'timed_out'],
+    ['[[slow:500]] one two three four five six seven eight nine ten', 'timed_out'],
     ['[[hang]]', 'timed_out'],
   ])('tells %s for what it is', async (prompt, outcome) => {
     const answer = await agent.run(prompt, { timeout: 3900 });

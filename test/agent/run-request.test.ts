@@ -109,7 +109,7 @@ describe('POST /run refuses and starts nothing for', () => {
   });
 
   it('all of the above', () => {
-    expect(agent.claude.journal()).toEqual([]);
+    expect(agent.claude.begun()).toEqual([]);
   });
 });
 

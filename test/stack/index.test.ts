@@ -149,7 +149,12 @@ describe('the program', () => {
   });
 
   test('gives the agent its settings, and of its tokens only a reference to the hashes', async () => {
-    const { resources } = await runProgram({ queueLimit: '7', permissionMode: 'dontAsk', graceSeconds: '60' });
+    const { resources } = await runProgram({
+      queueLimit: '7',
+      warmStart: 'false',
+      permissionMode: 'dontAsk',
+      graceSeconds: '60',
+    });
     expect(envOf(resources)).toEqual({
       HOME: '/data/home',
       AGENT_HOST: '0.0.0.0',
@@ -160,6 +165,7 @@ describe('the program', () => {
       AGENT_AUTH_MODE: 'session',
       AGENT_PERMISSION_MODE: 'dontAsk',
       AGENT_QUEUE_LIMIT: '7',
+      AGENT_WARM_START: 'off',
       AGENT_GRACE_SECONDS: '60',
       AGENT_TOKEN_SHA256: { name: 'claude-agent-token', key: 'sha256' },
       AGENT_WATCHDOG_TOKEN_SHA256: { name: 'claude-agent-token', key: 'watchdog-sha256' },

@@ -12,6 +12,8 @@ export interface ScriptedClaude {
   journal(): JournalEntry[];
   /** The prompts that processes began with, oldest first. */
   begun(): string[];
+  /** Which processes have started, oldest first. */
+  readonly started: () => number[];
 }
 
 /** Makes a scripted CLI in `folder`; without a script of its own a prompt is echoed. */
@@ -32,6 +34,7 @@ export function scriptClaude(folder: string, prompts: Readonly<Record<string, re
   return {
     path: file,
     journal: read,
+    started: () => read().flatMap((entry) => (entry.what === 'started' ? [entry.pid] : [])),
     begun: () => read().flatMap((entry) => (entry.what === 'began' ? [entry.prompt] : [])),
   };
 }

@@ -25,6 +25,8 @@ const write = (event: object) =>
     process.stdout.write(`${JSON.stringify({ session_id: sessionId, ...event })}\n`, () => resolve()),
   );
 
+journal({ what: 'started', pid: process.pid, prompt });
+
 function end(code: number): never {
   journal({ what: 'ended', pid: process.pid, prompt });
   process.exit(code);

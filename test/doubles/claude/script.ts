@@ -36,13 +36,13 @@ export type Step =
 
 /** The script file. */
 export interface Script {
-  /** A file that gets a JSON line for each process that begins, and one for each that ends by itself. */
+  /** A file that gets a JSON line for each process that starts, that gets its prompt, and that ends by itself. */
   readonly journal: string;
   /** Steps by prompt; `*` for all other prompts. */
   readonly prompts: Readonly<Record<string, readonly Step[]>>;
 }
 
-/** A line of the journal. */
+/** A line of the journal; the prompt is empty until there is one. */
 export type JournalEntry =
   | {
       readonly what: 'began';
@@ -52,5 +52,4 @@ export type JournalEntry =
       readonly env: Readonly<Record<string, string>>;
       readonly cwd: string;
     }
-  | { readonly what: 'ended'; readonly pid: number; readonly prompt: string }
-  | { readonly what: 'grandchild'; readonly pid: number; readonly prompt: string };
+  | { readonly what: 'started' | 'ended' | 'grandchild'; readonly pid: number; readonly prompt: string };

@@ -1,0 +1,76 @@
+import { execFileSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startAnthropicDouble, type AnthropicDouble } from '../doubles/anthropic/server.ts';
+import { ask } from '../support/ask.ts';
+import { Claude } from '../support/claude.ts';
+import { makeHome } from '../support/home.ts';
+import '../support/two-at-a-time.ts';
+
+let api: AnthropicDouble;
+beforeAll(async () => {
+  api = await startAnthropicDouble();
+});
+afterAll(() => api.close());
+
+const withKey = () => ({ ANTHROPIC_BASE_URL: api.url, ANTHROPIC_API_KEY: 'sk-ant-api03-test' });
+
+/** Waits until a process reads its input. */
+async function ready(claude: Claude): Promise<void> {
+  claude.interrupt();
+  await claude.event(({ type }) => type === 'control_response');
+}
+
+async function bodyOf(claude: Claude, prompt: string): Promise<string> {
+  claude.send(prompt);
+  await claude.result();
+  return JSON.stringify(api.messages().find((request) => request.prompt === prompt)?.body);
+}
+
+describe.concurrent('a process that waits for its prompt', () => {
+  it('asks nobody anything, and leaves its session id free when it ends without one', async () => {
+    await using home = await makeHome();
+    const sessionId = randomUUID();
+    {
+      await using claude = new Claude({ home, env: withKey(), args: ['--session-id', sessionId] });
+      await ready(claude);
+      claude.closeStdin();
+      expect(await claude.exited).toEqual({ code: 0, signal: null, stderr: '' });
+    }
+    expect(existsSync(path.join(home.path, '.claude/projects'))).toBe(false);
+    const { result } = await ask('free', { home, env: withKey(), args: ['--session-id', sessionId] });
+    expect(result).toMatchObject({ session_id: sessionId, is_error: false });
+    expect(api.messages().filter(({ prompt }) => prompt === '')).toEqual([]);
+  });
+
+  it('takes the login that is there when the prompt comes', async () => {
+    await using home = await makeHome();
+    await home.logIn({ accessToken: 'sk-ant-oat01-before' });
+    await using claude = new Claude({ home, env: { ANTHROPIC_BASE_URL: api.url } });
+    await ready(claude);
+    await home.logIn({ accessToken: 'sk-ant-oat01-after' });
+    await bodyOf(claude, 'whose login');
+    const asked = api.messages().find(({ prompt }) => prompt === 'whose login');
+    expect(asked?.credential.value).toBe('sk-ant-oat01-after');
+  });
+
+  it('tells Claude of the files that are there when the prompt comes', async () => {
+    await using home = await makeHome();
+    execFileSync('git', ['init', '--quiet'], { cwd: home.path });
+    await using claude = new Claude({ home, env: withKey() });
+    await ready(claude);
+    writeFileSync(path.join(home.path, 'came-later.txt'), '');
+    expect(await bodyOf(claude, 'which files')).toContain('came-later.txt');
+  });
+
+  it('has the settings and the memory of when it was started', async () => {
+    await using home = await makeHome();
+    await using claude = new Claude({ home, env: withKey() });
+    await ready(claude);
+    mkdirSync(path.join(home.path, '.claude'), { recursive: true });
+    writeFileSync(path.join(home.path, '.claude/CLAUDE.md'), 'memory-that-came-later');
+    expect(await bodyOf(claude, 'which memory')).not.toContain('memory-that-came-later');
+  });
+});
