@@ -1,4 +1,4 @@
-/** Import directions. The agent's layers: main → app → routes → runs → claude; each may import what stands to its right. */
+/** Import directions. The agent's layers: main → app → routes → callbacks → runs → claude; each may import what stands to its right. */
 const forbid = (name, from, to, comment) => ({ name, severity: 'error', comment, from, to });
 
 export default {
@@ -10,8 +10,14 @@ export default {
       { path: '^(stack|watchdog|test)/' },
       'The image runs the agent without the rest.',
     ),
-    forbid('claude-is-the-last-layer', { path: '^agent/claude/' }, { path: '^agent/(main|app|routes/|runs/)' }, ''),
-    forbid('runs-before-claude-only', { path: '^agent/runs/' }, { path: '^agent/(main|app|routes/)' }, ''),
+    forbid(
+      'claude-is-the-last-layer',
+      { path: '^agent/claude/' },
+      { path: '^agent/(main|app|routes/|callbacks/|runs/)' },
+      '',
+    ),
+    forbid('runs-before-claude-only', { path: '^agent/runs/' }, { path: '^agent/(main|app|routes/|callbacks/)' }, ''),
+    forbid('callbacks-below-routes', { path: '^agent/callbacks/' }, { path: '^agent/(main|app|routes/)' }, ''),
     forbid('routes-below-app', { path: '^agent/routes/' }, { path: '^agent/(main|app)' }, ''),
     forbid('app-below-main', { path: '^agent/app' }, { path: '^agent/main' }, ''),
     forbid(

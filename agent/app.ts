@@ -1,5 +1,6 @@
 import { Hono } from 'hono';
 import type { Logger } from 'pino';
+import type { CallbackHosts } from './callbacks/hosts.ts';
 import { authRoute } from './routes/auth.ts';
 import { bearer } from './routes/bearer.ts';
 import { healthRoute, readyRoute } from './routes/health.ts';
@@ -26,6 +27,7 @@ export interface AppParts {
   readonly watchdogTokenSha256: string | undefined;
   /** The folder that runs work in. */
   readonly workspaceDir: string;
+  readonly callbackHosts: CallbackHosts;
   readonly version: string;
 }
 
@@ -49,11 +51,11 @@ export function createApp(parts: AppParts): Hono {
   app.route('/auth', authRoute(parts.loginCheck));
 
   app.use(bearer(tokenSha256));
-  app.route('/run', runRoute(service, parts.workspaceDir));
+  app.route('/run', runRoute(service, parts.workspaceDir, parts.callbackHosts));
   app.route('/pause', pauseRoute(service));
   app.route('/resume', resumeRoute(service));
   app.route('/metrics', metricsRoute(parts.metrics));
-  app.route('/runs', runsRoute(service, parts.workspaceDir));
+  app.route('/runs', runsRoute(service, parts.workspaceDir, parts.callbackHosts));
 
   app.notFound((c) => {
     const paths = app.routes.filter(({ method }) => method !== 'ALL');

@@ -27,6 +27,10 @@ export const AGENT_ENV = {
   recordDays: 'AGENT_RECORD_DAYS',
   recordCount: 'AGENT_RECORD_COUNT',
   recordMegabytes: 'AGENT_RECORD_MEGABYTES',
+  callbackHosts: 'AGENT_CALLBACK_HOSTS',
+  callbackSecretFile: 'AGENT_CALLBACK_SECRET_FILE',
+  callbackTimeoutSeconds: 'AGENT_CALLBACK_TIMEOUT_SECONDS',
+  callbackGiveUpSeconds: 'AGENT_CALLBACK_GIVE_UP_SECONDS',
   logLevel: 'AGENT_LOG_LEVEL',
 } as const;
 
@@ -84,6 +88,7 @@ export const RUN_LIMITS = {
   turns: 1000,
   budgetUsd: 10_000,
   labels: 20,
+  callbackUrlChars: 2048,
 } as const;
 
 /** The file in a Claude configuration folder that holds the login. */
@@ -91,6 +96,17 @@ export const CREDENTIALS_FILE = '.credentials.json';
 
 /** The file in the state folder that holds an API token which was made, not given. */
 export const TOKEN_FILE = 'agent-token';
+
+/** The file in the state folder that holds the secret that signs callbacks, where it was made, not given. */
+export const CALLBACK_SECRET_FILE = 'callback-secret';
+
+/** A secret that signs callbacks, as Standard Webhooks writes it: `whsec_` and the base64 of 24 to 64 bytes. */
+export const CALLBACK_SECRET =
+  /^whsec_((?:[A-Za-z0-9+/]{4}){8,20}(?:[A-Za-z0-9+/]{4}(?:[A-Za-z0-9+/]{2}==)?|[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)$/;
+
+/** A host that callbacks may go to: `host`, `*.suffix` or an address, with a port or without. */
+export const CALLBACK_HOST =
+  /^(?<suffix>\*\.)?(?<hostname>\[[0-9a-f:.]+\]|[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?)(?::(?<port>[1-9]\d{0,4}))?$/i;
 
 /** What of a Claude configuration folder makes a session: a seed holds these entries (files or folders) and no others. */
 export const SESSION_ENTRIES = [

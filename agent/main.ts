@@ -5,10 +5,14 @@ import { pino, stdTimeFunctions, type Logger } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import { createApp } from './app.ts';
 import { banner } from './banner.ts';
+import { CallbackHosts } from './callbacks/hosts.ts';
+import { CallbackSender } from './callbacks/sender.ts';
+import { callbackSecrets } from './callbacks/signature.ts';
 import { createClaude } from './claude/claude.ts';
 import { sessionCredential, variableCredential, type CredentialSource } from './claude/credential.ts';
 import { adoptSeed } from './claude/seed.ts';
 import { CREDENTIAL_VARIABLES, LIVING_SESSION_FOLDER } from './contract.ts';
+import { resourceOf } from './routes/run-resource.ts';
 import { LoginEvidence } from './runs/evidence.ts';
 import { keepWithin, openSoundStore } from './runs/housekeeping.ts';
 import { LoginCheck } from './runs/login-check.ts';
@@ -60,6 +64,18 @@ async function start(settings: Settings): Promise<void> {
     environment: settings.environment,
   });
   const metrics = new RunMetrics();
+  const callbackHosts = new CallbackHosts(settings.callbackHosts);
+  const callbacks = new CallbackSender({
+    store,
+    hosts: callbackHosts,
+    secrets: callbackHosts.none ? [] : callbackSecrets(settings.callbackSecretFile, settings.stateDir),
+    log,
+    dataOf: (run) => ({ ...resourceOf(run), callback: undefined }),
+    userAgent: `${packageJson.name}/${packageJson.version}`,
+    timeoutSeconds: settings.callbackTimeoutSeconds,
+    giveUpSeconds: settings.callbackGiveUpSeconds,
+    onAttempt: (callback) => metrics.countAttempt(callback),
+  });
   const service = new RunService({
     store,
     claude,
@@ -67,9 +83,13 @@ async function start(settings: Settings): Promise<void> {
     log,
     queueLimit: settings.queueLimit,
     onStarted: (process) => metrics.countStart(process),
-    onEnded: (run) => metrics.count(run),
+    onEnded: (run) => {
+      metrics.count(run);
+      if (run.callback) callbacks.wake();
+    },
   });
   metrics.watch(service, claude, evidence, packageJson.version);
+  metrics.watchCallbacks(store.callbacks);
   const app = createApp({
     service,
     evidence,
@@ -79,6 +99,7 @@ async function start(settings: Settings): Promise<void> {
     tokenSha256: token.sha256,
     watchdogTokenSha256: settings.watchdogTokenSha256,
     workspaceDir: settings.workspaceDir,
+    callbackHosts,
     version: packageJson.version,
   });
   const server = serverOf(app);
@@ -88,7 +109,7 @@ async function start(settings: Settings): Promise<void> {
     process.once('SIGINT', () => service.endActive());
     void service
       .drain(settings.graceSeconds)
-      .then(() => closeServer(server))
+      .then(() => Promise.all([closeServer(server), callbacks.stop()]))
       .then(() => {
         stopHousekeeping();
         store[Symbol.dispose]();
@@ -103,6 +124,7 @@ async function start(settings: Settings): Promise<void> {
   const url = await listen(server, settings.host, settings.port);
   const { mode, source } = credential;
   log.info({ url, version: packageJson.version, auth: { mode, source } }, 'listening');
+  callbacks.start();
   if (settings.tokenSha256 === undefined) process.stdout.write(banner(url, token));
 }
 

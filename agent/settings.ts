@@ -1,6 +1,8 @@
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
+import { isCallbackHost } from './callbacks/hosts.ts';
+import { parseSecrets } from './callbacks/signature.ts';
 import {
   AGENT_ENV,
   AGENT_PORT,
@@ -42,6 +44,14 @@ export interface Settings {
   readonly recordDays: number;
   readonly recordCount: number;
   readonly recordMegabytes: number;
+  /** Where callbacks may go, see `agent/callbacks/hosts.ts`; none: they are refused. */
+  readonly callbackHosts: readonly string[];
+  /** Holds the secrets that sign callbacks; undefined where the agent makes one. */
+  readonly callbackSecretFile: string | undefined;
+  /** For one attempt. */
+  readonly callbackTimeoutSeconds: number;
+  /** How long after the end of its run a callback is given up. */
+  readonly callbackGiveUpSeconds: number;
   readonly logLevel: string;
   /** What of the agent's own environment a `claude` process may get; see `agent/claude/environment.ts`. */
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -81,6 +91,15 @@ const existing = (what: string, isThere: (file: string) => boolean) => absolute.
 const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
   z.enum(values, `one of ${values.join(', ')}`);
 
+const callbackHosts = z
+  .string()
+  .default('')
+  .transform((value) => value.split(/[\s,]+/).filter(Boolean))
+  .refine(
+    (entries) => entries.every(isCallbackHost),
+    'hosts with commas between: n8n.example.org, n8n.n8n.svc:5678, *.example.org',
+  );
+
 const sha256 = z
   .string()
   .regex(/^[0-9a-fA-F]{64}$/, 'the 64 hex digits of a SHA-256')
@@ -110,6 +129,13 @@ const SCHEMAS = {
   recordDays: integer(1, 3650).default(30),
   recordCount: integer(1, 1_000_000).default(10_000),
   recordMegabytes: integer(10, 100_000).default(512),
+  callbackHosts,
+  callbackSecretFile: existing(
+    'an existing file with a secret a line: whsec_ and the base64 of 24 to 64 bytes',
+    holdsSecrets,
+  ).optional(),
+  callbackTimeoutSeconds: integer(1, 60).default(15),
+  callbackGiveUpSeconds: integer(1, 604_800).default(86_400),
   logLevel: oneOf(LOG_LEVELS).default('info'),
 } satisfies Record<keyof typeof AGENT_ENV, z.ZodType>;
 
@@ -209,6 +235,10 @@ function isFolder(file: string): boolean {
 
 function isFile(file: string): boolean {
   return statSync(file, { throwIfNoEntry: false })?.isFile() ?? false;
+}
+
+function holdsSecrets(file: string): boolean {
+  return isFile(file) && parseSecrets(readFileSync(file, 'utf8')) !== undefined;
 }
 
 function isExecutable(file: string): boolean {

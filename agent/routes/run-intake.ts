@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Context } from 'hono';
+import type { CallbackHosts } from '../callbacks/hosts.ts';
 import { DrainingError, IdempotencyError, PausedError, StorageError } from '../runs/errors.ts';
 import { QueueFullError } from '../runs/queue.ts';
 import type { Idempotency } from '../runs/run.ts';
@@ -15,6 +16,7 @@ const KEY = /^[\x21-\x7e]{1,255}$/;
 export interface Intake {
   readonly service: RunService;
   readonly workspaceDir: string;
+  readonly callbackHosts: CallbackHosts;
   readonly unknownFields: 'ignored' | 'refused';
   /** Whether the client waits for the end of the run. */
   readonly waits: boolean;
@@ -23,7 +25,7 @@ export interface Intake {
 /** Reads a run's request and puts it in the queue, or answers why not. */
 export async function takeRun(
   c: Context,
-  { service, workspaceDir, unknownFields, waits }: Intake,
+  { service, workspaceDir, callbackHosts, unknownFields, waits }: Intake,
 ): Promise<{ accepted: AcceptedRun; warnings: readonly string[] } | Response> {
   const body = parseJsonObject(await c.req.arrayBuffer());
   if (typeof body === 'string') {
@@ -38,7 +40,7 @@ export async function takeRun(
       detail: 'An Idempotency-Key has 1 to 255 visible ASCII characters.',
     });
   }
-  const reading = readRunRequest(body, workspaceDir, unknownFields);
+  const reading = readRunRequest(body, workspaceDir, callbackHosts, unknownFields);
   if ('errors' in reading) {
     const detail = reading.errors.map(({ message }) => message).join(' ');
     return problem(c, {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { PERMISSION_MODES, RUN_LIMITS as LIMITS } from '../contract.ts';
+import type { CallbackHosts } from '../callbacks/hosts.ts';
+import { AGENT_ENV, PERMISSION_MODES, RUN_LIMITS as LIMITS } from '../contract.ts';
 import type { RunRequest } from '../runs/run.ts';
 import { describe } from './json-body.ts';
 import type { FieldError } from './problem.ts';
@@ -7,6 +8,9 @@ import { withoutUndefined } from '../without-undefined.ts';
 import { insideWorkspace } from './workspace.ts';
 
 const MAX_NAMED_FIELDS = 20;
+
+/** Fields whose text is not repeated: too long, or a secret. */
+const UNSAID: ReadonlySet<string> = new Set(['prompt', 'callbackUrl']);
 
 const text = (max: number, what: string) => z.string(what).min(1, what).max(max, what);
 const whole = (max: number, what: string) => z.int(what).min(1, what).max(max, what);
@@ -17,9 +21,10 @@ const model = 'the name of a model, such as "sonnet" or "claude-opus-5-5"';
 const tools = `at most ${LIMITS.allowedTools} names of tools, such as ["Read", "Bash(git log:*)"]`;
 const budget = `a number of US dollars above 0, at most ${LIMITS.budgetUsd}`;
 const outputSchema = `a JSON Schema (an object) of at most ${LIMITS.schemaBytes} bytes`;
+const callbackUrl = `an http or https URL of at most ${LIMITS.callbackUrlChars} characters, in ASCII, without user and fragment`;
 const labels = `at most ${LIMITS.labels} strings of 1 to 256 characters, by names of 1 to 64`;
 
-/** The body of a run's request. The workspace decides about `workdir`. */
+/** The body of a run's request. The workspace decides about `workdir`, the settings about `callbackUrl`. */
 const schema = z.object({
   prompt: text(LIMITS.promptChars, prompt).refine((value) => value.trim() !== '', prompt),
   timeout: whole(LIMITS.timeoutMs, timeout).default(LIMITS.defaultTimeoutMs),
@@ -45,6 +50,7 @@ const schema = z.object({
     .record(text(64, labels), text(256, labels), labels)
     .refine((value) => Object.keys(value).length <= LIMITS.labels, labels)
     .default({}),
+  callbackUrl: z.string(callbackUrl).max(LIMITS.callbackUrlChars, callbackUrl).optional(),
 });
 
 /** A checked request with what the client should know, or what is wrong with it. */
@@ -54,12 +60,14 @@ export type RunRequestReading =
 /**
  * Checks a run's request, all of it at once.
  * @param workspaceDir the folder that `workdir` must be in, and is where none is given.
+ * @param callbackHosts where `callbackUrl` may lead.
  * @param unknownFields whether fields that are none of the interface are ignored with a warning, as old workflows send
  *   some, or refused.
  */
 export function readRunRequest(
   body: Record<string, unknown>,
   workspaceDir: string,
+  callbackHosts: CallbackHosts,
   unknownFields: 'ignored' | 'refused' = 'ignored',
 ): RunRequestReading {
   const parsed = schema.safeParse(body);
@@ -75,8 +83,10 @@ export function readRunRequest(
     workdir = workspaceDir,
     sessionId,
     labels: own,
+    callbackUrl: url,
     ...rest
   } = parsed.data;
+  if (url !== undefined) errors.push(...callbackErrors(url, callbackHosts));
   const folder = insideWorkspace(workdir, workspaceDir);
   if ('problem' in folder) {
     const message = `\`workdir\` ${folder.problem}; it is ${describe(workdir)}.`;
@@ -90,14 +100,25 @@ export function readRunRequest(
     options: withoutUndefined(rest),
     ...(sessionId !== undefined && { resume: sessionId }),
     labels: own,
+    ...(url !== undefined && { callbackUrl: url }),
   };
   return { request, warnings: warningsOf(unknown) };
 }
 
 function fieldError(field: string, allowed: string, body: Record<string, unknown>): FieldError {
   const value = body[field];
-  const given = field === 'prompt' && typeof value === 'string' ? `a string of ${value.length}` : describe(value);
+  const given = UNSAID.has(field) && typeof value === 'string' ? `a string of ${value.length}` : describe(value);
   return { field, message: `\`${field}\` must be ${allowed}; it is ${given}.` };
+}
+
+function callbackErrors(url: string, hosts: CallbackHosts): FieldError[] {
+  const field = 'callbackUrl';
+  const setting = `${AGENT_ENV.callbackHosts} (config callbackHosts of the stack)`;
+  const found = hosts.find(url);
+  if (!found) return [fieldError(field, callbackUrl, { callbackUrl: url })];
+  if (!('refusedHost' in found)) return [];
+  const allowed = hosts.none ? 'left out, for this agent calls no host back' : 'on a host that callbacks may go to';
+  return [{ field, message: `\`${field}\` must be ${allowed}; it is on ${found.refusedHost}. ${setting} names them.` }];
 }
 
 function refusedField(name: string): FieldError {

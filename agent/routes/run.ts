@@ -1,4 +1,5 @@
 import { Hono } from 'hono';
+import type { CallbackHosts } from '../callbacks/hosts.ts';
 import { exitCodeOf } from '../runs/outcome.ts';
 import type { EndedRun } from '../runs/run.ts';
 import type { RunService } from '../runs/service.ts';
@@ -6,10 +7,10 @@ import { jsonBody } from './json-body.ts';
 import { refusalOf, takeRun } from './run-intake.ts';
 
 /** `POST /run`: runs a prompt and answers with what became of it. */
-export function runRoute(service: RunService, workspaceDir: string): Hono {
+export function runRoute(service: RunService, workspaceDir: string, callbackHosts: CallbackHosts): Hono {
   const route = new Hono();
   route.post('/', ...jsonBody, async (c) => {
-    const taken = await takeRun(c, { service, workspaceDir, unknownFields: 'ignored', waits: true });
+    const taken = await takeRun(c, { service, workspaceDir, callbackHosts, unknownFields: 'ignored', waits: true });
     if (taken instanceof Response) return taken;
     const { accepted, warnings } = taken;
     const client = c.req.raw.signal;

@@ -1,5 +1,6 @@
 import { Hono, type Context } from 'hono';
 import { z } from 'zod';
+import type { CallbackHosts } from '../callbacks/hosts.ts';
 import { EXIT_CODES, type Outcome } from '../contract.ts';
 import type { RunService } from '../runs/service.ts';
 import { jsonBody } from './json-body.ts';
@@ -29,10 +30,10 @@ const query = z.object({
 });
 
 /** `/runs`: runs as a resource, for anything longer than a client will wait. */
-export function runsRoute(service: RunService, workspaceDir: string): Hono {
+export function runsRoute(service: RunService, workspaceDir: string, callbackHosts: CallbackHosts): Hono {
   const route = new Hono();
   route.post('/', ...jsonBody, async (c) => {
-    const taken = await takeRun(c, { service, workspaceDir, unknownFields: 'refused', waits: false });
+    const taken = await takeRun(c, { service, workspaceDir, callbackHosts, unknownFields: 'refused', waits: false });
     if (taken instanceof Response) return taken;
     const { run } = taken.accepted;
     return c.json(resourceOf(run), 202, { Location: `/runs/${run.id}` });

@@ -29,8 +29,11 @@ export function openSoundStore(file: string, log: RunLog): RunStore {
 export function keepWithin(limits: RecordLimits, store: RunStore, log: RunLog): () => void {
   const prune = () => {
     try {
+      const { pending } = store.callbacks;
       const removed = store.prune(limits);
       if (removed > 0) log.info({ removed, ...limits }, 'records of runs removed');
+      const lost = pending - store.callbacks.pending;
+      if (lost > 0) log.warn({ lost, ...limits }, 'callbacks removed with their runs before they were delivered');
     } catch (error) {
       log.error({ err: error }, 'records of runs cannot be removed');
     }

@@ -1,6 +1,8 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Claude, StartedClaude } from '../claude/claude.ts';
 import { AUTH_STATES, EXIT_CODES } from '../contract.ts';
+import type { Callback } from './callback.ts';
+import type { CallbackRecords } from './callback-records.ts';
 import type { LoginEvidence } from './evidence.ts';
 import type { EndedRun } from './run.ts';
 import type { RunService } from './service.ts';
@@ -21,10 +23,15 @@ export class RunMetrics {
     'Runs that began, by whether their process had been started ahead (hit) or not (miss).',
     ['result'],
   );
+  readonly #callbacks = this.#counter('claude_agent_callbacks_total', 'Callbacks that came to their end, by result.', [
+    'result',
+  ]);
+  readonly #failures = this.#counter('claude_agent_callback_failures_total', 'Attempts of callbacks that failed.', []);
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry });
     for (const outcome of Object.keys(EXIT_CODES)) this.#runs.inc({ outcome }, 0);
+    for (const result of ['delivered', 'given_up']) this.#callbacks.inc({ result }, 0);
     for (const result of ['hit', 'miss']) this.#starts.inc({ result }, 0);
   }
 
@@ -47,6 +54,19 @@ export class RunMetrics {
     this.#tokens.inc({ kind: 'output' }, usage.outputTokens);
     this.#tokens.inc({ kind: 'cache_creation' }, usage.cacheCreationInputTokens);
     this.#tokens.inc({ kind: 'cache_read' }, usage.cacheReadInputTokens);
+  }
+
+  /** Counts an attempt of a callback, which is as the attempt left it. */
+  countAttempt({ state }: Callback): void {
+    if (state !== 'pending') this.#callbacks.inc({ result: state });
+    if (state !== 'delivered') this.#failures.inc();
+  }
+
+  /** Adds how many callbacks wait, read at each scrape. */
+  watchCallbacks(callbacks: CallbackRecords): void {
+    this.#gauge('claude_agent_callbacks_pending', 'Callbacks of runs that ended, not yet delivered.', (gauge) =>
+      gauge.set(callbacks.pending),
+    );
   }
 
   /** Adds what is read at each scrape. */

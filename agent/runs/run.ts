@@ -1,5 +1,6 @@
 import type { ClaudeOptions } from '../claude/options.ts';
 import type { Outcome } from '../contract.ts';
+import type { Callback } from './callback.ts';
 
 /** What a client asked for, checked and complete. */
 export interface RunRequest {
@@ -13,6 +14,8 @@ export interface RunRequest {
   readonly timeoutMs: number;
   /** Absolute path of an existing folder inside the workspace. */
   readonly workdir: string;
+  /** Where to tell of the end of the run. Known at acceptance only: it may be a secret, and records do not show it. */
+  readonly callbackUrl?: string;
 }
 
 /** A tool that Claude wanted to use and was refused. */
@@ -61,6 +64,8 @@ export interface Run {
   readonly startedAt?: string;
   readonly endedAt?: string;
   readonly result?: RunResult;
+  /** Where the client asked for one. */
+  readonly callback?: Callback;
 }
 
 /** A run that has ended. */

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
+import type { Callback } from './callback.ts';
+import { CALLBACK_SCHEMA, callbackRecords, type CallbackRecords } from './callback-records.ts';
 import { IdempotencyError } from './errors.ts';
 import type { EndedRun, Idempotency, Pause, Run, RunFilter, RunPage, RunRequest, RunResult } from './run.ts';
 
@@ -42,14 +44,18 @@ export interface RunStore extends Disposable {
   /** Records that a queued run begins. */
   begin(run: Run): Run;
   /**
-   * Records the end of a run and forgets its prompt.
+   * Records the end of a run, which makes its callback due, and forgets its prompt.
    * @param keyIsFree for a run that was not begun, whose client may send it again.
    */
   end(run: Run, result: RunResult, keyIsFree?: boolean): EndedRun;
   find(id: string): Run | undefined;
   list(filter: RunFilter): RunPage;
-  /** Removes records of runs that have ended, oldest first, and gives their room back. Returns how many. */
+  /**
+   * Removes records of runs that have ended, oldest first, and gives their room back. Those whose callback is not
+   * delivered yet stay, unless the file is too large. Returns how many.
+   */
   prune(limits: RecordLimits): number;
+  readonly callbacks: CallbackRecords;
   /** Runs that have not ended, in the order of their acceptance. */
   unfinished(): Run[];
 }
@@ -74,6 +80,7 @@ interface Row {
   ended_at: string | null;
   result: string | null;
   request_hash: string | null;
+  callback: string | null;
 }
 
 const SCHEMA = `
@@ -99,8 +106,10 @@ const SCHEMA = `
 /** Small steps keep the agent answering while much is removed. */
 const REMOVED_AT_ONCE = 50;
 
+const RUNS = 'SELECT runs.*, callbacks.record AS callback FROM runs LEFT JOIN callbacks ON run_id = id';
+
 const LIST = `
-  SELECT * FROM runs
+  ${RUNS}
   WHERE ($before IS NULL OR seq < $before)
     AND ($state IS NULL OR state = $state)
     AND ($outcome IS NULL OR outcome = $outcome)
@@ -123,7 +132,7 @@ export function openStore(file: string): RunStore {
     db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA auto_vacuum = INCREMENTAL;');
     assertSound(db);
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
-    db.exec(SCHEMA);
+    db.exec(SCHEMA + CALLBACK_SCHEMA);
     db.prepare('INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING').run('instance', randomUUID());
   } catch (error) {
     db.close();
@@ -141,11 +150,12 @@ export function openStore(file: string): RunStore {
        idempotency_key = iif(?, NULL, idempotency_key)
      WHERE id = ? AND state <> 'ended'`,
   );
-  const byKey = db.prepare('SELECT * FROM runs WHERE idempotency_key = ?');
+  const byKey = db.prepare(`${RUNS} WHERE idempotency_key = ?`);
   const page = db.prepare(LIST);
   const removeOld = db.prepare(
     `DELETE FROM runs WHERE state = 'ended'
-       AND (ended_at < ? OR seq <= (SELECT seq FROM runs ORDER BY seq DESC LIMIT 1 OFFSET ?))`,
+       AND (ended_at < ? OR seq <= (SELECT seq FROM runs ORDER BY seq DESC LIMIT 1 OFFSET ?))
+       AND NOT EXISTS (SELECT 1 FROM callbacks WHERE run_id = id AND due_at IS NOT NULL)`,
   );
   const removeOldest = db.prepare(
     `DELETE FROM runs WHERE seq IN (SELECT seq FROM runs WHERE state = 'ended' ORDER BY seq LIMIT ?)`,
@@ -155,12 +165,24 @@ export function openStore(file: string): RunStore {
      FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()`,
   );
   const usedBytes = () => (size.get() as { used: number }).used;
-  const byId = db.prepare('SELECT * FROM runs WHERE id = ?');
-  const open = db.prepare(`SELECT * FROM runs WHERE state <> 'ended' ORDER BY seq`);
+  const byId = db.prepare(`${RUNS} WHERE id = ?`);
+  const open = db.prepare(`${RUNS} WHERE state <> 'ended' ORDER BY seq`);
   const getMeta = db.prepare('SELECT value FROM meta WHERE key = ?');
   const setMeta = db.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)');
   const removeMeta = db.prepare('DELETE FROM meta WHERE key = ?');
   const instance = getMeta.get('instance') as { value: string };
+  const callbacks = callbackRecords(db);
+  const atOnce = <T>(write: () => T): T => {
+    db.exec('BEGIN IMMEDIATE');
+    try {
+      const value = write();
+      db.exec('COMMIT');
+      return value;
+    } catch (error) {
+      if (db.isTransaction) db.exec('ROLLBACK');
+      throw error;
+    }
+  };
 
   return {
     instanceId: instance.value,
@@ -172,7 +194,7 @@ export function openStore(file: string): RunStore {
       if (pause) setMeta.run('pause', JSON.stringify(pause));
       else removeMeta.run('pause');
     },
-    accept(request, sessionId, idempotency) {
+    accept({ callbackUrl, ...request }, sessionId, idempotency) {
       const run: Run = {
         id: randomUUID(),
         sessionId,
@@ -182,8 +204,10 @@ export function openStore(file: string): RunStore {
       };
       const { prompt, ...rest } = request;
       const { key = null, requestHash = null } = idempotency ?? {};
-      insert.run(run.id, run.sessionId, JSON.stringify(rest), prompt, run.acceptedAt, key, requestHash);
-      return run;
+      return atOnce(() => {
+        insert.run(run.id, run.sessionId, JSON.stringify(rest), prompt, run.acceptedAt, key, requestHash);
+        return callbackUrl === undefined ? run : { ...run, callback: callbacks.add(run.id, callbackUrl) };
+      });
     },
     begin(run) {
       const startedAt = new Date().toISOString();
@@ -192,9 +216,13 @@ export function openStore(file: string): RunStore {
     },
     end(run, result, keyIsFree = false) {
       const endedAt = new Date().toISOString();
-      const changed = toEnded.run(endedAt, result.outcome, JSON.stringify(result), Number(keyIsFree), run.id);
-      changedOne(changed, run, 'end');
-      return { ...run, state: 'ended', endedAt, result };
+      atOnce(() => {
+        const changed = toEnded.run(endedAt, result.outcome, JSON.stringify(result), Number(keyIsFree), run.id);
+        changedOne(changed, run, 'end');
+        if (run.callback) callbacks.becomeDue(run.id, endedAt);
+      });
+      const callback = run.callback && { callback: { ...run.callback, nextAttemptAt: endedAt } };
+      return { ...run, state: 'ended', endedAt, result, ...callback };
     },
     find(id) {
       const row = byId.get(id) as Row | undefined;
@@ -230,6 +258,7 @@ export function openStore(file: string): RunStore {
       if (removed > 0) db.exec('PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);');
       return removed;
     },
+    callbacks,
     unfinished: () => (open.all() as unknown as Row[]).map(fromRow),
     [Symbol.dispose]: () => db.close(),
   };
@@ -249,6 +278,7 @@ function fromRow(row: Row): Run {
     ...(row.started_at !== null && { startedAt: row.started_at }),
     ...(row.ended_at !== null && { endedAt: row.ended_at }),
     ...(row.result !== null && { result: JSON.parse(row.result) as RunResult }),
+    ...(row.callback !== null && { callback: JSON.parse(row.callback) as Callback }),
   };
 }
 

@@ -52,6 +52,21 @@ describe('records of runs', () => {
     store[Symbol.dispose]();
   });
 
+  it('stay while their callback is not delivered, unless the file is too large, and take it with them', () => {
+    const { store } = fill(3);
+    const request = { prompt: 'x', timeoutMs: 1000, workdir: '/', options: {}, labels: {}, callbackUrl: 'http://h/' };
+    const result = { outcome: 'succeeded', output: '', permissionDenials: [], warnings: [] } as const;
+    const [pending, delivered] = [0, 1].map(() => store.end(store.begin(store.accept(request, 'a-session')), result));
+    store.callbacks.update(delivered?.id ?? '', { host: 'h', state: 'delivered', attempts: 1 });
+    expect(store.prune({ ...UNLIMITED, days: -1, count: 1 })).toBe(4);
+    expect(store.find(pending?.id ?? '')?.callback?.state).toBe('pending');
+    expect(store.callbacks.pending).toBe(1);
+    store.prune({ ...UNLIMITED, megabytes: 0 });
+    expect(store.find(pending?.id ?? '')).toBeUndefined();
+    expect(store.callbacks.pending).toBe(0);
+    store[Symbol.dispose]();
+  });
+
   it('beyond the size are removed, and the file shrinks', () => {
     const { store } = fill(200, 200_000);
     expect(store.prune({ ...UNLIMITED, megabytes: 10 })).toBeGreaterThan(0);

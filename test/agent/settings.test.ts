@@ -45,6 +45,11 @@ describe('settings', () => {
     ['AGENT_AUTH_MODE', 'password', 'one of session, oauthToken, apiKey'],
     ['AGENT_AUTH_MODE', 'apiKey', 'set ANTHROPIC_API_KEY'],
     ['AGENT_CREDENTIAL_FILE', '/etc/hostname', 'it belongs to oauthToken and apiKey'],
+    ['AGENT_CALLBACK_HOSTS', 'https://n8n.example.org', 'hosts with commas between'],
+    ['AGENT_CALLBACK_HOSTS', 'n8n.example.org, *', 'hosts with commas between'],
+    ['AGENT_CALLBACK_SECRET_FILE', '/etc/hostname', 'whsec_ and the base64 of 24 to 64 bytes'],
+    ['AGENT_CALLBACK_GIVE_UP_SECONDS', '0', 'a whole number from 1 to 604800'],
+    ['AGENT_CALLBACK_TIMEOUT_SECONDS', '61', 'a whole number from 1 to 60'],
     ['AGENT_LOG_LEVEL', 'loud', 'one of trace, debug'],
   ])('%s=%j is refused and says what is allowed', (name, value, allowed) => {
     const found = mistakes({ [name]: value });

@@ -1,0 +1,65 @@
+import { request as overHttp, type IncomingMessage } from 'node:http';
+import { request as overHttps } from 'node:https';
+import { allowedAddresses } from './address.ts';
+import type { CallbackTarget } from './hosts.ts';
+
+/** What a receiver answered. */
+export interface Answer {
+  readonly status: number;
+  readonly retryAfter: string | undefined;
+}
+
+/** What is read of an answer's body, which nobody needs. */
+const MAX_ANSWER_BYTES = 65_536;
+
+/**
+ * Sends a body to a target by POST, on a connection of its own. Follows no redirect and uses no proxy, behind which the
+ * address that is connected to could not be seen.
+ * @param signal ends the attempt.
+ * @returns when the answer is there; what follows its headers does not matter.
+ * @throws when there is none: the network's error, an `AddressError`, or the reason of `signal`.
+ */
+export function post(
+  target: CallbackTarget,
+  headers: Readonly<Record<string, string>>,
+  body: Buffer,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  const { protocol, hostname, port, host, path } = target;
+  const send = protocol === 'https:' ? overHttps : overHttp;
+  const request = send({
+    method: 'POST',
+    hostname,
+    port,
+    path,
+    headers: { ...headers, Host: host, 'Content-Length': String(body.length) },
+    lookup: allowedAddresses(target),
+    agent: false,
+  });
+  const end = () => request.destroy(signal.reason as Error);
+  signal.addEventListener('abort', end);
+  let answer: Answer | undefined;
+  request.on('response', (response) => {
+    answer = { status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'] };
+    discard(response);
+  });
+  let failure = new Error('The connection was closed without an answer.');
+  request.on('error', (error) => (failure = error));
+  request.on('close', () => {
+    signal.removeEventListener('abort', end);
+    if (answer) resolve(answer);
+    else reject(failure);
+  });
+  request.end(body);
+  return promise;
+}
+
+function discard(response: IncomingMessage): void {
+  let bytes = 0;
+  response.on('error', () => undefined);
+  response.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > MAX_ANSWER_BYTES) response.destroy();
+  });
+}

@@ -1,0 +1,178 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Callback } from '../runs/callback.ts';
+import type { DueCallback } from '../runs/callback-records.ts';
+import type { RunLog } from '../runs/records.ts';
+import type { EndedRun, Run } from '../runs/run.ts';
+import type { RunStore } from '../runs/store.ts';
+import { afterAttempt, type Attempt } from './attempts.ts';
+import type { CallbackHosts } from './hosts.ts';
+import { post } from './post.ts';
+import { signatureHeaders } from './signature.ts';
+
+/** What a {@link CallbackSender} is made of. */
+export interface CallbackSenderParts {
+  readonly store: Pick<RunStore, 'callbacks' | 'find'>;
+  readonly hosts: CallbackHosts;
+  /** The keys that sign; the newest first. */
+  readonly secrets: readonly Buffer[];
+  readonly log: RunLog;
+  /** A run as clients see it, without its callback. */
+  readonly dataOf: (run: Run) => object;
+  readonly userAgent: string;
+  /** How long one attempt may take, the whole of it. */
+  readonly timeoutSeconds: number;
+  /** How long after the end of its run a callback is given up. */
+  readonly giveUpSeconds: number;
+  /** Called for each attempt whose outcome is on disk. */
+  readonly onAttempt: (callback: Callback) => void;
+}
+
+/** Of one host, so that a slow one takes nobody else's turn. */
+const AT_ONCE_PER_HOST = 4;
+const AT_ONCE = 32;
+const LAST_ATTEMPTS_MS = 2000;
+const STORAGE_WAITS_MS = 5000;
+const LONGEST_TIMER_MS = 3_600_000;
+
+/** Delivers the callbacks of runs that have ended, over restarts: at least once each, until they are given up. */
+export class CallbackSender {
+  readonly #parts: CallbackSenderParts;
+  /** What is being sent, by its run. */
+  readonly #sending = new Map<string, { readonly host: string; readonly done: Promise<void> }>();
+  readonly #end = new AbortController();
+  #state: 'idle' | 'sending' | 'stopped' = 'idle';
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(parts: CallbackSenderParts) {
+    this.#parts = parts;
+  }
+
+  /** Begins with whatever an earlier agent on the same store left. */
+  start(): void {
+    this.#state = 'sending';
+    this.#lookAgain(0);
+  }
+
+  /** Takes notice of a run that has ended. */
+  wake(): void {
+    this.#lookAgain(0);
+  }
+
+  /**
+   * Gives what is due now one short chance and ends. What is not delivered by then stays due for the next start, with
+   * no attempt counted.
+   */
+  async stop(): Promise<void> {
+    this.#sendDue();
+    this.#state = 'stopped';
+    clearTimeout(this.#timer);
+    const all = Promise.all([...this.#sending.values()].map(({ done }) => done));
+    await Promise.race([all, sleep(LAST_ATTEMPTS_MS, undefined, { ref: false })]);
+    this.#end.abort();
+    await all;
+  }
+
+  #lookAgain(inMs: number): void {
+    if (this.#state !== 'sending') return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#sendDue(), Math.min(Math.max(0, inMs), LONGEST_TIMER_MS));
+  }
+
+  #sendDue(): void {
+    if (this.#state !== 'sending') return;
+    const { callbacks } = this.#parts.store;
+    try {
+      while (this.#sending.size < AT_ONCE) {
+        const due = callbacks.due(new Date().toISOString(), this.#busy());
+        if (!due) {
+          const next = callbacks.nextDue(this.#busy());
+          if (next !== undefined) this.#lookAgain(Date.parse(next) - Date.now());
+          return;
+        }
+        const done = this.#deliver(due)
+          .catch((error: unknown) => this.#storageFails(error))
+          .finally(() => {
+            this.#sending.delete(due.runId);
+            this.#lookAgain(0);
+          });
+        this.#sending.set(due.runId, { host: due.callback.host, done });
+      }
+    } catch (error) {
+      void this.#storageFails(error).then(() => this.#lookAgain(0));
+    }
+  }
+
+  #busy() {
+    const hosts = Map.groupBy([...this.#sending.values()], ({ host }) => host);
+    return {
+      runIds: [...this.#sending.keys()],
+      hosts: [...hosts].filter(([, { length }]) => length >= AT_ONCE_PER_HOST).map(([host]) => host),
+    };
+  }
+
+  async #deliver({ runId, url, callback }: DueCallback): Promise<void> {
+    const { store, giveUpSeconds, onAttempt } = this.#parts;
+    const run = store.find(runId) as EndedRun;
+    const attempt = await this.#attempt(run, url);
+    if (!attempt) return;
+    const giveUpAt = Date.parse(run.endedAt) + giveUpSeconds * 1000;
+    const after = afterAttempt(callback, attempt, Date.now(), giveUpAt);
+    if (!(await this.#record(runId, after))) return;
+    this.#tell(runId, after);
+    onAttempt(after);
+  }
+
+  /** Returns undefined where the attempt was ended by us. */
+  async #attempt(run: EndedRun, url: string): Promise<Attempt | undefined> {
+    const { hosts, secrets, userAgent, dataOf, timeoutSeconds } = this.#parts;
+    const target = hosts.find(url);
+    if (!target || 'refusedHost' in target)
+      return { error: 'Its host is not, or no longer, one that callbacks may go to.' };
+    const message = { type: 'run.ended', timestamp: run.endedAt, data: dataOf(run) };
+    const body = Buffer.from(JSON.stringify(message));
+    const headers = {
+      'Content-Type': 'application/json',
+      'User-Agent': userAgent,
+      ...signatureHeaders(`run_ended_${run.id}`, Math.floor(Date.now() / 1000), body, secrets),
+    };
+    const late = AbortSignal.timeout(timeoutSeconds * 1000);
+    try {
+      return await post(target, headers, body, AbortSignal.any([late, this.#end.signal]));
+    } catch (error) {
+      if (late.aborted) return { error: `There was no answer within ${timeoutSeconds} s.` };
+      return this.#end.signal.aborted ? undefined : { error: reasonOf(error) };
+    }
+  }
+
+  /** Records what became of an attempt, however long it takes; false where the agent ends first. */
+  async #record(runId: string, callback: Callback): Promise<boolean> {
+    for (;;) {
+      try {
+        this.#parts.store.callbacks.update(runId, callback);
+        return true;
+      } catch (error) {
+        if (this.#state === 'stopped') return false;
+        await this.#storageFails(error);
+      }
+    }
+  }
+
+  async #storageFails(error: unknown): Promise<void> {
+    this.#parts.log.error({ err: error }, 'records of callbacks cannot be read or written');
+    await sleep(STORAGE_WAITS_MS, undefined, { signal: this.#end.signal }).catch(() => undefined);
+  }
+
+  #tell(runId: string, { host, state, attempts, lastStatus, lastError, nextAttemptAt }: Callback): void {
+    const fields = { runId, host, attempts, status: lastStatus, error: lastError };
+    const { log } = this.#parts;
+    if (state === 'delivered') log.info(fields, 'callback delivered');
+    else if (state === 'pending') log.warn({ ...fields, nextAttemptAt }, 'callback failed');
+    else log.error(fields, 'callback given up');
+  }
+}
+
+/** Where every address of a host fails, the error is an aggregate without a message of its own. */
+function reasonOf(error: unknown): string {
+  const errors: unknown[] = error instanceof AggregateError ? error.errors : [error];
+  return errors.map((each) => (each instanceof Error ? each.message : String(each))).join('; ');
+}

@@ -1,0 +1,53 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { CALLBACK_SECRET, CALLBACK_SECRET_FILE } from '../contract.ts';
+
+const NEW_BYTES = 32;
+
+/**
+ * Reads secrets as Standard Webhooks writes them: `whsec_` and the base64 of 24 to 64 bytes, one a line.
+ * @returns the keys, or undefined where there is none or anything else.
+ */
+export function parseSecrets(text: string): Buffer[] | undefined {
+  const secrets = text.split(/\s+/).filter(Boolean);
+  const keys = secrets.flatMap((secret) => Buffer.from(CALLBACK_SECRET.exec(secret)?.[1] ?? '', 'base64'));
+  return keys.length > 0 && keys.every(({ length }) => length > 0) ? keys : undefined;
+}
+
+/**
+ * Takes the secrets from the file that was given, or the one kept in the state folder, which is made at first use (mode
+ * 0600).
+ * @throws when the kept file holds no secrets, or cannot be read or written.
+ */
+export function callbackSecrets(givenFile: string | undefined, stateDir: string): Buffer[] {
+  const file = givenFile ?? path.join(stateDir, CALLBACK_SECRET_FILE);
+  if (givenFile === undefined && !existsSync(file)) {
+    writeFileSync(file, `whsec_${randomBytes(NEW_BYTES).toString('base64')}\n`, { mode: 0o600, flag: 'wx' });
+  }
+  const secrets = parseSecrets(readFileSync(file, 'utf8'));
+  if (secrets) return secrets;
+  throw new Error(`${file} holds no secret for callbacks (whsec_…); delete it to have a new one made.`);
+}
+
+/**
+ * The headers by which a receiver knows a message, as Standard Webhooks has them: a signature for each secret, so that a
+ * secret can be changed while receivers still know the old one.
+ * @param id the same for every attempt.
+ * @param secondsNow since 1970.
+ */
+export function signatureHeaders(
+  id: string,
+  secondsNow: number,
+  body: Buffer,
+  secrets: readonly Buffer[],
+): Record<string, string> {
+  const signatures = secrets.map((secret) =>
+    createHmac('sha256', secret).update(`${id}.${secondsNow}.`).update(body).digest('base64'),
+  );
+  return {
+    'webhook-id': id,
+    'webhook-timestamp': String(secondsNow),
+    'webhook-signature': signatures.map((signature) => `v1,${signature}`).join(' '),
+  };
+}
