@@ -27,6 +27,7 @@ const PATHS = {
   tmp: '/tmp',
   session: '/var/run/claude-session',
   credential: '/var/run/claude-credential',
+  callback: '/var/run/claude-callback',
 } as const;
 
 /** Key of the Secret with an OAuth token or API key, and its file's name. */
@@ -41,7 +42,7 @@ export function agentPod(
   claimName: pulumi.Input<string>,
   serviceAccountName: pulumi.Input<string>,
 ) {
-  const { config, image, login } = args;
+  const { config, image, login, tokens } = args;
   const loginPath = login.kind === 'session' ? PATHS.session : PATHS.credential;
   return {
     ...POD_BASE,
@@ -90,6 +91,7 @@ export function agentPod(
           { name: 'workspace', mountPath: PATHS.workspace },
           { name: 'tmp', mountPath: PATHS.tmp },
           { name: 'login', mountPath: loginPath, readOnly: true },
+          { name: 'callback', mountPath: PATHS.callback, readOnly: true },
         ],
       },
     ],
@@ -98,6 +100,7 @@ export function agentPod(
       { name: 'workspace', emptyDir: { sizeLimit: config.workspaceSize } },
       { name: 'tmp', emptyDir: { sizeLimit: '2Gi' } },
       { name: 'login', secret: { secretName: login.secretName, items: login.items, defaultMode: SECRET_MODE } },
+      { name: 'callback', secret: { secretName: tokens.callbackSecretName, defaultMode: SECRET_MODE } },
     ],
   } satisfies k8s.types.input.core.v1.PodSpec;
 }
@@ -114,6 +117,9 @@ function environment({ config, login, tokens }: AgentPodArgs): k8s.types.input.c
     [AGENT_ENV.queueLimit]: String(config.queueLimit),
     [AGENT_ENV.warmStart]: config.warmStart ? 'on' : 'off',
     [AGENT_ENV.graceSeconds]: String(config.graceSeconds),
+    [AGENT_ENV.callbackHosts]: [...n8nHosts(config), ...config.callbackHosts].join(','),
+    [AGENT_ENV.callbackSecretFile]: `${PATHS.callback}/${TOKEN_KEYS.callbackSecret}`,
+    [AGENT_ENV.callbackGiveUpSeconds]: String(config.callbackGiveUpHours * 3600),
     ...(login.kind === 'session'
       ? { [AGENT_ENV.sessionDir]: PATHS.session }
       : { [AGENT_ENV.credentialFile]: `${PATHS.credential}/${CREDENTIAL_KEY}` }),
@@ -128,4 +134,12 @@ function environment({ config, login, tokens }: AgentPodArgs): k8s.types.input.c
     hash(AGENT_ENV.tokenSha256, TOKEN_KEYS.agentSha256),
     hash(AGENT_ENV.watchdogTokenSha256, TOKEN_KEYS.watchdogSha256),
   ];
+}
+
+/** The Service of n8n, under the names and ports that its webhooks may have in the cluster. */
+function n8nHosts({ n8nNamespace, n8nPort }: StackConfig): string[] {
+  return ['svc', 'svc.cluster.local'].flatMap((domain) => {
+    const host = `n8n.${n8nNamespace}.${domain}`;
+    return [host, `${host}:${n8nPort}`];
+  });
 }

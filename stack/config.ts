@@ -1,6 +1,6 @@
 import type * as pulumi from '@pulumi/pulumi';
 
-import { AUTH_MODES, CREDENTIALS_FILE, PERMISSION_MODES, SESSION_ENTRIES } from '../agent/contract.ts';
+import { AUTH_MODES, CALLBACK_HOST, CREDENTIALS_FILE, PERMISSION_MODES, SESSION_ENTRIES } from '../agent/contract.ts';
 import type { AuthMode, PermissionMode } from '../agent/contract.ts';
 import { ConfigReader } from './config-reader.ts';
 import type { ConfigSource } from './config-reader.ts';
@@ -45,6 +45,12 @@ export interface StackConfig {
   readonly storageClass: string | undefined;
   readonly protectData: boolean;
   readonly n8nNamespace: string;
+  /** Of n8n's pods. */
+  readonly n8nPort: number;
+  /** Besides n8n's own Service. */
+  readonly callbackHosts: readonly string[];
+  readonly callbackGiveUpHours: number;
+  readonly callbackSecret: pulumi.Output<string> | undefined;
   /** Undefined: Anthropic's own. */
   readonly anthropicBaseUrl: string | undefined;
   readonly extraEgress: readonly Egress[];
@@ -70,6 +76,10 @@ const EXTRAS = {
 const EGRESS = {
   list: 'a list, such as [{"namespace": "llm", "port": 8080}]',
   item: '{"namespace": NAME, "port": NUMBER} or {"cidr": A.B.C.D/N, "port": NUMBER}',
+};
+const HOSTS = {
+  list: 'a list of hosts, such as ["n8n.example.org", "*.example.org", "n8n.internal:5678"]',
+  item: 'a host or *.SUFFIX, with :PORT or without',
 };
 const CIDR = /^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/;
 
@@ -110,6 +120,10 @@ export function readConfig(source: ConfigSource): StackConfig {
     storageClass: optional('storageClass', /^\S+$/, "a storage class's name"),
     protectData: read.boolean('protectData'),
     n8nNamespace: read.text('n8nNamespace', DNS_LABEL, 'the name of a namespace'),
+    n8nPort: read.integer('n8nPort', 1, 65_535),
+    callbackHosts: read.list('callbackHosts', HOSTS, callbackHost),
+    callbackGiveUpHours: read.integer('callbackGiveUpHours', 1, 168),
+    callbackSecret: read.secret('callbackSecret'),
     anthropicBaseUrl: optional('anthropicBaseUrl', HTTP_URL, 'an http(s) URL without user, query or fragment'),
     extraEgress: read.list('extraEgress', EGRESS, egress),
     watchdogSchedule: read.text('watchdogSchedule', CRON, 'a cron expression of five fields, such as */30 * * * *'),
@@ -129,6 +143,19 @@ function checkTogether(config: StackConfig, read: ConfigReader): void {
       );
     }
   }
+  for (const [index, host] of config.callbackHosts.entries()) {
+    const { hostname = '', port = '443' } = CALLBACK_HOST.exec(host)?.groups ?? {};
+    const namespace = /(?:^|\.)([^.]+)\.svc(?:\.|$)/.exec(hostname)?.[1];
+    const isOpen = namespace === undefined ? port === '443' : namespace === config.n8nNamespace;
+    if (isOpen || config.extraEgress.length > 0) continue;
+    read.mistake(
+      `callbackHosts[${index}] is ${host}, which the network policy keeps out of reach; extraEgress must name it, such as [{"namespace": "tools", "port": 8080}].`,
+    );
+  }
+}
+
+function callbackHost(item: unknown): string | undefined {
+  return typeof item === 'string' && CALLBACK_HOST.test(item) ? item : undefined;
 }
 
 function sessionExtra(item: unknown): string | undefined {

@@ -40,7 +40,11 @@ new Network('network', { ...config, namespace: namespaceName }, opts);
 
 const agentToken = config.agentToken ?? readTokenFile(projectDir);
 if (agentToken === undefined) void pulumi.log.warn(`The API token stays as it is: there is no ${TOKEN_FILE} here.`);
-const tokens = new Tokens('tokens', { namespace: namespaceName, agentToken }, opts);
+const tokens = new Tokens(
+  'tokens',
+  { namespace: namespaceName, agentToken, callbackSecret: config.callbackSecret },
+  opts,
+);
 
 const service = new AgentService(
   'agent',

@@ -9,6 +9,7 @@ export const NAMES = {
   credentialSecret: 'claude-credential',
   agentTokenSecret: 'claude-agent-token',
   watchdogTokenSecret: 'claude-watchdog-token',
+  callbackSecret: 'claude-callback-secret',
   volume: 'claude-agent-data',
 } as const;
 

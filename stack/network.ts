@@ -9,8 +9,10 @@ import type { Part } from './names.ts';
 /** Arguments of {@link Network}. */
 export interface NetworkArgs {
   readonly namespace: pulumi.Input<string>;
-  /** Namespace whose pods may call the agent. */
+  /** Namespace whose pods may call the agent, and be called back. */
   readonly n8nNamespace: string;
+  /** Of n8n's pods. */
+  readonly n8nPort: number;
   /** What the agent may reach besides the internet's port 443. */
   readonly extraEgress: readonly Egress[];
 }
@@ -35,7 +37,7 @@ const pods = (part: Part) => ({ matchLabels: selectorLabels(part) });
 const inNamespace = (name: string) => ({ matchLabels: { 'kubernetes.io/metadata.name': name } });
 const tcp = (port: number) => ({ protocol: 'TCP', port });
 
-/** Who may talk to whom: nobody, but n8n and the watchdog to the agent, the agent to Anthropic, and all to the DNS. */
+/** Who may talk to whom: nobody, but n8n and the watchdog to the agent, the agent to Anthropic and back to n8n, and all to the DNS. */
 export class Network extends pulumi.ComponentResource {
   /** @param name The _unique_ name of this component. */
   constructor(name: string, args: NetworkArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -51,7 +53,7 @@ export class Network extends pulumi.ComponentResource {
   }
 }
 
-function policies({ n8nNamespace, extraEgress }: NetworkArgs): Record<string, PolicySpec> {
+function policies({ n8nNamespace, n8nPort, extraEgress }: NetworkArgs): Record<string, PolicySpec> {
   return {
     'default-deny': { podSelector: {}, policyTypes: ['Ingress', 'Egress'] },
     'allow-dns': {
@@ -83,6 +85,11 @@ function policies({ n8nNamespace, extraEgress }: NetworkArgs): Record<string, Po
         { to: [{ ipBlock: { cidr: '0.0.0.0/0', except: NOT_INTERNET } }], ports: [tcp(443)] },
         ...extraEgress.map(egressRule),
       ],
+    },
+    'agent-to-n8n': {
+      podSelector: pods('agent'),
+      policyTypes: ['Egress'],
+      egress: [{ to: [{ namespaceSelector: inNamespace(n8nNamespace) }], ports: [tcp(n8nPort)] }],
     },
     'watchdog-to-agent': {
       podSelector: pods('watchdog'),

@@ -4,6 +4,7 @@ import * as path from 'node:path';
 
 import * as pulumi from '@pulumi/pulumi';
 
+import { CALLBACK_SECRET } from '../agent/contract.ts';
 import { checksumOf, sha256 } from './checksum.ts';
 import { keptSecret } from './kept-secret.ts';
 import { labels, NAMES } from './names.ts';
@@ -11,7 +12,12 @@ import { encoded } from './secret-keys.ts';
 import { TOKEN_FILE } from './token-file.ts';
 
 /** Keys of the Secrets that {@link Tokens} makes. */
-export const TOKEN_KEYS = { agentSha256: 'sha256', watchdogSha256: 'watchdog-sha256', watchdogToken: 'token' } as const;
+export const TOKEN_KEYS = {
+  agentSha256: 'sha256',
+  watchdogSha256: 'watchdog-sha256',
+  watchdogToken: 'token',
+  callbackSecret: 'secret',
+} as const;
 
 /**
  * The API token from {@link TOKEN_FILE}, or undefined where there is none.
@@ -30,26 +36,50 @@ export function watchdogTokenOf(agentToken: string): string {
   return createHmac('sha256', agentToken).update(NAMES.watchdog).digest('hex');
 }
 
+/** The secret that signs callbacks, made from the API token as well, which it does not tell. */
+export function callbackSecretOf(agentToken: string): string {
+  return `whsec_${createHmac('sha256', agentToken).update(NAMES.callbackSecret).digest('base64')}`;
+}
+
+/**
+ * The secrets of the config, one a line.
+ * @throws Error when they are anything else. They are never part of the message.
+ */
+export function checkCallbackSecret(secrets: string): string {
+  const all = secrets.split(/\s+/).filter(Boolean);
+  if (all.length > 0 && all.every((secret) => CALLBACK_SECRET.test(secret))) return all.join('\n');
+  throw new Error(
+    'callbackSecret (not shown) must be whsec_ and the base64 of 24 to 64 bytes, or several of them. Make one: `echo "whsec_$(openssl rand -base64 32)"`.',
+  );
+}
+
 /** Arguments of {@link Tokens}. */
 export interface TokensArgs {
   readonly namespace: pulumi.Input<string>;
   /** The API token, or undefined: then the Secrets of the cluster stay as they are. */
   readonly agentToken: pulumi.Output<string> | undefined;
+  /** Secrets that sign callbacks, one a line; undefined takes the one of {@link callbackSecretOf}. */
+  readonly callbackSecret: pulumi.Output<string> | undefined;
 }
 
-/** What the agent's callers prove themselves with. The cluster has the API token's SHA-256 only. */
+/**
+ * What the agent's callers prove themselves with, and the agent to those it calls back. The cluster has the API token's
+ * SHA-256 only.
+ */
 export class Tokens extends pulumi.ComponentResource {
   /** Secret for the agent, with the SHA-256 of both tokens. */
   readonly agentSecretName: pulumi.Output<string>;
   /** Secret for the watchdog, with its own token. */
   readonly watchdogSecretName: pulumi.Output<string>;
-  /** Changes when, and only when, the tokens do. */
+  /** Secret for the agent and the receivers of callbacks. */
+  readonly callbackSecretName: pulumi.Output<string>;
+  /** Changes when, and only when, what the agent has of them does. */
   readonly checksum: pulumi.Output<string>;
 
   /** @param name The _unique_ name of this component. */
   constructor(name: string, args: TokensArgs, opts?: pulumi.ComponentResourceOptions) {
     super('claude-code-agent:stack:Tokens', name, {}, opts);
-    const { namespace, agentToken } = args;
+    const { namespace, agentToken, callbackSecret } = args;
     const missing = `There is no API token for the agent, and none in the cluster yet. \`npm run up\` makes one in ${TOKEN_FILE}; or set your own: \`npm run pulumi -- config set --secret agentToken\`.`;
     const agent = keptSecret(
       `${name}-agent`,
@@ -76,9 +106,25 @@ export class Tokens extends pulumi.ComponentResource {
       },
       { parent: this },
     );
+    const callback = keptSecret(
+      `${name}-callback`,
+      {
+        secretName: NAMES.callbackSecret,
+        namespace,
+        labels: labels('agent'),
+        missing,
+        data: (callbackSecret?.apply(checkCallbackSecret) ?? agentToken?.apply(callbackSecretOf))?.apply((secret) => ({
+          [TOKEN_KEYS.callbackSecret]: encoded(secret),
+        })),
+      },
+      { parent: this },
+    );
     this.agentSecretName = agent.metadata.name;
     this.watchdogSecretName = watchdog.metadata.name;
-    this.checksum = checksumOf(agent.data);
+    this.callbackSecretName = callback.metadata.name;
+    this.checksum = checksumOf(
+      pulumi.all([agent.data, callback.data]).apply(([hashes, secret]) => ({ ...hashes, ...secret })),
+    );
     this.registerOutputs({ checksum: this.checksum });
   }
 }

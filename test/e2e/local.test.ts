@@ -1,6 +1,7 @@
 import { appendFileSync, readFileSync, renameSync, statSync } from 'node:fs';
 
 import { execa } from 'execa';
+import { Webhook } from 'standardwebhooks';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 import { Checkout, DOUBLE } from './checkout.ts';
@@ -16,6 +17,7 @@ import {
   watchdog,
   whatTheClusterSays,
 } from './cluster.ts';
+import { received, RECEIVER_URL, startReceiver } from './receiver.ts';
 import { layersOf } from './registry.ts';
 import { missingRequirement } from './requirements.ts';
 
@@ -91,6 +93,25 @@ describe.skipIf(missing !== undefined)(
       expect(answer).toMatchObject({ success: true, exitCode: 0, output: 'echo: Hello from n8n' });
       expect(status).toBe(200);
       expect((await run('wrong', { prompt: 'x' })).status).toBe(401);
+    });
+
+    test("calls n8n's Service back when a run ends, signed with the secret that the receiver can look up", async () => {
+      await startReceiver(await stackOutput('image'));
+      const callbackUrl = `${RECEIVER_URL}/webhook-waiting/1?signature=a%2Fb`;
+      const { answer } = await run(checkout.token(), { prompt: 'Call me back', callbackUrl });
+      const message = await until('the callback', async () => (await received())[0]);
+      expect(message.path).toBe('/webhook-waiting/1?signature=a%2Fb');
+      const secret = await kubectl([
+        ...['get', 'secret', 'claude-callback-secret', '--namespace', 'claude-agent'],
+        ...['--output', 'jsonpath={.data.secret}'],
+      ]);
+      const webhook = new Webhook(Buffer.from(secret, 'base64').toString());
+      expect(webhook.verify(message.body, message.headers as Record<string, string>)).toMatchObject({
+        type: 'run.ended',
+        data: { id: answer['runId'], outcome: 'succeeded', output: 'echo: Call me back' },
+      });
+      const elsewhere = await run(checkout.token(), { prompt: 'x', callbackUrl: 'http://169.254.169.254/' });
+      expect(elsewhere.status).toBe(400);
     });
 
     test('runs the tools of Claude in the workspace, as its own user, with nothing of the cluster to log in with', async () => {

@@ -46,6 +46,8 @@ describe('the configuration', () => {
       protectData: true,
       sessionExtras: [],
       extraEgress: [],
+      callbackHosts: [],
+      callbackGiveUpHours: 24,
       storageClass: undefined,
     });
   });
@@ -108,6 +110,23 @@ describe('the configuration', () => {
     'not json',
   ])('refuses %s as extra egress', (extraEgress) => {
     expect(mistakesOf({ extraEgress })).toContain('extraEgress');
+  });
+
+  test.each(['["https://n8n.example.org"]', '["*"]', '["a b"]', '[7]', '"n8n.example.org"'])(
+    'refuses %s as hosts that callbacks may go to',
+    (callbackHosts) => {
+      expect(mistakesOf({ callbackHosts })).toContain('callbackHosts');
+    },
+  );
+
+  test('refuses a host for callbacks that the network policy keeps out of reach', () => {
+    const callbackHosts = '["n8n.example.org:8443", "hooks.tools.svc"]';
+    const message = mistakesOf({ callbackHosts });
+    expect(message).toContain('callbackHosts[0] is n8n.example.org:8443, which the network policy keeps out of reach');
+    expect(message).toContain('callbackHosts[1] is hooks.tools.svc');
+    expect(read({ callbackHosts, extraEgress: '[{"cidr":"10.1.0.0/16","port":8443}]' }).callbackHosts).toHaveLength(2);
+    const reachable = '["n8n.example.org", "*.example.org:443", "n8n-webhook.n8n.svc.cluster.local"]';
+    expect(read({ callbackHosts: reachable }).callbackHosts).toHaveLength(3);
   });
 
   test('refuses a gateway that the network policy keeps out of reach', () => {

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 
-import { API_TOKEN, DIGEST, find, loginFolder, REFRESH_TOKEN, runProgram } from './program.ts';
+import { callbackSecretOf } from '../../stack/tokens.ts';
+import { API_TOKEN, CALLBACK_SECRET, DIGEST, find, loginFolder, REFRESH_TOKEN, runProgram } from './program.ts';
 import type { Rendered } from './program.ts';
 
 const SECRET_MARK = '1b47061264138c4ac30d75fd1eb44270'; // How Pulumi marks a secret on its way to the engine.
@@ -67,12 +68,14 @@ describe('the program', () => {
       'Namespace claude-agent',
       'NetworkPolicy agent-from-callers',
       'NetworkPolicy agent-to-internet',
+      'NetworkPolicy agent-to-n8n',
       'NetworkPolicy allow-dns',
       'NetworkPolicy default-deny',
       'NetworkPolicy watchdog-to-agent',
       'PersistentVolumeClaim claude-agent-data',
       'ResourceQuota claude-agent',
       'Secret claude-agent-token',
+      'Secret claude-callback-secret',
       'Secret claude-session',
       'Secret claude-watchdog-token',
       'Service claude-agent',
@@ -154,6 +157,8 @@ describe('the program', () => {
       warmStart: 'false',
       permissionMode: 'dontAsk',
       graceSeconds: '60',
+      callbackHosts: '["*.example.org"]',
+      callbackGiveUpHours: '48',
     });
     expect(envOf(resources)).toEqual({
       HOME: '/data/home',
@@ -167,6 +172,10 @@ describe('the program', () => {
       AGENT_QUEUE_LIMIT: '7',
       AGENT_WARM_START: 'off',
       AGENT_GRACE_SECONDS: '60',
+      AGENT_CALLBACK_HOSTS:
+        'n8n.n8n.svc,n8n.n8n.svc:5678,n8n.n8n.svc.cluster.local,n8n.n8n.svc.cluster.local:5678,*.example.org',
+      AGENT_CALLBACK_SECRET_FILE: '/var/run/claude-callback/secret',
+      AGENT_CALLBACK_GIVE_UP_SECONDS: '172800',
       AGENT_TOKEN_SHA256: { name: 'claude-agent-token', key: 'sha256' },
       AGENT_WATCHDOG_TOKEN_SHA256: { name: 'claude-agent-token', key: 'watchdog-sha256' },
     });
@@ -186,12 +195,12 @@ describe('the program', () => {
 
   test('marks every Secret as one, puts no secret anywhere else, and none into an output', async () => {
     const { resources, outputs } = await runProgram();
-    const canaries = [API_TOKEN, REFRESH_TOKEN].flatMap((text) => [
+    const canaries = [API_TOKEN, REFRESH_TOKEN, callbackSecretOf(API_TOKEN)].flatMap((text) => [
       text,
       Buffer.from(text).toString('base64').slice(0, -4),
     ]);
     const secrets = resources.filter(({ type }) => type === 'kubernetes:core/v1:Secret');
-    expect(secrets).toHaveLength(3);
+    expect(secrets).toHaveLength(4);
     for (const { name, inputs } of secrets) expect(JSON.stringify(inputs['data']), name).toContain(SECRET_MARK);
     const open = JSON.stringify([resources.filter(({ type }) => type !== 'kubernetes:core/v1:Secret'), outputs]);
     for (const canary of canaries) expect(open).not.toContain(canary);
@@ -226,6 +235,8 @@ describe('the program', () => {
     const retokened = await annotations({ sessionDir, agentToken: 'another' });
     expect(retokened['claude-agent/token-checksum']).not.toBe(first['claude-agent/token-checksum']);
     expect(retokened['claude-agent/login-checksum']).toBe(first['claude-agent/login-checksum']);
+    const resigned = await annotations({ sessionDir, callbackSecret: CALLBACK_SECRET });
+    expect(resigned['claude-agent/token-checksum']).not.toBe(first['claude-agent/token-checksum']);
   });
 
   test.each(['oauthToken', 'apiKey'])(

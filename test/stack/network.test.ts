@@ -61,6 +61,17 @@ describe('the network', () => {
     ]);
   });
 
+  test("lets the agent call back n8n's pods on their port, and nothing else of their namespace", async () => {
+    const { spec } = await policyOf('agent-to-n8n', { n8nNamespace: 'automation', n8nPort: '8080' });
+    expect(spec.podSelector).toMatchObject({ matchLabels: { 'app.kubernetes.io/component': 'agent' } });
+    expect(spec.egress).toEqual([
+      {
+        to: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'automation' } } }],
+        ports: [{ protocol: 'TCP', port: 8080 }],
+      },
+    ]);
+  });
+
   test("lets in n8n's namespace and the watchdog, on the agent's port alone", async () => {
     const { spec } = await policyOf('agent-from-callers', { n8nNamespace: 'automation' });
     expect(spec.ingress).toEqual([

@@ -18,6 +18,7 @@ const PROJECT = 'claude-code-agent';
 export const DIGEST = `127.0.0.1:5000/claude-agent@sha256:${'ab12'.repeat(16)}`;
 export const API_TOKEN = 'canary-api-token';
 export const REFRESH_TOKEN = 'canary-refresh-token';
+export const CALLBACK_SECRET = `whsec_${Buffer.from('canary-callback-secret-of-32-byt').toString('base64')}`;
 
 /** The defaults of Pulumi.yaml; the engine applies them, mocks don't. */
 export function defaults(): Record<string, string> {

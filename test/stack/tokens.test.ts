@@ -5,12 +5,13 @@ import * as path from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
-import { readTokenFile, watchdogTokenOf } from '../../stack/tokens.ts';
-import { API_TOKEN, find, runProgram, settled } from './program.ts';
+import { CALLBACK_SECRET as CALLBACK_SECRET_PATTERN } from '../../agent/contract.ts';
+import { callbackSecretOf, checkCallbackSecret, readTokenFile, watchdogTokenOf } from '../../stack/tokens.ts';
+import { API_TOKEN, CALLBACK_SECRET, find, runProgram, settled } from './program.ts';
 
 /** A Secret's data as the program gave it, out of Pulumi's mark. */
-async function dataOf(secret: string): Promise<Record<string, string>> {
-  const { data } = find((await runProgram()).resources, 'kubernetes:core/v1:Secret', secret) as {
+async function dataOf(secret: string, config: Record<string, string> = {}): Promise<Record<string, string>> {
+  const { data } = find((await runProgram(config)).resources, 'kubernetes:core/v1:Secret', secret) as {
     data: { value: Record<string, string> };
   };
   return Object.fromEntries(
@@ -37,6 +38,20 @@ describe('the tokens', () => {
   test('give the watchdog one of its own, which is made from the API token but does not tell it', async () => {
     const own = createHmac('sha256', API_TOKEN).update('claude-auth-watchdog').digest('hex');
     expect(await dataOf('claude-watchdog-token')).toEqual({ token: own });
+  });
+
+  test('give callbacks a secret of their own, made from the API token as well, or the one of the config', async () => {
+    const own = createHmac('sha256', API_TOKEN).update('claude-callback-secret').digest('base64');
+    expect(await dataOf('claude-callback-secret')).toEqual({ secret: `whsec_${own}` });
+    expect(CALLBACK_SECRET_PATTERN.test(callbackSecretOf(API_TOKEN))).toBe(true);
+    const two = { callbackSecret: `${CALLBACK_SECRET}  ${callbackSecretOf('x')}\n` };
+    expect(await dataOf('claude-callback-secret', two)).toEqual({
+      secret: `${CALLBACK_SECRET}\n${callbackSecretOf('x')}`,
+    });
+  });
+
+  test.each(['hush-canary', 'whsec_canary', ''])('refuse %j as a secret for callbacks, and do not show it', (given) => {
+    expect(() => checkCallbackSecret(given)).toThrow(/^callbackSecret \(not shown\) must be whsec_(?!.*canary)/);
   });
 
   test('come from the file of this machine, without the line break', async () => {
