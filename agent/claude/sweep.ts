@@ -1,11 +1,13 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { readdirSync, readFileSync } from 'node:fs';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 
 /** The environment variable that marks every process of a run: `<instance>/<run id>`. Children inherit it. */
 export const RUN_MARK = 'CLAUDE_AGENT_RUN';
 
 const KILL_ROUNDS = 50;
 const ROUND_MS = 20;
+/** Some half a millisecond of work. */
+const READ_AT_ONCE = 50;
 
 /**
  * Kills every process whose environment carries a mark that begins with `prefix`, and waits until they are gone.
@@ -31,21 +33,35 @@ export async function sweep(prefix: string): Promise<number> {
   throw new Error(`Processes of ${prefix} survived SIGKILL: ${(await marked(prefix)).join(', ')}`);
 }
 
+/** One file after the other takes a quarter of the time that all at once by promises do; other work gets its turns. */
 async function marked(prefix: string): Promise<number[]> {
-  const entries = await readdir('/proc').catch(() => []);
   const needle = `${RUN_MARK}=${prefix}`;
-  const found = await Promise.all(
-    entries
+  const found: number[] = [];
+  for (const [place, pid] of pids().entries()) {
+    if (place % READ_AT_ONCE === 0) await setImmediate();
+    if (startedWith(pid, needle)) found.push(pid);
+  }
+  return found;
+}
+
+function pids(): number[] {
+  try {
+    return readdirSync('/proc')
       .filter((entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid)
-      .map(async (pid) => ((await startedWith(pid, needle)) ? Number(pid) : undefined)),
-  );
-  return found.filter((pid) => pid !== undefined);
+      .map(Number);
+  } catch {
+    return [];
+  }
 }
 
 /** Processes that ended meanwhile, zombies and those of other users cannot be read: they are not ours to kill. */
-async function startedWith(pid: string, needle: string): Promise<boolean> {
-  const environ = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '');
-  return environ.startsWith(needle) || environ.includes(`\0${needle}`);
+function startedWith(pid: number, needle: string): boolean {
+  try {
+    const environ = readFileSync(`/proc/${pid}/environ`, 'utf8');
+    return environ.startsWith(needle) || environ.includes(`\0${needle}`);
+  } catch {
+    return false;
+  }
 }
 
 function kill(pid: number): void {
