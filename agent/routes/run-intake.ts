@@ -8,6 +8,7 @@ import type { AcceptedRun, RunService } from '../runs/service.ts';
 import { parseJsonObject } from './json-body.ts';
 import { problem } from './problem.ts';
 import { readRunRequest } from './run-request.ts';
+import { nextTurn } from './turn.ts';
 
 const RETRY_AFTER_S = { queueFull: 30, draining: 10, paused: 60, storage: 30 } as const;
 const KEY = /^[\x21-\x7e]{1,255}$/;
@@ -27,7 +28,9 @@ export async function takeRun(
   c: Context,
   { service, workspaceDir, callbackHosts, unknownFields, waits }: Intake,
 ): Promise<{ accepted: AcceptedRun; warnings: readonly string[] } | Response> {
-  const body = parseJsonObject(await c.req.arrayBuffer());
+  const bytes = await c.req.arrayBuffer();
+  await nextTurn();
+  const body = parseJsonObject(bytes);
   if (typeof body === 'string') {
     return problem(c, { status: 400, kind: 'invalid-json', title: 'Invalid JSON', detail: body });
   }
