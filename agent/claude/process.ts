@@ -10,7 +10,11 @@ import { Transcript } from './transcript.ts';
 const MAX_LINE_BYTES = 32 * 1_048_576;
 const STDERR_CHARS = 8192;
 
-/** How long the exit code of a process that has given its result is waited for: it makes a liar visible, and costs little. */
+/**
+ * How long the exit code of a process that has given its result is waited for: it makes a liar visible. A process that
+ * answers a question meanwhile is not waited for, as it ends for no other reason than that its input does. `claude`
+ * knows no `ping`, and says so within milliseconds.
+ */
 const EXIT_AFTER_RESULT_MS = 30;
 const INTERRUPT_MS = 2000;
 const CLOSED_STDIN_MS = 2000;
@@ -88,6 +92,9 @@ export function startClaude(command: ClaudeCommand): WaitingClaude {
   const stderr = new CappedText(STDERR_CHARS);
   const answered = Promise.withResolvers<undefined>();
   const exited = Promise.withResolvers<undefined>();
+  /** Settles when it answers, after its result, the last question. */
+  const stays = Promise.withResolvers<undefined>();
+  const lastQuestion = randomUUID();
   let exit: { code: number | null; signal: string | null } | undefined;
   let startError: string | undefined;
   let endedBy: EndReason | undefined;
@@ -106,7 +113,10 @@ export function startClaude(command: ClaudeCommand): WaitingClaude {
   });
 
   const take = (lines: string[]) => {
-    for (const line of lines) transcript.add(line);
+    for (const line of lines) {
+      if (transcript.result && line.includes(lastQuestion)) stays.resolve(undefined);
+      transcript.add(line);
+    }
     if (transcript.result) answered.resolve(undefined);
     else if (splitter.dropped > 0) end('overflow');
     else if (transcript.retryWaitMs > retryWaitMs) end('retries');
@@ -148,8 +158,9 @@ export function startClaude(command: ClaudeCommand): WaitingClaude {
     const timer = setTimeout(() => end('deadline'), Math.max(0, deadline - Date.now()));
     await Promise.race([answered.promise, exited.promise]);
     clearTimeout(timer);
+    write({ type: 'control_request', request_id: lastQuestion, request: { subtype: 'ping' } });
     child.stdin.end();
-    await exitsWithin(EXIT_AFTER_RESULT_MS);
+    await Promise.race([stays.promise, exitsWithin(EXIT_AFTER_RESULT_MS)]);
     settled = true;
     return {
       endedBy: endedBy ?? 'itself',

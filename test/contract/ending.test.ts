@@ -90,6 +90,18 @@ describe.concurrent('a signal', () => {
 });
 
 describe.concurrent('closed stdin', () => {
+  it('after a result lets it refuse a question that it does not know, and exit 0', async () => {
+    await using home = await makeHome();
+    await using claude = start(home);
+    claude.send('a last question');
+    await claude.result();
+    claude.control('ping');
+    claude.closeStdin();
+    const answer = await claude.event(({ type }) => type === 'control_response');
+    expect(answer).toMatchObject({ response: { subtype: 'error', request_id: 'ping-1' } });
+    expect(await claude.exited).toMatchObject({ code: 0, signal: null });
+  });
+
   it('ends a process that waits for its prompt', async () => {
     await using home = await makeHome();
     await using claude = start(home);

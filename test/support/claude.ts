@@ -77,7 +77,12 @@ export class Claude implements AsyncDisposable {
 
   /** Asks for the end of the turn over the control channel. */
   interrupt(): void {
-    this.#write({ type: 'control_request', request_id: 'interrupt-1', request: { subtype: 'interrupt' } });
+    this.control('interrupt');
+  }
+
+  /** Writes a request of the control channel; its id is `<subtype>-1`. */
+  control(subtype: string): void {
+    this.#write({ type: 'control_request', request_id: `${subtype}-1`, request: { subtype } });
   }
 
   closeStdin(): void {
