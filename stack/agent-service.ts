@@ -8,6 +8,8 @@ import { ANNOTATION, labels, NAMES, selectorLabels, TAKE_BACK } from './names.ts
 /** Arguments of {@link AgentService}. */
 export interface AgentServiceArgs extends AgentPodArgs {
   readonly namespace: pulumi.Input<string>;
+  /** Client id of an identity in Azure, for which the pod gets tokens. */
+  readonly identityClientId?: pulumi.Input<string> | undefined;
 }
 
 /** Seconds for pulling the image and starting, on top of what the old pod may take to end. */
@@ -29,11 +31,20 @@ export class AgentService extends pulumi.ComponentResource {
   /** @param name The _unique_ name of this component. */
   constructor(name: string, args: AgentServiceArgs, opts?: pulumi.ComponentResourceOptions) {
     super('claude-code-agent:stack:AgentService', name, {}, opts);
-    const { config, namespace } = args;
+    const { config, namespace, identityClientId } = args;
     const metadata = { namespace, labels: labels('agent') };
     const account = new k8s.core.v1.ServiceAccount(
       `${name}-account`,
-      { metadata: { ...metadata, name: NAMES.deployment }, automountServiceAccountToken: false },
+      {
+        metadata: {
+          ...metadata,
+          name: NAMES.deployment,
+          ...(identityClientId === undefined
+            ? {}
+            : { annotations: { 'azure.workload.identity/client-id': identityClientId } }),
+        },
+        automountServiceAccountToken: false,
+      },
       { parent: this },
     );
     const volume = new k8s.core.v1.PersistentVolumeClaim(
@@ -65,8 +76,13 @@ export class AgentService extends pulumi.ComponentResource {
           selector: { matchLabels: selectorLabels('agent') },
           template: {
             metadata: {
-              labels: labels('agent'),
+              labels: {
+                ...labels('agent'),
+                ...(identityClientId === undefined ? {} : { 'azure.workload.identity/use': 'true' }),
+              },
               annotations: {
+                // An autoscaler that moves the pod would interrupt its run and empty its workspace.
+                'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false',
                 [`${ANNOTATION}/login-checksum`]: args.login.checksum,
                 [`${ANNOTATION}/token-checksum`]: args.tokens.checksum,
               },

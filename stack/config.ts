@@ -2,6 +2,8 @@ import type * as pulumi from '@pulumi/pulumi';
 
 import { AUTH_MODES, CALLBACK_HOST, CREDENTIALS_FILE, PERMISSION_MODES, SESSION_ENTRIES } from '../agent/contract.ts';
 import type { AuthMode, PermissionMode } from '../agent/contract.ts';
+import { readAzureConfig } from './azure/config.ts';
+import type { AzureConfig } from './azure/config.ts';
 import { ConfigReader } from './config-reader.ts';
 import type { ConfigSource } from './config-reader.ts';
 
@@ -18,7 +20,9 @@ export interface Resources {
 
 /** The configuration of one stack, checked. Pulumi.yaml describes every key and has its default. */
 export interface StackConfig {
-  readonly target: 'local';
+  readonly target: 'local' | 'azure';
+  /** Undefined where the target is another. */
+  readonly azure: AzureConfig | undefined;
   /** Undefined: the current context of the kubeconfig. */
   readonly kubeContext: string | undefined;
   readonly registry: string;
@@ -92,13 +96,16 @@ export function readConfig(source: ConfigSource): StackConfig {
   const read = new ConfigReader(source);
   const optional = (key: string, pattern: RegExp, allowed: string): string | undefined =>
     read.text(key, pattern, allowed, { optional: true }) || undefined;
+  const target = read.oneOf('target', ['local', 'azure']);
+  const platform = read.oneOf('platform', ['linux/amd64', 'linux/arm64']);
   const config: StackConfig = {
-    target: read.oneOf('target', ['local']),
+    target,
+    azure: readAzureConfig(read, target, platform),
     kubeContext: optional('kubeContext', /^\S+$/, "a context's name, without spaces"),
     registry: read.text('registry', REGISTRY, 'a registry, such as 127.0.0.1:5000 or example.azurecr.io'),
     pinnedImage: optional('image', IMAGE_BY_DIGEST, 'an image by digest (NAME@sha256:…), or empty'),
     nodeImage: read.text('nodeImage', IMAGE_NAME, 'the name of an image, such as node:24-bookworm-slim'),
-    platform: read.oneOf('platform', ['linux/amd64', 'linux/arm64']),
+    platform,
     authMode: read.oneOf('authMode', AUTH_MODES),
     claudeToken: read.secret('claudeToken'),
     sessionDir: optional('sessionDir', /\S/, 'a folder'),
@@ -134,6 +141,9 @@ export function readConfig(source: ConfigSource): StackConfig {
 }
 
 function checkTogether(config: StackConfig, read: ConfigReader): void {
+  if (config.target === 'azure' && config.kubeContext !== undefined) {
+    read.mistake('kubeContext is for target local; with azure the cluster is azureCluster. Leave kubeContext empty.');
+  }
   if (config.anthropicBaseUrl !== undefined && config.extraEgress.length === 0) {
     const { hostname, port, protocol } = new URL(config.anthropicBaseUrl);
     const inCluster = /\.svc(\.|$)/.test(hostname);

@@ -6,7 +6,9 @@ import { NAMES } from './names.ts';
 
 /** Arguments of {@link AgentImage}. */
 export interface AgentImageArgs {
-  readonly registry: string;
+  readonly registry: pulumi.Input<string>;
+  /** Called before a push, and only then. */
+  readonly beforePush?: (() => Promise<void>) | undefined;
   /** An image by digest to take instead of building one. */
   readonly pinned: string | undefined;
   /** Base image of the build. */
@@ -28,12 +30,14 @@ export class AgentImage extends pulumi.ComponentResource {
     this.registerOutputs({ reference: this.reference });
   }
 
-  #build(name: string, { registry, nodeImage, platform, projectDir }: AgentImageArgs): pulumi.Output<string> {
+  #build(name: string, args: AgentImageArgs): pulumi.Output<string> {
+    const { registry, beforePush, nodeImage, platform, projectDir } = args;
+    const login = beforePush && [new pulumi.ResourceHook(`${name}-before-push`, () => beforePush())];
     const buildArguments = { NODE_IMAGE: nodeImage };
     const image = new docker.Image(
       `${name}-build`,
       {
-        imageName: `${registry}/${NAMES.image}:${imageTag(projectDir, { ...buildArguments, platform })}`,
+        imageName: pulumi.interpolate`${registry}/${NAMES.image}:${imageTag(projectDir, { ...buildArguments, platform })}`,
         build: {
           // Relative to this folder, where Pulumi runs the program and its plugins; an absolute path would differ from
           // one operator's machine to the next, and each would build anew.
@@ -43,7 +47,7 @@ export class AgentImage extends pulumi.ComponentResource {
           platform,
         },
       },
-      { parent: this },
+      { parent: this, ...(login && { hooks: { beforeCreate: login, beforeUpdate: login } }) },
     );
     return image.repoDigest.apply(byDigest);
   }

@@ -11,6 +11,7 @@ import * as pulumi from '@pulumi/pulumi';
 
 import { AgentService } from './agent-service.ts';
 import { readConfig } from './config.ts';
+import type { StackConfig } from './config.ts';
 import { CredentialSecret } from './credential.ts';
 import { AgentImage } from './image.ts';
 import { AgentNamespace } from './namespace.ts';
@@ -19,22 +20,28 @@ import { Network } from './network.ts';
 import { SessionSecret } from './session.ts';
 import { readSeed } from './session-seed.ts';
 import type { Seed } from './session-seed.ts';
+import type { Target } from './target.ts';
 import { TOKEN_FILE } from './token-file.ts';
 import { readTokenFile, Tokens } from './tokens.ts';
 import { Watchdog } from './watchdog.ts';
 
 const projectDir = path.resolve(import.meta.dirname, '..');
 const config = readConfig(new pulumi.Config());
-
-const cluster = new k8s.Provider('cluster', {
-  ...(config.kubeContext === undefined ? {} : { context: config.kubeContext }),
-  // Otherwise a change of a Secret's data deletes it first.
-  enableSecretMutable: true,
-  enableConfigMapMutable: true,
-});
+const target = await targetOf(config);
+const cluster = new k8s.Provider(
+  'cluster',
+  {
+    ...target.access,
+    // Otherwise a change of a Secret's data deletes it first.
+    enableSecretMutable: true,
+    enableConfigMapMutable: true,
+  },
+  { dependsOn: [...target.ready] },
+);
 const opts = { providers: [cluster] };
 
-const built = new AgentImage('image', { ...config, pinned: config.pinnedImage, projectDir });
+const { registry, beforePush, identityClientId } = target;
+const built = new AgentImage('image', { ...config, registry, beforePush, pinned: config.pinnedImage, projectDir });
 const { namespaceName } = new AgentNamespace('namespace', config, opts);
 new Network('network', { ...config, namespace: namespaceName }, opts);
 
@@ -48,7 +55,7 @@ const tokens = new Tokens(
 
 const service = new AgentService(
   'agent',
-  { namespace: namespaceName, config, image: built.reference, login: login(), tokens },
+  { namespace: namespaceName, config, image: built.reference, login: login(), tokens, identityClientId },
   opts,
 );
 new Watchdog(
@@ -71,6 +78,22 @@ export const deployment = service.deploymentName;
 export const image = built.reference;
 /** Where n8n calls the agent: `POST` with a bearer token. */
 export const runUrl = `${SERVICE_URL}/run`;
+/** With target azure: addresses of the resource group, workloads, registry, logs and identity in Azure's portal. */
+export const portal = target.portal;
+
+async function targetOf({ azure, protectData, registry, kubeContext }: StackConfig): Promise<Target> {
+  if (azure === undefined) {
+    return { registry, access: kubeContext === undefined ? {} : { context: kubeContext }, ready: [] };
+  }
+  // Loaded here, since Azure's resources would be a fifth of the program's start for every other target.
+  const [{ AzureTarget }, { checkOperator }] = await Promise.all([
+    import('./azure/target.ts'),
+    import('./azure/operator.ts'),
+  ]);
+  // Without an engine nothing can be touched.
+  if (pulumi.runtime.getEngine() !== undefined) await checkOperator(azure.subscription);
+  return new AzureTarget('azure', { azure, protectData });
+}
 
 function login() {
   if (config.authMode !== 'session') {

@@ -9,6 +9,7 @@ import { SERVICE_URL, NAMES } from '../names.ts';
 import { OWN_SESSION } from '../session-seed.ts';
 import { SeedError } from '../seed-files.ts';
 import { TOKEN_FILE } from '../token-file.ts';
+import { checkAzureLogin } from './azure.ts';
 import { findEngine, LauncherError, show } from './engine.ts';
 import { readSurroundings } from './environment.ts';
 import type { Surroundings } from './environment.ts';
@@ -21,6 +22,9 @@ const PULUMI_COMMAND: Readonly<Record<string, string>> = {
   refresh: 'refresh',
   down: 'destroy',
 };
+
+/** The commands that run the program, which sees for itself what it needs. */
+const RUNS_PROGRAM: ReadonlySet<string> = new Set(['up', 'preview']);
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
@@ -54,6 +58,7 @@ async function run(name: string, rest: readonly string[], surroundings: Surround
     dropNeedlessSalt(ready.committedFile);
     return exitCode;
   }
+  if (!RUNS_PROGRAM.has(command)) await checkAzureLogin(ready.configFile);
   const args = [
     command,
     ...(stackOf(rest) === undefined ? ['--stack', stack] : []),

@@ -35,6 +35,13 @@ interface Schema {
 }
 const schema = parse(readFileSync('Pulumi.yaml', 'utf8')) as Schema;
 
+const AZURE = {
+  target: 'azure',
+  azureSubscription: '11111111-2222-4333-8444-555555555555',
+  azureRegistry: 'exampleacr',
+  azureAdminGroups: '["aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"]',
+};
+
 describe('the configuration', () => {
   test('is valid as Pulumi.yaml has it, and its values are typed', () => {
     expect(read()).toMatchObject({
@@ -77,7 +84,7 @@ describe('the configuration', () => {
       extraEgress: '[{"namespace":"llm"}]',
     });
     expect(message).toContain('11 mistake(s)');
-    expect(message).toContain('target is "azure-stack"; it must be one of local.');
+    expect(message).toContain('target is "azure-stack"; it must be one of local, azure.');
     expect(message).toContain('registry is "https://example.org"; it must be a registry, such as');
     expect(message).toContain('image is "claude-agent:latest"; it must be an image by digest');
     expect(message).toContain('queueLimit is "-1"; it must be a whole number from 0 to 10000.');
@@ -134,6 +141,92 @@ describe('the configuration', () => {
     expect(read({ anthropicBaseUrl: 'https://gateway.example.org' }).anthropicBaseUrl).toBe(
       'https://gateway.example.org',
     );
+  });
+
+  test('has what the target azure needs, typed; NAME is to be made, GROUP/NAME is there', () => {
+    expect(read({ azureRegistry: 'exampleacr' }).azure).toBeUndefined();
+    expect(read({ ...AZURE, azureLogs: 'rg-shared/log-shared' }).azure).toMatchObject({
+      location: 'westeurope',
+      resourceGroup: 'rg-claude-agent',
+      registry: { kind: 'made', name: 'exampleacr' },
+      cluster: { kind: 'made', name: 'aks-claude-agent' },
+      identity: { kind: 'made', name: 'id-claude-agent' },
+      logs: { kind: 'existing', group: 'rg-shared', name: 'log-shared' },
+      grantPull: true,
+    });
+    const shared = { azureRegistry: 'rg-shared/iiusacr', azureCluster: 'rg-shared/aks-shared', azureAdminGroups: '[]' };
+    expect(read({ ...AZURE, ...shared }).azure?.registry).toEqual({
+      kind: 'existing',
+      group: 'rg-shared',
+      name: 'iiusacr',
+    });
+  });
+
+  test('is valid in the example of a stack on Azure, with what it has commented out too', () => {
+    const example = readFileSync('docs/Pulumi.prod.yaml', 'utf8');
+    const made = example.replace(/^ {2}# {3}/gm, '  ');
+    for (const text of [example, made]) {
+      const { config } = parse(text, { uniqueKeys: false }) as { config: Record<string, unknown> };
+      const given = Object.entries(config).map(([key, value]) => [
+        key.replace('claude-code-agent:', ''),
+        typeof value === 'string' ? value : JSON.stringify(value),
+      ]);
+      const { azure } = read(Object.fromEntries(given) as Record<string, string>);
+      expect(azure?.registry.kind).toBe(text === example ? 'existing' : 'made');
+      expect(azure?.grantPull).toBe(text !== example);
+    }
+    expect(made).not.toBe(example);
+  });
+
+  test('names all that the target azure lacks, with the commands that tell it', () => {
+    const message = mistakesOf({ target: 'azure', kubeContext: 'docker-desktop' });
+    expect(message).toContain('4 mistake(s)');
+    expect(message).toContain('azureSubscription is empty; it must be the id of a subscription: `az account show');
+    expect(message).toContain(
+      'azureRegistry is empty; it must be NAME to make one, or GROUP/NAME for one that is there',
+    );
+    expect(message).toContain('azureAdminGroups is empty, and the cluster has no local accounts');
+    expect(message).toContain('kubeContext is for target local');
+  });
+
+  test.each([
+    ['azureRegistry', 'my-registry'],
+    ['azureRegistry', 'acr1'],
+    ['azureRegistry', 'a/b/registry'],
+    ['azureRegistry', 'group./exampleacr'],
+    ['azureCluster', '-aks'],
+    ['azureCluster', 'aks_'],
+    ['azureCluster', 'a'.repeat(64)],
+    ['azureResourceGroup', 'group.'],
+    ['azureResourceGroup', 'my group'],
+    ['azureIdentity', 'id'],
+    ['azureIdentity', '-identity'],
+    ['azureLogs', 'log'],
+    ['azureLogs', 'log_claude'],
+    ['azureLocation', 'West Europe'],
+    ['azureSubscription', 'Production'],
+    ['azureVmSize', 'D4s_v5'],
+    ['azureLogsDays', '7'],
+    ['azureNodesMin', '0'],
+    ['azureRegistrySku', 'Classic'],
+    ['azureClusterTier', 'Paid'],
+    ['azureAdminGroups', '["admins"]'],
+    ['azureApiServerRanges', '["everywhere"]'],
+  ])('refuses %s %j, which Azure would refuse later', (key, value) => {
+    expect(mistakesOf({ ...AZURE, [key]: value })).toContain(key);
+  });
+
+  test.each([
+    ['more machines at least than at most', { azureNodesMin: '4', azureNodesMax: '2' }, 'more than azureNodesMax'],
+    ['machines of another processor', { azureVmSize: 'Standard_D4ps_v5' }, 'platform is linux/amd64'],
+    ['the wrong machines for ARM', { platform: 'linux/arm64' }, 'machines of azureVmSize Standard_D4s_v5 are not'],
+    [
+      'a workspace that nothing would log to',
+      { azureRegistry: 'rg/exampleacr', azureCluster: 'rg/aks', azureLogs: 'log-claude-agent' },
+      'nothing would log to it',
+    ],
+  ])('refuses %s', (_what, given, said) => {
+    expect(mistakesOf({ ...AZURE, ...given })).toContain(said);
   });
 
   test('refuses a gateway with a password in its address', () => {

@@ -203,6 +203,19 @@ describe('npm run up', () => {
     expect(read('Pulumi.dev.yaml')).toBe(config + salt);
   });
 
+  test('says what Azure needs before a command that does not run the program, which would say so', async () => {
+    const { at, calls, launch } = project();
+    writeFileSync(at('Pulumi.dev.yaml'), 'config:\n  claude-code-agent:target: azure\n');
+    for (const command of ['refresh', 'down']) {
+      const { exitCode, stderr } = await launch([command]);
+      expect(exitCode).toBe(1);
+      expect(stderr).toContain("Azure's CLI is not on the PATH");
+      expect(stderr).not.toContain('    at ');
+    }
+    expect(calls().filter(({ args }) => args[0] === 'refresh' || args[0] === 'destroy')).toEqual([]);
+    expect((await launch(['up'])).exitCode).toBe(0);
+  });
+
   test("ends with Pulumi's exit code, and then does not say that the agent runs", async () => {
     const { launch } = project();
     const { exitCode, stderr } = await launch(['up'], { FAKE_EXIT: '255' });

@@ -6,11 +6,15 @@ import * as pulumi from '@pulumi/pulumi';
 import { vi } from 'vitest';
 import { parse } from 'yaml';
 
+import type { Arm } from '../doubles/azure/arm.ts';
+
 /** One registered resource. */
 export interface Rendered {
   readonly type: string;
   readonly name: string;
   readonly inputs: Record<string, unknown>;
+  /** It can't be deleted. */
+  readonly isProtected: boolean;
 }
 
 const PROJECT = 'claude-code-agent';
@@ -43,27 +47,42 @@ export function loginFolder(files: Record<string, string> = {}): string {
   return folder;
 }
 
+/** Options of {@link runProgram}. */
+export interface ProgramOptions {
+  readonly preview?: boolean;
+  readonly repoDigest?: string | undefined;
+  /** Where the resources of Azure are made, and looked up. */
+  readonly azure?: Arm;
+}
+
 /** Runs the whole program under Pulumi's mocks and gives what it registered and exported. */
 export async function runProgram(
   config: Record<string, string> = {},
-  { preview = false, repoDigest = DIGEST }: { preview?: boolean; repoDigest?: string | undefined } = {},
+  { preview = false, repoDigest = DIGEST, azure }: ProgramOptions = {},
 ): Promise<{ resources: Rendered[]; outputs: Record<string, unknown> }> {
   const resources: Rendered[] = [];
+  const protectedNames = new Set<string>();
   await pulumi.runtime.setMocks(
     {
       newResource: ({ type, name, inputs }) => {
         const plain = inputs as Record<string, unknown>;
-        resources.push({ type, name, inputs: plain });
+        resources.push({ type, name, inputs: plain, isProtected: protectedNames.has(name) });
+        if (azure !== undefined && type.startsWith('azure-native:')) {
+          if (preview) return { id: undefined, state: plain };
+          const { id, outputs } = azure.create(type, plain);
+          return { id, state: outputs };
+        }
         const made = type === 'docker:index/image:Image' && !preview ? { ...plain, repoDigest } : plain;
         return { id: `${name}-id`, state: made };
       },
-      call: () => ({}),
+      call: ({ token, inputs }) => azure?.call(token, inputs as Record<string, unknown>) ?? {},
     },
     PROJECT,
     'dev',
     preview,
   );
   acceptHooks();
+  noteProtected(protectedNames);
   const given = { agentToken: API_TOKEN, sessionDir: loginFolder(), ...config };
   const named = Object.fromEntries(Object.entries(given).map(([key, value]) => [`${PROJECT}:${key}`, value]));
   pulumi.runtime.setAllConfig({ ...defaults(), ...named });
@@ -80,6 +99,18 @@ export async function runProgram(
 function acceptHooks(): void {
   const monitor = pulumi.runtime.getMonitor() as unknown as Record<string, unknown>;
   monitor['registerResourceHook'] = (_request: unknown, done: (error: null, answer: object) => void) => done(null, {});
+}
+
+/** Pulumi's mocks are not told what is protected. */
+function noteProtected(names: Set<string>): void {
+  const monitor = pulumi.runtime.getMonitor() as unknown as {
+    registerResource(request: { getName(): string; getProtect(): boolean }, done: unknown): unknown;
+  };
+  const register = monitor.registerResource.bind(monitor);
+  monitor.registerResource = (request, done) => {
+    if (request.getProtect()) names.add(request.getName());
+    return register(request, done);
+  };
 }
 
 /** The value of an output; undefined where it is not known in preview. */

@@ -1,0 +1,16 @@
+import * as pulumi from '@pulumi/pulumi';
+
+import { NAMES } from '../names.ts';
+
+/** What every resource that the stack makes has in common. */
+export interface Place {
+  readonly resourceGroupName: pulumi.Input<string>;
+  readonly location: string;
+}
+
+/** Tags of every resource, by which a bill or a clean-up finds them. */
+export const tags = (): Record<string, string> => ({
+  'managed-by': 'pulumi',
+  project: NAMES.deployment,
+  stack: pulumi.getStack(),
+});
