@@ -1,4 +1,14 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import * as path from 'node:path';
 
@@ -14,6 +24,16 @@ export interface Ran {
   readonly seconds: number;
 }
 
+/** What a checkout has besides what git has. */
+export interface CheckoutOptions {
+  /** Keys of the stack's configuration, over those of the tests; undefined takes one out. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+  /** Variables for everything that runs in it. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Added to Pulumi.yaml. */
+  readonly projectLines?: string;
+}
+
 /**
  * A clean checkout in a folder of its own: nothing of the developer's `.local`, `~/.claude`, Pulumi login or stacks is
  * seen or touched.
@@ -21,8 +41,10 @@ export interface Ran {
 export class Checkout {
   readonly folder = mkdtempSync(path.join(tmpdir(), 'claude-code-agent-e2e-'));
   readonly #env: NodeJS.ProcessEnv;
+  readonly #options: CheckoutOptions;
 
-  constructor() {
+  constructor(options: CheckoutOptions = {}) {
+    this.#options = options;
     const home = path.join(this.folder, '..', `${path.basename(this.folder)}-home`);
     mkdirSync(home);
     const plugins = path.join(process.env['PULUMI_HOME'] ?? path.join(homedir(), '.pulumi'), 'plugins');
@@ -36,6 +58,7 @@ export class Checkout {
       PULUMI_SKIP_UPDATE_CHECK: 'true',
       KUBECONFIG: process.env['KUBECONFIG'] ?? path.join(homedir(), '.kube', 'config'),
       DOCKER_CONFIG: process.env['DOCKER_CONFIG'] ?? path.join(homedir(), '.docker'),
+      ...options.env,
     };
   }
 
@@ -57,11 +80,13 @@ export class Checkout {
       memoryRequest: '512Mi',
       memoryLimit: '2Gi',
       volumeSize: '1Gi',
+      ...this.#options.settings,
     };
     const config = Object.fromEntries(
       Object.entries(settings).map(([key, value]) => [`claude-code-agent:${key}`, value]),
     );
     writeFileSync(this.at('Pulumi.dev.yaml'), JSON.stringify({ config }));
+    appendFileSync(this.at('Pulumi.yaml'), this.#options.projectLines ?? '');
     const git = (...args: string[]) =>
       execa('git', ['-c', 'user.name=e2e', '-c', 'user.email=e2e@example.org', ...args], { cwd: this.folder });
     await git('init', '--quiet');
@@ -106,6 +131,17 @@ export class Checkout {
       timeout: 220_000,
     });
     return { exitCode: result.exitCode, output: result.all, seconds: (Date.now() - started) / 1000 };
+  }
+
+  /** Changes the stack's configuration, as an editor would. */
+  configure(settings: Readonly<Record<string, unknown>>): void {
+    const file = this.at('Pulumi.dev.yaml');
+    const { config } = JSON.parse(readFileSync(file, 'utf8')) as { config: Record<string, unknown> };
+    const changed = Object.entries(settings).map(([key, value]): [string, unknown] => [
+      `claude-code-agent:${key}`,
+      value,
+    ]);
+    writeFileSync(file, JSON.stringify({ config: { ...config, ...Object.fromEntries(changed) } }));
   }
 
   /** Pulumi itself, on the checkout's stack. */
