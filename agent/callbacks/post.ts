@@ -2,6 +2,7 @@ import { request as overHttp, type IncomingMessage } from 'node:http';
 import { request as overHttps } from 'node:https';
 import { allowedAddresses } from './address.ts';
 import type { CallbackTarget } from './hosts.ts';
+import type { Message } from './message.ts';
 
 /** What a receiver answered. */
 export interface Answer {
@@ -13,18 +14,13 @@ export interface Answer {
 const MAX_ANSWER_BYTES = 65_536;
 
 /**
- * Sends a body to a target by POST, on a connection of its own. Follows no redirect and uses no proxy, behind which the
+ * Sends a message to a target by POST, on a connection of its own. Follows no redirect and uses no proxy, behind which the
  * address that is connected to could not be seen.
  * @param signal ends the attempt.
  * @returns when the answer is there; what follows its headers does not matter.
  * @throws when there is none: the network's error, an `AddressError`, or the reason of `signal`.
  */
-export function post(
-  target: CallbackTarget,
-  headers: Readonly<Record<string, string>>,
-  body: Buffer,
-  signal: AbortSignal,
-): Promise<Answer> {
+export function post(target: CallbackTarget, { headers, body }: Message, signal: AbortSignal): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   const { protocol, hostname, port, host, path } = target;
   const send = protocol === 'https:' ? overHttps : overHttp;
@@ -62,4 +58,10 @@ function discard(response: IncomingMessage): void {
     bytes += chunk.length;
     if (bytes > MAX_ANSWER_BYTES) response.destroy();
   });
+}
+
+/** Why there is no answer, in words. Where every address of a host fails, the error is an aggregate without a message. */
+export function reasonOf(error: unknown): string {
+  const errors: unknown[] = error instanceof AggregateError ? error.errors : [error];
+  return errors.map((each) => (each instanceof Error ? each.message : String(each))).join('; ');
 }

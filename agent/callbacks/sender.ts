@@ -6,8 +6,8 @@ import type { EndedRun, Run } from '../runs/run.ts';
 import type { RunStore } from '../runs/store.ts';
 import { afterAttempt, type Attempt } from './attempts.ts';
 import type { CallbackHosts } from './hosts.ts';
-import { post } from './post.ts';
-import { signatureHeaders } from './signature.ts';
+import { messageOf } from './message.ts';
+import { post, reasonOf } from './post.ts';
 
 /** What a {@link CallbackSender} is made of. */
 export interface CallbackSenderParts {
@@ -127,17 +127,11 @@ export class CallbackSender {
     const { hosts, secrets, userAgent, dataOf, timeoutSeconds } = this.#parts;
     const target = hosts.find(url);
     if (!target || 'refusedHost' in target)
-      return { error: 'Its host is not, or no longer, one that callbacks may go to.' };
-    const message = { type: 'run.ended', timestamp: run.endedAt, data: dataOf(run) };
-    const body = Buffer.from(JSON.stringify(message));
-    const headers = {
-      'Content-Type': 'application/json',
-      'User-Agent': userAgent,
-      ...signatureHeaders(`run_ended_${run.id}`, Math.floor(Date.now() / 1000), body, secrets),
-    };
+      return { error: 'Its host is none, or no longer one, that callbacks may go to.' };
+    const message = messageOf(run, dataOf(run), secrets, userAgent);
     const late = AbortSignal.timeout(timeoutSeconds * 1000);
     try {
-      return await post(target, headers, body, AbortSignal.any([late, this.#end.signal]));
+      return await post(target, message, AbortSignal.any([late, this.#end.signal]));
     } catch (error) {
       if (late.aborted) return { error: `There was no answer within ${timeoutSeconds} s.` };
       return this.#end.signal.aborted ? undefined : { error: reasonOf(error) };
@@ -169,10 +163,4 @@ export class CallbackSender {
     else if (state === 'pending') log.warn({ ...fields, nextAttemptAt }, 'callback failed');
     else log.error(fields, 'callback given up');
   }
-}
-
-/** Where every address of a host fails, the error is an aggregate without a message of its own. */
-function reasonOf(error: unknown): string {
-  const errors: unknown[] = error instanceof AggregateError ? error.errors : [error];
-  return errors.map((each) => (each instanceof Error ? each.message : String(each))).join('; ');
 }

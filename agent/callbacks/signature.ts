@@ -11,7 +11,7 @@ const NEW_BYTES = 32;
  */
 export function parseSecrets(text: string): Buffer[] | undefined {
   const secrets = text.split(/\s+/).filter(Boolean);
-  const keys = secrets.flatMap((secret) => Buffer.from(CALLBACK_SECRET.exec(secret)?.[1] ?? '', 'base64'));
+  const keys = secrets.map((secret) => Buffer.from(CALLBACK_SECRET.exec(secret)?.[1] ?? '', 'base64'));
   return keys.length > 0 && keys.every(({ length }) => length > 0) ? keys : undefined;
 }
 

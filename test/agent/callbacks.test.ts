@@ -278,14 +278,14 @@ describe('hundreds of callbacks', () => {
     const slow = await Receiver.start({ '/hang': ['hang'] });
     await start({}, { AGENT_CALLBACK_TIMEOUT_SECONDS: '60' });
     await agent.end('SIGTERM');
-    fill(500, slow.url('/hang'));
+    fill(300, slow.url('/hang'));
     agent.env['AGENT_CALLBACK_HOSTS'] = `${receiver.host},${slow.host}`;
     await agent.start();
     await until(() => slow.messages.length > 0);
     const { id } = await create({ prompt: 'x', callbackUrl: receiver.url('/hook') });
     await delivered(id);
     expect(slow.messages).toHaveLength(4);
-    expect(await (await agent.fetch('/metrics')).text()).toContain('claude_agent_callbacks_pending 500');
+    expect(await (await agent.fetch('/metrics')).text()).toContain('claude_agent_callbacks_pending 300');
     expect(await agent.end('SIGTERM')).toBe(0);
     await slow.stop();
   });
@@ -293,16 +293,16 @@ describe('hundreds of callbacks', () => {
   it('are all delivered, once each', async () => {
     await start();
     await agent.end('SIGTERM');
-    fill(500, receiver.url('/hook'));
+    fill(300, receiver.url('/hook'));
     await agent.start();
     await until(
       async () => /callbacks_pending 0$/m.test(await (await agent.fetch('/metrics')).text()),
       'all delivered',
     );
-    expect(new Set(receiver.messages.map(({ headers }) => headers['webhook-id'])).size).toBe(500);
-    expect(receiver.messages).toHaveLength(500);
+    expect(new Set(receiver.messages.map(({ headers }) => headers['webhook-id'])).size).toBe(300);
+    expect(receiver.messages).toHaveLength(300);
     const metrics = await (await agent.fetch('/metrics')).text();
-    expect(metrics).toContain('claude_agent_callbacks_total{result="delivered"} 500');
+    expect(metrics).toContain('claude_agent_callbacks_total{result="delivered"} 300');
     expect(metrics).toContain('claude_agent_callback_failures_total 0');
   });
 });

@@ -1,0 +1,18 @@
+import type { EndedRun } from '../runs/run.ts';
+import { signatureHeaders } from './signature.ts';
+
+/** A message as it goes out. */
+export interface Message {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+}
+
+/**
+ * Tells of the end of a run. Id and body are the same for every attempt; the signature is of the moment.
+ * @param data the run as clients see it.
+ */
+export function messageOf(run: EndedRun, data: object, secrets: readonly Buffer[], userAgent: string): Message {
+  const body = Buffer.from(JSON.stringify({ type: 'run.ended', timestamp: run.endedAt, data }));
+  const signature = signatureHeaders(`run_ended_${run.id}`, Math.floor(Date.now() / 1000), body, secrets);
+  return { headers: { 'Content-Type': 'application/json', 'User-Agent': userAgent, ...signature }, body };
+}
