@@ -1,4 +1,5 @@
-/** Import directions. The agent's layers: main → app → routes → callbacks → runs → claude; each may import what stands to its right. */
+/** Import directions. The agent's layers: main → app → routes → callbacks → runs → claude; each may import what stands to its right.
+ * What the interface is, `api`, stands apart: app and routes are made from it. */
 const forbid = (name, from, to, comment) => ({ name, severity: 'error', comment, from, to });
 
 export default {
@@ -13,11 +14,22 @@ export default {
     forbid(
       'claude-is-the-last-layer',
       { path: '^agent/claude/' },
-      { path: '^agent/(main|app|routes/|callbacks/|runs/)' },
+      { path: '^agent/(main|app|api/|routes/|callbacks/|runs/)' },
       '',
     ),
-    forbid('runs-before-claude-only', { path: '^agent/runs/' }, { path: '^agent/(main|app|routes/|callbacks/)' }, ''),
-    forbid('callbacks-below-routes', { path: '^agent/callbacks/' }, { path: '^agent/(main|app|routes/)' }, ''),
+    forbid(
+      'runs-before-claude-only',
+      { path: '^agent/runs/' },
+      { path: '^agent/(main|app|api/|routes/|callbacks/)' },
+      '',
+    ),
+    forbid('callbacks-below-routes', { path: '^agent/callbacks/' }, { path: '^agent/(main|app|api/|routes/)' }, ''),
+    forbid(
+      'api-describes-only',
+      { path: '^agent/api/' },
+      { path: '^agent/(main|app|routes/|callbacks/|runs/|claude/)' },
+      '',
+    ),
     forbid('routes-below-app', { path: '^agent/routes/' }, { path: '^agent/(main|app)' }, ''),
     forbid('app-below-main', { path: '^agent/app' }, { path: '^agent/main' }, ''),
     forbid(

@@ -1,14 +1,19 @@
 import { Hono } from 'hono';
+import type { H } from 'hono/types';
 import type { Logger } from 'pino';
+import { OPERATIONS, operations, type OperationId } from './api/operations.ts';
 import type { CallbackHosts } from './callbacks/hosts.ts';
-import { authRoute } from './routes/auth.ts';
+import { checkLogin } from './routes/auth.ts';
 import { bearer } from './routes/bearer.ts';
-import { healthRoute, readyRoute } from './routes/health.ts';
-import { metricsRoute } from './routes/metrics.ts';
-import { pauseRoute, resumeRoute } from './routes/pause.ts';
+import { tellHealth, tellReadiness } from './routes/health.ts';
+import { jsonBody, smallBody } from './routes/json-body.ts';
+import { tellMetrics } from './routes/metrics.ts';
+import { tellInterface } from './routes/openapi.ts';
+import { pause, resume } from './routes/pause.ts';
 import { problem } from './routes/problem.ts';
-import { runRoute } from './routes/run.ts';
-import { runsRoute } from './routes/runs.ts';
+import { watchRun } from './routes/run-events.ts';
+import { runAndWait } from './routes/run.ts';
+import { cancelRun, createRun, getRun, listRuns } from './routes/runs.ts';
 import type { LoginEvidence } from './runs/evidence.ts';
 import type { LoginCheck } from './runs/login-check.ts';
 import type { RunMetrics } from './runs/metrics.ts';
@@ -33,7 +38,7 @@ export interface AppParts {
 
 /** Puts the routes together. Does not listen. */
 export function createApp(parts: AppParts): Hono {
-  const { service, log, tokenSha256, watchdogTokenSha256 } = parts;
+  const { log, tokenSha256, watchdogTokenSha256 } = parts;
   const app = new Hono();
 
   app.use(async (c, next) => {
@@ -44,51 +49,57 @@ export function createApp(parts: AppParts): Hono {
     log[level]({ method: c.req.method, path: c.req.path, status: c.res.status, ms }, 'request');
   });
 
-  app.route('/health', healthRoute(service, parts.evidence, parts.version));
-  app.route('/ready', readyRoute(service));
-
-  app.use('/auth/*', bearer(...[tokenSha256, watchdogTokenSha256].filter((hash) => hash !== undefined)));
-  app.route('/auth', authRoute(parts.loginCheck));
-
+  const handlers = handlersOf(parts);
+  const hashes = { api: tokenSha256, watchdog: watchdogTokenSha256 };
+  for (const [id, { method, path, tokens }] of operations) {
+    const opening = tokens.map((token) => hashes[token]).filter((hash) => hash !== undefined);
+    const guard = tokens.length > 0 ? [bearer(...opening)] : [];
+    app.on(method, [honoPath(path)], ...guard, ...handlers[id]);
+  }
   app.use(bearer(tokenSha256));
-  app.route('/run', runRoute(service, parts.workspaceDir, parts.callbackHosts));
-  app.route('/pause', pauseRoute(service));
-  app.route('/resume', resumeRoute(service));
-  app.route('/metrics', metricsRoute(parts.metrics));
-  app.route('/runs', runsRoute(service, parts.workspaceDir, parts.callbackHosts));
 
   app.notFound((c) => {
-    const paths = app.routes.filter(({ method }) => method !== 'ALL');
-    const methods = [...new Set(paths.filter(({ path }) => path === c.req.path).map(({ method }) => method))];
-    if (methods.length > 0) {
-      const allowed = methods.join(', ');
-      return problem(c, {
-        status: 405,
-        kind: 'method-not-allowed',
-        title: 'Method not allowed',
-        detail: `${c.req.path} takes ${allowed}, not ${c.req.method}.`,
-        headers: { Allow: allowed },
-      });
+    const methods = operations.filter(([, { path }]) => matches(path, c.req.path)).map(([, { method }]) => method);
+    if (methods.length === 0) {
+      const known = operations.map(([, { method, path }]) => `${method} ${path}`).join(', ');
+      return problem(c, 'not-found', `There is no ${c.req.method} ${c.req.path}. There is ${known}.`);
     }
-    const known = [...new Set(paths.map(({ method, path }) => `${method} ${path}`))].join(', ');
-    return problem(c, {
-      status: 404,
-      kind: 'not-found',
-      title: 'Not found',
-      detail: `There is no ${c.req.method} ${c.req.path}. There is ${known}.`,
+    const allowed = methods.join(', ');
+    return problem(c, 'method-not-allowed', `${c.req.path} takes ${allowed}, not ${c.req.method}.`, {
+      headers: { Allow: allowed },
     });
   });
   app.onError((error, c) => {
     const clientLeft = c.req.raw.signal.aborted;
     log[clientLeft ? 'info' : 'error']({ err: error, method: c.req.method, path: c.req.path }, 'a request failed');
-    return problem(c, {
-      status: 500,
-      kind: 'internal',
-      title: 'Internal error',
-      detail: 'The agent made a mistake; its log says which.',
-    });
+    return problem(c, 'internal', 'The agent made a mistake; its log says which.');
   });
   return app;
 }
 
-const QUIET: ReadonlySet<string> = new Set(['/health', '/ready', '/metrics']);
+/** What does each operation: none without a description, none described without this. */
+function handlersOf(parts: AppParts): Record<OperationId, readonly H[]> {
+  const { service, evidence, workspaceDir, callbackHosts, version } = parts;
+  return {
+    run: [...jsonBody, runAndWait(service, workspaceDir, callbackHosts)],
+    createRun: [...jsonBody, createRun(service, workspaceDir, callbackHosts)],
+    listRuns: [listRuns(service)],
+    getRun: [getRun(service)],
+    cancelRun: [cancelRun(service)],
+    watchRun: [watchRun(service)],
+    checkLogin: [checkLogin(parts.loginCheck)],
+    pause: [smallBody, pause(service)],
+    resume: [resume(service)],
+    health: [tellHealth(service, evidence, version)],
+    ready: [tellReadiness(service)],
+    metrics: [tellMetrics(parts.metrics)],
+    openapi: [tellInterface(version)],
+  };
+}
+
+const honoPath = (path: string) => path.replaceAll(/\{(\w+)\}/g, ':$1');
+
+const matches = (path: string, actual: string) =>
+  new RegExp(`^${path.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(actual);
+
+const QUIET: ReadonlySet<string> = new Set([OPERATIONS.health.path, OPERATIONS.ready.path, OPERATIONS.metrics.path]);

@@ -11,20 +11,14 @@ export function bearer(...hashes: readonly string[]): MiddlewareHandler {
   return async (c, next) => {
     const token = /^Bearer +([\x21-\x7e]+) *$/i.exec(c.req.header('Authorization') ?? '')?.[1];
     if (token === undefined) {
-      return problem(c, {
-        ...REFUSED,
-        detail: 'There is no token. Send the header `Authorization: Bearer <token>`.',
+      return problem(c, 'unauthorized', 'There is no token. Send the header `Authorization: Bearer <token>`.', {
         headers: { 'WWW-Authenticate': 'Bearer' },
       });
     }
     const given = createHash('sha256').update(token).digest();
     if (accepted.some((hash) => timingSafeEqual(hash, given))) return next();
-    return problem(c, {
-      ...REFUSED,
-      detail: 'The token is not the one this agent knows for this path.',
+    return problem(c, 'unauthorized', 'The token is not the one this agent knows for this path.', {
       headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' },
     });
   };
 }
-
-const REFUSED = { status: 401, kind: 'unauthorized', title: 'Unauthorized' } as const;

@@ -1,14 +1,12 @@
-import { Hono } from 'hono';
+import type { Handler } from 'hono';
+import type { Health, Ready } from '../api/state.ts';
 import type { LoginEvidence } from '../runs/evidence.ts';
 import type { RunService } from '../runs/service.ts';
 import { problem } from './problem.ts';
 
-const RETRY_AFTER_S = 10;
-
 /** `GET /health`: the process is alive, and what it knows of itself. Needs no token, so it holds no secret. */
-export function healthRoute(service: RunService, evidence: LoginEvidence, version: string): Hono {
-  const route = new Hono();
-  route.get('/', (c) => {
+export function tellHealth(service: RunService, evidence: LoginEvidence, version: string): Handler {
+  return (c) => {
     const { active, queued } = service.load;
     const { login, credential } = evidence.current;
     const { mode, source } = evidence.credential;
@@ -29,18 +27,14 @@ export function healthRoute(service: RunService, evidence: LoginEvidence, versio
         refreshable: credential.refreshable,
         problem: credential.problem,
       },
-    });
-  });
-  return route;
+    } satisfies Health);
+  };
 }
 
 /** `GET /ready`: whether a run would be accepted now. */
-export function readyRoute(service: RunService): Hono {
-  const route = new Hono();
-  route.get('/', (c) => {
+export function tellReadiness(service: RunService): Handler {
+  return (c) => {
     const why = service.unready;
-    if (why === undefined) return c.json({ status: 'ready' });
-    return problem(c, { status: 503, kind: 'not-ready', title: 'Not ready', detail: why, retryAfter: RETRY_AFTER_S });
-  });
-  return route;
+    return why === undefined ? c.json({ status: 'ready' } satisfies Ready) : problem(c, 'not-ready', why);
+  };
 }

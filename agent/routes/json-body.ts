@@ -7,13 +7,12 @@ import { problem } from './problem.ts';
 export const smallBody = bodyLimit({
   maxSize: RUN_LIMITS.bodyBytes,
   onError: (c) =>
-    problem(c, {
-      status: 413,
-      kind: 'body-too-large',
-      title: 'Body too large',
-      detail: `The body may have ${RUN_LIMITS.bodyBytes} bytes. Put large material in the workspace and name it in the prompt.`,
-      headers: { Connection: 'close' },
-    }),
+    problem(
+      c,
+      'body-too-large',
+      `The body may have ${RUN_LIMITS.bodyBytes} bytes. Put large material in the workspace and name it in the prompt.`,
+      { headers: { Connection: 'close' } },
+    ),
 });
 
 /** Refuses bodies that are no JSON by their header, or too large. */
@@ -24,12 +23,11 @@ export const jsonBody = [
     const isJson = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i.test(type ?? '');
     if (isJson && encoding === 'identity') return next();
     const given = isJson ? `Content-Encoding is ${encoding}` : `Content-Type is ${type ?? 'missing'}`;
-    return problem(c, {
-      status: 415,
-      kind: 'unsupported-media-type',
-      title: 'Unsupported media type',
-      detail: `${given}; send JSON in UTF-8 as \`Content-Type: application/json\`, not compressed.`,
-    });
+    return problem(
+      c,
+      'unsupported-media-type',
+      `${given}; send JSON in UTF-8 as \`Content-Type: application/json\`, not compressed.`,
+    );
   }),
   smallBody,
 ] as const;

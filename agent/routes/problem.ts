@@ -1,37 +1,27 @@
 import type { Context } from 'hono';
-import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { problemOf, type FieldError } from '../api/problem.ts';
+import { PROBLEMS, type ProblemFacts, type ProblemKind } from '../api/problems.ts';
 
-/** A field of the body that was not accepted. */
-export interface FieldError {
-  readonly field: string;
-  /** What is allowed, and what was given. */
-  readonly message: string;
-}
-
-/** A refusal, as RFC 9457 has it. */
-export interface Problem {
-  readonly status: ContentfulStatusCode;
-  /** Names the kind of problem for programs: the last part of its `type` URI. */
-  readonly kind: string;
-  readonly title: string;
-  /** What is wrong here, and what to do. */
-  readonly detail: string;
+/** What an answer has besides its kind of problem and the detail. */
+export interface ProblemExtras {
   readonly errors?: readonly FieldError[];
-  /** Seconds until it makes sense to try again. */
-  readonly retryAfter?: number;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Answers with a problem as `application/problem+json`. It repeats the detail as `error`, which older clients read. */
-export function problem(c: Context, { kind, retryAfter, headers, ...rest }: Problem): Response {
-  const { status, title, detail } = rest;
-  return c.body(
-    JSON.stringify({ type: `urn:claude-code-agent:problem:${kind}`, ...rest, error: `${title}: ${detail}` }),
-    status,
-    {
-      'Content-Type': 'application/problem+json',
-      ...(retryAfter !== undefined && { 'Retry-After': String(retryAfter) }),
-      ...headers,
-    },
-  );
+/**
+ * Answers with a problem as `application/problem+json`.
+ * @param detail what is wrong here, and what to do.
+ */
+export function problem(
+  c: Context,
+  kind: ProblemKind,
+  detail: string,
+  { errors, headers }: ProblemExtras = {},
+): Response {
+  const { status, retryAfter }: ProblemFacts = PROBLEMS[kind];
+  return c.body(JSON.stringify(problemOf(kind, detail, errors)), status, {
+    'Content-Type': 'application/problem+json',
+    ...(retryAfter !== undefined && { 'Retry-After': String(retryAfter) }),
+    ...headers,
+  });
 }

@@ -1,20 +1,31 @@
-import type { Context } from 'hono';
+import type { Context, Handler } from 'hono';
 import { streamSSE } from 'hono/streaming';
+import type { RunResource, TextPiece } from '../api/run.ts';
 import { LAST_EVENT, type RunEvent } from '../runs/events.ts';
 import type { Run } from '../runs/run.ts';
 import type { RunService } from '../runs/service.ts';
 import { resourceOf } from './run-resource.ts';
+import { withRun } from './runs.ts';
 
 /** Proxies close connections on which nothing happens. */
 const KEEP_ALIVE_MS = 15_000;
 
 /**
- * Streams what happens to a run as server-sent events, until it has ended. A client that comes again with
- * `Last-Event-ID` gets what it missed; one that has heard of the end gets 204, which tells it to stop coming.
+ * `GET /runs/{id}/events`: streams what happens to a run as server-sent events, until it has ended. A client that comes
+ * again with `Last-Event-ID` gets what it missed; one that has heard of the end gets 204, which tells it to stop coming.
  */
-export function streamRunEvents(c: Context, service: RunService, run: Run): Response {
+export function watchRun(service: RunService): Handler {
+  return withRun(
+    (id) => service.find(id),
+    (c, run) => streamRunEvents(c, service, run),
+  );
+}
+
+function streamRunEvents(c: Context, service: RunService, run: Run): Response {
   const after = c.req.header('Last-Event-ID');
   if (after === LAST_EVENT) return c.body(null, 204);
+  // Nobody would read the stream, nor end it.
+  if (c.req.method === 'HEAD') return c.body(null, 200, { 'Content-Type': 'text/event-stream' });
   return streamSSE(c, async (stream) => {
     const events: RunEvent[] = [];
     let wake = Promise.withResolvers<undefined>();
@@ -42,6 +53,6 @@ export function streamRunEvents(c: Context, service: RunService, run: Run): Resp
   });
 }
 
-function dataOf(event: RunEvent): object {
+function dataOf(event: RunEvent): TextPiece | RunResource {
   return event.type === 'text' ? { text: event.text } : resourceOf(event.run);
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Context } from 'hono';
+import { idempotencyKey } from '../api/run-request.ts';
 import type { CallbackHosts } from '../callbacks/hosts.ts';
 import { DrainingError, IdempotencyError, PausedError, StorageError } from '../runs/errors.ts';
 import { QueueFullError } from '../runs/queue.ts';
@@ -9,9 +10,6 @@ import { parseJsonObject } from './json-body.ts';
 import { problem } from './problem.ts';
 import { readRunRequest } from './run-request.ts';
 import { nextTurn } from './turn.ts';
-
-const RETRY_AFTER_S = { queueFull: 30, draining: 10, paused: 60, storage: 30 } as const;
-const KEY = /^[\x21-\x7e]{1,255}$/;
 
 /** How one of the two ways to send a run takes it. */
 export interface Intake {
@@ -31,28 +29,15 @@ export async function takeRun(
   const bytes = await c.req.arrayBuffer();
   await nextTurn();
   const body = parseJsonObject(bytes);
-  if (typeof body === 'string') {
-    return problem(c, { status: 400, kind: 'invalid-json', title: 'Invalid JSON', detail: body });
-  }
+  if (typeof body === 'string') return problem(c, 'invalid-json', body);
   const key = c.req.header('Idempotency-Key');
-  if (key !== undefined && !KEY.test(key)) {
-    return problem(c, {
-      status: 400,
-      kind: 'invalid-idempotency-key',
-      title: 'Invalid Idempotency-Key',
-      detail: 'An Idempotency-Key has 1 to 255 visible ASCII characters.',
-    });
+  if (key !== undefined && !idempotencyKey.safeParse(key).success) {
+    return problem(c, 'invalid-idempotency-key', 'An Idempotency-Key has 1 to 255 visible ASCII characters.');
   }
   const reading = readRunRequest(body, workspaceDir, callbackHosts, unknownFields);
   if ('errors' in reading) {
-    const detail = reading.errors.map(({ message }) => message).join(' ');
-    return problem(c, {
-      status: 400,
-      kind: 'invalid-request',
-      title: 'Invalid request',
-      detail,
-      errors: reading.errors,
-    });
+    const { errors } = reading;
+    return problem(c, 'invalid-request', errors.map(({ message }) => message).join(' '), { errors });
   }
   const { request, warnings } = reading;
   const idempotency: Idempotency | undefined = key === undefined ? undefined : { key, requestHash: hashOf(request) };
@@ -65,47 +50,15 @@ export async function takeRun(
 
 /** Answers a client whose run was not accepted or did not begin. Other errors are thrown on. */
 export function refusalOf(c: Context, error: unknown): Response {
-  if (error instanceof IdempotencyError) {
-    return problem(c, {
-      status: 422,
-      kind: 'idempotency-key-reused',
-      title: 'Idempotency-Key used before',
-      detail: error.message,
-    });
-  }
+  if (error instanceof IdempotencyError) return problem(c, 'idempotency-key-reused', error.message);
   if (error instanceof QueueFullError) {
-    return problem(c, {
-      status: 429,
-      kind: 'queue-full',
-      title: 'Queue full',
-      detail: `${error.message} Nothing was accepted; try again later.`,
-      retryAfter: RETRY_AFTER_S.queueFull,
-    });
+    return problem(c, 'queue-full', `${error.message} Nothing was accepted; try again later.`);
   }
   if (error instanceof DrainingError) {
-    return problem(c, {
-      status: 503,
-      kind: 'draining',
-      title: 'Shutting down',
-      detail: error.message,
-      retryAfter: RETRY_AFTER_S.draining,
-      headers: { Connection: 'close' },
-    });
+    return problem(c, 'draining', error.message, { headers: { Connection: 'close' } });
   }
-  if (error instanceof PausedError) {
-    const { message: detail } = error;
-    return problem(c, { status: 503, kind: 'paused', title: 'Paused', detail, retryAfter: RETRY_AFTER_S.paused });
-  }
-  if (error instanceof StorageError) {
-    const { message: detail } = error;
-    return problem(c, {
-      status: 503,
-      kind: 'storage',
-      title: 'Storage fails',
-      detail,
-      retryAfter: RETRY_AFTER_S.storage,
-    });
-  }
+  if (error instanceof PausedError) return problem(c, 'paused', error.message);
+  if (error instanceof StorageError) return problem(c, 'storage', error.message);
   throw error;
 }
 

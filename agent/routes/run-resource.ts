@@ -1,19 +1,22 @@
+import type { RunResource } from '../api/run.ts';
 import { exitCodeOf } from '../runs/outcome.ts';
-import type { Run } from '../runs/run.ts';
+import type { EndedRun, Run } from '../runs/run.ts';
 
 /** A run for a client: everything but its prompt. */
-export function resourceOf({ id, sessionId, state, request, acceptedAt, startedAt, endedAt, result, callback }: Run) {
+export function resourceOf(run: Run): RunResource {
+  const { id, acceptedAt, startedAt, sessionId, request, callback } = run;
   const { timeoutMs: timeout, workdir, options, labels } = request;
-  return {
+  const known = {
     id,
-    state,
     acceptedAt,
     startedAt,
-    endedAt,
     sessionId,
     labels,
     request: { timeout, workdir, ...options },
-    callback,
-    ...(result && { success: result.outcome === 'succeeded', exitCode: exitCodeOf(result.outcome), ...result }),
+    ...(callback && { callback }),
   };
+  if (run.state !== 'ended') return { ...known, state: run.state };
+  const { state, endedAt, result } = run as EndedRun;
+  const success = result.outcome === 'succeeded';
+  return { ...known, state, endedAt, success, exitCode: exitCodeOf(result.outcome), ...result };
 }

@@ -1,15 +1,14 @@
-import { Hono } from 'hono';
+import type { Handler } from 'hono';
+import type { RunAnswer } from '../api/run.ts';
 import type { CallbackHosts } from '../callbacks/hosts.ts';
 import { exitCodeOf } from '../runs/outcome.ts';
 import type { EndedRun } from '../runs/run.ts';
 import type { RunService } from '../runs/service.ts';
-import { jsonBody } from './json-body.ts';
 import { refusalOf, takeRun } from './run-intake.ts';
 
 /** `POST /run`: runs a prompt and answers with what became of it. */
-export function runRoute(service: RunService, workspaceDir: string, callbackHosts: CallbackHosts): Hono {
-  const route = new Hono();
-  route.post('/', ...jsonBody, async (c) => {
+export function runAndWait(service: RunService, workspaceDir: string, callbackHosts: CallbackHosts): Handler {
+  return async (c) => {
     const taken = await takeRun(c, { service, workspaceDir, callbackHosts, unknownFields: 'ignored', waits: true });
     if (taken instanceof Response) return taken;
     const { accepted, warnings } = taken;
@@ -21,11 +20,10 @@ export function runRoute(service: RunService, workspaceDir: string, callbackHost
     } catch (error) {
       return refusalOf(c, error);
     }
-  });
-  return route;
+  };
 }
 
-function answer(run: EndedRun, warnings: readonly string[]) {
+function answer(run: EndedRun, warnings: readonly string[]): RunAnswer {
   const { outcome, output, error, permissionDenials, warnings: ownWarnings, ...rest } = run.result;
   const accepted = Date.parse(run.acceptedAt);
   const ended = Date.parse(run.endedAt);

@@ -11,7 +11,7 @@ type Verdict = { readonly outcome: Outcome; readonly error?: string; readonly re
 type Answer = { readonly present: true } | { readonly missing: string };
 
 /** The exit code that `POST /run` reports for an outcome. */
-export const exitCodeOf = (outcome: Outcome): number => EXIT_CODES[outcome];
+export const exitCodeOf = (outcome: Outcome) => EXIT_CODES[outcome];
 
 /**
  * Says how a run ended, from what its process reported. Our own reason for ending it comes before anything the dying

@@ -3,11 +3,12 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { RunAnswer } from '../../agent/api/run.ts';
 import type { Callback } from '../../agent/runs/callback.ts';
 import { openStore } from '../../agent/runs/store.ts';
 import { makeCertificates } from '../doubles/oauth-proxy/certificates.ts';
 import { Receiver, type Message, type Reaction } from '../doubles/receiver/server.ts';
-import { Agent, until, type RunAnswer } from '../support/agent.ts';
+import { Agent, until } from '../support/agent.ts';
 
 const NAMES = path.join(import.meta.dirname, '../doubles/names.ts');
 

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { Agent, isAlive, until } from '../support/agent.ts';
+import { Agent, isAlive, until, WITHOUT_TOKEN } from '../support/agent.ts';
 
 const prompts = {
   slow: [
@@ -31,7 +31,7 @@ describe('SIGTERM', () => {
     const waiting = agent.post({ prompt: 'waits' });
     await until(async () => (await agent.health()).queued === 1);
     const exit = agent.end('SIGTERM');
-    await until(async () => (await fetch(`${agent.url}/ready`)).status === 503, 'not ready');
+    await until(async () => (await agent.fetch('/ready', WITHOUT_TOKEN)).status === 503, 'not ready');
     for (const response of [await agent.post({ prompt: 'new' }), await waiting]) {
       expect(response.status).toBe(503);
       expect(Number(response.headers.get('Retry-After'))).toBeGreaterThan(0);

@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Agent, isAlive, until } from '../support/agent.ts';
+import { Agent, isAlive, until, WITHOUT_TOKEN } from '../support/agent.ts';
 
 let agent: Agent;
 beforeEach(async () => {
@@ -125,7 +125,7 @@ describe('a record', () => {
     await agent.start();
     const response = await agent.post({ prompt: 'x' });
     expect(response.status).toBe(503);
-    expect((await fetch(`${agent.url}/ready`)).status).toBe(503);
+    expect((await agent.fetch('/ready', WITHOUT_TOKEN)).status).toBe(503);
   });
 });
 

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Agent, until } from '../support/agent.ts';
+import { Agent, until, WITHOUT_TOKEN } from '../support/agent.ts';
 
 let agent: Agent;
 beforeEach(async () => {
@@ -34,7 +34,7 @@ describe('a pause', () => {
     expect(await refused.json()).toMatchObject({ detail: expect.stringContaining('maintenance') as string });
     expect((await running).success).toBe(true);
     expect(await agent.health()).toMatchObject({ paused: { reason: 'maintenance' }, queued: 1 });
-    expect((await fetch(`${agent.url}/ready`)).status).toBe(200);
+    expect((await agent.fetch('/ready', WITHOUT_TOKEN)).status).toBe(200);
     expect(agent.claude.begun()).toEqual(['slow']);
 
     expect(await (await post('/resume')).json()).toMatchObject({ paused: false });
@@ -94,6 +94,6 @@ describe('GET /metrics', () => {
         'claude_agent_login_expiry_timestamp_seconds 0',
       ]),
     );
-    expect((await fetch(`${agent.url}/metrics`)).status).toBe(401);
+    expect((await agent.fetch('/metrics', WITHOUT_TOKEN)).status).toBe(401);
   });
 });

@@ -2,7 +2,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RUN_LIMITS } from '../../agent/contract.ts';
-import { Agent } from '../support/agent.ts';
+import { Agent, WITHOUT_TOKEN } from '../support/agent.ts';
 
 let agent: Agent;
 beforeAll(async () => {
@@ -108,6 +108,14 @@ describe('POST /run refuses and starts nothing for', () => {
     expect(errors.map(({ field }) => field)).toEqual(['prompt', 'timeout']);
   });
 
+  it('names a folder that is not allowed beside all else that is wrong', async () => {
+    const body = JSON.stringify({ timeout: 0, workdir: '/etc', colour: 'red' });
+    const json = { 'Content-Type': 'application/json' };
+    const response = await agent.fetch('/runs', { method: 'POST', body, headers: json });
+    const { errors } = (await response.json()) as { errors: { field: string }[] };
+    expect(errors.map(({ field }) => field).sort()).toEqual(['colour', 'prompt', 'timeout', 'workdir']);
+  });
+
   it('all of the above', () => {
     expect(agent.claude.begun()).toEqual([]);
   });
@@ -146,10 +154,16 @@ describe('POST /run accepts', () => {
 
 describe('a path that is not there', () => {
   it('is 401 without a token, and 404 or 405 with one', async () => {
-    expect((await fetch(`${agent.url}/runs`)).status).toBe(401);
+    expect((await agent.fetch('/runs', WITHOUT_TOKEN)).status).toBe(401);
     expect((await agent.fetch('/nothing')).status).toBe(404);
-    const response = await agent.fetch('/run');
-    expect(response.status).toBe(405);
-    expect(response.headers.get('Allow')).toBe('POST');
+    for (const [method, route, allowed] of [
+      ['GET', '/run', 'POST'],
+      ['PUT', '/runs', 'POST, GET'],
+      ['PATCH', '/runs/x', 'GET, DELETE'],
+    ] as const) {
+      const response = await agent.fetch(route, { method });
+      expect(response.status).toBe(405);
+      expect(response.headers.get('Allow')).toBe(allowed);
+    }
   });
 });

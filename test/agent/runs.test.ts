@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Agent, until, type RunAnswer } from '../support/agent.ts';
+import type { RunAnswer } from '../../agent/api/run.ts';
+import { Agent, until } from '../support/agent.ts';
+import { assertComponent } from '../support/openapi.ts';
 
 const prompts = {
   slow: [
@@ -156,6 +158,8 @@ describe('GET /runs/{id}/events', () => {
         ) as Record<string, string>;
         text = text.slice(end + 2);
         const data = JSON.parse(fields['data'] ?? '{}') as ServerSentEvent['data'];
+        assertComponent('RunEvent', fields);
+        assertComponent(fields['event'] === 'text' ? 'TextPiece' : 'Run', data);
         const event = { id: fields['id'] ?? '', event: fields['event'] ?? '', data };
         found.push(event);
         if (enough(event)) return found;

@@ -4,8 +4,10 @@ import { mkdtempSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Outcome } from '../../agent/contract.ts';
+import type { RunAnswer } from '../../agent/api/run.ts';
+import type { Health } from '../../agent/api/state.ts';
 import type { Step } from '../doubles/claude/script.ts';
+import { assertDocumented } from './openapi.ts';
 import { scriptClaude, type ScriptedClaude } from './scripted-claude.ts';
 
 const ROOT = path.join(import.meta.dirname, '../..');
@@ -13,26 +15,11 @@ const ROOT = path.join(import.meta.dirname, '../..');
 /** The token of every agent under test. */
 export const TOKEN = 'the-token-of-the-tests';
 
+/** A request that comes without a token. */
+export const WITHOUT_TOKEN = { headers: { Authorization: '' } } as const;
+
 /** A request, with its headers as a plain object. */
 type Request = Omit<RequestInit, 'headers'> & { readonly headers?: Readonly<Record<string, string>> };
-
-/** The answer of `POST /run`. */
-export interface RunAnswer {
-  readonly success: boolean;
-  readonly output: string;
-  readonly exitCode: number;
-  readonly duration: number;
-  readonly error?: string;
-  readonly outcome: Outcome;
-  readonly runId: string;
-  readonly sessionId: string;
-  readonly queuedMs: number;
-  readonly resetsAt?: string;
-  readonly usage?: Record<string, number>;
-  readonly costUsd?: number;
-  readonly permissionDenials: readonly { readonly toolName: string }[];
-  readonly warnings: readonly string[];
-}
 
 /** The agent program, started as `npm start` starts it, with a folder of its own. Disposing kills it. */
 export class Agent implements AsyncDisposable {
@@ -100,9 +87,12 @@ export class Agent implements AsyncDisposable {
     return this.#process?.pid ?? 0;
   }
 
-  /** Sends a request with the token. */
-  fetch(route: string, init: Request = {}): Promise<Response> {
-    return fetch(`${this.url}${route}`, { ...init, headers: { Authorization: `Bearer ${TOKEN}`, ...init.headers } });
+  /** Sends a request with the token, and fails where the answer is not as the OpenAPI document has it. */
+  async fetch(route: string, { method = 'GET', headers, ...init }: Request = {}): Promise<Response> {
+    const all = { Authorization: `Bearer ${TOKEN}`, ...headers };
+    const response = await fetch(`${this.url}${route}`, { ...init, method, headers: all });
+    await assertDocumented(method, route, response);
+    return response;
   }
 
   /** Sends any body to `POST /run`. */
@@ -119,8 +109,8 @@ export class Agent implements AsyncDisposable {
     return (await response.json()) as RunAnswer;
   }
 
-  async health(): Promise<{ activeRequests: number; queued: number; auth: Record<string, unknown> }> {
-    return (await (await fetch(`${this.url}/health`)).json()) as Awaited<ReturnType<Agent['health']>>;
+  async health(): Promise<Health> {
+    return (await (await this.fetch('/health', WITHOUT_TOKEN)).json()) as Health;
   }
 
   /** Sends a signal and returns the exit code. */

@@ -1,0 +1,126 @@
+import type { z } from 'zod';
+import { componentSchemas, schemaOf, type Json } from './json-schema.ts';
+import { problemsOf, type Answer, type Operation, type Parameter } from './operation.ts';
+import { operations } from './operations.ts';
+import { problemOf, problemSchema } from './problem.ts';
+import { PROBLEMS, type ProblemFacts, type ProblemKind } from './problems.ts';
+
+/** The OpenAPI 3.1 document of the agent, from the schemas and the table that it is built from itself. */
+export function openApiDocument(version: string): Json {
+  const paths: Record<string, Json> = {};
+  for (const [operationId, operation] of operations) {
+    const path = (paths[operation.path] ??= {});
+    path[operation.method.toLowerCase()] = { operationId, ...describeOperation(operation) };
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'claude-code-agent',
+      version,
+      description:
+        'Runs prompts by Claude Code, one at a time, with a durable record of each. Every refusal is `application/problem+json` (RFC 9457).',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [
+      { url: 'http://claude-agent.claude-agent.svc', description: 'In the cluster.' },
+      { url: 'http://127.0.0.1:3000', description: 'By `npm start` or a forwarded port.' },
+    ],
+    security: [{ token: [] }],
+    paths,
+    components: {
+      schemas: componentSchemas(),
+      securitySchemes: {
+        token: { type: 'http', scheme: 'bearer', description: 'The API token of the agent.' },
+        watchdogToken: { type: 'http', scheme: 'bearer', description: 'A second token, of the watchdog.' },
+      },
+    },
+  };
+}
+
+const SCHEMES = { api: 'token', watchdog: 'watchdogToken' } as const;
+
+function describeOperation(operation: Operation): Json {
+  const { summary, description, tokens, body, answers } = operation;
+  const parameters = parametersOf(operation);
+  return {
+    summary,
+    description,
+    security: tokens.map((token) => ({ [SCHEMES[token]]: [] })),
+    ...(parameters.length > 0 && { parameters }),
+    ...(body && {
+      requestBody: {
+        required: body.required,
+        content: { 'application/json': { schema: schemaOf(body.schema), example: body.example } },
+      },
+    }),
+    responses: {
+      ...Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, describeAnswer(answer)])),
+      ...problemResponses(problemsOf(operation)),
+    },
+  };
+}
+
+function parametersOf({ pathParameters = {}, query, headers = {} }: Operation): Json[] {
+  const inPlace = (place: string, named: Readonly<Record<string, Parameter>>) =>
+    Object.entries(named).map(([name, { description, schema, example }]) => ({
+      name,
+      in: place,
+      ...(place === 'path' && { required: true }),
+      description,
+      schema: schemaOf(schema),
+      example,
+    }));
+  const inQuery = Object.entries(query?.shape ?? {}).map(([name, schema]) => {
+    const { description, ...rest } = schemaOf(schema as z.ZodType);
+    return { name, in: 'query', ...(description !== undefined && { description }), schema: rest };
+  });
+  return [...inPlace('path', pathParameters), ...inQuery, ...inPlace('header', headers)];
+}
+
+function describeAnswer({ description, headers = {}, content }: Answer): Json {
+  return {
+    description,
+    ...(Object.keys(headers).length > 0 && { headers: describeHeaders(headers) }),
+    ...(content && { content: describeContent(content) }),
+  };
+}
+
+function describeContent({ mediaType = 'application/json', schema, example }: NonNullable<Answer['content']>): Json {
+  return { [mediaType]: { schema: schemaOf(schema), ...(example !== undefined && { example }) } };
+}
+
+function problemResponses(kinds: readonly ProblemKind[]): Json {
+  const byStatus = Map.groupBy(kinds, (kind) => PROBLEMS[kind].status);
+  return Object.fromEntries([...byStatus].map(([status, ofStatus]) => [status, describeProblems(ofStatus)]));
+}
+
+function describeProblems(kinds: readonly ProblemKind[]): Json {
+  const facts: [ProblemKind, ProblemFacts][] = kinds.map((kind) => [kind, PROBLEMS[kind]]);
+  const headers = {
+    ...(kinds.includes('unauthorized') && { 'WWW-Authenticate': 'How to come with a token.' }),
+    ...(facts.some(([, { retryAfter }]) => retryAfter !== undefined) && {
+      'Retry-After': 'Seconds until it makes sense to try again.',
+    }),
+  };
+  return {
+    description: facts.map(([kind, { means, remedy }]) => `\`${kind}\`: ${means} ${remedy}`).join('\n\n'),
+    ...(Object.keys(headers).length > 0 && { headers: describeHeaders(headers) }),
+    content: {
+      'application/problem+json': {
+        schema: schemaOf(problemSchema),
+        examples: Object.fromEntries(
+          facts.map(([kind, { title, means }]) => [kind, { summary: title, value: problemOf(kind, means) }]),
+        ),
+      },
+    },
+  };
+}
+
+function describeHeaders(headers: Readonly<Record<string, string>>): Json {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, description]) => [
+      name,
+      { description, required: true, schema: { type: 'string' } },
+    ]),
+  );
+}

@@ -1,0 +1,12 @@
+import type { Operation } from './operation.ts';
+import { RUN_OPERATIONS } from './run-operations.ts';
+import { STATE_OPERATIONS } from './state-operations.ts';
+
+/** Everything that the agent does for clients, by the `operationId` of the OpenAPI document. */
+export const OPERATIONS = { ...RUN_OPERATIONS, ...STATE_OPERATIONS };
+
+/** The name of an operation. */
+export type OperationId = keyof typeof OPERATIONS;
+
+/** Every operation with its name. */
+export const operations = Object.entries(OPERATIONS) as [OperationId, Operation][];

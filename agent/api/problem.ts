@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import { component, type Sent } from './component.ts';
+import { PROBLEMS, type ProblemKind } from './problems.ts';
+
+/** The `type` of a problem in an answer. */
+export const typeOf = (kind: ProblemKind) => `urn:claude-code-agent:problem:${kind}` as const;
+
+const kinds = Object.keys(PROBLEMS) as ProblemKind[];
+
+/** A refusal, as RFC 9457 has it. */
+export const problemSchema = component(
+  'Problem',
+  z
+    .object({
+      type: z.enum(kinds.map(typeOf)).describe('The kind of problem, for programs.'),
+      status: z.int().describe('The HTTP status.'),
+      title: z.string().describe('The kind of problem, for people.'),
+      detail: z.string().describe('What is wrong here, and what to do.'),
+      errors: z
+        .array(
+          z.object({
+            field: z.string().describe('A field of the body, or a parameter of the query.'),
+            message: z.string().describe('What is allowed, and what was given.'),
+          }),
+        )
+        .describe('Everything that is wrong, at once.')
+        .optional(),
+      error: z.string().describe('Title and detail in one.'),
+    })
+    .describe('A refusal (RFC 9457).'),
+);
+
+/** The body of a refusal. */
+export type Problem = Sent<typeof problemSchema>;
+
+/** A field that was not accepted. */
+export type FieldError = NonNullable<Problem['errors']>[number];
+
+/** The body of a refusal of this kind. */
+export function problemOf(kind: ProblemKind, detail: string, errors?: readonly FieldError[]): Problem {
+  const { status, title } = PROBLEMS[kind];
+  return { type: typeOf(kind), status, title, detail, ...(errors && { errors }), error: `${title}: ${detail}` };
+}

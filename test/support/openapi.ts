@@ -1,0 +1,110 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import { typeOf } from '../../agent/api/problem.ts';
+import { PROBLEMS, type ProblemKind } from '../../agent/api/problems.ts';
+
+/** What the tests read of an answer in the document. */
+interface DocumentedAnswer {
+  readonly headers?: Readonly<Record<string, { readonly required: boolean }>>;
+  readonly content?: Readonly<Record<string, Media>>;
+}
+
+/** A body in the document. */
+export interface Media {
+  readonly schema: object;
+  readonly example?: unknown;
+  readonly examples?: Readonly<Record<string, { readonly value: unknown }>>;
+}
+
+/** What the tests read of an operation in the document. */
+export interface DocumentedOperation {
+  readonly operationId: string;
+  readonly parameters?: readonly { readonly name: string; readonly schema: object; readonly example?: unknown }[];
+  readonly requestBody?: { readonly content: Readonly<Record<string, Media>> };
+  readonly responses: Readonly<Record<string, DocumentedAnswer>>;
+}
+
+/** The interface as it is published. */
+export const published = JSON.parse(
+  readFileSync(path.join(import.meta.dirname, '../../docs/openapi.json'), 'utf8'),
+) as {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, DocumentedOperation>>>>;
+  readonly components: { readonly schemas: Readonly<Record<string, object>> };
+};
+
+const ajv = new Ajv2020({ strict: false, allErrors: true });
+addFormats.default(ajv);
+ajv.addSchema({ components: closed(published.components) as object }, 'openapi.json');
+
+/** Fails where a value does not meet a schema of the document, or has fields that it does not know. */
+export function assertMeets(schema: object, value: unknown, what: string): void {
+  const validate = ajv.compile(absolute(schema) as object);
+  if (validate(value)) return;
+  throw new Error(
+    `${what} is not as docs/openapi.json has it: ${ajv.errorsText(validate.errors)}\n${JSON.stringify(value)}`,
+  );
+}
+
+/** Fails where a value is not the component of the document with this name. */
+export function assertComponent(name: string, value: unknown): void {
+  assertMeets({ $ref: `#/components/schemas/${name}` }, value, name);
+}
+
+/** Fails where an answer of the agent is not as the document has it. It can still be read after that. */
+export async function assertDocumented(method: string, route: string, response: Response): Promise<void> {
+  const { status, headers } = response;
+  const what = `The answer ${status} of ${method} ${route}`;
+  const mediaType = headers.get('Content-Type')?.split(';')[0] ?? '';
+  const body: unknown = mediaType.endsWith('json') ? await response.clone().json() : undefined;
+  const operation = operationOf(method, new URL(route, 'http://agent').pathname);
+  if (!operation) {
+    assertStranger(status, body, what);
+    return;
+  }
+  const answer = operation.responses[status];
+  if (!answer) throw new Error(`${what} is not in docs/openapi.json: ${JSON.stringify(body)}`);
+  for (const [name, { required }] of Object.entries(answer.headers ?? {})) {
+    if (required && !headers.has(name)) throw new Error(`${what} has no ${name}.`);
+  }
+  if (!answer.content && mediaType === '') return;
+  const media = answer.content?.[mediaType];
+  if (!media) throw new Error(`${what} has another Content-Type: ${mediaType}.`);
+  if (body !== undefined) assertMeets(media.schema, body, what);
+  if (mediaType === 'application/problem+json' && !Object.keys(media.examples ?? {}).includes(kindOf(body) ?? '')) {
+    throw new Error(`${what} is of a kind that docs/openapi.json does not have there: ${JSON.stringify(body)}`);
+  }
+}
+
+/** What is no operation is refused, in one of these ways. */
+function assertStranger(status: number, body: unknown, what: string): void {
+  assertMeets({ $ref: '#/components/schemas/Problem' }, body, what);
+  const kind = kindOf(body);
+  const known = kind === 'unauthorized' || kind === 'not-found' || kind === 'method-not-allowed';
+  if (!known || PROBLEMS[kind].status !== status) throw new Error(`${what} is no refusal of what is not there.`);
+}
+
+function operationOf(method: string, pathname: string): DocumentedOperation | undefined {
+  const known = Object.entries(published.paths).find(([template]) =>
+    new RegExp(`^${template.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(pathname),
+  );
+  return known?.[1][(method === 'HEAD' ? 'GET' : method).toLowerCase()];
+}
+
+function kindOf(body: unknown): ProblemKind | undefined {
+  const { type } = body as { type?: unknown };
+  return (Object.keys(PROBLEMS) as ProblemKind[]).find((kind) => typeOf(kind) === type);
+}
+
+/** The same schemas without room for fields that they do not name. */
+function closed(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(closed);
+  if (typeof node !== 'object' || node === null) return node;
+  const copy = Object.fromEntries(Object.entries(node).map(([key, value]) => [key, closed(value)]));
+  return 'properties' in copy && copy['type'] === 'object' ? { additionalProperties: false, ...copy } : copy;
+}
+
+function absolute(node: unknown): unknown {
+  return JSON.parse(JSON.stringify(node).replaceAll('"$ref":"#/', '"$ref":"openapi.json#/')) as unknown;
+}
