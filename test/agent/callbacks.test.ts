@@ -347,7 +347,7 @@ describe('a callbackUrl', () => {
     const response = await agent.post({ prompt: 'x', callbackUrl: receiver.url('/canary'), workdir: 'relative' });
     expect(response.status).toBe(400);
     const body = await response.text();
-    expect(JSON.parse(body)).toMatchObject({ errors: [{ field: 'callbackUrl' }, { field: 'workdir' }] });
+    expect(JSON.parse(body)).toMatchObject({ errors: [{ field: 'workdir' }, { field: 'callbackUrl' }] });
     expect(body).toContain('this agent calls no host back');
     expect(body).toContain('AGENT_CALLBACK_HOSTS (config callbackHosts of the stack)');
     expect(body).not.toContain('canary');

@@ -1,0 +1,167 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { operations } from '../../agent/api/operations.ts';
+import { PROBLEMS } from '../../agent/api/problems.ts';
+import { runQuery } from '../../agent/api/run-query.ts';
+import { runRequest } from '../../agent/api/run-request.ts';
+import { runAnswer, type RunResource } from '../../agent/api/run.ts';
+import { AUTH_STATES, EXIT_CODES } from '../../agent/contract.ts';
+import type { Step } from '../doubles/claude/script.ts';
+import { Agent, TOKEN, until } from '../support/agent.ts';
+import { examplesIn, readDocument, tableIn } from './markdown.ts';
+
+const run = promisify(execFile);
+const document = readDocument('docs/api.md');
+const code = (text: string | number) => `\`${text}\``;
+
+/** What Claude says to the prompts of the examples. */
+function says(model: string, text: string, tokens: readonly [number, number, number], result: object): Step[] {
+  const [inputs, outputs, cached] = tokens;
+  const usage = { input_tokens: inputs, output_tokens: outputs, cache_read_input_tokens: cached };
+  return [
+    {
+      do: 'event',
+      event: { type: 'assistant', message: { role: 'assistant', model, content: [{ type: 'text', text }] } },
+    },
+    {
+      do: 'event',
+      event: {
+        type: 'result',
+        subtype: 'success',
+        is_error: false,
+        result: text,
+        permission_denials: [],
+        usage: { ...usage, cache_creation_input_tokens: 0 },
+        num_turns: 1,
+        ...result,
+      },
+    },
+  ];
+}
+
+const prompts = {
+  'In a sentence: what is a watchdog job?': says(
+    'claude-opus-5-5',
+    'A watchdog job looks at a system at intervals and raises the alarm when it does not work.',
+    [14, 21, 0],
+    { total_cost_usd: 0.0006 },
+  ),
+  'Is this ticket urgent? The shop is down, nobody can order.': says(
+    'claude-sonnet-5',
+    '{"urgent":true}',
+    [212, 9, 0],
+    { total_cost_usd: 0.0011, structured_output: { urgent: true } },
+  ),
+  'Write the report.': says('claude-opus-5-5', 'The report is in report.md.', [3120, 860, 2048], {
+    total_cost_usd: 0.031,
+    num_turns: 4,
+  }),
+};
+
+describe('docs/api.md', () => {
+  it('has every operation', () => {
+    const rows = operations.map(([, { method, path: template, summary }]) => [code(`${method} ${template}`), summary]);
+    expect(tableIn(document, 'request')).toEqual(rows);
+  });
+
+  it('has every kind of problem, with what it means and what to do', () => {
+    const rows = Object.entries(PROBLEMS).map(([kind, { status, means, remedy }]) => [
+      String(status),
+      code(kind),
+      means,
+      remedy,
+    ]);
+    expect(tableIn(document, 'status', 'kind')).toEqual(rows);
+  });
+
+  it('has every outcome with its exit code, and every state of the login', () => {
+    const outcomes = tableIn(document, '`outcome`', '`exitCode`').map(([name, exitCode]) => [name, exitCode]);
+    expect(outcomes).toEqual(Object.entries(EXIT_CODES).map(([name, exitCode]) => [code(name), String(exitCode)]));
+    expect(tableIn(document, '`state`').map(([state]) => state)).toEqual(AUTH_STATES.map(code));
+  });
+
+  it('has every field of a request and of its answer, and every parameter of the list', () => {
+    const [fixed, options] = [tableIn(document, 'field', 'type'), tableIn(document, 'option', 'type')];
+    const names = (rows: string[][]) => rows.flatMap(([name = '']) => name.split(', ')).sort();
+    const of = (schema: { readonly shape: object }) => Object.keys(schema.shape).map(code).sort();
+    expect(names([...fixed, ...options])).toEqual(of(runRequest));
+    expect(names(tableIn(document, 'field', 'what'))).toEqual(of(runAnswer));
+    expect(names(tableIn(document, 'parameter'))).toEqual(of(runQuery));
+  });
+});
+
+describe('on an agent', () => {
+  let agent: Agent;
+  let folder: string;
+  beforeAll(async () => {
+    agent = new Agent({ prompts });
+    folder = agent.folder;
+    mkdirSync(path.join(folder, 'home/.claude'));
+    const expiresAt = Date.now() + 8 * 3_600_000;
+    const login = { claudeAiOauth: { accessToken: 'a', refreshToken: 'r', expiresAt } };
+    writeFileSync(path.join(folder, 'home/.claude/.credentials.json'), JSON.stringify(login));
+    mkdirSync(path.join(folder, '.local'));
+    writeFileSync(path.join(folder, '.local/agent-token'), `${TOKEN}\n`);
+    await agent.start();
+  });
+  afterAll(() => agent[Symbol.asyncDispose]());
+
+  /** Runs a command as a reader does, but for the port. */
+  async function shell(command: string, env: Record<string, string> = {}): Promise<string> {
+    const here = command.replaceAll(/http:\/\/127\.0\.0\.1:3000|localhost:3000/g, agent.url);
+    const options = { cwd: folder, env: { PATH: process.env['PATH'], ...env } };
+    return (await run('bash', ['-euc', here], options)).stdout;
+  }
+
+  /** An answer without what differs from one run to the next. */
+  function stable(answer: unknown): unknown {
+    const text = JSON.stringify(answer, (key, value: unknown) =>
+      ['duration', 'queuedMs', 'version'].includes(key) ? typeof value : value,
+    );
+    const same = text
+      .replaceAll(agent.workspaceDir, '/workspace')
+      .replaceAll(path.join(folder, 'home'), '/home/me')
+      .replaceAll(/"[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}"/g, '"an id"')
+      .replaceAll(/"\d{4}-\d\d-\d\dT[\d:.]+Z"/g, '"a time"');
+    return JSON.parse(same);
+  }
+
+  it('the examples of docs/api.md do what it says', async () => {
+    const [lines, ...examples] = examplesIn(document);
+    expect(examples.length).toBeGreaterThan(10);
+    let id = '';
+    for (const { command, answer } of examples) {
+      const said = await shell(`${lines?.command}\n${command}`, { RUN: id });
+      if (answer === undefined) {
+        expect(said, command).toMatch(/./);
+        expect(said, command).not.toContain('urn:claude-code-agent:problem');
+        continue;
+      }
+      const real = JSON.parse(said) as Partial<RunResource>;
+      expect(stable(real), command).toEqual(stable(answer));
+      if (real.id === undefined) continue;
+      id = real.id;
+      const now = async () => (await (await agent.fetch(`/runs/${id}`)).json()) as RunResource;
+      await until(
+        async () => (await now()).state === 'ended' && (await agent.health()).activeRequests === 0,
+        'the end',
+      );
+    }
+  });
+
+  it('the curl lines of the README are answered', async () => {
+    const commands = examplesIn(readDocument('README.md')).flatMap(({ command }) => command.match(/curl .*/g) ?? []);
+    expect(commands.length).toBeGreaterThan(1);
+    for (const command of commands) expect(await shell(command)).toMatch(/"status":"ok"|"success":true/);
+  });
+
+  it('docs/api.md names every metric of its own', async () => {
+    const metrics = await (await agent.fetch('/metrics')).text();
+    const names = [...metrics.matchAll(/^# TYPE (claude_agent_\w+)/gm)].map(([, name = '']) => name);
+    expect(names.length).toBeGreaterThan(10);
+    expect(names.filter((name) => !document.includes(`\`${name}`))).toEqual([]);
+  });
+});
