@@ -11,7 +11,7 @@ export class CappedText {
 
   append(text: string): void {
     const room = this.#maxChars - this.#text.length;
-    this.#text += text.slice(0, room);
+    this.#text += firstChars(text, room);
     this.omitted += Math.max(0, text.length - room);
   }
 
@@ -23,4 +23,10 @@ export class CappedText {
   toString(): string {
     return this.#text;
   }
+}
+
+/** The first UTF-16 code units of a text, as a copy: for V8 a slice of a string keeps all of that string in memory. */
+export function firstChars(text: string, maxChars: number): string {
+  if (text.length <= maxChars) return text;
+  return Buffer.from(text.slice(0, maxChars), 'utf16le').toString('utf16le');
 }

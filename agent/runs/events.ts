@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
+import { firstChars } from '../claude/capped-text.ts';
 import { MAX_OUTPUT_CHARS } from '../claude/transcript.ts';
 import type { Run } from './run.ts';
 
@@ -38,8 +39,9 @@ export class RunEvents {
   tellText(runId: string, text: string): void {
     const log = this.#logs.get(runId);
     if (!log || text === '' || log.textChars >= MAX_OUTPUT_CHARS) return;
-    log.textChars += text.length;
-    this.#append(runId, log, { id: this.#nextId(log), type: 'text', text });
+    const kept = firstChars(text, MAX_OUTPUT_CHARS - log.textChars);
+    log.textChars += kept.length;
+    this.#append(runId, log, { id: this.#nextId(log), type: 'text', text: kept });
   }
 
   /**
