@@ -26,8 +26,13 @@ case ${AGENT_AUTH_MODE:-session} in
     ANTHROPIC_API_KEY=$(credential)
     export ANTHROPIC_API_KEY
     ;;
+  federation)
+    credential >/dev/null
+    export ANTHROPIC_IDENTITY_TOKEN_FILE="$AGENT_CREDENTIAL_FILE"
+    export CLAUDE_CODE_FEDERATION_CACHE_DIR="${CLAUDE_CODE_FEDERATION_CACHE_DIR:-$state/federation}"
+    ;;
   *)
-    echo "claude: AGENT_AUTH_MODE is '$AGENT_AUTH_MODE'; allowed: session, oauthToken, apiKey" >&2
+    echo "claude: AGENT_AUTH_MODE is '$AGENT_AUTH_MODE'; allowed: session, oauthToken, apiKey, federation" >&2
     exit 78
     ;;
 esac

@@ -35,13 +35,38 @@ export const AGENT_ENV = {
 } as const;
 
 /** Where the credential of Claude Code comes from. */
-export const AUTH_MODES = ['session', 'oauthToken', 'apiKey'] as const;
+export const AUTH_MODES = ['session', 'oauthToken', 'apiKey', 'federation'] as const;
 
 /** One of {@link AUTH_MODES}. */
 export type AuthMode = (typeof AUTH_MODES)[number];
 
 /** The variable by which `claude` takes the credential of a mode that keeps it in no file of its own. */
 export const CREDENTIAL_VARIABLES = { oauthToken: 'CLAUDE_CODE_OAUTH_TOKEN', apiKey: 'ANTHROPIC_API_KEY' } as const;
+
+/** The variables by which `claude` takes what it exchanges an identity token with. */
+export const FEDERATION_VARIABLES = {
+  ruleId: 'ANTHROPIC_FEDERATION_RULE_ID',
+  organizationId: 'ANTHROPIC_ORGANIZATION_ID',
+  serviceAccountId: 'ANTHROPIC_SERVICE_ACCOUNT_ID',
+  workspaceId: 'ANTHROPIC_WORKSPACE_ID',
+} as const;
+
+/** The variable that names the file with the identity token. */
+export const IDENTITY_TOKEN_VARIABLE = 'ANTHROPIC_IDENTITY_TOKEN_FILE';
+
+/** How Anthropic writes the ids of a federation, and what to call that. The stack asks for the same ones. */
+export const FEDERATION_IDS = {
+  ruleId: { pattern: /^fdrl_\w{1,200}$/, allowed: 'the id of a federation rule (fdrl_…)' },
+  organizationId: {
+    pattern: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i,
+    allowed: "the organization's id, a UUID (Claude Console, Settings, Organization)",
+  },
+  serviceAccountId: { pattern: /^svac_\w{1,200}$/, allowed: 'the id of a service account of Anthropic (svac_…)' },
+  workspaceId: { pattern: /^(wrkspc_\w{1,200}|default)$/, allowed: 'the id of a workspace (wrkspc_…), or default' },
+} as const;
+
+/** The folder inside the state folder where `claude` keeps access tokens that it got for identity tokens. */
+export const FEDERATION_CACHE_FOLDER = 'federation';
 
 /** The permission modes of `claude --permission-mode` that make sense without a person to ask. */
 export const PERMISSION_MODES = ['bypassPermissions', 'acceptEdits', 'dontAsk', 'plan', 'default'] as const;

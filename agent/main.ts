@@ -1,4 +1,4 @@
-import { mkdirSync, realpathSync } from 'node:fs';
+import { mkdirSync, realpathSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { pino, stdTimeFunctions, type Logger } from 'pino';
@@ -10,8 +10,9 @@ import { CallbackSender } from './callbacks/sender.ts';
 import { callbackSecrets } from './callbacks/signature.ts';
 import { createClaude } from './claude/claude.ts';
 import { sessionCredential, variableCredential, type CredentialSource } from './claude/credential.ts';
+import { federatedCredential } from './claude/federation.ts';
 import { adoptSeed } from './claude/seed.ts';
-import { CREDENTIAL_VARIABLES, LIVING_SESSION_FOLDER } from './contract.ts';
+import { CREDENTIAL_VARIABLES, FEDERATION_CACHE_FOLDER, LIVING_SESSION_FOLDER } from './contract.ts';
 import { resourceOf } from './routes/run-resource.ts';
 import { LoginEvidence } from './runs/evidence.ts';
 import { keepWithin, openSoundStore } from './runs/housekeeping.ts';
@@ -129,14 +130,20 @@ async function start(settings: Settings): Promise<void> {
 }
 
 function chooseCredential(settings: Settings, log: Logger): CredentialSource {
-  const { authMode, credentialFile, environment, sessionDir, stateDir } = settings;
+  const { authMode, credentialFile, environment, federation, sessionDir, stateDir } = settings;
   const configDir = configDirOf(settings);
   if (sessionDir !== undefined && configDir !== undefined) {
     const report = adoptSeed(sessionDir, configDir, path.join(stateDir, 'seed.json'));
     log[report.loginKept === undefined ? 'info' : 'warn']({ seed: sessionDir, ...report }, 'session');
   }
-  if (authMode === 'session') return sessionCredential(configDir, homeOf(settings));
-  return variableCredential(authMode, credentialFile, environment[CREDENTIAL_VARIABLES[authMode]], configDir);
+  // The CLI leaves one file for each identity token it exchanged, and removes none.
+  const cacheDir = path.join(stateDir, FEDERATION_CACHE_FOLDER);
+  rmSync(cacheDir, { recursive: true, force: true });
+  if (federation !== undefined) return federatedCredential(federation, cacheDir, configDir);
+  if (authMode === 'oauthToken' || authMode === 'apiKey') {
+    return variableCredential(authMode, credentialFile, environment[CREDENTIAL_VARIABLES[authMode]], configDir);
+  }
+  return sessionCredential(configDir, homeOf(settings));
 }
 
 /** With a seed the session lives in the state folder; without one the operator's own is used in place. */

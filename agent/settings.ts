@@ -3,15 +3,9 @@ import path from 'node:path';
 import { z } from 'zod';
 import { isCallbackHost } from './callbacks/hosts.ts';
 import { parseSecrets } from './callbacks/signature.ts';
-import {
-  AGENT_ENV,
-  AGENT_PORT,
-  AUTH_MODES,
-  CREDENTIAL_VARIABLES,
-  PERMISSION_MODES,
-  type AuthMode,
-  type PermissionMode,
-} from './contract.ts';
+import { AGENT_ENV, AGENT_PORT, AUTH_MODES, PERMISSION_MODES, type AuthMode, type PermissionMode } from './contract.ts';
+import { type Federation } from './claude/federation.ts';
+import { credentialMistakes, readFederation, strayCredentials } from './credential-settings.ts';
 
 /** The settings of one agent process. Paths are absolute. */
 export interface Settings {
@@ -36,8 +30,10 @@ export interface Settings {
   readonly graceSeconds: number;
   readonly permissionMode: PermissionMode;
   readonly authMode: AuthMode;
-  /** OAuth token or API key, according to `authMode`: the file that holds it. */
+  /** OAuth token, API key or identity token, according to `authMode`: the file that holds it. */
   readonly credentialFile: string | undefined;
+  /** For `authMode` federation. */
+  readonly federation: Federation | undefined;
   /** Whether a process is started ahead while nothing runs. */
   readonly warmStart: boolean;
   /** Records of runs are removed, oldest first, when they are older, more or larger than this. */
@@ -179,6 +175,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     ...values,
     workspaceDir: values.workspaceDir ?? path.join(values.stateDir, 'workspace'),
     permissionMode,
+    federation: readFederation(values.authMode, values.credentialFile, env),
     environment: env,
     notes,
   });
@@ -187,28 +184,6 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
 function described(key: string, raw: string | undefined): string {
   if (raw === '') return 'empty';
   return SECRET.has(key) ? `${raw?.length ?? 0} characters (not shown)` : JSON.stringify(raw);
-}
-
-function credentialMistakes(mode: AuthMode | undefined, file: string | undefined, env: NodeJS.ProcessEnv): string[] {
-  if (mode === undefined) return [];
-  if (mode === 'session') {
-    return file === undefined
-      ? []
-      : [
-          `${AGENT_ENV.credentialFile} is set, but ${AGENT_ENV.authMode} is session; it belongs to oauthToken and apiKey.`,
-        ];
-  }
-  if (file !== undefined || env[CREDENTIAL_VARIABLES[mode]]) return [];
-  return [
-    `${AGENT_ENV.authMode} is ${mode}, but there is no credential; name the file that holds it in ` +
-      `${AGENT_ENV.credentialFile}, or set ${CREDENTIAL_VARIABLES[mode]}.`,
-  ];
-}
-
-function strayCredentials(mode: AuthMode | undefined, env: NodeJS.ProcessEnv): string[] {
-  return Object.entries(CREDENTIAL_VARIABLES)
-    .filter(([itsMode, variable]) => itsMode !== mode && env[variable])
-    .map(([itsMode, variable]) => `${variable} is set but not used: ${AGENT_ENV.authMode} is ${mode}, not ${itsMode}.`);
 }
 
 /** `claude` refuses bypassPermissions to root unless IS_SANDBOX says that the machine is one. */

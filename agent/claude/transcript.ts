@@ -1,4 +1,5 @@
 import { CappedText } from './capped-text.ts';
+import { exchangeErrorOf } from './token-exchange.ts';
 import { parseEvent, type ClaudeEvent, type ResultEvent } from './events.ts';
 
 /** How much of an answer is kept: a mebi of UTF-16 code units, the largest answer that a run record holds. */
@@ -8,7 +9,7 @@ const BETWEEN_MESSAGES = '\n\n';
 
 /** What the API said when it refused. */
 export interface ApiError {
-  /** The CLI's own word: authentication_failed, rate_limit, server_error, … */
+  /** The CLI's own word: authentication_failed, rate_limit, server_error, …; see `token-exchange.ts` for where it has none. */
   readonly kind: string;
   /** HTTP status, where there was an answer. */
   readonly status: number | undefined;
@@ -80,7 +81,8 @@ export class Transcript {
     const wasStreamed = this.#streaming.toString() !== '';
     this.#streaming.clear();
     if (error !== undefined) {
-      this.apiError = { kind: error, status: status ?? undefined, detail, message: text };
+      const exchange = error === 'unknown' ? exchangeErrorOf(text) : undefined;
+      this.apiError = { kind: error, status: status ?? undefined, detail, message: text, ...exchange };
       return;
     }
     this.apiError = undefined;

@@ -43,8 +43,8 @@ export class LoginEvidence {
    */
   learn(result: RunResult, apiStatus: number | undefined): (LoginState & { state: TellingState }) | undefined {
     const status = this.credential.status();
-    const state =
-      result.outcome === 'auth_failed' && couldNotRefresh(status, apiStatus) ? 'outage' : STATE_OF[result.outcome];
+    const mayHaveFailedToRefresh = result.outcome === 'auth_failed' && this.credential.mode === 'session';
+    const state = mayHaveFailedToRefresh && couldNotRefresh(status, apiStatus) ? 'outage' : STATE_OF[result.outcome];
     if (state === undefined) return undefined;
     const login = {
       state,

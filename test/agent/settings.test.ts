@@ -42,14 +42,14 @@ describe('settings', () => {
     ['AGENT_CLAUDE_PATH', '/etc/passwd', 'an existing file that may be executed'],
     ['AGENT_STATE_DIR', '', 'a path'],
     ['AGENT_PERMISSION_MODE', 'yolo', 'one of bypassPermissions, acceptEdits, dontAsk, plan, default'],
-    ['AGENT_AUTH_MODE', 'password', 'one of session, oauthToken, apiKey'],
+    ['AGENT_AUTH_MODE', 'password', 'one of session, oauthToken, apiKey, federation'],
     ['AGENT_AUTH_MODE', 'apiKey', 'set ANTHROPIC_API_KEY'],
-    ['AGENT_CREDENTIAL_FILE', '/etc/hostname', 'it belongs to oauthToken and apiKey'],
     ['AGENT_CALLBACK_HOSTS', 'https://n8n.example.org', 'hosts with commas between'],
     ['AGENT_CALLBACK_HOSTS', 'n8n.example.org, *', 'hosts with commas between'],
     ['AGENT_CALLBACK_SECRET_FILE', '/etc/hostname', 'whsec_ and the base64 of 24 to 64 bytes'],
     ['AGENT_CALLBACK_GIVE_UP_SECONDS', '0', 'a whole number from 1 to 604800'],
     ['AGENT_CALLBACK_TIMEOUT_SECONDS', '61', 'a whole number from 1 to 60'],
+    ['AGENT_CREDENTIAL_FILE', '/etc/hostname', 'it belongs to the other modes'],
     ['AGENT_LOG_LEVEL', 'loud', 'one of trace, debug'],
   ])('%s=%j is refused and says what is allowed', (name, value, allowed) => {
     const found = mistakes({ [name]: value });
@@ -60,6 +60,44 @@ describe('settings', () => {
 
   it('that are wrong are reported all at once', () => {
     expect(mistakes({ AGENT_PORT: 'x', AGENT_QUEUE_LIMIT: 'y', AGENT_SESSION_DIR: '/nowhere' })).toHaveLength(3);
+  });
+
+  it('of a federation are checked together, ids by the form that Anthropic gives them', () => {
+    const found = mistakes({
+      AGENT_AUTH_MODE: 'federation',
+      ANTHROPIC_FEDERATION_RULE_ID: 'svac_1',
+      ANTHROPIC_WORKSPACE_ID: 'the first',
+      ANTHROPIC_BASE_URL: 'http://gateway.example.org',
+    });
+    expect(found).toHaveLength(5);
+    expect(found.join('\n')).toMatch(/set ANTHROPIC_IDENTITY_TOKEN_FILE/);
+    expect(found.join('\n')).toMatch(/ANTHROPIC_FEDERATION_RULE_ID is "svac_1"; it must be .*fdrl_/);
+    expect(found.join('\n')).toMatch(/ANTHROPIC_ORGANIZATION_ID is not set; it must be .* UUID/);
+    expect(found.join('\n')).toMatch(/ANTHROPIC_WORKSPACE_ID is "the first"; it must be .*wrkspc_/);
+    expect(found.join('\n')).toMatch(/ANTHROPIC_BASE_URL is .* must be an https URL/);
+  });
+
+  it('of a federation name the file of the identity token as any other credential, or as the CLI does', () => {
+    const ids = {
+      AGENT_AUTH_MODE: 'federation',
+      ANTHROPIC_FEDERATION_RULE_ID: 'fdrl_1',
+      ANTHROPIC_ORGANIZATION_ID: '00000000-0000-4000-8000-000000000000',
+      IS_SANDBOX: '1',
+    };
+    const { federation, notes } = readSettings({ ...ids, AGENT_CREDENTIAL_FILE: '/etc/hostname' });
+    expect(federation).toEqual({
+      identityTokenFile: '/etc/hostname',
+      ruleId: 'fdrl_1',
+      organizationId: '00000000-0000-4000-8000-000000000000',
+    });
+    expect(notes).toEqual([]);
+    expect(readSettings({ ...ids, ANTHROPIC_IDENTITY_TOKEN_FILE: '/etc/hosts' }).federation).toMatchObject({
+      identityTokenFile: '/etc/hosts',
+    });
+    expect(readSettings({ ...ids, AGENT_AUTH_MODE: 'session' })).toMatchObject({
+      federation: undefined,
+      notes: ['ANTHROPIC_FEDERATION_RULE_ID is set but not used: AGENT_AUTH_MODE is session, not federation.'],
+    });
   });
 
   it('never show a token in a message', () => {

@@ -1,5 +1,3 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { startAnthropicDouble } from '../doubles/anthropic/server.ts';
 import { ask } from '../support/ask.ts';
@@ -21,14 +19,6 @@ describe.concurrent('a credential', () => {
     expect(own.messages().map(({ credential }) => credential)).toEqual([{ scheme, value }]);
   });
 
-  it('is made from an identity token by federation', async () => {
-    await using home = await makeHome();
-    await using own = await startAnthropicDouble({ accept: ['sk-ant-oat01-federated'] });
-    const { result } = await ask('hello', { home, env: await federation(home.path, own.url) });
-    expect(result.result).toBe('echo: hello');
-    expect(own.requests.map(({ path }) => path)).toEqual(['/v1/oauth/token', '/v1/messages']);
-  });
-
   it('that is missing is an authentication failure without a status, and nothing is sent', async () => {
     await using home = await makeHome();
     await using own = await startAnthropicDouble();
@@ -37,23 +27,4 @@ describe.concurrent('a credential', () => {
     expect(result.api_error_status ?? null).toBeNull();
     expect(own.requests).toEqual([]);
   });
-
-  it('that is not made, for the identity token is refused, is a failure of an unknown kind', async () => {
-    await using refusing = await startAnthropicDouble({ federatedToken: null });
-    await using home = await makeHome();
-    const { error, code } = await ask('hello', { home, env: await federation(home.path, refusing.url) });
-    expect({ kind: error.error, code }).toEqual({ kind: 'unknown', code: 1 });
-    expect(refusing.messages()).toEqual([]);
-  });
 });
-
-async function federation(folder: string, url: string): Promise<Record<string, string>> {
-  const file = join(folder, 'identity-token');
-  await writeFile(file, 'header.claims.signature');
-  return {
-    ANTHROPIC_BASE_URL: url,
-    ANTHROPIC_FEDERATION_RULE_ID: 'rule-1',
-    ANTHROPIC_ORGANIZATION_ID: '00000000-0000-4000-8000-000000000000',
-    ANTHROPIC_IDENTITY_TOKEN_FILE: file,
-  };
-}

@@ -1,9 +1,9 @@
-import { createServer, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { USAGE_LIMIT_RESETS_IN } from '../doubles/anthropic/failures.ts';
 import { startAnthropicDouble, type AnthropicDouble } from '../doubles/anthropic/server.ts';
 import { ask } from '../support/ask.ts';
 import { Claude } from '../support/claude.ts';
+import { closedPort } from '../support/closed-port.ts';
 import { makeHome } from '../support/home.ts';
 import '../support/two-at-a-time.ts';
 
@@ -114,11 +114,3 @@ describe.concurrent('retries', () => {
     expect(error).toMatchObject({ error: 'server_error', api_error_status: 529 });
   });
 });
-
-async function closedPort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return `http://127.0.0.1:${port}`;
-}

@@ -1,3 +1,4 @@
+import { DEFAULT_FEDERATION, type Federation } from './federation.ts';
 import { BODIES_KEPT, type RequestRecord } from './journal.ts';
 
 /** What can be set at the start and changed later. */
@@ -6,11 +7,9 @@ export interface BehaviourSettings {
   readonly mode?: string | undefined;
   /** The tokens and keys that are accepted; all others get a 401. `null`, the default, accepts everything. */
   readonly accept?: readonly string[] | null | undefined;
-  /** The token that an identity token is exchanged for; `null` refuses the exchange. */
-  readonly federatedToken?: string | null | undefined;
+  /** How identity tokens are exchanged; what is left out stays. */
+  readonly federation?: { readonly [K in keyof Federation]?: Federation[K] | undefined } | undefined;
 }
-
-const DEFAULT_FEDERATED_TOKEN = 'sk-ant-oat01-federated';
 
 /** The state of one double: its settings and what it has seen. */
 export class Behaviour {
@@ -19,17 +18,18 @@ export class Behaviour {
   readonly #failures = new Map<string, number>();
   #accepted: readonly string[] | null = null;
   mode = '';
-  federatedToken: string | null = DEFAULT_FEDERATED_TOKEN;
+  federation = DEFAULT_FEDERATION;
 
   constructor(initial: BehaviourSettings) {
     this.#initial = initial;
     this.configure(initial);
   }
 
-  configure({ mode, accept, federatedToken }: BehaviourSettings): void {
+  configure({ mode, accept, federation }: BehaviourSettings): void {
     if (mode !== undefined) this.mode = mode;
     if (accept !== undefined) this.#accepted = accept;
-    if (federatedToken !== undefined) this.federatedToken = federatedToken;
+    const given = Object.entries(federation ?? {}).filter(([, value]) => value !== undefined);
+    this.federation = { ...this.federation, ...(Object.fromEntries(given) as Partial<Federation>) };
   }
 
   reset(): void {
@@ -37,7 +37,7 @@ export class Behaviour {
     this.#failures.clear();
     this.mode = '';
     this.#accepted = null;
-    this.federatedToken = DEFAULT_FEDERATED_TOKEN;
+    this.federation = DEFAULT_FEDERATION;
     this.configure(this.#initial);
   }
 

@@ -1,17 +1,17 @@
 import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
 import type { Behaviour } from './behaviour.ts';
+import { federationSettings } from './federation.ts';
 
 const settings = z.strictObject({
   mode: z.string().optional(),
   accept: z.array(z.string()).nullish(),
-  federatedToken: z.string().nullish(),
+  federation: federationSettings.partial().optional(),
 });
 
 /**
- * The double's own endpoint, for a double in another process: `PUT /_control {mode?, accept?, federatedToken?}` changes its behaviour,
- * `DELETE /_control` resets it, `GET /_control/requests` tells what it has seen,
- * without headers and bodies.
+ * The double's own endpoint, for a double in another process: `PUT /_control {mode?, accept?, federation?}` changes its
+ * behaviour, `DELETE /_control` resets it, `GET /_control/requests` tells what it has seen, without headers and bodies.
  */
 export function handleControl(
   behaviour: Behaviour,

@@ -60,6 +60,9 @@ const FAILURES = {
     type: 'authentication_error',
     message: 'The identity token matches no federation rule.',
   },
+  identity_expired: { status: 401, type: 'authentication_error', message: 'The identity token has expired.' },
+  identity_unreadable: { status: 400, type: 'invalid_request_error', message: 'The assertion is no JWT.' },
+  no_such_rule: { status: 404, type: 'not_found_error', message: 'federation_rule_id: no such rule' },
   server_error: { status: 500, type: 'api_error', message: 'Internal server error' },
   unavailable: { status: 503, type: 'api_error', message: 'Service unavailable' },
   overloaded: { status: 529, type: 'overloaded_error', message: 'Overloaded' },
@@ -86,9 +89,6 @@ export function failureOf(name: string): Failure {
 export function refusalOf(scheme: 'bearer' | 'api-key' | 'none'): Failure {
   return scheme === 'bearer' ? FAILURES.token_expired : FAILURES.invalid_key;
 }
-
-/** The answer to an identity token that is not exchanged. */
-export const FEDERATION_REFUSED: Failure = FAILURES.no_federation;
 
 /** A subscription's five-hour window is used up; the client may not go on until it resets. */
 function usageLimitHeaders(now: Date): Record<string, string> {

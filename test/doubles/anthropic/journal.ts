@@ -16,6 +16,8 @@ export interface RequestRecord {
   readonly model: string;
   /** The last thing the user wrote in a messages request, trimmed, directives included, else empty. */
   readonly prompt: string;
+  /** What the identity token of an exchange says of itself; the token is in the body alone. */
+  readonly identity?: unknown;
   /** The status sent; 0 while none was. */
   status: number;
   /** The parsed body, or its text where it is no JSON; kept for the last {@link BODIES_KEPT} requests. */

@@ -1,6 +1,6 @@
 /**
  * Runs the double of the Anthropic API as a program: `node main.ts [--host 127.0.0.1] [--port 0] [--mode DIRECTIVES]
- * [--accept TOKEN]…`. Prints `{"url":…}` as one line when it listens; SIGTERM and SIGINT end it.
+ * [--accept TOKEN]… [--audience NAME]`. Prints `{"url":…}` as one line when it listens; SIGTERM and SIGINT end it.
  * @module
  */
 import { parseArgs } from 'node:util';
@@ -12,11 +12,12 @@ const { values } = parseArgs({
     port: { type: 'string', default: '0' },
     mode: { type: 'string', default: '' },
     accept: { type: 'string', multiple: true },
+    audience: { type: 'string' },
   },
 });
 
-const { host, port, mode, accept } = values;
-const double = await startAnthropicDouble({ host, port: Number(port), mode, accept });
+const { host, port, mode, accept, audience = null } = values;
+const double = await startAnthropicDouble({ host, port: Number(port), mode, accept, federation: { audience } });
 process.stdout.write(`${JSON.stringify({ url: double.url })}\n`);
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {

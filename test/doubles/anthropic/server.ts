@@ -6,10 +6,14 @@ import { answerTo } from './answer.ts';
 import { Behaviour, type BehaviourSettings } from './behaviour.ts';
 import { handleControl } from './control.ts';
 import { parsePrompt } from './directives.ts';
-import { failureOf, FEDERATION_REFUSED, refusalOf } from './failures.ts';
+import { failureOf, refusalOf } from './failures.ts';
+import { exchange, identityIn } from './federation.ts';
 import { credentialOf, type RequestRecord } from './journal.ts';
 import { sendFailure, sendMessage, streamMessage, tokensIn } from './reply.ts';
 import { messagesRequest, turnOf, type MessagesRequest, type Turn } from './request.ts';
+
+/** Workload identity federation: the client posts its identity token and gets an access token of the API. */
+const EXCHANGE = '/v1/oauth/token';
 
 /** Where the double listens and how it behaves from the start. */
 export interface AnthropicDoubleOptions extends BehaviourSettings {
@@ -80,14 +84,17 @@ async function serve(behaviour: Behaviour, request: IncomingMessage, response: S
   const credential = credentialOf(headers);
   const { model = '' } = parsed ?? {};
   const { prompt = '' } = turn ?? {};
-  const record: RequestRecord = { method, path, credential, headers, model, prompt, status: 0, body };
+  const identity = path === EXCHANGE ? identityIn(body) : undefined;
+  const record: RequestRecord = { method, path, credential, headers, model, prompt, identity, status: 0, body };
   behaviour.record(record);
   response.once('finish', () => (record.status = response.statusCode));
   if (parsed !== undefined && turn !== undefined) {
     if (behaviour.accepts(credential.value)) await answer(behaviour, parsed, turn, response);
     else sendFailure(response, refusalOf(credential.scheme));
-  } else if (path === '/v1/oauth/token') {
-    exchangeToken(behaviour, response);
+  } else if (path === EXCHANGE) {
+    const exchanged = exchange(behaviour.federation, body);
+    if ('status' in exchanged) sendFailure(response, exchanged);
+    else sendJson(response, exchanged);
   } else if (path === '/v1/messages/count_tokens') {
     sendJson(response, { input_tokens: tokensIn(JSON.stringify(body)) });
   } else if (path === '/' || method === 'HEAD') {
@@ -109,12 +116,6 @@ async function answer(behaviour: Behaviour, request: MessagesRequest, turn: Turn
   const reply = { model: request.model, blocks, inputTokens: tokensIn(turn.prompt) };
   if (request.stream) await streamMessage(response, reply, directives);
   else sendMessage(response, reply, directives);
-}
-
-/** Workload identity federation: the client posts its identity token and gets an access token of the API. */
-function exchangeToken({ federatedToken }: Behaviour, response: ServerResponse): void {
-  if (federatedToken === null) sendFailure(response, FEDERATION_REFUSED);
-  else sendJson(response, { token_type: 'Bearer', access_token: federatedToken, expires_in: 3600 });
 }
 
 function parseBody(text: string): unknown {

@@ -1,0 +1,15 @@
+/** A JWT as an API server of Kubernetes issues it for a pod, for an hour; its signature is none. */
+export function identityToken(claims: object = {}): string {
+  const now = Math.floor(Date.now() / 1000);
+  const all = {
+    iss: 'https://kubernetes.default.svc.cluster.local',
+    sub: 'system:serviceaccount:claude-agent:claude-code-agent',
+    aud: ['https://api.anthropic.com'],
+    iat: now,
+    exp: now + 3600,
+    jti: 'first',
+    ...claims,
+  };
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  return `${part({ alg: 'RS256', kid: 'test' })}.${part(all)}.no-signature`;
+}
