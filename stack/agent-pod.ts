@@ -3,6 +3,8 @@ import type * as pulumi from '@pulumi/pulumi';
 
 import { AGENT_ENV, AGENT_PORT } from '../agent/contract.ts';
 import type { StackConfig } from './config.ts';
+import { federationEnvironment } from './federation.ts';
+import type { Federation } from './federation.ts';
 import { NAMES } from './names.ts';
 import { CONTAINER_SECURITY, POD_BASE, SECRET_MODE } from './pod.ts';
 import type { MountedSecret } from './session.ts';
@@ -14,10 +16,15 @@ export interface AgentPodArgs {
   readonly config: StackConfig;
   /** The image by digest. */
   readonly image: pulumi.Output<string>;
-  /** The credential of Claude Code: a session with its files, or one token in a file. */
-  readonly login: MountedSecret & { readonly kind: 'session' | 'credential' };
+  /** The credential of Claude Code: a session with its files, one token in a file, or the pod's own identity. */
+  readonly login: Login;
   readonly tokens: Tokens;
 }
+
+/** A credential, and what changes with it. */
+export type Login =
+  | (MountedSecret & { readonly kind: 'session' | 'credential' })
+  | { readonly kind: 'federation'; readonly federation: Federation; readonly checksum: pulumi.Output<string> };
 
 /** Where things are in the agent's pod. */
 const PATHS = {
@@ -30,7 +37,7 @@ const PATHS = {
   callback: '/var/run/claude-callback',
 } as const;
 
-/** Key of the Secret with an OAuth token or API key, and its file's name. */
+/** Key of the Secret with an OAuth token or API key, and the name of the file, whatever credential it holds. */
 export const CREDENTIAL_KEY = 'token';
 
 /** Seconds from the end of a run's grace to SIGKILL, for interrupting it and writing its record. */
@@ -99,10 +106,20 @@ export function agentPod(
       { name: 'data', persistentVolumeClaim: { claimName } },
       { name: 'workspace', emptyDir: { sizeLimit: config.workspaceSize } },
       { name: 'tmp', emptyDir: { sizeLimit: '2Gi' } },
-      { name: 'login', secret: { secretName: login.secretName, items: login.items, defaultMode: SECRET_MODE } },
       { name: 'callback', secret: { secretName: tokens.callbackSecretName, defaultMode: SECRET_MODE } },
+      { name: 'login', ...loginVolume(login) },
     ],
   } satisfies k8s.types.input.core.v1.PodSpec;
+}
+
+/** The pod's own token is for Anthropic alone: its audience is not the API server. */
+function loginVolume(login: Login): Omit<k8s.types.input.core.v1.Volume, 'name'> {
+  if (login.kind !== 'federation') {
+    return { secret: { secretName: login.secretName, items: login.items, defaultMode: SECRET_MODE } };
+  }
+  const { audience, tokenSeconds: expirationSeconds } = login.federation;
+  const serviceAccountToken = { audience, expirationSeconds, path: CREDENTIAL_KEY };
+  return { projected: { sources: [{ serviceAccountToken }], defaultMode: SECRET_MODE } };
 }
 
 function environment({ config, login, tokens }: AgentPodArgs): k8s.types.input.core.v1.EnvVar[] {
@@ -123,6 +140,7 @@ function environment({ config, login, tokens }: AgentPodArgs): k8s.types.input.c
     ...(login.kind === 'session'
       ? { [AGENT_ENV.sessionDir]: PATHS.session }
       : { [AGENT_ENV.credentialFile]: `${PATHS.credential}/${CREDENTIAL_KEY}` }),
+    ...(login.kind === 'federation' ? federationEnvironment(login.federation) : {}),
     ...(config.anthropicBaseUrl === undefined ? {} : { ANTHROPIC_BASE_URL: config.anthropicBaseUrl }),
   };
   const hash = (name: string, key: string) => ({

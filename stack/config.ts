@@ -6,6 +6,8 @@ import { readAzureConfig } from './azure/config.ts';
 import type { AzureConfig } from './azure/config.ts';
 import { ConfigReader } from './config-reader.ts';
 import type { ConfigSource } from './config-reader.ts';
+import { readFederation } from './federation.ts';
+import type { Federation } from './federation.ts';
 
 /** A place that the agent may reach besides port 443 of the internet; the port is the pod's, not the Service's. */
 export type Egress = { readonly port: number } & ({ readonly namespace: string } | { readonly cidr: string });
@@ -32,6 +34,8 @@ export interface StackConfig {
   readonly platform: 'linux/amd64' | 'linux/arm64';
   readonly authMode: AuthMode;
   readonly claudeToken: pulumi.Output<string> | undefined;
+  /** For `authMode` federation. */
+  readonly federation: Federation | undefined;
   /** Undefined: `.local/session`, else `~/.claude`. */
   readonly sessionDir: string | undefined;
   readonly sessionFrom: 'folder' | 'cluster';
@@ -68,6 +72,8 @@ const IMAGE_BY_DIGEST = /^\S+@sha256:[0-9a-f]{64}$/;
 const IMAGE_NAME = /^[a-z0-9][\w.:/@-]*$/;
 const REGISTRY = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?(\/[a-z0-9._-]+)*$/;
 const HTTP_URL = /^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/;
+/** Over these `claude` sends no identity token. */
+const CLEARTEXT = /^http:\/\/(?!(localhost|127\.0\.0\.1|\[::1\])([:/]|$))/;
 const CRON = /^(\S+\s+){4}\S+$/;
 /** What the agent takes of a session besides the entries that are always in. */
 const EXTRA_ENTRIES: readonly unknown[] = SESSION_ENTRIES.filter(
@@ -98,6 +104,7 @@ export function readConfig(source: ConfigSource): StackConfig {
     read.text(key, pattern, allowed, { optional: true }) || undefined;
   const target = read.oneOf('target', ['local', 'azure']);
   const platform = read.oneOf('platform', ['linux/amd64', 'linux/arm64']);
+  const authMode = read.oneOf('authMode', AUTH_MODES);
   const config: StackConfig = {
     target,
     azure: readAzureConfig(read, target, platform),
@@ -106,8 +113,9 @@ export function readConfig(source: ConfigSource): StackConfig {
     pinnedImage: optional('image', IMAGE_BY_DIGEST, 'an image by digest (NAME@sha256:…), or empty'),
     nodeImage: read.text('nodeImage', IMAGE_NAME, 'the name of an image, such as node:24-bookworm-slim'),
     platform,
-    authMode: read.oneOf('authMode', AUTH_MODES),
+    authMode,
     claudeToken: read.secret('claudeToken'),
+    federation: readFederation(read, authMode === 'federation'),
     sessionDir: optional('sessionDir', /\S/, 'a folder'),
     sessionFrom: read.oneOf('sessionFrom', ['folder', 'cluster']),
     sessionExtras: read.list('sessionExtras', EXTRAS, sessionExtra),
@@ -143,6 +151,11 @@ export function readConfig(source: ConfigSource): StackConfig {
 function checkTogether(config: StackConfig, read: ConfigReader): void {
   if (config.target === 'azure' && config.kubeContext !== undefined) {
     read.mistake('kubeContext is for target local; with azure the cluster is azureCluster. Leave kubeContext empty.');
+  }
+  if (config.federation !== undefined && CLEARTEXT.test(config.anthropicBaseUrl ?? '')) {
+    read.mistake(
+      `anthropicBaseUrl is ${config.anthropicBaseUrl}; with authMode federation it must begin with https://, for the pod's identity token goes there.`,
+    );
   }
   if (config.anthropicBaseUrl !== undefined && config.extraEgress.length === 0) {
     const { hostname, port, protocol } = new URL(config.anthropicBaseUrl);

@@ -9,10 +9,12 @@ import * as path from 'node:path';
 import * as k8s from '@pulumi/kubernetes';
 import * as pulumi from '@pulumi/pulumi';
 
+import type { Login } from './agent-pod.ts';
 import { AgentService } from './agent-service.ts';
 import { readConfig } from './config.ts';
 import type { StackConfig } from './config.ts';
 import { CredentialSecret } from './credential.ts';
+import { federatedLogin } from './federation.ts';
 import { AgentImage } from './image.ts';
 import { AgentNamespace } from './namespace.ts';
 import { NAMES, SERVICE_URL } from './names.ts';
@@ -95,21 +97,22 @@ async function targetOf({ azure, protectData, registry, kubeContext }: StackConf
   return new AzureTarget('azure', { azure, protectData });
 }
 
-function login() {
+function login(): Login {
+  if (config.federation !== undefined) return federatedLogin(config.federation);
   if (config.authMode !== 'session') {
     const { secretName, items, checksum } = new CredentialSecret(
       'credential',
       { namespace: namespaceName, claudeToken: config.claudeToken },
       opts,
     );
-    return { kind: 'credential', secretName, items, checksum } as const;
+    return { kind: 'credential', secretName, items, checksum };
   }
   const { secretName, items, checksum } = new SessionSecret(
     'session',
     { namespace: namespaceName, seed: seed() },
     opts,
   );
-  return { kind: 'session', secretName, items, checksum } as const;
+  return { kind: 'session', secretName, items, checksum };
 }
 
 function seed(): Seed {

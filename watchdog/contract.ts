@@ -21,7 +21,7 @@ export const WATCHDOG_ENV = {
 } as const;
 
 /** Where Claude's credential comes from. */
-export const CREDENTIAL_KINDS = ['session', 'oauthToken', 'apiKey'] as const;
+export const CREDENTIAL_KINDS = ['session', 'oauthToken', 'apiKey', 'federation'] as const;
 
 /** One of {@link CREDENTIAL_KINDS}. */
 export type CredentialKind = (typeof CREDENTIAL_KINDS)[number];

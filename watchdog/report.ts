@@ -69,6 +69,8 @@ function remedyOf(authMode: CredentialKind): string {
       return 'Make a new token with `claude setup-token`, set it as the secret claudeToken, and run `npm run up`.';
     case 'apiKey':
       return 'Check the key and its credit in the Anthropic Console, set it as the secret claudeToken, and run `npm run up`.';
+    case 'federation':
+      return 'Compare the rule in the Claude Console with the pod\'s identity token: docs/configuration.md, "Federation".';
     case 'session':
       return 'Log in again: `npm run login && npm run up`.';
   }

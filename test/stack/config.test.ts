@@ -136,6 +136,22 @@ describe('the configuration', () => {
     expect(read({ callbackHosts: reachable }).callbackHosts).toHaveLength(3);
   });
 
+  test('asks for what a federation needs, where the mode is federation, and for https', () => {
+    const message = mistakesOf({
+      authMode: 'federation',
+      federationServiceAccountId: 'fdrl_1',
+      federationTokenSeconds: '60',
+      anthropicBaseUrl: 'http://gateway.example.org:443',
+    });
+    expect(message).toContain('5 mistake(s)');
+    expect(message).toContain('federationRuleId is empty; it must be the id of a federation rule (fdrl_…).');
+    expect(message).toContain("federationOrganizationId is empty; it must be the organization's id");
+    expect(message).toContain('federationServiceAccountId is "fdrl_1"; it must be');
+    expect(message).toContain('federationTokenSeconds is "60"; it must be a whole number from 600 to 86400.');
+    expect(message).toContain('with authMode federation it must begin with https://');
+    expect(read().federation).toBeUndefined();
+  });
+
   test('refuses a gateway that the network policy keeps out of reach', () => {
     expect(mistakesOf({ anthropicBaseUrl: 'http://gateway.llm.svc:8080' })).toContain('extraEgress must name it');
     expect(read({ anthropicBaseUrl: 'https://gateway.example.org' }).anthropicBaseUrl).toBe(

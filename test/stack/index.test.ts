@@ -257,6 +257,40 @@ describe('the program', () => {
     },
   );
 
+  test('gives the pod of mode federation a token for Anthropic alone, and stores no secret', async () => {
+    const { resources } = await runProgram({
+      authMode: 'federation',
+      federationRuleId: 'fdrl_1',
+      federationOrganizationId: '00000000-0000-4000-8000-000000000000',
+      federationServiceAccountId: 'svac_1',
+      federationTokenSeconds: '1200',
+    });
+    const [pod] = podsOf(resources);
+    expect(pod?.automountServiceAccountToken).toBe(false);
+    const volume = pod?.volumes.find(({ name }) => name === 'login');
+    const serviceAccountToken = { audience: 'https://api.anthropic.com', expirationSeconds: 1200, path: 'token' };
+    expect(volume).toEqual({ name: 'login', projected: { sources: [{ serviceAccountToken }], defaultMode: 0o440 } });
+    const mount = pod?.containers[0].volumeMounts.find(({ name }) => name === 'login');
+    expect(mount).toEqual({ name: 'login', mountPath: '/var/run/claude-credential', readOnly: true });
+    expect(envOf(resources)).toMatchObject({
+      AGENT_AUTH_MODE: 'federation',
+      AGENT_CREDENTIAL_FILE: '/var/run/claude-credential/token',
+      ANTHROPIC_FEDERATION_RULE_ID: 'fdrl_1',
+      ANTHROPIC_ORGANIZATION_ID: '00000000-0000-4000-8000-000000000000',
+      ANTHROPIC_SERVICE_ACCOUNT_ID: 'svac_1',
+    });
+    expect(envOf(resources)).not.toHaveProperty('ANTHROPIC_WORKSPACE_ID');
+    const secrets = resources.filter(({ type }) => type === 'kubernetes:core/v1:Secret');
+    expect(secrets.map(({ inputs }) => (inputs['metadata'] as { name: string }).name).sort()).toEqual([
+      'claude-agent-token',
+      'claude-callback-secret',
+      'claude-watchdog-token',
+    ]);
+    expect(deploymentOf(resources).metadata.annotations['kubernetes.io/change-cause']).toMatch(
+      /, federation [0-9a-f]{12}$/,
+    );
+  });
+
   test('builds nothing and pulls what is pinned when the config names an image', async () => {
     const pinned = `example.azurecr.io/claude-agent@sha256:${'cd'.repeat(32)}`;
     const { resources, outputs } = await runProgram({ image: pinned });

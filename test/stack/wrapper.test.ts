@@ -60,10 +60,22 @@ describe('claude in the image', () => {
     expect(env[variable]).toBe('canary-token');
   });
 
+  test('in mode federation gets the file to exchange, and what the agent got for it before', async () => {
+    const ids = { ANTHROPIC_FEDERATION_RULE_ID: 'fdrl_1', ANTHROPIC_ORGANIZATION_ID: 'an-organization' };
+    const { env } = await claude({ AGENT_AUTH_MODE: 'federation', AGENT_CREDENTIAL_FILE: credential, ...ids });
+    expect(env).toMatchObject({
+      ...ids,
+      ANTHROPIC_IDENTITY_TOKEN_FILE: credential,
+      CLAUDE_CODE_FEDERATION_CACHE_DIR: '/data/federation',
+    });
+    expect(JSON.stringify(env)).not.toContain('canary-token');
+  });
+
   test.each([
     ['without the file', { AGENT_AUTH_MODE: 'apiKey', AGENT_CREDENTIAL_FILE: '/nowhere' }, "(/nowhere) can't be read"],
     ['without its name', { AGENT_AUTH_MODE: 'oauthToken' }, '(not set)'],
-    ['in a mode it does not know', { AGENT_AUTH_MODE: 'password' }, 'allowed: session, oauthToken, apiKey'],
+    ['without an identity', { AGENT_AUTH_MODE: 'federation' }, '(not set)'],
+    ['in a mode it does not know', { AGENT_AUTH_MODE: 'password' }, 'allowed: session, oauthToken, apiKey, federation'],
   ])('does not start %s, and says why', async (_what, env, said) => {
     const { exitCode, stderr, args } = await claude(env);
     expect(exitCode).toBe(78);

@@ -24,6 +24,7 @@ describe('one pass of the watchdog', () => {
     ['session', 'npm run login && npm run up'],
     ['oauthToken', 'claude setup-token'],
     ['apiKey', 'Anthropic Console'],
+    ['federation', 'docs/configuration.md'],
   ])('ends with 57 when the login no longer works, and says what to do in mode %s', async (mode, remedy) => {
     await using agent = await agentDouble(auth('auth_failed', { detail: 'The refresh token was revoked' }));
     const { exitCode, logged, sentence } = await pass(agent.url, { WATCHDOG_AUTH_MODE: mode });
@@ -136,7 +137,7 @@ describe('settings that are wrong', () => {
     expect(logged[0]).toMatchObject({ state: 'misconfigured' });
     expect(sentence).toMatch(/WATCHDOG_AGENT_URL: must be an http/);
     expect(sentence).toMatch(/WATCHDOG_TOKEN_FILE: the file can't be read \(ENOENT/);
-    expect(sentence).toMatch(/WATCHDOG_AUTH_MODE: must be one of session, oauthToken, apiKey/);
+    expect(sentence).toMatch(/WATCHDOG_AUTH_MODE: must be one of session, oauthToken, apiKey, federation/);
     expect(sentence).toMatch(/WATCHDOG_ATTEMPTS: must be a whole number from 1 to 10/);
     expect(sentence).toMatch(/WATCHDOG_TIMEOUT_SECONDS: must be a whole number from 1 to 600/);
   });
