@@ -91,12 +91,7 @@ export async function watchdog(
 
 /** Starts the double of the Anthropic API in the cluster, from the agent's own image and the double's sources. */
 export async function startDouble(image: string): Promise<void> {
-  const sources = readdirSync('test/doubles/anthropic').filter(
-    (name) => name.endsWith('.ts') && !name.endsWith('.test.ts'),
-  );
-  const data = Object.fromEntries(
-    sources.map((name) => [name, readFileSync(`test/doubles/anthropic/${name}`, 'utf8')]),
-  );
+  const data = sourcesOfDouble();
   const { namespace, name, port } = DOUBLE;
   const labels = { app: name };
   const container = {
@@ -127,6 +122,40 @@ export async function startDouble(image: string): Promise<void> {
   ];
   await kubectl(['apply', '--filename', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
   await kubectl(['rollout', 'status', `deployment/${name}`, '--namespace', namespace, '--timeout=100s']);
+}
+
+/** Sources of the double of the Anthropic API by file. */
+function sourcesOfDouble(): Record<string, string> {
+  const names = readdirSync('test/doubles/anthropic').filter(
+    (name) => name.endsWith('.ts') && !name.endsWith('.test.ts'),
+  );
+  return Object.fromEntries(names.map((name) => [name, readFileSync(`test/doubles/anthropic/${name}`, 'utf8')]));
+}
+
+const BESIDE = `http://127.0.0.1:${DOUBLE.port}`;
+
+/**
+ * Starts the double in the agent's own container: over cleartext `claude` sends an identity token to its own machine
+ * only. It asks for that audience.
+ */
+export async function startDoubleBesideAgent(audience: string): Promise<void> {
+  const unpack = `
+    const fs = require('node:fs');
+    fs.mkdirSync('/tmp/double', { recursive: true });
+    fs.symlinkSync('/app/node_modules', '/tmp/double/node_modules');
+    const sources = JSON.parse(fs.readFileSync(0, 'utf8'));
+    for (const name of Object.keys(sources)) fs.writeFileSync('/tmp/double/' + name, sources[name]);`;
+  const exec = ['exec', '--stdin', ...AGENT, 'deployment/claude-code-agent', '--'];
+  await kubectl([...exec, 'node', '-e', unpack], JSON.stringify(sourcesOfDouble()));
+  const start = `setsid node /tmp/double/main.ts --port ${DOUBLE.port} --audience ${audience} >/dev/null 2>&1 &`;
+  await inAgent('sh', '-c', start);
+  await until('the double', async () => await inAgent('curl', '--silent', '--fail', BESIDE).then(() => true));
+}
+
+/** What that double has seen. */
+export async function seenBesideAgent(): Promise<{ path: string; identity?: object }[]> {
+  const seen = JSON.parse(await inAgent('curl', '--silent', `${BESIDE}/_control/requests`)) as { path: string }[];
+  return seen.filter(({ path }) => path !== '/');
 }
 
 /** The double's own endpoint: changes what it accepts, or tells what it has seen. */

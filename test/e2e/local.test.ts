@@ -11,7 +11,9 @@ import {
   inAgent,
   kubectl,
   run,
+  seenBesideAgent,
   startDouble,
+  startDoubleBesideAgent,
   timesAsked,
   until,
   watchdog,
@@ -277,6 +279,40 @@ describe.skipIf(missing !== undefined)(
       expect(pushed).toHaveLength(1);
       expect(bytes).toBeLessThan(300_000);
       expect(readFileSync(checkout.at('watchdog', 'main.ts'), 'utf8')).toContain('// A change.');
+    });
+
+    test('needs no login at all where the pod has an identity that Anthropic trusts', async () => {
+      const settings = {
+        authMode: 'federation',
+        federationRuleId: 'fdrl_e2e',
+        federationOrganizationId: '00000000-0000-4000-8000-000000000000',
+        anthropicBaseUrl: `http://127.0.0.1:${DOUBLE.port}`,
+      };
+      for (const [key, value] of Object.entries(settings)) {
+        const set = await checkout.npm('pulumi', 'config', 'set', key, value);
+        expect(set.exitCode, set.output).toBe(0);
+      }
+      const { exitCode, output } = await up();
+      expect(exitCode, output).toBe(0);
+      await startDoubleBesideAgent('https://api.anthropic.com');
+      const { answer } = await run(checkout.token(), { prompt: 'federated' });
+      expect(answer).toMatchObject({ success: true, output: 'echo: federated' });
+      expect(await inAgent('claude', '-p', 'by hand')).toBe('echo: by hand');
+      const requests = await seenBesideAgent();
+      expect(requests.map(({ path }) => path)).toEqual(['/v1/oauth/token', '/v1/messages', '/v1/messages']);
+      expect(requests[0]?.identity).toMatchObject({
+        sub: 'system:serviceaccount:claude-agent:claude-code-agent',
+        aud: ['https://api.anthropic.com'],
+      });
+      const { auth } = JSON.parse(await inAgent('curl', '-s', 'localhost:3000/health')) as { auth: object };
+      expect(auth).toMatchObject({ mode: 'federation', state: 'ok', source: '/var/run/claude-credential/token' });
+      expect(await watchdog('federated')).toMatchObject({ state: 'Complete', exitCode: 0 });
+      const secrets = await kubectl(['get', 'secrets', '--namespace', 'claude-agent', '--output', 'name']);
+      expect(secrets.split('\n').sort()).toEqual([
+        'secret/claude-agent-token',
+        'secret/claude-callback-secret',
+        'secret/claude-watchdog-token',
+      ]);
     });
 
     test('goes away without a rest', async () => {
