@@ -24,6 +24,8 @@ export const AGENT_ENV = {
   authMode: 'AGENT_AUTH_MODE',
   credentialFile: 'AGENT_CREDENTIAL_FILE',
   warmStart: 'AGENT_WARM_START',
+  mcpConfig: 'AGENT_MCP_CONFIG',
+  claudeSettings: 'AGENT_CLAUDE_SETTINGS',
   recordDays: 'AGENT_RECORD_DAYS',
   recordCount: 'AGENT_RECORD_COUNT',
   recordMegabytes: 'AGENT_RECORD_MEGABYTES',

@@ -58,6 +58,8 @@ async function start(settings: Settings): Promise<void> {
     path: settings.claudePath,
     instanceId: store.instanceId,
     permissionMode: settings.permissionMode,
+    mcpConfig: settings.mcpConfig,
+    claudeSettings: settings.claudeSettings,
     credential,
     configDir: configDirOf(settings) ?? path.join(homeOf(settings), '.claude'),
     preparedFor: settings.warmStart ? realpathSync(settings.workspaceDir) : undefined,

@@ -4,7 +4,8 @@ import { z } from 'zod';
 import { isCallbackHost } from './callbacks/hosts.ts';
 import { parseSecrets } from './callbacks/signature.ts';
 import { AGENT_ENV, AGENT_PORT, AUTH_MODES, PERMISSION_MODES, type AuthMode, type PermissionMode } from './contract.ts';
-import { type Federation } from './claude/federation.ts';
+import type { Federation } from './claude/federation.ts';
+import { claudeSettings, mcpConfig, mistakesIn } from './claude-files.ts';
 import { credentialMistakes, readFederation, strayCredentials } from './credential-settings.ts';
 
 /** The settings of one agent process. Paths are absolute. */
@@ -36,6 +37,9 @@ export interface Settings {
   readonly federation: Federation | undefined;
   /** Whether a process is started ahead while nothing runs. */
   readonly warmStart: boolean;
+  /** MCP servers and settings for every run, as `--mcp-config` and `--settings` of the CLI take them: JSON files. */
+  readonly mcpConfig: string | undefined;
+  readonly claudeSettings: string | undefined;
   /** Records of runs are removed, oldest first, when they are older, more or larger than this. */
   readonly recordDays: number;
   readonly recordCount: number;
@@ -84,6 +88,13 @@ const absolute = z
 
 const existing = (what: string, isThere: (file: string) => boolean) => absolute.refine(isThere, what);
 
+const jsonFile = (schema: z.ZodType, what: string) =>
+  existing('an existing file', isFile).superRefine((file, context) => {
+    if (!isFile(file)) return;
+    const mistakes = mistakesIn(file, schema);
+    if (mistakes.length > 0) context.addIssue(`${what}; in the file: ${mistakes.join('; ')}`);
+  });
+
 const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
   z.enum(values, `one of ${values.join(', ')}`);
 
@@ -122,6 +133,8 @@ const SCHEMAS = {
   warmStart: oneOf(['on', 'off'])
     .default('on')
     .transform((value) => value === 'on'),
+  mcpConfig: jsonFile(mcpConfig, 'a JSON file with MCP servers in mcpServers').optional(),
+  claudeSettings: jsonFile(claudeSettings, 'a JSON file with settings of claude').optional(),
   recordDays: integer(1, 3650).default(30),
   recordCount: integer(1, 1_000_000).default(10_000),
   recordMegabytes: integer(10, 100_000).default(512),

@@ -2,6 +2,8 @@ import type * as k8s from '@pulumi/kubernetes';
 import type * as pulumi from '@pulumi/pulumi';
 
 import { AGENT_ENV, AGENT_PORT } from '../agent/contract.ts';
+import { CONFIG_FILES } from './claude-config.ts';
+import type { ClaudeConfig } from './claude-config.ts';
 import type { StackConfig } from './config.ts';
 import { federationEnvironment } from './federation.ts';
 import type { Federation } from './federation.ts';
@@ -19,6 +21,8 @@ export interface AgentPodArgs {
   /** The credential of Claude Code: a session with its files, one token in a file, or the pod's own identity. */
   readonly login: Login;
   readonly tokens: Tokens;
+  /** MCP servers and settings for every run. */
+  readonly claudeConfig: ClaudeConfig | undefined;
 }
 
 /** A credential, and what changes with it. */
@@ -35,10 +39,14 @@ const PATHS = {
   session: '/var/run/claude-session',
   credential: '/var/run/claude-credential',
   callback: '/var/run/claude-callback',
+  config: '/var/run/claude-config',
 } as const;
 
 /** Key of the Secret with an OAuth token or API key, and the name of the file, whatever credential it holds. */
 export const CREDENTIAL_KEY = 'token';
+
+const CONFIG_SETTINGS = { mcpServers: AGENT_ENV.mcpConfig, claudeSettings: AGENT_ENV.claudeSettings } as const;
+const pathOf = (file: keyof typeof CONFIG_FILES) => `${PATHS.config}/${CONFIG_FILES[file]}`;
 
 /** Seconds from the end of a run's grace to SIGKILL, for interrupting it and writing its record. */
 const FLUSH_SECONDS = 30;
@@ -49,7 +57,7 @@ export function agentPod(
   claimName: pulumi.Input<string>,
   serviceAccountName: pulumi.Input<string>,
 ) {
-  const { config, image, login, tokens } = args;
+  const { config, image, login, tokens, claudeConfig } = args;
   const loginPath = login.kind === 'session' ? PATHS.session : PATHS.credential;
   return {
     ...POD_BASE,
@@ -99,6 +107,7 @@ export function agentPod(
           { name: 'tmp', mountPath: PATHS.tmp },
           { name: 'login', mountPath: loginPath, readOnly: true },
           { name: 'callback', mountPath: PATHS.callback, readOnly: true },
+          ...(claudeConfig ? [{ name: 'config', mountPath: PATHS.config, readOnly: true }] : []),
         ],
       },
     ],
@@ -108,6 +117,9 @@ export function agentPod(
       { name: 'tmp', emptyDir: { sizeLimit: '2Gi' } },
       { name: 'callback', secret: { secretName: tokens.callbackSecretName, defaultMode: SECRET_MODE } },
       { name: 'login', ...loginVolume(login) },
+      ...(claudeConfig
+        ? [{ name: 'config', secret: { secretName: claudeConfig.secretName, defaultMode: SECRET_MODE } }]
+        : []),
     ],
   } satisfies k8s.types.input.core.v1.PodSpec;
 }
@@ -122,7 +134,7 @@ function loginVolume(login: Login): Omit<k8s.types.input.core.v1.Volume, 'name'>
   return { projected: { sources: [{ serviceAccountToken }], defaultMode: SECRET_MODE } };
 }
 
-function environment({ config, login, tokens }: AgentPodArgs): k8s.types.input.core.v1.EnvVar[] {
+function environment({ config, login, tokens, claudeConfig }: AgentPodArgs): k8s.types.input.core.v1.EnvVar[] {
   const plain: Record<string, string> = {
     HOME: PATHS.home,
     [AGENT_ENV.host]: '0.0.0.0',
@@ -141,6 +153,7 @@ function environment({ config, login, tokens }: AgentPodArgs): k8s.types.input.c
       ? { [AGENT_ENV.sessionDir]: PATHS.session }
       : { [AGENT_ENV.credentialFile]: `${PATHS.credential}/${CREDENTIAL_KEY}` }),
     ...(login.kind === 'federation' ? federationEnvironment(login.federation) : {}),
+    ...Object.fromEntries((claudeConfig?.files ?? []).map((file) => [CONFIG_SETTINGS[file], pathOf(file)])),
     ...(config.anthropicBaseUrl === undefined ? {} : { ANTHROPIC_BASE_URL: config.anthropicBaseUrl }),
   };
   const hash = (name: string, key: string) => ({

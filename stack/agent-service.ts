@@ -85,6 +85,7 @@ export class AgentService extends pulumi.ComponentResource {
                 'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false',
                 [`${ANNOTATION}/login-checksum`]: args.login.checksum,
                 [`${ANNOTATION}/token-checksum`]: args.tokens.checksum,
+                ...(args.claudeConfig && { [`${ANNOTATION}/config-checksum`]: args.claudeConfig.checksum }),
               },
             },
             spec: agentPod(args, volume.metadata.name, account.metadata.name),

@@ -42,6 +42,9 @@ export interface StackConfig {
   /** Names of files and folders in the session's folder. */
   readonly sessionExtras: readonly string[];
   readonly agentToken: pulumi.Output<string> | undefined;
+  /** JSON objects: MCP servers by name, and settings of `claude`. */
+  readonly mcpServers: pulumi.Output<string> | undefined;
+  readonly claudeSettings: pulumi.Output<string> | undefined;
   readonly permissionMode: PermissionMode;
   readonly queueLimit: number;
   readonly warmStart: boolean;
@@ -120,6 +123,8 @@ export function readConfig(source: ConfigSource): StackConfig {
     sessionFrom: read.oneOf('sessionFrom', ['folder', 'cluster']),
     sessionExtras: read.list('sessionExtras', EXTRAS, sessionExtra),
     agentToken: read.secret('agentToken'),
+    mcpServers: read.secret('mcpServers'),
+    claudeSettings: read.secret('claudeSettings'),
     permissionMode: read.oneOf('permissionMode', PERMISSION_MODES),
     queueLimit: read.integer('queueLimit', 0, 10_000),
     warmStart: read.boolean('warmStart'),

@@ -11,6 +11,7 @@ import * as pulumi from '@pulumi/pulumi';
 
 import type { Login } from './agent-pod.ts';
 import { AgentService } from './agent-service.ts';
+import { ClaudeConfig } from './claude-config.ts';
 import { readConfig } from './config.ts';
 import type { StackConfig } from './config.ts';
 import { CredentialSecret } from './credential.ts';
@@ -57,7 +58,15 @@ const tokens = new Tokens(
 
 const service = new AgentService(
   'agent',
-  { namespace: namespaceName, config, image: built.reference, login: login(), tokens, identityClientId },
+  {
+    namespace: namespaceName,
+    config,
+    image: built.reference,
+    login: login(),
+    tokens,
+    claudeConfig: claudeConfig(),
+    identityClientId,
+  },
   opts,
 );
 new Watchdog(
@@ -95,6 +104,12 @@ async function targetOf({ azure, protectData, registry, kubeContext }: StackConf
   // Without an engine nothing can be touched.
   if (pulumi.runtime.getEngine() !== undefined) await checkOperator(azure.subscription);
   return new AzureTarget('azure', { azure, protectData });
+}
+
+function claudeConfig(): ClaudeConfig | undefined {
+  const { mcpServers, claudeSettings } = config;
+  if (mcpServers === undefined && claudeSettings === undefined) return undefined;
+  return new ClaudeConfig('claude-config', { namespace: namespaceName, mcpServers, claudeSettings }, opts);
 }
 
 function login(): Login {

@@ -7,6 +7,7 @@ export const NAMES = {
   image: 'claude-agent',
   sessionSecret: 'claude-session',
   credentialSecret: 'claude-credential',
+  configSecret: 'claude-config',
   agentTokenSecret: 'claude-agent-token',
   watchdogTokenSecret: 'claude-watchdog-token',
   callbackSecret: 'claude-callback-secret',

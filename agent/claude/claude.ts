@@ -57,6 +57,9 @@ export interface ClaudeOptions {
   /** Names the state folder; see `RUN_MARK`. */
   readonly instanceId: string;
   readonly permissionMode: PermissionMode;
+  /** Files with the MCP servers and the settings of every run. */
+  readonly mcpConfig: string | undefined;
+  readonly claudeSettings: string | undefined;
   readonly credential: CredentialSource;
   /** The configuration folder that the processes use. */
   readonly configDir: string;
@@ -71,8 +74,8 @@ export interface ClaudeOptions {
 export const PINNED_CLAUDE = fileURLToPath(import.meta.resolve('@anthropic-ai/claude-code/bin/claude.exe'));
 
 /**
- * Settings come from the agent's own configuration folder and from nowhere else: `claude -p` would run the hooks and
- * MCP servers of a working directory without asking.
+ * Settings and MCP servers come from the agent's own configuration and from nowhere else: `claude -p` would run the hooks
+ * and MCP servers of a working directory without asking.
  */
 const OWN_CONFIGURATION_ONLY = ['--setting-sources', 'user', '--strict-mcp-config'];
 
@@ -89,10 +92,10 @@ export function createClaude(options: ClaudeOptions): Claude {
   }, options.log);
 
   function startFor(prompt: Pick<Prompt, 'sessionId' | 'resume' | 'options' | 'textOnly' | 'workdir'>) {
-    const args = argumentsFor(prompt, options.permissionMode);
+    const args = argumentsFor(prompt, options);
     const own = credential.environment();
     return {
-      likeness: JSON.stringify([args, own, prompt.workdir, settingsVersion(options.configDir)]),
+      likeness: JSON.stringify([args, own, prompt.workdir, settingsVersion(options)]),
       start(name: string, remainingMs: number): WaitingClaude {
         const mark = `${instanceId}/${name}`;
         return startClaude({
@@ -132,7 +135,7 @@ export function createClaude(options: ClaudeOptions): Claude {
 
 function argumentsFor(
   prompt: Pick<Prompt, 'sessionId' | 'resume' | 'options' | 'textOnly'>,
-  permissionMode: PermissionMode,
+  { permissionMode, mcpConfig, claudeSettings }: ClaudeOptions,
 ): string[] {
   return [
     '-p',
@@ -142,6 +145,8 @@ function argumentsFor(
     '--include-partial-messages',
     ...[prompt.resume ? '--resume' : '--session-id', prompt.sessionId],
     ...OWN_CONFIGURATION_ONLY,
+    ...(claudeSettings === undefined ? [] : [`--settings=${claudeSettings}`]),
+    ...(mcpConfig === undefined || prompt.textOnly ? [] : [`--mcp-config=${mcpConfig}`]),
     ...argumentsOf(prompt.options, permissionMode),
     ...(prompt.textOnly ? ['--tools', '', '--no-session-persistence'] : []),
   ];

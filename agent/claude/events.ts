@@ -28,10 +28,14 @@ const rateLimit = z.object({
   rate_limit_info: z.looseObject({ status: z.string(), resetsAt: z.number().optional().catch(undefined) }),
 });
 
-/** Of the many kinds of `system` events, `api_retry` says that a refused request will be sent again after a while. */
+/**
+ * Of the many kinds of `system` events, `init` says which MCP servers are there, and `api_retry` that a refused request
+ * will be sent again after a while.
+ */
 const system = z.object({
   type: z.literal('system'),
   subtype: z.string().catch(''),
+  mcp_servers: z.array(z.object({ name: z.string(), status: z.string() })).catch([]),
   retry_delay_ms: z.number().catch(0),
   error: z.string().catch('unknown'),
   error_status: z.number().nullish().catch(undefined),

@@ -5,6 +5,9 @@ import { parseEvent, type ClaudeEvent, type ResultEvent } from './events.ts';
 /** How much of an answer is kept: a mebi of UTF-16 code units, the largest answer that a run record holds. */
 export const MAX_OUTPUT_CHARS = 1_048_576;
 
+/** What the CLI says of an MCP server that it could not use; others are there, or on their way. */
+const NOT_THERE: ReadonlySet<string> = new Set(['failed', 'needs-auth']);
+
 const BETWEEN_MESSAGES = '\n\n';
 
 /** What the API said when it refused. */
@@ -26,6 +29,8 @@ export class Transcript {
   model: string | undefined;
   /** When the usage limit that was met ends, in seconds since the epoch. An API that is only busy says no such time. */
   usageLimitResetsAt: number | undefined;
+  /** MCP servers of the agent's configuration that are not there, with what became of them. */
+  missingServers: readonly { readonly name: string; readonly status: string }[] = [];
   /** Milliseconds that the CLI has waited, and is going to wait now, to send refused requests again. */
   retryWaitMs = 0;
   /** Lines that were no event. */
@@ -64,6 +69,8 @@ export class Transcript {
         return;
       case 'system':
         if (event.subtype === 'api_retry') this.#takeRetry(event);
+        if (event.subtype === 'init')
+          this.missingServers = event.mcp_servers.filter(({ status }) => NOT_THERE.has(status));
         return;
       case 'result':
         this.result = event;

@@ -34,7 +34,10 @@ export function judge(report: ClaudeReport, { outputSchema }: ClaudeOptions = {}
       toolUseId: denial.tool_use_id,
       toolInput: denial.tool_input,
     })),
-    warnings: omitted > 0 ? [`The output is cut: its last ${omitted} characters are left out.`] : [],
+    warnings: [
+      ...(omitted > 0 ? [`The output is cut: its last ${omitted} characters are left out.`] : []),
+      ...transcript.missingServers.map(({ name, status }) => `The MCP server ${name} could not be used (${status}).`),
+    ],
   };
 }
 

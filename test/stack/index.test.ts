@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 
+import { checkedMcpServers } from '../../stack/claude-config.ts';
 import { callbackSecretOf } from '../../stack/tokens.ts';
 import { API_TOKEN, CALLBACK_SECRET, DIGEST, find, loginFolder, REFRESH_TOKEN, runProgram } from './program.ts';
 import type { Rendered } from './program.ts';
@@ -289,6 +290,46 @@ describe('the program', () => {
     expect(deploymentOf(resources).metadata.annotations['kubernetes.io/change-cause']).toMatch(
       /, federation [0-9a-f]{12}$/,
     );
+  });
+
+  test('mounts MCP servers and settings from a Secret, and replaces the pod when they change', async () => {
+    const mcp = (word: string) =>
+      JSON.stringify({ tickets: { type: 'http', url: 'https://x.example/mcp', headers: { A: word } } });
+    const { resources, outputs } = await runProgram({
+      mcpServers: mcp('canary-header'),
+      claudeSettings: '{"model":"opus"}',
+    });
+    const { data } = find(resources, 'kubernetes:core/v1:Secret', 'claude-config') as {
+      data: { value: Record<string, string> };
+    };
+    const content = (key: string) => JSON.parse(Buffer.from(data.value[key] ?? '', 'base64').toString()) as unknown;
+    expect(content('mcp.json')).toEqual({ mcpServers: JSON.parse(mcp('canary-header')) as unknown });
+    expect(content('settings.json')).toEqual({ model: 'opus' });
+    expect(envOf(resources)).toMatchObject({
+      AGENT_MCP_CONFIG: '/var/run/claude-config/mcp.json',
+      AGENT_CLAUDE_SETTINGS: '/var/run/claude-config/settings.json',
+    });
+    const mount = podsOf(resources)[0]?.containers[0].volumeMounts.find(({ name }) => name === 'config');
+    expect(mount).toEqual({ name: 'config', mountPath: '/var/run/claude-config', readOnly: true });
+    const open = resources.filter(({ type }) => type !== 'kubernetes:core/v1:Secret');
+    expect(JSON.stringify([open, outputs])).not.toContain('canary-header');
+
+    const checksum = ({ resources: all }: { resources: Rendered[] }) =>
+      deploymentOf(all).spec.template.metadata.annotations['claude-agent/config-checksum'];
+    const first = checksum(await runProgram({ mcpServers: mcp('one') }));
+    expect(checksum(await runProgram({ mcpServers: mcp('one') }))).toBe(first);
+    expect(checksum(await runProgram({ mcpServers: mcp('two') }))).not.toBe(first);
+    expect(checksum(await runProgram())).toBeUndefined();
+  });
+
+  test.each([
+    ['no json canary', 'Config mcpServers is no JSON object'],
+    ['[]', 'Config mcpServers is no JSON object'],
+    ['{"a":{"url":"https://canary"}}', 'Config mcpServers: a must be'],
+    ['{"a b":{"command":"canary"}}', 'Config mcpServers: a b must be'],
+  ])('refuses MCP servers that claude would leave out, without showing a value: %s', (text, said) => {
+    expect(() => checkedMcpServers(text)).toThrow(said);
+    expect(() => checkedMcpServers(text)).not.toThrow('canary');
   });
 
   test('builds nothing and pulls what is pinned when the config names an image', async () => {

@@ -12,12 +12,10 @@ const STRUCTURED_OUTPUT = 'StructuredOutput';
 
 /** The blocks of the next assistant message: the next tool use, or else the final text. */
 export function answerTo(request: MessagesRequest, turn: Turn, text: string, directives: Directives): AnswerBlock[] {
-  const command = directives.bash[turn.toolResults.length];
-  if (command !== undefined) {
-    return [{ type: 'tool_use', name: 'Bash', input: { command, description: 'A command of the double' } }];
-  }
+  const asked = toolsOf(directives)[turn.toolResults.length];
+  if (asked !== undefined) return [asked];
   const structured = request.tools.find(({ name }) => name === STRUCTURED_OUTPUT);
-  const isAnswered = turn.toolResults.length > directives.bash.length;
+  const isAnswered = turn.toolResults.length > toolsOf(directives).length;
   if (structured !== undefined && !isAnswered && directives.structured !== 'none') {
     const given = directives.structured;
     const input: unknown = given === undefined ? sampleOf(structured.input_schema, text) : JSON.parse(given);
@@ -26,10 +24,20 @@ export function answerTo(request: MessagesRequest, turn: Turn, text: string, dir
   return [{ type: 'text', text: finalText(turn, text, directives) }];
 }
 
-function finalText(turn: Turn, text: string, { empty, huge, say, bash }: Directives): string {
+/** Every tool use that the prompt asks for, in order. */
+function toolsOf({ bash, tool }: Directives): AnswerBlock[] {
+  const [name = '', input = '{}'] = tool?.split(/ (.*)/s) ?? [];
+  const commands = bash.map((command): AnswerBlock => {
+    return { type: 'tool_use', name: 'Bash', input: { command, description: 'A command of the double' } };
+  });
+  return tool === undefined ? commands : [...commands, { type: 'tool_use', name, input: JSON.parse(input) as unknown }];
+}
+
+function finalText(turn: Turn, text: string, directives: Directives): string {
+  const { empty, huge, say } = directives;
   if (empty) return '';
   if (say !== undefined) return say;
   if (huge !== undefined) return 'x'.repeat(huge);
-  if (bash.length > 0) return `tool: ${turn.toolResults.join('\n')}`;
+  if (toolsOf(directives).length > 0) return `tool: ${turn.toolResults.join('\n')}`;
   return `echo: ${text}`;
 }

@@ -12,6 +12,8 @@ export interface Directives {
   readonly times?: number;
   /** Bash commands to run one after the other by tool use, before the final answer. */
   readonly bash: readonly string[];
+  /** A tool to use after them: its name, a space, and its input as JSON. */
+  readonly tool?: string;
   /** Pause before the answer begins. */
   readonly wait?: number;
   /** Pause before each delta of the stream. */
@@ -51,6 +53,7 @@ export function parsePrompt(prompt: string, defaults = ''): ParsedPrompt {
     fail: value('fail'),
     times: number('times'),
     bash: found.filter((match) => match[1] === 'bash').map((match) => match[2] ?? ''),
+    tool: value('tool'),
     wait: number('wait'),
     slow: number('slow'),
     cut: number('cut'),

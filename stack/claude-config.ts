@@ -1,0 +1,91 @@
+import * as k8s from '@pulumi/kubernetes';
+import * as pulumi from '@pulumi/pulumi';
+
+import { checksumOf } from './checksum.ts';
+import { labels, NAMES } from './names.ts';
+import { encoded } from './secret-keys.ts';
+
+/** Keys of the Secret, and names of its files. */
+export const CONFIG_FILES = { mcpServers: 'mcp.json', claudeSettings: 'settings.json' } as const;
+
+/** Arguments of {@link ClaudeConfig}; each is a JSON object. */
+export interface ClaudeConfigArgs {
+  readonly namespace: pulumi.Input<string>;
+  /** MCP servers by name. */
+  readonly mcpServers: pulumi.Output<string> | undefined;
+  /** Settings of `claude`. */
+  readonly claudeSettings: pulumi.Output<string> | undefined;
+}
+
+/** MCP servers and settings of `claude`, in a Secret, for they hold keys and headers. */
+export class ClaudeConfig extends pulumi.ComponentResource {
+  readonly secretName: pulumi.Output<string>;
+  /** The files that it holds. */
+  readonly files: readonly (keyof typeof CONFIG_FILES)[];
+  /** Changes when, and only when, one of them does. */
+  readonly checksum: pulumi.Output<string>;
+
+  /** @param name The _unique_ name of this component. */
+  constructor(name: string, args: ClaudeConfigArgs, opts?: pulumi.ComponentResourceOptions) {
+    super('claude-code-agent:stack:ClaudeConfig', name, {}, opts);
+    const { namespace, mcpServers, claudeSettings } = args;
+    const contents = {
+      mcpServers: mcpServers?.apply((text): object => ({ mcpServers: checkedMcpServers(text) })),
+      claudeSettings: claudeSettings?.apply((text): object => objectIn('claudeSettings', text)),
+    };
+    const given = (Object.keys(CONFIG_FILES) as (keyof typeof CONFIG_FILES)[]).flatMap((key) =>
+      contents[key] === undefined ? [] : [{ key, content: contents[key] }],
+    );
+    const data = Object.fromEntries(
+      given.map(({ key, content }) => [CONFIG_FILES[key], content.apply((value) => encoded(JSON.stringify(value)))]),
+    );
+    const secret = new k8s.core.v1.Secret(
+      `${name}-secret`,
+      {
+        metadata: { name: NAMES.configSecret, namespace, labels: labels('agent') },
+        type: 'Opaque',
+        data: pulumi.secret(data),
+      },
+      { parent: this },
+    );
+    this.files = given.map(({ key }) => key);
+    this.secretName = secret.metadata.name;
+    this.checksum = checksumOf(secret.data);
+    this.registerOutputs({ secretName: this.secretName, checksum: this.checksum });
+  }
+}
+
+/**
+ * The servers by name.
+ * @throws Error naming the servers that `claude` would leave out, and says nothing of. The agent looks closer.
+ */
+export function checkedMcpServers(text: string): Record<string, unknown> {
+  const servers = objectIn('mcpServers', text);
+  const wrong = Object.entries(servers).filter(([name, server]) => !/^[\w-]{1,64}$/.test(name) || !isServer(server));
+  if (wrong.length === 0) return servers;
+  throw new Error(
+    `Config mcpServers: ${wrong.map(([name]) => name).join(', ')} must be {"command": PROGRAM, "args"?, "env"?} or ` +
+      '{"type": "http" or "sse", "url": URL, "headers"?}, by a name of 1 to 64 letters, digits, _ and -.',
+  );
+}
+
+function isServer(server: unknown): boolean {
+  if (typeof server !== 'object' || server === null) return false;
+  const { type, command, url } = server as Record<string, unknown>;
+  if (type === undefined || type === 'stdio') return typeof command === 'string' && command !== '';
+  return (type === 'http' || type === 'sse') && typeof url === 'string' && /^https?:\/\//.test(url);
+}
+
+/** @throws Error that names the key and never the value. */
+function objectIn(key: string, text: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = undefined;
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw new Error(
+    `Config ${key} is no JSON object. Set it by \`npm run pulumi -- config set --secret ${key} '{…}'\`, or part by part with --path.`,
+  );
+}
