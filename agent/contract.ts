@@ -26,6 +26,10 @@ export const AGENT_ENV = {
   warmStart: 'AGENT_WARM_START',
   mcpConfig: 'AGENT_MCP_CONFIG',
   claudeSettings: 'AGENT_CLAUDE_SETTINGS',
+  workspaceLifetime: 'AGENT_WORKSPACE_LIFETIME',
+  workspaceMegabytes: 'AGENT_WORKSPACE_MEGABYTES',
+  conversationDays: 'AGENT_CONVERSATION_DAYS',
+  conversationMegabytes: 'AGENT_CONVERSATION_MEGABYTES',
   recordDays: 'AGENT_RECORD_DAYS',
   recordCount: 'AGENT_RECORD_COUNT',
   recordMegabytes: 'AGENT_RECORD_MEGABYTES',
@@ -69,6 +73,15 @@ export const FEDERATION_IDS = {
 
 /** The folder inside the state folder where `claude` keeps access tokens that it got for identity tokens. */
 export const FEDERATION_CACHE_FOLDER = 'federation';
+
+/**
+ * How long what a run leaves in the workspace lives: `keep` until somebody removes it; `run` as long as the run, where it
+ * names no folder.
+ */
+export const WORKSPACE_LIFETIMES = ['keep', 'run'] as const;
+
+/** One of {@link WORKSPACE_LIFETIMES}. */
+export type WorkspaceLifetime = (typeof WORKSPACE_LIFETIMES)[number];
 
 /** The permission modes of `claude --permission-mode` that make sense without a person to ask. */
 export const PERMISSION_MODES = ['bypassPermissions', 'acceptEdits', 'dontAsk', 'plan', 'default'] as const;

@@ -1,4 +1,4 @@
-import { mkdirSync, realpathSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { pino, stdTimeFunctions, type Logger } from 'pino';
@@ -15,11 +15,12 @@ import { adoptSeed } from './claude/seed.ts';
 import { CREDENTIAL_VARIABLES, FEDERATION_CACHE_FOLDER, LIVING_SESSION_FOLDER } from './contract.ts';
 import { resourceOf } from './routes/run-resource.ts';
 import { LoginEvidence } from './runs/evidence.ts';
-import { keepWithin, openSoundStore } from './runs/housekeeping.ts';
+import { keepConversationsWithin, keepWithin, openSoundStore } from './runs/housekeeping.ts';
 import { LoginCheck } from './runs/login-check.ts';
 import { RunMetrics } from './runs/metrics.ts';
 import { RunService } from './runs/service.ts';
 import { StoreInUseError } from './runs/store.ts';
+import { Workspace } from './runs/workspace.ts';
 import { CannotListenError, closeServer, listen, serverOf } from './server.ts';
 import { readSettings, SettingsError, type Settings } from './settings.ts';
 import { apiToken } from './token.ts';
@@ -45,7 +46,6 @@ async function start(settings: Settings): Promise<void> {
   });
   for (const note of settings.notes) log.warn(note);
   mkdirSync(settings.stateDir, { recursive: true, mode: 0o700 });
-  mkdirSync(settings.workspaceDir, { recursive: true, mode: 0o700 });
   mkdirSync(homeOf(settings), { recursive: true });
 
   const store = openSoundStore(path.join(settings.stateDir, 'runs.db'), log);
@@ -54,6 +54,17 @@ async function start(settings: Settings): Promise<void> {
   const token = apiToken(settings, settings.stateDir);
   const credential = chooseCredential(settings, log);
   const evidence = new LoginEvidence(credential);
+  const configDir = configDirOf(settings) ?? path.join(homeOf(settings), '.claude');
+  const conversations = { days: settings.conversationDays, megabytes: settings.conversationMegabytes };
+  // A person's own folder holds their own conversations.
+  const isOwn = !path.relative(settings.stateDir, configDir).startsWith('..');
+  const stopPruning = isOwn ? keepConversationsWithin(conversations, configDir, log) : () => undefined;
+  const workspace = new Workspace({
+    dir: settings.workspaceDir,
+    lifetime: settings.workspaceLifetime,
+    megabytes: settings.workspaceMegabytes,
+    log,
+  });
   const claude = createClaude({
     path: settings.claudePath,
     instanceId: store.instanceId,
@@ -61,8 +72,8 @@ async function start(settings: Settings): Promise<void> {
     mcpConfig: settings.mcpConfig,
     claudeSettings: settings.claudeSettings,
     credential,
-    configDir: configDirOf(settings) ?? path.join(homeOf(settings), '.claude'),
-    preparedFor: settings.warmStart ? realpathSync(settings.workspaceDir) : undefined,
+    configDir,
+    preparedFor: settings.warmStart ? workspace.runDir : undefined,
     log,
     environment: settings.environment,
   });
@@ -83,6 +94,7 @@ async function start(settings: Settings): Promise<void> {
     store,
     claude,
     evidence,
+    workspace,
     log,
     queueLimit: settings.queueLimit,
     onStarted: (process) => metrics.countStart(process),
@@ -91,6 +103,7 @@ async function start(settings: Settings): Promise<void> {
       if (run.callback) callbacks.wake();
     },
   });
+  metrics.watchWorkspace(workspace);
   metrics.watch(service, claude, evidence, packageJson.version);
   metrics.watchCallbacks(store.callbacks);
   const app = createApp({
@@ -115,6 +128,7 @@ async function start(settings: Settings): Promise<void> {
       .then(() => Promise.all([closeServer(server), callbacks.stop()]))
       .then(() => {
         stopHousekeeping();
+        stopPruning();
         store[Symbol.dispose]();
         log.info('drained');
         process.exit(0);

@@ -3,9 +3,18 @@ import path from 'node:path';
 import { z } from 'zod';
 import { isCallbackHost } from './callbacks/hosts.ts';
 import { parseSecrets } from './callbacks/signature.ts';
-import { AGENT_ENV, AGENT_PORT, AUTH_MODES, PERMISSION_MODES, type AuthMode, type PermissionMode } from './contract.ts';
 import type { Federation } from './claude/federation.ts';
 import { claudeSettings, mcpConfig, mistakesIn } from './claude-files.ts';
+import {
+  AGENT_ENV,
+  AGENT_PORT,
+  AUTH_MODES,
+  PERMISSION_MODES,
+  WORKSPACE_LIFETIMES,
+  type AuthMode,
+  type PermissionMode,
+  type WorkspaceLifetime,
+} from './contract.ts';
 import { credentialMistakes, readFederation, strayCredentials } from './credential-settings.ts';
 
 /** The settings of one agent process. Paths are absolute. */
@@ -40,6 +49,12 @@ export interface Settings {
   /** MCP servers and settings for every run, as `--mcp-config` and `--settings` of the CLI take them: JSON files. */
   readonly mcpConfig: string | undefined;
   readonly claudeSettings: string | undefined;
+  readonly workspaceLifetime: WorkspaceLifetime;
+  /** Above it nothing begins; undefined for no limit. */
+  readonly workspaceMegabytes: number | undefined;
+  /** Conversations in a session folder of the agent's own are removed when they are older or larger than this. */
+  readonly conversationDays: number;
+  readonly conversationMegabytes: number;
   /** Records of runs are removed, oldest first, when they are older, more or larger than this. */
   readonly recordDays: number;
   readonly recordCount: number;
@@ -135,6 +150,10 @@ const SCHEMAS = {
     .transform((value) => value === 'on'),
   mcpConfig: jsonFile(mcpConfig, 'a JSON file with MCP servers in mcpServers').optional(),
   claudeSettings: jsonFile(claudeSettings, 'a JSON file with settings of claude').optional(),
+  workspaceLifetime: oneOf(WORKSPACE_LIFETIMES).default('keep'),
+  workspaceMegabytes: integer(1, 10_000_000).optional(),
+  conversationDays: integer(1, 3650).default(30),
+  conversationMegabytes: integer(10, 1_000_000).default(2048),
   recordDays: integer(1, 3650).default(30),
   recordCount: integer(1, 1_000_000).default(10_000),
   recordMegabytes: integer(10, 100_000).default(512),

@@ -8,6 +8,7 @@ import type { StackConfig } from './config.ts';
 import { federationEnvironment } from './federation.ts';
 import type { Federation } from './federation.ts';
 import { NAMES } from './names.ts';
+import { mebibytesOf } from './quantity.ts';
 import { CONTAINER_SECURITY, POD_BASE, SECRET_MODE } from './pod.ts';
 import type { MountedSecret } from './session.ts';
 import { TOKEN_KEYS } from './tokens.ts';
@@ -47,6 +48,11 @@ export const CREDENTIAL_KEY = 'token';
 
 const CONFIG_SETTINGS = { mcpServers: AGENT_ENV.mcpConfig, claudeSettings: AGENT_ENV.claudeSettings } as const;
 const pathOf = (file: keyof typeof CONFIG_FILES) => `${PATHS.config}/${CONFIG_FILES[file]}`;
+
+/** The agent acts at this share of the workspace's size, before the kubelet evicts the pod, which counts /tmp and logs too. */
+const WORKSPACE_SHARE = 0.8;
+/** Of the volume; the rest is for the session and the records of runs. */
+const CONVERSATION_SHARE = 0.5;
 
 /** Seconds from the end of a run's grace to SIGKILL, for interrupting it and writing its record. */
 const FLUSH_SECONDS = 30;
@@ -141,6 +147,9 @@ function environment({ config, login, tokens, claudeConfig }: AgentPodArgs): k8s
     [AGENT_ENV.port]: String(AGENT_PORT),
     [AGENT_ENV.stateDir]: PATHS.state,
     [AGENT_ENV.workspaceDir]: PATHS.workspace,
+    [AGENT_ENV.workspaceLifetime]: config.workspaceLifetime,
+    [AGENT_ENV.workspaceMegabytes]: String(mebibytesOf(config.workspaceSize, WORKSPACE_SHARE)),
+    [AGENT_ENV.conversationMegabytes]: String(mebibytesOf(config.volumeSize, CONVERSATION_SHARE)),
     [AGENT_ENV.authMode]: config.authMode,
     [AGENT_ENV.permissionMode]: config.permissionMode,
     [AGENT_ENV.queueLimit]: String(config.queueLimit),

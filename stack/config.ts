@@ -1,9 +1,17 @@
 import type * as pulumi from '@pulumi/pulumi';
 
-import { AUTH_MODES, CALLBACK_HOST, CREDENTIALS_FILE, PERMISSION_MODES, SESSION_ENTRIES } from '../agent/contract.ts';
-import type { AuthMode, PermissionMode } from '../agent/contract.ts';
-import { readAzureConfig } from './azure/config.ts';
-import type { AzureConfig } from './azure/config.ts';
+import {
+  AUTH_MODES,
+  CALLBACK_HOST,
+  CREDENTIALS_FILE,
+  PERMISSION_MODES,
+  SESSION_ENTRIES,
+  WORKSPACE_LIFETIMES,
+  type AuthMode,
+  type PermissionMode,
+  type WorkspaceLifetime,
+} from '../agent/contract.ts';
+import { readAzureConfig, type AzureConfig } from './azure/config.ts';
 import { ConfigReader } from './config-reader.ts';
 import type { ConfigSource } from './config-reader.ts';
 import { readFederation } from './federation.ts';
@@ -51,6 +59,7 @@ export interface StackConfig {
   readonly graceSeconds: number;
   readonly resources: Resources;
   readonly workspaceSize: string;
+  readonly workspaceLifetime: WorkspaceLifetime;
   readonly volumeSize: string;
   /** Undefined: the cluster's default. */
   readonly storageClass: string | undefined;
@@ -136,6 +145,7 @@ export function readConfig(source: ConfigSource): StackConfig {
       memoryLimit: read.text('memoryLimit', QUANTITY, 'a quantity, such as 8Gi'),
     },
     workspaceSize: read.text('workspaceSize', QUANTITY, 'a quantity, such as 10Gi'),
+    workspaceLifetime: read.oneOf('workspaceLifetime', WORKSPACE_LIFETIMES),
     volumeSize: read.text('volumeSize', QUANTITY, 'a quantity, such as 10Gi'),
     storageClass: optional('storageClass', /^\S+$/, "a storage class's name"),
     protectData: read.boolean('protectData'),

@@ -2,7 +2,7 @@ import { RUN_LIMITS } from '../contract.ts';
 
 /** A kind of problem, for people and for the answer that tells of it. */
 export interface ProblemFacts {
-  readonly status: 400 | 401 | 404 | 405 | 413 | 415 | 422 | 429 | 500 | 503;
+  readonly status: 400 | 401 | 404 | 405 | 413 | 415 | 422 | 429 | 500 | 503 | 507;
   readonly title: string;
   readonly means: string;
   /** What the client, or somebody for it, is to do. */
@@ -105,6 +105,12 @@ export const PROBLEMS = {
     means: 'The agent is paused; `detail` says since when, and why where a reason was given.',
     remedy: 'Send it again after `Retry-After` seconds; `POST /resume` ends the pause.',
     retryAfter: 60,
+  },
+  'workspace-full': {
+    status: 507,
+    title: 'Workspace full',
+    means: 'The workspace is over its limit; `detail` names the largest folders.',
+    remedy: 'Remove what is not needed, or have the workspace made larger.',
   },
   storage: {
     status: 503,

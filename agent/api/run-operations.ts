@@ -33,6 +33,7 @@ const takesRuns = {
     'queue-full',
     'draining',
     'paused',
+    'workspace-full',
     'storage',
   ],
 } as const;

@@ -24,8 +24,11 @@ const KILL_MS = 2000;
 /** A grandchild may hold the pipes open: what has not been read by then is not waited for. */
 const PIPES_AFTER_EXIT_MS = 200;
 
-/** Why we ended a process; 'overflow' for one that wrote an endless line, 'retries' for one that waits too long. */
-export type EndReason = 'deadline' | 'cancelled' | 'shutdown' | 'overflow' | 'retries';
+/**
+ * Why we ended a process; 'overflow' for one that wrote an endless line, 'retries' for one that waits too long,
+ * 'workspace' for one that filled the workspace.
+ */
+export type EndReason = 'deadline' | 'cancelled' | 'shutdown' | 'overflow' | 'retries' | 'workspace';
 
 /** What to start, complete: nothing is inherited. */
 export interface ClaudeCommand {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Context } from 'hono';
 import { idempotencyKey } from '../api/run-request.ts';
 import type { CallbackHosts } from '../callbacks/hosts.ts';
-import { DrainingError, IdempotencyError, PausedError, StorageError } from '../runs/errors.ts';
+import { DrainingError, IdempotencyError, PausedError, StorageError, WorkspaceFullError } from '../runs/errors.ts';
 import { QueueFullError } from '../runs/queue.ts';
 import type { Idempotency } from '../runs/run.ts';
 import type { AcceptedRun, RunService } from '../runs/service.ts';
@@ -34,7 +34,7 @@ export async function takeRun(
   if (key !== undefined && !idempotencyKey.safeParse(key).success) {
     return problem(c, 'invalid-idempotency-key', 'An Idempotency-Key has 1 to 255 visible ASCII characters.');
   }
-  const reading = readRunRequest(body, workspaceDir, callbackHosts, unknownFields);
+  const reading = readRunRequest(body, workspaceDir, callbackHosts, unknownFields, service.runDir);
   if ('errors' in reading) {
     const { errors } = reading;
     return problem(c, 'invalid-request', errors.map(({ message }) => message).join(' '), { errors });
@@ -58,6 +58,7 @@ export function refusalOf(c: Context, error: unknown): Response {
     return problem(c, 'draining', error.message, { headers: { Connection: 'close' } });
   }
   if (error instanceof PausedError) return problem(c, 'paused', error.message);
+  if (error instanceof WorkspaceFullError) return problem(c, 'workspace-full', error.message);
   if (error instanceof StorageError) return problem(c, 'storage', error.message);
   throw error;
 }

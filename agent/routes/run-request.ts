@@ -19,19 +19,21 @@ export type RunRequestReading =
 
 /**
  * Checks a run's request, all of it at once.
- * @param workspaceDir the folder that `workdir` must be in, and is where none is given.
+ * @param workspaceDir the folder that `workdir` must be in.
  * @param callbackHosts where `callbackUrl` may lead.
  * @param unknownFields whether fields that are none of the interface are ignored with a warning, as old workflows send
  *   some, or refused.
+ * @param runDir `workdir` where none is given.
  */
 export function readRunRequest(
   body: Record<string, unknown>,
   workspaceDir: string,
   callbackHosts: CallbackHosts,
   unknownFields: 'ignored' | 'refused' = 'ignored',
+  runDir = workspaceDir,
 ): RunRequestReading {
   const parsed = (unknownFields === 'refused' ? strictRunRequest : runRequest).safeParse(body);
-  const { workdir = workspaceDir } = body;
+  const { workdir = runDir } = body;
   const folder = typeof workdir === 'string' ? insideWorkspace(workdir, workspaceDir) : { path: workspaceDir };
   const uncallable = typeof body['callbackUrl'] === 'string' ? callbackErrors(body['callbackUrl'], callbackHosts) : [];
   if (!parsed.success || 'problem' in folder || uncallable.length > 0) {

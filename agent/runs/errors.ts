@@ -17,6 +17,11 @@ export class PausedError extends Error {
   }
 }
 
+/** Thrown to a client whose run was not accepted because the workspace is over its limit. */
+export class WorkspaceFullError extends Error {
+  override readonly name = 'WorkspaceFullError';
+}
+
 /** Thrown when an idempotency key comes again with another request. */
 export class IdempotencyError extends Error {
   override readonly name = 'IdempotencyError';

@@ -1,4 +1,5 @@
 import { existsSync, renameSync } from 'node:fs';
+import { pruneConversations, type ConversationLimits } from '../claude/conversations.ts';
 import type { RunLog } from './records.ts';
 import { openStore, StoreDamagedError, type RecordLimits, type RunStore } from './store.ts';
 
@@ -28,14 +29,27 @@ export function openSoundStore(file: string, log: RunLog): RunStore {
 /** Removes records over the limits, now and every hour. Returns a function that ends it. */
 export function keepWithin(limits: RecordLimits, store: RunStore, log: RunLog): () => void {
   const prune = () => {
+    const { pending } = store.callbacks;
+    const removed = store.prune(limits);
+    const lost = pending - store.callbacks.pending;
+    if (lost > 0) log.warn({ lost, ...limits }, 'callbacks removed with their runs before they were delivered');
+    return removed;
+  };
+  return hourly('records of runs', prune, limits, log);
+}
+
+/** Removes conversations over the limits, now and every hour. Returns a function that ends it. */
+export function keepConversationsWithin(limits: ConversationLimits, configDir: string, log: RunLog): () => void {
+  return hourly('conversations', () => pruneConversations(configDir, limits), limits, log);
+}
+
+function hourly(what: string, remove: () => number, limits: object, log: RunLog): () => void {
+  const prune = () => {
     try {
-      const { pending } = store.callbacks;
-      const removed = store.prune(limits);
-      if (removed > 0) log.info({ removed, ...limits }, 'records of runs removed');
-      const lost = pending - store.callbacks.pending;
-      if (lost > 0) log.warn({ lost, ...limits }, 'callbacks removed with their runs before they were delivered');
+      const removed = remove();
+      if (removed > 0) log.info({ removed, ...limits }, `${what} removed`);
     } catch (error) {
-      log.error({ err: error }, 'records of runs cannot be removed');
+      log.error({ err: error }, `${what} cannot be removed`);
     }
   };
   prune();

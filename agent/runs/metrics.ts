@@ -6,6 +6,7 @@ import type { CallbackRecords } from './callback-records.ts';
 import type { LoginEvidence } from './evidence.ts';
 import type { EndedRun } from './run.ts';
 import type { RunService } from './service.ts';
+import type { Workspace } from './workspace.ts';
 
 const SECONDS = [0.5, 1, 2, 5, 10, 20, 60, 120, 300, 600];
 
@@ -97,6 +98,18 @@ export class RunMetrics {
         const { expiresAt } = evidence.current.credential;
         gauge.set(expiresAt === undefined ? 0 : Date.parse(expiresAt) / 1000);
       },
+    );
+  }
+
+  /** Adds what is known of the workspace. */
+  watchWorkspace(workspace: Workspace): void {
+    this.#gauge(
+      'claude_agent_workspace_bytes',
+      'What the workspace took on disk when it was last looked at.',
+      (gauge) => gauge.set(workspace.bytes),
+    );
+    this.#gauge('claude_agent_workspace_limit_bytes', 'What it may take; 0 where there is no limit.', (gauge) =>
+      gauge.set(workspace.limitBytes ?? 0),
     );
   }
 

@@ -81,6 +81,8 @@ function verdictOf(report: ClaudeReport, answer: Answer): Verdict {
       };
     case 'overflow':
       return failed('claude wrote a line that is too long to be an event, and was ended.');
+    case 'workspace':
+      return failed('The run was ended: with it the workspace takes more of the disk than it may.');
     case 'retries':
       return verdictOfRetries(report.transcript);
     case 'itself':

@@ -7,6 +7,7 @@ import type { Job } from './job.ts';
 import { judge } from './outcome.ts';
 import type { RunLog, RunRecords } from './records.ts';
 import { deadlineOf, type EndedRun, type RunResult } from './run.ts';
+import type { Workspace } from './workspace.ts';
 
 /** What a run needs to go on. */
 export interface Performance {
@@ -14,6 +15,7 @@ export interface Performance {
   readonly claude: Claude;
   readonly evidence: LoginEvidence;
   readonly events: RunEvents;
+  readonly workspace: Workspace;
   readonly log: RunLog;
   /** Called with the process of the run when there is one. */
   readonly onStarted: (process: StartedClaude) => void;
@@ -26,9 +28,9 @@ export interface Performance {
  * @returns when no process of it is left.
  */
 export async function perform(job: Job, parts: Performance): Promise<void> {
-  const { records, log, onEnded } = parts;
+  const { records, workspace, log, onEnded } = parts;
   await records.begin(job);
-  const instead = reasonNotToBegin(job);
+  const instead = reasonNotToBegin(job, workspace);
   if (instead) {
     onEnded(await records.end(job, instead));
     return;
@@ -43,17 +45,23 @@ export async function perform(job: Job, parts: Performance): Promise<void> {
   job.process = process;
   if (job.endReason) process.end(job.endReason);
   parts.onStarted(process);
+  const stopWatching = workspace.watch(process);
   const { id } = job.run;
   const reaped = process.reaped.catch((error: unknown) =>
     log.error({ runId: id, err: error }, 'processes of a run cannot be ended'),
   );
   onEnded(await records.end(job, await resultOf(process, job, parts.evidence)));
   await reaped;
+  stopWatching();
+  workspace.tidy();
 }
 
-function reasonNotToBegin({ run, givenUp }: Job): RunResult | undefined {
+function reasonNotToBegin({ run, givenUp }: Job, { problem }: Workspace): RunResult | undefined {
   if (givenUp) return notBegunForStorage;
-  return Date.now() >= deadlineOf(run) ? timedOutInQueue : undefined;
+  if (Date.now() >= deadlineOf(run)) return timedOutInQueue;
+  return problem === undefined
+    ? undefined
+    : { ...nothing, outcome: 'failed', error: `${problem} The run was not begun.` };
 }
 
 async function start({ run }: Job, { claude, events }: Performance): Promise<StartedClaude | RunResult> {

@@ -8,7 +8,7 @@ import {
   interruptedByCrash,
   timedOutInQueue,
 } from './endings.ts';
-import { DrainingError, PausedError } from './errors.ts';
+import { DrainingError, PausedError, WorkspaceFullError } from './errors.ts';
 import { RunEvents } from './events.ts';
 import type { LoginEvidence } from './evidence.ts';
 import { endJob, jobFor, type Job } from './job.ts';
@@ -27,6 +27,7 @@ import {
   type RunResult,
 } from './run.ts';
 import type { RunStore } from './store.ts';
+import type { Workspace } from './workspace.ts';
 
 /** A run that was accepted. */
 export interface AcceptedRun {
@@ -42,6 +43,7 @@ export interface RunServiceParts {
   readonly store: RunStore;
   readonly claude: Claude;
   readonly evidence: LoginEvidence;
+  readonly workspace: Workspace;
   readonly log: RunLog;
   /** How many runs may wait behind the running one. */
   readonly queueLimit: number;
@@ -58,6 +60,7 @@ export class RunService {
   readonly #store: RunStore;
   readonly #claude: Claude;
   readonly #log: RunLog;
+  readonly #workspace: Workspace;
   readonly #records: RunRecords;
   readonly #performance: Performance;
   readonly #queue: SerialQueue;
@@ -70,16 +73,18 @@ export class RunService {
   #outOfGrace = false;
   #pause: Pause | undefined;
 
-  constructor({ store, claude, evidence, log, queueLimit, onStarted, onEnded }: RunServiceParts) {
+  constructor({ store, claude, evidence, workspace, log, queueLimit, onStarted, onEnded }: RunServiceParts) {
     this.#store = store;
     this.#claude = claude;
     this.#log = log;
+    this.#workspace = workspace;
     this.#records = new RunRecords(store, log, this.events, onEnded);
     this.#performance = {
       records: this.#records,
       claude,
       evidence,
       events: this.events,
+      workspace,
       log,
       onStarted: (process) => {
         this.#started(process);
@@ -111,7 +116,7 @@ export class RunService {
   /**
    * Puts a run in the queue, after its record is on disk; a request that came before is the run that it became then.
    * @param waits whether the client waits for the end; then a run that has not begun ends with its client.
-   * @throws {IdempotencyError | DrainingError | PausedError | QueueFullError | StorageError} and then nothing was
+   * @throws {IdempotencyError | DrainingError | PausedError | QueueFullError | WorkspaceFullError | StorageError} and then nothing was
    *   accepted.
    */
   accept(request: RunRequest, waits: boolean, idempotency?: Idempotency): AcceptedRun {
@@ -120,9 +125,15 @@ export class RunService {
     if (earlier) return this.#again(earlier, clients);
     if (this.#draining) throw new DrainingError();
     if (this.#pause) throw new PausedError(this.#pause);
+    this.#assertDiskRoom();
     this.#queue.assertRoom();
     const sessionId = request.resume ?? this.#claude.newSessionId();
     return this.#accepted(this.#enqueue(this.#records.accept(request, sessionId, idempotency), clients));
+  }
+
+  /** Where a run works that names no folder. */
+  get runDir(): string {
+    return this.#workspace.runDir;
   }
 
   /** The run with this id. */
@@ -176,6 +187,7 @@ export class RunService {
   async recover(): Promise<void> {
     const killed = await this.#claude.sweepLeftovers();
     if (killed > 0) this.#log.warn({ killed }, 'killed processes that an earlier agent left behind');
+    this.#workspace.tidy();
     for (const run of this.#store.unfinished()) {
       if (run.state === 'running') this.#records.endAtOnce(run, interruptedByCrash);
       else this.#enqueue(run, Infinity);
@@ -219,6 +231,14 @@ export class RunService {
     const ticket = this.#queue.push(() => this.#exclusively(doIt), { ahead: true });
     const timer = setTimeout(() => ticket.leave() && result.resolve('busy'), waitMs);
     return result.promise.finally(() => clearTimeout(timer));
+  }
+
+  /** Somebody may have made room since it was looked at: the next one is told. */
+  #assertDiskRoom(): void {
+    const { problem } = this.#workspace;
+    if (problem === undefined) return;
+    void this.#workspace.look();
+    throw new WorkspaceFullError(`${problem} The run was not accepted.`);
   }
 
   #again(run: Run, clients: number): AcceptedRun {

@@ -148,6 +148,7 @@ describe.skipIf(missing !== undefined)(
 
     test('replaces the pod once for a new login, and the agent takes it', async () => {
       const before = await agentPod();
+      const { answer: first } = await run(checkout.token(), { prompt: 'a conversation' });
       checkout.logIn(3);
       const { exitCode, output, seconds } = await up();
       expect(exitCode, output).toBe(0);
@@ -156,6 +157,9 @@ describe.skipIf(missing !== undefined)(
       expect(after.uid).not.toBe(before.uid);
       expect(Number(after.revision)).toBe(Number(before.revision) + 1);
       expect(await inAgent('cat', '/data/claude/.credentials.json')).toContain('e2e-refresh-3-canary');
+      const { sessionId } = first;
+      const { answer } = await run(checkout.token(), { prompt: 'goes on in the new pod', sessionId });
+      expect(answer).toMatchObject({ success: true, sessionId });
       const again = await up();
       expect(again.output).toMatch(/Resources:\n\s+\d+ unchanged/);
       expect(await agentPod()).toEqual(after);

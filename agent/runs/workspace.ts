@@ -1,0 +1,151 @@
+import { randomUUID } from 'node:crypto';
+import { chmodSync, mkdirSync, readdirSync, realpathSync, renameSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { execa } from 'execa';
+import type { ClaudeProcess } from '../claude/process.ts';
+import type { WorkspaceLifetime } from '../contract.ts';
+import { diskUse, type DiskUse } from './disk-use.ts';
+import type { RunLog } from './records.ts';
+
+/** The folder of the workspace that every run finds empty, where its lifetime is the run. */
+const RUN_FOLDER = 'run';
+/** Where its content waits to be removed, which may take long. */
+const REMOVED_FOLDER = '.removed';
+const MEBIBYTE = 1_048_576;
+const LOOK_EVERY_MS = 10_000;
+/** Looking takes at most a tenth of the time. */
+const LOOK_SHARE = 10;
+const NAMED = 3;
+
+/** What {@link Workspace} is made of. */
+export interface WorkspaceParts {
+  readonly dir: string;
+  /** `run`: a run that names no folder begins in an empty one, which is emptied after it. */
+  readonly lifetime: WorkspaceLifetime;
+  /** What the whole may take on disk, in mebibytes; undefined for no limit. */
+  readonly megabytes: number | undefined;
+  readonly log: RunLog;
+}
+
+/** The folder that runs work in: how long what they leave lives, and how much of it there may be. */
+export class Workspace {
+  /** Every folder of a run is inside. A real path. */
+  readonly dir: string;
+  /** Where a run works that names no folder. */
+  readonly runDir: string;
+  readonly #parts: WorkspaceParts;
+  #use: DiskUse | undefined;
+  #looking: Promise<void> | undefined;
+
+  constructor(parts: WorkspaceParts) {
+    this.#parts = parts;
+    mkdirSync(parts.dir, { recursive: true, mode: 0o700 });
+    this.dir = realpathSync(parts.dir);
+    this.runDir = parts.lifetime === 'run' ? path.join(this.dir, RUN_FOLDER) : this.dir;
+    mkdirSync(this.runDir, { recursive: true, mode: 0o700 });
+  }
+
+  /** What it took on disk when it was last looked at, in bytes. */
+  get bytes(): number {
+    return this.#use?.bytes ?? 0;
+  }
+
+  /** In bytes; undefined for no limit. */
+  get limitBytes(): number | undefined {
+    return this.#parts.megabytes === undefined ? undefined : this.#parts.megabytes * MEBIBYTE;
+  }
+
+  /** Why nothing may begin: it is over its limit. Says what to do. */
+  get problem(): string | undefined {
+    const use = this.#use;
+    if (!use || this.limitBytes === undefined || use.bytes <= this.limitBytes) return undefined;
+    const inMegabytes = (bytes: number) => `${Math.ceil(bytes / MEBIBYTE)} MB`;
+    const largest = use.largest.slice(0, NAMED).map(({ folder, bytes }) => `${folder} (${inMegabytes(bytes)})`);
+    return (
+      `The workspace ${this.dir} takes ${inMegabytes(use.bytes)} of disk, more than its ${inMegabytes(this.limitBytes)}; ` +
+      `remove what is not needed. Largest: ${largest.join(', ') || 'files in the folder itself'}.`
+    );
+  }
+
+  /** Looks again whether it is over its limit, unless somebody does so already. */
+  look(): Promise<void> {
+    this.#looking ??= this.#look().finally(() => (this.#looking = undefined));
+    return this.#looking;
+  }
+
+  /**
+   * Ends a run that fills it over its limit.
+   * @returns a function that ends the watching.
+   */
+  watch(process: ClaudeProcess): () => void {
+    const over = new AbortController();
+    if (this.limitBytes !== undefined) void this.#watch(process, over.signal);
+    return () => over.abort();
+  }
+
+  /** No process works in it: what a run left goes, where that is wanted, before the next one begins. */
+  tidy(): void {
+    if (this.runDir !== this.dir) this.#setAside();
+    void this.#remove().then(() => this.look());
+  }
+
+  async #look(): Promise<void> {
+    try {
+      this.#use = await diskUse(this.dir);
+    } catch (error) {
+      this.#parts.log.warn({ err: error, dir: this.dir }, 'the size of the workspace cannot be told');
+    }
+  }
+
+  async #watch(process: ClaudeProcess, over: AbortSignal): Promise<void> {
+    const isOver = () => over.aborted;
+    for (let pause = LOOK_EVERY_MS; !isOver();) {
+      await sleep(pause, undefined, { signal: over, ref: false }).catch(() => undefined);
+      if (isOver()) return;
+      const begun = Date.now();
+      await this.look();
+      pause = Math.max(LOOK_EVERY_MS, (Date.now() - begun) * LOOK_SHARE);
+      if (this.problem !== undefined && !isOver()) process.end('workspace');
+    }
+  }
+
+  /** Moving takes no time, however much there is. The folder itself stays: a process may be waiting in it. */
+  #setAside(): void {
+    const aside = path.join(this.dir, REMOVED_FOLDER, randomUUID());
+    try {
+      mkdirSync(this.runDir, { recursive: true, mode: 0o700 });
+      chmodSync(this.runDir, 0o700);
+      const entries = readdirSync(this.runDir);
+      if (entries.length > 0) mkdirSync(aside, { recursive: true });
+      for (const entry of entries) move(path.join(this.runDir, entry), path.join(aside, entry));
+    } catch (error) {
+      this.#parts.log.error({ err: error, dir: this.runDir }, 'the folder of runs cannot be emptied');
+    }
+  }
+
+  /** A folder that its owner may not write to cannot be removed before that is changed. */
+  async #remove(): Promise<void> {
+    const removed = path.join(this.dir, REMOVED_FOLDER);
+    try {
+      await rm(removed, { recursive: true, force: true }).catch(async () => {
+        await execa('chmod', ['-R', 'u+rwX', removed]);
+        await rm(removed, { recursive: true, force: true, maxRetries: 3 });
+      });
+    } catch (error) {
+      this.#parts.log.error({ err: error, dir: removed }, 'what a run left cannot be removed');
+    }
+  }
+}
+
+/** A folder goes into another one only if its owner may write to it. */
+function move(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
+    chmodSync(from, 0o700);
+    renameSync(from, to);
+  }
+}
