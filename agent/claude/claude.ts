@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { RUN_LIMITS, type PermissionMode } from '../contract.ts';
 import type { CredentialSource } from './credential.ts';
-import { claudeEnvironment, retryWaitWithin } from './environment.ts';
+import { claudeEnvironment, retriesWithin, retryWaitWithin } from './environment.ts';
 import { argumentsOf, type ClaudeOptions as RunOptions } from './options.ts';
 import { startClaude, type ClaudeProcess, type WaitingClaude } from './process.ts';
 import { settingsVersion } from './settings-version.ts';
@@ -79,24 +79,29 @@ export const PINNED_CLAUDE = fileURLToPath(import.meta.resolve('@anthropic-ai/cl
  */
 const OWN_CONFIGURATION_ONLY = ['--setting-sources', 'user', '--strict-mcp-config'];
 
-/** A process that waits does not know how long its run may take; what is too long for it the agent ends. */
-const LONGEST_RUN_MS = RUN_LIMITS.timeoutMs;
+/** A process that waits does not know how long its run may take; waiting that is too long for it the agent ends. */
+const EXPECTED_RUN_MS = RUN_LIMITS.defaultTimeoutMs;
 
 /** @see Claude */
 export function createClaude(options: ClaudeOptions): Claude {
   const { credential, instanceId } = options;
   const warm = new WarmStart((sessionId) => {
     if (options.preparedFor === undefined) return undefined;
-    const start = startFor({ sessionId, options: {}, workdir: options.preparedFor });
-    return { ...start, start: () => start.start(`prepared-${sessionId}`, LONGEST_RUN_MS) };
+    const start = startFor({ sessionId, options: {}, workdir: options.preparedFor }, EXPECTED_RUN_MS);
+    return { likeness: start.likeness, start: () => start.start(`prepared-${sessionId}`) };
   }, options.log);
 
-  function startFor(prompt: Pick<Prompt, 'sessionId' | 'resume' | 'options' | 'textOnly' | 'workdir'>) {
+  function startFor(
+    prompt: Pick<Prompt, 'sessionId' | 'resume' | 'options' | 'textOnly' | 'workdir'>,
+    remainingMs: number,
+  ) {
     const args = argumentsFor(prompt, options);
     const own = credential.environment();
+    // Why an identity token could not be exchanged only the last message tells: the CLI must come to it by itself.
+    const retries = credential.mode === 'federation' ? retriesWithin(remainingMs) : undefined;
     return {
-      likeness: JSON.stringify([args, own, prompt.workdir, settingsVersion(options)]),
-      start(name: string, remainingMs: number): WaitingClaude {
+      likeness: JSON.stringify([args, own, prompt.workdir, settingsVersion(options), retries]),
+      start(name: string): WaitingClaude {
         const mark = `${instanceId}/${name}`;
         return startClaude({
           file: options.path ?? PINNED_CLAUDE,
@@ -114,9 +119,9 @@ export function createClaude(options: ClaudeOptions): Claude {
     newSessionId: () => warm.newSessionId(),
     async start(prompt) {
       const remainingMs = prompt.deadline - Date.now();
-      const fresh = startFor(prompt);
+      const fresh = startFor(prompt, remainingMs);
       const waiting = await warm.take(prompt.sessionId, fresh.likeness);
-      const process = (waiting ?? fresh.start(prompt.runId, remainingMs)).begin({
+      const process = (waiting ?? fresh.start(prompt.runId)).begin({
         prompt: prompt.text,
         deadline: prompt.deadline,
         retryWaitMs: retryWaitWithin(remainingMs),

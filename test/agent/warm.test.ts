@@ -4,7 +4,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Agent, isAlive, until } from '../support/agent.ts';
 
 const journalOf = (agent: Agent) => agent.claude.journal().map(({ what, pid }) => `${what} ${pid}`);
-const waiting = (agent: Agent) => agent.claude.started().filter((pid) => isAlive(pid));
+const waiting = (agent: Agent) => {
+  const prompted = new Set(agent.claude.journal().flatMap(({ what, pid }) => (what === 'began' ? [pid] : [])));
+  return agent.claude.started().filter((pid) => isAlive(pid) && !prompted.has(pid));
+};
 
 /** The one process that waits for a prompt. */
 async function prepared(agent: Agent): Promise<number> {
