@@ -1,0 +1,16 @@
+import { Agent } from '../support/agent.ts';
+
+const started = new Set<Agent>();
+
+/** Starts an agent that {@link endAgents} ends, if nobody did before. */
+export async function startAgent(...options: ConstructorParameters<typeof Agent>): Promise<Agent> {
+  const agent = new Agent(...options);
+  started.add(agent);
+  await agent.start();
+  return agent;
+}
+
+/** Ends every agent and what it started, for a program that is told to end. */
+export async function endAgents(): Promise<void> {
+  await Promise.all([...started].map((agent) => agent[Symbol.asyncDispose]()));
+}

@@ -1,0 +1,52 @@
+/**
+ * Measures the agent: `npm run bench` everything, and writes the results to docs/benchmarks.md; `npm run bench -- NAME…`
+ * only these, and writes nothing. Exits with 1 when a target is missed.
+ * @module
+ */
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { endAgents } from './agents.ts';
+import { burst } from './burst.ts';
+import { largeOutput } from './large-output.ts';
+import { memory } from './memory.ts';
+import { ownShare } from './own-share.ts';
+import { documentOf, sectionOf } from './report.ts';
+import { warmStart } from './warm-start.ts';
+
+const ALL = [warmStart, ownShare, burst, memory, largeOutput];
+const LONGEST_MINUTES = 30;
+const DOCUMENT = path.join(import.meta.dirname, '../../docs/benchmarks.md');
+
+const names = process.argv.slice(2);
+const unknown = names.filter((name) => !ALL.some((benchmark) => benchmark.name === name));
+if (unknown.length > 0) {
+  process.stderr.write(
+    `There is no benchmark ${unknown.join(', ')}; there is ${ALL.map(({ name }) => name).join(', ')}.\n`,
+  );
+  process.exit(2);
+}
+
+const stop = (why: string) => {
+  process.stderr.write(`${why}\n`);
+  void endAgents().finally(() => process.exit(1));
+};
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop(`Ended by ${signal}.`));
+setTimeout(() => stop(`Not done within ${LONGEST_MINUTES} minutes.`), LONGEST_MINUTES * 60_000).unref();
+
+const begun = Date.now();
+const sections: string[] = [];
+let missed = 0;
+for (const benchmark of ALL.filter(({ name }) => names.length === 0 || names.includes(name))) {
+  process.stderr.write(`${benchmark.name} …\n`);
+  const figures = await benchmark.run();
+  missed += figures.filter(({ met }) => met === false).length;
+  const section = await sectionOf(benchmark, figures);
+  sections.push(section);
+  process.stdout.write(`${section}\n`);
+}
+if (names.length === 0) {
+  writeFileSync(DOCUMENT, await documentOf(sections, { missed, minutes: (Date.now() - begun) / 60_000 }));
+  process.stderr.write(`Written to ${path.relative(process.cwd(), DOCUMENT)}.\n`);
+}
+if (missed > 0) process.stderr.write(`${missed} target(s) missed.\n`);
+process.exitCode = missed > 0 ? 1 : 0;

@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { until, type Agent } from '../support/agent.ts';
+import { metricsOf } from './metrics.ts';
+
+/** Memory of an agent, in bytes. */
+export interface Memory {
+  readonly rss: number;
+  readonly heapUsed: number;
+  /** Of objects on the heap, but not there: buffers and large strings. */
+  readonly external: number;
+}
+
+/** Lets an agent be asked to collect garbage; for its environment. */
+export const WITH_INSPECTOR = { NODE_OPTIONS: '--inspect=127.0.0.1:0' };
+
+const SAMPLES = 10;
+const BETWEEN_MS = 200;
+
+/** What an idle agent keeps: the least of ten samples over two seconds, each after a full garbage collection. */
+export async function settledMemory(agent: Agent): Promise<Memory> {
+  const samples: Memory[] = [];
+  for (let i = 0; i < SAMPLES; i += 1) {
+    await collectGarbage(agent);
+    await sleep(BETWEEN_MS);
+    const metrics = await metricsOf(agent);
+    samples.push({
+      rss: metrics.sum('process_resident_memory_bytes'),
+      heapUsed: metrics.sum('nodejs_heap_size_used_bytes'),
+      external: metrics.sum('nodejs_external_memory_bytes'),
+    });
+  }
+  const least = (key: keyof Memory) => Math.min(...samples.map((sample) => sample[key]));
+  return { rss: least('rss'), heapUsed: least('heapUsed'), external: least('external') };
+}
+
+/** The most memory that the agent's process has ever had resident, as the Linux kernel counts it. */
+export function peakRss(agent: Agent): number {
+  const kilobytes = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${agent.pid}/status`, 'utf8'))?.[1];
+  if (kilobytes === undefined) throw new Error('/proc does not tell the peak of resident memory.');
+  return Number(kilobytes) * 1024;
+}
+
+/** By the inspector's protocol, as a debugger does it. */
+async function collectGarbage(agent: Agent): Promise<void> {
+  const url = () => agent.lines.map((line) => /ws:\/\/\S+/.exec(line)?.[0]).find(Boolean);
+  await until(() => url() !== undefined, 'the inspector');
+  const socket = new WebSocket(url() ?? '');
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.onerror = () => reject(new Error('The inspector of the agent cannot be reached.'));
+      socket.onopen = () => socket.send(JSON.stringify({ id: 1, method: 'HeapProfiler.collectGarbage' }));
+      socket.onmessage = () => resolve();
+    });
+  } finally {
+    socket.close();
+  }
+}

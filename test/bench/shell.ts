@@ -1,0 +1,29 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { execa } from 'execa';
+import { PINNED_CLAUDE } from '../../agent/claude/claude.ts';
+import { claudeEnvironment } from '../../agent/claude/environment.ts';
+
+const TIMEOUT_MS = 300_000;
+
+/** `claude -p` as somebody types it, in an empty folder. */
+export interface Shell extends AsyncDisposable {
+  /** Runs a prompt to the end of the process. @throws for an answer that does not contain `expected`. */
+  ask(prompt: string, expected: string): Promise<void>;
+}
+
+/** @param variables what an agent would have in its environment; the CLI gets of them what an agent gives it. */
+export async function makeShell(variables: Readonly<Record<string, string>>): Promise<Shell> {
+  const cwd = await mkdtemp(path.join(tmpdir(), 'shell-'));
+  const env = claudeEnvironment({ PATH: process.env['PATH'], ...variables }, {}, 'shell', TIMEOUT_MS);
+  return {
+    async ask(prompt, expected) {
+      const { stdout } = await execa(PINNED_CLAUDE, ['-p', prompt], {
+        ...{ cwd, env, extendEnv: false, stdin: 'ignore', timeout: TIMEOUT_MS },
+      });
+      if (!stdout.includes(expected)) throw new Error(`claude -p answered ${stdout}`);
+    },
+    [Symbol.asyncDispose]: () => rm(cwd, { recursive: true, force: true, maxRetries: 3 }),
+  };
+}

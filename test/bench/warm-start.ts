@@ -1,0 +1,76 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startAnthropicDouble } from '../doubles/anthropic/server.ts';
+import { AS_ROOT } from '../support/claude.ts';
+import { makeHome, type Home } from '../support/home.ts';
+import { startAgent } from './agents.ts';
+import { atMost, ms, p50, percentile, ratio, seen, shuffled, timed, type Benchmark } from './figures.ts';
+import { metricsOf } from './metrics.ts';
+import { runWell } from './run-well.ts';
+import { makeShell } from './shell.ts';
+
+const WARM_UP = 3;
+const ROUNDS = 60;
+const P50 = 0.4;
+const P95 = 0.6;
+/** Long enough for the agent to have prepared the next process, and for what has ended to be gone. */
+const PAUSE_MS = 1500;
+const PROMPT = 'hello';
+const WARM_STARTS = 'claude_agent_warm_starts_total';
+
+const WAYS = ['warm', 'cold', 'shell'] as const;
+
+export const warmStart: Benchmark = {
+  name: 'warm-start',
+  title: '`POST /run` against `claude -p`',
+  about: `The pinned CLI on the double of the Anthropic API, which answers at once: what is left is the time of the CLI
+and of the agent. \`warm\` is an agent as it is by default, \`cold\` one with \`AGENT_WARM_START=off\`, \`shell\` is
+\`claude -p ${PROMPT}\`, from its start to its end. All have an environment and a home of the same kind. ${ROUNDS}
+rounds of the three in random order, after ${WARM_UP} that do not count, with a pause of ${PAUSE_MS} ms after each warm
+one: in it the agent prepares the next process. A warm request is one that finds that process ready.`,
+  async run() {
+    await using api = await startAnthropicDouble();
+    await using warmHome = await loggedIn();
+    await using coldHome = await loggedIn();
+    await using shellHome = await loggedIn();
+    const settings = { AGENT_CLAUDE_PATH: undefined, ANTHROPIC_BASE_URL: api.url, ...AS_ROOT };
+    await using warm = await startAgent({ env: { ...settings, HOME: warmHome.path, AGENT_WARM_START: 'on' } });
+    await using cold = await startAgent({ env: { ...settings, HOME: coldHome.path, AGENT_WARM_START: 'off' } });
+    await using shell = await makeShell({ ANTHROPIC_BASE_URL: api.url, ...AS_ROOT, HOME: shellHome.path });
+
+    const ways = {
+      warm: () => runWell(warm, PROMPT),
+      cold: () => runWell(cold, PROMPT),
+      shell: () => shell.ask(PROMPT, `echo: ${PROMPT}`),
+    };
+    const times = { warm: [] as number[], cold: [] as number[], shell: [] as number[] };
+    for (let i = 0; i < WARM_UP + ROUNDS; i += 1) {
+      for (const way of shuffled(WAYS)) {
+        const time = await timed(ways[way]);
+        if (i >= WARM_UP) times[way].push(time);
+        await sleep(way === 'warm' ? PAUSE_MS : PAUSE_MS / 5);
+      }
+    }
+
+    const metrics = await metricsOf(warm);
+    const hits = metrics.sum(WARM_STARTS, 'result="hit"');
+    return [
+      ...WAYS.map((way) => seen(`${way}: p50, p95`, `${ms(p50(times[way]))}, ${ms(percentile(times[way], 0.95))}`)),
+      atMost('warm over shell at p50', p50(times.warm) / p50(times.shell), P50, ratio),
+      atMost('warm over shell at p95', percentile(times.warm, 0.95) / percentile(times.shell, 0.95), P95, ratio),
+      seen('warm over shell within a round: p50, p95', ratios(times.warm, times.shell)),
+      seen('cold over shell at p50', ratio(p50(times.cold) / p50(times.shell))),
+      seen('warm requests that found a process ready', `${hits} of ${WARM_UP + ROUNDS}`),
+    ];
+  },
+};
+
+async function loggedIn(): Promise<Home> {
+  const home = await makeHome();
+  await home.logIn({});
+  return home;
+}
+
+function ratios(above: readonly number[], below: readonly number[]): string {
+  const each = above.map((time, i) => time / (below[i] ?? NaN));
+  return `${ratio(p50(each))}, ${ratio(percentile(each, 0.95))}`;
+}
