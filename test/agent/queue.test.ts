@@ -18,6 +18,9 @@ const queued = (count: number) => until(async () => (await agent.health()).queue
 const prompted = () =>
   agent.claude.journal().flatMap(({ what, prompt }) => (prompt === '' ? [] : [`${what} ${prompt}`]));
 
+/** A run is answered before its process has ended. */
+const ended = (prompt: string) => until(() => prompted().includes(`ended ${prompt}`), `the end of ${prompt}`);
+
 describe('the queue', () => {
   it('runs one at a time, first come first served', async () => {
     const answers = [agent.run('slow')];
@@ -29,6 +32,7 @@ describe('the queue', () => {
     expect(await agent.health()).toMatchObject({ activeRequests: 1, queued: 3 });
     expect((await Promise.all(answers)).every(({ success }) => success)).toBe(true);
 
+    await ended('c');
     expect(prompted()).toEqual(['slow', 'a', 'b', 'c'].flatMap((prompt) => [`began ${prompt}`, `ended ${prompt}`]));
     const lives = agent.claude.journal().filter(({ what }) => what !== 'began');
     expect(lives.filter(({ what }, i) => what !== (i % 2 === 0 ? 'started' : 'ended'))).toEqual([]);
@@ -76,7 +80,9 @@ describe('the queue', () => {
     client.abort();
     await left;
     await agent.run('next');
+    await ended('next');
     expect(prompted()).toEqual(['began slow', 'ended slow', 'began next', 'ended next']);
-    expect(agent.lines.filter((line) => line.includes('run ended') && line.includes('succeeded'))).toHaveLength(2);
+    const succeeded = () => agent.lines.filter((line) => line.includes('run ended') && line.includes('succeeded'));
+    await until(() => succeeded().length === 2, 'the log of two runs that succeeded');
   });
 });
