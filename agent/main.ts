@@ -120,9 +120,14 @@ async function start(settings: Settings): Promise<void> {
   });
   const server = serverOf(app);
 
+  let draining = false;
   const stop = (signal: NodeJS.Signals) => {
+    if (draining) {
+      if (signal === 'SIGINT') service.endActive();
+      return;
+    }
+    draining = true;
     log.info({ signal, graceSeconds: settings.graceSeconds, ...service.load }, 'draining');
-    process.once('SIGINT', () => service.endActive());
     void service
       .drain(settings.graceSeconds)
       .then(() => Promise.all([closeServer(server), callbacks.stop()]))
@@ -134,8 +139,9 @@ async function start(settings: Settings): Promise<void> {
         process.exit(0);
       });
   };
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
+  // Listeners that stay: a library that sees none but its own takes the signal for unhandled, and ends the process.
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
 
   await service.recover();
   const url = await listen(server, settings.host, settings.port);
