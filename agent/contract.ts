@@ -113,6 +113,28 @@ export type Outcome = keyof typeof EXIT_CODES;
 /** What `POST /auth/check` says of the login, as `state` of its JSON answer (HTTP 200 for every one of them). */
 export const AUTH_STATES = ['ok', 'auth_failed', 'usage_limited', 'outage', 'busy'] as const;
 
+/**
+ * Why the login does not answer, as `cause` of the same answer, for a program that words it for people. `no_credential`:
+ * there is none to try. `refused`: Anthropic does not take it. `not_renewed`: it has to be renewed and nobody could be
+ * asked. `claude_failed`: `claude` itself, not Anthropic.
+ */
+export const LOGIN_CAUSES = [
+  'no_credential',
+  'refused',
+  'organization',
+  'billing',
+  'usage_limit',
+  'rate_limit',
+  'anthropic_error',
+  'unreachable',
+  'no_answer',
+  'not_renewed',
+  'claude_failed',
+] as const;
+
+/** One of {@link LOGIN_CAUSES}. */
+export type LoginCause = (typeof LOGIN_CAUSES)[number];
+
 /** One of {@link AUTH_STATES}. */
 export type AuthState = (typeof AUTH_STATES)[number];
 

@@ -22,6 +22,7 @@ export const STATE_OPERATIONS = {
             evidence: 'recent-run',
             detail: 'A prompt was answered.',
             source: '/data/claude/.credentials.json',
+            host: 'claude-code-agent-6c9f7d5b8-x2x7k',
             expiresAt: '2026-01-31T19:30:00.000Z',
           },
         },
@@ -32,7 +33,7 @@ export const STATE_OPERATIONS = {
   pause: {
     method: 'POST',
     path: '/pause',
-    tokens: ['api'],
+    tokens: ['api', 'watchdog'],
     summary: 'Accept and begin no runs',
     description:
       'Over restarts, too. The running run finishes; what waits stays until its time is up. A pause that is there already stays as it is.',
@@ -57,7 +58,7 @@ export const STATE_OPERATIONS = {
   resume: {
     method: 'POST',
     path: '/resume',
-    tokens: ['api'],
+    tokens: ['api', 'watchdog'],
     summary: 'Go on after a pause',
     description: 'Without a pause it does nothing.',
     answers: {

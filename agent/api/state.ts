@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { AUTH_MODES, AUTH_STATES } from '../contract.ts';
+import { AUTH_MODES, AUTH_STATES, LOGIN_CAUSES } from '../contract.ts';
 import { component, time, type Sent } from './component.ts';
 
 const load = {
@@ -48,8 +48,11 @@ export const loginReport = component(
       .describe('A run that succeeded of late, a small prompt, or the look of the credential.'),
     detail: z.string().describe('A sentence for people.'),
     source: z.string().describe('Where the credential is.'),
+    host: z.string().describe('The pod.'),
+    cause: z.enum(LOGIN_CAUSES).describe('Why it is not `ok`, where that is known.').optional(),
     expiresAt: time.describe('When the access token ends; it is refreshed before.').optional(),
     resetsAt: time.describe('With `usage_limited`: when the limit ends.').optional(),
+    paused: z.object(pause).describe('Where the agent is paused; it tries the login all the same.').optional(),
   }),
 );
 

@@ -39,11 +39,18 @@ export class LoginEvidence {
   /**
    * Takes what a run tells; most failures tell nothing.
    * @param apiStatus the HTTP status by which the API refused the run.
+   * @param versionBefore of the credential, when the run began: another one afterwards means that it was renewed.
    * @returns what the run says of the login, if anything.
    */
-  learn(result: RunResult, apiStatus: number | undefined): (LoginState & { state: TellingState }) | undefined {
+  learn(
+    result: RunResult,
+    apiStatus: number | undefined,
+    versionBefore?: string,
+  ): (LoginState & { state: TellingState }) | undefined {
     const status = this.credential.status();
-    const mayHaveFailedToRefresh = result.outcome === 'auth_failed' && this.credential.mode === 'session';
+    const wasRenewed = versionBefore !== undefined && versionBefore !== status.version;
+    const mayHaveFailedToRefresh =
+      result.outcome === 'auth_failed' && this.credential.mode === 'session' && !wasRenewed;
     const state = mayHaveFailedToRefresh && couldNotRefresh(status, apiStatus) ? 'outage' : STATE_OF[result.outcome];
     if (state === undefined) return undefined;
     const login = {

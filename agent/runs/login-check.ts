@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import type { AuthState } from '../contract.ts';
+import { hostname } from 'node:os';
+import type { AuthState, LoginCause } from '../contract.ts';
 import type { Claude } from '../claude/claude.ts';
 import type { ClaudeProcess } from '../claude/process.ts';
 import type { LoginEvidence } from './evidence.ts';
+import { causeOf } from './login-cause.ts';
 import { judge } from './outcome.ts';
-import type { RunResult } from './run.ts';
+import type { Pause, RunResult } from './run.ts';
 import type { RunService } from './service.ts';
 
 /** What `POST /auth/check` answers. Times are ISO 8601. Never a value of a credential. */
@@ -17,11 +19,17 @@ export interface LoginReport {
   readonly detail: string;
   /** Where the credential comes from. */
   readonly source: string;
+  /** In which pod. */
+  readonly host: string;
+  /** Why it is not ok, where that is known. */
+  readonly cause?: LoginCause;
   readonly expiresAt?: string;
   readonly resetsAt?: string;
+  /** The pause that the agent is in; it answers all the same. */
+  readonly paused?: Pause;
 }
 
-type ProbeResult = Pick<LoginReport, 'state' | 'detail' | 'resetsAt'>;
+type Finding = Pick<LoginReport, 'state' | 'detail' | 'resetsAt' | 'cause'>;
 
 const FRESH_MS = 5 * 60_000;
 const PROBE_MS = 60_000;
@@ -52,18 +60,20 @@ export class LoginCheck {
 
   async #check(): Promise<LoginReport> {
     const { login, credential } = this.#evidence.current;
-    if (!credential.present) return this.#report('auth_failed', 'none', login.detail);
+    if (!credential.present) {
+      return this.#report('none', { state: 'auth_failed', detail: login.detail, cause: 'no_credential' });
+    }
     if (login.state === 'ok' && Date.now() - Date.parse(login.seenAt ?? '') < FRESH_MS) {
-      return this.#report('ok', 'recent-run', login.detail);
+      return this.#report('recent-run', { state: 'ok', detail: login.detail });
     }
     const probed = await this.#service.ahead((started) => this.#probe(started), PROBE_WAITS_MS);
-    if (probed === 'busy') {
-      return this.#report('busy', 'none', 'Another run was going on for as long as the check could wait.');
-    }
-    return this.#report(probed.state, 'probe', probed.detail, probed.resetsAt);
+    if (probed !== 'busy') return this.#report('probe', probed);
+    const detail = this.#service.unready ?? 'Another run was going on for as long as the check could wait.';
+    return this.#report('none', { state: 'busy', detail });
   }
 
-  async #probe(started: (process: ClaudeProcess) => void): Promise<ProbeResult> {
+  async #probe(started: (process: ClaudeProcess) => void): Promise<Finding> {
+    const { version } = this.#evidence.credential.status();
     const process = await this.#claude.start({
       runId: `probe-${randomUUID()}`,
       sessionId: randomUUID(),
@@ -77,24 +87,31 @@ export class LoginCheck {
     const report = await process.report;
     await process.reaped;
     const result = judge(report);
-    return this.#evidence.learn(result, report.transcript.apiError?.status) ?? withoutEvidence(result);
+    const { apiError } = report.transcript;
+    const learned = this.#evidence.learn(result, apiError?.status, version);
+    if (!learned) return withoutEvidence(result);
+    const { state, detail, resetsAt } = learned;
+    const cause = causeOf(state, result, apiError);
+    return { state, detail, ...(resetsAt !== undefined && { resetsAt }), ...(cause !== undefined && { cause }) };
   }
 
-  #report(state: AuthState, evidence: LoginReport['evidence'], detail: string, resetsAt?: string): LoginReport {
+  #report(evidence: LoginReport['evidence'], finding: Finding): LoginReport {
     const { expiresAt } = this.#claude.credential.status();
+    const { paused } = this.#service;
     return {
-      state,
+      ...finding,
       checkedAt: new Date().toISOString(),
       evidence,
-      detail,
       source: this.#claude.credential.source,
+      host: hostname(),
       ...(expiresAt !== undefined && { expiresAt }),
-      ...(resetsAt !== undefined && { resetsAt }),
+      ...(paused && { paused }),
     };
   }
 }
 
 /** A probe that says nothing of the login: it was ended with the agent, or Claude gave no answer. */
-function withoutEvidence({ outcome, error = '' }: RunResult): ProbeResult {
-  return { state: outcome === 'interrupted' ? 'busy' : 'outage', detail: error };
+function withoutEvidence({ outcome, error = '' }: RunResult): Finding {
+  if (outcome === 'interrupted') return { state: 'busy', detail: error };
+  return { state: 'outage', detail: error, cause: outcome === 'timed_out' ? 'no_answer' : 'claude_failed' };
 }

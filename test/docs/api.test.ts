@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -124,6 +125,7 @@ describe('on an agent', () => {
     const same = text
       .replaceAll(agent.workspaceDir, '/workspace')
       .replaceAll(path.join(folder, 'home'), '/home/me')
+      .replaceAll(JSON.stringify(hostname()), '"my-machine"')
       .replaceAll(/"[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}"/g, '"an id"')
       .replaceAll(/"\d{4}-\d\d-\d\dT[\d:.]+Z"/g, '"a time"');
     return JSON.parse(same);
