@@ -2,6 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 import { z } from 'zod';
 
+import { codeOf, parseJson } from './http.ts';
+
 /** The agent's answer to `POST /auth/check`; unknown members are left out. */
 const answerSchema = z.object({
   state: z.enum(['ok', 'auth_failed', 'usage_limited', 'outage', 'busy']),
@@ -10,7 +12,13 @@ const answerSchema = z.object({
   detail: z.string(),
   source: z.string(),
   expiresAt: z.string().optional(),
-  resetsAt: z.string().optional(),
+  resetsAt: z.iso.datetime().optional(),
+  /** The agent's word for the cause. */
+  cause: z.string().optional(),
+  /** The pod. */
+  host: z.string().optional(),
+  /** The pause that the agent is in; it tries the login all the same. */
+  paused: z.object({ since: z.string(), reason: z.string().optional() }).optional(),
 });
 
 /** What the agent said of its login. */
@@ -65,7 +73,7 @@ async function ask({ agentUrl, token, timeoutMs }: CheckOptions): Promise<Findin
     if (error instanceof DOMException && error.name === 'TimeoutError') {
       return down(`it did not answer within ${timeoutMs / 1000} s`, false);
     }
-    return down(`it can't be reached at ${agentUrl} (${causeOf(error)})`, true);
+    return down(`it can't be reached at ${agentUrl} (${codeOf(error)})`, true);
   }
   if (response.status === 200) return understand(body);
   if (response.status === 401 || response.status === 403) {
@@ -93,20 +101,4 @@ const down = (reason: string, again: boolean): Finding => ({ verdict: { state: '
 function problemOf(body: string): string {
   const problem = z.object({ detail: z.string() }).safeParse(parseJson(body));
   return problem.success ? `: ${problem.data.detail}` : '';
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-/** `fetch` says "fetch failed"; the code of the system call is in the cause, or for a name with many addresses below it. */
-function causeOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const { cause } = error;
-  if (cause instanceof Error && 'code' in cause) return String(cause.code);
-  return cause instanceof Error ? cause.message : error.message;
 }

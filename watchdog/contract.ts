@@ -1,6 +1,6 @@
 /**
  * Names and numbers that the watchdog shares with the stack. No code, no imports: the stack reads this file to wire the
- * CronJob, and nothing else of the watchdog.
+ * CronJobs, and nothing else of the watchdog.
  * @module
  */
 
@@ -8,7 +8,7 @@
 export const WATCHDOG_ENV = {
   /** Base URL of the agent, without a path. */
   agentUrl: 'WATCHDOG_AGENT_URL',
-  /** File that holds the bearer token for `POST /auth/check`. */
+  /** File that holds the bearer token for `/auth/check`, `/pause` and `/resume`. */
   tokenFile: 'WATCHDOG_TOKEN_FILE',
   /** Where Claude's credential comes from, for saying how to renew it. */
   authMode: 'WATCHDOG_AUTH_MODE',
@@ -18,6 +18,30 @@ export const WATCHDOG_ENV = {
   attempts: 'WATCHDOG_ATTEMPTS',
   /** Seconds between two attempts. */
   pauseSeconds: 'WATCHDOG_PAUSE_SECONDS',
+  /** `NAMESPACE/NAME` of the ConfigMap that is the ledger. Without it the ledger is the file. */
+  ledgerConfigMap: 'WATCHDOG_LEDGER_CONFIGMAP',
+  /** The ledger's file, where there is no cluster. */
+  ledgerFile: 'WATCHDOG_LEDGER_FILE',
+  /** File that holds the URL of a Teams Workflows webhook. Without it no cards are sent. */
+  teamsWebhookFile: 'WATCHDOG_TEAMS_WEBHOOK_FILE',
+  /** Base URL of n8n for the watchdog. Without it no workflows are paused. */
+  n8nApiUrl: 'WATCHDOG_N8N_API_URL',
+  /** File that holds n8n's API key. */
+  n8nApiKeyFile: 'WATCHDOG_N8N_API_KEY_FILE',
+  /** Workflows with this tag are paused. */
+  n8nTag: 'WATCHDOG_N8N_TAG',
+  /** Address of n8n for people, behind "Open n8n". */
+  n8nUrl: 'WATCHDOG_N8N_URL',
+  /** Address of the guide, behind "Refresh Tokens". */
+  guideUrl: 'WATCHDOG_GUIDE_URL',
+  /** Hours between two cards that say the same. */
+  reminderHours: 'WATCHDOG_REMINDER_HOURS',
+  /** Why there is maintenance, where the annotation does not say. */
+  maintenanceReason: 'WATCHDOG_MAINTENANCE_REASON',
+  /** How many minutes it takes, where the annotation does not say. */
+  maintenanceMinutes: 'WATCHDOG_MAINTENANCE_MINUTES',
+  /** Seconds that `maintenance-start` waits for the run that is going on. */
+  drainSeconds: 'WATCHDOG_DRAIN_SECONDS',
 } as const;
 
 /** Where Claude's credential comes from. */
@@ -27,7 +51,30 @@ export const CREDENTIAL_KINDS = ['session', 'oauthToken', 'apiKey', 'federation'
 export type CredentialKind = (typeof CREDENTIAL_KINDS)[number];
 
 /** What the watchdog assumes where a setting is not given. */
-export const WATCHDOG_DEFAULTS = { timeoutSeconds: 100, attempts: 3, pauseSeconds: 10 } as const;
+export const WATCHDOG_DEFAULTS = {
+  agentUrl: 'http://127.0.0.1:3000',
+  tokenFile: '.local/agent-token',
+  timeoutSeconds: 100,
+  attempts: 3,
+  pauseSeconds: 10,
+  ledgerFile: '.local/watchdog.db',
+  n8nTag: 'claude-agent',
+  reminderHours: 4,
+  maintenanceReason: 'Planned maintenance',
+  maintenanceMinutes: 60,
+  drainSeconds: 600,
+} as const;
 
 /** Exit codes of one pass: 57 means "log in again" and nothing else does. */
 export const WATCHDOG_EXIT = { ok: 0, authFailed: 57, notOk: 1 } as const;
+
+/** What `node watchdog/main.ts` takes as its first argument; without one it makes a pass. */
+export const WATCHDOG_COMMANDS = ['maintenance-start', 'maintenance-end'] as const;
+
+/** Annotations of the ledger's ConfigMap that say more of a maintenance than the settings. */
+export const MAINTENANCE_ANNOTATIONS = {
+  /** Why, 1 to 500 characters. */
+  reason: 'claude-agent/maintenance-reason',
+  /** When it is expected to end: an ISO 8601 time, or how long it takes, such as 90m or 2h. */
+  expectedEnd: 'claude-agent/maintenance-end',
+} as const;

@@ -1,32 +1,66 @@
 /**
- * One pass of the watchdog: asks the agent whether its login works, logs one line, and ends with 0 (it does), 57 (log in
+ * The watchdog: asks the agent whether its login works, and sees to what follows. Ends with 0 (it works), 57 (log in
  * again) or 1 (anything else), which is what `kubectl get jobs` shows.
  * @module
  */
-import { pino } from 'pino';
+import { hostname } from 'node:os';
 
-import { checkAgent } from './check.ts';
+import { AgentControl } from './agent.ts';
+import { readArguments, UsageError } from './arguments.ts';
+import type { Arguments } from './arguments.ts';
 import { WATCHDOG_EXIT } from './contract.ts';
-import { reportOf } from './report.ts';
+import { LedgerError } from './ledger.ts';
+import type { Ledger } from './ledger.ts';
+import { makeLog } from './log.ts';
+import { MaintenanceError } from './maintenance.ts';
+import { N8n } from './n8n.ts';
+import { startMaintenance, stopMaintenance, watch } from './pass.ts';
+import type { PassParts } from './pass.ts';
 import { readSettings, SettingsError } from './settings.ts';
+import type { WatchdogSettings } from './settings.ts';
 
-const log = pino({
-  base: { program: 'claude-auth-watchdog' },
-  formatters: { level: (label) => ({ level: label }) },
-  timestamp: pino.stdTimeFunctions.isoTime,
-});
+const log = makeLog(process.stdout.isTTY);
 
 try {
-  const settings = readSettings();
-  const verdict = await checkAgent(settings);
-  const report = reportOf(verdict, settings.authMode);
-  log[report.level]({ ...verdict, exitCode: report.exitCode }, report.sentence);
-  process.exitCode = report.exitCode;
+  process.exitCode = await run(readArguments(process.argv.slice(2)), readSettings());
 } catch (error) {
-  process.exitCode = WATCHDOG_EXIT.notOk;
-  if (error instanceof SettingsError) {
-    log.error({ state: 'misconfigured', exitCode: WATCHDOG_EXIT.notOk }, `The watchdog can't start: ${error.message}`);
+  const exitCode = WATCHDOG_EXIT.notOk;
+  process.exitCode = exitCode;
+  if ([SettingsError, UsageError, MaintenanceError, LedgerError].some((kind) => error instanceof kind)) {
+    log.error({ state: 'misconfigured', exitCode }, `The watchdog can't start: ${(error as Error).message}`);
   } else {
-    log.error({ err: error, state: 'broken', exitCode: WATCHDOG_EXIT.notOk }, 'The watchdog itself failed.');
+    log.error({ err: error, state: 'broken', exitCode }, 'The watchdog itself failed.');
   }
+}
+
+async function run({ command, dryRun, request }: Arguments, settings: WatchdogSettings): Promise<number> {
+  const { n8n, n8nTag, n8nUrl, webhookUrl, authMode, guideUrl } = settings;
+  const parts: PassParts = {
+    settings,
+    ledger: await ledgerAt(settings.ledger),
+    holder: `${hostname()}/${process.pid}`,
+    dryRun,
+    means: {
+      n8n: n8n && new N8n(n8n),
+      n8nTag,
+      agent: new AgentControl(settings),
+      webhookUrl,
+      card: { authMode, guideUrl, n8nUrl: n8nUrl ?? n8n?.apiUrl },
+    },
+    log,
+  };
+  switch (command) {
+    case 'watch':
+      return watch(parts);
+    case 'maintenance-start':
+      return startMaintenance(parts, request);
+    case 'maintenance-end':
+      return stopMaintenance(parts);
+  }
+}
+
+/** Either is loaded where it is needed: the client of Kubernetes takes longer to load than all the rest. */
+async function ledgerAt(place: WatchdogSettings['ledger']): Promise<Ledger> {
+  if ('file' in place) return new (await import('./ledger-file.ts')).FileLedger(place.file);
+  return new (await import('./ledger-configmap.ts')).ConfigMapLedger(place.namespace, place.name);
 }

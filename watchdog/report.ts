@@ -1,6 +1,7 @@
 import { WATCHDOG_EXIT } from './contract.ts';
 import type { CredentialKind } from './contract.ts';
-import type { Verdict } from './check.ts';
+import type { AuthAnswer, Verdict } from './check.ts';
+import { asSentence } from './words.ts';
 
 /** One pass in a sentence for whoever is woken by it, its log level, and the exit code of the Job. */
 export interface Report {
@@ -17,13 +18,13 @@ export function reportOf(verdict: Verdict, authMode: CredentialKind): Report {
       return {
         exitCode: WATCHDOG_EXIT.ok,
         level: 'info',
-        sentence: `Claude's login works (${evidenceOf(verdict.evidence)}).`,
+        sentence: `Claude's login works (${evidenceOf(verdict.evidence)}).${pauseOf(verdict)}`,
       };
     case 'auth_failed':
       return {
         exitCode: WATCHDOG_EXIT.authFailed,
         level: 'error',
-        sentence: `Claude's login no longer works: ${ended(verdict.detail)} ${remedyOf(authMode)}`,
+        sentence: `Claude's login no longer works: ${asSentence(verdict.detail)} ${remedyOf(authMode)}`,
       };
     case 'usage_limited':
       return {
@@ -35,19 +36,19 @@ export function reportOf(verdict: Verdict, authMode: CredentialKind): Report {
       return {
         exitCode: notOk,
         level: 'warn',
-        sentence: `Anthropic can't be reached or is failing: ${ended(verdict.detail)} Wait; a new login would not help.`,
+        sentence: `Claude is not answering: ${asSentence(verdict.detail)} Wait; a new login would not help.`,
       };
     case 'busy':
       return {
         exitCode: notOk,
         level: 'warn',
-        sentence: `The agent is busy and could not test the login: ${ended(verdict.detail)} The next pass asks again.`,
+        sentence: `The agent is busy and could not test the login: ${asSentence(verdict.detail)} The next pass asks again.`,
       };
     case 'agent_down':
       return {
         exitCode: notOk,
         level: 'error',
-        sentence: `The agent did not say whether the login works: ${ended(verdict.reason)} See: kubectl describe deployment/claude-code-agent -n claude-agent`,
+        sentence: `The agent did not say whether the login works: ${asSentence(verdict.reason)} See: kubectl describe deployment/claude-code-agent -n claude-agent`,
       };
   }
 }
@@ -63,6 +64,11 @@ function evidenceOf(evidence: 'recent-run' | 'probe' | 'none'): string {
   }
 }
 
+function pauseOf({ paused }: AuthAnswer): string {
+  if (!paused) return '';
+  return ` The agent is paused since ${paused.since} (${paused.reason ?? 'no reason given'}).`;
+}
+
 function remedyOf(authMode: CredentialKind): string {
   switch (authMode) {
     case 'oauthToken':
@@ -75,6 +81,3 @@ function remedyOf(authMode: CredentialKind): string {
       return 'Log in again: `npm run login && npm run up`.';
   }
 }
-
-/** A text of somebody else's as a sentence. */
-const ended = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);

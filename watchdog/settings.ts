@@ -4,16 +4,30 @@ import { z } from 'zod';
 
 import { CREDENTIAL_KINDS, WATCHDOG_DEFAULTS, WATCHDOG_ENV } from './contract.ts';
 import type { CredentialKind } from './contract.ts';
+import type { N8nOptions } from './n8n.ts';
 
 /** What one pass needs to know; times in milliseconds. */
 export interface WatchdogSettings {
   readonly agentUrl: string;
-  /** Bearer token for `POST /auth/check`. A secret: never log it. */
+  /** Bearer token of the agent. A secret: never log it. */
   readonly token: string;
   readonly authMode: CredentialKind;
   readonly timeoutMs: number;
   readonly attempts: number;
   readonly pauseMs: number;
+  /** Where the ledger is. */
+  readonly ledger: { readonly namespace: string; readonly name: string } | { readonly file: string };
+  /** Of a Teams Workflows webhook. A secret. Undefined: no cards. */
+  readonly webhookUrl: string | undefined;
+  /** With a secret. Undefined: no workflows are paused. */
+  readonly n8n: N8nOptions | undefined;
+  readonly n8nTag: string;
+  readonly n8nUrl: string | undefined;
+  readonly guideUrl: string | undefined;
+  readonly reminderMs: number;
+  readonly maintenanceReason: string;
+  readonly maintenanceMs: number;
+  readonly drainMs: number;
 }
 
 /** The environment can't be used; the message names every mistake. */
@@ -29,30 +43,60 @@ const number = (min: number, max: number, fallback: number) =>
     .refine((value) => value >= min && value <= max, `must be a whole number from ${min} to ${max}`)
     .default(fallback);
 
+const url = (example: string) => z.url({ protocol: /^https?$/, error: `must be an http(s) URL, such as ${example}` });
+
+type Context = { addIssue(issue: { code: 'custom'; message: string }): void };
+
+const file = (what: string) =>
+  z
+    .string({ error: `must name the file that holds ${what}` })
+    .min(1, `must name the file that holds ${what}`)
+    .transform((path, context) => readSecret(path, context));
+
+const CONFIGMAP = /^([a-z0-9-]+)\/([a-z0-9.-]+)$/;
+const TAG = /^[^,]{1,64}$/;
+
+const D = WATCHDOG_DEFAULTS;
+
 const schema = z.object({
-  [WATCHDOG_ENV.agentUrl]: z.url({
-    protocol: /^https?$/,
-    error: 'must be an http(s) URL, such as http://claude-agent',
-  }),
-  [WATCHDOG_ENV.tokenFile]: z
-    .string({ error: 'must name the file that holds the token' })
-    .transform((path, context) => readToken(path, (message) => context.addIssue({ code: 'custom', message }))),
+  [WATCHDOG_ENV.agentUrl]: url('http://claude-agent').default(D.agentUrl),
+  [WATCHDOG_ENV.tokenFile]: file('the token').prefault(D.tokenFile),
   [WATCHDOG_ENV.authMode]: z.enum(CREDENTIAL_KINDS, `must be one of ${CREDENTIAL_KINDS.join(', ')}`).default('session'),
-  [WATCHDOG_ENV.timeoutSeconds]: number(1, 600, WATCHDOG_DEFAULTS.timeoutSeconds),
-  [WATCHDOG_ENV.attempts]: number(1, 10, WATCHDOG_DEFAULTS.attempts),
-  [WATCHDOG_ENV.pauseSeconds]: number(0, 60, WATCHDOG_DEFAULTS.pauseSeconds),
+  [WATCHDOG_ENV.timeoutSeconds]: number(1, 600, D.timeoutSeconds),
+  [WATCHDOG_ENV.attempts]: number(1, 10, D.attempts),
+  [WATCHDOG_ENV.pauseSeconds]: number(0, 60, D.pauseSeconds),
+  [WATCHDOG_ENV.ledgerConfigMap]: z.string().regex(CONFIGMAP, 'must be NAMESPACE/NAME').optional(),
+  [WATCHDOG_ENV.ledgerFile]: z.string().min(1, 'must be the path of a file').default(D.ledgerFile),
+  [WATCHDOG_ENV.teamsWebhookFile]: file("the webhook's URL").transform(webhook).optional(),
+  [WATCHDOG_ENV.n8nApiUrl]: url('http://n8n.n8n.svc:5678').optional(),
+  [WATCHDOG_ENV.n8nApiKeyFile]: file("n8n's API key").optional(),
+  [WATCHDOG_ENV.n8nTag]: z.string().regex(TAG, 'must be one tag, without a comma').default(D.n8nTag),
+  [WATCHDOG_ENV.n8nUrl]: url('https://n8n.example.com').optional(),
+  [WATCHDOG_ENV.guideUrl]: url('https://wiki.example.com/claude-agent').optional(),
+  [WATCHDOG_ENV.reminderHours]: number(1, 168, D.reminderHours),
+  [WATCHDOG_ENV.maintenanceReason]: z.string().min(1, 'must not be empty').max(500).default(D.maintenanceReason),
+  [WATCHDOG_ENV.maintenanceMinutes]: number(1, 10_080, D.maintenanceMinutes),
+  [WATCHDOG_ENV.drainSeconds]: number(0, 3600, D.drainSeconds),
 });
 
 /**
- * Reads the settings from the environment.
- * @throws SettingsError naming every variable that is missing or wrong; a token's value is never in it.
+ * Reads the settings from the environment. What the stack sets to nothing counts as not set.
+ * @throws SettingsError naming every variable that is missing or wrong; a secret's value is never in it.
  */
 export function readSettings(environment: NodeJS.ProcessEnv = process.env): WatchdogSettings {
-  const result = schema.safeParse(environment);
-  if (!result.success) {
-    throw new SettingsError(result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '));
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const result = schema.safeParse(given);
+  const mistakes = result.success
+    ? []
+    : result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  const [hasUrl, hasKey] = [WATCHDOG_ENV.n8nApiUrl, WATCHDOG_ENV.n8nApiKeyFile].map((name) => name in given);
+  if (hasUrl !== hasKey) {
+    mistakes.push(`${WATCHDOG_ENV.n8nApiUrl} and ${WATCHDOG_ENV.n8nApiKeyFile}: one is set without the other`);
   }
+  if (!result.success || mistakes.length > 0) throw new SettingsError(mistakes.join('; '));
   const value = result.data;
+  const apiUrl = value[WATCHDOG_ENV.n8nApiUrl];
+  const apiKey = value[WATCHDOG_ENV.n8nApiKeyFile];
   return {
     agentUrl: value[WATCHDOG_ENV.agentUrl],
     token: value[WATCHDOG_ENV.tokenFile],
@@ -60,14 +104,37 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env): Watc
     timeoutMs: value[WATCHDOG_ENV.timeoutSeconds] * 1000,
     attempts: value[WATCHDOG_ENV.attempts],
     pauseMs: value[WATCHDOG_ENV.pauseSeconds] * 1000,
+    ledger: placeOf(value[WATCHDOG_ENV.ledgerConfigMap], value[WATCHDOG_ENV.ledgerFile]),
+    webhookUrl: value[WATCHDOG_ENV.teamsWebhookFile],
+    n8n: apiUrl === undefined || apiKey === undefined ? undefined : { apiUrl, apiKey },
+    n8nTag: value[WATCHDOG_ENV.n8nTag],
+    n8nUrl: value[WATCHDOG_ENV.n8nUrl],
+    guideUrl: value[WATCHDOG_ENV.guideUrl],
+    reminderMs: value[WATCHDOG_ENV.reminderHours] * 3_600_000,
+    maintenanceReason: value[WATCHDOG_ENV.maintenanceReason],
+    maintenanceMs: value[WATCHDOG_ENV.maintenanceMinutes] * 60_000,
+    drainMs: value[WATCHDOG_ENV.drainSeconds] * 1000,
   };
 }
 
-function readToken(path: string, report: (message: string) => void): string {
+function placeOf(configMap: string | undefined, path: string): WatchdogSettings['ledger'] {
+  const [, namespace, name] = CONFIGMAP.exec(configMap ?? '') ?? [];
+  return namespace === undefined || name === undefined ? { file: path } : { namespace, name };
+}
+
+function webhook(value: string, context: Context): string {
+  if (!/^https?:\/\/\S+$/.test(value)) {
+    context.addIssue({ code: 'custom', message: 'the file must hold the https URL of a Teams Workflows webhook' });
+  }
+  return value;
+}
+
+function readSecret(path: string, context: Context): string {
+  const report = (message: string) => context.addIssue({ code: 'custom', message });
   try {
-    const token = readFileSync(path, 'utf8').trim();
-    if (token === '') report(`the file ${path} is empty`);
-    return token;
+    const secret = readFileSync(path, 'utf8').trim();
+    if (secret === '') report(`the file ${path} is empty`);
+    return secret;
   } catch (error) {
     report(`the file can't be read (${error instanceof Error ? error.message : String(error)})`);
     return '';

@@ -55,9 +55,12 @@ export const auth = (state: string, more: object = {}): Answer =>
     ...more,
   });
 
+/** A folder for one test. */
+const folder = (): string => mkdtempSync(path.join(tmpdir(), 'watchdog-'));
+
 /** The token's file, as the pod mounts it. */
 export function tokenFile(content = `${TOKEN}\n`): string {
-  const file = path.join(mkdtempSync(path.join(tmpdir(), 'watchdog-')), 'token');
+  const file = path.join(folder(), 'token');
   writeFileSync(file, content);
   return file;
 }
@@ -68,6 +71,7 @@ export async function pass(agentUrl: string, more: Record<string, string> = {}) 
     env: {
       WATCHDOG_AGENT_URL: agentUrl,
       WATCHDOG_TOKEN_FILE: tokenFile(),
+      WATCHDOG_LEDGER_FILE: path.join(folder(), 'ledger.db'),
       WATCHDOG_TIMEOUT_SECONDS: '2',
       WATCHDOG_PAUSE_SECONDS: '0',
       ...more,

@@ -1,0 +1,135 @@
+import { describe, expect, test } from 'vitest';
+
+import '../support/two-at-a-time.ts';
+import { later, type Kill, World } from './world.ts';
+
+/** How often a pass is killed in all, each time at another call; some 200 is every call of every story. */
+const KILLS = Number(process.env['WATCHDOG_KILLS'] ?? 24);
+
+type Act = (world: World, kill?: Kill) => Promise<void>;
+
+/** Runs a pass that may be killed, and then one that goes on from there. */
+const pass =
+  (...args: string[]): Act =>
+  async (world, kill) => {
+    const killed = await world.pass(args, kill);
+    if (kill && killed.signal === 'SIGKILL') await world.pass(args);
+  };
+
+const login =
+  (state: 'ok' | 'auth_failed' | 'outage'): Act =>
+  (world) => {
+    world.agent.login = { state };
+    return Promise.resolve();
+  };
+
+/** A person edits a workflow that is paused. */
+const edit: Act = (world) => {
+  world.n8n.workflows.edit(world.n8n.workflows.named('Edited').id);
+  return Promise.resolve();
+};
+
+/** What happens to the world; passes are what is killed. `cards` may each come once at most. */
+interface Story {
+  readonly title: string;
+  readonly acts: readonly Act[];
+  readonly cards: readonly string[];
+  readonly edited: boolean;
+}
+
+const RED = 'Claude needs a new login';
+const GREEN = 'Claude works again';
+const STORIES: readonly Story[] = [
+  {
+    title: 'a failed login and its recovery',
+    acts: [login('auth_failed'), pass(), pass(), login('ok'), pass(), pass()],
+    cards: [RED, GREEN],
+    edited: false,
+  },
+  {
+    title: 'an outage that becomes a failed login, with an edit meanwhile',
+    acts: [login('outage'), pass(), pass(), login('auth_failed'), pass(), edit, login('ok'), pass(), pass()],
+    cards: ['Claude is not answering', RED, GREEN],
+    edited: true,
+  },
+  {
+    title: 'a maintenance',
+    acts: [pass('maintenance-start'), pass(), pass('maintenance-end'), pass()],
+    cards: ['Maintenance of the Claude agent', 'Maintenance is over'],
+    edited: false,
+  },
+  {
+    title: 'a login that fails during a maintenance',
+    acts: [
+      pass('maintenance-start'),
+      login('auth_failed'),
+      pass(),
+      pass('maintenance-end'),
+      edit,
+      pass(),
+      login('ok'),
+      pass(),
+      pass(),
+    ],
+    cards: ['Maintenance of the Claude agent', RED, GREEN],
+    edited: true,
+  },
+];
+
+async function makeWorld(): Promise<World> {
+  const world = await World.make();
+  world.n8n.workflows.add('One');
+  world.n8n.workflows.add('Edited');
+  world.n8n.workflows.edit(world.n8n.workflows.add('With a draft').id);
+  world.n8n.workflows.add('Off by hand', { published: false });
+  return world;
+}
+
+/**
+ * Tells the story, with one kill at most, and looks at how it ends.
+ * @param kill its call is counted over all passes.
+ * @returns how many calls the story took.
+ */
+async function tell(story: Story, kill?: Kill): Promise<number> {
+  await using world = await makeWorld();
+  const before = world.published;
+  let calls = 0;
+  for (const act of story.acts) {
+    const call = (kill?.call ?? 0) - calls;
+    await act(world, !kill || world.kills > 0 || call < 1 ? undefined : { ...kill, call });
+    calls += world.takeCalls();
+  }
+  expect(world.kills).toBe(kill ? 1 : 0);
+  const { Edited: edited, ...others } = before;
+  expect(world.published).toEqual(story.edited ? others : { ...others, Edited: edited });
+  expect(story.cards).toEqual(expect.arrayContaining(world.titles));
+  expect(new Set(world.titles).size).toBe(world.titles.length);
+  expect(world.agent.paused).toBeUndefined();
+  // What may have arrived is not sent again at once; a quarter of an hour later it is.
+  await world.amend((state) => later(state, 1));
+  await world.pass();
+  expect(await world.state()).toEqual({ format: 1, listed: false, workflows: [] });
+  expect(world.titles.at(-1)).toBe(story.cards.at(-1));
+  return calls;
+}
+
+/** `count` of the numbers from 1 to `last`, spread over them. */
+const spread = (last: number, count: number): number[] =>
+  count >= last
+    ? Array.from({ length: last }, (_, index) => index + 1)
+    : Array.from({ length: count }, (_, index) => 1 + Math.floor((index * last) / count));
+
+describe.concurrent('a watchdog that is killed by SIGKILL at one of its calls', () => {
+  const each = Math.ceil(KILLS / STORIES.length / 2);
+  test.each(STORIES)(
+    'resumes what it paused, at its version, and sends no card twice: $title',
+    async (story) => {
+      const calls = await tell(story);
+      for (const when of ['before', 'after'] as const) {
+        for (const call of spread(calls, each)) await tell(story, { call, when });
+      }
+      console.info(`killed ${2 * Math.min(each, calls)} times, before and after calls: ${story.title}`);
+    },
+    3_600_000,
+  );
+});

@@ -1,0 +1,125 @@
+import { Book } from './book.ts';
+import { checkAgent } from './check.ts';
+import type { Verdict } from './check.ts';
+import { MAINTENANCE_ANNOTATIONS, WATCHDOG_EXIT } from './contract.ts';
+import { beginMaintenance, decide, endMaintenance } from './decide.ts';
+import type { Moment } from './decide.ts';
+import { LedgerConflictError, LedgerError } from './ledger.ts';
+import type { Entry, Ledger, LedgerState } from './ledger.ts';
+import { maintenanceOf } from './maintenance.ts';
+import type { MaintenanceRequest } from './maintenance.ts';
+import { rehearse } from './rehearse.ts';
+import { reportOf } from './report.ts';
+import type { WatchdogSettings } from './settings.ts';
+import { isSettled, settle } from './settle.ts';
+import type { Means } from './settle.ts';
+
+/** What a pass works with. */
+export interface PassParts {
+  readonly settings: WatchdogSettings;
+  readonly ledger: Ledger;
+  /** Names this pass in the ledger: host and process. */
+  readonly holder: string;
+  /** Only say what would be done. */
+  readonly dryRun: boolean;
+  readonly means: Omit<Means, 'did' | 'failed'>;
+  readonly log: PassLog;
+}
+
+/** Where a pass says what it sees, does and fails to do. */
+export interface PassLog {
+  info(facts: object, sentence: string): void;
+  warn(facts: object, sentence: string): void;
+  error(facts: object, sentence: string): void;
+}
+
+/**
+ * Asks the agent, puts what it says into the ledger, and does what follows from it.
+ * @returns the exit code: what the agent said, or 1 where that was good and something else was not.
+ */
+export async function watch(parts: PassParts): Promise<number> {
+  const verdict = await look(parts);
+  const good = await act(parts, ({ state }) => decide(state, verdict, moment(parts)));
+  return exitOf(verdict, good);
+}
+
+/** Announces a maintenance, pauses the workflows and the agent, and waits for the run that is going on. */
+export async function startMaintenance(parts: PassParts, request: MaintenanceRequest): Promise<number> {
+  const { means, settings, log, dryRun } = parts;
+  const plan = ({ state, annotations }: Entry): LedgerState => {
+    const now = new Date();
+    const since = new Date(state.maintenance?.since ?? now);
+    return beginMaintenance(state, maintenanceOf(request, annotations, settings, { since, now }), now);
+  };
+  const good = await act(parts, plan);
+  if (!good || dryRun) return good ? WATCHDOG_EXIT.ok : WATCHDOG_EXIT.notOk;
+  try {
+    if (await means.agent.drained(settings.drainMs)) {
+      log.info({}, 'No run is going on: the maintenance can begin.');
+      return WATCHDOG_EXIT.ok;
+    }
+    log.error({}, `A run is still going on after ${settings.drainMs / 1000} s; it may go on, no other begins.`);
+  } catch (error) {
+    log.error({}, `Nobody knows whether a run is going on: ${error instanceof Error ? error.message : String(error)}.`);
+  }
+  return WATCHDOG_EXIT.notOk;
+}
+
+/** Ends a maintenance if Claude answers, and brings back agent and workflows. */
+export async function stopMaintenance(parts: PassParts): Promise<number> {
+  const verdict = await look(parts);
+  const plan = ({ state }: Entry): LedgerState => {
+    const ended = endMaintenance(state, verdict, moment(parts));
+    if (!ended) parts.log.error({}, 'The maintenance goes on, for Claude does not answer. End it again when it does.');
+    return ended ?? state;
+  };
+  return exitOf(verdict, await act(parts, plan, Object.values(MAINTENANCE_ANNOTATIONS)));
+}
+
+async function look({ settings, log }: PassParts): Promise<Verdict> {
+  const verdict = await checkAgent(settings);
+  const { level, exitCode, sentence } = reportOf(verdict, settings.authMode);
+  log[level]({ ...verdict, exitCode }, sentence);
+  return verdict;
+}
+
+/**
+ * @param forget annotations to remove once it is done.
+ * @returns whether all that was to be done was done.
+ */
+async function act(
+  { ledger, holder, dryRun, means, log }: PassParts,
+  plan: (entry: Entry) => LedgerState,
+  forget: readonly string[] = [],
+): Promise<boolean> {
+  let good = true;
+  const failed = (sentence: string) => {
+    good = false;
+    log.error({}, sentence);
+  };
+  try {
+    if (dryRun) {
+      const entry = await ledger.read();
+      for (const sentence of await rehearse(entry.state, plan(entry), means)) log.info({ dryRun }, sentence);
+      return true;
+    }
+    const onWait = (by: string, until: string) =>
+      log.info({}, `Another pass (${by}) is at work; waiting for it, until ${until} at most.`);
+    const book = await Book.take(ledger, holder, plan, isSettled, onWait);
+    if (book) await settle(book, { ...means, failed, did: (sentence) => log.info({}, sentence) }, forget);
+  } catch (error) {
+    if (error instanceof LedgerConflictError)
+      log.warn({}, `Another pass acts on this: ${error.message}. This one ends.`);
+    else if (error instanceof LedgerError)
+      failed(`Nothing was done, for nothing could be written down: ${error.message}.`);
+    else throw error;
+  }
+  return good;
+}
+
+function exitOf(verdict: Verdict, good: boolean): number {
+  if (verdict.state === 'auth_failed') return WATCHDOG_EXIT.authFailed;
+  return verdict.state === 'ok' && good ? WATCHDOG_EXIT.ok : WATCHDOG_EXIT.notOk;
+}
+
+const moment = ({ settings }: PassParts): Moment => ({ now: new Date(), reminderMs: settings.reminderMs });
