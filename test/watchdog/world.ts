@@ -70,7 +70,7 @@ export class World implements AsyncDisposable {
       },
       extendEnv: false,
       reject: false,
-      timeout: 25_000,
+      timeout: 120_000,
       cancelSignal: this.#abort.signal,
       forceKillAfterDelay: false,
       killSignal: 'SIGKILL',
