@@ -75,6 +75,17 @@ export interface StackConfig {
   readonly anthropicBaseUrl: string | undefined;
   readonly extraEgress: readonly Egress[];
   readonly watchdogSchedule: string;
+  /** Undefined: the watchdog sends no cards. */
+  readonly teamsWebhookUrl: pulumi.Output<string> | undefined;
+  /** Undefined: the watchdog pauses no workflows. */
+  readonly n8nApiUrl: string | undefined;
+  readonly n8nApiKey: pulumi.Output<string> | undefined;
+  readonly n8nUrl: string | undefined;
+  readonly n8nTag: string;
+  readonly guideUrl: string | undefined;
+  readonly reminderHours: number;
+  readonly maintenanceReason: string;
+  readonly maintenanceMinutes: number;
 }
 
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
@@ -86,6 +97,7 @@ const REGISTRY = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?(\/[a-z0-9._-]+)*$/;
 const HTTP_URL = /^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/;
 /** Over these `claude` sends no identity token. */
 const CLEARTEXT = /^http:\/\/(?!(localhost|127\.0\.0\.1|\[::1\])([:/]|$))/;
+const GUIDE_URL = /^https?:\/\/[^\s/?#@]+(\/\S*)?$/;
 const CRON = /^(\S+\s+){4}\S+$/;
 /** What the agent takes of a session besides the entries that are always in. */
 const EXTRA_ENTRIES: readonly unknown[] = SESSION_ENTRIES.filter(
@@ -157,6 +169,15 @@ export function readConfig(source: ConfigSource): StackConfig {
     anthropicBaseUrl: optional('anthropicBaseUrl', HTTP_URL, 'an http(s) URL without user, query or fragment'),
     extraEgress: read.list('extraEgress', EGRESS, egress),
     watchdogSchedule: read.text('watchdogSchedule', CRON, 'a cron expression of five fields, such as */30 * * * *'),
+    teamsWebhookUrl: read.secret('teamsWebhookUrl'),
+    n8nApiUrl: optional('n8nApiUrl', HTTP_URL, 'an http(s) URL without user, query or fragment'),
+    n8nApiKey: read.secret('n8nApiKey'),
+    n8nUrl: optional('n8nUrl', HTTP_URL, 'an http(s) URL without user, query or fragment'),
+    n8nTag: read.text('n8nTag', /^[^,]{1,64}$/, 'the name of one tag, without a comma'),
+    guideUrl: optional('guideUrl', GUIDE_URL, 'an http(s) URL'),
+    reminderHours: read.integer('reminderHours', 1, 168),
+    maintenanceReason: read.text('maintenanceReason', /^.*\S.{0,499}$/, 'a text of 1 to 500 characters'),
+    maintenanceMinutes: read.integer('maintenanceMinutes', 1, 10_080),
   };
   checkTogether(config, read);
   read.finish();
@@ -171,6 +192,10 @@ function checkTogether(config: StackConfig, read: ConfigReader): void {
     read.mistake(
       `anthropicBaseUrl is ${config.anthropicBaseUrl}; with authMode federation it must begin with https://, for the pod's identity token goes there.`,
     );
+  }
+  if ((config.n8nApiUrl === undefined) !== (config.n8nApiKey === undefined)) {
+    const [has, lacks] = config.n8nApiUrl === undefined ? ['n8nApiKey', 'n8nApiUrl'] : ['n8nApiUrl', 'n8nApiKey'];
+    read.mistake(`${has} is set, but ${lacks} is not; the watchdog needs both to pause workflows, or neither.`);
   }
   if (config.anthropicBaseUrl !== undefined && config.extraEgress.length === 0) {
     const { hostname, port, protocol } = new URL(config.anthropicBaseUrl);

@@ -74,8 +74,7 @@ new Watchdog(
   {
     namespace: namespaceName,
     image: built.reference,
-    authMode: config.authMode,
-    schedule: config.watchdogSchedule,
+    config,
     tokens,
   },
   opts,

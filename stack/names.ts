@@ -4,6 +4,8 @@ export const NAMES = {
   deployment: 'claude-code-agent',
   service: 'claude-agent',
   watchdog: 'claude-auth-watchdog',
+  maintenanceStart: 'claude-maintenance-start',
+  maintenanceEnd: 'claude-maintenance-end',
   image: 'claude-agent',
   sessionSecret: 'claude-session',
   credentialSecret: 'claude-credential',
@@ -11,6 +13,7 @@ export const NAMES = {
   agentTokenSecret: 'claude-agent-token',
   watchdogTokenSecret: 'claude-watchdog-token',
   callbackSecret: 'claude-callback-secret',
+  watchdogNotifySecret: 'claude-watchdog-notify',
   volume: 'claude-agent-data',
 } as const;
 

@@ -15,6 +15,8 @@ export interface NetworkArgs {
   readonly n8nPort: number;
   /** What the agent may reach besides the internet's port 443. */
   readonly extraEgress: readonly Egress[];
+  /** Where the watchdog asks n8n, if it does. */
+  readonly n8nApiUrl: string | undefined;
 }
 
 /**
@@ -37,7 +39,10 @@ const pods = (part: Part) => ({ matchLabels: selectorLabels(part) });
 const inNamespace = (name: string) => ({ matchLabels: { 'kubernetes.io/metadata.name': name } });
 const tcp = (port: number) => ({ protocol: 'TCP', port });
 
-/** Who may talk to whom: nobody, but n8n and the watchdog to the agent, the agent to Anthropic and back to n8n, and all to the DNS. */
+/**
+ * Who may talk to whom: nobody, but n8n and the watchdog to the agent, the agent to Anthropic and back to n8n, the
+ * watchdog to n8n, Teams and the API server, and all to the DNS.
+ */
 export class Network extends pulumi.ComponentResource {
   /** @param name The _unique_ name of this component. */
   constructor(name: string, args: NetworkArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -53,7 +58,10 @@ export class Network extends pulumi.ComponentResource {
   }
 }
 
-function policies({ n8nNamespace, n8nPort, extraEgress }: NetworkArgs): Record<string, PolicySpec> {
+/** Where clouds serve a machine's credentials. */
+const METADATA = ['169.254.0.0/16', '168.63.129.16/32'];
+
+function policies({ n8nNamespace, n8nPort, extraEgress, n8nApiUrl }: NetworkArgs): Record<string, PolicySpec> {
   return {
     'default-deny': { podSelector: {}, policyTypes: ['Ingress', 'Egress'] },
     'allow-dns': {
@@ -96,6 +104,21 @@ function policies({ n8nNamespace, n8nPort, extraEgress }: NetworkArgs): Record<s
       policyTypes: ['Egress'],
       egress: [{ to: [{ podSelector: pods('agent') }], ports: [tcp(AGENT_PORT)] }],
     },
+    // The API server is a public address, one of the nodes or one of a private network, as the cluster has it.
+    'watchdog-to-api-server-and-teams': {
+      podSelector: pods('watchdog'),
+      policyTypes: ['Egress'],
+      egress: [{ to: [{ ipBlock: { cidr: '0.0.0.0/0', except: METADATA } }], ports: [tcp(443), tcp(6443)] }],
+    },
+    ...(n8nApiUrl === undefined
+      ? {}
+      : {
+          'watchdog-to-n8n': {
+            podSelector: pods('watchdog'),
+            policyTypes: ['Egress'],
+            egress: [{ to: [{ namespaceSelector: inNamespace(n8nNamespace) }], ports: [tcp(n8nPort)] }],
+          },
+        }),
   };
 }
 

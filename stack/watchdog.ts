@@ -1,93 +1,126 @@
 import * as k8s from '@pulumi/kubernetes';
 import * as pulumi from '@pulumi/pulumi';
 
-import { WATCHDOG_ENV } from '../watchdog/contract.ts';
-import type { CredentialKind } from '../watchdog/contract.ts';
-import { labels, NAMES, SERVICE_URL, TAKE_BACK } from './names.ts';
-import { CONTAINER_SECURITY, POD_BASE, SECRET_MODE } from './pod.ts';
-import { TOKEN_KEYS } from './tokens.ts';
+import type { StackConfig } from './config.ts';
+import { labels, NAMES, TAKE_BACK } from './names.ts';
+import { encoded } from './secret-keys.ts';
 import type { Tokens } from './tokens.ts';
+import { NOTIFY_KEYS, watchdogPod } from './watchdog-pod.ts';
 
 /** Arguments of {@link Watchdog}. */
 export interface WatchdogArgs {
   readonly namespace: pulumi.Input<string>;
   /** The image by digest; the agent's own. */
   readonly image: pulumi.Output<string>;
-  readonly authMode: CredentialKind;
-  /** Cron expression in UTC. */
-  readonly schedule: string;
+  readonly config: StackConfig;
   readonly tokens: Tokens;
 }
 
-const TOKEN_PATH = '/var/run/claude-watchdog';
+/** Of a suspended CronJob, which needs one all the same. */
+const NEVER = '0 0 1 1 *';
 
-/** The CronJob that asks the agent whether its login works; a Job fails when it doesn't. */
+/**
+ * The CronJob that asks the agent whether its login works and sees to what follows, two suspended ones for maintenance, and
+ * the one ConfigMap that they may write.
+ */
 export class Watchdog extends pulumi.ComponentResource {
   /** @param name The _unique_ name of this component. */
   constructor(name: string, args: WatchdogArgs, opts?: pulumi.ComponentResourceOptions) {
     super('claude-code-agent:stack:Watchdog', name, {}, opts);
-    const metadata = { name: NAMES.watchdog, namespace: args.namespace, labels: labels('watchdog') };
+    const { namespace, image, config, tokens } = args;
+    const parent = { parent: this };
+    const metadata = { name: NAMES.watchdog, namespace, labels: labels('watchdog') };
     const account = new k8s.core.v1.ServiceAccount(
       `${name}-account`,
       { metadata, automountServiceAccountToken: false },
-      { parent: this },
+      parent,
     );
-    new k8s.batch.v1.CronJob(
-      `${name}-cronjob`,
-      {
-        metadata: { ...metadata, annotations: { ...TAKE_BACK } },
-        spec: {
-          schedule: args.schedule,
-          concurrencyPolicy: 'Forbid',
-          // A pass missed by more is left out: the next one comes soon.
-          startingDeadlineSeconds: 600,
-          successfulJobsHistoryLimit: 3,
-          failedJobsHistoryLimit: 3,
-          jobTemplate: {
-            metadata: { labels: labels('watchdog') },
-            spec: {
-              backoffLimit: 0,
-              activeDeadlineSeconds: 300,
-              // The history limits don't count Jobs made by hand from this CronJob; these go after a day.
-              ttlSecondsAfterFinished: 86_400,
-              template: { metadata: { labels: labels('watchdog') }, spec: pod(args, account.metadata.name) },
+    this.#ledger(name, metadata, account.metadata.name);
+    const pod = {
+      image,
+      config,
+      tokens,
+      serviceAccountName: account.metadata.name,
+      notifySecretName: this.#notifySecret(name, namespace, config),
+    };
+    const cronJob = (suffix: string, jobName: string, spec: CronJobSpec, seconds: number, ...command: string[]) =>
+      new k8s.batch.v1.CronJob(
+        `${name}-${suffix}`,
+        {
+          metadata: { ...metadata, name: jobName, annotations: { ...TAKE_BACK } },
+          spec: {
+            concurrencyPolicy: 'Forbid',
+            successfulJobsHistoryLimit: 3,
+            failedJobsHistoryLimit: 3,
+            ...spec,
+            jobTemplate: {
+              metadata: { labels: labels('watchdog') },
+              spec: {
+                backoffLimit: 0,
+                activeDeadlineSeconds: seconds,
+                // The history limits don't count Jobs made by hand from this CronJob; these go after a day.
+                ttlSecondsAfterFinished: 86_400,
+                template: { metadata: { labels: labels('watchdog') }, spec: watchdogPod(pod, ...command) },
+              },
             },
           },
         },
+        parent,
+      );
+    // A pass missed by more than its deadline is left out: the next one comes soon.
+    cronJob('cronjob', NAMES.watchdog, { schedule: config.watchdogSchedule, startingDeadlineSeconds: 600 }, 900);
+    const byHand = { schedule: NEVER, suspend: true };
+    cronJob('maintenance-start', NAMES.maintenanceStart, byHand, 1500, 'maintenance-start');
+    cronJob('maintenance-end', NAMES.maintenanceEnd, byHand, 900, 'maintenance-end');
+    this.registerOutputs();
+  }
+
+  /** Declared without data: what the watchdog writes into it is no drift. */
+  #ledger(name: string, metadata: Metadata, account: pulumi.Input<string>): void {
+    const parent = { parent: this };
+    new k8s.core.v1.ConfigMap(`${name}-ledger`, { metadata }, parent);
+    const rules = [
+      { apiGroups: [''], resources: ['configmaps'], resourceNames: [NAMES.watchdog], verbs: ['get', 'update'] },
+    ];
+    const role = new k8s.rbac.v1.Role(`${name}-role`, { metadata, rules }, parent);
+    new k8s.rbac.v1.RoleBinding(
+      `${name}-binding`,
+      {
+        metadata,
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: role.metadata.name },
+        subjects: [{ kind: 'ServiceAccount', name: account, namespace: metadata.namespace }],
+      },
+      parent,
+    );
+  }
+
+  #notifySecret(
+    name: string,
+    namespace: pulumi.Input<string>,
+    { teamsWebhookUrl, n8nApiKey }: StackConfig,
+  ): pulumi.Output<string> | undefined {
+    const data = {
+      ...(teamsWebhookUrl && { [NOTIFY_KEYS.teamsWebhookUrl]: teamsWebhookUrl.apply(encoded) }),
+      ...(n8nApiKey && { [NOTIFY_KEYS.n8nApiKey]: n8nApiKey.apply(encoded) }),
+    };
+    if (Object.keys(data).length === 0) return undefined;
+    const secret = new k8s.core.v1.Secret(
+      `${name}-notify`,
+      {
+        metadata: {
+          name: NAMES.watchdogNotifySecret,
+          namespace,
+          labels: labels('watchdog'),
+          annotations: { ...TAKE_BACK },
+        },
+        type: 'Opaque',
+        data: pulumi.secret(data),
       },
       { parent: this },
     );
-    this.registerOutputs();
+    return secret.metadata.name;
   }
 }
 
-function pod(
-  { image, authMode, tokens }: WatchdogArgs,
-  serviceAccountName: pulumi.Input<string>,
-): k8s.types.input.core.v1.PodSpec {
-  return {
-    ...POD_BASE,
-    serviceAccountName,
-    restartPolicy: 'Never',
-    containers: [
-      {
-        name: 'watchdog',
-        image,
-        args: ['node', 'watchdog/main.ts'],
-        env: [
-          { name: 'HOME', value: '/tmp' },
-          { name: WATCHDOG_ENV.agentUrl, value: SERVICE_URL },
-          { name: WATCHDOG_ENV.authMode, value: authMode },
-          { name: WATCHDOG_ENV.tokenFile, value: `${TOKEN_PATH}/${TOKEN_KEYS.watchdogToken}` },
-        ],
-        resources: {
-          requests: { cpu: '50m', memory: '96Mi', 'ephemeral-storage': '16Mi' },
-          limits: { cpu: '500m', memory: '256Mi', 'ephemeral-storage': '64Mi' },
-        },
-        securityContext: CONTAINER_SECURITY,
-        volumeMounts: [{ name: 'token', mountPath: TOKEN_PATH, readOnly: true }],
-      },
-    ],
-    volumes: [{ name: 'token', secret: { secretName: tokens.watchdogSecretName, defaultMode: SECRET_MODE } }],
-  };
-}
+type CronJobSpec = Pick<k8s.types.input.batch.v1.CronJobSpec, 'schedule' | 'suspend' | 'startingDeadlineSeconds'>;
+type Metadata = { name: string; namespace: pulumi.Input<string>; labels: Record<string, string> };

@@ -68,11 +68,12 @@ export async function run(token: string, body: object): Promise<{ status: number
   return { status: Number(status), answer: JSON.parse(text) as Record<string, unknown> };
 }
 
-/** Runs the watchdog by hand, as an operator does, and gives what it logged and how it ended. */
+/** Runs the watchdog by hand, as an operator does, and gives what it logged first and how it ended. */
 export async function watchdog(
   job: string,
+  cronJob = 'claude-auth-watchdog',
 ): Promise<{ state: string; exitCode: number; log: Record<string, unknown> }> {
-  await kubectl(['create', 'job', '--from=cronjob/claude-auth-watchdog', job, ...AGENT]);
+  await kubectl(['create', 'job', `--from=cronjob/${cronJob}`, job, ...AGENT]);
   const condition = (type: string) =>
     kubectl(['wait', ...AGENT, `job/${job}`, `--for=condition=${type}`, '--timeout=110s']).then(() => type);
   const state = await Promise.any([condition('Complete'), condition('Failed')]);
@@ -85,7 +86,8 @@ export async function watchdog(
     '--output',
     'jsonpath={.items[0].status.containerStatuses[0].state.terminated.exitCode}',
   ]);
-  const log = JSON.parse(await kubectl(['logs', ...AGENT, `job/${job}`])) as Record<string, unknown>;
+  const lines = (await kubectl(['logs', ...AGENT, `job/${job}`])).split('\n');
+  const log = JSON.parse(lines[0] ?? '') as Record<string, unknown>;
   return { state, exitCode: Number(exitCode), log };
 }
 

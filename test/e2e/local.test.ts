@@ -21,6 +21,7 @@ import {
 } from './cluster.ts';
 import { received, RECEIVER_URL, startReceiver } from './receiver.ts';
 import { layersOf } from './registry.ts';
+import { NOTIFY_SETTINGS, n8nControl, startNotified, teamsCards } from './notified.ts';
 import { missingRequirement } from './requirements.ts';
 
 const missing = await missingRequirement();
@@ -35,7 +36,7 @@ describe.skipIf(missing !== undefined)(
   `the local target${missing === undefined ? '' : ` (skipped: ${missing})`}`,
   () => {
     beforeAll(async () => {
-      checkout = new Checkout();
+      checkout = new Checkout({ settings: NOTIFY_SETTINGS });
       await checkout.fill();
     });
 
@@ -91,6 +92,7 @@ describe.skipIf(missing !== undefined)(
 
     test("answers n8n's call by the real CLI, in the cluster", async () => {
       await startDouble(await stackOutput('image'));
+      await startNotified(await stackOutput('image'));
       const { status, answer } = await run(checkout.token(), { prompt: 'Hello from n8n' });
       expect(answer).toMatchObject({ success: true, exitCode: 0, output: 'echo: Hello from n8n' });
       expect(status).toBe(200);
@@ -268,6 +270,76 @@ describe.skipIf(missing !== undefined)(
       expect(await timesAsked('killed in the middle')).toBe(1);
     });
 
+    test('sends a red card and pauses n8n, and with the new login and up a green one and resumes, without drift', async () => {
+      await n8nControl('POST', '/add?name=Invoices');
+      const told = (await teamsCards()).length;
+      const [before] = (await n8nControl('GET')).workflows;
+      expect(before).toMatchObject({ name: 'Invoices', active: true });
+      await control('PUT', '', { mode: '[[fail:token_revoked]]' });
+      await run(checkout.token(), { prompt: 'refused' });
+      const red = await watchdog('red-card');
+      expect(red).toMatchObject({ state: 'Failed', exitCode: 57, log: { state: 'auth_failed', cause: 'refused' } });
+      expect((await n8nControl('GET')).workflows).toMatchObject([{ name: 'Invoices', active: false }]);
+      expect((await teamsCards()).slice(told)).toMatchObject([{ fallbackText: 'Claude needs a new login' }]);
+      expect(JSON.stringify(await teamsCards())).toContain((await agentPod()).name);
+
+      await control('DELETE');
+      checkout.logIn(5);
+      const { exitCode, output } = await up();
+      expect(exitCode, output).toBe(0);
+      expect(await watchdog('green-card')).toMatchObject({ state: 'Complete', exitCode: 0, log: { state: 'ok' } });
+      expect((await n8nControl('GET')).workflows).toEqual([before]);
+      expect((await teamsCards()).slice(told + 1)).toMatchObject([{ fallbackText: 'Claude works again' }]);
+      const drift = await checkout.npm('preview', '--refresh', '--expect-no-changes', '--non-interactive');
+      expect(drift.exitCode, drift.output).toBe(0);
+    });
+
+    test('has a maintenance, made from suspended CronJobs, that says why and until when', async () => {
+      const annotations = ['claude-agent/maintenance-reason=Patch day', 'claude-agent/maintenance-end=45m'];
+      const map = ['configmap/claude-auth-watchdog', '--namespace', 'claude-agent'];
+      await kubectl(['annotate', ...map, ...annotations]);
+      expect(await watchdog('begin', 'claude-maintenance-start')).toMatchObject({ state: 'Complete', exitCode: 0 });
+      expect((await run(checkout.token(), { prompt: 'not now' })).status).toBe(503);
+      expect((await n8nControl('GET')).workflows).toMatchObject([{ active: false }]);
+      const blue = (await teamsCards()).at(-1);
+      expect(blue).toMatchObject({ fallbackText: 'Maintenance of the Claude agent' });
+      expect(JSON.stringify(blue)).toContain('Patch day');
+      expect(await watchdog('end', 'claude-maintenance-end')).toMatchObject({ state: 'Complete', exitCode: 0 });
+      expect((await run(checkout.token(), { prompt: 'again' })).answer).toMatchObject({ success: true });
+      expect((await n8nControl('GET')).workflows).toMatchObject([{ active: true }]);
+      expect((await teamsCards()).at(-1)).toMatchObject({ fallbackText: 'Maintenance is over' });
+      expect(await kubectl(['get', ...map, '--output', 'jsonpath={.metadata.annotations}'])).not.toContain('Patch day');
+    });
+
+    test("gives the watchdog's account its one ConfigMap, and nothing else", async () => {
+      const may = async (...question: string[]) =>
+        (
+          await execa(
+            'kubectl',
+            [
+              'auth',
+              'can-i',
+              ...question,
+              '--as',
+              'system:serviceaccount:claude-agent:claude-auth-watchdog',
+              '--namespace',
+              'claude-agent',
+            ],
+            { reject: false },
+          )
+        ).stdout;
+      expect(await may('update', 'configmap/claude-auth-watchdog')).toBe('yes');
+      for (const question of [
+        ['get', 'configmap/kube-root-ca.crt'],
+        ['list', 'configmaps'],
+        ['get', 'secrets'],
+        ['create', 'jobs'],
+        ['delete', 'configmap/claude-auth-watchdog'],
+      ]) {
+        expect(await may(...question), question.join(' ')).toBe('no');
+      }
+    });
+
     test('pushes kilobytes for a change of the code', async () => {
       const before = await layersOf(await stackOutput('image'));
       appendFileSync(checkout.at('watchdog', 'main.ts'), '\n// A change.\n');
@@ -315,6 +387,7 @@ describe.skipIf(missing !== undefined)(
       expect(secrets.split('\n').sort()).toEqual([
         'secret/claude-agent-token',
         'secret/claude-callback-secret',
+        'secret/claude-watchdog-notify',
         'secret/claude-watchdog-token',
       ]);
     });

@@ -43,10 +43,12 @@ interface CronJob {
 
 const deploymentOf = (resources: Rendered[]) =>
   find(resources, 'kubernetes:apps/v1:Deployment') as unknown as Deployment;
-const cronJobOf = (resources: Rendered[]) => find(resources, 'kubernetes:batch/v1:CronJob') as unknown as CronJob;
+const CRON_JOBS = ['claude-auth-watchdog', 'claude-maintenance-start', 'claude-maintenance-end'] as const;
+const cronJobOf = (resources: Rendered[], name: (typeof CRON_JOBS)[number] = 'claude-auth-watchdog') =>
+  find(resources, 'kubernetes:batch/v1:CronJob', name) as unknown as CronJob;
 const podsOf = (resources: Rendered[]) => [
   deploymentOf(resources).spec.template.spec,
-  cronJobOf(resources).spec.jobTemplate.spec.template.spec,
+  ...CRON_JOBS.map((name) => cronJobOf(resources, name).spec.jobTemplate.spec.template.spec),
 ];
 const envOf = (resources: Rendered[]) =>
   Object.fromEntries(
@@ -63,7 +65,10 @@ describe('the program', () => {
       .filter(({ type }) => type.startsWith('kubernetes:'))
       .map(({ type, inputs }) => `${type.split(':').at(-1) ?? ''} ${(inputs['metadata'] as { name: string }).name}`);
     expect(named.sort()).toEqual([
+      'ConfigMap claude-auth-watchdog',
       'CronJob claude-auth-watchdog',
+      'CronJob claude-maintenance-end',
+      'CronJob claude-maintenance-start',
       'Deployment claude-code-agent',
       'LimitRange claude-agent',
       'Namespace claude-agent',
@@ -73,8 +78,11 @@ describe('the program', () => {
       'NetworkPolicy allow-dns',
       'NetworkPolicy default-deny',
       'NetworkPolicy watchdog-to-agent',
+      'NetworkPolicy watchdog-to-api-server-and-teams',
       'PersistentVolumeClaim claude-agent-data',
       'ResourceQuota claude-agent',
+      'Role claude-auth-watchdog',
+      'RoleBinding claude-auth-watchdog',
       'Secret claude-agent-token',
       'Secret claude-callback-secret',
       'Secret claude-session',
@@ -192,7 +200,7 @@ describe('the program', () => {
     expect(spec).toMatchObject({ schedule: '*/30 * * * *', concurrencyPolicy: 'Forbid', failedJobsHistoryLimit: 3 });
     expect(spec.jobTemplate.spec).toMatchObject({
       backoffLimit: 0,
-      activeDeadlineSeconds: 300,
+      activeDeadlineSeconds: 900,
       ttlSecondsAfterFinished: 86_400,
     });
     expect(spec.jobTemplate.spec.template.spec.containers[0].args).toEqual(['node', 'watchdog/main.ts']);
@@ -339,7 +347,7 @@ describe('the program', () => {
     const pinned = `example.azurecr.io/claude-agent@sha256:${'cd'.repeat(32)}`;
     const { resources, outputs } = await runProgram({ image: pinned });
     expect(resources.filter(({ type }) => type.startsWith('docker:'))).toEqual([]);
-    expect(podsOf(resources).map(({ containers }) => containers[0].image)).toEqual([pinned, pinned]);
+    expect(podsOf(resources).map(({ containers }) => containers[0].image)).toEqual([pinned, pinned, pinned, pinned]);
     expect(outputs['image']).toBe(pinned);
   });
 

@@ -89,7 +89,28 @@ describe('the network', () => {
     ]);
   });
 
-  test('lets the watchdog out to the agent alone', async () => {
+  test('lets the watchdog out to n8n where it pauses workflows, and to the API server and Teams, not to the metadata service', async () => {
+    const n8n = await policyOf('watchdog-to-n8n', { n8nApiUrl: 'http://n8n.n8n.svc', n8nApiKey: 'x', n8nPort: '8080' });
+    expect(n8n.spec.egress).toEqual([
+      {
+        to: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'n8n' } } }],
+        ports: [{ protocol: 'TCP', port: 8080 }],
+      },
+    ]);
+    const { spec } = await policyOf('watchdog-to-api-server-and-teams');
+    expect(spec.podSelector).toMatchObject({ matchLabels: { 'app.kubernetes.io/component': 'watchdog' } });
+    expect(spec.egress).toEqual([
+      {
+        to: [{ ipBlock: { cidr: '0.0.0.0/0', except: ['169.254.0.0/16', '168.63.129.16/32'] } }],
+        ports: [
+          { protocol: 'TCP', port: 443 },
+          { protocol: 'TCP', port: 6443 },
+        ],
+      },
+    ]);
+  });
+
+  test('lets the watchdog in to the agent on its port', async () => {
     const { spec } = await policyOf('watchdog-to-agent');
     expect(spec.podSelector).toMatchObject({ matchLabels: { 'app.kubernetes.io/component': 'watchdog' } });
     expect(spec.egress).toHaveLength(1);
