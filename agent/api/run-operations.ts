@@ -100,7 +100,8 @@ export const RUN_OPERATIONS = {
     path: '/runs',
     tokens: ['api'],
     summary: 'List runs',
-    description: 'Newest first.',
+    description:
+      'Newest first, without `output` and `structuredOutput`, which can be large: `GET /runs/{id}` has those.',
     query: runQuery,
     answers: { 200: { description: 'A page of runs.', content: { schema: runPage } } },
     problems: ['invalid-query'],

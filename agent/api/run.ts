@@ -86,11 +86,19 @@ const endedRun = component('EndedRun', z.object({ ...run, state: z.literal('ende
 /** A run as a resource. */
 export const runResource = component('Run', z.discriminatedUnion('state', [runUnderWay, endedRun]));
 
+const listedRun = component(
+  'ListedRun',
+  z.discriminatedUnion('state', [
+    runUnderWay,
+    component('ListedEndedRun', endedRun.omit({ output: true, structuredOutput: true })),
+  ]),
+);
+
 /** Some runs, newest first. */
 export const runPage = component(
   'RunPage',
   z.object({
-    runs: z.array(runResource),
+    runs: z.array(listedRun).describe('Without what Claude said: see the run itself.'),
     next: z.string().nullable().describe('The `cursor` of the next page; null on the last one.'),
   }),
 );
@@ -112,5 +120,6 @@ export const runEvent = component(
 
 export type RunAnswer = Sent<typeof runAnswer>;
 export type RunResource = Sent<typeof runResource>;
+export type ListedRun = Sent<typeof listedRun>;
 export type RunPage = Sent<typeof runPage>;
 export type TextPiece = Sent<typeof textPiece>;

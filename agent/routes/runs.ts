@@ -36,7 +36,7 @@ export function listRuns(service: RunService): Handler {
       ...(until !== undefined && { until: new Date(until).toISOString() }),
     });
     return c.json({
-      runs: runs.map(resourceOf),
+      runs: runs.map((run) => resourceOf(run)),
       next: next === undefined ? null : String(next),
     } satisfies RunPage);
   };

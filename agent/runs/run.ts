@@ -68,8 +68,20 @@ export interface Run {
   readonly callback?: Callback;
 }
 
+/** A run without what Claude said, which can be large. */
+export type RunSummary = Omit<Run, 'result'> & {
+  readonly result?: Omit<RunResult, 'output' | 'structuredOutput'>;
+};
+
 /** A run that has ended. */
-export type EndedRun = Run & { readonly state: 'ended'; readonly endedAt: string; readonly result: RunResult };
+export type EndedRun = Ended<Run>;
+
+/** The same of a run and of its summary. */
+export type Ended<R extends RunSummary> = R & {
+  readonly state: 'ended';
+  readonly endedAt: string;
+  readonly result: NonNullable<R['result']>;
+};
 
 /** A pause of the agent. */
 export interface Pause {
@@ -101,7 +113,7 @@ export interface RunFilter {
 
 /** Some runs, newest first. */
 export interface RunPage {
-  readonly runs: readonly Run[];
+  readonly runs: readonly RunSummary[];
   /** `before` of the next page, where there is one. */
   readonly next?: number;
 }

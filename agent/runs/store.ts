@@ -3,7 +3,17 @@ import { DatabaseSync } from 'node:sqlite';
 import type { Callback } from './callback.ts';
 import { CALLBACK_SCHEMA, callbackRecords, type CallbackRecords } from './callback-records.ts';
 import { IdempotencyError } from './errors.ts';
-import type { EndedRun, Idempotency, Pause, Run, RunFilter, RunPage, RunRequest, RunResult } from './run.ts';
+import type {
+  EndedRun,
+  Idempotency,
+  Pause,
+  Run,
+  RunFilter,
+  RunPage,
+  RunRequest,
+  RunResult,
+  RunSummary,
+} from './run.ts';
 
 /** Thrown by {@link openStore} while another agent uses the same file. */
 export class StoreInUseError extends Error {
@@ -109,7 +119,9 @@ const REMOVED_AT_ONCE = 50;
 const RUNS = 'SELECT runs.*, callbacks.record AS callback FROM runs LEFT JOIN callbacks ON run_id = id';
 
 const LIST = `
-  ${RUNS}
+  SELECT seq, id, session_id, state, request, NULL AS prompt, accepted_at, started_at, ended_at,
+    json_remove(result, '$.output', '$.structuredOutput') AS result, callbacks.record AS callback
+  FROM runs LEFT JOIN callbacks ON run_id = id
   WHERE ($before IS NULL OR seq < $before)
     AND ($state IS NULL OR state = $state)
     AND ($outcome IS NULL OR outcome = $outcome)
@@ -247,7 +259,7 @@ export function openStore(file: string): RunStore {
         limit: limit + 1,
       }) as unknown as Row[];
       const last = rows.length > limit ? rows[limit - 1] : undefined;
-      return { runs: rows.slice(0, limit).map(fromRow), ...(last && { next: last.seq }) };
+      return { runs: rows.slice(0, limit).map((row): RunSummary => fromRow(row)), ...(last && { next: last.seq }) };
     },
     prune({ days, count, megabytes }) {
       const before = new Date(Date.now() - days * 86_400_000).toISOString();

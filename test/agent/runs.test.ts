@@ -1,8 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RunAnswer } from '../../agent/api/run.ts';
+import { result } from '../doubles/claude/events.ts';
 import { Agent, until } from '../support/agent.ts';
 import { assertComponent } from '../support/openapi.ts';
 
+/** Characters. */
+const MUCH = 100_000;
 const prompts = {
   slow: [
     { do: 'wait', ms: 500 },
@@ -12,6 +15,10 @@ const prompts = {
   streams: [
     { do: 'stream', deltas: ['one ', 'two ', 'three'], every: 100 },
     { do: 'result', text: 'one two three' },
+  ],
+  much: [
+    { do: 'event', event: result({ result: 'x'.repeat(MUCH), structured_output: { text: 'y'.repeat(MUCH) } }) },
+    { do: 'exit', code: 0 },
   ],
   refused: [{ do: 'refuse', kind: 'server_error', status: 529, text: 'overloaded' }],
 } as const;
@@ -122,6 +129,15 @@ describe('/runs', () => {
     expect((await list('?state=queued')).runs).toEqual([]);
     expect((await list('?since=2100-01-01T00:00:00Z')).runs).toEqual([]);
     expect((await list('?until=2100-01-01T00:00:00Z')).next).toBeNull();
+  });
+
+  it('lists runs without what Claude said, however much that is', async () => {
+    const id = await created({ prompt: 'much', labels: { workflow: 'w' }, outputSchema: { type: 'object' } });
+    expect((await ended(id)).output).toHaveLength(MUCH);
+    expect(await get(id)).toHaveProperty('structuredOutput.text');
+    const page = await list();
+    expect(page.runs).toMatchObject([{ id, outcome: 'succeeded', exitCode: 0, labels: { workflow: 'w' } }]);
+    expect(JSON.stringify(page).length).toBeLessThan(2000);
   });
 
   it.each(['limit=0', 'limit=x', 'outcome=fine', 'state=done', 'label=x', 'since=yesterday', 'colour=red'])(

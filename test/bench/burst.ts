@@ -30,7 +30,8 @@ is answered.`,
     const { value: answers, health } = await whileAskingHealth(agent.url, () =>
       Promise.all(
         Array.from({ length: REQUESTS }, async (_, i) => {
-          const response = await agent.post({ prompt: `p${i}`, timeout: TIMEOUT_MS });
+          const prompt = `p${i}`;
+          const response = await agent.post({ prompt, timeout: TIMEOUT_MS, labels: { prompt } });
           const { output = '' } = (await response.json()) as { output?: string };
           if (response.status === 429) refused += 1;
           if (refused === REQUESTS - QUEUE_LIMIT && Number.isNaN(refusedAt)) {
@@ -38,7 +39,7 @@ is answered.`,
             await agent.fetch(`/runs/${held}`, { method: 'DELETE' });
           }
           const retryAfter = Number(response.headers.get('Retry-After') ?? 0);
-          return { status: response.status, retryAfter, isOwn: output === `echo: p${i}` };
+          return { status: response.status, retryAfter, isOwn: output === `echo: ${prompt}` };
         }),
       ),
     );
@@ -72,7 +73,7 @@ const now = () => performance.timeOrigin + performance.now();
 
 /** Keeps the agent busy and returns the id of the run that does. */
 async function hold(agent: Agent): Promise<string> {
-  const body = JSON.stringify({ prompt: HELD, timeout: TIMEOUT_MS });
+  const body = JSON.stringify({ prompt: HELD, timeout: TIMEOUT_MS, labels: { prompt: HELD } });
   const headers = { 'Content-Type': 'application/json' };
   const response = await agent.fetch('/runs', { method: 'POST', body, headers });
   await until(() => agent.claude.begun().length === 1, 'the beginning of the first run');
@@ -90,19 +91,19 @@ function mostAtOnce(journal: readonly JournalEntry[]): number {
   return most;
 }
 
-/** The prompts of all runs in the order in which they were accepted: records of runs have it, and their answers echo the prompt. */
+/** The prompts of all runs in the order in which they were accepted, as the records of runs have it. */
 async function orderOfAcceptance(agent: Agent): Promise<string[]> {
   const prompts: string[] = [];
   for (let cursor: string | null = ''; cursor !== null;) {
     const query: string = cursor === '' ? '' : `&cursor=${cursor}`;
     const page = (await (await agent.fetch(`/runs?limit=200${query}`)).json()) as RunPage;
-    prompts.push(...page.runs.map(({ output }) => (output === '' ? HELD : (output ?? '').replace('echo: ', ''))));
+    prompts.push(...page.runs.map(({ labels }) => labels.prompt));
     cursor = page.next;
   }
   return prompts.reverse();
 }
 
 interface RunPage {
-  readonly runs: readonly { readonly output?: string }[];
+  readonly runs: readonly { readonly labels: { readonly prompt: string } }[];
   readonly next: string | null;
 }
