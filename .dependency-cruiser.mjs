@@ -1,4 +1,4 @@
-/** Import directions. The agent's layers: main → app → routes → callbacks → runs → claude; each may import what stands to its right.
+/** Import directions. The agent's layers: main → app → routes → page → callbacks → runs → claude; each may import what stands to its right.
  * What the interface is, `api`, stands apart: app and routes are made from it. */
 const forbid = (name, from, to, comment) => ({ name, severity: 'error', comment, from, to });
 
@@ -14,20 +14,26 @@ export default {
     forbid(
       'claude-is-the-last-layer',
       { path: '^agent/claude/' },
-      { path: '^agent/(main|app|api/|routes/|callbacks/|runs/)' },
+      { path: '^agent/(main|app|api/|routes/|page/|callbacks/|runs/)' },
       '',
     ),
     forbid(
       'runs-before-claude-only',
       { path: '^agent/runs/' },
-      { path: '^agent/(main|app|api/|routes/|callbacks/)' },
+      { path: '^agent/(main|app|api/|routes/|page/|callbacks/)' },
       '',
     ),
-    forbid('callbacks-below-routes', { path: '^agent/callbacks/' }, { path: '^agent/(main|app|api/|routes/)' }, ''),
+    forbid('page-below-routes', { path: '^agent/page/' }, { path: '^agent/(main|app|api/|routes/)' }, ''),
+    forbid(
+      'callbacks-below-routes',
+      { path: '^agent/callbacks/' },
+      { path: '^agent/(main|app|api/|routes/|page/)' },
+      '',
+    ),
     forbid(
       'api-describes-only',
       { path: '^agent/api/' },
-      { path: '^agent/(main|app|routes/|callbacks/|runs/|claude/)' },
+      { path: '^agent/(main|app|routes/|page/|callbacks/|runs/|claude/)' },
       '',
     ),
     forbid('routes-below-app', { path: '^agent/routes/' }, { path: '^agent/(main|app)' }, ''),

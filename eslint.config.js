@@ -1,4 +1,5 @@
 import js from '@eslint/js';
+import globals from 'globals';
 import tseslint from 'typescript-eslint';
 
 const readsEnvironment = ['agent/settings.ts', 'watchdog/settings.ts', 'stack/launcher/**', 'test/**'];
@@ -6,6 +7,7 @@ const readsEnvironment = ['agent/settings.ts', 'watchdog/settings.ts', 'stack/la
 export default tseslint.config(
   { ignores: ['node_modules/', '.local/'] },
   js.configs.recommended,
+  { files: ['agent/page/*.js'], languageOptions: { globals: globals.browser } },
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],

@@ -9,6 +9,7 @@ import { tellHealth, tellReadiness } from './routes/health.ts';
 import { jsonBody, smallBody } from './routes/json-body.ts';
 import { tellMetrics } from './routes/metrics.ts';
 import { tellInterface } from './routes/openapi.ts';
+import { pageRoute } from './routes/page.ts';
 import { pause, resume } from './routes/pause.ts';
 import { problem } from './routes/problem.ts';
 import { watchRun } from './routes/run-events.ts';
@@ -34,6 +35,8 @@ export interface AppParts {
   readonly workspaceDir: string;
   readonly callbackHosts: CallbackHosts;
   readonly version: string;
+  /** Where people find n8n, for links from the status page. */
+  readonly n8nUrl: string | undefined;
 }
 
 /** Puts the routes together. Does not listen. */
@@ -49,6 +52,8 @@ export function createApp(parts: AppParts): Hono {
     log[level]({ method: c.req.method, path: c.req.path, status: c.res.status, ms }, 'request');
   });
 
+  app.route('/', pageRoute(parts));
+
   const handlers = handlersOf(parts);
   const hashes = { api: tokenSha256, watchdog: watchdogTokenSha256 };
   for (const [id, { method, path, tokens }] of operations) {
@@ -62,7 +67,7 @@ export function createApp(parts: AppParts): Hono {
     const methods = operations.filter(([, { path }]) => matches(path, c.req.path)).map(([, { method }]) => method);
     if (methods.length === 0) {
       const known = operations.map(([, { method, path }]) => `${method} ${path}`).join(', ');
-      return problem(c, 'not-found', `There is no ${c.req.method} ${c.req.path}. There is ${known}.`);
+      return problem(c, 'not-found', `There is no ${c.req.method} ${c.req.path}. There is the page /, ${known}.`);
     }
     const allowed = methods.join(', ');
     return problem(c, 'method-not-allowed', `${c.req.path} takes ${allowed}, not ${c.req.method}.`, {
@@ -102,4 +107,10 @@ const honoPath = (path: string) => path.replaceAll(/\{(\w+)\}/g, ':$1');
 const matches = (path: string, actual: string) =>
   new RegExp(`^${path.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(actual);
 
-const QUIET: ReadonlySet<string> = new Set([OPERATIONS.health.path, OPERATIONS.ready.path, OPERATIONS.metrics.path]);
+/** A page that is looked at, and what looks by itself, asks every few seconds. */
+const QUIET: ReadonlySet<string> = new Set([
+  '/',
+  OPERATIONS.health.path,
+  OPERATIONS.ready.path,
+  OPERATIONS.metrics.path,
+]);

@@ -37,6 +37,7 @@ export const AGENT_ENV = {
   callbackSecretFile: 'AGENT_CALLBACK_SECRET_FILE',
   callbackTimeoutSeconds: 'AGENT_CALLBACK_TIMEOUT_SECONDS',
   callbackGiveUpSeconds: 'AGENT_CALLBACK_GIVE_UP_SECONDS',
+  n8nUrl: 'AGENT_N8N_URL',
   logLevel: 'AGENT_LOG_LEVEL',
 } as const;
 

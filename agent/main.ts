@@ -117,6 +117,7 @@ async function start(settings: Settings): Promise<void> {
     workspaceDir: settings.workspaceDir,
     callbackHosts,
     version: packageJson.version,
+    n8nUrl: settings.n8nUrl,
   });
   const server = serverOf(app);
 

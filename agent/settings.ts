@@ -67,6 +67,8 @@ export interface Settings {
   readonly callbackTimeoutSeconds: number;
   /** How long after the end of its run a callback is given up. */
   readonly callbackGiveUpSeconds: number;
+  /** Where people find n8n, for links from the status page; without a slash at the end. */
+  readonly n8nUrl: string | undefined;
   readonly logLevel: string;
   /** What of the agent's own environment a `claude` process may get; see `agent/claude/environment.ts`. */
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -164,6 +166,11 @@ const SCHEMAS = {
   ).optional(),
   callbackTimeoutSeconds: integer(1, 60).default(15),
   callbackGiveUpSeconds: integer(1, 604_800).default(86_400),
+  n8nUrl: z
+    .string()
+    .regex(/^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/, 'an http(s) URL without user, query or fragment')
+    .transform((value) => value.replace(/\/+$/, ''))
+    .optional(),
   logLevel: oneOf(LOG_LEVELS).default('info'),
 } satisfies Record<keyof typeof AGENT_ENV, z.ZodType>;
 

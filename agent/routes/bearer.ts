@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { MiddlewareHandler } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import { problem } from './problem.ts';
 
 /**
@@ -7,18 +7,34 @@ import { problem } from './problem.ts';
  * @param hashes SHA-256 of each token in hex.
  */
 export function bearer(...hashes: readonly string[]): MiddlewareHandler {
-  const accepted = hashes.map((hash) => Buffer.from(hash, 'hex'));
+  const isKnown = knows(hashes);
   return async (c, next) => {
-    const token = /^Bearer +([\x21-\x7e]+) *$/i.exec(c.req.header('Authorization') ?? '')?.[1];
+    const token = tokenOf(c);
     if (token === undefined) {
       return problem(c, 'unauthorized', 'There is no token. Send the header `Authorization: Bearer <token>`.', {
         headers: { 'WWW-Authenticate': 'Bearer' },
       });
     }
-    const given = createHash('sha256').update(token).digest();
-    if (accepted.some((hash) => timingSafeEqual(hash, given))) return next();
+    if (isKnown(token)) return next();
     return problem(c, 'unauthorized', 'The token is not the one this agent knows for this path.', {
       headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' },
     });
+  };
+}
+
+/** The token that a request carries, undefined for none. */
+export function tokenOf(c: Context): string | undefined {
+  return /^Bearer +([\x21-\x7e]+) *$/i.exec(c.req.header('Authorization') ?? '')?.[1];
+}
+
+/**
+ * Tells tokens that are known from others, in the same time for all of them.
+ * @param hashes SHA-256 of each token in hex.
+ */
+export function knows(hashes: readonly string[]): (token: string) => boolean {
+  const accepted = hashes.map((hash) => Buffer.from(hash, 'hex'));
+  return (token) => {
+    const given = createHash('sha256').update(token).digest();
+    return accepted.some((hash) => timingSafeEqual(hash, given));
   };
 }

@@ -83,6 +83,14 @@ export type Ended<R extends RunSummary> = R & {
   readonly result: NonNullable<R['result']>;
 };
 
+/** How many runs ended in one way within one of the last hours. */
+export interface OutcomeCount {
+  /** How long ago, in whole hours: 0 to 23. */
+  readonly hoursAgo: number;
+  readonly outcome: Outcome;
+  readonly runs: number;
+}
+
 /** A pause of the agent. */
 export interface Pause {
   /** ISO 8601. */

@@ -19,6 +19,7 @@ import {
   deadlineOf,
   type EndedRun,
   type Idempotency,
+  type OutcomeCount,
   type Pause,
   type Run,
   type RunFilter,
@@ -139,6 +140,16 @@ export class RunService {
   /** The run with this id. */
   find(id: string): Run | undefined {
     return this.#jobs.get(id)?.run ?? this.#store.find(id);
+  }
+
+  /** Runs that have not ended, in the order of their acceptance. */
+  get unfinished(): Run[] {
+    return [...this.#jobs.values()].map(({ run }) => run);
+  }
+
+  /** Counts the runs that ended in the 24 hours before `now`. */
+  outcomesOfDay(now: Date): OutcomeCount[] {
+    return this.#store.outcomesOfDay(now);
   }
 
   /** Runs, newest first. */

@@ -6,6 +6,7 @@ import { IdempotencyError } from './errors.ts';
 import type {
   EndedRun,
   Idempotency,
+  OutcomeCount,
   Pause,
   Run,
   RunFilter,
@@ -60,6 +61,8 @@ export interface RunStore extends Disposable {
   end(run: Run, result: RunResult, keyIsFree?: boolean): EndedRun;
   find(id: string): Run | undefined;
   list(filter: RunFilter): RunPage;
+  /** Counts the runs that ended in the 24 hours before `now`. */
+  outcomesOfDay(now: Date): OutcomeCount[];
   /**
    * Removes records of runs that have ended, oldest first, and gives their room back. Those whose callback is not
    * delivered yet stay, unless the file is too large. Returns how many.
@@ -110,6 +113,7 @@ const SCHEMA = `
     idempotency_key TEXT UNIQUE,
     request_hash TEXT
   ) STRICT;
+  CREATE INDEX IF NOT EXISTS runs_ended ON runs (ended_at, outcome) WHERE state = 'ended';
   CREATE INDEX IF NOT EXISTS runs_unfinished ON runs (seq) WHERE state <> 'ended';
 `;
 
@@ -164,6 +168,10 @@ export function openStore(file: string): RunStore {
   );
   const byKey = db.prepare(`${RUNS} WHERE idempotency_key = ?`);
   const page = db.prepare(LIST);
+  const day = db.prepare(
+    `SELECT max(0, min(23, (unixepoch($now) - unixepoch(ended_at)) / 3600)) AS hoursAgo, outcome, count(*) AS runs
+     FROM runs WHERE state = 'ended' AND ended_at > $since GROUP BY hoursAgo, outcome`,
+  );
   const removeOld = db.prepare(
     `DELETE FROM runs WHERE state = 'ended'
        AND (ended_at < ? OR seq <= (SELECT seq FROM runs ORDER BY seq DESC LIMIT 1 OFFSET ?))
@@ -260,6 +268,10 @@ export function openStore(file: string): RunStore {
       }) as unknown as Row[];
       const last = rows.length > limit ? rows[limit - 1] : undefined;
       return { runs: rows.slice(0, limit).map((row): RunSummary => fromRow(row)), ...(last && { next: last.seq }) };
+    },
+    outcomesOfDay(now) {
+      const since = new Date(now.getTime() - 86_400_000).toISOString();
+      return day.all({ now: now.toISOString(), since }) as unknown as OutcomeCount[];
     },
     prune({ days, count, megabytes }) {
       const before = new Date(Date.now() - days * 86_400_000).toISOString();

@@ -169,6 +169,7 @@ describe('the program', () => {
       graceSeconds: '60',
       callbackHosts: '["*.example.org"]',
       callbackGiveUpHours: '48',
+      n8nUrl: 'https://n8n.example.com',
     });
     expect(envOf(resources)).toEqual({
       HOME: '/data/home',
@@ -189,6 +190,7 @@ describe('the program', () => {
         'n8n.n8n.svc,n8n.n8n.svc:5678,n8n.n8n.svc.cluster.local,n8n.n8n.svc.cluster.local:5678,*.example.org',
       AGENT_CALLBACK_SECRET_FILE: '/var/run/claude-callback/secret',
       AGENT_CALLBACK_GIVE_UP_SECONDS: '172800',
+      AGENT_N8N_URL: 'https://n8n.example.com',
       AGENT_TOKEN_SHA256: { name: 'claude-agent-token', key: 'sha256' },
       AGENT_WATCHDOG_TOKEN_SHA256: { name: 'claude-agent-token', key: 'watchdog-sha256' },
     });

@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { html, raw } from 'hono/html';
+import { chart } from './chart.ts';
+import { current } from './current.ts';
+import { history } from './history.ts';
+import { login } from './login.ts';
+import type { Html, PageContext } from './parts.ts';
+import type { Status } from './status.ts';
+import { headlineOf, summary, titleOf } from './summary.ts';
+import type { Tone } from './words.ts';
+
+const asset = (name: string) => readFileSync(path.join(import.meta.dirname, name), 'utf8');
+const STYLE = asset('style.css');
+const SCRIPT = asset('live.js');
+const hashOf = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+
+/** Lets the page's own style and script work, and nothing else. */
+export const CONTENT_SECURITY_POLICY = [
+  "default-src 'none'",
+  `style-src ${hashOf(STYLE)}`,
+  `script-src ${hashOf(SCRIPT)}`,
+  'img-src data:',
+  "connect-src 'self'",
+  "form-action 'self'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+/** The page for somebody who has the token. */
+export function statusPage(status: Status, context: PageContext): Html {
+  return page({
+    title: titleOf(status),
+    tone: headlineOf(status).tone,
+    version: status.version,
+    asOf: status.now,
+    main: html`${summary(status, context)} ${current(status, context)} ${login(status)} ${chart(status.day)}
+    ${history(status, context)}`,
+  });
+}
+
+/** The page for somebody whose token is not known. */
+export function tokenPage(version: string, problem?: string): Html {
+  return page({
+    title: 'claude-code-agent',
+    tone: 'neutral',
+    version,
+    main: html`<section id="token" aria-labelledby="token-title">
+      <h2 id="token-title">Token</h2>
+      ${problem === undefined ? '' : html`<p class="badly" role="alert">${problem}</p>`}
+      <form method="post" action="/">
+        <label for="token-field">API token of the agent</label>
+        <input
+          id="token-field"
+          name="token"
+          type="password"
+          autocomplete="off"
+          aria-describedby="token-help"
+          required
+          autofocus
+        />
+        <button class="main">Show</button>
+      </form>
+      <p id="token-help" class="quiet">The one that n8n sends. It is kept for this tab only.</p>
+    </section>`,
+  });
+}
+
+interface Page {
+  readonly title: string;
+  readonly tone: Tone;
+  readonly version: string;
+  /** Of what is shown; undefined where nothing is. */
+  readonly asOf?: Date;
+  readonly main: Html;
+}
+
+function page({ title, tone, version, asOf, main }: Page): Html {
+  return html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <meta name="robots" content="noindex" />
+        <title>${title}</title>
+        <link rel="icon" href="${iconOf(tone)}" />
+        ${raw(`<style>${STYLE}</style>`)}
+      </head>
+      <body>
+        <header>
+          <h1>claude-code-agent</h1>
+          <span class="quiet">${version}</span>
+          <p id="live" role="status">${asOf ? `as of ${asOf.toISOString().slice(11, 19)} UTC` : ''}</p>
+        </header>
+        <main data-now="${(asOf ?? new Date()).getTime()}">${main}</main>
+        ${raw(`<script>${SCRIPT}</script>`)}
+      </body>
+    </html>`;
+}
+
+const ICON_COLOURS: Readonly<Record<Tone, string>> = {
+  well: '#2f9e5f',
+  badly: '#d8392f',
+  waits: '#d29a1c',
+  neutral: '#8a837a',
+};
+
+/** A dot for the tab. */
+function iconOf(tone: Tone): string {
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><circle cx="8" cy="8" r="7" fill="${ICON_COLOURS[tone]}"/></svg>`;
+  return `data:image/svg+xml,${encodeURIComponent(svg)}`;
+}

@@ -1,0 +1,34 @@
+import { html } from 'hono/html';
+import { badge, heading, left, time, type Html } from './parts.ts';
+import type { Status } from './status.ts';
+import { LOGIN_WORDS } from './words.ts';
+
+/** Whether Claude answers with the login, where the login comes from, and how long it lasts. */
+export function login({ login: { state, detail, seenAt, resetsAt }, credential, source, now }: Status): Html {
+  return html`<section id="login" aria-labelledby="login-title">
+    ${heading('login', 'Login')}
+    <p class="state">${badge(LOGIN_WORDS[state])}</p>
+    ${state === 'ok' ? '' : html`<p class="detail">${detail}</p>`}
+    <dl>
+      ${resetsAt === undefined ? '' : fact('Limit ends in', left(Date.parse(resetsAt), now))}
+      ${credential.expiresAt === undefined ? '' : fact('Access token', expiry(credential.expiresAt, credential, now))}
+      ${fact('Source', html`${source.mode}<br /><code>${source.source}</code>`)}
+      ${seenAt === undefined ? '' : fact(state === 'ok' ? 'Last answer' : 'Last try', time(seenAt))}
+    </dl>
+  </section>`;
+}
+
+function expiry(expiresAt: string, { refreshable }: Status['credential'], now: Date): Html {
+  const end = Date.parse(expiresAt);
+  if (end <= now.getTime()) {
+    return html`has ended${refreshable ? '; the next run renews it' : '; nothing renews it'}`;
+  }
+  const after = refreshable ? 'renewed by itself' : 'nothing renews it';
+  return html`<b>${left(end, now)}</b> left<br /><span class="quiet">${after}</span>`;
+}
+
+const fact = (name: string, value: Html) =>
+  html`<div>
+    <dt>${name}</dt>
+    <dd>${value}</dd>
+  </div>`;

@@ -1,0 +1,59 @@
+import { html } from 'hono/html';
+import { form, heading, time, type Html, type PageContext } from './parts.ts';
+import type { Status } from './status.ts';
+import { count, type Tone } from './words.ts';
+
+/** What there is to say of the agent as a whole, most urgent first. */
+export interface Headline {
+  readonly tone: Tone;
+  readonly state: string;
+  readonly why?: Html | string;
+}
+
+/** The one thing to know first. */
+export function headlineOf({ unready, paused, login }: Status): Headline {
+  if (unready !== undefined) return { tone: 'badly', state: 'Not ready', why: unready };
+  if (paused) {
+    const reason = paused.reason === undefined ? '' : `: ${paused.reason}`;
+    return { tone: 'waits', state: 'Paused', why: html`Since ${time(paused.since)}${reason}` };
+  }
+  if (login.state === 'auth_failed') return { tone: 'badly', state: 'Log in again', why: login.detail };
+  if (login.state === 'outage') return { tone: 'badly', state: 'Claude unreachable', why: login.detail };
+  if (login.state === 'usage_limited') return { tone: 'waits', state: 'Usage limit', why: login.detail };
+  return { tone: 'well', state: 'Ready' };
+}
+
+/** How the agent is, and the switch that pauses it. */
+export function summary(status: Status, context: PageContext): Html {
+  const { load, paused } = status;
+  const { tone, state, why } = headlineOf(status);
+  return html`<section id="summary" class="${tone}" aria-labelledby="summary-title">
+    <div role="status">
+      ${heading('summary', state)} ${why === undefined ? '' : html`<p>${why}</p>`}
+      <p>
+        ${load.active} running, ${load.queued} of at most ${load.limit}
+        waiting${paused ? '; no run is accepted or begun' : ''}
+      </p>
+    </div>
+    <div class="actions">
+      ${paused ? form('resume', context, html`<button class="main">Resume</button>`) : pauseForm(context)}
+      ${context.token === undefined ? '' : form('show', context, html`<button>Look again</button>`)}
+    </div>
+  </section>`;
+}
+
+const pauseForm = (context: PageContext) =>
+  form(
+    'pause',
+    context,
+    html`<label for="reason">Reason</label>
+      <input id="reason" name="reason" maxlength="500" autocomplete="off" placeholder="maintenance" />
+      <button>Pause</button>`,
+  );
+
+/** For the title of the tab. */
+export function titleOf(status: Status): string {
+  const { active, queued } = status.load;
+  const busy = active + queued > 0 ? `, ${count(active + queued, 'run')}` : '';
+  return `${headlineOf(status).state}${busy} · claude-code-agent`;
+}

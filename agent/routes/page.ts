@@ -1,0 +1,63 @@
+import { Hono } from 'hono';
+import { z } from 'zod';
+import { CONTENT_SECURITY_POLICY, statusPage, tokenPage } from '../page/document.ts';
+import { statusOf } from '../page/status.ts';
+import type { LoginEvidence } from '../runs/evidence.ts';
+import type { RunService } from '../runs/service.ts';
+import { knows, tokenOf } from './bearer.ts';
+import { smallBody } from './json-body.ts';
+import { problem } from './problem.ts';
+
+const fields = z.object({
+  token: z.string().optional(),
+  action: z.enum(['show', 'pause', 'resume', 'cancel']).catch('show'),
+  id: z.string().catch(''),
+  reason: z.string().trim().min(1).max(500).optional().catch(undefined),
+});
+
+/** What the page is made from. */
+export interface PageParts {
+  readonly service: RunService;
+  readonly evidence: LoginEvidence;
+  readonly version: string;
+  /** SHA-256 in hex of the token that opens the page. */
+  readonly tokenSha256: string;
+  /** Where people find n8n, for links to executions. */
+  readonly n8nUrl: string | undefined;
+}
+
+/**
+ * The status page, for people: no operation of the interface. `GET /` asks for the token. Without a script a browser sends
+ * it in a field of each form, with one in the header, as every other client does. There is no cookie, so another site has
+ * nothing to send in somebody's name.
+ */
+export function pageRoute({ service, evidence, version, tokenSha256, n8nUrl }: PageParts): Hono {
+  const route = new Hono();
+  const isKnown = knows([tokenSha256]);
+
+  route.use('/', async (c, next) => {
+    await next();
+    c.header('Content-Security-Policy', CONTENT_SECURITY_POLICY);
+    c.header('Cache-Control', 'no-store');
+    c.header('Referrer-Policy', 'no-referrer');
+    c.header('X-Content-Type-Options', 'nosniff');
+  });
+  route.get('/', (c) => c.html(tokenPage(version)));
+  route.post('/', smallBody, async (c) => {
+    const { action, id, reason, ...inForm } = fields.parse(await c.req.parseBody());
+    const token = tokenOf(c) ?? inForm.token;
+    if (token === undefined || !isKnown(token)) {
+      return c.html(tokenPage(version, 'This is not the token of this agent.'), 401);
+    }
+    if (action === 'cancel') service.cancel(id);
+    else if (action === 'pause') service.pause(reason);
+    else if (action === 'resume') service.resume();
+    return c.html(statusPage(statusOf(service, evidence, version), { token: inForm.token, n8nUrl }));
+  });
+  route.all('/', (c) =>
+    problem(c, 'method-not-allowed', `/ takes GET, HEAD, POST, not ${c.req.method}.`, {
+      headers: { Allow: 'GET, HEAD, POST' },
+    }),
+  );
+  return route;
+}
