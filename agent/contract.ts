@@ -90,6 +90,9 @@ export const PERMISSION_MODES = ['bypassPermissions', 'acceptEdits', 'dontAsk', 
 /** One of {@link PERMISSION_MODES}. */
 export type PermissionMode = (typeof PERMISSION_MODES)[number];
 
+/** What the agent logs: this level and those after it. */
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
 /**
  * The living session's folder inside the state folder, where a seed is copied to. The image's `claude` wrapper uses the
  * same one, so that `kubectl exec … -- claude` answers with the agent's own login.

@@ -9,6 +9,7 @@ import {
   AGENT_ENV,
   AGENT_PORT,
   AUTH_MODES,
+  LOG_LEVELS,
   PERMISSION_MODES,
   WORKSPACE_LIFETIMES,
   type AuthMode,
@@ -87,8 +88,6 @@ export class SettingsError extends Error {
   }
 }
 
-const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
-
 const integer = (min: number, max: number) => {
   const allowed = `a whole number from ${min} to ${max}`;
   return z
@@ -129,7 +128,8 @@ const sha256 = z
   .regex(/^[0-9a-fA-F]{64}$/, 'the 64 hex digits of a SHA-256')
   .transform((value) => value.toLowerCase());
 
-const SCHEMAS = {
+/** What each setting may be, and its default where it has a fixed one. */
+export const SCHEMAS = {
   host: z.string().regex(/^\S+$/, 'a host name or an IP address to listen on').default('127.0.0.1'),
   port: integer(0, 65_535).default(AGENT_PORT),
   token: z

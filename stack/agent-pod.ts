@@ -9,7 +9,7 @@ import { federationEnvironment } from './federation.ts';
 import type { Federation } from './federation.ts';
 import { NAMES } from './names.ts';
 import { mebibytesOf } from './quantity.ts';
-import { CONTAINER_SECURITY, POD_BASE, SECRET_MODE } from './pod.ts';
+import { CONTAINER_SECURITY, placed, POD_BASE, proxied, SECRET_MODE } from './pod.ts';
 import type { MountedSecret } from './session.ts';
 import { TOKEN_KEYS } from './tokens.ts';
 import type { Tokens } from './tokens.ts';
@@ -57,16 +57,24 @@ const CONVERSATION_SHARE = 0.5;
 /** Seconds from the end of a run's grace to SIGKILL, for interrupting it and writing its record. */
 const FLUSH_SECONDS = 30;
 
+/** Limits of /tmp, and of /tmp and logs together. */
+const TMP_SIZE = '2Gi';
+const EPHEMERAL_SIZE = '4Gi';
+
+/** Names of the pod's volume claims. */
+export interface Claims {
+  readonly data: pulumi.Input<string>;
+  /** Undefined: the workspace is an emptyDir. */
+  readonly workspace: pulumi.Input<string> | undefined;
+}
+
 /** The pod of the agent. */
-export function agentPod(
-  args: AgentPodArgs,
-  claimName: pulumi.Input<string>,
-  serviceAccountName: pulumi.Input<string>,
-) {
+export function agentPod(args: AgentPodArgs, claims: Claims, serviceAccountName: pulumi.Input<string>) {
   const { config, image, login, tokens, claudeConfig } = args;
   const loginPath = login.kind === 'session' ? PATHS.session : PATHS.credential;
   return {
     ...POD_BASE,
+    ...placed(config.placement),
     serviceAccountName,
     terminationGracePeriodSeconds: config.graceSeconds + FLUSH_SECONDS,
     containers: [
@@ -84,8 +92,8 @@ export function agentPod(
           limits: {
             cpu: config.resources.cpuLimit,
             memory: config.resources.memoryLimit,
-            // The workspace, /tmp and logs count together.
-            'ephemeral-storage': config.workspaceSize,
+            // What is in an emptyDir, /tmp and logs count together.
+            'ephemeral-storage': claims.workspace === undefined ? config.workspaceSize : EPHEMERAL_SIZE,
           },
         },
         startupProbe: {
@@ -118,9 +126,14 @@ export function agentPod(
       },
     ],
     volumes: [
-      { name: 'data', persistentVolumeClaim: { claimName } },
-      { name: 'workspace', emptyDir: { sizeLimit: config.workspaceSize } },
-      { name: 'tmp', emptyDir: { sizeLimit: '2Gi' } },
+      { name: 'data', persistentVolumeClaim: { claimName: claims.data } },
+      {
+        name: 'workspace',
+        ...(claims.workspace === undefined
+          ? { emptyDir: { sizeLimit: config.workspaceSize } }
+          : { persistentVolumeClaim: { claimName: claims.workspace } }),
+      },
+      { name: 'tmp', emptyDir: { sizeLimit: TMP_SIZE } },
       { name: 'callback', secret: { secretName: tokens.callbackSecretName, defaultMode: SECRET_MODE } },
       { name: 'login', ...loginVolume(login) },
       ...(claudeConfig
@@ -158,6 +171,10 @@ function environment({ config, login, tokens, claudeConfig }: AgentPodArgs): k8s
     [AGENT_ENV.callbackHosts]: [...n8nHosts(config), ...config.callbackHosts].join(','),
     [AGENT_ENV.callbackSecretFile]: `${PATHS.callback}/${TOKEN_KEYS.callbackSecret}`,
     [AGENT_ENV.callbackGiveUpSeconds]: String(config.callbackGiveUpHours * 3600),
+    [AGENT_ENV.recordDays]: String(config.records.days),
+    [AGENT_ENV.recordCount]: String(config.records.count),
+    [AGENT_ENV.recordMegabytes]: String(config.records.megabytes),
+    [AGENT_ENV.logLevel]: config.logLevel,
     ...(login.kind === 'session'
       ? { [AGENT_ENV.sessionDir]: PATHS.session }
       : { [AGENT_ENV.credentialFile]: `${PATHS.credential}/${CREDENTIAL_KEY}` }),
@@ -165,6 +182,7 @@ function environment({ config, login, tokens, claudeConfig }: AgentPodArgs): k8s
     ...Object.fromEntries((claudeConfig?.files ?? []).map((file) => [CONFIG_SETTINGS[file], pathOf(file)])),
     ...(config.n8nUrl === undefined ? {} : { [AGENT_ENV.n8nUrl]: config.n8nUrl }),
     ...(config.anthropicBaseUrl === undefined ? {} : { ANTHROPIC_BASE_URL: config.anthropicBaseUrl }),
+    ...proxied(config),
   };
   const hash = (name: string, key: string) => ({
     name,

@@ -47,18 +47,26 @@ export class AgentService extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    const volume = new k8s.core.v1.PersistentVolumeClaim(
-      `${name}-data`,
-      {
-        metadata: { ...metadata, name: NAMES.volume },
-        spec: {
-          accessModes: ['ReadWriteOnce'],
-          resources: { requests: { storage: config.volumeSize } },
-          ...(config.storageClass === undefined ? {} : { storageClassName: config.storageClass }),
+    const volume = (volumeName: string, claim: string, size: string) =>
+      new k8s.core.v1.PersistentVolumeClaim(
+        volumeName,
+        {
+          metadata: { ...metadata, name: claim },
+          spec: {
+            accessModes: ['ReadWriteOnce'],
+            resources: { requests: { storage: size } },
+            ...(config.storageClass === undefined ? {} : { storageClassName: config.storageClass }),
+          },
         },
-      },
-      { parent: this, protect: config.protectData },
-    );
+        { parent: this, protect: config.protectData },
+      ).metadata.name;
+    const claims = {
+      data: volume(`${name}-data`, NAMES.volume, config.volumeSize),
+      workspace:
+        config.workspaceStorage === 'volume'
+          ? volume(`${name}-workspace`, NAMES.workspaceVolume, config.workspaceSize)
+          : undefined,
+    };
     const timeout = `${config.graceSeconds + START_SECONDS}s`;
     const deployment = new k8s.apps.v1.Deployment(
       `${name}-deployment`,
@@ -83,12 +91,13 @@ export class AgentService extends pulumi.ComponentResource {
               annotations: {
                 // An autoscaler that moves the pod would interrupt its run and empty its workspace.
                 'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false',
+                ...config.podAnnotations,
                 [`${ANNOTATION}/login-checksum`]: args.login.checksum,
                 [`${ANNOTATION}/token-checksum`]: args.tokens.checksum,
                 ...(args.claudeConfig && { [`${ANNOTATION}/config-checksum`]: args.claudeConfig.checksum }),
               },
             },
-            spec: agentPod(args, volume.metadata.name, account.metadata.name),
+            spec: agentPod(args, claims, account.metadata.name),
           },
         },
       },

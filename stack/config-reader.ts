@@ -1,9 +1,24 @@
 import type * as pulumi from '@pulumi/pulumi';
 
+import type { AllowedList, AllowedMap } from './config-items.ts';
+import type { SecretKey } from './config-secrets.ts';
+import type { Allowed } from './config-values.ts';
+
 /** What a reader needs of `pulumi.Config`. */
 export interface ConfigSource {
   get(key: string): string | undefined;
   getSecret(key: string): pulumi.Output<string> | undefined;
+  /** A secret in plain text, to look at and not to keep. */
+  peek(key: string): string | undefined;
+  /** Every key that is set, whether a program reads it or not. */
+  keys(): readonly string[];
+}
+
+/** Keys of one project, without its name. */
+export function ownKeys(config: Readonly<Record<string, unknown>>, project: string): string[] {
+  return Object.keys(config)
+    .filter((key) => key.startsWith(`${project}:`))
+    .map((key) => key.slice(project.length + 1));
 }
 
 /** The stack's configuration can't be used; the message names every mistake. */
@@ -15,6 +30,7 @@ export class ConfigError extends Error {
 export class ConfigReader {
   readonly #source: ConfigSource;
   readonly #mistakes: string[] = [];
+  readonly #known = new Set<string>();
 
   constructor(source: ConfigSource) {
     this.#source = source;
@@ -25,61 +41,88 @@ export class ConfigReader {
     this.#mistakes.push(text);
   }
 
-  /** @throws ConfigError when anything read so far was wrong. */
+  /** @throws ConfigError when anything read so far was wrong, or a key is set that was not read. */
   finish(): void {
+    for (const key of this.#source.keys().filter((name) => !this.#known.has(name))) {
+      const meant = [...this.#known].find((name) => name.toLowerCase() === key.toLowerCase());
+      this.mistake(
+        `${key} is no key${meant === undefined ? '' : `; ${meant} is`}. Remove it: \`npm run pulumi -- config rm ${key}\`.`,
+      );
+    }
     if (this.#mistakes.length === 0) return;
     const list = this.#mistakes.map((mistake) => `  - ${mistake}`).join('\n');
     throw new ConfigError(
-      `The stack's configuration has ${this.#mistakes.length} mistake(s):\n${list}\nMend it with \`npm run pulumi -- config set KEY VALUE\`; Pulumi.yaml describes every key.`,
+      `The stack's configuration has ${this.#mistakes.length} mistake(s):\n${list}\nMend it with \`npm run pulumi -- config set KEY VALUE\`; docs/configuration.md describes every key.`,
     );
   }
 
-  /** Text that matches `pattern`; `allowed` says in words what that is. An empty text passes where `optional`. */
-  text(key: string, pattern: RegExp, allowed: string, { optional = false } = {}): string {
-    const value = this.#source.get(key) ?? '';
-    if (pattern.test(value) || (optional && value === '')) return value;
-    return this.#reject(key, value, allowed, '');
+  /** Text that fits; `allowed` says in words what that is. An empty text passes where `optional`. */
+  text(key: string, fits: RegExp | Allowed[0], allowed: string, { optional = false } = {}): string {
+    const value = this.#get(key);
+    const isFit = fits instanceof RegExp ? fits.test(value) : fits(value);
+    return isFit || (optional && value === '') ? value : this.#reject(key, value, allowed, '');
+  }
+
+  /** Like {@link ConfigReader.text}, but undefined where it is empty. */
+  optional(key: string, ...[fits, allowed]: Allowed): string | undefined {
+    return this.text(key, fits, allowed, { optional: true }) || undefined;
   }
 
   oneOf<const T extends readonly [string, ...string[]]>(key: string, values: T): T[number] {
-    const value = this.#source.get(key) ?? '';
+    const value = this.#get(key);
     const found = values.find((candidate) => candidate === value);
     return found ?? this.#reject(key, value, `one of ${values.join(', ')}`, values[0]);
   }
 
   integer(key: string, min: number, max: number): number {
-    const value = this.#source.get(key) ?? '';
+    const value = this.#get(key);
     const number = /^\d+$/.test(value) ? Number(value) : NaN;
     if (number >= min && number <= max) return number;
     return this.#reject(key, value, `a whole number from ${min} to ${max}`, min);
   }
 
   boolean(key: string): boolean {
-    const value = this.#source.get(key) ?? '';
+    const value = this.#get(key);
     if (value === 'true' || value === 'false') return value === 'true';
     return this.#reject(key, value, 'true or false', false);
   }
 
-  /** A list of which `pick` accepts every item; `allowed` says in words what they are. A list not given is empty. */
-  list<T>(
-    key: string,
-    allowed: { readonly list: string; readonly item: string },
-    pick: (item: unknown) => T | undefined,
-  ): readonly T[] {
-    const raw = this.#source.get(key) ?? '';
-    if (raw === '') return [];
-    const items = parseJson(raw);
-    if (!Array.isArray(items)) return this.#reject(key, raw, allowed.list, []);
+  /** A list; one not given is empty. */
+  list<T>(key: string, ...[{ list, item: words }, pick]: AllowedList<T>): readonly T[] {
+    const raw = this.#get(key);
+    const items = raw === '' ? [] : parseJson(raw);
+    if (!Array.isArray(items)) return this.#reject(key, raw, list, []);
     return items.flatMap((item: unknown, index) => {
       const picked = pick(item);
       if (picked !== undefined) return [picked];
-      return this.#rejectJson<T[]>(`${key}[${index}]`, JSON.stringify(item), allowed.item, []);
+      return this.#rejectJson<T[]>(`${key}[${index}]`, JSON.stringify(item), words, []);
     });
   }
 
+  /** A map of texts; one not given is empty. */
+  map(key: string, { map, entry: words, fits }: AllowedMap): Readonly<Record<string, string>> {
+    const raw = this.#get(key);
+    const found = raw === '' ? {} : parseJson(raw);
+    if (typeof found !== 'object' || found === null || Array.isArray(found)) return this.#reject(key, raw, map, {});
+    const entries = Object.entries(found).flatMap(([name, value]: [string, unknown]) => {
+      if (typeof value === 'string' && fits(name, value)) return [[name, value] as const];
+      return this.#rejectJson<[string, string][]>(`${key}.${name}`, JSON.stringify(value), words, []);
+    });
+    return Object.fromEntries(entries);
+  }
+
   /** A secret, or undefined where none is given. Its value is never part of a message. */
-  secret(key: string): pulumi.Output<string> | undefined {
+  secret(key: string, mistakeIn: SecretKey['mistakeIn']): pulumi.Output<string> | undefined {
+    this.#known.add(key);
+    const text = this.#source.peek(key);
+    const mistake = text === undefined ? undefined : mistakeIn(text);
+    if (mistake !== undefined) this.mistake(`${key} ${mistake}`);
     return this.#source.getSecret(key);
+  }
+
+  #get(key: string): string {
+    this.#known.add(key);
+    return this.#source.get(key) ?? '';
   }
 
   #reject<T>(key: string, value: string, allowed: string, standIn: T): T {

@@ -1,24 +1,18 @@
 import type * as pulumi from '@pulumi/pulumi';
 
-import {
-  AUTH_MODES,
-  CALLBACK_HOST,
-  CREDENTIALS_FILE,
-  PERMISSION_MODES,
-  SESSION_ENTRIES,
-  WORKSPACE_LIFETIMES,
-  type AuthMode,
-  type PermissionMode,
-  type WorkspaceLifetime,
-} from '../agent/contract.ts';
-import { readAzureConfig, type AzureConfig } from './azure/config.ts';
+import { AUTH_MODES, LOG_LEVELS, PERMISSION_MODES, WORKSPACE_LIFETIMES } from '../agent/contract.ts';
+import type { AuthMode, PermissionMode, WorkspaceLifetime } from '../agent/contract.ts';
+import { readAzureConfig } from './azure/config.ts';
+import type { AzureConfig } from './azure/config.ts';
+import { ANNOTATIONS, CALLBACK_HOSTS, EGRESS, EXTRAS, LABELS, SELECTOR, TOLERATIONS } from './config-items.ts';
+import type { Egress, Toleration } from './config-items.ts';
 import { ConfigReader } from './config-reader.ts';
 import type { ConfigSource } from './config-reader.ts';
+import { SECRETS } from './config-secrets.ts';
+import { checkTogether } from './config-together.ts';
+import { TEXT } from './config-values.ts';
 import { readFederation } from './federation.ts';
 import type { Federation } from './federation.ts';
-
-/** A place that the agent may reach besides port 443 of the internet; the port is the pod's, not the Service's. */
-export type Egress = { readonly port: number } & ({ readonly namespace: string } | { readonly cidr: string });
 
 /** Kubernetes quantities for the agent's container. */
 export interface Resources {
@@ -26,6 +20,19 @@ export interface Resources {
   readonly cpuLimit: string;
   readonly memoryRequest: string;
   readonly memoryLimit: string;
+}
+
+/** Records of runs over any of these are removed, oldest first. */
+export interface RecordLimits {
+  readonly days: number;
+  readonly count: number;
+  readonly megabytes: number;
+}
+
+/** Which nodes the pods run on. */
+export interface Placement {
+  readonly nodeSelector: Readonly<Record<string, string>>;
+  readonly tolerations: readonly Toleration[];
 }
 
 /** The configuration of one stack, checked. Pulumi.yaml describes every key and has its default. */
@@ -57,7 +64,10 @@ export interface StackConfig {
   readonly queueLimit: number;
   readonly warmStart: boolean;
   readonly graceSeconds: number;
+  readonly records: RecordLimits;
+  readonly logLevel: string;
   readonly resources: Resources;
+  readonly workspaceStorage: 'emptyDir' | 'volume';
   readonly workspaceSize: string;
   readonly workspaceLifetime: WorkspaceLifetime;
   readonly volumeSize: string;
@@ -65,15 +75,26 @@ export interface StackConfig {
   readonly storageClass: string | undefined;
   readonly protectData: boolean;
   readonly n8nNamespace: string;
+  /** Empty: every pod of the namespace. */
+  readonly n8nPodLabels: Readonly<Record<string, string>>;
   /** Of n8n's pods. */
   readonly n8nPort: number;
   /** Besides n8n's own Service. */
   readonly callbackHosts: readonly string[];
   readonly callbackGiveUpHours: number;
   readonly callbackSecret: pulumi.Output<string> | undefined;
+  /** Undefined: no Prometheus may read the metrics. */
+  readonly prometheusNamespace: string | undefined;
   /** Undefined: Anthropic's own. */
   readonly anthropicBaseUrl: string | undefined;
   readonly extraEgress: readonly Egress[];
+  /** Undefined: no proxy. */
+  readonly httpsProxy: string | undefined;
+  /** With commas; undefined: the cluster only. */
+  readonly noProxy: string | undefined;
+  readonly placement: Placement;
+  readonly extraLabels: Readonly<Record<string, string>>;
+  readonly podAnnotations: Readonly<Record<string, string>>;
   readonly watchdogSchedule: string;
   /** Undefined: the watchdog sends no cards. */
   readonly teamsWebhookUrl: pulumi.Output<string> | undefined;
@@ -88,149 +109,85 @@ export interface StackConfig {
   readonly maintenanceMinutes: number;
 }
 
-const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
-const QUANTITY = /^\d+(\.\d+)?(Ki|Mi|Gi|Ti|k|M|G|T)?$/;
-const CPU = /^(\d+(\.\d{1,3})?|\d+m)$/;
-const IMAGE_BY_DIGEST = /^\S+@sha256:[0-9a-f]{64}$/;
-const IMAGE_NAME = /^[a-z0-9][\w.:/@-]*$/;
-const REGISTRY = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?(\/[a-z0-9._-]+)*$/;
-const HTTP_URL = /^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/;
-/** Over these `claude` sends no identity token. */
-const CLEARTEXT = /^http:\/\/(?!(localhost|127\.0\.0\.1|\[::1\])([:/]|$))/;
-const GUIDE_URL = /^https?:\/\/[^\s/?#@]+(\/\S*)?$/;
-const CRON = /^(\S+\s+){4}\S+$/;
-/** What the agent takes of a session besides the entries that are always in. */
-const EXTRA_ENTRIES: readonly unknown[] = SESSION_ENTRIES.filter(
-  (entry) => entry !== CREDENTIALS_FILE && entry !== 'settings.json',
-);
-const EXTRAS = {
-  list: 'a list of names, such as ["CLAUDE.md", "skills"]',
-  item: `one of ${EXTRA_ENTRIES.join(', ')}`,
-};
-const EGRESS = {
-  list: 'a list, such as [{"namespace": "llm", "port": 8080}]',
-  item: '{"namespace": NAME, "port": NUMBER} or {"cidr": A.B.C.D/N, "port": NUMBER}',
-};
-const HOSTS = {
-  list: 'a list of hosts, such as ["n8n.example.org", "*.example.org", "n8n.internal:5678"]',
-  item: 'a host or *.SUFFIX, with :PORT or without',
-};
-const CIDR = /^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/;
-
 /**
- * Reads and checks the configuration; the only reader of `pulumi.Config` in the stack.
- * @param source Normally `new pulumi.Config()`.
+ * Reads and checks the configuration; the only reader of it in the stack.
  * @throws ConfigError naming every mistake: key, value (never a secret's), what is allowed.
  */
 export function readConfig(source: ConfigSource): StackConfig {
   const read = new ConfigReader(source);
-  const optional = (key: string, pattern: RegExp, allowed: string): string | undefined =>
-    read.text(key, pattern, allowed, { optional: true }) || undefined;
+  const secret = (key: keyof typeof SECRETS) => read.secret(key, SECRETS[key].mistakeIn);
   const target = read.oneOf('target', ['local', 'azure']);
   const platform = read.oneOf('platform', ['linux/amd64', 'linux/arm64']);
   const authMode = read.oneOf('authMode', AUTH_MODES);
   const config: StackConfig = {
     target,
     azure: readAzureConfig(read, target, platform),
-    kubeContext: optional('kubeContext', /^\S+$/, "a context's name, without spaces"),
-    registry: read.text('registry', REGISTRY, 'a registry, such as 127.0.0.1:5000 or example.azurecr.io'),
-    pinnedImage: optional('image', IMAGE_BY_DIGEST, 'an image by digest (NAME@sha256:…), or empty'),
-    nodeImage: read.text('nodeImage', IMAGE_NAME, 'the name of an image, such as node:24-bookworm-slim'),
+    kubeContext: read.optional('kubeContext', ...TEXT.context),
+    registry: read.text('registry', ...TEXT.registry),
+    pinnedImage: read.optional('image', ...TEXT.imageByDigest),
+    nodeImage: read.text('nodeImage', ...TEXT.image),
     platform,
     authMode,
-    claudeToken: read.secret('claudeToken'),
+    claudeToken: secret('claudeToken'),
     federation: readFederation(read, authMode === 'federation'),
-    sessionDir: optional('sessionDir', /\S/, 'a folder'),
+    sessionDir: read.optional('sessionDir', ...TEXT.folder),
     sessionFrom: read.oneOf('sessionFrom', ['folder', 'cluster']),
-    sessionExtras: read.list('sessionExtras', EXTRAS, sessionExtra),
-    agentToken: read.secret('agentToken'),
-    mcpServers: read.secret('mcpServers'),
-    claudeSettings: read.secret('claudeSettings'),
+    sessionExtras: read.list('sessionExtras', ...EXTRAS),
+    agentToken: secret('agentToken'),
+    mcpServers: secret('mcpServers'),
+    claudeSettings: secret('claudeSettings'),
     permissionMode: read.oneOf('permissionMode', PERMISSION_MODES),
     queueLimit: read.integer('queueLimit', 0, 10_000),
     warmStart: read.boolean('warmStart'),
     graceSeconds: read.integer('graceSeconds', 1, 3600),
-    resources: {
-      cpuRequest: read.text('cpuRequest', CPU, 'a CPU quantity, such as 500m or 2'),
-      cpuLimit: read.text('cpuLimit', CPU, 'a CPU quantity, such as 500m or 2'),
-      memoryRequest: read.text('memoryRequest', QUANTITY, 'a quantity, such as 2Gi'),
-      memoryLimit: read.text('memoryLimit', QUANTITY, 'a quantity, such as 8Gi'),
+    records: {
+      days: read.integer('recordDays', 1, 3650),
+      count: read.integer('recordCount', 1, 1_000_000),
+      megabytes: read.integer('recordMegabytes', 10, 100_000),
     },
-    workspaceSize: read.text('workspaceSize', QUANTITY, 'a quantity, such as 10Gi'),
+    logLevel: read.oneOf('logLevel', LOG_LEVELS),
+    resources: {
+      cpuRequest: read.text('cpuRequest', ...TEXT.cpu),
+      cpuLimit: read.text('cpuLimit', ...TEXT.cpu),
+      memoryRequest: read.text('memoryRequest', ...TEXT.bytes),
+      memoryLimit: read.text('memoryLimit', ...TEXT.bytes),
+    },
+    workspaceStorage: read.oneOf('workspaceStorage', ['emptyDir', 'volume']),
+    workspaceSize: read.text('workspaceSize', ...TEXT.bytes),
     workspaceLifetime: read.oneOf('workspaceLifetime', WORKSPACE_LIFETIMES),
-    volumeSize: read.text('volumeSize', QUANTITY, 'a quantity, such as 10Gi'),
-    storageClass: optional('storageClass', /^\S+$/, "a storage class's name"),
+    volumeSize: read.text('volumeSize', ...TEXT.bytes),
+    storageClass: read.optional('storageClass', ...TEXT.storageClass),
     protectData: read.boolean('protectData'),
-    n8nNamespace: read.text('n8nNamespace', DNS_LABEL, 'the name of a namespace'),
+    n8nNamespace: read.text('n8nNamespace', ...TEXT.namespace),
+    n8nPodLabels: read.map('n8nPodLabels', SELECTOR),
     n8nPort: read.integer('n8nPort', 1, 65_535),
-    callbackHosts: read.list('callbackHosts', HOSTS, callbackHost),
+    callbackHosts: read.list('callbackHosts', ...CALLBACK_HOSTS),
     callbackGiveUpHours: read.integer('callbackGiveUpHours', 1, 168),
-    callbackSecret: read.secret('callbackSecret'),
-    anthropicBaseUrl: optional('anthropicBaseUrl', HTTP_URL, 'an http(s) URL without user, query or fragment'),
-    extraEgress: read.list('extraEgress', EGRESS, egress),
-    watchdogSchedule: read.text('watchdogSchedule', CRON, 'a cron expression of five fields, such as */30 * * * *'),
-    teamsWebhookUrl: read.secret('teamsWebhookUrl'),
-    n8nApiUrl: optional('n8nApiUrl', HTTP_URL, 'an http(s) URL without user, query or fragment'),
-    n8nApiKey: read.secret('n8nApiKey'),
-    n8nUrl: optional('n8nUrl', HTTP_URL, 'an http(s) URL without user, query or fragment'),
-    n8nTag: read.text('n8nTag', /^[^,]{1,64}$/, 'the name of one tag, without a comma'),
-    guideUrl: optional('guideUrl', GUIDE_URL, 'an http(s) URL'),
+    callbackSecret: secret('callbackSecret'),
+    prometheusNamespace: read.optional('prometheusNamespace', ...TEXT.namespace),
+    anthropicBaseUrl: read.optional('anthropicBaseUrl', ...TEXT.url),
+    extraEgress: read.list('extraEgress', ...EGRESS),
+    httpsProxy: read.optional('httpsProxy', ...TEXT.proxy),
+    noProxy: read.optional('noProxy', ...TEXT.hosts),
+    placement: {
+      nodeSelector: read.map('nodeSelector', SELECTOR),
+      tolerations: read.list('tolerations', ...TOLERATIONS),
+    },
+    extraLabels: read.map('extraLabels', LABELS),
+    podAnnotations: read.map('podAnnotations', ANNOTATIONS),
+    watchdogSchedule: read.text('watchdogSchedule', ...TEXT.cron),
+    teamsWebhookUrl: secret('teamsWebhookUrl'),
+    n8nApiUrl: read.optional('n8nApiUrl', ...TEXT.url),
+    n8nApiKey: secret('n8nApiKey'),
+    n8nUrl: read.optional('n8nUrl', ...TEXT.url),
+    n8nTag: read.text('n8nTag', ...TEXT.tag),
+    guideUrl: read.optional('guideUrl', ...TEXT.guide),
     reminderHours: read.integer('reminderHours', 1, 168),
-    maintenanceReason: read.text('maintenanceReason', /^.*\S.{0,499}$/, 'a text of 1 to 500 characters'),
+    maintenanceReason: read.text('maintenanceReason', ...TEXT.reason),
     maintenanceMinutes: read.integer('maintenanceMinutes', 1, 10_080),
   };
-  checkTogether(config, read);
+  const hasN8nApiKey = source.peek('n8nApiKey') !== undefined;
+  for (const mistake of checkTogether({ ...config, hasN8nApiKey })) read.mistake(mistake);
   read.finish();
   return Object.freeze(config);
-}
-
-function checkTogether(config: StackConfig, read: ConfigReader): void {
-  if (config.target === 'azure' && config.kubeContext !== undefined) {
-    read.mistake('kubeContext is for target local; with azure the cluster is azureCluster. Leave kubeContext empty.');
-  }
-  if (config.federation !== undefined && CLEARTEXT.test(config.anthropicBaseUrl ?? '')) {
-    read.mistake(
-      `anthropicBaseUrl is ${config.anthropicBaseUrl}; with authMode federation it must begin with https://, for the pod's identity token goes there.`,
-    );
-  }
-  if ((config.n8nApiUrl === undefined) !== (config.n8nApiKey === undefined)) {
-    const [has, lacks] = config.n8nApiUrl === undefined ? ['n8nApiKey', 'n8nApiUrl'] : ['n8nApiUrl', 'n8nApiKey'];
-    read.mistake(`${has} is set, but ${lacks} is not; the watchdog needs both to pause workflows, or neither.`);
-  }
-  if (config.anthropicBaseUrl !== undefined && config.extraEgress.length === 0) {
-    const { hostname, port, protocol } = new URL(config.anthropicBaseUrl);
-    const inCluster = /\.svc(\.|$)/.test(hostname);
-    if (inCluster || (port || (protocol === 'https:' ? '443' : '80')) !== '443') {
-      read.mistake(
-        `anthropicBaseUrl is ${config.anthropicBaseUrl}, which the network policy keeps out of reach; extraEgress must name it, such as [{"namespace": "llm", "port": 8080}].`,
-      );
-    }
-  }
-  for (const [index, host] of config.callbackHosts.entries()) {
-    const { hostname = '', port = '443' } = CALLBACK_HOST.exec(host)?.groups ?? {};
-    const namespace = /(?:^|\.)([^.]+)\.svc(?:\.|$)/.exec(hostname)?.[1];
-    const isOpen = namespace === undefined ? port === '443' : namespace === config.n8nNamespace;
-    if (isOpen || config.extraEgress.length > 0) continue;
-    read.mistake(
-      `callbackHosts[${index}] is ${host}, which the network policy keeps out of reach; extraEgress must name it, such as [{"namespace": "tools", "port": 8080}].`,
-    );
-  }
-}
-
-function callbackHost(item: unknown): string | undefined {
-  return typeof item === 'string' && CALLBACK_HOST.test(item) ? item : undefined;
-}
-
-function sessionExtra(item: unknown): string | undefined {
-  return EXTRA_ENTRIES.includes(item) ? (item as string) : undefined;
-}
-
-function egress(item: unknown): Egress | undefined {
-  if (typeof item !== 'object' || item === null) return undefined;
-  const { namespace, cidr, port, ...rest } = item as Record<string, unknown>;
-  if (Object.keys(rest).length > 0 || typeof port !== 'number') return undefined;
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) return undefined;
-  if (typeof namespace === 'string' && DNS_LABEL.test(namespace) && cidr === undefined) return { namespace, port };
-  if (typeof cidr === 'string' && CIDR.test(cidr) && namespace === undefined) return { cidr, port };
-  return undefined;
 }

@@ -11,10 +11,13 @@ import * as pulumi from '@pulumi/pulumi';
 
 import type { Login } from './agent-pod.ts';
 import { AgentService } from './agent-service.ts';
+import { apiServer } from './api-server.ts';
 import { ClaudeConfig } from './claude-config.ts';
+import { engineConfig } from './config-source.ts';
 import { readConfig } from './config.ts';
 import type { StackConfig } from './config.ts';
 import { CredentialSecret } from './credential.ts';
+import { withLabels } from './extra-labels.ts';
 import { federatedLogin } from './federation.ts';
 import { AgentImage } from './image.ts';
 import { AgentNamespace } from './namespace.ts';
@@ -29,7 +32,10 @@ import { readTokenFile, Tokens } from './tokens.ts';
 import { Watchdog } from './watchdog.ts';
 
 const projectDir = path.resolve(import.meta.dirname, '..');
-const config = readConfig(new pulumi.Config());
+const config = readConfig(engineConfig());
+// All that this machine has is read before the first resource is registered.
+const seed = config.authMode === 'session' ? seedOfThisMachine() : undefined;
+const agentToken = config.agentToken ?? readTokenFile(projectDir);
 const target = await targetOf(config);
 const cluster = new k8s.Provider(
   'cluster',
@@ -41,14 +47,13 @@ const cluster = new k8s.Provider(
   },
   { dependsOn: [...target.ready] },
 );
-const opts = { providers: [cluster] };
+const opts = { providers: [cluster], transformations: [withLabels(config.extraLabels)] };
 
 const { registry, beforePush, identityClientId } = target;
 const built = new AgentImage('image', { ...config, registry, beforePush, pinned: config.pinnedImage, projectDir });
 const { namespaceName } = new AgentNamespace('namespace', config, opts);
-new Network('network', { ...config, namespace: namespaceName }, opts);
+new Network('network', { ...config, namespace: namespaceName, apiServer: apiServer(cluster) }, opts);
 
-const agentToken = config.agentToken ?? readTokenFile(projectDir);
 if (agentToken === undefined) void pulumi.log.warn(`The API token stays as it is: there is no ${TOKEN_FILE} here.`);
 const tokens = new Tokens(
   'tokens',
@@ -113,7 +118,7 @@ function claudeConfig(): ClaudeConfig | undefined {
 
 function login(): Login {
   if (config.federation !== undefined) return federatedLogin(config.federation);
-  if (config.authMode !== 'session') {
+  if (seed === undefined) {
     const { secretName, items, checksum } = new CredentialSecret(
       'credential',
       { namespace: namespaceName, claudeToken: config.claudeToken },
@@ -121,15 +126,11 @@ function login(): Login {
     );
     return { kind: 'credential', secretName, items, checksum };
   }
-  const { secretName, items, checksum } = new SessionSecret(
-    'session',
-    { namespace: namespaceName, seed: seed() },
-    opts,
-  );
+  const { secretName, items, checksum } = new SessionSecret('session', { namespace: namespaceName, seed }, opts);
   return { kind: 'session', secretName, items, checksum };
 }
 
-function seed(): Seed {
+function seedOfThisMachine(): Seed {
   if (config.sessionFrom === 'cluster') return { kind: 'none', reason: 'sessionFrom is cluster' };
   const found = readSeed({
     sessionDir: config.sessionDir,

@@ -15,6 +15,7 @@ export const NAMES = {
   callbackSecret: 'claude-callback-secret',
   watchdogNotifySecret: 'claude-watchdog-notify',
   volume: 'claude-agent-data',
+  workspaceVolume: 'claude-agent-workspace',
 } as const;
 
 /** Where callers in the cluster reach the agent: the Service on port 80. */

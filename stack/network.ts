@@ -1,53 +1,62 @@
+import { isIPv6 } from 'node:net';
+
 import * as k8s from '@pulumi/kubernetes';
 import * as pulumi from '@pulumi/pulumi';
 
 import { AGENT_PORT } from '../agent/contract.ts';
-import type { Egress } from './config.ts';
+import type { ApiServer } from './api-server.ts';
+import type { Egress } from './config-items.ts';
 import { labels, selectorLabels } from './names.ts';
 import type { Part } from './names.ts';
 
 /** Arguments of {@link Network}. */
 export interface NetworkArgs {
   readonly namespace: pulumi.Input<string>;
-  /** Namespace whose pods may call the agent, and be called back. */
+  /** Where n8n's pods are, which may call the agent, and be called back. */
   readonly n8nNamespace: string;
+  /** Empty: every pod of that namespace. */
+  readonly n8nPodLabels: Readonly<Record<string, string>>;
   /** Of n8n's pods. */
   readonly n8nPort: number;
-  /** What the agent may reach besides the internet's port 443. */
+  /** Namespace whose pods may read the agent's metrics. */
+  readonly prometheusNamespace: string | undefined;
+  /** What agent and watchdog may reach besides the internet's port 443. */
   readonly extraEgress: readonly Egress[];
-  /** Where the watchdog asks n8n, if it does. */
+  /** Undefined: the watchdog does not ask n8n. */
   readonly n8nApiUrl: string | undefined;
+  /** Where the watchdog keeps its ledger. */
+  readonly apiServer: pulumi.Output<ApiServer>;
 }
 
+/** Where a cache of the cluster's DNS on each node listens, and where clouds serve the credentials of a machine. */
+const LINK_LOCAL = '169.254.0.0/16';
+const METADATA = '169.254.169.254/32';
+
 /**
- * Not the internet: private networks (RFC 1918), carrier-grade NAT (cloud pod networks), link-local (where clouds serve
- * a machine's credentials) and Azure's own virtual address.
+ * Not the internet: private networks (RFC 1918), carrier-grade NAT (cloud pod networks), link-local and Azure's own
+ * virtual address.
  */
-const NOT_INTERNET = [
-  '10.0.0.0/8',
-  '172.16.0.0/12',
-  '192.168.0.0/16',
-  '100.64.0.0/10',
-  '169.254.0.0/16',
-  '168.63.129.16/32',
-];
+const NOT_INTERNET = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', LINK_LOCAL, '168.63.129.16/32'];
 
 type PolicySpec = k8s.types.input.networking.v1.NetworkPolicySpec;
-type Rule = k8s.types.input.networking.v1.NetworkPolicyEgressRule;
+type Peer = k8s.types.input.networking.v1.NetworkPolicyPeer;
+type EgressRule = k8s.types.input.networking.v1.NetworkPolicyEgressRule;
 
 const pods = (part: Part) => ({ matchLabels: selectorLabels(part) });
 const inNamespace = (name: string) => ({ matchLabels: { 'kubernetes.io/metadata.name': name } });
 const tcp = (port: number) => ({ protocol: 'TCP', port });
+const DNS_PORTS = [{ protocol: 'UDP', port: 53 }, tcp(53)];
 
 /**
  * Who may talk to whom: nobody, but n8n and the watchdog to the agent, the agent to Anthropic and back to n8n, the
- * watchdog to n8n, Teams and the API server, and all to the DNS.
+ * watchdog to n8n, Teams and the API server, a Prometheus to the agent, and all to the DNS.
  */
 export class Network extends pulumi.ComponentResource {
   /** @param name The _unique_ name of this component. */
   constructor(name: string, args: NetworkArgs, opts?: pulumi.ComponentResourceOptions) {
     super('claude-code-agent:stack:Network', name, {}, opts);
-    for (const [policy, spec] of Object.entries(policies(args))) {
+    const policies = [defaultDeny, dns, agentCallers, agentEgress, watchdogEgress];
+    for (const [policy, spec] of policies.flatMap((made) => Object.entries(made(args)))) {
       new k8s.networking.v1.NetworkPolicy(
         `${name}-${policy}`,
         { metadata: { name: policy, namespace: args.namespace, labels: labels('namespace') }, spec },
@@ -58,72 +67,83 @@ export class Network extends pulumi.ComponentResource {
   }
 }
 
-/** Where clouds serve a machine's credentials. */
-const METADATA = ['169.254.0.0/16', '168.63.129.16/32'];
+type Policies = Record<string, PolicySpec>;
 
-function policies({ n8nNamespace, n8nPort, extraEgress, n8nApiUrl }: NetworkArgs): Record<string, PolicySpec> {
+function defaultDeny(): Policies {
+  return { 'default-deny': { podSelector: {}, policyTypes: ['Ingress', 'Egress'] } };
+}
+
+function dns(): Policies {
+  const clusterDns = {
+    namespaceSelector: inNamespace('kube-system'),
+    podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } },
+  };
+  const cacheOfNode = { ipBlock: { cidr: LINK_LOCAL, except: [METADATA] } };
+  return { 'allow-dns': egress({}, [{ to: [clusterDns, cacheOfNode], ports: DNS_PORTS }]) };
+}
+
+function agentCallers({ prometheusNamespace, ...args }: NetworkArgs): Policies {
+  const ingress = (from: Peer[]): PolicySpec => ({
+    podSelector: pods('agent'),
+    policyTypes: ['Ingress'],
+    ingress: [{ from, ports: [tcp(AGENT_PORT)] }],
+  });
   return {
-    'default-deny': { podSelector: {}, policyTypes: ['Ingress', 'Egress'] },
-    'allow-dns': {
-      podSelector: {},
-      policyTypes: ['Egress'],
-      egress: [
-        {
-          to: [
-            { namespaceSelector: inNamespace('kube-system'), podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } } },
-          ],
-          ports: [{ protocol: 'UDP', port: 53 }, tcp(53)],
-        },
-      ],
-    },
-    'agent-from-callers': {
-      podSelector: pods('agent'),
-      policyTypes: ['Ingress'],
-      ingress: [
-        {
-          from: [{ namespaceSelector: inNamespace(n8nNamespace) }, { podSelector: pods('watchdog') }],
-          ports: [tcp(AGENT_PORT)],
-        },
-      ],
-    },
-    'agent-to-internet': {
-      podSelector: pods('agent'),
-      policyTypes: ['Egress'],
-      egress: [
-        { to: [{ ipBlock: { cidr: '0.0.0.0/0', except: NOT_INTERNET } }], ports: [tcp(443)] },
-        ...extraEgress.map(egressRule),
-      ],
-    },
-    'agent-to-n8n': {
-      podSelector: pods('agent'),
-      policyTypes: ['Egress'],
-      egress: [{ to: [{ namespaceSelector: inNamespace(n8nNamespace) }], ports: [tcp(n8nPort)] }],
-    },
-    'watchdog-to-agent': {
-      podSelector: pods('watchdog'),
-      policyTypes: ['Egress'],
-      egress: [{ to: [{ podSelector: pods('agent') }], ports: [tcp(AGENT_PORT)] }],
-    },
-    // The API server is a public address, one of the nodes or one of a private network, as the cluster has it.
-    'watchdog-to-api-server-and-teams': {
-      podSelector: pods('watchdog'),
-      policyTypes: ['Egress'],
-      egress: [{ to: [{ ipBlock: { cidr: '0.0.0.0/0', except: METADATA } }], ports: [tcp(443), tcp(6443)] }],
-    },
-    ...(n8nApiUrl === undefined
-      ? {}
-      : {
-          'watchdog-to-n8n': {
-            podSelector: pods('watchdog'),
-            policyTypes: ['Egress'],
-            egress: [{ to: [{ namespaceSelector: inNamespace(n8nNamespace) }], ports: [tcp(n8nPort)] }],
-          },
-        }),
+    'agent-from-callers': ingress([n8nPods(args), { podSelector: pods('watchdog') }]),
+    ...(prometheusNamespace !== undefined && {
+      'agent-from-prometheus': ingress([{ namespaceSelector: inNamespace(prometheusNamespace) }]),
+    }),
   };
 }
 
-function egressRule(egress: Egress): Rule {
+function agentEgress({ extraEgress, apiServer, ...args }: NetworkArgs): Policies {
+  // An API server with a public address is on the internet's port 443 too.
+  const toInternet = apiServer.apply((server) =>
+    internetBut(addressesOf(server).filter((cidr) => cidr.endsWith('/32'))),
+  );
+  return {
+    'agent-to-internet': egress(pods('agent'), [toInternet, ...extraEgress.map(egressRule)]),
+    'agent-to-n8n': egress(pods('agent'), [{ to: [n8nPods(args)], ports: [tcp(args.n8nPort)] }]),
+  };
+}
+
+function watchdogEgress({ apiServer, extraEgress, n8nApiUrl, ...args }: NetworkArgs): Policies {
+  const toApiServer = apiServer.apply((server) => ({
+    to: addressesOf(server).map((cidr) => ({ ipBlock: { cidr } })),
+    ports: [tcp(server.port)],
+  }));
+  return {
+    'watchdog-to-agent': egress(pods('watchdog'), [{ to: [{ podSelector: pods('agent') }], ports: [tcp(AGENT_PORT)] }]),
+    ...(n8nApiUrl !== undefined && {
+      'watchdog-to-n8n': egress(pods('watchdog'), [{ to: [n8nPods(args)], ports: [tcp(args.n8nPort)] }]),
+    }),
+    'watchdog-to-internet': egress(pods('watchdog'), [internetBut([]), ...extraEgress.map(egressRule)]),
+    'watchdog-to-api-server': egress(pods('watchdog'), [toApiServer]),
+  };
+}
+
+function internetBut(except: readonly string[]): EgressRule {
+  return { to: [{ ipBlock: { cidr: '0.0.0.0/0', except: [...NOT_INTERNET, ...except] } }], ports: [tcp(443)] };
+}
+
+function addressesOf({ addresses }: ApiServer): string[] {
+  return addresses.map((address) => `${address}/${isIPv6(address) ? 128 : 32}`);
+}
+
+function egress(podSelector: object, rules: pulumi.Input<EgressRule>[]): PolicySpec {
+  return { podSelector, policyTypes: ['Egress'], egress: rules };
+}
+
+function n8nPods({ n8nNamespace, n8nPodLabels }: Pick<NetworkArgs, 'n8nNamespace' | 'n8nPodLabels'>): Peer {
+  const all = Object.keys(n8nPodLabels).length === 0;
+  return {
+    namespaceSelector: inNamespace(n8nNamespace),
+    ...(!all && { podSelector: { matchLabels: n8nPodLabels } }),
+  };
+}
+
+function egressRule(place: Egress): EgressRule {
   const peer =
-    'cidr' in egress ? { ipBlock: { cidr: egress.cidr } } : { namespaceSelector: inNamespace(egress.namespace) };
-  return { to: [peer], ports: [tcp(egress.port)] };
+    'cidr' in place ? { ipBlock: { cidr: place.cidr } } : { namespaceSelector: inNamespace(place.namespace) };
+  return { to: [peer], ports: [tcp(place.port)] };
 }

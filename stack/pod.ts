@@ -1,5 +1,7 @@
 import type * as k8s from '@pulumi/kubernetes';
 
+import type { Placement, StackConfig } from './config.ts';
+
 /** Numeric user and group of the image. */
 export const USER = 10001;
 
@@ -20,6 +22,26 @@ export const POD_BASE = {
     seccompProfile: { type: 'RuntimeDefault' },
   },
 } satisfies Omit<PodSpec, 'containers'>;
+
+/** The part of a pod that says which nodes it runs on; empty where any will do. */
+export function placed({ nodeSelector, tolerations }: Placement): Pick<PodSpec, 'nodeSelector' | 'tolerations'> {
+  return {
+    ...(Object.keys(nodeSelector).length === 0 ? {} : { nodeSelector }),
+    ...(tolerations.length === 0 ? {} : { tolerations: [...tolerations] }),
+  };
+}
+
+/** What is called without a proxy, whatever else is. */
+const IN_CLUSTER = 'localhost,127.0.0.1,.svc,.cluster.local';
+
+/** Variables that lead out by a proxy; empty where there is none. */
+export function proxied({
+  httpsProxy,
+  noProxy,
+}: Pick<StackConfig, 'httpsProxy' | 'noProxy'>): Readonly<Record<string, string>> {
+  if (httpsProxy === undefined) return {};
+  return { HTTPS_PROXY: httpsProxy, NO_PROXY: [IN_CLUSTER, noProxy].filter(Boolean).join(',') };
+}
 
 /** What every container of ours has. */
 export const CONTAINER_SECURITY = {

@@ -1,5 +1,6 @@
 const MEBIBYTE = 2 ** 20;
 const UNITS: Readonly<Record<string, number>> = {
+  m: 1e-3,
   '': 1,
   k: 1e3,
   M: 1e6,
@@ -11,10 +12,15 @@ const UNITS: Readonly<Record<string, number>> = {
   Ti: 2 ** 40,
 };
 
+/** The number that a Kubernetes quantity stands for: bytes, or CPUs. NaN where it is none. */
+export function quantity(text: string): number {
+  const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)(\D*)$/.exec(text) ?? [];
+  return number === '' ? NaN : Number(number) * (UNITS[unit] ?? NaN);
+}
+
 /** A share of a Kubernetes quantity of memory or disk in whole mebibytes, at least one. */
-export function mebibytesOf(quantity: string, share: number): number {
-  const [, number = '', unit = ''] = /^([\d.]+)(\D*)$/.exec(quantity) ?? [];
-  const bytes = Number(number) * (UNITS[unit] ?? NaN);
-  if (!Number.isFinite(bytes)) throw new Error(`${quantity} is no quantity of bytes.`);
+export function mebibytesOf(text: string, share: number): number {
+  const bytes = quantity(text);
+  if (!Number.isFinite(bytes)) throw new Error(`${text} is no quantity of bytes.`);
   return Math.max(1, Math.floor((bytes * share) / MEBIBYTE));
 }

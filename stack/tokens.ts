@@ -4,8 +4,8 @@ import * as path from 'node:path';
 
 import * as pulumi from '@pulumi/pulumi';
 
-import { CALLBACK_SECRET } from '../agent/contract.ts';
 import { checksumOf, sha256 } from './checksum.ts';
+import { secretsIn } from './config-secrets.ts';
 import { keptSecret } from './kept-secret.ts';
 import { labels, NAMES } from './names.ts';
 import { encoded } from './secret-keys.ts';
@@ -41,24 +41,12 @@ export function callbackSecretOf(agentToken: string): string {
   return `whsec_${createHmac('sha256', agentToken).update(NAMES.callbackSecret).digest('base64')}`;
 }
 
-/**
- * The secrets of the config, one a line.
- * @throws Error when they are anything else. They are never part of the message.
- */
-export function checkCallbackSecret(secrets: string): string {
-  const all = secrets.split(/\s+/).filter(Boolean);
-  if (all.length > 0 && all.every((secret) => CALLBACK_SECRET.test(secret))) return all.join('\n');
-  throw new Error(
-    'callbackSecret (not shown) must be whsec_ and the base64 of 24 to 64 bytes, or several of them. Make one: `echo "whsec_$(openssl rand -base64 32)"`.',
-  );
-}
-
 /** Arguments of {@link Tokens}. */
 export interface TokensArgs {
   readonly namespace: pulumi.Input<string>;
   /** The API token, or undefined: then the Secrets of the cluster stay as they are. */
   readonly agentToken: pulumi.Output<string> | undefined;
-  /** Secrets that sign callbacks, one a line; undefined takes the one of {@link callbackSecretOf}. */
+  /** Secrets that sign callbacks, with spaces between; undefined takes the one of {@link callbackSecretOf}. */
   readonly callbackSecret: pulumi.Output<string> | undefined;
 }
 
@@ -113,7 +101,9 @@ export class Tokens extends pulumi.ComponentResource {
         namespace,
         labels: labels('agent'),
         missing,
-        data: (callbackSecret?.apply(checkCallbackSecret) ?? agentToken?.apply(callbackSecretOf))?.apply((secret) => ({
+        data: (
+          callbackSecret?.apply((text) => secretsIn(text).join('\n')) ?? agentToken?.apply(callbackSecretOf)
+        )?.apply((secret) => ({
           [TOKEN_KEYS.callbackSecret]: encoded(secret),
         })),
       },

@@ -4,7 +4,7 @@ import type * as pulumi from '@pulumi/pulumi';
 import { WATCHDOG_ENV } from '../watchdog/contract.ts';
 import type { StackConfig } from './config.ts';
 import { NAMES, SERVICE_URL } from './names.ts';
-import { CONTAINER_SECURITY, POD_BASE, SECRET_MODE } from './pod.ts';
+import { CONTAINER_SECURITY, placed, POD_BASE, proxied, SECRET_MODE } from './pod.ts';
 import { TOKEN_KEYS } from './tokens.ts';
 import type { Tokens } from './tokens.ts';
 
@@ -35,6 +35,7 @@ export function watchdogPod(args: WatchdogPodArgs, ...command: string[]): k8s.ty
   const mount = (name: string, mountPath: string) => ({ name, mountPath, readOnly: true });
   return {
     ...POD_BASE,
+    ...placed(args.config.placement),
     serviceAccountName: args.serviceAccountName,
     restartPolicy: 'Never',
     containers: [
@@ -91,5 +92,8 @@ function environment({ config }: WatchdogPodArgs): Record<string, string | numbe
     [WATCHDOG_ENV.reminderHours]: config.reminderHours,
     [WATCHDOG_ENV.maintenanceReason]: config.maintenanceReason,
     [WATCHDOG_ENV.maintenanceMinutes]: config.maintenanceMinutes,
+    ...proxied(config),
+    // Without it `fetch` knows no proxy.
+    ...(config.httpsProxy !== undefined && { NODE_USE_ENV_PROXY: '1' }),
   };
 }

@@ -54,6 +54,7 @@ export type CredentialKind = (typeof CREDENTIAL_KINDS)[number];
 export const WATCHDOG_DEFAULTS = {
   agentUrl: 'http://127.0.0.1:3000',
   tokenFile: '.local/agent-token',
+  authMode: 'session',
   timeoutSeconds: 100,
   attempts: 3,
   pauseSeconds: 10,

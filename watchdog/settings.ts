@@ -61,7 +61,9 @@ const D = WATCHDOG_DEFAULTS;
 const schema = z.object({
   [WATCHDOG_ENV.agentUrl]: url('http://claude-agent').default(D.agentUrl),
   [WATCHDOG_ENV.tokenFile]: file('the token').prefault(D.tokenFile),
-  [WATCHDOG_ENV.authMode]: z.enum(CREDENTIAL_KINDS, `must be one of ${CREDENTIAL_KINDS.join(', ')}`).default('session'),
+  [WATCHDOG_ENV.authMode]: z
+    .enum(CREDENTIAL_KINDS, `must be one of ${CREDENTIAL_KINDS.join(', ')}`)
+    .default(D.authMode),
   [WATCHDOG_ENV.timeoutSeconds]: number(1, 600, D.timeoutSeconds),
   [WATCHDOG_ENV.attempts]: number(1, 10, D.attempts),
   [WATCHDOG_ENV.pauseSeconds]: number(0, 60, D.pauseSeconds),

@@ -35,7 +35,7 @@ export function machine(vmSize: string) {
     osType: 'Linux',
     type: 'VirtualMachineScaleSets',
     upgradeSettings: UPGRADE,
-    // A cache on the node has a link-local address, which the network policy for DNS does not let through.
+    // A cache on the node has an address of the node, which no range of a network policy stands for in Cilium.
     localDNSProfile: { mode: 'Disabled' },
   };
 }

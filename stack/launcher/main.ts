@@ -5,11 +5,14 @@
  */
 import * as path from 'node:path';
 
+import { StackFileError } from '../config-file.ts';
+import { ConfigError } from '../config-reader.ts';
 import { SERVICE_URL, NAMES } from '../names.ts';
 import { OWN_SESSION } from '../session-seed.ts';
 import { SeedError } from '../seed-files.ts';
 import { TOKEN_FILE } from '../token-file.ts';
 import { checkAzureLogin } from './azure.ts';
+import { checkConfig } from './config-check.ts';
 import { findEngine, LauncherError, show } from './engine.ts';
 import { readSurroundings } from './environment.ts';
 import type { Surroundings } from './environment.ts';
@@ -32,7 +35,8 @@ try {
   const [name = '', ...rest] = process.argv.slice(2);
   process.exitCode = await run(name, rest, readSurroundings());
 } catch (error) {
-  if (!(error instanceof LauncherError || error instanceof SeedError)) throw error;
+  const mistakes = [LauncherError, SeedError, ConfigError, StackFileError];
+  if (!(error instanceof Error) || !mistakes.some((kind) => error instanceof kind)) throw error;
   say(error.message);
   process.exitCode = 1;
 }
@@ -51,6 +55,7 @@ async function run(name: string, rest: readonly string[], surroundings: Surround
     throw new LauncherError(`'${name}' is no command; allowed: ${allowed}.`);
   }
   const stack = stackOf(rest) ?? surroundings.stack ?? 'dev';
+  if ((command === 'up' || command === 'preview') && !rest.some(setsConfig)) checkConfig(projectDir, stack);
   const engine = await findEngine(projectDir, env);
   const ready = await prepareStack(surroundings, engine, stack, say);
   if (command === undefined) {
@@ -69,6 +74,10 @@ async function run(name: string, rest: readonly string[], surroundings: Surround
   const exitCode = await show(engine, args, projectDir, ready.env);
   if (command === 'up' && exitCode === 0) say(howToCall());
   return exitCode;
+}
+
+function setsConfig(arg: string): boolean {
+  return /^(-c|--config)/.test(arg);
 }
 
 /** The value of `--stack` or `-s`, where given. */

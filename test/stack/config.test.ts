@@ -3,22 +3,34 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 
-import { ConfigError } from '../../stack/config-reader.ts';
+import { readProject } from '../../stack/config-file.ts';
+import { ConfigError, ownKeys } from '../../stack/config-reader.ts';
 import type { ConfigSource } from '../../stack/config-reader.ts';
+import { SECRETS } from '../../stack/config-secrets.ts';
 import { readConfig } from '../../stack/config.ts';
 import type { StackConfig } from '../../stack/config.ts';
 import { defaults } from './program.ts';
 
 function read(given: Record<string, string> = {}, onRead: (key: string) => void = () => undefined): StackConfig {
+  const config = {
+    ...defaults(),
+    ...Object.fromEntries(Object.entries(given).map(([key, value]) => [full(key), value])),
+  };
   const source: ConfigSource = {
     get: (key) => {
       onRead(key);
-      return given[key] ?? defaults()[`claude-code-agent:${key}`];
+      return config[full(key)];
     },
-    getSecret: () => undefined,
+    getSecret: (key) => {
+      onRead(key);
+      return undefined;
+    },
+    peek: (key) => config[full(key)],
+    keys: () => ownKeys(config, 'claude-code-agent'),
   };
   return readConfig(source);
 }
+const full = (key: string): string => `claude-code-agent:${key}`;
 
 function mistakesOf(given: Record<string, string>): string {
   try {
@@ -29,11 +41,6 @@ function mistakesOf(given: Record<string, string>): string {
   }
   throw new Error('The configuration was accepted.');
 }
-
-interface Schema {
-  config: Record<string, { type: string; description: string; default?: unknown }>;
-}
-const schema = parse(readFileSync('Pulumi.yaml', 'utf8')) as Schema;
 
 const AZURE = {
   target: 'azure',
@@ -59,45 +66,168 @@ describe('the configuration', () => {
     });
   });
 
-  test('has every key that the program reads in Pulumi.yaml, with a type, a description and a default', () => {
+  test('has every key that the program reads in Pulumi.yaml or among the secrets, and no other', () => {
     const keys = new Set<string>();
     read({}, (key) => keys.add(key));
-    expect([...keys].sort()).toEqual(Object.keys(schema.config).sort());
-    for (const [key, entry] of Object.entries(schema.config)) {
-      expect(entry.default, key).toBeDefined();
-      expect(entry.description.length, key).toBeGreaterThan(10);
+    const { config } = readProject('.');
+    expect([...keys].sort()).toEqual([...Object.keys(config), ...Object.keys(SECRETS)].sort());
+    for (const [key, { type, description, default: value }] of Object.entries(config)) {
+      expect(value, key).toBeDefined();
+      expect(type, key).toBe(Array.isArray(value) ? 'array' : Number.isInteger(value) ? 'integer' : typeof value);
+      expect(description.length, key).toBeGreaterThan(10);
     }
   });
 
-  test('names all mistakes at once, each with its key, what was given and what is allowed', () => {
+  test('names all mistakes at once, and how to mend them', () => {
     const message = mistakesOf({
-      target: 'azure-stack',
-      registry: 'https://example.org',
-      image: 'claude-agent:latest',
+      target: 'moon',
       queueLimit: '-1',
-      graceSeconds: 'ten',
       protectData: 'yes',
-      memoryLimit: '8GB',
-      n8nNamespace: 'N8N',
-      watchdogSchedule: 'hourly',
-      sessionExtras: '["projects"]',
-      extraEgress: '[{"namespace":"llm"}]',
+      registy: 'x',
+      memoryLimit: '1Gi',
     });
-    expect(message).toContain('11 mistake(s)');
-    expect(message).toContain('target is "azure-stack"; it must be one of local, azure.');
-    expect(message).toContain('registry is "https://example.org"; it must be a registry, such as');
-    expect(message).toContain('image is "claude-agent:latest"; it must be an image by digest');
-    expect(message).toContain('queueLimit is "-1"; it must be a whole number from 0 to 10000.');
-    expect(message).toContain('graceSeconds is "ten"; it must be a whole number from 1 to 3600.');
-    expect(message).toContain('protectData is "yes"; it must be true or false.');
-    expect(message).toContain('memoryLimit is "8GB"; it must be a quantity');
-    expect(message).toContain('n8nNamespace is "N8N"');
-    expect(message).toContain('watchdogSchedule is "hourly"');
-    expect(message).toContain('sessionExtras[0] is "projects"; it must be one of CLAUDE.md, skills, agents, commands');
-    expect(message).toContain(
-      'extraEgress[0] is {"namespace":"llm"}; it must be {"namespace": NAME, "port": NUMBER} or',
+    expect(message).toContain('has 5 mistake(s)');
+    for (const key of ['target', 'queueLimit', 'protectData', 'registy', 'memoryRequest']) {
+      expect(message).toContain(`\n  - ${key} is `);
+    }
+    expect(message).toContain('npm run pulumi -- config set KEY VALUE');
+  });
+
+  test.each([
+    ['target', 'moon', 'must be one of local, azure'],
+    ['kubeContext', 'a b', 'without spaces'],
+    ['registry', 'https://example.org', 'must be a registry, such as'],
+    ['image', 'claude-agent:latest', 'must be an image by digest'],
+    ['nodeImage', 'Node 24', 'must be the name of an image'],
+    ['platform', 'windows/amd64', 'must be one of linux/amd64, linux/arm64'],
+    ['authMode', 'password', 'must be one of session, oauthToken, apiKey, federation'],
+    ['sessionDir', ' ', 'must be a folder'],
+    ['sessionFrom', 'laptop', 'must be one of folder, cluster'],
+    ['sessionExtras', '"skills"', 'must be a list of names'],
+    ['permissionMode', 'yolo', 'must be one of bypassPermissions'],
+    ['queueLimit', '10001', 'must be a whole number from 0 to 10000'],
+    ['graceSeconds', 'ten', 'must be a whole number from 1 to 3600'],
+    ['recordDays', '0', 'must be a whole number from 1 to 3650'],
+    ['recordCount', '1.5', 'must be a whole number from 1 to 1000000'],
+    ['recordMegabytes', '9', 'must be a whole number from 10 to 100000'],
+    ['logLevel', 'loud', 'must be one of trace, debug'],
+    ['anthropicBaseUrl', 'https://user:pw@gateway.example.org', 'must be an http(s) URL without user'],
+    ['anthropicBaseUrl', 'http://gateway:99999', 'must be an http(s) URL'],
+    ['cpuRequest', '1 core', 'must be a CPU quantity'],
+    ['cpuLimit', '', 'cpuLimit is empty; it must be a CPU quantity'],
+    ['memoryRequest', '2GB', 'must be a quantity, such as 2Gi'],
+    ['memoryLimit', '8g', 'must be a quantity, such as 2Gi'],
+    ['workspaceStorage', 'disk', 'must be one of emptyDir, volume'],
+    ['workspaceSize', '-1Gi', 'must be a quantity'],
+    ['volumeSize', '10', 'recordMegabytes is 512M, above volumeSize (10)'],
+    ['storageClass', 'Fast Disk', "must be a storage class's name"],
+    ['protectData', 'yes', 'must be true or false'],
+    ['n8nNamespace', 'N8N', 'must be the name of a namespace'],
+    ['n8nPodLabels', '["n8n"]', 'must be a map of texts'],
+    ['n8nPodLabels', '{"app":true}', 'n8nPodLabels.app is true; it must be a label'],
+    ['n8nPort', '0', 'must be a whole number from 1 to 65535'],
+    ['prometheusNamespace', 'a.b', 'must be the name of a namespace'],
+    ['httpsProxy', 'proxy:3128', 'must be an http(s) URL without user or path'],
+    ['noProxy', 'a, b', 'separated by commas and no spaces'],
+    ['nodeSelector', '{"a b":"c"}', 'nodeSelector.a b is "c"; it must be a label'],
+    ['extraLabels', '{"app.kubernetes.io/name":"x"}', 'are taken'],
+    ['extraLabels', '{"cost":"a b"}', 'must be a label of Kubernetes'],
+    ['podAnnotations', '{"claude-agent/x":"y"}', 'is taken'],
+    ['podAnnotations', '{"prometheus.io/scrape":true}', 'its value a text in quotes'],
+    ['cpuRequest', '5', 'cpuRequest is 5, above cpuLimit (4)'],
+    ['cpuRequest', '4001m', 'cpuRequest is 4001m, above cpuLimit (4)'],
+    ['memoryRequest', '9Gi', 'memoryRequest is 9Gi, above memoryLimit (8Gi)'],
+    ['watchdogSchedule', 'hourly', 'must be a cron expression of five fields'],
+    ['n8nApiUrl', 'n8n:5678', 'must be an http(s) URL without user'],
+    ['n8nApiUrl', 'https://n8n.example.org', 'n8nApiUrl is set, but n8nApiKey is not'],
+    ['n8nApiKey', 'x', 'n8nApiKey is set, but n8nApiUrl is not'],
+    ['n8nUrl', 'n8n', 'must be an http(s) URL without user'],
+    ['n8nTag', 'a,b', 'must be the name of one tag'],
+    ['guideUrl', 'wiki', 'must be an http(s) URL'],
+    ['reminderHours', '0', 'must be a whole number from 1 to 168'],
+    ['maintenanceReason', '', 'must be a text of 1 to 500 characters'],
+    ['maintenanceMinutes', '10081', 'must be a whole number from 1 to 10080'],
+  ])('refuses %s %j', (key, value, words) => {
+    const message = mistakesOf({ [key]: value });
+    expect(message).toContain('has 1 mistake(s)');
+    expect(message).toContain(words);
+  });
+
+  test.each([
+    ['claudeToken', 'two canaries', 'must be one token or key'],
+    ['agentToken', 'canary\n', 'must be visible ASCII characters'],
+    ['agentToken', '', 'must be visible ASCII characters'],
+    ['callbackSecret', 'hush-canary', 'must be whsec_ and the base64 of 24 to 64 bytes'],
+    ['callbackSecret', 'whsec_canary', 'must be whsec_'],
+    ['callbackSecret', '', 'Make one: `echo "whsec_$(openssl rand -base64 32)"`'],
+    ['mcpServers', 'no json canary', 'is no JSON object'],
+    ['mcpServers', '[]', 'is no JSON object'],
+    ['mcpServers', '{"a":{"url":"https://canary"}}', ': a must be {"command": PROGRAM'],
+    ['mcpServers', '{"a b":{"command":"canary"}}', ': a b must be'],
+    ['claudeSettings', '"canary"', 'is no JSON object'],
+    ['teamsWebhookUrl', 'canary.example.org', 'must be the http(s) URL of a Teams Workflows webhook'],
+    ['teamsWebhookUrl', 'https://', 'must be the http(s) URL'],
+  ])('refuses the secret %s %j, and does not show it', (key, value, words) => {
+    const message = mistakesOf({ [key]: value });
+    expect(message).toContain('has 1 mistake(s)');
+    expect(message).toContain(`${key} (not shown)`);
+    expect(message).toContain(words);
+    expect(message).not.toContain('canary');
+  });
+
+  test('names what is wrong with secrets among all other mistakes', () => {
+    expect(mistakesOf({ queueLimit: '-1', n8nApiKey: 'a b', mcpServers: '[]' })).toContain('has 4 mistake(s)');
+  });
+
+  test('refuses a key that there is not, and names the one that was meant', () => {
+    expect(mistakesOf({ queuelimit: '5' })).toContain(
+      'queuelimit is no key; queueLimit is. Remove it: `npm run pulumi -- config rm queuelimit`.',
     );
-    expect(message).toContain('npm run pulumi -- config set');
+  });
+
+  test.each(['* * * * *', '*/30 * * * *', '0,30 8-18 1 JAN-MAR Mon', '5/15 0 ? * 0-6', '0 0 31 12 6'])(
+    'takes %j as a schedule',
+    (watchdogSchedule) => {
+      expect(read({ watchdogSchedule }).watchdogSchedule).toBe(watchdogSchedule);
+    },
+  );
+
+  test.each([
+    'hourly',
+    '@hourly',
+    '* * * *',
+    '60 * * * *',
+    '* 24 * * *',
+    '* * 0 * *',
+    '* * * 13 *',
+    '* * * * 7',
+    '*/0 * * * *',
+    '5-1 * * * *',
+    '* * * * Someday',
+    'TZ=UTC * * * * *',
+  ])('refuses %j as a schedule', (watchdogSchedule) => {
+    expect(mistakesOf({ watchdogSchedule })).toContain('must be a cron expression of five fields');
+  });
+
+  test.each([
+    '[{"key":"a"}]',
+    '[{"operator":"Exists"}]',
+    '[{"key":"a","operator":"Equal","value":"b","effect":"NoExecute"}]',
+  ])('takes %s as tolerations', (tolerations) => {
+    expect(read({ tolerations }).placement.tolerations).toEqual(JSON.parse(tolerations));
+  });
+
+  test.each([
+    '{}',
+    '["a"]',
+    '[{"key":"a","value":1}]',
+    '[{"value":"b"}]',
+    '[{"key":"a","operator":"Exists","value":"b"}]',
+    '[{"key":"a","operator":"In"}]',
+    '[{"key":"a","effect":"Never"}]',
+    '[{"key":"a","seconds":"5"}]',
+  ])('refuses %s as tolerations', (tolerations) => {
+    expect(mistakesOf({ tolerations })).toContain('tolerations');
   });
 
   test.each(['..', '../other', '/etc', '', 'a/b', '.credentials.json', 'hooks'])(
@@ -112,11 +242,45 @@ describe('the configuration', () => {
     '[{"namespace":"llm","port":0}]',
     '[{"namespace":"llm","port":"80"}]',
     '[{"cidr":"everything","port":80}]',
+    '[{"cidr":"999.0.0.0/8","port":80}]',
+    '[{"cidr":"10.0.0.0/33","port":80}]',
+    '[{"cidr":"10.0.0.1","port":80}]',
+    '[{"cidr":"169.254.169.254/32","port":80}]',
+    '[{"cidr":"168.63.0.0/16","port":80}]',
+    '[{"cidr":"0.0.0.0/0","port":80}]',
     '[{"namespace":"llm","port":80,"ports":[1]}]',
     '{"namespace":"llm","port":80}',
     'not json',
   ])('refuses %s as extra egress', (extraEgress) => {
     expect(mistakesOf({ extraEgress })).toContain('extraEgress');
+  });
+
+  test.each([
+    ['anthropicBaseUrl', 'http://gateway.llm.svc:8080'],
+    ['anthropicBaseUrl', 'https://gateway.llm.svc'],
+    ['anthropicBaseUrl', 'http://gateway.example.org'],
+    ['httpsProxy', 'http://proxy.example.org:3128'],
+    ['n8nApiUrl', 'http://n8n.automation.svc:5678'],
+    ['n8nApiUrl', 'http://n8n.example.org:5678'],
+  ])('refuses %s %s, which the network policy keeps out of reach, unless the config opens it', (key, value) => {
+    const given = { [key]: value, ...(key === 'n8nApiUrl' && { n8nApiKey: 'key' }) };
+    expect(mistakesOf(given)).toContain('extraEgress must name it');
+    expect(read({ ...given, extraEgress: '[{"cidr":"10.1.0.0/16","port":8080}]' })).toMatchObject({ [key]: value });
+  });
+
+  test.each([
+    'http://n8n.n8n:5678',
+    'http://n8n.n8n.svc',
+    'http://n8n-main.n8n.svc.cluster.local:5678',
+    'https://n8n.example.org',
+  ])('needs nothing opened for n8n at %s', (n8nApiUrl) => {
+    expect(read({ n8nApiUrl, n8nApiKey: 'key' }).n8nApiUrl).toBe(n8nApiUrl);
+  });
+
+  test('needs nothing opened for a gateway on port 443 of the internet', () => {
+    expect(read({ anthropicBaseUrl: 'https://gateway.example.org' }).anthropicBaseUrl).toBe(
+      'https://gateway.example.org',
+    );
   });
 
   test.each(['["https://n8n.example.org"]', '["*"]', '["a b"]', '[7]', '"n8n.example.org"'])(
@@ -134,29 +298,6 @@ describe('the configuration', () => {
     expect(read({ callbackHosts, extraEgress: '[{"cidr":"10.1.0.0/16","port":8443}]' }).callbackHosts).toHaveLength(2);
     const reachable = '["n8n.example.org", "*.example.org:443", "n8n-webhook.n8n.svc.cluster.local"]';
     expect(read({ callbackHosts: reachable }).callbackHosts).toHaveLength(3);
-  });
-
-  test('asks for what a federation needs, where the mode is federation, and for https', () => {
-    const message = mistakesOf({
-      authMode: 'federation',
-      federationServiceAccountId: 'fdrl_1',
-      federationTokenSeconds: '60',
-      anthropicBaseUrl: 'http://gateway.example.org:443',
-    });
-    expect(message).toContain('5 mistake(s)');
-    expect(message).toContain('federationRuleId is empty; it must be the id of a federation rule (fdrl_…).');
-    expect(message).toContain("federationOrganizationId is empty; it must be the organization's id");
-    expect(message).toContain('federationServiceAccountId is "fdrl_1"; it must be');
-    expect(message).toContain('federationTokenSeconds is "60"; it must be a whole number from 600 to 86400.');
-    expect(message).toContain('with authMode federation it must begin with https://');
-    expect(read().federation).toBeUndefined();
-  });
-
-  test('refuses a gateway that the network policy keeps out of reach', () => {
-    expect(mistakesOf({ anthropicBaseUrl: 'http://gateway.llm.svc:8080' })).toContain('extraEgress must name it');
-    expect(read({ anthropicBaseUrl: 'https://gateway.example.org' }).anthropicBaseUrl).toBe(
-      'https://gateway.example.org',
-    );
   });
 
   test('has what the target azure needs, typed; NAME is to be made, GROUP/NAME is there', () => {
@@ -245,7 +386,19 @@ describe('the configuration', () => {
     expect(mistakesOf({ ...AZURE, ...given })).toContain(said);
   });
 
-  test('refuses a gateway with a password in its address', () => {
-    expect(mistakesOf({ anthropicBaseUrl: 'https://user:pw@gateway.example.org' })).toContain('anthropicBaseUrl');
+  test('asks for what a federation needs, where the mode is federation, and for https', () => {
+    const message = mistakesOf({
+      authMode: 'federation',
+      federationServiceAccountId: 'fdrl_1',
+      federationTokenSeconds: '60',
+      anthropicBaseUrl: 'http://gateway.example.org:443',
+    });
+    expect(message).toContain('5 mistake(s)');
+    expect(message).toContain('federationRuleId is empty; it must be the id of a federation rule (fdrl_…).');
+    expect(message).toContain("federationOrganizationId is empty; it must be the organization's id");
+    expect(message).toContain('federationServiceAccountId is "fdrl_1"; it must be');
+    expect(message).toContain('federationTokenSeconds is "60"; it must be a whole number from 600 to 86400.');
+    expect(message).toContain('with authMode federation it must begin with https://');
+    expect(read().federation).toBeUndefined();
   });
 });

@@ -213,6 +213,15 @@ describe('npm run up', () => {
       expect(stderr).not.toContain('    at ');
     }
     expect(calls().filter(({ args }) => args[0] === 'refresh' || args[0] === 'destroy')).toEqual([]);
+    const needed = {
+      azureSubscription: `${'0'.repeat(8)}-0000-0000-0000-${'0'.repeat(12)}`,
+      azureRegistry: 'g/exampleacr',
+      azureCluster: 'g/aks',
+    };
+    const lines = Object.entries({ target: 'azure', ...needed }).map(
+      ([key, value]) => `  claude-code-agent:${key}: ${value}\n`,
+    );
+    writeFileSync(at('Pulumi.dev.yaml'), `config:\n${lines.join('')}`);
     expect((await launch(['up'])).exitCode).toBe(0);
   });
 
@@ -221,6 +230,38 @@ describe('npm run up', () => {
     const { exitCode, stderr } = await launch(['up'], { FAKE_EXIT: '255' });
     expect(exitCode).toBe(255);
     expect(stderr).not.toContain('n8n calls');
+  });
+
+  test.each(['up', 'preview'])('names every mistake of the config before `%s` starts anything', async (command) => {
+    const { at, launch } = project();
+    writeFileSync(
+      at('Pulumi.dev.yaml'),
+      'config:\n  claude-code-agent:queueLimit: many\n  claude-code-agent:registy: x\n',
+    );
+    const { exitCode, stderr } = await launch([command]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('has 2 mistake(s)');
+    expect(stderr).toContain('queueLimit is "many"; it must be a whole number from 0 to 10000.');
+    expect(stderr).toContain('registy is no key.');
+    expect(stderr).not.toContain('    at ');
+    expect(existsSync(at('bin', 'stacks.json'))).toBe(false);
+    expect(existsSync(at('.local'))).toBe(false);
+  });
+
+  test('leaves config that is not all in the file to the program', async () => {
+    const { at, launch } = project();
+    writeFileSync(at('Pulumi.dev.yaml'), 'config:\n  claude-code-agent:queueLimit: many\n');
+    expect((await launch(['up', '--config', 'claude-code-agent:queueLimit=5'])).exitCode).toBe(0);
+    writeFileSync(at('Pulumi.dev.yaml'), 'environment: [prod]\nconfig:\n  claude-code-agent:queueLimit: many\n');
+    expect((await launch(['up'])).exitCode).toBe(0);
+  });
+
+  test('says so where a stack has a file that is no YAML', async () => {
+    const { at, launch } = project();
+    writeFileSync(at('Pulumi.dev.yaml'), 'config: [');
+    const { exitCode, stderr } = await launch(['up']);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("Pulumi.dev.yaml can't be read");
   });
 
   test('repeats what Pulumi said when the stack cannot be made, and leaves the committed file as it was', async () => {

@@ -1,136 +1,102 @@
 import { describe, expect, test } from 'vitest';
 
-import { find, runProgram } from './program.ts';
+import { selectorLabels } from '../../stack/names.ts';
+import { decidedFor, PLACES, REACHES, SOURCES } from '../support/network-matrix.ts';
+import type { Place, Source } from '../support/network-matrix.ts';
+import { isAllowed } from '../support/network-policy.ts';
+import type { End, IpBlocks, Policy } from '../support/network-policy.ts';
+import { runProgram } from './program.ts';
 
-interface Policy {
-  spec: {
-    podSelector: object;
-    policyTypes: string[];
-    ingress?: object[];
-    egress?: { to: object[]; ports: object[] }[];
-  };
+const TYPE = 'kubernetes:networking.k8s.io/v1:NetworkPolicy';
+const policiesOf = async (config: Record<string, string> = {}) =>
+  (await runProgram(config)).resources
+    .filter(({ type }) => type === TYPE)
+    .map(({ inputs }) => inputs as unknown as Policy);
+
+const pod = (ip: string, namespace: string, labels: Record<string, string>): End => ({
+  ip,
+  pod: { namespace, labels },
+});
+const N8N = { 'app.kubernetes.io/name': 'n8n' };
+const ENDS: Record<Source | 'dns', End> = {
+  agent: pod('10.244.0.11', 'claude-agent', selectorLabels('agent')),
+  watchdog: pod('10.244.0.12', 'claude-agent', selectorLabels('watchdog')),
+  neighbour: pod('10.244.0.13', 'claude-agent', {}),
+  n8n: pod('10.244.0.14', 'n8n', N8N),
+  prometheus: pod('10.244.0.15', 'monitoring', {}),
+  // The same labels elsewhere give no rights.
+  stranger: pod('10.244.0.16', 'elsewhere', { ...selectorLabels('watchdog'), ...N8N, 'k8s-app': 'kube-dns' }),
+  dns: pod('10.244.0.17', 'kube-system', { 'k8s-app': 'kube-dns' }),
+};
+/** Where the mocked cluster says that its API server is. */
+const API_SERVER: End = { ip: '192.0.2.1' };
+
+function endOf(place: Place): End {
+  if ('apiServer' in place) return API_SERVER;
+  return 'pod' in place ? ENDS[place.pod] : { ip: place.address };
 }
-const policyOf = async (name: string, config: Record<string, string> = {}) =>
-  find(
-    (await runProgram(config)).resources,
-    'kubernetes:networking.k8s.io/v1:NetworkPolicy',
-    name,
-  ) as unknown as Policy;
+
+/** What opens every way of the matrix. */
+const EVERY_WAY = { prometheusNamespace: 'monitoring', n8nApiUrl: 'http://n8n.n8n.svc', n8nApiKey: 'key' };
+
+async function reachable(
+  source: Source,
+  ipBlocks: IpBlocks,
+  config: Record<string, string> = EVERY_WAY,
+): Promise<string[]> {
+  const policies = await policiesOf(config);
+  return decidedFor(source).filter((name) => {
+    const place: Place = PLACES[name];
+    const { port, protocol = 'TCP' } = place;
+    return isAllowed(policies, { from: ENDS[source], to: endOf(place), port, protocol }, ipBlocks);
+  });
+}
 
 describe('the network', () => {
-  test('is closed in both directions for every pod that no other policy names', async () => {
-    const { spec } = await policyOf('default-deny');
-    expect(spec).toEqual({ podSelector: {}, policyTypes: ['Ingress', 'Egress'] });
-  });
-
-  test('lets the agent out to port 443 of the internet, not to private, link-local or cloud-internal addresses', async () => {
-    const { spec } = await policyOf('agent-to-internet');
-    expect(spec.egress).toEqual([
-      {
-        to: [
-          {
-            ipBlock: {
-              cidr: '0.0.0.0/0',
-              except: [
-                '10.0.0.0/8',
-                '172.16.0.0/12',
-                '192.168.0.0/16',
-                '100.64.0.0/10',
-                '169.254.0.0/16',
-                '168.63.129.16/32',
-              ],
-            },
-          },
-        ],
-        ports: [{ protocol: 'TCP', port: 443 }],
-      },
-    ]);
-  });
-
-  test('lets the agent out to a gateway that the config names', async () => {
-    const { spec } = await policyOf('agent-to-internet', {
-      anthropicBaseUrl: 'http://gateway.llm.svc:8080',
-      extraEgress: '[{"namespace":"llm","port":8080},{"cidr":"203.0.113.0/24","port":8443}]',
-    });
-    expect(spec.egress?.slice(1)).toEqual([
-      {
-        to: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'llm' } } }],
-        ports: [{ protocol: 'TCP', port: 8080 }],
-      },
-      { to: [{ ipBlock: { cidr: '203.0.113.0/24' } }], ports: [{ protocol: 'TCP', port: 8443 }] },
-    ]);
-  });
-
-  test("lets the agent call back n8n's pods on their port, and nothing else of their namespace", async () => {
-    const { spec } = await policyOf('agent-to-n8n', { n8nNamespace: 'automation', n8nPort: '8080' });
-    expect(spec.podSelector).toMatchObject({ matchLabels: { 'app.kubernetes.io/component': 'agent' } });
-    expect(spec.egress).toEqual([
-      {
-        to: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'automation' } } }],
-        ports: [{ protocol: 'TCP', port: 8080 }],
-      },
-    ]);
-  });
-
-  test("lets in n8n's namespace and the watchdog, on the agent's port alone", async () => {
-    const { spec } = await policyOf('agent-from-callers', { n8nNamespace: 'automation' });
-    expect(spec.ingress).toEqual([
-      {
-        from: [
-          { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'automation' } } },
-          {
-            podSelector: {
-              matchLabels: expect.objectContaining({ 'app.kubernetes.io/component': 'watchdog' }) as object,
-            },
-          },
-        ],
-        ports: [{ protocol: 'TCP', port: 3000 }],
-      },
-    ]);
-  });
-
-  test('lets the watchdog out to n8n where it pauses workflows, and to the API server and Teams, not to the metadata service', async () => {
-    const n8n = await policyOf('watchdog-to-n8n', { n8nApiUrl: 'http://n8n.n8n.svc', n8nApiKey: 'x', n8nPort: '8080' });
-    expect(n8n.spec.egress).toEqual([
-      {
-        to: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'n8n' } } }],
-        ports: [{ protocol: 'TCP', port: 8080 }],
-      },
-    ]);
-    const { spec } = await policyOf('watchdog-to-api-server-and-teams');
-    expect(spec.podSelector).toMatchObject({ matchLabels: { 'app.kubernetes.io/component': 'watchdog' } });
-    expect(spec.egress).toEqual([
-      {
-        to: [{ ipBlock: { cidr: '0.0.0.0/0', except: ['169.254.0.0/16', '168.63.129.16/32'] } }],
-        ports: [
-          { protocol: 'TCP', port: 443 },
-          { protocol: 'TCP', port: 6443 },
-        ],
-      },
-    ]);
-  });
-
-  test('lets the watchdog in to the agent on its port', async () => {
-    const { spec } = await policyOf('watchdog-to-agent');
-    expect(spec.podSelector).toMatchObject({ matchLabels: { 'app.kubernetes.io/component': 'watchdog' } });
-    expect(spec.egress).toHaveLength(1);
-    expect(spec.egress?.[0]).toMatchObject({
-      to: [{ podSelector: { matchLabels: { 'app.kubernetes.io/component': 'agent' } } }],
-      ports: [{ protocol: 'TCP', port: 3000 }],
+  describe.each(['match pods too', 'match others only'] as const)('where ranges of addresses %s', (ipBlocks) => {
+    test.each(SOURCES)('lets %s reach what the matrix says, and nothing else', async (source) => {
+      expect(new Set(await reachable(source, ipBlocks))).toEqual(new Set(REACHES[source]));
     });
   });
 
-  test('resolves names at the DNS of the cluster and nowhere else', async () => {
-    const { spec } = await policyOf('allow-dns');
-    expect(spec.egress?.[0]?.ports).toEqual([
-      { protocol: 'UDP', port: 53 },
-      { protocol: 'TCP', port: 53 },
-    ]);
-    expect(spec.egress?.[0]?.to).toEqual([
-      {
-        namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'kube-system' } },
-        podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } },
-      },
-    ]);
+  test('lets no Prometheus in unless the config names its namespace', async () => {
+    expect(await reachable('prometheus', 'match pods too', {})).toEqual([]);
+  });
+
+  test('lets the watchdog out to n8n only where it pauses workflows', async () => {
+    const quiet = await reachable('watchdog', 'match pods too', {});
+    expect(new Set(quiet)).toEqual(new Set(REACHES.watchdog.filter((place) => place !== 'n8n')));
+  });
+
+  test("lets only n8n's own pods in, and calls only these back, where the config names their labels", async () => {
+    const own = { n8nPodLabels: JSON.stringify(N8N) };
+    expect(await reachable('n8n', 'match pods too', own)).toEqual(['agent']);
+    expect(await reachable('agent', 'match pods too', own)).toContain('n8n');
+    const others = { n8nPodLabels: '{"app":"n8n"}' };
+    expect(await reachable('n8n', 'match pods too', others)).toEqual([]);
+    expect(await reachable('agent', 'match pods too', others)).not.toContain('n8n');
+  });
+
+  test('follows n8n to another namespace and port', async () => {
+    expect(await reachable('n8n', 'match pods too', { n8nNamespace: 'automation' })).toEqual([]);
+    expect(await reachable('agent', 'match pods too', { n8nPort: '5432' })).toContain("n8n's other ports");
+    expect(await reachable('agent', 'match pods too', { n8nPort: '5432' })).not.toContain('n8n');
+  });
+
+  test('opens what the config names, for agent and watchdog alone', async () => {
+    const policies = await policiesOf({
+      extraEgress: '[{"namespace":"llm","port":8080},{"cidr":"10.1.0.0/16","port":3128}]',
+    });
+    const tcp = (from: End, to: End, port: number) =>
+      isAllowed(policies, { from, to, port, protocol: 'TCP' }, 'match pods too');
+    const gateway = pod('10.244.0.20', 'llm', {});
+    for (const end of [ENDS.agent, ENDS.watchdog]) {
+      expect(tcp(end, gateway, 8080)).toBe(true);
+      expect(tcp(end, { ip: '10.1.2.3' }, 3128)).toBe(true);
+      expect(tcp(end, gateway, 8081)).toBe(false);
+      expect(tcp(end, { ip: '10.2.2.3' }, 3128)).toBe(false);
+    }
+    expect(tcp(ENDS.neighbour, gateway, 8080)).toBe(false);
+    expect(tcp(ENDS.neighbour, { ip: '10.1.2.3' }, 3128)).toBe(false);
   });
 });

@@ -1,0 +1,25 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+
+import { fileConfig, readProject } from '../config-file.ts';
+import { ownKeys } from '../config-reader.ts';
+import { readConfig } from '../config.ts';
+
+/**
+ * Reads a stack's settings as the program will. Pulumi's engine checks types before it starts the program, and tells
+ * the first mistake only.
+ * @throws ConfigError naming every mistake.
+ */
+export function checkConfig(projectDir: string, stack: string): void {
+  const file = path.join(projectDir, `Pulumi.${stack}.yaml`);
+  // Values of an environment of Pulumi ESC are not in the file.
+  if (fs.existsSync(file) && /^environment:/m.test(fs.readFileSync(file, 'utf8'))) return;
+  const project = readProject(projectDir);
+  const config = fileConfig(project, file);
+  readConfig({
+    get: (key) => config[`${project.name}:${key}`],
+    getSecret: () => undefined,
+    peek: (key) => config[`${project.name}:${key}`],
+    keys: () => ownKeys(config, project.name),
+  });
+}

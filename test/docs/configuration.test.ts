@@ -1,0 +1,50 @@
+import { cpSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import * as path from 'node:path';
+
+import { execa } from 'execa';
+import { expect, test } from 'vitest';
+
+function copy(): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'docs-'));
+  for (const part of [
+    'agent',
+    'docs',
+    'scripts',
+    'stack',
+    'watchdog',
+    'package.json',
+    'Pulumi.yaml',
+    '.prettierrc.json',
+    '.editorconfig',
+  ]) {
+    cpSync(part, path.join(folder, part), { recursive: true });
+  }
+  symlinkSync(path.resolve('node_modules'), path.join(folder, 'node_modules'));
+  return folder;
+}
+const docs = (cwd: string, ...args: string[]) =>
+  execa(process.execPath, ['scripts/docs.ts', ...args], { cwd, reject: false });
+
+test('the tables of settings are what their sources say, else the check names the command that mends it', async () => {
+  const folder = copy();
+  expect(await docs(folder, '--check')).toMatchObject({ exitCode: 0, stderr: '' });
+  const project = path.join(folder, 'Pulumi.yaml');
+  writeFileSync(project, readFileSync(project, 'utf8').replace('default: 100\n', 'default: 200\n'));
+  const drifted = await docs(folder, '--check');
+  expect(drifted.exitCode).toBe(1);
+  expect(drifted.stderr).toContain('docs/configuration.md is not what its sources say. Mend it: npm run docs');
+  expect((await docs(folder)).exitCode).toBe(0);
+  expect((await docs(folder, '--check')).exitCode).toBe(0);
+  const page = readFileSync(path.join(folder, 'docs', 'configuration.md'), 'utf8');
+  expect(page).toMatch(/\| `queueLimit` +\| integer \| `200` /);
+  expect(page).toMatch(/### Resources\n\n[^#]*`memoryLimit`/);
+  expect(page).toMatch(/\| `AGENT_QUEUE_LIMIT` +\| `100` /);
+  const watchdog = path.join(folder, 'docs', 'watchdog.md');
+  expect(readFileSync(watchdog, 'utf8')).toMatch(/\| `WATCHDOG_ATTEMPTS` +\| `3` /);
+  writeFileSync(
+    watchdog,
+    readFileSync(watchdog, 'utf8').replace(/`WATCHDOG_ATTEMPTS` +\| `3`/, '`WATCHDOG_ATTEMPTS` | `4`'),
+  );
+  expect((await docs(folder, '--check')).stderr).toContain('docs/watchdog.md is not what its sources say');
+});
