@@ -1,0 +1,155 @@
+import { isObject, kindOf, metadataOf, podOf, specOf } from '../objects.ts';
+import { when } from '../rule.ts';
+import type { Resource, Rule } from '../rule.ts';
+
+interface RoleRule {
+  readonly apiGroups?: readonly string[];
+  readonly resources?: readonly string[];
+  readonly resourceNames?: readonly string[];
+  readonly verbs?: readonly string[];
+}
+interface Binding {
+  readonly subjects?: readonly { readonly kind?: string; readonly name?: unknown }[];
+}
+interface NetworkPolicy {
+  readonly podSelector?: object;
+  readonly policyTypes?: readonly string[];
+  readonly ingress?: readonly { readonly from?: readonly unknown[] }[];
+  readonly egress?: readonly { readonly to?: readonly Peer[] }[];
+}
+interface Peer {
+  readonly ipBlock?: { readonly cidr?: string; readonly except?: readonly string[] };
+}
+
+const isBound = (account: string, all: readonly Resource[]): boolean =>
+  all
+    .filter((resource) => kindOf(resource) === 'RoleBinding')
+    .some(({ inputs }) => ((inputs as Binding).subjects ?? []).some(({ name }) => name === account));
+
+/** Verbs after which an object may be another one, or gone. A name can't be given for `create`. */
+const CHANGING = ['create', 'update', 'patch', 'delete'];
+const NEVER = ['169.254.0.0/16', '168.63.129.16/32', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10'];
+
+/** Who may do what with the API server, and reach what. */
+export const ACCESS_RULES: readonly Rule[] = [
+  {
+    must: 'A pod has an account of its own.',
+    check: (resource, all) => {
+      const account = podOf(resource)?.spec.serviceAccountName;
+      if (podOf(resource) === undefined) return [];
+      const made = all.filter((other) => kindOf(other) === 'ServiceAccount').map((other) => metadataOf(other).name);
+      return when(account === undefined || !made.includes(account), `serviceAccountName is ${account ?? 'not set'}`);
+    },
+  },
+  {
+    must: 'Only a pod whose account has rights gets a token of the API server.',
+    check: (resource, all) => {
+      const spec = podOf(resource)?.spec;
+      if (spec === undefined || isBound(spec.serviceAccountName ?? '', all)) return [];
+      const projected = (spec.volumes ?? []).flatMap((volume) => {
+        const sources = (
+          volume['projected'] as { sources?: { serviceAccountToken?: { audience?: string } }[] } | undefined
+        )?.sources;
+        return (sources ?? []).filter(
+          ({ serviceAccountToken: token }) => token !== undefined && token.audience === undefined,
+        );
+      });
+      return [
+        ...when(spec.automountServiceAccountToken !== false, 'automountServiceAccountToken is not false'),
+        ...when(projected.length > 0, 'a projected token has no audience, so it is for the API server'),
+      ];
+    },
+  },
+  {
+    must: 'An account gives no token to a pod that does not ask for one.',
+    check: (resource) =>
+      when(
+        kindOf(resource) === 'ServiceAccount' && resource.inputs['automountServiceAccountToken'] !== false,
+        'automountServiceAccountToken is not false',
+      ),
+  },
+  {
+    must: 'Rights are for named objects of named kinds in one namespace, and never for Secrets.',
+    check: (resource) => {
+      if (!isObject(resource)) return [];
+      const rules = (resource.inputs['rules'] ?? []) as readonly RoleRule[];
+      return [
+        ...when(kindOf(resource).startsWith('ClusterRole'), 'it holds in every namespace'),
+        ...rules.flatMap(({ apiGroups = [], resources = [], resourceNames = [], verbs = [] }) => [
+          ...when([...apiGroups, ...resources, ...verbs].includes('*'), 'it has a *'),
+          ...when(
+            resources.some((name) => name.startsWith('secrets')),
+            'it is for Secrets',
+          ),
+          ...when(
+            resourceNames.length === 0 && verbs.some((verb) => CHANGING.includes(verb)),
+            'it changes objects of any name',
+          ),
+        ]),
+      ];
+    },
+  },
+  {
+    must: 'Nothing is reachable from outside the cluster.',
+    check: (resource) => {
+      const { type, externalIPs } = specOf(resource) as { type?: string; externalIPs?: unknown };
+      return [
+        ...when(['Ingress', 'HTTPRoute', 'Gateway'].includes(kindOf(resource)), `it is a ${kindOf(resource)}`),
+        ...when(kindOf(resource) === 'Service' && type !== 'ClusterIP', `its type is ${type ?? 'not set'}`),
+        ...when(kindOf(resource) === 'Service' && externalIPs !== undefined, 'externalIPs'),
+      ];
+    },
+  },
+  {
+    must: 'A namespace takes restricted pods only.',
+    check: (resource) =>
+      kindOf(resource) !== 'Namespace'
+        ? []
+        : ['enforce', 'audit', 'warn'].flatMap((mode) =>
+            when(
+              metadataOf(resource).labels?.[`pod-security.kubernetes.io/${mode}`] !== 'restricted',
+              `${mode} is not`,
+            ),
+          ),
+  },
+  {
+    must: 'A namespace is closed in both directions but for what policies open.',
+    check: (resource, all) => {
+      if (kindOf(resource) !== 'Namespace') return [];
+      const closed = all.some((other) => {
+        const { podSelector, policyTypes, ingress, egress } = specOf(other) as NetworkPolicy;
+        return (
+          kindOf(other) === 'NetworkPolicy' &&
+          metadataOf(other).namespace === metadataOf(resource).name &&
+          JSON.stringify(podSelector) === '{}' &&
+          ['Ingress', 'Egress'].every((type) => policyTypes?.includes(type)) &&
+          !ingress?.length &&
+          !egress?.length
+        );
+      });
+      return when(!closed, 'there is no policy that denies by default');
+    },
+  },
+  {
+    must: 'A network policy names whom it is about, and opens no private or metadata address by a range.',
+    check: (resource) => {
+      if (kindOf(resource) !== 'NetworkPolicy') return [];
+      const { ingress = [], egress = [] } = specOf(resource) as NetworkPolicy;
+      const peers = egress.flatMap(({ to }) => to ?? []);
+      return [
+        ...when(
+          ingress.some(({ from }) => !from?.length) || egress.some(({ to }) => !to?.length),
+          'a rule is for everybody',
+        ),
+        ...peers.flatMap(({ ipBlock }) =>
+          ipBlock?.cidr === '0.0.0.0/0'
+            ? when(
+                !NEVER.every((range) => ipBlock.except?.includes(range)),
+                'the internet is not without private ranges',
+              )
+            : [],
+        ),
+      ];
+    },
+  },
+];

@@ -1,0 +1,73 @@
+import { isObject, kindOf, metadataOf, podOf } from '../objects.ts';
+import { when } from '../rule.ts';
+import type { Resource, Rule } from '../rule.ts';
+
+const RECOMMENDED = ['name', 'instance', 'component', 'part-of', 'managed-by'].map(
+  (label) => `app.kubernetes.io/${label}`,
+);
+const LABEL_VALUE = /^([a-zA-Z0-9]([-._a-zA-Z0-9]{0,61}[a-zA-Z0-9])?)?$/;
+/** RFC 1123: of a label, and of names with dots. CronJobs make Jobs and these pods of longer names. */
+const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+const SUBDOMAIN = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const CRON_JOB = /^[a-z0-9]([-a-z0-9]{0,50}[a-z0-9])?$/;
+
+function nameRule(kind: string): RegExp {
+  if (kind === 'CronJob') return CRON_JOB;
+  return ['Namespace', 'Service', 'Deployment', 'Job', 'Pod'].includes(kind) ? LABEL : SUBDOMAIN;
+}
+
+const isNamespaced = (resource: Resource): boolean =>
+  !['Namespace', 'ClusterRole', 'ClusterRoleBinding'].includes(kindOf(resource));
+
+/** Of Kubernetes, and of Azure, where earlier images, volumes and logs would go with it. */
+const HOLDS_DATA = ['Namespace', 'PersistentVolumeClaim', 'ResourceGroup', 'Registry', 'ManagedCluster', 'Workspace'];
+
+/** How objects are named and told apart. */
+export const NAMING_RULES: readonly Rule[] = [
+  {
+    must: 'An object has a fixed name that its kind takes.',
+    check: (resource) => {
+      const { name = '' } = metadataOf(resource);
+      return when(isObject(resource) && !nameRule(kindOf(resource)).test(name), `its name is '${name}'`);
+    },
+  },
+  {
+    must: 'An object is in the namespace of all.',
+    check: (resource) => {
+      const { namespace } = metadataOf(resource);
+      return when(
+        isObject(resource) && isNamespaced(resource) && namespace !== 'claude-agent',
+        `it is in ${namespace ?? 'default'}`,
+      );
+    },
+  },
+  {
+    must: 'An object and every pod has the recommended labels, with values that a label takes.',
+    check: (resource) => {
+      if (!isObject(resource)) return [];
+      const pod = podOf(resource);
+      return [metadataOf(resource), ...(pod === undefined ? [] : [pod.metadata])].flatMap(({ labels = {} }) => [
+        ...RECOMMENDED.flatMap((label) => when(labels[label] === undefined, `no label ${label}`)),
+        ...Object.entries(labels).flatMap(([key, value]) => when(!LABEL_VALUE.test(value), `${key} is '${value}'`)),
+      ]);
+    },
+  },
+  {
+    must: 'A workload selects the pods that it makes, and no others.',
+    check: (resource) => {
+      const pod = podOf(resource);
+      const selector = pod?.selector?.matchLabels;
+      if (pod === undefined || !('selector' in pod)) return [];
+      const entries = Object.entries(selector ?? {});
+      const misses = entries.some(([key, value]) => pod.metadata.labels?.[key] !== value);
+      return [
+        ...when(selector?.['app.kubernetes.io/component'] === undefined, 'it selects pods of every component'),
+        ...when(misses, 'it does not select its own pods'),
+      ];
+    },
+  },
+  {
+    must: 'What holds data cannot be deleted by mistake.',
+    check: (resource) => when(HOLDS_DATA.includes(kindOf(resource)) && !resource.isProtected, 'it is not protected'),
+  },
+];

@@ -1,0 +1,78 @@
+import { isObject, kindOf, podOf, containersOf } from '../objects.ts';
+import { when } from '../rule.ts';
+import type { Resource, Rule } from '../rule.ts';
+
+/** How Pulumi marks a value that it keeps encrypted in the state. */
+const MARK = '4dabf18193072939515e22adb298388d';
+
+interface Texts {
+  readonly secret: readonly string[];
+  readonly plain: readonly string[];
+}
+
+/** Every text in a value, by whether it is marked as a secret. */
+function textsIn(value: unknown, secret = false): Texts {
+  if (typeof value === 'string') return secret ? { secret: [value], plain: [] } : { secret: [], plain: [value] };
+  if (typeof value !== 'object' || value === null) return { secret: [], plain: [] };
+  const isMarked = MARK in value;
+  const parts = isMarked ? [(value as { value?: unknown }).value] : Object.values(value);
+  const found = parts.map((part) => textsIn(part, secret || isMarked));
+  return { secret: found.flatMap((texts) => texts.secret), plain: found.flatMap((texts) => texts.plain) };
+}
+
+/** What could give a secret away: its base64, what it decodes to, and the texts within, where it is JSON. */
+function formsOf(secret: string): string[] {
+  const decoded = Buffer.from(secret, 'base64').toString();
+  const inner = [secret, decoded].flatMap((text) => {
+    try {
+      return textsIn(JSON.parse(text)).plain;
+    } catch {
+      return [];
+    }
+  });
+  const texts = [secret, decoded, ...inner];
+  // Its last group may be another one where more follows.
+  const encoded = texts.map((text) =>
+    Buffer.from(text)
+      .toString('base64')
+      .replace(/.{1,3}=*$/, ''),
+  );
+  return [...texts, ...encoded].filter((text) => text.length >= MIN_LENGTH);
+}
+/** Shorter texts are in anything, and no secret. */
+const MIN_LENGTH = 12;
+
+const secretsOf = (all: readonly Resource[]): Set<string> =>
+  new Set(all.flatMap(({ inputs }) => textsIn(inputs).secret).flatMap(formsOf));
+
+/** Where secrets may be, and in what form. */
+export const SECRET_RULES: readonly Rule[] = [
+  {
+    must: 'No secret stands anywhere in plain text: not in the environment, an annotation, a ConfigMap or the state.',
+    check: ({ inputs }, all) => {
+      const { plain } = textsIn(inputs);
+      const found = [...secretsOf(all)].filter((secret) => plain.some((text) => text.includes(secret)));
+      return when(found.length > 0, `${found.length} secrets stand in it`);
+    },
+  },
+  {
+    must: "The data of a Secret is encrypted in Pulumi's state.",
+    check: (resource) => {
+      const { data, stringData } = resource.inputs as { data?: object; stringData?: object };
+      const open = [data, stringData].some((values) => values !== undefined && !(MARK in values));
+      return when(isObject(resource) && kindOf(resource) === 'Secret' && open, 'its data is not marked as a secret');
+    },
+  },
+  {
+    must: 'A variable that is called a secret refers to a Secret.',
+    check: (resource) => {
+      const pod = podOf(resource);
+      const variables = pod === undefined ? [] : containersOf(pod).flatMap(({ env }) => env ?? []);
+      const open = variables.filter(
+        ({ name, valueFrom }) =>
+          /(TOKEN|SECRET|PASSWORD|KEY|CREDENTIALS?)(_SHA256)?$/.test(name) && valueFrom === undefined,
+      );
+      return open.map(({ name }) => `${name} has a plain value`);
+    },
+  },
+];
