@@ -50,6 +50,9 @@ export class Watchdog extends pulumi.ComponentResource {
           metadata: { ...metadata, name: jobName, annotations: { ...TAKE_BACK } },
           spec: {
             concurrencyPolicy: 'Forbid',
+            // A pass missed by more is left out: the next one comes soon. Without it, a suspended one would start all that it
+            // missed when somebody resumes it.
+            startingDeadlineSeconds: 600,
             successfulJobsHistoryLimit: 3,
             failedJobsHistoryLimit: 3,
             ...spec,
@@ -67,8 +70,7 @@ export class Watchdog extends pulumi.ComponentResource {
         },
         parent,
       );
-    // A pass missed by more than its deadline is left out: the next one comes soon.
-    cronJob('cronjob', NAMES.watchdog, { schedule: config.watchdogSchedule, startingDeadlineSeconds: 600 }, 900);
+    cronJob('cronjob', NAMES.watchdog, { schedule: config.watchdogSchedule }, 900);
     const byHand = { schedule: NEVER, suspend: true };
     cronJob('maintenance-start', NAMES.maintenanceStart, byHand, 1500, 'maintenance-start');
     cronJob('maintenance-end', NAMES.maintenanceEnd, byHand, 900, 'maintenance-end');
@@ -122,5 +124,5 @@ export class Watchdog extends pulumi.ComponentResource {
   }
 }
 
-type CronJobSpec = Pick<k8s.types.input.batch.v1.CronJobSpec, 'schedule' | 'suspend' | 'startingDeadlineSeconds'>;
+type CronJobSpec = Pick<k8s.types.input.batch.v1.CronJobSpec, 'schedule' | 'suspend'>;
 type Metadata = { name: string; namespace: pulumi.Input<string>; labels: Record<string, string> };
