@@ -17,6 +17,9 @@ import { execa } from 'execa';
 /** Where the double of the Anthropic API runs. */
 export const DOUBLE = { namespace: 'e2e-anthropic', name: 'anthropic', port: 8080 } as const;
 
+/** Where the tests have a Prometheus, as far as network policies go. */
+export const PROMETHEUS_NAMESPACE = 'e2e-prometheus';
+
 /** The result of one npm script. */
 export interface Ran {
   readonly exitCode: number | undefined;
@@ -75,6 +78,7 @@ export class Checkout {
       anthropicBaseUrl: `http://${DOUBLE.name}.${DOUBLE.namespace}.svc:${DOUBLE.port}`,
       extraEgress: [{ namespace: DOUBLE.namespace, port: DOUBLE.port }],
       n8nNamespace: DOUBLE.namespace,
+      prometheusNamespace: PROMETHEUS_NAMESPACE,
       graceSeconds: '5',
       cpuRequest: '100m',
       memoryRequest: '512Mi',

@@ -20,8 +20,11 @@ import {
   whatTheClusterSays,
 } from './cluster.ts';
 import { received, RECEIVER_URL, startReceiver } from './receiver.ts';
+import { hasPolicyEngine, startEngine, startProbes, stopProbes, tryMatrix } from './network.ts';
 import { layersOf } from './registry.ts';
 import { NOTIFY_SETTINGS, n8nControl, startNotified, teamsCards } from './notified.ts';
+import { NO_ENGINE } from './policy-engine.ts';
+import type { PolicyEngine } from './policy-engine.ts';
 import { missingRequirement } from './requirements.ts';
 
 const missing = await missingRequirement();
@@ -142,6 +145,27 @@ describe.skipIf(missing !== undefined)(
       expect(await agentPod()).toEqual(before);
       const drift = await checkout.npm('preview', '--refresh', '--expect-no-changes', '--non-interactive');
       expect(drift.exitCode, drift.output).toBe(0);
+    });
+
+    test('lets everybody reach what the matrix says, where the cluster has an engine for network policies', async ({
+      skip,
+    }) => {
+      let engine: PolicyEngine | undefined;
+      try {
+        await startProbes(await stackOutput('image'));
+        engine = await startEngine();
+        if (!(await hasPolicyEngine())) {
+          if (engine !== undefined) throw new Error(`The engine holds no policy up: ${engine.log()}`);
+          console.warn(`The network matrix is not tried: ${NO_ENGINE}.`);
+          skip(NO_ENGINE);
+        }
+        const { tried, wrong, silent } = await tryMatrix();
+        console.info(`The network matrix: ${tried} connections tried; nothing answers here at: ${silent.join(', ')}.`);
+        expect(wrong).toEqual([]);
+      } finally {
+        await engine?.stop();
+        await stopProbes();
+      }
     });
 
     test('has a watchdog that ends well while the login works', async () => {
