@@ -9,6 +9,7 @@ import * as path from 'node:path';
 import * as k8s from '@pulumi/kubernetes';
 import * as pulumi from '@pulumi/pulumi';
 
+import { AGENT_PORT } from '../agent/contract.ts';
 import type { Login } from './agent-pod.ts';
 import { AgentService } from './agent-service.ts';
 import { apiServer } from './api-server.ts';
@@ -93,6 +94,10 @@ export const deployment = service.deploymentName;
 export const image = built.reference;
 /** Where n8n calls the agent: `POST` with a bearer token. */
 export const runUrl = `${SERVICE_URL}/run`;
+/** Asks the agent how it is, from where `kubectl` works. */
+export const healthCommand = `kubectl -n ${NAMES.namespace} exec deploy/${NAMES.deployment} -- curl -s localhost:${AGENT_PORT}/health`;
+/** Has the watchdog look at the login now; the Job fails when somebody has to log in. */
+export const watchdogCommand = `kubectl -n ${NAMES.namespace} create job --from=cronjob/${NAMES.watchdog} manual-check`;
 /** With target azure: addresses of the resource group, workloads, registry, logs and identity in Azure's portal. */
 export const portal = target.portal;
 

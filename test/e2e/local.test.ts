@@ -168,6 +168,12 @@ describe.skipIf(missing !== undefined)(
       }
     });
 
+    test('has outputs with the commands for health and watchdog', async () => {
+      const ran = async (output: string) => (await execa('sh', ['-c', await stackOutput(output)])).stdout;
+      expect(JSON.parse(await ran('healthCommand'))).toMatchObject({ status: 'ok' });
+      expect(await ran('watchdogCommand')).toBe('job.batch/manual-check created');
+    });
+
     test('has a watchdog that ends well while the login works', async () => {
       expect(await watchdog('login-works')).toMatchObject({ state: 'Complete', exitCode: 0, log: { state: 'ok' } });
     });
