@@ -3,7 +3,7 @@ import * as pulumi from '@pulumi/pulumi';
 
 import { agentPod } from './agent-pod.ts';
 import type { AgentPodArgs } from './agent-pod.ts';
-import { ANNOTATION, labels, NAMES, selectorLabels, TAKE_BACK } from './names.ts';
+import { ANNOTATION, labels, NAMES, selectorLabels } from './names.ts';
 
 /** Arguments of {@link AgentService}. */
 export interface AgentServiceArgs extends AgentPodArgs {
@@ -74,7 +74,7 @@ export class AgentService extends pulumi.ComponentResource {
         metadata: {
           ...metadata,
           name: NAMES.deployment,
-          annotations: { ...TAKE_BACK, ...UNTIL_NEW_POD, 'kubernetes.io/change-cause': changeCause(args) },
+          annotations: { ...UNTIL_NEW_POD, 'kubernetes.io/change-cause': changeCause(args) },
         },
         spec: {
           replicas: 1,
@@ -106,15 +106,15 @@ export class AgentService extends pulumi.ComponentResource {
     new k8s.core.v1.Service(
       `${name}-service`,
       {
-        metadata: { ...metadata, name: NAMES.service },
+        // The provider would look on for ten seconds more once there is a ready pod, which the Deployment waits for.
+        metadata: { ...metadata, name: NAMES.service, annotations: { 'pulumi.com/skipAwait': 'true' } },
         spec: {
           type: 'ClusterIP',
           selector: selectorLabels('agent'),
           ports: [{ name: 'http', port: 80, targetPort: 'http' }],
         },
       },
-      // The Service counts as ready when it has a ready pod.
-      { parent: this, dependsOn: deployment },
+      { parent: this },
     );
     this.deploymentName = deployment.metadata.name;
     this.registerOutputs({ deploymentName: this.deploymentName });

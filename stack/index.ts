@@ -21,6 +21,7 @@ import { CredentialSecret } from './credential.ts';
 import { withLabels } from './extra-labels.ts';
 import { federatedLogin } from './federation.ts';
 import { AgentImage } from './image.ts';
+import { livePolicies } from './live-policies.ts';
 import { AgentNamespace } from './namespace.ts';
 import { NAMES, SERVICE_URL } from './names.ts';
 import { Network } from './network.ts';
@@ -37,6 +38,8 @@ const config = readConfig(engineConfig());
 // All that this machine has is read before the first resource is registered.
 const seed = config.authMode === 'session' ? seedOfThisMachine() : undefined;
 const agentToken = config.agentToken ?? readTokenFile(projectDir);
+// Without an engine nothing is there yet.
+const hasEngine = pulumi.runtime.getEngine() !== undefined;
 const target = await targetOf(config);
 const cluster = new k8s.Provider(
   'cluster',
@@ -45,6 +48,10 @@ const cluster = new k8s.Provider(
     // Otherwise a change of a Secret's data deletes it first.
     enableSecretMutable: true,
     enableConfigMapMutable: true,
+    // What somebody changed by kubectl is taken back; the API server would answer with a conflict of field managers.
+    enablePatchForce: true,
+    // By default five requests a second, on which a refresh of these objects waits for seconds.
+    kubeClientSettings: { qps: 50, burst: 100 },
   },
   { dependsOn: [...target.ready] },
 );
@@ -53,7 +60,8 @@ const opts = { providers: [cluster], transformations: [withLabels(config.extraLa
 const { registry, beforePush, identityClientId } = target;
 const built = new AgentImage('image', { ...config, registry, beforePush, pinned: config.pinnedImage, projectDir });
 const { namespaceName } = new AgentNamespace('namespace', config, opts);
-new Network('network', { ...config, namespace: namespaceName, apiServer: apiServer(cluster) }, opts);
+const live = hasEngine ? livePolicies(target.access) : pulumi.output([]);
+new Network('network', { ...config, namespace: namespaceName, apiServer: apiServer(cluster), live }, opts);
 
 if (agentToken === undefined) void pulumi.log.warn(`The API token stays as it is: there is no ${TOKEN_FILE} here.`);
 const tokens = new Tokens(
@@ -110,8 +118,7 @@ async function targetOf({ azure, protectData, registry, kubeContext }: StackConf
     import('./azure/target.ts'),
     import('./azure/operator.ts'),
   ]);
-  // Without an engine nothing can be touched.
-  if (pulumi.runtime.getEngine() !== undefined) await checkOperator(azure.subscription);
+  if (hasEngine) await checkOperator(azure.subscription);
   return new AzureTarget('azure', { azure, protectData });
 }
 

@@ -1,8 +1,6 @@
 import * as k8s from '@pulumi/kubernetes';
 import * as pulumi from '@pulumi/pulumi';
 
-import { TAKE_BACK } from './names.ts';
-
 /** Arguments of {@link keptSecret}. */
 export interface KeptSecretArgs {
   /** Name of the Secret in the cluster. */
@@ -42,7 +40,6 @@ export function keptSecret(name: string, args: KeptSecretArgs, opts: pulumi.Cust
         name: args.secretName,
         namespace: args.namespace,
         labels: args.labels,
-        annotations: { ...TAKE_BACK },
       },
       type: 'Opaque',
       data: pulumi.secret(data ?? {}),

@@ -42,11 +42,5 @@ export function labels(part: Part): Record<string, string> {
   };
 }
 
-/**
- * Annotation that lets an update take back fields that somebody changed by `kubectl set image`, `rollout undo` or
- * `apply`; without it the API server answers such an update with a conflict.
- */
-export const TAKE_BACK = { 'pulumi.com/patchForce': 'true' } as const;
-
 /** Prefix of our own annotations. */
 export const ANNOTATION = 'claude-agent';

@@ -6,6 +6,8 @@ import * as pulumi from '@pulumi/pulumi';
 import { AGENT_PORT } from '../agent/contract.ts';
 import type { ApiServer } from './api-server.ts';
 import type { Egress } from './config-items.ts';
+import { takeBack } from './live-policies.ts';
+import type { LivePolicy } from './live-policies.ts';
 import { labels, selectorLabels } from './names.ts';
 import type { Part } from './names.ts';
 
@@ -26,6 +28,8 @@ export interface NetworkArgs {
   readonly n8nApiUrl: string | undefined;
   /** Where the watchdog keeps its ledger. */
   readonly apiServer: pulumi.Output<ApiServer>;
+  /** What the cluster has now. */
+  readonly live: pulumi.Output<readonly LivePolicy[]>;
 }
 
 /** Where a cache of the cluster's DNS on each node listens, and where clouds serve the credentials of a machine. */
@@ -57,9 +61,15 @@ export class Network extends pulumi.ComponentResource {
     super('claude-code-agent:stack:Network', name, {}, opts);
     const policies = [defaultDeny, dns, agentCallers, agentEgress, watchdogEgress];
     for (const [policy, spec] of policies.flatMap((made) => Object.entries(made(args)))) {
+      const annotations = pulumi.all([args.live, spec]).apply(([live, wanted]) =>
+        takeBack(
+          live.find((candidate) => candidate.metadata.name === policy),
+          wanted,
+        ),
+      );
       new k8s.networking.v1.NetworkPolicy(
         `${name}-${policy}`,
-        { metadata: { name: policy, namespace: args.namespace, labels: labels('namespace') }, spec },
+        { metadata: { name: policy, namespace: args.namespace, labels: labels('namespace'), annotations }, spec },
         { parent: this },
       );
     }
@@ -70,7 +80,8 @@ export class Network extends pulumi.ComponentResource {
 type Policies = Record<string, PolicySpec>;
 
 function defaultDeny(): Policies {
-  return { 'default-deny': { podSelector: {}, policyTypes: ['Ingress', 'Egress'] } };
+  // Only a list that is said, though empty, takes out rules that somebody added.
+  return { 'default-deny': { podSelector: {}, policyTypes: ['Ingress', 'Egress'], ingress: [], egress: [] } };
 }
 
 function dns(): Policies {

@@ -2,7 +2,7 @@ import * as k8s from '@pulumi/kubernetes';
 import * as pulumi from '@pulumi/pulumi';
 
 import type { StackConfig } from './config.ts';
-import { labels, NAMES, TAKE_BACK } from './names.ts';
+import { labels, NAMES } from './names.ts';
 import { encoded } from './secret-keys.ts';
 import type { Tokens } from './tokens.ts';
 import { NOTIFY_KEYS, watchdogPod } from './watchdog-pod.ts';
@@ -47,7 +47,7 @@ export class Watchdog extends pulumi.ComponentResource {
       new k8s.batch.v1.CronJob(
         `${name}-${suffix}`,
         {
-          metadata: { ...metadata, name: jobName, annotations: { ...TAKE_BACK } },
+          metadata: { ...metadata, name: jobName },
           spec: {
             concurrencyPolicy: 'Forbid',
             // A pass missed by more is left out: the next one comes soon. Without it, a suspended one would start all that it
@@ -109,12 +109,7 @@ export class Watchdog extends pulumi.ComponentResource {
     const secret = new k8s.core.v1.Secret(
       `${name}-notify`,
       {
-        metadata: {
-          name: NAMES.watchdogNotifySecret,
-          namespace,
-          labels: labels('watchdog'),
-          annotations: { ...TAKE_BACK },
-        },
+        metadata: { name: NAMES.watchdogNotifySecret, namespace, labels: labels('watchdog') },
         type: 'Opaque',
         data: pulumi.secret(data),
       },

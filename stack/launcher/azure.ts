@@ -7,7 +7,7 @@ import { LauncherError } from './engine.ts';
 
 /**
  * Sees that the operator is logged in to Azure, where the stack's target is that. The program sees to it itself, but
- * `refresh` and `destroy` don't run the program.
+ * only after the engine's refresh, and `refresh` and `destroy` don't run the program.
  * @param configFile The stack's file.
  * @throws LauncherError with the commands that mend it.
  */

@@ -26,9 +26,6 @@ const PULUMI_COMMAND: Readonly<Record<string, string>> = {
   down: 'destroy',
 };
 
-/** The commands that run the program, which sees for itself what it needs. */
-const RUNS_PROGRAM: ReadonlySet<string> = new Set(['up', 'preview']);
-
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 try {
@@ -63,7 +60,7 @@ async function run(name: string, rest: readonly string[], surroundings: Surround
     dropNeedlessSalt(ready.committedFile);
     return exitCode;
   }
-  if (!RUNS_PROGRAM.has(command)) await checkAzureLogin(ready.configFile);
+  await checkAzureLogin(ready.configFile);
   const args = [
     command,
     ...(stackOf(rest) === undefined ? ['--stack', stack] : []),

@@ -155,7 +155,6 @@ describe('the program', () => {
     expect(spec.template.spec.terminationGracePeriodSeconds).toBe(150);
     expect(spec.template.spec.containers[0].image).toBe(DIGEST);
     expect(metadata.annotations['kubernetes.io/change-cause']).toMatch(/^image ab12ab12ab12, session [0-9a-f]{12}$/);
-    expect(metadata.annotations['pulumi.com/patchForce']).toBe('true');
     expect(spec.template.metadata.annotations['cluster-autoscaler.kubernetes.io/safe-to-evict']).toBe('false');
     expect(spec.template.spec.containers[0].resources).toMatchObject({
       requests: { cpu: '1', memory: '2Gi' },

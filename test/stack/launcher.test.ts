@@ -203,26 +203,23 @@ describe('npm run up', () => {
     expect(read('Pulumi.dev.yaml')).toBe(config + salt);
   });
 
-  test('says what Azure needs before a command that does not run the program, which would say so', async () => {
+  test('says what Azure needs before the engine, which refreshes before it runs the program that would say so', async () => {
     const { at, calls, launch } = project();
-    writeFileSync(at('Pulumi.dev.yaml'), 'config:\n  claude-code-agent:target: azure\n');
-    for (const command of ['refresh', 'down']) {
+    const needed = {
+      target: 'azure',
+      azureSubscription: `${'0'.repeat(8)}-0000-0000-0000-${'0'.repeat(12)}`,
+      azureRegistry: 'g/exampleacr',
+      azureCluster: 'g/aks',
+    };
+    const lines = Object.entries(needed).map(([key, value]) => `  claude-code-agent:${key}: ${value}\n`);
+    writeFileSync(at('Pulumi.dev.yaml'), `config:\n${lines.join('')}`);
+    for (const command of ['refresh', 'down', 'preview', 'up']) {
       const { exitCode, stderr } = await launch([command]);
       expect(exitCode).toBe(1);
       expect(stderr).toContain("Azure's CLI is not on the PATH");
       expect(stderr).not.toContain('    at ');
     }
-    expect(calls().filter(({ args }) => args[0] === 'refresh' || args[0] === 'destroy')).toEqual([]);
-    const needed = {
-      azureSubscription: `${'0'.repeat(8)}-0000-0000-0000-${'0'.repeat(12)}`,
-      azureRegistry: 'g/exampleacr',
-      azureCluster: 'g/aks',
-    };
-    const lines = Object.entries({ target: 'azure', ...needed }).map(
-      ([key, value]) => `  claude-code-agent:${key}: ${value}\n`,
-    );
-    writeFileSync(at('Pulumi.dev.yaml'), `config:\n${lines.join('')}`);
-    expect((await launch(['up'])).exitCode).toBe(0);
+    expect(calls().filter(({ args }) => ['refresh', 'destroy', 'preview', 'up'].includes(args[0] ?? ''))).toEqual([]);
   });
 
   test("ends with Pulumi's exit code, and then does not say that the agent runs", async () => {
