@@ -15,6 +15,8 @@ export interface Surroundings {
    * access token or `pulumi login`: a Pulumi service, which keeps the key of the secrets too, or plain storage.
    */
   readonly backend: 'local' | 'service' | 'storage';
+  /** Folder of the state where it is in one, chosen or not. */
+  readonly backendFolder: string | undefined;
   /** The operator gives the passphrase of the stack's secrets. */
   readonly ownPassphrase: boolean;
   /** By PULUMI_STACK. */
@@ -24,21 +26,30 @@ export interface Surroundings {
 /** Reads the environment; the only reader in the launcher. */
 export function readSurroundings(env: NodeJS.ProcessEnv = process.env): Surroundings {
   const projectDir = path.resolve(import.meta.dirname, '..', '..');
+  const localDir = path.join(projectDir, '.local');
+  const chosen = chosenBackend(env);
   const given = (name: string): boolean => (env[name] ?? '') !== '';
   return {
     projectDir,
-    localDir: path.join(projectDir, '.local'),
+    localDir,
     env,
-    backend: backendOf(env),
+    backend: chosen === undefined ? 'local' : /^https?:/.test(chosen) ? 'service' : 'storage',
+    backendFolder: chosen === undefined ? path.join(localDir, 'pulumi') : folderOf(chosen),
     ownPassphrase: given('PULUMI_CONFIG_PASSPHRASE') || given('PULUMI_CONFIG_PASSPHRASE_FILE'),
     stack: env['PULUMI_STACK'],
   };
 }
 
-function backendOf(env: NodeJS.ProcessEnv): Surroundings['backend'] {
+/** Its address; undefined where nothing was chosen. */
+function chosenBackend(env: NodeJS.ProcessEnv): string | undefined {
   const chosen = [env['PULUMI_BACKEND_URL'], loggedInTo(env)].find(Boolean);
-  if (chosen !== undefined) return /^https?:/.test(chosen) ? 'service' : 'storage';
-  return env['PULUMI_ACCESS_TOKEN'] ? 'service' : 'local';
+  return chosen ?? (env['PULUMI_ACCESS_TOKEN'] ? 'https://api.pulumi.com' : undefined);
+}
+
+/** `file://~` is the home folder. */
+function folderOf(backendUrl: string): string | undefined {
+  const [, folder] = /^file:\/\/([^?]+)/.exec(backendUrl) ?? [];
+  return folder?.replace(/^~(?=$|\/)/, os.homedir());
 }
 
 /** `pulumi login` leaves the backend's address as `current` in a file of its home folder. */

@@ -12,12 +12,17 @@ import { OWN_SESSION } from '../session-seed.ts';
 import { SeedError } from '../seed-files.ts';
 import { TOKEN_FILE } from '../token-file.ts';
 import { checkAzureLogin } from './azure.ts';
+import { mendStateFiles, removeStaleLocks } from './backend-folder.ts';
 import { checkConfig } from './config-check.ts';
 import { findEngine, LauncherError, show } from './engine.ts';
 import { readSurroundings } from './environment.ts';
 import type { Surroundings } from './environment.ts';
 import { login } from './login.ts';
 import { dropNeedlessSalt, prepareStack } from './stack.ts';
+import { settle } from './state.ts';
+
+/** As Pulumi.yaml names it. */
+const PROJECT = 'claude-code-agent';
 
 const PULUMI_COMMAND: Readonly<Record<string, string>> = {
   up: 'up',
@@ -38,7 +43,7 @@ try {
   process.exitCode = 1;
 }
 
-async function run(name: string, rest: readonly string[], surroundings: Surroundings): Promise<number> {
+async function run(name: string, given: readonly string[], surroundings: Surroundings): Promise<number> {
   const { projectDir, env } = surroundings;
   if (name === 'login') {
     const folder = path.join(projectDir, OWN_SESSION);
@@ -51,23 +56,23 @@ async function run(name: string, rest: readonly string[], surroundings: Surround
     const allowed = [...Object.keys(PULUMI_COMMAND), 'pulumi', 'login'].join(', ');
     throw new LauncherError(`'${name}' is no command; allowed: ${allowed}.`);
   }
-  const stack = stackOf(rest) ?? surroundings.stack ?? 'dev';
+  const { stack = surroundings.stack ?? 'dev', rest } = stackOf(given);
   if ((command === 'up' || command === 'preview') && !rest.some(setsConfig)) checkConfig(projectDir, stack);
   const engine = await findEngine(projectDir, env);
+  const folder = surroundings.backendFolder;
+  const inFolder = folder === undefined ? undefined : { folder, project: PROJECT, stack };
+  if (inFolder !== undefined) mendStateFiles(inFolder, say);
   const ready = await prepareStack(surroundings, engine, stack, say);
   if (command === undefined) {
-    const exitCode = await show(engine, rest, projectDir, { ...ready.env, PULUMI_STACK: stack });
+    const exitCode = await show(engine, given, projectDir, { ...ready.env, PULUMI_STACK: stack });
     dropNeedlessSalt(ready.committedFile);
     return exitCode;
   }
   await checkAzureLogin(ready.configFile);
-  const args = [
-    command,
-    ...(stackOf(rest) === undefined ? ['--stack', stack] : []),
-    '--config-file',
-    ready.configFile,
-    ...rest,
-  ];
+  const args = [command, '--stack', stack, '--config-file', ready.configFile, ...rest];
+  if (command === 'preview') return show(engine, args, projectDir, ready.env);
+  if (inFolder !== undefined) await removeStaleLocks(inFolder, say);
+  await settle({ engine, projectDir, env: ready.env, stack }, { localDir: surroundings.localDir, say });
   const exitCode = await show(engine, args, projectDir, ready.env);
   if (command === 'up' && exitCode === 0) say(howToCall());
   return exitCode;
@@ -77,13 +82,14 @@ function setsConfig(arg: string): boolean {
   return /^(-c|--config)/.test(arg);
 }
 
-/** The value of `--stack` or `-s`, where given. */
-function stackOf(args: readonly string[]): string | undefined {
+/** The value of `--stack` or `-s`, where given, and the arguments without it. */
+function stackOf(args: readonly string[]): { stack?: string; rest: readonly string[] } {
   for (const [at, arg] of args.entries()) {
-    if (arg === '--stack' || arg === '-s') return args[at + 1];
-    if (arg.startsWith('--stack=')) return arg.slice('--stack='.length);
+    const next = args[at + 1];
+    if ((arg === '--stack' || arg === '-s') && next !== undefined) return { stack: next, rest: args.toSpliced(at, 2) };
+    if (arg.startsWith('--stack=')) return { stack: arg.slice('--stack='.length), rest: args.toSpliced(at, 1) };
   }
-  return undefined;
+  return { rest: args };
 }
 
 function howToCall(): string {

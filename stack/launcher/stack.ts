@@ -33,7 +33,7 @@ export async function prepareStack(
   if (passphrase !== undefined) env['PULUMI_CONFIG_PASSPHRASE_FILE'] = passphrase;
   if (resources === undefined) {
     say(
-      `Making the Pulumi stack ${stack}${surroundings.backend === 'local' ? ` in ${path.join(localDir, 'pulumi')}` : ''}.`,
+      `Making the Pulumi stack ${stack}${surroundings.backendFolder === undefined ? '' : ` in ${surroundings.backendFolder}`}.`,
     );
     await initStack(engine, projectDir, env, stack, committed);
   }
@@ -46,12 +46,13 @@ export async function prepareStack(
   return { env, configFile, committedFile: committed };
 }
 
-function engineEnvironment({ env, localDir, backend }: Surroundings): NodeJS.ProcessEnv {
+function engineEnvironment({ env, backend, backendFolder }: Surroundings): NodeJS.ProcessEnv {
   return {
     ...env,
     // The salt of the secrets is in the state too; then the stack's file needs none.
     PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER: 'true',
-    ...(backend === 'local' && { PULUMI_BACKEND_URL: `file://${privateFolder(path.join(localDir, 'pulumi'))}` }),
+    ...(backend === 'local' &&
+      backendFolder !== undefined && { PULUMI_BACKEND_URL: `file://${privateFolder(backendFolder)}` }),
   };
 }
 

@@ -31,6 +31,8 @@ switch (args.slice(0, 2).join(' ')) {
     fs.appendFileSync('Pulumi.' + args[2] + '.yaml', 'encryptionsalt: v1:salt\\n');
     fs.writeFileSync(stacks, JSON.stringify([...known, { name: args[2], resourceCount: 0 }]));
     break;
+  case 'stack export': console.log(fs.existsSync(notes + '/state.json') ? fs.readFileSync(notes + '/state.json', 'utf8') : '{}'); break;
+  case 'stack import': fs.copyFileSync(args[args.indexOf('--file') + 1], notes + '/state.json'); break;
   case 'up --stack': case 'destroy --stack': case 'preview --stack': case 'refresh --stack':
     process.exit(Number(process.env.FAKE_EXIT ?? 0));
 }
@@ -171,10 +173,10 @@ describe('npm run up', () => {
     await launch(['preview', '--stack', 'prod']);
     expect(calls().at(-1)?.args).toEqual([
       'preview',
-      '--config-file',
-      at('.local', 'Pulumi.prod.yaml'),
       '--stack',
       'prod',
+      '--config-file',
+      at('.local', 'Pulumi.prod.yaml'),
     ]);
     expect(existsSync(at('Pulumi.prod.yaml'))).toBe(false);
     await launch(['refresh'], { PULUMI_STACK: 'test' });
@@ -274,6 +276,27 @@ describe('npm run up', () => {
     const { exitCode, stderr } = await project().launch(['deploy']);
     expect(exitCode).toBe(1);
     expect(stderr).toContain("'deploy' is no command; allowed: up, preview, refresh, down, pulumi, login.");
+  });
+});
+
+describe('an update after one that was cut off', () => {
+  test('takes into the state what that was making', async () => {
+    const { at, read, calls, launch } = project();
+    const resource = {
+      type: 'kubernetes:apps/v1:Deployment',
+      urn: 'u::agent-deployment',
+      inputs: { metadata: { name: 'd', namespace: 'n' } },
+    };
+    const state = { version: 3, deployment: { resources: [], pending_operations: [{ type: 'creating', resource }] } };
+    writeFileSync(at('bin', 'state.json'), JSON.stringify(state));
+    const { exitCode, stderr } = await launch(['up']);
+    expect(exitCode, stderr).toBe(0);
+    expect(stderr).toContain('The last update was cut off while making agent-deployment; this one goes on from there.');
+    expect(JSON.parse(read('bin', 'state.json'))).toMatchObject({
+      deployment: { resources: [{ urn: 'u::agent-deployment', id: 'n/d' }], pending_operations: [] },
+    });
+    expect(existsSync(at('.local', 'state.json'))).toBe(false);
+    expect(calls().at(-1)?.args[0]).toBe('up');
   });
 });
 

@@ -1,0 +1,83 @@
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+
+import { execa } from 'execa';
+
+import { LauncherError } from './engine.ts';
+
+/** A stack whose state is in a folder. */
+export interface FolderStack {
+  /** Of the file backend. */
+  readonly folder: string;
+  readonly project: string;
+  readonly stack: string;
+}
+
+/** Mends the files of a stack's state that an engine was writing when it was killed. */
+export function mendStateFiles({ folder, project, stack }: FolderStack, say: (line: string) => void): void {
+  const file = path.join(folder, '.pulumi', 'stacks', project, `${stack}.json`);
+  const backup = `${file}.bak`;
+  // Beside each file there is one of attributes, which need not be there.
+  for (const attributes of [`${file}.attrs`, `${backup}.attrs`]) {
+    if (fs.existsSync(attributes) && !isJson(attributes)) fs.rmSync(attributes);
+  }
+  if (fs.existsSync(file) && !isJson(file) && isJson(backup)) {
+    fs.copyFileSync(backup, file);
+    say(`${file} was cut off while it was written; its last backup takes its place.`);
+  }
+}
+
+/**
+ * Removes the lock of an engine that was killed on this machine.
+ * @throws LauncherError when another update holds the lock, or may do so on another machine.
+ */
+export async function removeStaleLocks(place: FolderStack, say: (line: string) => void): Promise<void> {
+  const { folder, project, stack } = place;
+  const locks = path.join(folder, '.pulumi', 'locks', 'organization', project, stack);
+  if (!fs.existsSync(locks)) return;
+  for (const name of fs.readdirSync(locks).filter((entry) => entry.endsWith('.json'))) {
+    await removeStaleLock(path.join(locks, name), stack, say);
+  }
+}
+
+interface Lock {
+  readonly pid: number;
+  readonly username: string;
+  readonly hostname: string;
+  readonly timestamp: string;
+}
+
+async function removeStaleLock(file: string, stack: string, say: (line: string) => void): Promise<void> {
+  const lock = isJson(file) ? (JSON.parse(fs.readFileSync(file, 'utf8')) as Lock) : undefined;
+  if (lock !== undefined && (lock.hostname !== os.hostname() || (await isEngine(lock.pid)))) {
+    throw new LauncherError(
+      `The stack ${stack} is being updated by ${lock.username}@${lock.hostname} (process ${lock.pid}) since ${lock.timestamp}. Wait until that has ended; if it no longer runs: \`npm run pulumi -- cancel --yes\`.`,
+    );
+  }
+  fs.rmSync(file, { force: true });
+  fs.rmSync(`${file}.attrs`, { force: true });
+  say(`The last update of the stack ${stack} was killed; its lock is removed.`);
+}
+
+/** Whether a process is there and is Pulumi; the system gives an id that is free again to any other. */
+async function isEngine(pid: number): Promise<boolean> {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    // EPERM: somebody else's process.
+    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return false;
+  }
+  const { stdout, failed } = await execa('ps', ['-p', String(pid), '-o', 'stat=,comm='], { reject: false });
+  // Z: it was killed, and nobody has asked yet how it ended.
+  return failed || (stdout.includes('pulumi') && !stdout.startsWith('Z'));
+}
+
+function isJson(file: string): boolean {
+  try {
+    JSON.parse(fs.readFileSync(file, 'utf8'));
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,96 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+
+import { ask } from './engine.ts';
+import type { Engine } from './engine.ts';
+
+/** A resource in an exported state, as far as the launcher looks at it. */
+export interface StateResource {
+  readonly urn: string;
+  readonly type: string;
+  readonly id?: string;
+  readonly inputs?: Record<string, unknown>;
+  readonly outputs?: Record<string, unknown>;
+}
+
+/** What `pulumi stack export` gives; fields that are not named here are kept. */
+export interface ExportedState {
+  readonly deployment?: {
+    readonly resources?: readonly StateResource[] | null;
+    readonly pending_operations?: readonly { readonly type: string; readonly resource: StateResource }[] | null;
+  };
+}
+
+/** What the launcher runs the engine with. */
+export interface EngineCall {
+  readonly engine: Engine;
+  readonly projectDir: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly stack: string;
+}
+
+/** The state of a stack, secrets encrypted. */
+export async function readState({ engine, projectDir, env, stack }: EngineCall): Promise<ExportedState> {
+  return JSON.parse(await ask(engine, ['stack', 'export', '--stack', stack], projectDir, env)) as ExportedState;
+}
+
+/** What {@link settle} needs besides the engine. */
+export interface SettleOptions {
+  /** For a file that is gone when this ends. */
+  readonly localDir: string;
+  readonly say: (line: string) => void;
+}
+
+/** Puts right what would keep an update from running: {@link withPending}. Returns the state. */
+export async function settle(call: EngineCall, { localDir, say }: SettleOptions): Promise<ExportedState> {
+  const exported = await readState(call);
+  const pending = withPending(exported);
+  if (pending !== undefined) {
+    say(`The last update was cut off while making ${pending.names.join(', ')}; this one goes on from there.`);
+  }
+  const state = pending?.state ?? exported;
+  if (state !== exported) await writeState(call, state, localDir);
+  return state;
+}
+
+async function writeState(call: EngineCall, state: ExportedState, localDir: string): Promise<void> {
+  const { engine, projectDir, env, stack } = call;
+  const file = path.join(localDir, 'state.json');
+  fs.writeFileSync(file, JSON.stringify(state), { mode: 0o600 });
+  try {
+    await ask(engine, ['stack', 'import', '--stack', stack, '--file', file], projectDir, env);
+  } finally {
+    fs.rmSync(file);
+  }
+}
+
+/**
+ * Takes into the state what an update was making when it was killed: it may be there or not, the engine does not look,
+ * and making it again would fail where it is. An update begins with a refresh, which drops what is not there.
+ * @returns undefined where nothing was being made.
+ */
+export function withPending(state: ExportedState): { state: ExportedState; names: string[] } | undefined {
+  const { deployment = {} } = state;
+  const creating = (deployment.pending_operations ?? []).filter(({ type }) => type === 'creating');
+  if (creating.length === 0) return undefined;
+  const resources = deployment.resources ?? [];
+  const known = new Set(resources.map(({ urn }) => urn));
+  const adopted = creating
+    .map(({ resource }) => resource)
+    .filter(({ urn }) => !known.has(urn))
+    .flatMap((resource) => {
+      const id = objectId(resource);
+      return id === undefined ? [] : [{ ...resource, id, outputs: resource.inputs ?? {} }];
+    });
+  return {
+    state: { ...state, deployment: { ...deployment, resources: [...resources, ...adopted], pending_operations: [] } },
+    names: creating.map(({ resource }) => resource.urn.split('::').at(-1) ?? resource.urn),
+  };
+}
+
+/** The provider's id of a Kubernetes object: its name, with its namespace in front where it has one. */
+function objectId({ type, inputs }: StateResource): string | undefined {
+  if (!type.startsWith('kubernetes:')) return undefined;
+  const { name, namespace } = (inputs?.['metadata'] ?? {}) as { name?: string; namespace?: string };
+  return namespace === undefined ? name : `${namespace}/${String(name)}`;
+}
