@@ -31,6 +31,7 @@ export class ConfigReader {
   readonly #source: ConfigSource;
   readonly #mistakes: string[] = [];
   readonly #known = new Set<string>();
+  readonly #plain: Record<string, string> = {};
 
   constructor(source: ConfigSource) {
     this.#source = source;
@@ -54,6 +55,11 @@ export class ConfigReader {
     throw new ConfigError(
       `The stack's configuration has ${this.#mistakes.length} mistake(s):\n${list}\nMend it with \`npm run pulumi -- config set KEY VALUE\`; docs/configuration.md describes every key.`,
     );
+  }
+
+  /** The keys read so far and their values as given, empty where not given; no secrets. */
+  plain(): Readonly<Record<string, string>> {
+    return { ...this.#plain };
   }
 
   /** Text that fits; `allowed` says in words what that is. An empty text passes where `optional`. */
@@ -121,8 +127,10 @@ export class ConfigReader {
   }
 
   #get(key: string): string {
+    const value = this.#source.get(key) ?? '';
     this.#known.add(key);
-    return this.#source.get(key) ?? '';
+    this.#plain[key] = value;
+    return value;
   }
 
   #reject<T>(key: string, value: string, allowed: string, standIn: T): T {

@@ -107,6 +107,8 @@ export interface StackConfig {
   readonly reminderHours: number;
   readonly maintenanceReason: string;
   readonly maintenanceMinutes: number;
+  /** All of the above as the configuration has it, by key, but for secrets. */
+  readonly plain: Readonly<Record<string, string>>;
 }
 
 /**
@@ -119,7 +121,7 @@ export function readConfig(source: ConfigSource): StackConfig {
   const target = read.oneOf('target', ['local', 'azure']);
   const platform = read.oneOf('platform', ['linux/amd64', 'linux/arm64']);
   const authMode = read.oneOf('authMode', AUTH_MODES);
-  const config: StackConfig = {
+  const config = {
     target,
     azure: readAzureConfig(read, target, platform),
     kubeContext: read.optional('kubeContext', ...TEXT.context),
@@ -189,5 +191,5 @@ export function readConfig(source: ConfigSource): StackConfig {
   const hasN8nApiKey = source.peek('n8nApiKey') !== undefined;
   for (const mistake of checkTogether({ ...config, hasN8nApiKey })) read.mistake(mistake);
   read.finish();
-  return Object.freeze(config);
+  return Object.freeze({ ...config, plain: read.plain() });
 }

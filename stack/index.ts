@@ -31,6 +31,7 @@ import type { Seed } from './session-seed.ts';
 import type { Target } from './target.ts';
 import { TOKEN_FILE } from './token-file.ts';
 import { readTokenFile, Tokens } from './tokens.ts';
+import { earlierRecords, UpdateHistory } from './update-history.ts';
 import { Watchdog } from './watchdog.ts';
 
 const projectDir = path.resolve(import.meta.dirname, '..');
@@ -40,6 +41,7 @@ const seed = config.authMode === 'session' ? seedOfThisMachine() : undefined;
 const agentToken = config.agentToken ?? readTokenFile(projectDir);
 // Without an engine nothing is there yet.
 const hasEngine = pulumi.runtime.getEngine() !== undefined;
+const earlier = hasEngine ? await earlierRecords() : [];
 const target = await targetOf(config);
 const cluster = new k8s.Provider(
   'cluster',
@@ -61,7 +63,7 @@ const { registry, beforePush, identityClientId } = target;
 const built = new AgentImage('image', { ...config, registry, beforePush, pinned: config.pinnedImage, projectDir });
 const { namespaceName } = new AgentNamespace('namespace', config, opts);
 const live = hasEngine ? livePolicies(target.access) : pulumi.output([]);
-new Network('network', { ...config, namespace: namespaceName, apiServer: apiServer(cluster), live }, opts);
+const network = new Network('network', { ...config, namespace: namespaceName, apiServer: apiServer(cluster), live }, opts);
 
 if (agentToken === undefined) void pulumi.log.warn(`The API token stays as it is: there is no ${TOKEN_FILE} here.`);
 const tokens = new Tokens(
@@ -70,26 +72,42 @@ const tokens = new Tokens(
   opts,
 );
 
+const credential = login();
+const claude = claudeConfig();
 const service = new AgentService(
   'agent',
   {
     namespace: namespaceName,
     config,
     image: built.reference,
-    login: login(),
+    login: credential,
     tokens,
-    claudeConfig: claudeConfig(),
+    claudeConfig: claude,
     identityClientId,
   },
   opts,
 );
-new Watchdog(
+const watchdog = new Watchdog(
   'watchdog',
   {
     namespace: namespaceName,
     image: built.reference,
     config,
     tokens,
+  },
+  opts,
+);
+new UpdateHistory(
+  'updates',
+  {
+    namespace: namespaceName,
+    image: built.reference,
+    loginChecksum: credential.checksum,
+    tokenChecksum: tokens.checksum,
+    claudeChecksum: claude?.checksum,
+    config: config.plain,
+    earlier,
+    after: [network, service, watchdog],
   },
   opts,
 );

@@ -16,6 +16,7 @@ export const NAMES = {
   watchdogNotifySecret: 'claude-watchdog-notify',
   volume: 'claude-agent-data',
   workspaceVolume: 'claude-agent-workspace',
+  updates: 'claude-agent-updates',
 } as const;
 
 /** Where callers in the cluster reach the agent: the Service on port 80. */

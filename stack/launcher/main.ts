@@ -1,8 +1,9 @@
 /**
- * `npm run up | preview | refresh | down | login`: Pulumi with whatever it needs made on first use. Further arguments go
+ * `npm run up | preview | refresh | down | rollback | login`: Pulumi with whatever it needs made on first use. Further arguments go
  * to Pulumi: `npm run up -- --yes`. `npm run pulumi -- config set …` is any other command of Pulumi on the same stack.
  * @module
  */
+import * as fs from 'node:fs';
 import * as path from 'node:path';
 
 import { StackFileError } from '../config-file.ts';
@@ -18,8 +19,11 @@ import { findEngine, LauncherError, show } from './engine.ts';
 import { readSurroundings } from './environment.ts';
 import type { Surroundings } from './environment.ts';
 import { login } from './login.ts';
+import { goBack } from './rollback.ts';
 import { dropNeedlessSalt, prepareStack } from './stack.ts';
-import { settle } from './state.ts';
+import { StackFile } from './stack-file.ts';
+import { readState, settle } from './state.ts';
+import { listOf, recordsOf } from './update-list.ts';
 
 /** As Pulumi.yaml names it. */
 const PROJECT = 'claude-code-agent';
@@ -52,8 +56,8 @@ async function run(name: string, given: readonly string[], surroundings: Surroun
     return 0;
   }
   const command = PULUMI_COMMAND[name];
-  if (command === undefined && name !== 'pulumi') {
-    const allowed = [...Object.keys(PULUMI_COMMAND), 'pulumi', 'login'].join(', ');
+  if (command === undefined && name !== 'pulumi' && name !== 'rollback') {
+    const allowed = [...Object.keys(PULUMI_COMMAND), 'rollback', 'pulumi', 'login'].join(', ');
     throw new LauncherError(`'${name}' is no command; allowed: ${allowed}.`);
   }
   const { stack = surroundings.stack ?? 'dev', rest } = stackOf(given);
@@ -63,19 +67,31 @@ async function run(name: string, given: readonly string[], surroundings: Surroun
   const inFolder = folder === undefined ? undefined : { folder, project: PROJECT, stack };
   if (inFolder !== undefined) mendStateFiles(inFolder, say);
   const ready = await prepareStack(surroundings, engine, stack, say);
-  if (command === undefined) {
+  if (name === 'pulumi') {
     const exitCode = await show(engine, given, projectDir, { ...ready.env, PULUMI_STACK: stack });
     dropNeedlessSalt(ready.committedFile);
     return exitCode;
   }
+  const call = { engine, projectDir, env: ready.env, stack };
+  const [number] = rest;
+  if (command === undefined && (number === undefined || number.startsWith('-'))) {
+    process.stdout.write(listOf(recordsOf(await readState(call))));
+    return 0;
+  }
   await checkAzureLogin(ready.configFile);
-  const args = [command, '--stack', stack, '--config-file', ready.configFile, ...rest];
-  if (command === 'preview') return show(engine, args, projectDir, ready.env);
+  if (command === 'preview') return show(engine, argumentsOf(command), projectDir, ready.env);
   if (inFolder !== undefined) await removeStaleLocks(inFolder, say);
-  await settle({ engine, projectDir, env: ready.env, stack }, { localDir: surroundings.localDir, say });
-  const exitCode = await show(engine, args, projectDir, ready.env);
+  const pinned = new StackFile(fs.readFileSync(ready.configFile, 'utf8'), projectDir).get('image') !== '';
+  const builds = name !== 'rollback' && name !== 'down' && !pinned;
+  const state = await settle(call, { builds, localDir: surroundings.localDir, say });
+  if (command === undefined) return goBack({ call, ready, state, number: String(number), args: rest.slice(1), say });
+  const exitCode = await show(engine, argumentsOf(command), projectDir, ready.env);
   if (command === 'up' && exitCode === 0) say(howToCall());
   return exitCode;
+
+  function argumentsOf(of: string): string[] {
+    return [of, '--stack', stack, '--config-file', ready.configFile, ...rest];
+  }
 }
 
 function setsConfig(arg: string): boolean {

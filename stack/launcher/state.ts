@@ -11,6 +11,8 @@ export interface StateResource {
   readonly id?: string;
   readonly inputs?: Record<string, unknown>;
   readonly outputs?: Record<string, unknown>;
+  readonly dependencies?: readonly string[];
+  readonly propertyDependencies?: Readonly<Record<string, readonly string[] | null>>;
 }
 
 /** What `pulumi stack export` gives; fields that are not named here are kept. */
@@ -36,19 +38,22 @@ export async function readState({ engine, projectDir, env, stack }: EngineCall):
 
 /** What {@link settle} needs besides the engine. */
 export interface SettleOptions {
+  /** Whether the update to come builds an image. */
+  readonly builds: boolean;
   /** For a file that is gone when this ends. */
   readonly localDir: string;
   readonly say: (line: string) => void;
 }
 
-/** Puts right what would keep an update from running: {@link withPending}. Returns the state. */
-export async function settle(call: EngineCall, { localDir, say }: SettleOptions): Promise<ExportedState> {
+/** Puts right what would keep an update from running: {@link withPending}, {@link withoutImage}. Returns the state. */
+export async function settle(call: EngineCall, { builds, localDir, say }: SettleOptions): Promise<ExportedState> {
   const exported = await readState(call);
   const pending = withPending(exported);
   if (pending !== undefined) {
     say(`The last update was cut off while making ${pending.names.join(', ')}; this one goes on from there.`);
   }
-  const state = pending?.state ?? exported;
+  const taken = pending?.state ?? exported;
+  const state = (builds ? undefined : withoutImage(taken)) ?? taken;
   if (state !== exported) await writeState(call, state, localDir);
   return state;
 }
@@ -86,6 +91,29 @@ export function withPending(state: ExportedState): { state: ExportedState; names
     state: { ...state, deployment: { ...deployment, resources: [...resources, ...adopted], pending_operations: [] } },
     names: creating.map(({ resource }) => resource.urn.split('::').at(-1) ?? resource.urn),
   };
+}
+
+/**
+ * Takes out the image that was built. An update that builds none would ask Docker for it, which need not be there; and
+ * the provider neither reads nor deletes an image.
+ * @returns undefined where there is none.
+ */
+export function withoutImage(state: ExportedState): ExportedState | undefined {
+  const { deployment = {} } = state;
+  const resources = deployment.resources ?? [];
+  const image = resources.find(({ type }) => type === 'docker:index/image:Image')?.urn;
+  if (image === undefined) return undefined;
+  const others = (urns: readonly string[] = []): string[] => urns.filter((urn) => urn !== image);
+  const kept = resources
+    .filter(({ urn }) => urn !== image)
+    .map((resource) => ({
+      ...resource,
+      dependencies: others(resource.dependencies),
+      propertyDependencies: Object.fromEntries(
+        Object.entries(resource.propertyDependencies ?? {}).map(([property, urns]) => [property, others(urns ?? [])]),
+      ),
+    }));
+  return { ...state, deployment: { ...deployment, resources: kept } };
 }
 
 /** The provider's id of a Kubernetes object: its name, with its namespace in front where it has one. */

@@ -14,6 +14,8 @@ import * as path from 'node:path';
 
 import { execa } from 'execa';
 
+import { cutOff } from './power-cut.ts';
+
 /** Where the double of the Anthropic API runs. */
 export const DOUBLE = { namespace: 'e2e-anthropic', name: 'anthropic', port: 8080 } as const;
 
@@ -148,13 +150,42 @@ export class Checkout {
     writeFileSync(file, JSON.stringify({ config: { ...config, ...Object.fromEntries(changed) } }));
   }
 
-  /** Pulumi itself, on the checkout's stack. */
-  async pulumi(...args: string[]): Promise<string> {
-    const env = {
-      ...this.#env,
+  /**
+   * Kills `npm run NAME` and all it started when its output has `count` lines that match.
+   * @throws Error with the output when it ended before.
+   */
+  async npmCutOff(name: string, args: readonly string[], line: RegExp, count: number): Promise<void> {
+    const running = execa('npm', ['run', '--silent', name, '--', ...args], {
+      cwd: this.folder,
+      env: this.#env,
+      extendEnv: false,
+      reject: false,
+      all: true,
+      stdin: 'ignore',
+      timeout: 220_000,
+    });
+    let seen = 0;
+    for await (const text of running.iterable({ from: 'all' })) {
+      if (line.test(text)) seen++;
+      if (seen < count) continue;
+      await cutOff(running);
+      await running;
+      return;
+    }
+    throw new Error(`npm run ${name} ended before it could be killed:\n${(await running).all}`);
+  }
+
+  /** The state and its passphrase, for another checkout's environment. */
+  stateElsewhere(): Record<string, string> {
+    return {
       PULUMI_BACKEND_URL: `file://${this.at('.local', 'pulumi')}`,
       PULUMI_CONFIG_PASSPHRASE_FILE: this.at('.local', 'passphrase'),
     };
+  }
+
+  /** Pulumi itself, on the checkout's stack. */
+  async pulumi(...args: string[]): Promise<string> {
+    const env = { ...this.#env, ...this.stateElsewhere() };
     return (await execa('pulumi', args, { cwd: this.folder, env, extendEnv: false })).stdout;
   }
 

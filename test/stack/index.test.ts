@@ -64,6 +64,7 @@ describe('the program', () => {
       .filter(({ type }) => type.startsWith('kubernetes:'))
       .map(({ type, inputs }) => `${type.split(':').at(-1) ?? ''} ${(inputs['metadata'] as { name: string }).name}`);
     expect(named.sort()).toEqual([
+      'ConfigMap claude-agent-updates',
       'ConfigMap claude-auth-watchdog',
       'CronJob claude-auth-watchdog',
       'CronJob claude-maintenance-end',
@@ -346,6 +347,22 @@ describe('the program', () => {
     expect(resources.filter(({ type }) => type.startsWith('docker:'))).toEqual([]);
     expect(podsOf(resources).map(({ containers }) => containers[0].image)).toEqual([pinned, pinned, pinned, pinned]);
     expect(outputs['image']).toBe(pinned);
+  });
+
+  test("leaves a record of the update, with the config but for its secrets and what is this machine's own", async () => {
+    const { resources } = await runProgram({ queueLimit: '7', authMode: 'oauthToken', claudeToken: 'canary-token' });
+    const { data } = find(resources, 'kubernetes:core/v1:ConfigMap', 'claude-agent-updates') as {
+      data: Record<string, string>;
+    };
+    expect(Object.keys(data)).toEqual(['1']);
+    const record = JSON.parse(data['1'] ?? '') as { config: Record<string, string> } & Record<string, string>;
+    expect(record).toMatchObject({ image: DIGEST, config: { queueLimit: '7', extraEgress: '[]', image: '' } });
+    expect(record['time']).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
+    for (const checksum of ['login', 'token']) expect(record[checksum]).toMatch(/^[0-9a-f]{12}$/);
+    for (const key of ['claudeToken', 'agentToken', 'kubeContext', 'sessionDir', 'sessionFrom']) {
+      expect(record.config).not.toHaveProperty(key);
+    }
+    expect(JSON.stringify(data)).not.toContain('canary');
   });
 
   test('can be previewed while the digest of the image is not known', async () => {

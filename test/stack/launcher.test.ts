@@ -63,24 +63,20 @@ function project() {
   writeFileSync(path.join(bin, 'pulumi'), PULUMI, { mode: 0o755 });
   writeFileSync(path.join(bin, 'claude'), CLAUDE, { mode: 0o755 });
   const at = (...parts: string[]) => path.join(folder, ...parts);
+  const env = { PATH: `${bin}:/usr/bin:/bin`, HOME: folder, FAKE_NOTES: bin, AGENT_CLAUDE_PATH: at('bin', 'claude') };
   return {
     at,
+    env,
     read: (...parts: string[]) => readFileSync(at(...parts), 'utf8'),
     calls: () =>
       readFileSync(at('bin', 'calls.jsonl'), 'utf8')
         .trim()
         .split('\n')
         .map((line) => JSON.parse(line) as Call),
-    launch: (args: string[], env: Record<string, string> = {}) =>
+    launch: (args: string[], more: Record<string, string> = {}) =>
       execa(process.execPath, [at('stack', 'launcher', 'main.ts'), ...args], {
         cwd: tmpdir(),
-        env: {
-          PATH: `${bin}:/usr/bin:/bin`,
-          HOME: folder,
-          FAKE_NOTES: bin,
-          AGENT_CLAUDE_PATH: at('bin', 'claude'),
-          ...env,
-        },
+        env: { ...env, ...more },
         extendEnv: false,
         reject: false,
       }),
@@ -275,7 +271,128 @@ describe('npm run up', () => {
   test('names the commands when it is given another', async () => {
     const { exitCode, stderr } = await project().launch(['deploy']);
     expect(exitCode).toBe(1);
-    expect(stderr).toContain("'deploy' is no command; allowed: up, preview, refresh, down, pulumi, login.");
+    expect(stderr).toContain("'deploy' is no command; allowed: up, preview, refresh, down, rollback, pulumi, login.");
+  });
+});
+
+describe('npm run rollback', () => {
+  const image = (digit: string) => `127.0.0.1:5000/claude-agent@sha256:${digit.repeat(64)}`;
+  const record = (number: number, queueLimit: string) => ({
+    number,
+    time: `2026-01-0${number}T03:04:05.678Z`,
+    image: image(String(number)),
+    login: '111111111111',
+    token: '222222222222',
+    claude: '',
+    config: { queueLimit, image: '' },
+  });
+  const SESSION = { type: 'kubernetes:core/v1:Secret', urn: 's', inputs: { metadata: { name: 'claude-session' } } };
+  const stateOf = (...others: object[]) => ({
+    version: 3,
+    deployment: {
+      resources: [
+        ...others,
+        {
+          type: 'claude-code-agent:stack:UpdateHistory',
+          urn: 'h',
+          outputs: { records: [record(2, '50'), record(1, '100')] },
+        },
+      ],
+    },
+  });
+  const CONFIG = 'config:\n  claude-code-agent:queueLimit: 50 # too few\n';
+
+  function deployed(state: object = stateOf(SESSION)) {
+    const made = project();
+    writeFileSync(made.at('bin', 'stacks.json'), '[{"name":"dev","resourceCount":27}]');
+    writeFileSync(made.at('bin', 'state.json'), JSON.stringify(state));
+    writeFileSync(made.at('Pulumi.dev.yaml'), CONFIG);
+    return {
+      ...made,
+      rollback: (args: string[], env: Record<string, string> = {}) =>
+        made.launch(['rollback', ...args], { PULUMI_CONFIG_PASSPHRASE: 'x', ...env }),
+    };
+  }
+
+  test('lists the updates on record, and touches nothing', async () => {
+    const { read, calls, rollback } = deployed();
+    const { exitCode, stdout } = await rollback([]);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('2       2026-01-02 03:04Z  222222222222  image, queueLimit 100 -> 50');
+    expect(read('Pulumi.dev.yaml')).toBe(CONFIG);
+    expect(calls().map(({ args }) => args.slice(0, 2).join(' '))).toEqual(['version', 'stack ls', 'stack export']);
+  });
+
+  test("goes back by an update with that one's config and image, from the login of the cluster", async () => {
+    const { at, read, calls, rollback } = deployed();
+    const { exitCode, stderr } = await rollback(['1', '--yes', '--non-interactive']);
+    expect(exitCode, stderr).toBe(0);
+    expect(stderr).toContain('image 222222222222 -> 111111111111, pinned from now on\n  queueLimit 50 -> 100\n');
+    expect(read('Pulumi.dev.yaml')).toBe(`config:\n  claude-code-agent:image: ${image('1')}\n`);
+    expect(read('.local', 'Pulumi.dev.yaml')).toContain('claude-code-agent:sessionFrom: cluster');
+    const update = ['up', '--stack', 'dev', '--config-file', at('.local', 'Pulumi.dev.yaml'), '--non-interactive'];
+    expect(calls().at(-1)?.args).toEqual([...update, '--yes', '--skip-preview', '--message', 'Back to update 1']);
+    expect(stderr).toContain('npm run rollback -- 2 ');
+    expect(stderr).toContain('npm run pulumi -- config rm image && npm run up');
+  });
+
+  test('takes the login of this machine where the cluster has none', async () => {
+    const { read, rollback } = deployed(stateOf());
+    expect((await rollback(['1', '--yes'])).exitCode).toBe(0);
+    expect(read('.local', 'Pulumi.dev.yaml')).not.toContain('sessionFrom');
+  });
+
+  test('asks where nothing is said, and then changes nothing', async () => {
+    const { read, calls, rollback } = deployed();
+    const { exitCode, stderr } = await rollback(['1']);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('queueLimit 50 -> 100');
+    expect(stderr).toContain('Nobody can be asked here. To go back unasked: --yes.');
+    expect(read('Pulumi.dev.yaml')).toBe(CONFIG);
+    expect(calls().some(({ args }) => args[0] === 'up')).toBe(false);
+  });
+
+  // The terminal is one that util-linux makes.
+  test.runIf(process.platform === 'linux').each([
+    ['n', 1, false],
+    ['y', 0, true],
+  ])('on a terminal previews and asks; after %s it ends with %i', async (answer, ended, updates) => {
+    const { at, read, calls, env } = deployed();
+    const command = `'${process.execPath}' '${at('stack', 'launcher', 'main.ts')}' rollback 1`;
+    const { exitCode, stdout } = await execa('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
+      cwd: tmpdir(),
+      env: { ...env, PULUMI_CONFIG_PASSPHRASE: 'x' },
+      extendEnv: false,
+      reject: false,
+      input: `${answer}\n`,
+    });
+    expect(exitCode, stdout).toBe(ended);
+    expect(stdout).toContain('Go back to update 1? [y/N]');
+    const commands = calls().map(({ args }) => args[0]);
+    expect(commands).toContain('preview');
+    expect(commands.includes('up')).toBe(updates);
+    expect(read('Pulumi.dev.yaml') === CONFIG).toBe(!updates);
+  });
+
+  test('says how to go on when the update fails, with the config in the file', async () => {
+    const { read, rollback } = deployed();
+    const { exitCode, stderr } = await rollback(['1', '--yes'], { FAKE_EXIT: '255' });
+    expect(exitCode).toBe(255);
+    expect(stderr).toContain('Pulumi.dev.yaml holds its config, so `npm run up` tries again');
+    expect(read('Pulumi.dev.yaml')).toContain(image('1'));
+  });
+
+  test('is refused for an update that is not on record', async () => {
+    const { exitCode, stderr } = await deployed().rollback(['7', '--yes']);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('There is no record of an update 7; there is 2, 1.');
+    expect(stderr).not.toContain('    at ');
+  });
+
+  test('takes the image that was built out of the state, so that no Docker is asked for it', async () => {
+    const { read, rollback } = deployed(stateOf({ type: 'docker:index/image:Image', urn: 'i' }));
+    expect((await rollback(['1', '--yes'])).exitCode).toBe(0);
+    expect(read('bin', 'state.json')).not.toContain('docker:index/image:Image');
   });
 });
 

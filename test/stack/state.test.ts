@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { withPending } from '../../stack/launcher/state.ts';
+import { withoutImage, withPending } from '../../stack/launcher/state.ts';
 import type { ExportedState } from '../../stack/launcher/state.ts';
 
 const urn = (name: string) => `urn:pulumi:dev::p::t::${name}`;
@@ -50,5 +50,25 @@ describe('a state after an update that was cut off', () => {
     ['has an update pending', { deployment: { pending_operations: [{ type: 'updating', resource: IMAGE }] } }],
   ])('stays as it is when it %s', (_what, state) => {
     expect(withPending(state)).toBeUndefined();
+  });
+});
+
+describe('a state for an update that builds nothing', () => {
+  test('loses the image, and what depended on it does no longer', () => {
+    const pod = {
+      ...object('pod', { name: 'pod' }),
+      dependencies: [urn('image'), urn('a')],
+      propertyDependencies: { spec: [urn('image')], metadata: null },
+    };
+    expect(withoutImage({ version: 3, deployment: { resources: [IMAGE, pod] } } as ExportedState)).toEqual({
+      version: 3,
+      deployment: {
+        resources: [{ ...pod, dependencies: [urn('a')], propertyDependencies: { spec: [], metadata: [] } }],
+      },
+    });
+  });
+
+  test('stays as it is without one', () => {
+    expect(withoutImage({ deployment: { resources: [object('a', { name: 'a' })] } })).toBeUndefined();
   });
 });

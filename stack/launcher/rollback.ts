@@ -1,0 +1,102 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { createInterface } from 'node:readline/promises';
+
+import { NAMES } from '../names.ts';
+import { LauncherError, show } from './engine.ts';
+import type { ReadyStack } from './stack.ts';
+import { StackFile } from './stack-file.ts';
+import type { EngineCall, ExportedState } from './state.ts';
+import { recordsOf } from './update-list.ts';
+import { wayBackTo } from './way-back.ts';
+
+/** What {@link goBack} needs. */
+export interface WayBackOptions {
+  readonly call: EngineCall;
+  readonly ready: ReadyStack;
+  readonly state: ExportedState;
+  /** Of the update to go back to, as the operator gave it. */
+  readonly number: string;
+  /** Options: `--yes`, and any of Pulumi's. */
+  readonly args: readonly string[];
+  readonly say: (line: string) => void;
+}
+
+/**
+ * Goes back to the config and the image of an update on record, by an update of its own, which leaves the login of the
+ * cluster as it is. Returns Pulumi's exit code.
+ * @throws LauncherError when there is no such record, or nobody to ask and no `--yes`.
+ */
+export async function goBack({ call, ready, state, number, args, say }: WayBackOptions): Promise<number> {
+  const records = recordsOf(state);
+  const isYes = (arg: string): boolean => arg === '--yes' || arg === '-y';
+  const yes = args.some(isYes);
+  const rest = args.filter((arg) => !isYes(arg));
+  const { projectDir, engine, env } = call;
+  const committed = fs.existsSync(ready.committedFile) ? fs.readFileSync(ready.committedFile, 'utf8') : '';
+  const way = wayBackTo(number, records, committed, projectDir);
+  say(`${way.description}\n`);
+  if (!yes && !process.stdin.isTTY) throw new LauncherError('Nobody can be asked here. To go back unasked: --yes.');
+
+  fs.writeFileSync(ready.configFile, hasSession(state) ? withSessionOfCluster(way.content, projectDir) : way.content);
+  const run = (command: string, ...more: string[]): Promise<number> =>
+    show(
+      engine,
+      [command, '--stack', call.stack, '--config-file', ready.configFile, ...rest, ...more],
+      projectDir,
+      env,
+    );
+  if (!yes) {
+    const exitCode = await run('preview');
+    if (exitCode !== 0) return exitCode;
+    if (!(await confirmed(`Go back to update ${number}?`))) {
+      say('Nothing changed in the cluster.');
+      return 1;
+    }
+  }
+  // Before the update: one that is cut off is then taken up by a plain `up`, and goes to the same end.
+  fs.writeFileSync(ready.committedFile, way.content);
+  const exitCode = await run('up', '--yes', '--skip-preview', '--message', `Back to update ${number}`);
+  const file = path.basename(ready.committedFile);
+  say(exitCode === 0 ? doneText(number, String(records[0]?.number), file) : failedText(number, file));
+  return exitCode;
+}
+
+async function confirmed(question: string): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim());
+  } finally {
+    terminal.close();
+  }
+}
+
+/** Whether the Secret of the session is in the stack. */
+function hasSession({ deployment }: ExportedState): boolean {
+  return (deployment?.resources ?? []).some(
+    ({ type, inputs }) =>
+      type === 'kubernetes:core/v1:Secret' &&
+      (inputs?.['metadata'] as { name?: string } | undefined)?.name === NAMES.sessionSecret,
+  );
+}
+
+function withSessionOfCluster(content: string, projectDir: string): string {
+  const file = new StackFile(content, projectDir);
+  file.set('sessionFrom', 'cluster');
+  return file.toString();
+}
+
+function doneText(number: string, before: string, file: string): string {
+  return `
+The config and the image of update ${number} run again. ${file} holds both, the image pinned: commit it, or an update from
+another checkout leaves them. To go on from here:
+  npm run rollback -- ${before}                          back to what ran before this
+  npm run pulumi -- config rm image && npm run up   builds this checkout again, with the config as it is
+`;
+}
+
+function failedText(number: string, file: string): string {
+  return `
+The way back to update ${number} did not complete. ${file} holds its config, so \`npm run up\` tries again.
+`;
+}
