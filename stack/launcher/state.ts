@@ -3,6 +3,7 @@ import * as path from 'node:path';
 
 import { ask } from './engine.ts';
 import type { Engine } from './engine.ts';
+import { idOf } from './resource-id.ts';
 
 /** A resource in an exported state, as far as the launcher looks at it. */
 export interface StateResource {
@@ -80,12 +81,16 @@ export function withPending(state: ExportedState): { state: ExportedState; names
   if (creating.length === 0) return undefined;
   const resources = deployment.resources ?? [];
   const known = new Set(resources.map(({ urn }) => urn));
+  const azure = resources.find(({ type }) => type === 'pulumi:providers:azure-native')?.inputs;
+  const subscription = azure?.['subscriptionId'] as string | undefined;
   const adopted = creating
     .map(({ resource }) => resource)
     .filter(({ urn }) => !known.has(urn))
     .flatMap((resource) => {
-      const id = objectId(resource);
-      return id === undefined ? [] : [{ ...resource, id, outputs: resource.inputs ?? {} }];
+      const id = idOf(resource, subscription);
+      if (id === undefined) return [];
+      // The provider for Azure takes what it did not make itself for imported where there are no outputs.
+      return [{ ...resource, id, outputs: resource.type.startsWith('kubernetes:') ? (resource.inputs ?? {}) : {} }];
     });
   return {
     state: { ...state, deployment: { ...deployment, resources: [...resources, ...adopted], pending_operations: [] } },
@@ -114,11 +119,4 @@ export function withoutImage(state: ExportedState): ExportedState | undefined {
       ),
     }));
   return { ...state, deployment: { ...deployment, resources: kept } };
-}
-
-/** The provider's id of a Kubernetes object: its name, with its namespace in front where it has one. */
-function objectId({ type, inputs }: StateResource): string | undefined {
-  if (!type.startsWith('kubernetes:')) return undefined;
-  const { name, namespace } = (inputs?.['metadata'] ?? {}) as { name?: string; namespace?: string };
-  return namespace === undefined ? name : `${namespace}/${String(name)}`;
 }

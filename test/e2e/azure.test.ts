@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 import { AzureDouble, SUBSCRIPTION } from './azure.ts';
 import { Checkout } from './checkout.ts';
-import { agentPod, inAgent, kubectl, whatTheClusterSays } from './cluster.ts';
+import { agentPod, inAgent, kubectl, until, whatTheClusterSays } from './cluster.ts';
 import { missingRequirement } from './requirements.ts';
 
 const missing = await missingRequirement();
@@ -16,8 +16,9 @@ const UNCHANGED = /Resources:\n\s+\d+ unchanged/;
 let azure: AzureDouble;
 let checkout: Checkout;
 const measured = (what: string, seconds: number) => console.info(`${what}: ${seconds.toFixed(1)} s`);
-const up = (...more: string[]) => checkout.npm('up', '--yes', '--skip-preview', '--non-interactive', ...more);
-const down = () => checkout.npm('down', '--yes', '--skip-preview', '--non-interactive');
+const UP = ['--yes', '--skip-preview', '--non-interactive'];
+const up = (...more: string[]) => checkout.npm('up', ...UP, ...more);
+const down = () => checkout.npm('down', ...UP);
 const expectNoDrift = async () => {
   const { exitCode, output } = await checkout.npm('preview', '--refresh', '--expect-no-changes', '--non-interactive');
   expect(exitCode, output).toBe(0);
@@ -71,7 +72,18 @@ describe.skipIf(missing !== undefined)(
       expect(azure.calls('az acr login')).toEqual([]);
     });
 
-    test('comes up from nothing, and says where to look in the portal', async () => {
+    // That takes Azure ten minutes; a laptop may close meanwhile.
+    test('takes over a cluster that Azure made for an update that was killed', async () => {
+      const type = 'azure-native:containerservice:ManagedCluster';
+      const tokens = () => [...azure.resources().values()].map(({ token }) => token);
+      azure.hangAfter(type);
+      await checkout.npmCutOff('up', UP, () =>
+        until('the cluster in Azure', () => Promise.resolve(tokens().includes(type) || undefined), 200),
+      );
+      azure.hangAfter(undefined);
+    });
+
+    test('comes up from there, and says where to look in the portal', async () => {
       const { exitCode, output, seconds } = await up();
       expect(exitCode, output).toBe(0);
       measured('first up', seconds);
@@ -98,7 +110,9 @@ describe.skipIf(missing !== undefined)(
     });
 
     test("logs in to registry and cluster by the operator's login to Azure, and stores no credential", () => {
-      expect(azure.calls('az acr login')).toEqual([`az acr login --name exampleacr --subscription ${SUBSCRIPTION}`]);
+      expect(new Set(azure.calls('az acr login'))).toEqual(
+        new Set([`az acr login --name exampleacr --subscription ${SUBSCRIPTION}`]),
+      );
       expect(azure.calls('kubelogin get-token --login azurecli').length).toBeGreaterThan(0);
       const state = readFileSync(
         checkout.at('.local', 'pulumi', '.pulumi', 'stacks', 'claude-code-agent', 'dev.json'),
@@ -111,12 +125,13 @@ describe.skipIf(missing !== undefined)(
 
     test('changes nothing when it is brought up again', async () => {
       const before = await agentPod();
+      const logins = azure.calls('az acr login');
       const { exitCode, output, seconds } = await up();
       expect(exitCode, output).toBe(0);
       measured('up without a change', seconds);
       expect(output).toMatch(UNCHANGED);
       expect(await agentPod()).toEqual(before);
-      expect(azure.calls('az acr login')).toHaveLength(1);
+      expect(azure.calls('az acr login')).toEqual(logins);
     });
 
     test('leaves alone what Azure changes by itself: the number of nodes, and patches', async () => {
@@ -160,6 +175,24 @@ describe.skipIf(missing !== undefined)(
       const { body } = azure.resource('/managedclusters/aks-claude-agent');
       expect(body['apiServerAccessProfile']).toEqual({ authorizedIPRanges: ['203.0.113.0/24'] });
       expect((body['agentPoolProfiles'] as { name: string }[]).map(({ name }) => name)).toEqual(['system', 'd8sv5']);
+    });
+
+    test('goes back to an earlier update, and leaves Azure as it is', async () => {
+      checkout.configure({ queueLimit: '7' });
+      expect((await up()).exitCode).toBe(0);
+      expect(await inAgent('printenv', 'AGENT_QUEUE_LIMIT')).toBe('7');
+      const before = azure.resources();
+      const list = await checkout.npm('rollback');
+      expect(list.exitCode, list.output).toBe(0);
+      const [first] = /^1 /m.exec(list.output) ?? [];
+      expect(first, list.output).toBeDefined();
+      const { exitCode, output, seconds } = await checkout.npm('rollback', '1', '--yes', '--non-interactive');
+      expect(exitCode, output).toBe(0);
+      measured('rollback', seconds);
+      expect(output).toContain('azureVmSize was Standard_D4s_v5: stays Standard_D8s_v5');
+      expect(await inAgent('printenv', 'AGENT_QUEUE_LIMIT')).toBe('100');
+      expect(azure.resources()).toEqual(before);
+      await expectNoDrift();
     });
 
     test('goes away without a rest', async () => {

@@ -39,6 +39,13 @@ export class AzureDouble {
     writeFileSync(path.join(this.#folder, 'logged-in'), SUBSCRIPTION);
   }
 
+  /** From now on the operator's machine never hears that a resource of this type was made; undefined: it does again. */
+  hangAfter(type: string | undefined): void {
+    const file = path.join(this.#folder, 'hang');
+    if (type === undefined) rmSync(file);
+    else writeFileSync(file, type);
+  }
+
   /** The calls of az and kubelogin so far that begin with this. */
   calls(beginning: string): string[] {
     const file = path.join(this.#folder, 'calls.log');

@@ -13,6 +13,7 @@ import { homedir, tmpdir } from 'node:os';
 import * as path from 'node:path';
 
 import { execa } from 'execa';
+import { parse } from 'yaml';
 
 import { cutOff } from './power-cut.ts';
 
@@ -27,6 +28,22 @@ export interface Ran {
   readonly exitCode: number | undefined;
   readonly output: string;
   readonly seconds: number;
+}
+
+/** Waits for the moment when something has to happen; `lines` is what a program prints, which must be read once begun. */
+export type Moment = (lines: () => AsyncIterable<string>) => Promise<unknown>;
+
+/** The moment of the line number `count` that matches. */
+export function seen(line: RegExp, count = 1): Moment {
+  return async (lines) => {
+    let left = count;
+    for await (const text of lines()) {
+      if (line.test(text)) left--;
+      if (left === 0) return;
+    }
+    // Whoever printed them has ended, and says so.
+    await new Promise(() => undefined);
+  };
 }
 
 /** What a checkout has besides what git has. */
@@ -127,7 +144,12 @@ export class Checkout {
   /** `npm run NAME -- ARGS`, with all it printed. */
   async npm(name: string, ...args: string[]): Promise<Ran> {
     const started = Date.now();
-    const result = await execa('npm', ['run', '--silent', name, '--', ...args], {
+    const result = await this.#start(name, args);
+    return { exitCode: result.exitCode, output: result.all, seconds: (Date.now() - started) / 1000 };
+  }
+
+  #start(name: string, args: readonly string[]) {
+    return execa('npm', ['run', '--silent', name, '--', ...args], {
       cwd: this.folder,
       env: this.#env,
       extendEnv: false,
@@ -136,13 +158,12 @@ export class Checkout {
       stdin: 'ignore',
       timeout: 220_000,
     });
-    return { exitCode: result.exitCode, output: result.all, seconds: (Date.now() - started) / 1000 };
   }
 
   /** Changes the stack's configuration, as an editor would. */
   configure(settings: Readonly<Record<string, unknown>>): void {
     const file = this.at('Pulumi.dev.yaml');
-    const { config } = JSON.parse(readFileSync(file, 'utf8')) as { config: Record<string, unknown> };
+    const { config } = parse(readFileSync(file, 'utf8')) as { config: Record<string, unknown> };
     const changed = Object.entries(settings).map(([key, value]): [string, unknown] => [
       `claude-code-agent:${key}`,
       value,
@@ -151,28 +172,18 @@ export class Checkout {
   }
 
   /**
-   * Kills `npm run NAME` and all it started when its output has `count` lines that match.
+   * Kills `npm run NAME` and all it started.
+   * @param moment Ends when it is time.
    * @throws Error with the output when it ended before.
    */
-  async npmCutOff(name: string, args: readonly string[], line: RegExp, count: number): Promise<void> {
-    const running = execa('npm', ['run', '--silent', name, '--', ...args], {
-      cwd: this.folder,
-      env: this.#env,
-      extendEnv: false,
-      reject: false,
-      all: true,
-      stdin: 'ignore',
-      timeout: 220_000,
+  async npmCutOff(name: string, args: readonly string[], moment: Moment): Promise<void> {
+    const running = this.#start(name, args);
+    const end = running.then(({ all }) => {
+      throw new Error(`npm run ${name} ended before it could be killed:\n${all}`);
     });
-    let seen = 0;
-    for await (const text of running.iterable({ from: 'all' })) {
-      if (line.test(text)) seen++;
-      if (seen < count) continue;
-      await cutOff(running);
-      await running;
-      return;
-    }
-    throw new Error(`npm run ${name} ended before it could be killed:\n${(await running).all}`);
+    await Promise.race([moment(() => running.iterable({ from: 'all' })), end]);
+    await cutOff(running);
+    await end.catch(() => undefined);
   }
 
   /** The state and its passphrase, for another checkout's environment. */

@@ -2,7 +2,7 @@ import { appendFileSync, writeFileSync } from 'node:fs';
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
-import { Checkout } from './checkout.ts';
+import { Checkout, seen } from './checkout.ts';
 import { agentPod, inAgent, kubectl, until, whatTheClusterSays } from './cluster.ts';
 import { missingRequirement } from './requirements.ts';
 
@@ -63,9 +63,9 @@ describe.skipIf(missing !== undefined)(
       // Each one goes on from where the one before was killed, so that together they meet most of the objects.
       test('comes to its end by running it again, wherever it was killed', async () => {
         for (const count of [1, 6, 9]) {
-          await checkout.npmCutOff('up', UP, /^ \+ +(kubernetes|docker):\S+ \S+ creat(ing|ed) \(/, count);
+          await checkout.npmCutOff('up', UP, seen(/^ \+ +(kubernetes|docker):\S+ \S+ creat(ing|ed) \(/, count));
         }
-        await checkout.npmCutOff('up', UP, /agent-deployment creating/, 1);
+        await checkout.npmCutOff('up', UP, seen(/agent-deployment creating/));
         await up();
         expect(await up()).toMatch(/Resources:\n\s+\d+ unchanged/);
         await agreesWithCluster();
@@ -80,7 +80,7 @@ describe.skipIf(missing !== undefined)(
 
       test('rolls the pod once more or not at all when it was killed in a rollout', async () => {
         checkout.configure({ queueLimit: '50' });
-        await checkout.npmCutOff('up', UP, /agent-deployment updating/, 1);
+        await checkout.npmCutOff('up', UP, seen(/agent-deployment updating/));
         await up();
         expect(await inAgent('printenv', 'AGENT_QUEUE_LIMIT')).toBe('50');
         expect((await agentPod()).revision).toBe('2');
@@ -258,7 +258,7 @@ describe.skipIf(missing !== undefined)(
     });
 
     test('goes away without a rest after a down that was killed', async () => {
-      await checkout.npmCutOff('down', UP, /deleted \(/, 3);
+      await checkout.npmCutOff('down', UP, seen(/deleted \(/, 3));
       const { exitCode, output } = await checkout.npm('down', ...UP);
       expect(exitCode, output).toBe(0);
       await until('the end of the namespace', async () =>

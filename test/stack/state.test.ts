@@ -37,7 +37,22 @@ describe('a state after an update that was cut off', () => {
     expect(resources[1]?.outputs).toEqual({ metadata: { name: 's', namespace: 'n' } });
   });
 
-  test('takes nothing twice, and nothing that is no object of Kubernetes: an image is built again', () => {
+  test("takes what was being made in Azure's subscription, for the provider to import", () => {
+    const provider = { urn: urn('p'), type: 'pulumi:providers:azure-native', inputs: { subscriptionId: 'sub' } };
+    const group = {
+      urn: urn('group'),
+      type: 'azure-native:resources:ResourceGroup',
+      inputs: { resourceGroupName: 'rg', location: 'westeurope' },
+    };
+    const pending = [{ type: 'creating', resource: group }];
+    const taken = withPending({ deployment: { resources: [provider], pending_operations: pending } });
+    expect(taken?.state.deployment?.resources).toEqual([
+      provider,
+      { ...group, id: '/subscriptions/sub/resourceGroups/rg', outputs: {} },
+    ]);
+  });
+
+  test('takes nothing twice, and nothing whose id cannot be told: an image is built again', () => {
     const known = object('known', { name: 'k', namespace: 'n' });
     const pending = [creating(known), { type: 'creating', resource: IMAGE }];
     const taken = withPending({ deployment: { resources: [known], pending_operations: pending } });

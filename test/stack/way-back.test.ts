@@ -88,6 +88,14 @@ config:
     expect(way.description).toContain('registry was 127.0.0.1:5000: stays other.azurecr.io');
   });
 
+  test('leaves what goes with a secret as it is, since the file alone has that', () => {
+    const content =
+      'config:\n  claude-code-agent:n8nApiUrl: http://n8n.test\n  claude-code-agent:n8nApiKey:\n    secure: v1:x\n';
+    const way = back(record(2), content);
+    expect(way.content).toContain(content);
+    expect(way.description).toContain("n8nApiUrl was '': stays http://n8n.test");
+  });
+
   test('says what is no longer known, and that login and token stay', () => {
     const way = back(record(2, { login: 'another', token: 'another', claude: 'another' }, { formerKey: 'x' }), '');
     expect(way.description).toContain('formerKey was x: no longer a key');

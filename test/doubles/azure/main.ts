@@ -2,10 +2,10 @@
  * A double of Pulumi's provider for Azure: `pulumi-resource-azure-native`, with a model of Azure Resource Manager behind
  * it instead of Azure. By environment: AZURE_DOUBLE_DIR (a folder, which keeps the resources in `arm.json`),
  * AZURE_DOUBLE_SUBSCRIPTION, AZURE_DOUBLE_LOGIN_SERVER (the registry that every ACR is) and KUBECONFIG (the cluster that
- * every AKS is).
+ * every AKS is). A resource of the type that the folder's file `hang` names is made, but the provider never says so.
  * @module
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 
@@ -44,6 +44,11 @@ const arm = new Arm(new Store(path.join(required('AZURE_DOUBLE_DIR'), 'arm.json'
   kubeconfig: entraKubeconfig(readFileSync(required('KUBECONFIG'), 'utf8')),
 });
 
+function hangsAfter(token: string): boolean {
+  const file = path.join(required('AZURE_DOUBLE_DIR'), 'hang');
+  return existsSync(file) && readFileSync(file, 'utf8') === token;
+}
+
 const double: provider.Provider = {
   version: '3.28.0',
   check: (urn, _olds, news) => {
@@ -59,8 +64,9 @@ const double: provider.Provider = {
     return Promise.resolve({ changes: changed.length > 0, replaces: changed.filter((key) => fixed.includes(key)) });
   },
   create: (urn, inputs) => {
-    const { id, outputs } = arm.create(tokenOf(urn), inputsOf(inputs));
-    return Promise.resolve({ id, outs: outputs });
+    const token = tokenOf(urn);
+    const { id, outputs } = arm.create(token, inputsOf(inputs));
+    return hangsAfter(token) ? new Promise(() => undefined) : Promise.resolve({ id, outs: outputs });
   },
   read: (id, _urn, props) => {
     const found = arm.read(id, inputsOf(props));
