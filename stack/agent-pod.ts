@@ -98,9 +98,9 @@ export function agentPod(args: AgentPodArgs, claims: Claims, serviceAccountName:
         },
         startupProbe: {
           httpGet: { path: '/health', port: 'http' },
-          periodSeconds: 2,
+          periodSeconds: 1,
           timeoutSeconds: 5,
-          failureThreshold: 60,
+          failureThreshold: 120,
         },
         livenessProbe: {
           httpGet: { path: '/health', port: 'http' },
