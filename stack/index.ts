@@ -63,7 +63,11 @@ const { registry, beforePush, identityClientId } = target;
 const built = new AgentImage('image', { ...config, registry, beforePush, pinned: config.pinnedImage, projectDir });
 const { namespaceName } = new AgentNamespace('namespace', config, opts);
 const live = hasEngine ? livePolicies(target.access) : pulumi.output([]);
-const network = new Network('network', { ...config, namespace: namespaceName, apiServer: apiServer(cluster), live }, opts);
+const network = new Network(
+  'network',
+  { ...config, namespace: namespaceName, apiServer: apiServer(cluster), live },
+  opts,
+);
 
 if (agentToken === undefined) void pulumi.log.warn(`The API token stays as it is: there is no ${TOKEN_FILE} here.`);
 const tokens = new Tokens(

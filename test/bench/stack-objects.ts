@@ -1,0 +1,27 @@
+import type { Checkout } from '../e2e/checkout.ts';
+
+interface Exported {
+  readonly deployment: { readonly resources: { type: string; inputs: Record<string, unknown>; external?: boolean }[] };
+}
+
+/** How an exported state marks a secret; `plaintext` is JSON. */
+const SECRET = '4dabf18193072939515e22adb298388d';
+
+/** The objects that a stack has in the cluster, as a list for `kubectl apply`, in an order in which they can be made. */
+export async function objectsOf(checkout: Checkout): Promise<string> {
+  const exported = await checkout.pulumi('stack', 'export', '--show-secrets', '--stack', 'dev');
+  const { resources } = (JSON.parse(exported) as Exported).deployment;
+  const items = resources
+    // An external one was there before, and is only read.
+    .filter(({ type, external }) => type.startsWith('kubernetes:') && external !== true)
+    .map(({ inputs }) => revealed(inputs) as { kind: string })
+    .sort((a, b) => Number(b.kind === 'Namespace') - Number(a.kind === 'Namespace'));
+  return JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
+}
+
+function revealed(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(revealed);
+  if (typeof value !== 'object' || value === null) return value;
+  if (SECRET in value && 'plaintext' in value) return JSON.parse(String(value.plaintext)) as unknown;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, revealed(inner)]));
+}
