@@ -1,5 +1,4 @@
 import * as fs from 'node:fs';
-import * as path from 'node:path';
 
 import { fileConfig, readProject } from '../config-file.ts';
 import { ownKeys } from '../config-reader.ts';
@@ -8,10 +7,10 @@ import { readConfig } from '../config.ts';
 /**
  * Reads a stack's settings as the program will. Pulumi's engine checks types before it starts the program, and tells
  * the first mistake only.
+ * @param file The stack's, which need not be there.
  * @throws ConfigError naming every mistake.
  */
-export function checkConfig(projectDir: string, stack: string): void {
-  const file = path.join(projectDir, `Pulumi.${stack}.yaml`);
+export function checkConfig(projectDir: string, file: string): void {
   // Values of an environment of Pulumi ESC are not in the file.
   if (fs.existsSync(file) && /^environment:/m.test(fs.readFileSync(file, 'utf8'))) return;
   const project = readProject(projectDir);

@@ -61,7 +61,9 @@ async function run(name: string, given: readonly string[], surroundings: Surroun
     throw new LauncherError(`'${name}' is no command; allowed: ${allowed}.`);
   }
   const { stack = surroundings.stack ?? 'dev', rest } = stackOf(given);
-  if ((command === 'up' || command === 'preview') && !rest.some(setsConfig)) checkConfig(projectDir, stack);
+  if ((command === 'up' || command === 'preview') && !rest.some(setsConfig)) {
+    checkConfig(projectDir, path.join(projectDir, `Pulumi.${stack}.yaml`));
+  }
   const engine = await findEngine(projectDir, env);
   const folder = surroundings.backendFolder;
   const inFolder = folder === undefined ? undefined : { folder, project: PROJECT, stack };

@@ -3,6 +3,7 @@ import * as path from 'node:path';
 import { createInterface } from 'node:readline/promises';
 
 import { NAMES } from '../names.ts';
+import { checkConfig } from './config-check.ts';
 import { LauncherError, show } from './engine.ts';
 import type { ReadyStack } from './stack.ts';
 import { StackFile } from './stack-file.ts';
@@ -26,6 +27,7 @@ export interface WayBackOptions {
  * Goes back to the config and the image of an update on record, by an update of its own, which leaves the login of the
  * cluster as it is. Returns Pulumi's exit code.
  * @throws LauncherError when there is no such record, or nobody to ask and no `--yes`.
+ * @throws ConfigError when that update's config can't be used any more.
  */
 export async function goBack({ call, ready, state, number, args, say }: WayBackOptions): Promise<number> {
   const records = recordsOf(state);
@@ -39,6 +41,7 @@ export async function goBack({ call, ready, state, number, args, say }: WayBackO
   if (!yes && !process.stdin.isTTY) throw new LauncherError('Nobody can be asked here. To go back unasked: --yes.');
 
   fs.writeFileSync(ready.configFile, hasSession(state) ? withSessionOfCluster(way.content, projectDir) : way.content);
+  checkConfig(projectDir, ready.configFile);
   const run = (command: string, ...more: string[]): Promise<number> =>
     show(
       engine,

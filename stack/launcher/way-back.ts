@@ -4,10 +4,10 @@ import { asText, StackFile } from './stack-file.ts';
 import { shortImage, shown } from './update-list.ts';
 
 /**
- * Config that a way back leaves as it is: where the stack is, what it has in Azure, the volume, which can neither shrink
- * nor change its class, and n8nApiUrl, which is set with a secret or not at all.
+ * Config that a way back leaves as it is: where the stack is, what it has in Azure, the volumes, which can neither shrink
+ * nor change their class, and n8nApiUrl, which is set with a secret or not at all.
  */
-const KEPT_KEY = /^(target|registry|volumeSize|storageClass|n8nApiUrl|azure.*)$/;
+const KEPT_KEY = /^(target|registry|volumeSize|workspaceStorage|workspaceSize|storageClass|n8nApiUrl|azure.*)$/;
 
 /** What going back to an update does to the stack's file. */
 export interface WayBack {

@@ -389,6 +389,17 @@ describe('npm run rollback', () => {
     expect(stderr).not.toContain('    at ');
   });
 
+  test('is refused, with the file as it was, where the config of then would no longer do', async () => {
+    const state = JSON.stringify(stateOf(SESSION)).replace('"queueLimit":"100"', '"queueLimit":"999999"');
+    const { read, calls, rollback } = deployed(JSON.parse(state) as object);
+    const { exitCode, stderr } = await rollback(['1', '--yes']);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('queueLimit is "999999"; it must be a whole number');
+    expect(stderr).not.toContain('    at ');
+    expect(read('Pulumi.dev.yaml')).toBe(CONFIG);
+    expect(calls().some(({ args }) => args[0] === 'up')).toBe(false);
+  });
+
   test('takes the image that was built out of the state, so that no Docker is asked for it', async () => {
     const { read, rollback } = deployed(stateOf({ type: 'docker:index/image:Image', urn: 'i' }));
     expect((await rollback(['1', '--yes'])).exitCode).toBe(0);
