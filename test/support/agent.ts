@@ -32,13 +32,18 @@ export class Agent implements AsyncDisposable {
   url = '';
   /** Settings beside those of the test, taken at each start. */
   readonly env: Record<string, string | undefined>;
+  readonly #checksAnswers: boolean;
   #process: ChildProcess | undefined;
 
-  /** @param options.env in addition to the settings of the test; with `AGENT_CLAUDE_PATH` undefined the real CLI is taken. */
+  /**
+   * @param options.env in addition to the settings of the test; with `AGENT_CLAUDE_PATH` undefined the real CLI is taken.
+   * @param options.checksAnswers whether each answer must be as the OpenAPI document has it, which takes its time.
+   */
   constructor(
     options: {
       prompts?: Readonly<Record<string, readonly Step[]>>;
       env?: Readonly<Record<string, string | undefined>>;
+      checksAnswers?: boolean;
     } = {},
   ) {
     this.folder = mkdtempSync(path.join(tmpdir(), 'agent-'));
@@ -48,6 +53,7 @@ export class Agent implements AsyncDisposable {
     mkdirSync(path.join(this.folder, 'home'));
     mkdirSync(this.workspaceDir);
     this.env = { ...options.env };
+    this.#checksAnswers = options.checksAnswers ?? true;
   }
 
   /** Makes an agent and starts it. */
@@ -87,11 +93,11 @@ export class Agent implements AsyncDisposable {
     return this.#process?.pid ?? 0;
   }
 
-  /** Sends a request with the token, and fails where the answer is not as the OpenAPI document has it. */
+  /** Sends a request with the token. */
   async fetch(route: string, { method = 'GET', headers, ...init }: Request = {}): Promise<Response> {
     const all = { Authorization: `Bearer ${TOKEN}`, ...headers };
     const response = await fetch(`${this.url}${route}`, { ...init, method, headers: all });
-    await assertDocumented(method, route, response);
+    if (this.#checksAnswers) await assertDocumented(method, route, response);
     return response;
   }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { Ajv2020 } from 'ajv/dist/2020.js';
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { typeOf } from '../../agent/api/problem.ts';
 import { PROBLEMS, type ProblemKind } from '../../agent/api/problems.ts';
@@ -37,10 +37,12 @@ export const published = JSON.parse(
 const ajv = new Ajv2020({ strict: false, allErrors: true });
 addFormats.default(ajv);
 ajv.addSchema({ components: closed(published.components) as object }, 'openapi.json');
+/** By the schema as JSON: compiling one takes milliseconds, and ajv keeps each forever. */
+const validators = new Map<string, ValidateFunction>();
 
 /** Fails where a value does not meet a schema of the document, or has fields that it does not know. */
 export function assertMeets(schema: object, value: unknown, what: string): void {
-  const validate = ajv.compile(absolute(schema) as object);
+  const validate = validatorOf(absolute(schema));
   if (validate(value)) return;
   throw new Error(
     `${what} is not as docs/openapi.json has it: ${ajv.errorsText(validate.errors)}\n${JSON.stringify(value)}`,
@@ -85,6 +87,12 @@ function assertStranger(status: number, body: unknown, what: string): void {
   if (!known || PROBLEMS[kind].status !== status) throw new Error(`${what} is no refusal of what is not there.`);
 }
 
+function validatorOf(schema: string): ValidateFunction {
+  const known = validators.get(schema) ?? ajv.compile(JSON.parse(schema) as object);
+  validators.set(schema, known);
+  return known;
+}
+
 function operationOf(method: string, pathname: string): DocumentedOperation | undefined {
   const known = Object.entries(published.paths).find(([template]) =>
     new RegExp(`^${template.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(pathname),
@@ -105,6 +113,6 @@ function closed(node: unknown): unknown {
   return 'properties' in copy && copy['type'] === 'object' ? { additionalProperties: false, ...copy } : copy;
 }
 
-function absolute(node: unknown): unknown {
-  return JSON.parse(JSON.stringify(node).replaceAll('"$ref":"#/', '"$ref":"openapi.json#/')) as unknown;
+function absolute(schema: object): string {
+  return JSON.stringify(schema).replaceAll('"$ref":"#/', '"$ref":"openapi.json#/');
 }
