@@ -140,7 +140,7 @@ async function start(settings: Settings): Promise<void> {
         process.exit(0);
       });
   };
-  // Listeners that stay: a library that sees none but its own takes the signal for unhandled, and ends the process.
+  // Listeners that stay: without one the next signal would end the process at once.
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
 

@@ -1,6 +1,6 @@
+import { spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { execa } from 'execa';
 import { CappedText } from './capped-text.ts';
 import { LineSplitter } from './lines.ts';
 import { sweep } from './sweep.ts';
@@ -104,16 +104,19 @@ export function startClaude(command: ClaudeCommand): WaitingClaude {
   let settled = false;
   let retryWaitMs = Infinity;
 
-  const child = execa(command.file, command.args, {
+  const child: ChildProcess = spawn(command.file, command.args, {
     cwd: command.cwd,
     env: command.env,
-    extendEnv: false,
     // A process group of its own: Ctrl-C in the agent's terminal is the agent's to handle.
     detached: true,
-    buffer: false,
-    reject: false,
-    encoding: 'buffer',
   });
+  child.on('error', (error) => {
+    if (child.pid !== undefined) return;
+    startError = error.message;
+    exited.resolve(undefined);
+  });
+  const { stdin, stdout, stderr: errors } = child;
+  if (!stdin || !stdout || !errors) throw new Error('no pipe can be opened');
 
   const take = (lines: string[]) => {
     for (const line of lines) {
@@ -124,10 +127,10 @@ export function startClaude(command: ClaudeCommand): WaitingClaude {
     else if (splitter.dropped > 0) end('overflow');
     else if (transcript.retryWaitMs > retryWaitMs) end('retries');
   };
-  child.stdout.on('data', (chunk: Buffer) => take(splitter.push(chunk)));
-  child.stderr.on('data', (chunk: Buffer) => stderr.append(chunk.toString('utf8')));
+  stdout.on('data', (chunk: Buffer) => take(splitter.push(chunk)));
+  errors.on('data', (chunk: Buffer) => stderr.append(chunk.toString('utf8')));
   // A process that ends early makes writing fail; its exit says why.
-  child.stdin.on('error', () => undefined);
+  for (const pipe of [stdin, stdout, errors]) pipe.on('error', () => undefined);
   const pipesClosed = new Promise<void>((resolve) => child.once('close', () => resolve()));
   child.once('exit', (code, signal) => {
     exit = { code, signal };
@@ -136,14 +139,9 @@ export function startClaude(command: ClaudeCommand): WaitingClaude {
       exited.resolve(undefined);
     });
   });
-  child.once('error', (error) => {
-    if (child.pid !== undefined) return;
-    startError = error.message;
-    exited.resolve(undefined);
-  });
 
   function write(message: object): void {
-    if (child.stdin.writable) child.stdin.write(`${JSON.stringify(message)}\n`);
+    if (stdin?.writable) stdin.write(`${JSON.stringify(message)}\n`);
   }
 
   async function exitsWithin(ms: number): Promise<boolean> {
@@ -162,7 +160,7 @@ export function startClaude(command: ClaudeCommand): WaitingClaude {
     await Promise.race([answered.promise, exited.promise]);
     clearTimeout(timer);
     write({ type: 'control_request', request_id: lastQuestion, request: { subtype: 'ping' } });
-    child.stdin.end();
+    stdin?.end();
     await Promise.race([stays.promise, exitsWithin(EXIT_AFTER_RESULT_MS)]);
     settled = true;
     return {
@@ -176,7 +174,7 @@ export function startClaude(command: ClaudeCommand): WaitingClaude {
   }
 
   async function reap(): Promise<void> {
-    child.stdin.end();
+    stdin?.end();
     if (!(await exitsWithin(CLOSED_STDIN_MS))) await terminate();
     await sweep(command.mark);
   }

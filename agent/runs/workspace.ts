@@ -1,9 +1,10 @@
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdirSync, readdirSync, realpathSync, renameSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { execa } from 'execa';
+import { promisify } from 'node:util';
 import type { ClaudeProcess } from '../claude/process.ts';
 import type { WorkspaceLifetime } from '../contract.ts';
 import { diskUse, type DiskUse } from './disk-use.ts';
@@ -15,6 +16,8 @@ const RUN_FOLDER = 'run';
 const REMOVED_FOLDER = '.removed';
 const MEBIBYTE = 1_048_576;
 const LOOK_EVERY_MS = 10_000;
+/** One look for a series of short runs: starting `du` stops everything else for some milliseconds. */
+const LOOK_AFTER_MS = 1000;
 /** Looking takes at most a tenth of the time. */
 const LOOK_SHARE = 10;
 const NAMED = 3;
@@ -38,6 +41,7 @@ export class Workspace {
   readonly #parts: WorkspaceParts;
   #use: DiskUse | undefined;
   #looking: Promise<void> | undefined;
+  #nextLook: NodeJS.Timeout | undefined;
 
   constructor(parts: WorkspaceParts) {
     this.#parts = parts;
@@ -88,7 +92,15 @@ export class Workspace {
   /** No process works in it: what a run left goes, where that is wanted, before the next one begins. */
   tidy(): void {
     if (this.runDir !== this.dir) this.#setAside();
-    void this.#remove().then(() => this.look());
+    void this.#remove().then(() => this.#lookSoon());
+  }
+
+  #lookSoon(): void {
+    if (this.#nextLook) return;
+    this.#nextLook = setTimeout(() => {
+      this.#nextLook = undefined;
+      void this.look();
+    }, LOOK_AFTER_MS).unref();
   }
 
   async #look(): Promise<void> {
@@ -130,7 +142,7 @@ export class Workspace {
     const removed = path.join(this.dir, REMOVED_FOLDER);
     try {
       await rm(removed, { recursive: true, force: true }).catch(async () => {
-        await execa('chmod', ['-R', 'u+rwX', removed]);
+        await promisify(execFile)('chmod', ['-R', 'u+rwX', removed]);
         await rm(removed, { recursive: true, force: true, maxRetries: 3 });
       });
     } catch (error) {

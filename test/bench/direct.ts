@@ -1,4 +1,5 @@
-import { execa } from 'execa';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 
 const TIMEOUT_MS = 60_000;
 
@@ -10,26 +11,27 @@ export interface Command {
   readonly cwd: string;
 }
 
-/** Starts a `claude`, sends one prompt as stream-json, and returns when its result line is there; it has not ended yet. */
+/**
+ * Starts a `claude` as the agent does, sends one prompt as stream-json, and returns when its result line is there.
+ * @returns settles when the process has ended, too.
+ */
 export async function untilResult(
-  command: Command,
+  { file, args, env, cwd }: Command,
   prompt: string,
-): Promise<Disposable & { exited: Promise<unknown> }> {
-  const { file, args, env, cwd } = command;
-  const child = execa(file, args, {
-    ...{ env, extendEnv: false, cwd, buffer: false, reject: false, timeout: TIMEOUT_MS },
-    // As the agent does it: Linux shares the processor among sessions.
-    detached: true,
-  });
+): Promise<{ exited: Promise<unknown> }> {
+  // In a session of its own, as the agent does it: Linux shares the processor among sessions.
+  const child = spawn(file, args, { env, cwd, detached: true, timeout: TIMEOUT_MS, killSignal: 'SIGKILL' });
+  const exited = once(child, 'close');
   child.stdin.write(`${JSON.stringify({ type: 'user', message: { role: 'user', content: prompt } })}\n`);
-  const result = Promise.withResolvers<undefined>();
   let text = '';
-  child.stdout.on('data', (chunk: Buffer) => {
-    text += chunk.toString('utf8');
-    if (text.includes('"type":"result"')) result.resolve(undefined);
+  const result = new Promise<undefined>((resolve) => {
+    child.stdout.on('data', (chunk: Buffer) => {
+      text += chunk.toString('utf8');
+      if (text.includes('"type":"result"')) resolve(undefined);
+    });
   });
-  void child.then(() => result.reject(new Error(`${file} ended without a result: ${text}`)));
-  await result.promise;
+  const ended = await Promise.race([result, exited]);
+  if (ended) throw new Error(`${file} ended without a result: ${text}`);
   child.stdin.end();
-  return { exited: child, [Symbol.dispose]: () => child.kill('SIGKILL') };
+  return { exited };
 }
