@@ -15,6 +15,7 @@ import { problem } from './routes/problem.ts';
 import { watchRun } from './routes/run-events.ts';
 import { runAndWait } from './routes/run.ts';
 import { cancelRun, createRun, getRun, listRuns } from './routes/runs.ts';
+import { inTurn } from './routes/turn.ts';
 import type { LoginEvidence } from './runs/evidence.ts';
 import type { LoginCheck } from './runs/login-check.ts';
 import type { RunMetrics } from './runs/metrics.ts';
@@ -58,7 +59,7 @@ export function createApp(parts: AppParts): Hono {
   const hashes = { api: tokenSha256, watchdog: watchdogTokenSha256 };
   for (const [id, { method, path, tokens }] of operations) {
     const opening = tokens.map((token) => hashes[token]).filter((hash) => hash !== undefined);
-    const guard = tokens.length > 0 ? [bearer(...opening)] : [];
+    const guard = tokens.length > 0 ? [inTurn, bearer(...opening)] : [];
     app.on(method, [honoPath(path)], ...guard, ...handlers[id]);
   }
   app.use(bearer(tokenSha256));

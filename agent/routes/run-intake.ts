@@ -9,7 +9,6 @@ import type { AcceptedRun, RunService } from '../runs/service.ts';
 import { parseJsonObject } from './json-body.ts';
 import { problem } from './problem.ts';
 import { readRunRequest } from './run-request.ts';
-import { nextTurn } from './turn.ts';
 
 /** How one of the two ways to send a run takes it. */
 export interface Intake {
@@ -27,7 +26,6 @@ export async function takeRun(
   { service, workspaceDir, callbackHosts, unknownFields, waits }: Intake,
 ): Promise<{ accepted: AcceptedRun; warnings: readonly string[] } | Response> {
   const bytes = await c.req.arrayBuffer();
-  await nextTurn();
   const body = parseJsonObject(bytes);
   if (typeof body === 'string') return problem(c, 'invalid-json', body);
   const key = c.req.header('Idempotency-Key');
@@ -42,7 +40,7 @@ export async function takeRun(
   const { request, warnings } = reading;
   const idempotency: Idempotency | undefined = key === undefined ? undefined : { key, requestHash: hashOf(request) };
   try {
-    return { accepted: service.accept(request, waits, idempotency), warnings };
+    return { accepted: await service.accept(request, waits, idempotency), warnings };
   } catch (error) {
     return refusalOf(c, error);
   }

@@ -1,12 +1,22 @@
-import { setImmediate } from 'node:timers/promises';
+import type { MiddlewareHandler } from 'hono';
 
-let last: Promise<unknown> = Promise.resolve();
+/** Some milliseconds of work. */
+const AT_ONCE = 8;
+
+const waiting: (() => void)[] = [];
 
 /**
- * Lets one of those who wait go on with each turn of the event loop, in the order in which they came: accepting a run
- * waits for the disk, and `/health` must not wait for all the runs that are sent at once.
+ * Lets some of those who wait go on with each turn of the event loop, in the order in which they came: `/health`, which
+ * does not wait, must not wait for all the runs that are sent at once.
  */
-export function nextTurn(): Promise<unknown> {
-  last = last.then(() => setImmediate());
-  return last;
+export const inTurn: MiddlewareHandler = async (_, next) => {
+  await new Promise<void>((resolve) => {
+    if (waiting.push(resolve) === 1) setImmediate(goOn);
+  });
+  return next();
+};
+
+function goOn(): void {
+  for (const each of waiting.splice(0, AT_ONCE)) each();
+  if (waiting.length > 0) setImmediate(goOn);
 }

@@ -45,10 +45,19 @@ export class SerialQueue {
     return this.#waiting.length + this.#ahead.length;
   }
 
-  /** @throws {QueueFullError} when nothing more may wait; call it before anything is promised to anybody. */
-  assertRoom(): void {
-    const waits = this.#running || this.#paused || this.#closed || this.waiting > 0;
-    if (waits && this.#waiting.length >= this.limit) throw new QueueFullError(this.limit);
+  /** Whether what is pushed now begins at once. */
+  get idle(): boolean {
+    return !this.#running && !this.#paused && !this.#closed && this.waiting === 0;
+  }
+
+  /**
+   * Call it before anything is promised to anybody.
+   * @param promised how many more will be pushed before.
+   * @throws {QueueFullError} when nothing more may wait.
+   */
+  assertRoom(promised: number): void {
+    const places = this.limit - this.#waiting.length + (this.idle ? 1 : 0);
+    if (promised >= places) throw new QueueFullError(this.limit);
   }
 
   /** @param ahead of everything that waits, whatever the limit, and in a pause too. */

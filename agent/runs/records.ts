@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { StorageError } from './errors.ts';
 import type { RunEvents } from './events.ts';
 import type { Job } from './job.ts';
-import type { EndedRun, Idempotency, Run, RunRequest, RunResult } from './run.ts';
-import type { RunStore } from './store.ts';
+import type { EndedRun, Run, RunRequest, RunResult } from './run.ts';
+import type { Acceptance, RunStore } from './store.ts';
 
 /** What is told about runs for the log: names and numbers, never what was asked or answered. */
 export interface RunLog {
@@ -42,18 +42,32 @@ export class RunRecords {
     this.#patient = false;
   }
 
-  /** @throws {StorageError} and then there is no such run. */
-  accept(request: RunRequest, sessionId: string, idempotency: Idempotency | undefined): Run {
+  /**
+   * Accepts several runs with one write to disk.
+   * @throws {StorageError} and then none is accepted.
+   */
+  together<T>(acceptAll: () => T): T {
     try {
-      return this.#store.accept(request, sessionId, idempotency);
+      return this.#store.atOnce(acceptAll);
     } catch (error) {
-      this.#log.error({ err: error }, 'a run was refused: its record cannot be written');
+      const cause = error instanceof StorageError ? error.cause : error;
+      this.#log.error({ err: cause }, 'runs were refused: their records cannot be written');
+      throw new StorageError('The run was not accepted', cause);
+    }
+  }
+
+  /** @throws {StorageError} and then there is no such run. */
+  accept(request: RunRequest, sessionId: string, acceptance: Acceptance): Run {
+    try {
+      return this.#store.accept(request, sessionId, acceptance);
+    } catch (error) {
       throw new StorageError('The run was not accepted', error);
     }
   }
 
-  /** Records the beginning of a run, however long it takes. */
+  /** Records the beginning of a run, however long it takes, unless that was done with its acceptance. */
   async begin(job: Job): Promise<void> {
+    if (job.run.state === 'running') return;
     job.run = await this.#untilWritten(() => this.#store.begin(job.run), job);
   }
 

@@ -8,7 +8,7 @@ import {
   interruptedByCrash,
   timedOutInQueue,
 } from './endings.ts';
-import { DrainingError, PausedError, WorkspaceFullError } from './errors.ts';
+import { DrainingError, PausedError, StorageError, WorkspaceFullError } from './errors.ts';
 import { RunEvents } from './events.ts';
 import type { LoginEvidence } from './evidence.ts';
 import { endJob, jobFor, type Job } from './job.ts';
@@ -39,6 +39,14 @@ export interface AcceptedRun {
   abandon(): void;
 }
 
+/** A request that waits to be accepted. */
+interface Asked {
+  readonly request: RunRequest;
+  readonly clients: number;
+  readonly idempotency: Idempotency | undefined;
+  readonly accepted: PromiseWithResolvers<AcceptedRun>;
+}
+
 /** What {@link RunService} is made of. */
 export interface RunServiceParts {
   readonly store: RunStore;
@@ -67,6 +75,7 @@ export class RunService {
   readonly #queue: SerialQueue;
   /** Runs that have not ended, by id. */
   readonly #jobs = new Map<string, Job>();
+  #asked: Asked[] = [];
   #busy = false;
   #active: ClaudeProcess | undefined;
   #work: Promise<void> = Promise.resolve();
@@ -120,16 +129,11 @@ export class RunService {
    * @throws {IdempotencyError | DrainingError | PausedError | QueueFullError | WorkspaceFullError | StorageError} and then nothing was
    *   accepted.
    */
-  accept(request: RunRequest, waits: boolean, idempotency?: Idempotency): AcceptedRun {
-    const clients = waits ? 1 : Infinity;
-    const earlier = idempotency && this.#store.findByKey(idempotency);
-    if (earlier) return this.#again(earlier, clients);
-    if (this.#draining) throw new DrainingError();
-    if (this.#pause) throw new PausedError(this.#pause);
-    this.#assertDiskRoom();
-    this.#queue.assertRoom();
-    const sessionId = request.resume ?? this.#claude.newSessionId();
-    return this.#accepted(this.#enqueue(this.#records.accept(request, sessionId, idempotency), clients));
+  accept(request: RunRequest, waits: boolean, idempotency?: Idempotency): Promise<AcceptedRun> {
+    const accepted = Promise.withResolvers<AcceptedRun>();
+    const asked = { request, clients: waits ? 1 : Infinity, idempotency, accepted };
+    if (this.#asked.push(asked) === 1) setImmediate(() => this.#acceptAsked());
+    return accepted.promise;
   }
 
   /** Where a run works that names no folder. */
@@ -242,6 +246,43 @@ export class RunService {
     const ticket = this.#queue.push(() => this.#exclusively(doIt), { ahead: true });
     const timer = setTimeout(() => ticket.leave() && result.resolve('busy'), waitMs);
     return result.promise.finally(() => clearTimeout(timer));
+  }
+
+  /** Those who ask in one turn of the event loop share one write to disk, and are taken in the order in which they came. */
+  #acceptAsked(): void {
+    const asked = this.#asked.splice(0);
+    let promised = 0;
+    const take = ({ request, clients, idempotency, accepted }: Asked) => {
+      const earlier = idempotency && this.#store.findByKey(idempotency);
+      if (earlier) return () => accepted.resolve(this.#again(earlier, clients));
+      this.#assertOpen(promised);
+      const sessionId = request.resume ?? this.#claude.newSessionId();
+      const begins = this.#queue.idle && promised === 0;
+      const run = this.#records.accept(request, sessionId, { idempotency, begins });
+      promised += 1;
+      return () => accepted.resolve(this.#accepted(this.#enqueue(run, clients)));
+    };
+    const takeOrRefuse = (each: Asked) => {
+      try {
+        return take(each);
+      } catch (error) {
+        if (error instanceof StorageError) throw error;
+        return () => each.accepted.reject(error);
+      }
+    };
+    try {
+      for (const answer of this.#records.together(() => asked.map(takeOrRefuse))) answer();
+    } catch (error) {
+      for (const { accepted } of asked) accepted.reject(error);
+    }
+  }
+
+  /** @param promised how many runs are accepted, but not in the queue yet. */
+  #assertOpen(promised: number): void {
+    if (this.#draining) throw new DrainingError();
+    if (this.#pause) throw new PausedError(this.#pause);
+    this.#assertDiskRoom();
+    this.#queue.assertRoom(promised);
   }
 
   /** Somebody may have made room since it was looked at: the next one is told. */

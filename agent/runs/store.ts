@@ -45,8 +45,8 @@ export interface RunStore extends Disposable {
   /** The pause that was last recorded, undefined where the agent goes on. */
   readonly pause: Pause | undefined;
   setPause(pause: Pause | undefined): void;
-  /** Records a run as queued. */
-  accept(request: RunRequest, sessionId: string, idempotency?: Idempotency): Run;
+  /** Records a run as queued, or as running where it begins at once. */
+  accept(request: RunRequest, sessionId: string, options?: Acceptance): Run;
   /**
    * The run that a request with this key became.
    * @throws {IdempotencyError} when it was another request.
@@ -69,8 +69,17 @@ export interface RunStore extends Disposable {
    */
   prune(limits: RecordLimits): number;
   readonly callbacks: CallbackRecords;
+  /** Several changes with one write to disk: all of them or, where one throws, none. */
+  atOnce<T>(write: () => T): T;
   /** Runs that have not ended, in the order of their acceptance. */
   unfinished(): Run[];
+}
+
+/** What else is known of a run when it is accepted. */
+export interface Acceptance {
+  readonly idempotency?: Idempotency | undefined;
+  /** It does not wait: what would be two writes to disk is one. */
+  readonly begins?: boolean;
 }
 
 /** What records of runs may be kept. */
@@ -157,8 +166,8 @@ export function openStore(file: string): RunStore {
   }
 
   const insert = db.prepare(
-    `INSERT INTO runs (id, session_id, state, request, prompt, accepted_at, idempotency_key, request_hash)
-     VALUES (?, ?, 'queued', ?, ?, ?, ?, ?)`,
+    `INSERT INTO runs (id, session_id, state, request, prompt, accepted_at, started_at, idempotency_key, request_hash)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const toRunning = db.prepare(`UPDATE runs SET state = 'running', started_at = ? WHERE id = ? AND state = 'queued'`);
   const toEnded = db.prepare(
@@ -192,7 +201,9 @@ export function openStore(file: string): RunStore {
   const removeMeta = db.prepare('DELETE FROM meta WHERE key = ?');
   const instance = getMeta.get('instance') as { value: string };
   const callbacks = callbackRecords(db);
+  const isNested = () => db.isTransaction;
   const atOnce = <T>(write: () => T): T => {
+    if (isNested()) return write();
     db.exec('BEGIN IMMEDIATE');
     try {
       const value = write();
@@ -214,18 +225,22 @@ export function openStore(file: string): RunStore {
       if (pause) setMeta.run('pause', JSON.stringify(pause));
       else removeMeta.run('pause');
     },
-    accept({ callbackUrl, ...request }, sessionId, idempotency) {
+    accept({ callbackUrl, ...request }, sessionId, { idempotency, begins = false } = {}) {
+      const acceptedAt = new Date().toISOString();
       const run: Run = {
         id: randomUUID(),
         sessionId,
-        state: 'queued',
+        state: begins ? 'running' : 'queued',
         request,
-        acceptedAt: new Date().toISOString(),
+        acceptedAt,
+        ...(begins && { startedAt: acceptedAt }),
       };
       const { prompt, ...rest } = request;
       const { key = null, requestHash = null } = idempotency ?? {};
+      const startedAt = run.startedAt ?? null;
+      const asked = JSON.stringify(rest);
       return atOnce(() => {
-        insert.run(run.id, run.sessionId, JSON.stringify(rest), prompt, run.acceptedAt, key, requestHash);
+        insert.run(run.id, sessionId, run.state, asked, prompt, acceptedAt, startedAt, key, requestHash);
         return callbackUrl === undefined ? run : { ...run, callback: callbacks.add(run.id, callbackUrl) };
       });
     },
@@ -283,6 +298,7 @@ export function openStore(file: string): RunStore {
       return removed;
     },
     callbacks,
+    atOnce,
     unfinished: () => (open.all() as unknown as Row[]).map(fromRow),
     [Symbol.dispose]: () => db.close(),
   };

@@ -115,6 +115,26 @@ describe('a record', () => {
     expect(agent.claude.begun()).toEqual([]);
   });
 
+  it('that cannot be written is shared by none that is accepted, when many come at once', async () => {
+    await agent.end('SIGTERM');
+    const db = new DatabaseSync(path.join(agent.stateDir, 'runs.db'));
+    db.exec(
+      `CREATE TRIGGER full BEFORE INSERT ON runs WHEN new.prompt = 'p7' BEGIN SELECT RAISE(FAIL, 'disk full'); END`,
+    );
+    db.close();
+    await agent.start();
+    const prompts = Array.from({ length: 20 }, (_, i) => `p${i}`);
+    const answers = await Promise.all(
+      prompts.map(async (prompt) => ({ prompt, status: (await agent.post({ prompt })).status })),
+    );
+    const accepted = answers.filter(({ status }) => status === 200).map(({ prompt }) => prompt);
+    expect(answers.filter(({ status }) => status === 503).map(({ prompt }) => prompt)).toContain('p7');
+    expect(accepted.length).toBeGreaterThan(0);
+    expect(agent.claude.begun().sort()).toEqual(accepted.sort());
+    await agent.end('SIGTERM');
+    expect(records().map(({ outcome }) => outcome)).toEqual(accepted.map(() => 'succeeded'));
+  });
+
   it('whose end cannot be written is no success', async () => {
     await agent.end('SIGTERM');
     const db = new DatabaseSync(path.join(agent.stateDir, 'runs.db'));

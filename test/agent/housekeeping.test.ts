@@ -23,7 +23,7 @@ describe('records of runs', () => {
     const request = { prompt: 'x', timeoutMs: 1000, workdir: '/', options: {}, labels: {} };
     const waiting = store.accept(request, 'session');
     const ended = Array.from({ length: count }, (_, i) => {
-      const run = store.accept(request, 'session', { key: `k${i}`, requestHash: 'h' });
+      const run = store.accept(request, 'session', { idempotency: { key: `k${i}`, requestHash: 'h' } });
       const output = 'x'.repeat(outputChars);
       return store.end(store.begin(run), { outcome: 'succeeded', output, permissionDenials: [], warnings: [] });
     });

@@ -118,7 +118,7 @@ describe('a process', () => {
     );
     const foreign = Object.keys(entry.env).filter((name) => /^AGENT_|TOKEN|SECRET|API_KEY/.test(name));
     expect(foreign).toEqual([]);
-    expect(entry.env['CLAUDE_AGENT_RUN']).toMatch(new RegExp(`^[0-9a-f-]{36}/${runId}$`));
+    expect(entry.env['CLAUDE_AGENT_RUN']).toMatch(new RegExp(`^[0-9a-f-]{36}/(${runId}|prepared-${sessionId})$`));
     expect(entry.args.join(' ')).not.toContain('look around');
     expect(entry.args).toEqual(expect.arrayContaining(['--session-id', sessionId, '--strict-mcp-config']));
   });

@@ -26,6 +26,8 @@ const prompts = {
 interface RunResource {
   readonly id: string;
   readonly state: string;
+  readonly acceptedAt: string;
+  readonly startedAt?: string;
   readonly outcome?: string;
   readonly output?: string;
   readonly exitCode?: number;
@@ -69,6 +71,17 @@ describe('/runs', () => {
     });
     expect(await ended(body.id)).toMatchObject({ outcome: 'succeeded', success: true, exitCode: 0, output: 'slow' });
     expect(JSON.stringify(await get(body.id))).not.toContain('prompt');
+  });
+
+  it('says at once whether a run waits', async () => {
+    const first = (await (await create({ prompt: 'slow' })).json()) as RunResource;
+    const second = (await (await create({ prompt: 'second' })).json()) as RunResource;
+    expect(first).toMatchObject({ state: 'running', startedAt: first.acceptedAt });
+    expect(second).toMatchObject({ state: 'queued' });
+    expect(second).not.toHaveProperty('startedAt');
+    await agent.crash();
+    expect((await get(first.id)).state).toBe('ended');
+    expect(await ended(second.id)).toMatchObject({ outcome: 'succeeded' });
   });
 
   it('goes on without its client, and over a crash while it waits', async () => {

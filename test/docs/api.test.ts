@@ -136,6 +136,7 @@ describe('on an agent', () => {
     expect(examples.length).toBeGreaterThan(10);
     let id = '';
     for (const { command, answer } of examples) {
+      await until(async () => (await agent.health()).activeRequests === 0, 'the end of the process');
       const said = await shell(`${lines?.command}\n${command}`, { RUN: id });
       if (answer === undefined) {
         expect(said, command).toMatch(/./);
@@ -147,10 +148,7 @@ describe('on an agent', () => {
       if (real.id === undefined) continue;
       id = real.id;
       const now = async () => (await (await agent.fetch(`/runs/${id}`)).json()) as RunResource;
-      await until(
-        async () => (await now()).state === 'ended' && (await agent.health()).activeRequests === 0,
-        'the end',
-      );
+      await until(async () => (await now()).state === 'ended', 'the end');
     }
   });
 
