@@ -13,7 +13,7 @@ const ROUNDS = 60;
 const P50 = 0.4;
 const P95 = 0.6;
 /** Long enough for the agent to have prepared the next process, and for what has ended to be gone. */
-const PAUSE_MS = 1500;
+const PAUSE_MS = 1200;
 const PROMPT = 'hello';
 const WARM_STARTS = 'claude_agent_warm_starts_total';
 
