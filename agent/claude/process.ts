@@ -116,7 +116,7 @@ export function startClaude(command: ClaudeCommand): WaitingClaude {
     exited.resolve(undefined);
   });
   const { stdin, stdout, stderr: errors } = child;
-  if (!stdin || !stdout || !errors) throw new Error('no pipe can be opened');
+  if (!stdin || !stdout || !errors) throw new Error('too many files are open');
 
   const take = (lines: string[]) => {
     for (const line of lines) {

@@ -9,11 +9,11 @@ export function insideWorkspace(folder: string, workspaceDir: string): { path: s
   if (!path.isAbsolute(folder)) return { problem: `must be an absolute path inside the workspace ${workspaceDir}` };
   let real: string;
   try {
-    real = realpathSync(folder);
+    real = realpathSync.native(folder);
   } catch {
     return { problem: 'must be a folder that exists' };
   }
-  const relative = path.relative(realpathSync(workspaceDir), real);
+  const relative = path.relative(realpathSync.native(workspaceDir), real);
   if (relative.split(path.sep)[0] === '..' || path.isAbsolute(relative)) {
     return { problem: `must be inside the workspace ${workspaceDir}` };
   }
