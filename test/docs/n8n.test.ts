@@ -1,0 +1,121 @@
+import { describe, expect, it } from 'vitest';
+import { EXIT_CODES } from '../../agent/contract.ts';
+import { readWorkflow, textOf, workflowFiles, type WorkflowFile } from '../n8n/workflow-file.ts';
+
+/** The error workflow; it calls no agent, and has to be there when the others are paused. */
+const ERROR_WORKFLOW = 'on-error';
+const workflows: [file: string, workflow: WorkflowFile][] = workflowFiles.map((file) => [file, readWorkflow(file)]);
+const AGENT = 'http://claude-agent.claude-agent.svc';
+
+/** The HTTP Request nodes that call the agent. */
+const callsOf = ({ nodes }: WorkflowFile) =>
+  nodes.filter(({ parameters }) => parameters['genericAuthType'] === 'httpHeaderAuth');
+
+describe('the workflows of docs/n8n', () => {
+  it('are all there', () => {
+    expect(workflows.map(([, { name }]) => name)).toEqual([
+      'Ask Claude',
+      'Ask Claude, long',
+      'Ask Claude, long, by polling',
+      'Batch',
+      'Conversation',
+      'On error',
+      'Structured answer',
+    ]);
+  });
+
+  it.each(workflows)('%s carries nothing of the n8n that it was made in', (file, workflow) => {
+    expect(Object.keys(workflow).sort()).toEqual(['connections', 'name', 'nodes', 'settings', 'tags']);
+    for (const node of workflow.nodes) expect(node).not.toHaveProperty('credentials');
+    expect(textOf(file)).not.toMatch(/instanceId|pinData|localhost|127\.0\.0\.1|Bearer [\w-]{8}/);
+  });
+
+  it.each(workflows)('%s has names and ids that occur once, and connections that lead somewhere', (_, workflow) => {
+    const { nodes, connections } = workflow;
+    const names = nodes.map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+    expect(new Set(nodes.map(({ id }) => id)).size).toBe(names.length);
+    const ends = Object.values(connections).flatMap(({ main }) => main.flat().map(({ node }) => node));
+    expect([...Object.keys(connections), ...ends].filter((name) => !names.includes(name))).toEqual([]);
+    const named = [...JSON.stringify(nodes).matchAll(/\$\('([^']+)'\)/g)].map(([, name]) => name ?? '');
+    expect(named.filter((name) => !names.includes(name))).toEqual([]);
+    const lonely = nodes.filter(({ name, type }) => !/stickyNote|Trigger$/.test(type) && !ends.includes(name));
+    expect(lonely.map(({ name }) => name)).toEqual([]);
+  });
+
+  it.each(workflows)('%s explains itself, and its notes cover no node', (_, { nodes }) => {
+    const isNote = ({ type }: { type: string }) => type.endsWith('.stickyNote');
+    expect(nodes.filter(isNote).length).toBeGreaterThan(0);
+    for (const { name, position, parameters } of nodes.filter(isNote)) {
+      const [left, top] = position;
+      const [right, bottom] = [left + Number(parameters['width']), top + Number(parameters['height'])];
+      const covered = nodes.filter(
+        (node) =>
+          !isNote(node) &&
+          node.position[0] < right &&
+          node.position[1] < bottom &&
+          node.position[0] + 100 > left &&
+          node.position[1] + 100 > top,
+      );
+      expect(
+        covered.map((node) => node.name),
+        name,
+      ).toEqual([]);
+    }
+  });
+
+  it.each(workflows)('%s has the tag that the watchdog looks for, or has to outlive a pause', (file, { tags }) => {
+    expect(tags).toEqual(file === ERROR_WORKFLOW ? [] : [{ id: 'claude-agent', name: 'claude-agent' }]);
+  });
+
+  it.each(workflows.filter(([file]) => file !== ERROR_WORKFLOW))(
+    '%s calls the agent as n8n needs it',
+    (_, workflow) => {
+      const calls = callsOf(workflow);
+      expect(calls.length).toBeGreaterThan(0);
+      const input = workflow.nodes.find(({ name }) => name === 'Input');
+      expect(JSON.stringify(input)).toContain(`"name":"agentUrl","value":"${AGENT}"`);
+      for (const { name, parameters, retryOnFail, maxTries, waitBetweenTries, ...node } of calls) {
+        // n8n takes an answer with `error` for a failure, and repeats it, unless it is in a `body`.
+        expect(parameters['options'], name).toMatchObject({ response: { response: { fullResponse: true } } });
+        expect(parameters['url'], name).toMatch(/^=\{\{ \$\('Input'\)\.(item|first\(\))\.json\.agentUrl \}\}\/runs?/);
+        expect({ retryOnFail, maxTries, waitBetweenTries }).toEqual({
+          retryOnFail: true,
+          maxTries: 5,
+          waitBetweenTries: 5000,
+        });
+        // An error that goes on to other nodes carries the token along.
+        expect(node).not.toHaveProperty('onError');
+        if (parameters['method'] !== 'POST') continue;
+        expect(parameters['headerParameters'], name).toMatchObject({
+          parameters: [
+            {
+              name: 'Idempotency-Key',
+              value: expect.stringMatching(/^=\{\{ \$workflow\.id \}\}-\{\{ \$execution\.id \}\}-/) as string,
+            },
+          ],
+        });
+        const body = String(parameters['jsonBody']);
+        expect(body, name).toContain(
+          'labels: { workflow: $workflow.id, workflowName: $workflow.name, execution: $execution.id }',
+        );
+        const runTimeout = Number(/timeout: (\d+)/.exec(body)?.[1]);
+        const { timeout } = parameters['options'] as { timeout: number };
+        if (String(parameters['url']).endsWith('/run')) expect(timeout, name).toBeGreaterThan(runTimeout);
+      }
+    },
+  );
+
+  it.each(workflows)('%s sleeps for a POST only', (_, { nodes }) => {
+    const sleeping = nodes.filter(({ parameters }) => parameters['resume'] === 'webhook');
+    for (const { parameters } of sleeping)
+      expect(parameters).toMatchObject({ httpMethod: 'POST', limitWaitTime: true });
+    expect(sleeping.length > 0).toBe(JSON.stringify(nodes).includes('$execution.resumeUrl, '));
+  });
+
+  it.each(workflows)('%s knows no outcome that there is not', (_, { nodes }) => {
+    const text = JSON.stringify(nodes.filter(({ type }) => !type.endsWith('.stickyNote')));
+    const named = [...text.matchAll(/'([a-z]+_[a-z]+|interrupted|unavailable)'/g)].map(([, name = '']) => name);
+    expect(named.filter((name) => !(name in EXIT_CODES))).toEqual([]);
+  });
+});
