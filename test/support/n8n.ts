@@ -1,22 +1,13 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-
-/** The n8n that the tests know. */
-export const N8N_VERSION = '2.41.1';
-
-const folder = process.env['N8N_HOME'] ?? '';
-const program = path.join(folder, 'node_modules/n8n/bin/n8n');
-
-/** Why no real n8n can be started here, or undefined where one can. */
-export const missingN8n =
-  folder !== '' && existsSync(program)
-    ? undefined
-    : `N8N_HOME names no folder with n8n: npm install n8n@${N8N_VERSION} --ignore-scripts && npm rebuild sqlite3, in a folder of its own`;
+import { promisify } from 'node:util';
+import { isAlive } from './agent.ts';
+import { N8N_PROGRAM } from './n8n-home.ts';
 
 /** What the watchdog's API key needs. */
 export const WATCHDOG_SCOPES = ['workflow:list', 'workflow:read', 'workflow:activate', 'workflow:deactivate'] as const;
@@ -32,55 +23,44 @@ export interface N8nWorkflow {
 }
 
 const START_MS = 180_000;
+const PATIENCE_MS = 30_000;
 const OWNER = { email: 'owner@example.org', firstName: 'Test', lastName: 'Owner', password: 'Passw0rd-of-the-tests' };
 const ALL_SCOPES = [
   ...WATCHDOG_SCOPES,
   ...['workflow:create', 'workflow:update', 'workflow:delete', 'workflowTags:update', 'tag:create', 'tag:list'],
+  ...['execution:read', 'execution:list'],
 ];
+const run = promisify(execFile);
+
+/** How a test in another process finds an n8n that runs. */
+export interface N8nHandle {
+  readonly url: string;
+  /** Its folder, with the id of its process in the file `pid`. */
+  readonly home: string;
+  readonly key: string;
+  readonly cookie: string;
+}
 
 /** A real n8n with a folder, an owner and an API key of its own. Disposing ends it. */
 export class RealN8n implements AsyncDisposable {
   readonly url: string;
   readonly #home: string;
-  readonly #process: ChildProcess;
-  #cookie = '';
-  #key = '';
+  #cookie: string;
+  #key: string;
 
-  private constructor(url: string, home: string, child: ChildProcess) {
+  private constructor({ url, home, key, cookie }: N8nHandle) {
     this.url = url;
     this.#home = home;
-    this.#process = child;
+    this.#key = key;
+    this.#cookie = cookie;
   }
 
-  /**
-   * Starts n8n on loopback; some 10 seconds, and a minute on a busy machine.
-   * @param env variables of n8n beside those that keep it quiet and local.
-   */
-  static async start(env: Readonly<Record<string, string>> = {}): Promise<RealN8n> {
+  /** Starts n8n on loopback; some 10 seconds, and a minute on a busy machine. */
+  static async start(): Promise<RealN8n> {
     const home = mkdtempSync(path.join(tmpdir(), 'n8n-'));
-    const [port, brokerPort] = [await freePort(), await freePort()];
-    const child = spawn(process.execPath, [program, 'start'], {
-      cwd: home,
-      env: {
-        PATH: process.env['PATH'],
-        HOME: home,
-        N8N_USER_FOLDER: home,
-        N8N_ENCRYPTION_KEY: 'key-of-the-tests',
-        N8N_LISTEN_ADDRESS: '127.0.0.1',
-        N8N_PORT: String(port),
-        N8N_RUNNERS_BROKER_PORT: String(brokerPort),
-        N8N_DIAGNOSTICS_ENABLED: 'false',
-        N8N_PERSONALIZATION_ENABLED: 'false',
-        N8N_VERSION_NOTIFICATIONS_ENABLED: 'false',
-        N8N_TEMPLATES_ENABLED: 'false',
-        N8N_SECURE_COOKIE: 'false',
-        ...env,
-      },
-      stdio: ['ignore', 'ignore', 'ignore'],
-    });
-    const n8n = new RealN8n(`http://127.0.0.1:${port}`, home, child);
+    const n8n = new RealN8n({ url: `http://127.0.0.1:${await freePort()}`, home, key: '', cookie: '' });
     try {
-      await n8n.#ready();
+      await n8n.#start();
       await n8n.rest('POST', '/rest/owner/setup', OWNER);
       n8n.#key = await n8n.apiKey(ALL_SCOPES);
     } catch (error) {
@@ -88,6 +68,45 @@ export class RealN8n implements AsyncDisposable {
       throw error;
     }
     return n8n;
+  }
+
+  /** The n8n that another process started. */
+  static at(handle: N8nHandle): RealN8n {
+    return new RealN8n(handle);
+  }
+
+  get handle(): N8nHandle {
+    return { url: this.url, home: this.#home, key: this.#key, cookie: this.#cookie };
+  }
+
+  /** Host and port, for the list of hosts that callbacks may go to. */
+  get host(): string {
+    return new URL(this.url).host;
+  }
+
+  /** What a browser needs to be the owner. */
+  get cookies(): { name: string; value: string; url: string }[] {
+    return this.#cookie.split('; ').map((cookie) => {
+      const [name = '', value = ''] = cookie.split(/=(.*)/s);
+      return { name, value, url: this.url };
+    });
+  }
+
+  /** Kills it as a crash does, and has it gone while `meanwhile` runs; then starts it again on the same folder and port. */
+  async crash(meanwhile: () => Promise<void>): Promise<void> {
+    await this.#kill();
+    await meanwhile();
+    await this.#start();
+  }
+
+  /** Runs a command of n8n beside the one that serves, and returns what it said. */
+  async command(...args: readonly string[]): Promise<string> {
+    const { stdout, stderr } = await run(process.execPath, [N8N_PROGRAM, ...args], {
+      cwd: process.cwd(),
+      env: await this.#env(),
+      timeout: START_MS,
+    });
+    return stdout + stderr;
   }
 
   /** A new key of the public API. */
@@ -141,24 +160,78 @@ export class RealN8n implements AsyncDisposable {
     await this.rest('PATCH', `/rest/workflows/${id}`, draft(hours));
   }
 
+  /** Removes a workflow; n8n takes some moments to let go of a published one. */
+  async remove(id: string): Promise<void> {
+    await this.api('POST', `/workflows/${id}/archive`);
+    for (const end = Date.now() + PATIENCE_MS; ;) {
+      try {
+        await this.api('DELETE', `/workflows/${id}`);
+        return;
+      } catch (error) {
+        if (!String(error).includes('with 409') || Date.now() > end) throw error;
+        await sleep(200);
+      }
+    }
+  }
+
   async workflow(id: string): Promise<N8nWorkflow> {
     return (await this.api('GET', `/workflows/${id}`)) as N8nWorkflow;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#process.exitCode === null && this.#process.signalCode === null) {
-      const exited = once(this.#process, 'exit');
-      this.#process.kill('SIGKILL');
-      await exited;
-    }
+    await this.#kill();
     rmSync(this.#home, { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  get #pidFile(): string {
+    return path.join(this.#home, 'pid');
+  }
+
+  async #env(): Promise<NodeJS.ProcessEnv> {
+    return {
+      PATH: process.env['PATH'],
+      HOME: this.#home,
+      N8N_USER_FOLDER: this.#home,
+      N8N_ENCRYPTION_KEY: 'key-of-the-tests',
+      N8N_LISTEN_ADDRESS: '127.0.0.1',
+      N8N_PORT: new URL(this.url).port,
+      N8N_RUNNERS_BROKER_PORT: String(await freePort()),
+      WEBHOOK_URL: `${this.url}/`,
+      N8N_DIAGNOSTICS_ENABLED: 'false',
+      N8N_PERSONALIZATION_ENABLED: 'false',
+      N8N_VERSION_NOTIFICATIONS_ENABLED: 'false',
+      N8N_TEMPLATES_ENABLED: 'false',
+      N8N_SECURE_COOKIE: 'false',
+    };
+  }
+
+  async #start(): Promise<void> {
+    const child = spawn(process.execPath, [N8N_PROGRAM, 'start'], {
+      cwd: this.#home,
+      env: await this.#env(),
+      stdio: 'ignore',
+    });
+    child.unref();
+    writeFileSync(this.#pidFile, String(child.pid));
+    await this.#ready();
+  }
+
+  async #kill(): Promise<void> {
+    const pid = this.#pid();
+    if (pid === undefined || !isAlive(pid)) return;
+    process.kill(pid, 'SIGKILL');
+    while (isAlive(pid)) await sleep(20);
+  }
+
+  #pid(): number | undefined {
+    return existsSync(this.#pidFile) ? Number(readFileSync(this.#pidFile, 'utf8')) : undefined;
   }
 
   /** The API answers some time after the port is open. */
   async #ready(): Promise<void> {
     for (const end = Date.now() + START_MS; Date.now() < end;) {
       await sleep(500);
-      if (this.#process.exitCode !== null) throw new Error(`n8n ended with exit code ${this.#process.exitCode}.`);
+      if (!isAlive(this.#pid() ?? 0)) throw new Error('n8n ended while it started.');
       const answers = await Promise.all(
         ['/healthz/readiness', '/rest/settings'].map((route) => fetch(this.url + route).catch(() => undefined)),
       );
