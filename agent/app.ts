@@ -30,7 +30,7 @@ export interface AppParts {
   readonly log: Logger;
   /** SHA-256 in hex of the token that opens everything. */
   readonly tokenSha256: string;
-  /** SHA-256 in hex of the watchdog's token, which opens `/auth/check`, `/pause` and `/resume` only. */
+  /** SHA-256 in hex of the watchdog's token, which opens `/auth/check`, `/pause`, `/resume` and `/metrics` only. */
   readonly watchdogTokenSha256: string | undefined;
   /** The folder that runs work in. */
   readonly workspaceDir: string;

@@ -106,10 +106,12 @@ async function start(settings: Settings): Promise<void> {
   metrics.watchWorkspace(workspace);
   metrics.watch(service, claude, evidence, packageJson.version);
   metrics.watchCallbacks(store.callbacks);
+  const loginCheck = new LoginCheck(service, claude, evidence, settings.workspaceDir);
+  metrics.watchChecks(loginCheck);
   const app = createApp({
     service,
     evidence,
-    loginCheck: new LoginCheck(service, claude, evidence, settings.workspaceDir),
+    loginCheck,
     metrics,
     log,
     tokenSha256: token.sha256,

@@ -27,7 +27,7 @@ export interface Settings {
   readonly token: string | undefined;
   /** SHA-256 of the API token in lower-case hex, where only that was given. */
   readonly tokenSha256: string | undefined;
-  /** SHA-256 of the watchdog's token, which opens `/auth/check`, `/pause` and `/resume` only. */
+  /** SHA-256 of the watchdog's token, which opens `/auth/check`, `/pause`, `/resume` and `/metrics` only. */
   readonly watchdogTokenSha256: string | undefined;
   readonly stateDir: string;
   readonly workspaceDir: string;

@@ -92,7 +92,7 @@ export const STATE_OPERATIONS = {
   metrics: {
     method: 'GET',
     path: '/metrics',
-    tokens: ['api'],
+    tokens: ['api', 'watchdog'],
     summary: 'Metrics for Prometheus',
     description: 'Runs by outcome, queue, durations, tokens, cost and login.',
     answers: {

@@ -43,6 +43,7 @@ export class LoginCheck {
   readonly #evidence: LoginEvidence;
   readonly #probeDir: string;
   #current: Promise<LoginReport> | undefined;
+  #answeredAt: Date | undefined;
 
   /** @param probeDir an existing folder to ask the small prompt in. */
   constructor(service: RunService, claude: Claude, evidence: LoginEvidence, probeDir: string) {
@@ -50,6 +51,11 @@ export class LoginCheck {
     this.#claude = claude;
     this.#evidence = evidence;
     this.#probeDir = probeDir;
+  }
+
+  /** When somebody last got an answer; undefined before the first. */
+  get answeredAt(): Date | undefined {
+    return this.#answeredAt;
   }
 
   /** Callers at the same time share one answer. */
@@ -98,9 +104,10 @@ export class LoginCheck {
   #report(evidence: LoginReport['evidence'], finding: Finding): LoginReport {
     const { expiresAt } = this.#claude.credential.status();
     const { paused } = this.#service;
+    this.#answeredAt = new Date();
     return {
       ...finding,
-      checkedAt: new Date().toISOString(),
+      checkedAt: this.#answeredAt.toISOString(),
       evidence,
       source: this.#claude.credential.source,
       host: hostname(),

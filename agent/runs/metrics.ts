@@ -4,6 +4,7 @@ import { AUTH_STATES, EXIT_CODES } from '../contract.ts';
 import type { Callback } from './callback.ts';
 import type { CallbackRecords } from './callback-records.ts';
 import type { LoginEvidence } from './evidence.ts';
+import type { LoginCheck } from './login-check.ts';
 import type { EndedRun } from './run.ts';
 import type { RunService } from './service.ts';
 import type { Workspace } from './workspace.ts';
@@ -98,6 +99,18 @@ export class RunMetrics {
         const { expiresAt } = evidence.current.credential;
         gauge.set(expiresAt === undefined ? 0 : Date.parse(expiresAt) / 1000);
       },
+    );
+    this.#gauge('claude_agent_login_renewable', '1 where Claude can renew its access token by itself.', (gauge) =>
+      gauge.set(evidence.credential.status().refreshable ? 1 : 0),
+    );
+  }
+
+  /** Adds when somebody, such as the watchdog, last asked whether the login works. */
+  watchChecks(check: LoginCheck): void {
+    this.#gauge(
+      'claude_agent_login_check_timestamp_seconds',
+      'When POST /auth/check last gave an answer; 0 before the first.',
+      (gauge) => gauge.set((check.answeredAt?.getTime() ?? 0) / 1000),
     );
   }
 

@@ -92,8 +92,20 @@ describe('GET /metrics', () => {
         'claude_agent_paused 0',
         'claude_agent_login_state{state="auth_failed"} 1',
         'claude_agent_login_expiry_timestamp_seconds 0',
+        'claude_agent_login_renewable 0',
       ]),
     );
     expect((await agent.fetch('/metrics', WITHOUT_TOKEN)).status).toBe(401);
+  });
+
+  it('tells when somebody last asked whether the login works, so that a silent watchdog is noticed', async () => {
+    const askedAt = async () => {
+      const text = await (await agent.fetch('/metrics')).text();
+      return Number(/^claude_agent_login_check_timestamp_seconds (\S+)$/m.exec(text)?.[1]);
+    };
+    expect(await askedAt()).toBe(0);
+    const before = Date.now() / 1000;
+    await agent.fetch('/auth/check', { method: 'POST' });
+    expect(await askedAt()).toBeGreaterThanOrEqual(before);
   });
 });

@@ -11,7 +11,7 @@ import type { Exception } from './scanners/exceptions.ts';
 import { checkov, kubeconform, kubeScore } from './scanners/findings.ts';
 import type { Finding } from './scanners/findings.ts';
 import { writeSchemas } from './scanners/schemas.ts';
-import { find } from './scanners/tools.ts';
+import { findTool } from '../support/tools.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'scanners-'));
 const plan = path.join(folder, 'plan');
@@ -65,7 +65,7 @@ function spoilt(name: string, from: string, to: string): string {
 
 const DEPLOYMENT = 'deployment-claude-code-agent.yaml';
 
-const score = await find('kube-score');
+const score = await findTool('kube-score');
 describe.skipIf('missing' in score)(`kube-score${'missing' in score ? ` (skipped: ${score.missing})` : ''}`, () => {
   const program = 'program' in score ? score.program : '';
 
@@ -80,7 +80,7 @@ describe.skipIf('missing' in score)(`kube-score${'missing' in score ? ` (skipped
   });
 });
 
-const check = await find('checkov');
+const check = await findTool('checkov');
 describe.skipIf('missing' in check)(`checkov${'missing' in check ? ` (skipped: ${check.missing})` : ''}`, () => {
   const program = 'program' in check ? check.program : '';
 
@@ -95,7 +95,7 @@ describe.skipIf('missing' in check)(`checkov${'missing' in check ? ` (skipped: $
   });
 });
 
-const conform = await find('kubeconform');
+const conform = await findTool('kubeconform');
 const openApi = await execa('kubectl', ['get', '--raw', '/openapi/v2'], { reject: false, timeout: 60_000 });
 const without =
   'missing' in conform ? conform.missing : openApi.failed ? 'there is no cluster to ask for its schemas' : undefined;

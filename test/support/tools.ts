@@ -1,0 +1,29 @@
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import * as path from 'node:path';
+
+import { execa } from 'execa';
+
+/** Where `.ci/run` puts them. */
+const CACHE = path.join(homedir(), '.cache', 'claude-code-agent-tools');
+
+/** How each tool can be had, for whoever sees that it was left out. */
+const HOW = {
+  'kube-score': 'go install github.com/zegl/kube-score/cmd/kube-score@v1.20.0',
+  kubeconform: 'go install github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0',
+  checkov: 'pip install checkov==3.3.30',
+  promtool: 'apt-get install prometheus',
+} as const;
+
+/** The name of a program that tests need, where it can be had. */
+export type Tool = keyof typeof HOW;
+
+/** A tool on the PATH or in the cache; else why it is left out. */
+export async function findTool(tool: Tool): Promise<{ program: string } | { missing: string }> {
+  const candidates = [tool, path.join(CACHE, 'bin', tool), path.join(CACHE, 'venv', 'bin', tool)];
+  for (const program of candidates.filter((candidate) => candidate === tool || existsSync(candidate))) {
+    const { exitCode } = await execa(program, ['-h'], { reject: false, timeout: 60_000 });
+    if (exitCode !== undefined) return { program };
+  }
+  return { missing: `${tool} is neither on the PATH nor in ${CACHE} (${HOW[tool]})` };
+}
