@@ -7,7 +7,8 @@ const MEANING = {
   port: 'port to listen on; 0 takes a free one',
   token: 'API token in plain text, visible ASCII; without it one is made in the state folder',
   tokenSha256: 'SHA-256 of the API token in hex, in place of the token',
-  watchdogTokenSha256: "SHA-256 of the watchdog's token, which opens `/auth/check`, `/pause`, `/resume` and `/metrics` only",
+  watchdogTokenSha256:
+    "SHA-256 of the watchdog's token, which opens `/auth/check`, `/pause`, `/resume` and `/metrics` only",
   stateDir: 'records of runs (`runs.db`), a token that was made, a session that was copied; one agent at a time',
   workspaceDir: 'where Claude works; without it `workspace` in the state folder',
   sessionDir:

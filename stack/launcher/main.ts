@@ -13,6 +13,8 @@ import { OWN_SESSION } from '../session-seed.ts';
 import { SeedError } from '../seed-files.ts';
 import { TOKEN_FILE } from '../token-file.ts';
 import { checkAzureLogin } from './azure.ts';
+import { examineAll } from './doctor/doctor.ts';
+import { lineOf } from './doctor/report.ts';
 import { mendStateFiles, removeStaleLocks } from './backend-folder.ts';
 import { checkConfig } from './config-check.ts';
 import { findEngine, LauncherError, show } from './engine.ts';
@@ -35,6 +37,8 @@ const PULUMI_COMMAND: Readonly<Record<string, string>> = {
   down: 'destroy',
 };
 
+const OTHER_COMMANDS: ReadonlySet<string> = new Set(['rollback', 'doctor', 'pulumi']);
+
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 try {
@@ -56,11 +60,12 @@ async function run(name: string, given: readonly string[], surroundings: Surroun
     return 0;
   }
   const command = PULUMI_COMMAND[name];
-  if (command === undefined && name !== 'pulumi' && name !== 'rollback') {
-    const allowed = [...Object.keys(PULUMI_COMMAND), 'rollback', 'pulumi', 'login'].join(', ');
+  if (command === undefined && !OTHER_COMMANDS.has(name)) {
+    const allowed = [...Object.keys(PULUMI_COMMAND), ...OTHER_COMMANDS, 'login'].join(', ');
     throw new LauncherError(`'${name}' is no command; allowed: ${allowed}.`);
   }
   const { stack = surroundings.stack ?? 'dev', rest } = stackOf(given);
+  if (name === 'doctor') return doctor(surroundings, stack, rest);
   if ((command === 'up' || command === 'preview') && !rest.some(setsConfig)) {
     checkConfig(projectDir, path.join(projectDir, `Pulumi.${stack}.yaml`));
   }
@@ -98,6 +103,21 @@ async function run(name: string, given: readonly string[], surroundings: Surroun
 
 function setsConfig(arg: string): boolean {
   return /^(-c|--config)/.test(arg);
+}
+
+async function doctor(surroundings: Surroundings, stack: string, rest: readonly string[]): Promise<number> {
+  const unknown = rest.find((arg) => !['--json', '--quick'].includes(arg));
+  if (unknown !== undefined) {
+    throw new LauncherError(`doctor does not know '${unknown}'; allowed: --json, --quick, --stack NAME.`);
+  }
+  const asJson = rest.includes('--json');
+  const write = (text: string): void => void process.stdout.write(`${text}\n`);
+  const findings = await examineAll(surroundings, stack, rest.includes('--quick'), (finding) => {
+    if (!asJson) write(lineOf(finding));
+  });
+  const well = findings.every(({ state }) => state !== 'broken');
+  if (asJson) write(JSON.stringify({ well, findings }, null, 2));
+  return well ? 0 : 1;
 }
 
 /** The value of `--stack` or `-s`, where given, and the arguments without it. */

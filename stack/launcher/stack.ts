@@ -25,25 +25,56 @@ export async function prepareStack(
 ): Promise<ReadyStack> {
   const { projectDir, localDir } = surroundings;
   privateFolder(localDir);
+  if (surroundings.backend === 'local' && surroundings.backendFolder !== undefined)
+    privateFolder(surroundings.backendFolder);
   const env = engineEnvironment(surroundings);
   const resources = await resourceCount(engine, projectDir, env, stack);
-  const committed = path.join(projectDir, `Pulumi.${stack}.yaml`);
-  const config = fs.existsSync(committed) ? fs.readFileSync(committed, 'utf8') : '';
-  const passphrase = passphraseFile(surroundings, config, resources === undefined, say);
-  if (passphrase !== undefined) env['PULUMI_CONFIG_PASSPHRASE_FILE'] = passphrase;
+  const ready = readyStack(surroundings, stack, env, resources === undefined, say);
   if (resources === undefined) {
     say(
       `Making the Pulumi stack ${stack}${surroundings.backendFolder === undefined ? '' : ` in ${surroundings.backendFolder}`}.`,
     );
-    await initStack(engine, projectDir, env, stack, committed);
+    await initStack(engine, projectDir, env, stack, ready.committedFile);
   }
-  const configFile = path.join(localDir, `Pulumi.${stack}.yaml`);
-  fs.writeFileSync(configFile, config, { mode: 0o600 });
   // A stack with resources has a token in use somewhere; a new one would lock its callers out.
-  if (!resources && !/^\s+(claude-code-agent:)agentToken:/m.test(config)) {
+  if (!resources && !/^\s+(claude-code-agent:)agentToken:/m.test(fs.readFileSync(ready.configFile, 'utf8'))) {
     if (randomSecretFile(path.join(projectDir, TOKEN_FILE))) say(`Made an API token for the agent: ${TOKEN_FILE}.`);
   }
-  return { env, configFile, committedFile: committed };
+  return ready;
+}
+
+/**
+ * The stack as {@link prepareStack} gives it, where it is there already; makes nothing.
+ * @returns undefined where there is no such stack.
+ * @throws LauncherError where the backend can't be reached, or the passphrase is gone.
+ */
+export async function findStack(
+  surroundings: Surroundings,
+  engine: Engine,
+  stack: string,
+): Promise<ReadyStack | undefined> {
+  const { projectDir, backend, backendFolder } = surroundings;
+  if (backend === 'local' && backendFolder !== undefined && !fs.existsSync(backendFolder)) return undefined;
+  const env = engineEnvironment(surroundings);
+  if ((await resourceCount(engine, projectDir, env, stack)) === undefined) return undefined;
+  return readyStack(surroundings, stack, env, false, () => undefined);
+}
+
+function readyStack(
+  surroundings: Surroundings,
+  stack: string,
+  env: NodeJS.ProcessEnv,
+  isNew: boolean,
+  say: (line: string) => void,
+): ReadyStack {
+  const { projectDir, localDir } = surroundings;
+  const committedFile = path.join(projectDir, `Pulumi.${stack}.yaml`);
+  const config = fs.existsSync(committedFile) ? fs.readFileSync(committedFile, 'utf8') : '';
+  const passphrase = passphraseFile(surroundings, config, isNew, say);
+  if (passphrase !== undefined) env['PULUMI_CONFIG_PASSPHRASE_FILE'] = passphrase;
+  const configFile = path.join(localDir, `Pulumi.${stack}.yaml`);
+  fs.writeFileSync(configFile, config, { mode: 0o600 });
+  return { env, configFile, committedFile };
 }
 
 function engineEnvironment({ env, backend, backendFolder }: Surroundings): NodeJS.ProcessEnv {
@@ -51,8 +82,7 @@ function engineEnvironment({ env, backend, backendFolder }: Surroundings): NodeJ
     ...env,
     // The salt of the secrets is in the state too; then the stack's file needs none.
     PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER: 'true',
-    ...(backend === 'local' &&
-      backendFolder !== undefined && { PULUMI_BACKEND_URL: `file://${privateFolder(backendFolder)}` }),
+    ...(backend === 'local' && backendFolder !== undefined && { PULUMI_BACKEND_URL: `file://${backendFolder}` }),
   };
 }
 

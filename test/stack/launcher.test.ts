@@ -54,7 +54,14 @@ interface Call {
 
 function project() {
   const folder = mkdtempSync(path.join(tmpdir(), 'launcher-'));
-  for (const part of ['stack', 'agent/contract.ts', 'package.json', 'Pulumi.yaml', 'Pulumi.dev.yaml']) {
+  for (const part of [
+    'stack',
+    'agent/contract.ts',
+    'watchdog/contract.ts',
+    'package.json',
+    'Pulumi.yaml',
+    'Pulumi.dev.yaml',
+  ]) {
     cpSync(part, path.join(folder, part), { recursive: true });
   }
   symlinkSync(path.resolve('node_modules'), path.join(folder, 'node_modules'));
@@ -271,7 +278,9 @@ describe('npm run up', () => {
   test('names the commands when it is given another', async () => {
     const { exitCode, stderr } = await project().launch(['deploy']);
     expect(exitCode).toBe(1);
-    expect(stderr).toContain("'deploy' is no command; allowed: up, preview, refresh, down, rollback, pulumi, login.");
+    expect(stderr).toContain(
+      "'deploy' is no command; allowed: up, preview, refresh, down, rollback, doctor, pulumi, login.",
+    );
   });
 });
 

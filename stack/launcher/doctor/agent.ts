@@ -1,0 +1,84 @@
+import { NAMES } from '../../names.ts';
+import type { Kubectl } from './cluster.ts';
+import { broken, ok } from './finding.ts';
+import type { Check, Finding } from './finding.ts';
+
+/** What `GET /health` says, as far as it is looked at. */
+interface Health {
+  readonly version: string;
+  readonly queued: number;
+  readonly paused?: { readonly since: string; readonly reason?: string };
+  readonly auth: {
+    readonly mode: string;
+    readonly source: string;
+    readonly state: 'ok' | 'auth_failed' | 'usage_limited' | 'outage' | 'unknown';
+    readonly expiresAt?: string;
+    readonly resetsAt?: string;
+    readonly problem?: string;
+  };
+}
+
+/** What the agent says of itself and of its login. */
+export function agent(kubectl: Kubectl): Check[] {
+  let health: Health | undefined;
+  return [
+    {
+      name: 'agent',
+      needs: ['pod'],
+      look: async () => {
+        const answer = await kubectl([
+          'exec',
+          `deploy/${NAMES.deployment}`,
+          '--',
+          'curl',
+          '-s',
+          'localhost:3000/health',
+        ]);
+        if ('failure' in answer)
+          return broken(answer.failure, `kubectl -n ${NAMES.namespace} logs deployment/${NAMES.deployment}`);
+        health = JSON.parse(answer.output) as Health;
+        const { version, queued, paused } = health;
+        if (!paused) return ok(`version ${version}, ${queued} run(s) wait`);
+        const why = paused.reason === undefined ? '' : `: ${paused.reason}`;
+        return broken(`paused since ${paused.since}${why}`, RESUME);
+      },
+    },
+    {
+      name: 'login',
+      needs: ['pod'],
+      look: () =>
+        Promise.resolve(health ? ofLogin(health) : broken('the agent does not say', 'see the line of the agent')),
+    },
+  ];
+}
+
+const RESUME = `kubectl create job --from=cronjob/${NAMES.maintenanceEnd} maintenance-end -n ${NAMES.namespace}   (or POST /resume)`;
+const CHECK = `kubectl create job --from=cronjob/${NAMES.watchdog} check-now -n ${NAMES.namespace}`;
+
+function ofLogin({ auth: { mode, source, state, expiresAt, resetsAt, problem } }: Health): Finding {
+  const where = `${mode}, ${source}`;
+  const until = expiresAt === undefined ? '' : `, renewed before ${expiresAt}`;
+  switch (state) {
+    case 'ok':
+      return ok(`works: ${where}${until}`);
+    case 'unknown':
+      if (problem !== undefined) return broken(problem, LOG_IN[mode] ?? LOG_IN_BY_SESSION);
+      return ok(`not tried since the agent started: ${where}${until}`);
+    case 'auth_failed':
+      return broken(problem ?? `Anthropic refuses it: ${where}`, LOG_IN[mode] ?? LOG_IN_BY_SESSION);
+    case 'usage_limited':
+      return broken(
+        `the usage limit is reached${resetsAt === undefined ? '' : `, until ${resetsAt}`}`,
+        'wait, or take another account',
+      );
+    case 'outage':
+      return broken('Anthropic did not answer the last prompt', `https://status.claude.com, then ${CHECK}`);
+  }
+}
+
+const LOG_IN_BY_SESSION = 'npm run login && npm run up';
+const LOG_IN: Readonly<Record<string, string>> = {
+  oauthToken: 'claude setup-token, then npm run pulumi -- config set --secret claudeToken && npm run up',
+  apiKey: 'npm run pulumi -- config set --secret claudeToken && npm run up',
+  federation: 'compare the federation rule with the identity token: docs/configuration.md#federation',
+};

@@ -1,0 +1,87 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+
+import { execa } from 'execa';
+
+import { TOKEN_FILE } from '../../token-file.ts';
+import { ask, findEngine } from '../engine.ts';
+import type { Surroundings } from '../environment.ts';
+import { findStack } from '../stack.ts';
+import type { ReadyStack } from '../stack.ts';
+import { StackFile } from '../stack-file.ts';
+import { readState } from '../state.ts';
+import { agent } from './agent.ts';
+import { cluster, kubectlOf } from './cluster.ts';
+import { examine } from './finding.ts';
+import type { Check, Named } from './finding.ts';
+import { runs } from './runs.ts';
+import { stack as stackChecks } from './stack.ts';
+import { tools } from './tools.ts';
+import { watchdog } from './watchdog.ts';
+
+/**
+ * Looks at everything between the operator and an answer, and changes nothing.
+ * @param quick leaves out what takes longer than a few seconds: whether the cluster is as the config says.
+ * @param onFinding told of each finding as it is made.
+ * @returns all of them, in the order in which they are worth mending.
+ */
+export async function examineAll(
+  surroundings: Surroundings,
+  stack: string,
+  quick: boolean,
+  onFinding: (finding: Named) => void,
+): Promise<readonly Named[]> {
+  const findings: Named[] = [];
+  for await (const finding of examine(await checksOf(surroundings, stack, quick))) {
+    findings.push(finding);
+    onFinding(finding);
+  }
+  return findings;
+}
+
+async function checksOf(surroundings: Surroundings, stack: string, quick: boolean): Promise<Check[]> {
+  const { projectDir, env, backend, backendFolder } = surroundings;
+  const committed = path.join(projectDir, `Pulumi.${stack}.yaml`);
+  const config = new StackFile(fs.existsSync(committed) ? fs.readFileSync(committed, 'utf8') : '', projectDir);
+  const isAzure = config.get('target') === 'azure';
+  // The cluster of target azure is that of the current context: `az aks get-credentials` makes it so.
+  const context = isAzure ? '' : (config.get('kubeContext') ?? '');
+  const kubectl = kubectlOf(context);
+  const tokenFile = path.join(projectDir, TOKEN_FILE);
+  const token = fs.existsSync(tokenFile) ? fs.readFileSync(tokenFile, 'utf8').trim() : undefined;
+  const engine = await findEngine(projectDir, env);
+  let ready: ReadyStack | undefined;
+  const about = stackChecks({
+    stack,
+    backend: backendFolder ?? `Pulumi's ${backend}`,
+    azureRegistry: isAzure ? config.get('azureRegistry')?.split('/').at(-1) : undefined,
+    readState: async () => {
+      ready = await findStack(surroundings, engine, stack);
+      return ready && readState({ engine, projectDir, env: ready.env, stack });
+    },
+    preview: async () => {
+      const command = ['preview', '--refresh', '--expect-no-changes', '--non-interactive', '--color', 'never'];
+      const where = ['--stack', stack, '--config-file', ready?.configFile ?? ''];
+      const { exitCode = 1, all } = await execa(engine.program, [...engine.prefix, ...command, ...where], {
+        cwd: projectDir,
+        env: { ...ready?.env },
+        extendEnv: false,
+        stdin: 'ignore',
+        all: true,
+        reject: false,
+        timeout: 300_000,
+      });
+      return { exitCode, output: all };
+    },
+  });
+  return [
+    ...tools(() => ask(engine, ['version'], projectDir, env), config),
+    about.state,
+    ...cluster(kubectl),
+    about.image,
+    ...agent(kubectl),
+    ...runs(context, token),
+    ...watchdog(kubectl),
+    ...(quick ? [] : [about.drift]),
+  ];
+}

@@ -1,0 +1,99 @@
+import type { ExportedState } from '../state.ts';
+import { said } from './ask.ts';
+import { broken, ok } from './finding.ts';
+import type { Check, Finding } from './finding.ts';
+
+/** What is looked at of the stack itself. */
+export interface StackParts {
+  /** Name of the stack. */
+  readonly stack: string;
+  /** Where its state is, for people. */
+  readonly backend: string;
+  /** Reads the state; undefined where there is no such stack. @throws Error when the backend can't be reached. */
+  readonly readState: () => Promise<ExportedState | undefined>;
+  /** Runs `pulumi preview` against what is really there; its exit code and what it said. */
+  readonly preview: () => Promise<{ readonly exitCode: number; readonly output: string }>;
+  /** Name of the registry in Azure, where it is there. */
+  readonly azureRegistry: string | undefined;
+}
+
+/** The state, the image that it names, and whether the cluster is as the state says. */
+export function stack({
+  stack: name,
+  backend,
+  readState,
+  preview,
+  azureRegistry,
+}: StackParts): Record<'state' | 'image' | 'drift', Check> {
+  let image: string | undefined;
+  return {
+    state: {
+      name: 'state',
+      needs: ['pulumi'],
+      look: async () => {
+        let state: ExportedState | undefined;
+        try {
+          state = await readState();
+        } catch (error) {
+          const lines = (error as Error).message.trim().split('\n');
+          return broken(
+            lines.find((line) => line.includes('error')) ?? lines[0] ?? '',
+            `see that ${backend} can be reached: pulumi whoami -v`,
+          );
+        }
+        const { resources = [], pending_operations: pending } = state?.deployment ?? {};
+        if (!resources?.length)
+          return broken(`the stack ${name} has nothing yet, in ${backend}`, 'npm run login && npm run up');
+        image = resources.find(({ type }) => type === 'pulumi:pulumi:Stack')?.outputs?.['image'] as string | undefined;
+        if (pending?.length)
+          return broken(`the last update was cut off at ${pending.length} resource(s)`, 'npm run up');
+        return ok(`${resources.length} resources, in ${backend}`);
+      },
+    },
+    image: { name: 'image', needs: ['state'], look: () => lookAtImage(image, azureRegistry) },
+    drift: {
+      name: 'drift',
+      needs: ['state', 'cluster'],
+      look: async () => {
+        const { exitCode, output } = await preview();
+        if (exitCode === 0) return ok('the cluster is as the config says');
+        const changed = output
+          .split('\n')
+          .filter((line) => /^\s*[~+-]/.test(line))
+          .map((line) => line.trim().replace(/\s{2,}/g, ' '));
+        const error = output
+          .split('\n')
+          .find((line) => /\berror\b/.test(line))
+          ?.trim();
+        const what = changed.length > 0 ? changed.slice(0, 3).join('; ') : (error ?? 'preview failed');
+        return broken(what.slice(0, 300), 'npm run preview -- --refresh --diff, then npm run up');
+      },
+    },
+  };
+}
+
+async function lookAtImage(image: string | undefined, azureRegistry: string | undefined): Promise<Finding> {
+  if (image === undefined) return broken('the state names none', 'npm run up');
+  const [, digest = image] = image.split('@sha256:');
+  const short = digest.slice(0, 12);
+  const answer =
+    azureRegistry === undefined
+      ? await said('docker', ['manifest', 'inspect', ...(isLoopback(image) ? ['--insecure'] : []), image])
+      : await said('az', [
+          'acr',
+          'repository',
+          'show',
+          '--name',
+          azureRegistry,
+          '--image',
+          image.slice(image.indexOf('/') + 1),
+        ]);
+  if ('output' in answer) return ok(`${short} is in ${image.split('/')[0] ?? ''}`);
+  return broken(
+    `${short}: ${answer.failure}`,
+    'see that the registry can be reached; npm run up builds and pushes an image that is lost',
+  );
+}
+
+/** As Docker itself decides whom it talks to without TLS. */
+const isLoopback = (image: string): boolean => /^(localhost|127\.)/.test(image);

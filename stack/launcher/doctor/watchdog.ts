@@ -1,0 +1,143 @@
+import { WATCHDOG_ENV } from '../../../watchdog/contract.ts';
+import { NAMES } from '../../names.ts';
+import type { Kubectl } from './cluster.ts';
+import { broken, ok, skipped } from './finding.ts';
+import type { Check, Finding } from './finding.ts';
+
+/** The watchdog's last pass, what it remembers, and whom it tells. */
+export function watchdog(kubectl: Kubectl): Check[] {
+  return [
+    { name: 'watchdog', needs: ['namespace'], look: () => lastPass(kubectl) },
+    { name: 'ledger', needs: ['namespace'], look: () => ledger(kubectl) },
+    { name: 'teams', needs: ['pod'], look: () => teams(kubectl) },
+    { name: 'n8n', needs: ['pod'], look: () => n8n(kubectl) },
+  ];
+}
+
+const IN = `-n ${NAMES.namespace}`;
+const CHECK = `kubectl create job --from=cronjob/${NAMES.watchdog} check-now ${IN}`;
+const HOUR_MS = 3_600_000;
+
+interface CronJob {
+  readonly metadata: { readonly creationTimestamp: string };
+  readonly spec: {
+    readonly suspend?: boolean;
+    readonly schedule: string;
+    readonly jobTemplate: {
+      readonly spec: {
+        readonly template: {
+          readonly spec: {
+            readonly containers: readonly {
+              readonly env: readonly { readonly name: string; readonly value?: string }[];
+            }[];
+          };
+        };
+      };
+    };
+  };
+}
+
+interface Pod {
+  readonly metadata: {
+    readonly creationTimestamp: string;
+    readonly ownerReferences?: readonly { readonly name: string }[];
+  };
+  readonly status: {
+    readonly containerStatuses?: readonly {
+      readonly state: { readonly terminated?: { readonly exitCode: number; readonly finishedAt: string } };
+    }[];
+  };
+}
+
+async function lastPass(kubectl: Kubectl): Promise<Finding> {
+  const cronJob = await readCronJob(kubectl);
+  if ('failure' in cronJob) return broken(cronJob.failure, 'npm run up');
+  if (cronJob.spec.suspend) return broken('its CronJob is suspended', 'npm run up');
+  const pods = await kubectl(['get', 'pods', '--selector', 'app.kubernetes.io/component=watchdog', '--output', 'json']);
+  if ('failure' in pods) return broken(pods.failure, CHECK);
+  const passes = (JSON.parse(pods.output) as { items: Pod[] }).items
+    .flatMap(({ metadata, status }) => {
+      const end = status.containerStatuses?.[0]?.state.terminated;
+      const job = metadata.ownerReferences?.[0]?.name ?? '';
+      return end && !job.startsWith('claude-maintenance') ? [{ job, ...end }] : [];
+    })
+    .sort((a, b) => b.finishedAt.localeCompare(a.finishedAt));
+  const [last] = passes;
+  const since = last?.finishedAt ?? cronJob.metadata.creationTimestamp;
+  if (Date.now() - Date.parse(since) > HOUR_MS) {
+    return broken(`no pass since ${since}`, `kubectl ${IN} describe cronjob/${NAMES.watchdog}`);
+  }
+  if (!last) return ok(`none yet; the schedule is ${cronJob.spec.schedule}`);
+  const when = `at ${last.finishedAt}, exit code ${last.exitCode}`;
+  if (last.exitCode === 0) return ok(when);
+  return broken(
+    `${last.exitCode === 57 ? 'somebody has to log in; ' : ''}${when}`,
+    `kubectl ${IN} logs job/${last.job}`,
+  );
+}
+
+async function readCronJob(kubectl: Kubectl): Promise<CronJob | { readonly failure: string }> {
+  const answer = await kubectl(['get', `cronjob/${NAMES.watchdog}`, '--output', 'json']);
+  return 'failure' in answer ? answer : (JSON.parse(answer.output) as CronJob);
+}
+
+interface Ledger {
+  readonly trouble?: { readonly state: string; readonly since: string };
+  readonly maintenance?: { readonly since: string; readonly reason: string };
+  readonly card?: { readonly kind: string };
+  readonly workflows: readonly { readonly step: string }[];
+}
+
+async function ledger(kubectl: Kubectl): Promise<Finding> {
+  const answer = await kubectl(['get', `configmap/${NAMES.watchdog}`, '--output', 'json']);
+  if ('failure' in answer) return broken(answer.failure, 'npm run up');
+  const { data } = JSON.parse(answer.output) as { data?: Record<string, string> };
+  const text = data?.['ledger.json'];
+  if (text === undefined) return ok('nothing was ever wrong');
+  const { trouble, maintenance, card, workflows } = JSON.parse(text) as Ledger;
+  const paused = workflows.filter(({ step }) => step !== 'resumed' && step !== 'left').length;
+  const also = [
+    ...(paused > 0 ? [`${paused} workflow(s) paused`] : []),
+    ...(card ? [`the card "${card.kind}" is not sent yet`] : []),
+  ];
+  const END = `kubectl create job --from=cronjob/${NAMES.maintenanceEnd} maintenance-end ${IN}`;
+  if (maintenance)
+    return broken([`maintenance since ${maintenance.since}: ${maintenance.reason}`, ...also].join('; '), END);
+  if (trouble) return broken([`${trouble.state} since ${trouble.since}`, ...also].join('; '), CHECK);
+  return also.length > 0 ? broken(also.join('; '), CHECK) : ok('nothing is wrong');
+}
+
+async function teams(kubectl: Kubectl): Promise<Finding> {
+  const secret = await kubectl([
+    ...['get', `secret/${NAMES.watchdogNotifySecret}`, '--ignore-not-found'],
+    ...['--output', "jsonpath={.data['teams-webhook-url']}"],
+  ]);
+  if ('failure' in secret) return skipped(`the webhook can't be read: ${secret.failure}`);
+  if (secret.output === '') return skipped('no teamsWebhookUrl in the config: nobody gets a card');
+  const { origin, host } = new URL(Buffer.from(secret.output, 'base64').toString());
+  // The host alone: the rest of the URL is what may post.
+  return reached(kubectl, origin, host, 'npm run pulumi -- config set --secret teamsWebhookUrl && npm run up');
+}
+
+async function n8n(kubectl: Kubectl): Promise<Finding> {
+  const cronJob = await readCronJob(kubectl);
+  if ('failure' in cronJob) return broken(cronJob.failure, 'npm run up');
+  const { env } = cronJob.spec.jobTemplate.spec.template.spec.containers[0] ?? { env: [] };
+  const url = env.find(({ name }) => name === WATCHDOG_ENV.n8nApiUrl)?.value;
+  if (url === undefined) return skipped('no n8nApiUrl in the config: no workflows are paused');
+  return reached(
+    kubectl,
+    new URL('/healthz', url).href,
+    url,
+    'see that n8n runs, and config n8nApiUrl, n8nNamespace and n8nPort',
+  );
+}
+
+/** Any answer will do; asked from the agent's pod, which has no secret of theirs. */
+async function reached(kubectl: Kubectl, url: string, name: string, next: string): Promise<Finding> {
+  const curl = ['curl', '-s', '-S', '-o', '/dev/null', '-w', '%{http_code}', '--max-time', '10', url];
+  const answer = await kubectl(['exec', `deploy/${NAMES.deployment}`, '--', ...curl]);
+  return 'output' in answer
+    ? ok(`${name} answers (HTTP ${answer.output})`)
+    : broken(`${name}: ${answer.failure}`, next);
+}
