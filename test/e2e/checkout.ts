@@ -11,6 +11,8 @@ import {
 } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import * as path from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 
 import { execa } from 'execa';
 import { parse } from 'yaml';
@@ -30,20 +32,19 @@ export interface Ran {
   readonly seconds: number;
 }
 
-/** Waits for the moment when something has to happen; `lines` is what a program prints, which must be read once begun. */
-export type Moment = (lines: () => AsyncIterable<string>) => Promise<unknown>;
+/** Waits for the moment when something has to happen; `output` is what a program prints. */
+export type Moment = (output: Readable) => Promise<unknown>;
 
 /** The moment of the line number `count` that matches. */
 export function seen(line: RegExp, count = 1): Moment {
-  return async (lines) => {
-    let left = count;
-    for await (const text of lines()) {
-      if (line.test(text)) left--;
-      if (left === 0) return;
-    }
-    // Whoever printed them has ended, and says so.
-    await new Promise(() => undefined);
-  };
+  return (output) =>
+    new Promise<void>((resolve) => {
+      let left = count;
+      // Iterating would close the pipe at the moment, and the program would end of that.
+      createInterface({ input: output }).on('line', (text) => {
+        if (line.test(text) && --left === 0) resolve();
+      });
+    });
 }
 
 /** What a checkout has besides what git has. */
@@ -181,7 +182,7 @@ export class Checkout {
     const end = running.then(({ all }) => {
       throw new Error(`npm run ${name} ended before it could be killed:\n${all}`);
     });
-    await Promise.race([moment(() => running.iterable({ from: 'all' })), end]);
+    await Promise.race([moment(running.all), end]);
     await cutOff(running);
     await end.catch(() => undefined);
   }
