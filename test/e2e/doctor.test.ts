@@ -39,7 +39,23 @@ interface Break {
   readonly whole?: boolean;
 }
 
-const settled = () => kubectl(['rollout', 'status', DEPLOYMENT, ...AGENT, '--timeout=100s']);
+/** The pod is ready, and the Service leads to it. */
+async function settled(): Promise<void> {
+  await kubectl(['rollout', 'status', DEPLOYMENT, ...AGENT, '--timeout=100s']);
+  await until('the Service', async () => {
+    const double = ['--namespace', DOUBLE.namespace, `deployment/${DOUBLE.name}`];
+    await kubectl([
+      'exec',
+      ...double,
+      '--',
+      'curl',
+      '--silent',
+      '--fail',
+      'http://claude-agent.claude-agent.svc/ready',
+    ]);
+    return true;
+  });
+}
 const scale = (what: string, namespace: string, replicas: number) =>
   kubectl(['scale', `deployment/${what}`, '--namespace', namespace, `--replicas=${replicas}`]);
 const callAgent = (path: string, body: object) =>

@@ -1,4 +1,5 @@
 import { NAMES } from '../../names.ts';
+import { fromAgent } from './cluster.ts';
 import type { Kubectl } from './cluster.ts';
 import { broken, ok } from './finding.ts';
 import type { Check, Finding } from './finding.ts';
@@ -26,14 +27,7 @@ export function agent(kubectl: Kubectl): Check[] {
       name: 'agent',
       needs: ['pod'],
       look: async () => {
-        const answer = await kubectl([
-          'exec',
-          `deploy/${NAMES.deployment}`,
-          '--',
-          'curl',
-          '-s',
-          'localhost:3000/health',
-        ]);
+        const answer = await fromAgent(kubectl, '/health');
         if ('failure' in answer)
           return broken(answer.failure, `kubectl -n ${NAMES.namespace} logs deployment/${NAMES.deployment}`);
         health = JSON.parse(answer.output) as Health;

@@ -1,3 +1,4 @@
+import { AGENT_PORT } from '../../../agent/contract.ts';
 import { NAMES } from '../../names.ts';
 import { said } from './ask.ts';
 import type { Said } from './ask.ts';
@@ -11,6 +12,11 @@ export type Kubectl = (args: readonly string[]) => Promise<Said>;
 export function kubectlOf(context: string): Kubectl {
   const where = [...(context === '' ? [] : ['--context', context]), '--namespace', NAMES.namespace];
   return (args) => said('kubectl', [...where, ...args]);
+}
+
+/** What the agent answers to `GET` of a path, asked in its own pod. */
+export function fromAgent(kubectl: Kubectl, path: string): Promise<Said> {
+  return kubectl(['exec', `deploy/${NAMES.deployment}`, '--', 'curl', '-s', `localhost:${AGENT_PORT}${path}`]);
 }
 
 /** The cluster, and the agent's pod in it. */
@@ -41,14 +47,7 @@ export function cluster(kubectl: Kubectl): Check[] {
       name: 'readiness',
       needs: ['pod'],
       look: async () => {
-        const answer = await kubectl([
-          'exec',
-          `deploy/${NAMES.deployment}`,
-          '--',
-          'curl',
-          '-s',
-          'localhost:3000/ready',
-        ]);
+        const answer = await fromAgent(kubectl, '/ready');
         if ('failure' in answer) return broken(answer.failure, LOGS);
         const { status, detail } = JSON.parse(answer.output) as { status: unknown; detail?: string };
         return status === 'ready' ? ok('it accepts runs') : broken(detail ?? answer.output, LOGS);

@@ -36,10 +36,10 @@ export function stack({
           state = await readState();
         } catch (error) {
           const lines = (error as Error).message.trim().split('\n');
-          return broken(
-            lines.find((line) => line.includes('error')) ?? lines[0] ?? '',
-            `see that ${backend} can be reached: pulumi whoami -v`,
-          );
+          const next = /passphrase/i.test(lines.join())
+            ? 'put the file with the passphrase back, or give it in PULUMI_CONFIG_PASSPHRASE'
+            : `see that ${backend} can be reached: pulumi whoami -v`;
+          return broken(lines.find((line) => line.includes('error')) ?? lines[0] ?? '', next);
         }
         const { resources = [], pending_operations: pending } = state?.deployment ?? {};
         if (!resources?.length)
@@ -57,20 +57,18 @@ export function stack({
       look: async () => {
         const { exitCode, output } = await preview();
         if (exitCode === 0) return ok('the cluster is as the config says');
-        const changed = output
-          .split('\n')
-          .filter((line) => /^\s*[~+-]/.test(line))
-          .map((line) => line.trim().replace(/\s{2,}/g, ' '));
-        const error = output
-          .split('\n')
-          .find((line) => /\berror\b/.test(line))
-          ?.trim();
-        const what = changed.length > 0 ? changed.slice(0, 3).join('; ') : (error ?? 'preview failed');
+        const lines = output.split('\n').map((line) => line.trim().replace(/\s{2,}/g, ' '));
+        const changed = lines.filter((line) => CHANGE.test(line));
+        const error = lines.find((line) => /\berror\b/.test(line));
+        const what = changed.length > 0 ? [...new Set(changed)].slice(0, 3).join('; ') : (error ?? 'preview failed');
         return broken(what.slice(0, 300), 'npm run preview -- --refresh --diff, then npm run up');
       },
     },
   };
 }
+
+/** Such as `~ kubernetes:apps/v1:Deployment agent-deployment update [diff: ~spec]`; the stack itself is none, nor is what is only looked at. */
+const CHANGE = /^[~+-]+ (?!pulumi:pulumi:Stack )\S+:\S+ \S+ (create|delete|replace|update|.*\[diff)/;
 
 async function lookAtImage(image: string | undefined, azureRegistry: string | undefined): Promise<Finding> {
   if (image === undefined) return broken('the state names none', 'npm run up');
