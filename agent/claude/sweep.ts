@@ -6,8 +6,8 @@ export const RUN_MARK = 'CLAUDE_AGENT_RUN';
 
 const KILL_ROUNDS = 50;
 const ROUND_MS = 20;
-/** Some half a millisecond of work. */
-const READ_AT_ONCE = 50;
+/** Some tenth of a millisecond of work. */
+const READ_AT_ONCE = 10;
 
 /**
  * Kills every process whose environment carries a mark that begins with `prefix`, and waits until they are gone.
@@ -37,6 +37,8 @@ export async function sweep(prefix: string): Promise<number> {
 async function marked(prefix: string): Promise<number[]> {
   const needle = `${RUN_MARK}=${prefix}`;
   const found: number[] = [];
+  // The answer of the run that has just ended goes first.
+  await setImmediate();
   for (const [place, pid] of pids().entries()) {
     if (place % READ_AT_ONCE === 0) await setImmediate();
     if (startedWith(pid, needle)) found.push(pid);
