@@ -13,6 +13,8 @@ export interface Workflow {
   readonly draftVersion: string | undefined;
   /** The version that is published. Unknown to n8n before 2.0, which has one version only. */
   readonly publishedVersion: string | undefined;
+  /** It is what n8n runs when another one fails. */
+  readonly isErrorWorkflow: boolean;
 }
 
 /** Where n8n is. */
@@ -38,6 +40,8 @@ const TIMEOUT_MS = 15_000;
 const PATIENCE_MS = 10_000;
 const SCOPES = 'workflow:list, workflow:read, workflow:activate, workflow:deactivate';
 
+const ERROR_TRIGGER = 'n8n-nodes-base.errorTrigger';
+
 const workflowSchema = z
   .object({
     id: z.coerce.string(),
@@ -46,9 +50,11 @@ const workflowSchema = z
     isArchived: z.boolean().default(false),
     versionId: z.string().nullish(),
     activeVersionId: z.string().nullish(),
+    nodes: z.array(z.object({ type: z.string(), disabled: z.boolean().default(false) })).default([]),
   })
-  .transform(({ versionId, activeVersionId, ...rest }): Workflow => ({
+  .transform(({ versionId, activeVersionId, nodes, ...rest }): Workflow => ({
     ...rest,
+    isErrorWorkflow: nodes.some(({ type, disabled }) => type === ERROR_TRIGGER && !disabled),
     draftVersion: versionId ?? undefined,
     publishedVersion: activeVersionId ?? undefined,
   }));
@@ -66,7 +72,7 @@ export class N8n {
   }
 
   /**
-   * Every published workflow with the tag. Changes nothing before all pages are there: a cursor is a position in what
+   * Every published workflow with the tag, but for those that tell of the failures of others. Changes nothing before all pages are there: a cursor is a position in what
    * the filter matches, so pausing some would skip others.
    * @throws N8nUnavailableError
    */
@@ -76,7 +82,9 @@ export class N8n {
     for (let cursor: string | undefined; ;) {
       const query = new URLSearchParams({ tags: tag, active: 'true', limit: String(PAGE), ...(cursor && { cursor }) });
       const page = this.#understand(pageSchema, await this.#call('GET', `/workflows?${query.toString()}`));
-      for (const workflow of page.data) if (workflow.active) found.set(workflow.id, workflow);
+      for (const workflow of page.data) {
+        if (workflow.active && !workflow.isErrorWorkflow) found.set(workflow.id, workflow);
+      }
       if (!page.nextCursor || seen.has(page.nextCursor)) return [...found.values()];
       cursor = page.nextCursor;
       seen.add(cursor);

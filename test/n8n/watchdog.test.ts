@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { missingN8n } from '../support/n8n-home.ts';
 import type { RealN8n } from '../support/n8n.ts';
 import { World } from '../watchdog/world.ts';
+import { Author } from './author.ts';
 import { theN8n, whySkipped } from './site.ts';
 
 describe.skipIf(missingN8n !== undefined)(`n8n and the watchdog${whySkipped}`, () => {
@@ -64,6 +65,23 @@ describe.skipIf(missingN8n !== undefined)(`n8n and the watchdog${whySkipped}`, (
       expect(card).toContain(said);
     }
     expect(card).toContain('Resumed workflows (2)');
+  }, 120_000);
+
+  test('leaves on what n8n runs when another workflow fails', async () => {
+    const author = new Author(n8n);
+    const onError = await author.make('on-error', {});
+    await n8n.tagWorkflow(onError.id);
+    await n8n.api('POST', `/workflows/${onError.id}/publish`, {});
+    const other = await n8n.addWorkflow('Paused beside it');
+    world.agent.login = { state: 'auth_failed' };
+    expect((await world.pass()).exitCode).toBe(57);
+    expect(await n8n.workflow(other.id)).toMatchObject({ active: false });
+    expect(await n8n.workflow(onError.id)).toMatchObject({ active: true });
+
+    world.agent.login = { state: 'ok' };
+    expect((await world.pass()).exitCode).toBe(0);
+    expect(await n8n.workflow(other.id)).toMatchObject({ active: true });
+    await author.leave();
   }, 120_000);
 
   test('refuses a key that may only read, and the pass says which scopes it needs', async () => {

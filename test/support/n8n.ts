@@ -150,9 +150,14 @@ export class RealN8n implements AsyncDisposable {
   /** A workflow that a timer starts once in `hours`; published unless said otherwise. */
   async addWorkflow(name: string, { tag = 'claude-agent', published = true, hours = 9 } = {}): Promise<N8nWorkflow> {
     const { id } = (await this.api('POST', '/workflows', { name, ...draft(hours) })) as { id: string };
-    await this.api('PUT', `/workflows/${id}/tags`, [{ id: await this.tag(tag) }]);
+    await this.tagWorkflow(id, tag);
     if (published) await this.api('POST', `/workflows/${id}/publish`, {});
     return this.workflow(id);
+  }
+
+  /** Gives a workflow a tag, and takes away those it had. */
+  async tagWorkflow(id: string, tag = 'claude-agent'): Promise<void> {
+    await this.api('PUT', `/workflows/${id}/tags`, [{ id: await this.tag(tag) }]);
   }
 
   /** Saves another draft, as the editor does: what is published stays so. */

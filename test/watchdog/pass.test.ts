@@ -13,12 +13,13 @@ describe.concurrent('a login that fails', () => {
     world.n8n.workflows.add('Mail_triage [urgent]');
     world.n8n.workflows.add('Off by hand', { published: false });
     world.n8n.workflows.add('Of others', { tags: ['other'] });
+    world.n8n.workflows.add('On error', { nodes: ['errorTrigger', 'httpRequest'] });
     const before = world.published;
     world.agent.login = { state: 'auth_failed', cause: 'refused' };
 
     const red = await world.pass();
     expect(red.exitCode).toBe(57);
-    expect(Object.keys(world.published)).toEqual(['Of others']);
+    expect(Object.keys(world.published).sort()).toEqual(['Of others', 'On error']);
     expect(world.titles).toEqual([RED]);
     expect(red.said).toMatch(/Paused 2 workflow\(s\) of n8n: .*Invoices/);
     expect((await world.pass()).exitCode).toBe(57);

@@ -123,7 +123,7 @@ export async function startN8nDouble(options: N8nDoubleOptions = {}): Promise<N8
   }
 
   function shown({ activeVersionId, ...workflow }: DoubleWorkflow): object {
-    const common = { ...workflow, tags: workflow.tags.map((name) => ({ id: name, name })), nodes: [], connections: {} };
+    const common = { ...workflow, tags: workflow.tags.map((name) => ({ id: name, name })), connections: {} };
     return generation === 'current' ? { ...common, activeVersionId } : common;
   }
 

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 
-/** A workflow as n8n 2.41 tells of it, without its nodes. */
+/** A workflow as n8n 2.41 tells of it. */
 export interface DoubleWorkflow {
   readonly id: string;
   name: string;
+  nodes: { readonly type: string }[];
   tags: string[];
   active: boolean;
   /** Null while nothing is published. */
@@ -31,11 +32,15 @@ export class Workflows {
   readonly #versions = new Map<string, Set<string>>();
 
   /** Adds a workflow; `published` ones are on, at the version of their draft. */
-  add(name: string, { tags = ['claude-agent'], published = true, id = randomUUID().slice(0, 8) } = {}): DoubleWorkflow {
+  add(
+    name: string,
+    { tags = ['claude-agent'], published = true, id = randomUUID().slice(0, 8), nodes = ['scheduleTrigger'] } = {},
+  ): DoubleWorkflow {
     const versionId = randomUUID();
     const workflow: DoubleWorkflow = {
       id,
       name,
+      nodes: nodes.map((type) => ({ type: `n8n-nodes-base.${type}` })),
       tags: [...tags],
       active: published,
       activeVersionId: published ? versionId : null,
