@@ -8,9 +8,15 @@ import type { Check, Finding } from './finding.ts';
 /** kubectl on the stack's cluster, in its namespace. */
 export type Kubectl = (args: readonly string[]) => Promise<Said>;
 
+/** What tells kubectl where the stack is. @param context of the kubeconfig; empty for the current one. */
+export const stackIn = (context: string): readonly string[] => [
+  ...(context === '' ? [] : ['--context', context]),
+  ...['--namespace', NAMES.namespace],
+];
+
 /** @param context of the kubeconfig; empty for the current one. */
 export function kubectlOf(context: string): Kubectl {
-  const where = [...(context === '' ? [] : ['--context', context]), '--namespace', NAMES.namespace];
+  const where = stackIn(context);
   return (args) => said('kubectl', [...where, ...args]);
 }
 

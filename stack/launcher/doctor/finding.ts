@@ -25,13 +25,24 @@ export interface Named extends Finding {
   readonly check: string;
 }
 
-/** Looks at one after the other; what can see nothing is skipped, and says what it waits for. */
+/**
+ * Looks at one after the other; what can see nothing is skipped, and says what it waits for. A look that fails in a way
+ * that nobody foresaw is a finding too: the others go on.
+ */
 export async function* examine(checks: readonly Check[]): AsyncGenerator<Named> {
   const states = new Map<string, Finding['state']>();
   for (const { name, needs = [], look } of checks) {
     const missing = needs.find((other) => states.get(other) !== 'ok');
-    const finding = missing === undefined ? await look() : skipped(`can't be seen before ${missing} is well`);
+    const finding = missing === undefined ? await lookedAt(look) : skipped(`can't be seen before ${missing} is well`);
     states.set(name, finding.state);
     yield { check: name, ...finding };
+  }
+}
+
+async function lookedAt(look: Check['look']): Promise<Finding> {
+  try {
+    return await look();
+  } catch (error) {
+    return broken(`it can't be looked at: ${(error as Error).message}`, 'look by hand: docs/troubleshooting.md');
   }
 }

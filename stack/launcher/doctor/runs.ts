@@ -4,6 +4,7 @@ import { execa } from 'execa';
 
 import { NAMES } from '../../names.ts';
 import { TOKEN_FILE } from '../../token-file.ts';
+import { stackIn } from './cluster.ts';
 import { broken, ok, skipped } from './finding.ts';
 import type { Check, Finding } from './finding.ts';
 
@@ -45,9 +46,12 @@ export function runs(context: string, token: string | undefined): Check[] {
 }
 
 async function listed(context: string, token: string): Promise<readonly Run[] | 'refused'> {
-  const where = context === '' ? [] : ['--context', context];
-  const target = ['--namespace', NAMES.namespace, 'port-forward', `deploy/${NAMES.deployment}`, ':http'];
-  const forward = execa('kubectl', [...where, ...target], { stdin: 'ignore', reject: false, timeout: 20_000 });
+  const target = ['port-forward', `deploy/${NAMES.deployment}`, ':http'];
+  const forward = execa('kubectl', [...stackIn(context), ...target], {
+    stdin: 'ignore',
+    reject: false,
+    timeout: 20_000,
+  });
   const ended = forward.then(({ stderr }) => [stderr]);
   try {
     // Either `Forwarding from 127.0.0.1:40123 -> 3000`, or why not.

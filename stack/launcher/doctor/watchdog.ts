@@ -6,11 +6,13 @@ import type { Check, Finding } from './finding.ts';
 
 /** The watchdog's last pass, what it remembers, and whom it tells. */
 export function watchdog(kubectl: Kubectl): Check[] {
+  let read: ReturnType<typeof readCronJob> | undefined;
+  const cronJob = () => (read ??= readCronJob(kubectl));
   return [
-    { name: 'watchdog', needs: ['namespace'], look: () => lastPass(kubectl) },
+    { name: 'watchdog', needs: ['namespace'], look: async () => lastPass(kubectl, await cronJob()) },
     { name: 'ledger', needs: ['namespace'], look: () => ledger(kubectl) },
     { name: 'teams', needs: ['pod'], look: () => teams(kubectl) },
-    { name: 'n8n', needs: ['pod'], look: () => n8n(kubectl) },
+    { name: 'n8n', needs: ['pod'], look: async () => n8n(kubectl, await cronJob()) },
   ];
 }
 
@@ -49,8 +51,7 @@ interface Pod {
   };
 }
 
-async function lastPass(kubectl: Kubectl): Promise<Finding> {
-  const cronJob = await readCronJob(kubectl);
+async function lastPass(kubectl: Kubectl, cronJob: CronJobRead): Promise<Finding> {
   if ('failure' in cronJob) return broken(cronJob.failure, 'npm run up');
   if (cronJob.spec.suspend) return broken('its CronJob is suspended', 'npm run up');
   const pods = await kubectl(['get', 'pods', '--selector', 'app.kubernetes.io/component=watchdog', '--output', 'json']);
@@ -76,7 +77,9 @@ async function lastPass(kubectl: Kubectl): Promise<Finding> {
   );
 }
 
-async function readCronJob(kubectl: Kubectl): Promise<CronJob | { readonly failure: string }> {
+type CronJobRead = CronJob | { readonly failure: string };
+
+async function readCronJob(kubectl: Kubectl): Promise<CronJobRead> {
   const answer = await kubectl(['get', `cronjob/${NAMES.watchdog}`, '--output', 'json']);
   return 'failure' in answer ? answer : (JSON.parse(answer.output) as CronJob);
 }
@@ -119,8 +122,7 @@ async function teams(kubectl: Kubectl): Promise<Finding> {
   return reached(kubectl, origin, host, 'npm run pulumi -- config set --secret teamsWebhookUrl && npm run up');
 }
 
-async function n8n(kubectl: Kubectl): Promise<Finding> {
-  const cronJob = await readCronJob(kubectl);
+async function n8n(kubectl: Kubectl, cronJob: CronJobRead): Promise<Finding> {
   if ('failure' in cronJob) return broken(cronJob.failure, 'npm run up');
   const { env } = cronJob.spec.jobTemplate.spec.template.spec.containers[0] ?? { env: [] };
   const url = env.find(({ name }) => name === WATCHDOG_ENV.n8nApiUrl)?.value;
