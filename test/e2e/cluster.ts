@@ -1,4 +1,3 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 
 import { execa } from 'execa';
@@ -89,75 +88,6 @@ export async function watchdog(
   const lines = (await kubectl(['logs', ...AGENT, `job/${job}`])).split('\n');
   const log = JSON.parse(lines[0] ?? '') as Record<string, unknown>;
   return { state, exitCode: Number(exitCode), log };
-}
-
-/** Starts the double of the Anthropic API in the cluster, from the agent's own image and the double's sources. */
-export async function startDouble(image: string): Promise<void> {
-  const data = sourcesOfDouble();
-  const { namespace, name, port } = DOUBLE;
-  const labels = { app: name };
-  const container = {
-    name,
-    image,
-    args: ['node', 'double/main.ts', '--host', '0.0.0.0', '--port', String(port)],
-    readinessProbe: { tcpSocket: { port }, periodSeconds: 1 },
-    volumeMounts: [{ name: 'sources', mountPath: '/app/double' }],
-  };
-  const template = {
-    metadata: { labels },
-    spec: {
-      terminationGracePeriodSeconds: 1,
-      containers: [container],
-      volumes: [{ name: 'sources', configMap: { name } }],
-    },
-  };
-  const items = [
-    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
-    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace }, data },
-    {
-      apiVersion: 'apps/v1',
-      kind: 'Deployment',
-      metadata: { name, namespace },
-      spec: { selector: { matchLabels: labels }, template },
-    },
-    { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace }, spec: { selector: labels, ports: [{ port }] } },
-  ];
-  await kubectl(['apply', '--filename', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
-  await kubectl(['rollout', 'status', `deployment/${name}`, '--namespace', namespace, '--timeout=100s']);
-}
-
-/** Sources of the double of the Anthropic API by file. */
-function sourcesOfDouble(): Record<string, string> {
-  const names = readdirSync('test/doubles/anthropic').filter(
-    (name) => name.endsWith('.ts') && !name.endsWith('.test.ts'),
-  );
-  return Object.fromEntries(names.map((name) => [name, readFileSync(`test/doubles/anthropic/${name}`, 'utf8')]));
-}
-
-const BESIDE = `http://127.0.0.1:${DOUBLE.port}`;
-
-/**
- * Starts the double in the agent's own container: over cleartext `claude` sends an identity token to its own machine
- * only. It asks for that audience.
- */
-export async function startDoubleBesideAgent(audience: string): Promise<void> {
-  const unpack = `
-    const fs = require('node:fs');
-    fs.mkdirSync('/tmp/double', { recursive: true });
-    fs.symlinkSync('/app/node_modules', '/tmp/double/node_modules');
-    const sources = JSON.parse(fs.readFileSync(0, 'utf8'));
-    for (const name of Object.keys(sources)) fs.writeFileSync('/tmp/double/' + name, sources[name]);`;
-  const exec = ['exec', '--stdin', ...AGENT, 'deployment/claude-code-agent', '--'];
-  await kubectl([...exec, 'node', '-e', unpack], JSON.stringify(sourcesOfDouble()));
-  const start = `setsid node /tmp/double/main.ts --port ${DOUBLE.port} --audience ${audience} >/dev/null 2>&1 &`;
-  await inAgent('sh', '-c', start);
-  await until('the double', async () => await inAgent('curl', '--silent', '--fail', BESIDE).then(() => true));
-}
-
-/** What that double has seen. */
-export async function seenBesideAgent(): Promise<{ path: string; identity?: object }[]> {
-  const seen = JSON.parse(await inAgent('curl', '--silent', `${BESIDE}/_control/requests`)) as { path: string }[];
-  return seen.filter(({ path }) => path !== '/');
 }
 
 /** The double's own endpoint: changes what it accepts, or tells what it has seen. */

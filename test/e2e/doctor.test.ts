@@ -4,7 +4,8 @@ import { rename } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { Checkout, DOUBLE } from './checkout.ts';
-import { control, kubectl, run, startDouble, until, watchdog } from './cluster.ts';
+import { control, kubectl, run, until, watchdog } from './cluster.ts';
+import { startDouble } from './doubles.ts';
 import { NOTIFY_SETTINGS, startNotified } from './notified.ts';
 import { missingRequirement } from './requirements.ts';
 

@@ -11,14 +11,12 @@ import {
   inAgent,
   kubectl,
   run,
-  seenBesideAgent,
-  startDouble,
-  startDoubleBesideAgent,
   timesAsked,
   until,
   watchdog,
   whatTheClusterSays,
 } from './cluster.ts';
+import { seenBesideAgent, startDouble, startDoubleBesideAgent } from './doubles.ts';
 import { received, RECEIVER_URL, startReceiver } from './receiver.ts';
 import { hasPolicyEngine, startEngine, startProbes, stopProbes, tryMatrix } from './network.ts';
 import { layersOf } from './registry.ts';

@@ -1,5 +1,5 @@
 /**
- * Runs a receiver of callbacks as a program: `node main.ts [--address 127.0.0.1] [--port 0]`. Answers everything with 200
+ * Runs a receiver of callbacks as a program: `node main.ts [--host 127.0.0.1] [--port 0]`. Answers everything with 200
  * and prints each message as one line of JSON, after `{"url":…}` when it listens; SIGTERM and SIGINT end it.
  * @module
  */
@@ -7,11 +7,11 @@ import { parseArgs } from 'node:util';
 import { Receiver } from './server.ts';
 
 const { values } = parseArgs({
-  options: { address: { type: 'string', default: '127.0.0.1' }, port: { type: 'string', default: '0' } },
+  options: { host: { type: 'string', default: '127.0.0.1' }, port: { type: 'string', default: '0' } },
 });
 const print = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`);
 
-const receiver = await Receiver.start({}, { address: values.address, port: Number(values.port) });
+const receiver = await Receiver.start({}, { address: values.host, port: Number(values.port) });
 receiver.onMessage = print;
 print({ url: receiver.url('/') });
 
