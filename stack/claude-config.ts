@@ -2,6 +2,7 @@ import * as k8s from '@pulumi/kubernetes';
 import * as pulumi from '@pulumi/pulumi';
 
 import { checksumOf } from './checksum.ts';
+import { HIDDEN_METADATA, nameOf } from './hidden-metadata.ts';
 import { labels, NAMES } from './names.ts';
 import { encoded } from './secret-keys.ts';
 
@@ -46,10 +47,10 @@ export class ClaudeConfig extends pulumi.ComponentResource {
         type: 'Opaque',
         data: pulumi.secret(data),
       },
-      { parent: this },
+      { parent: this, ...HIDDEN_METADATA },
     );
     this.files = given.map(({ key }) => key);
-    this.secretName = secret.metadata.name;
+    this.secretName = nameOf(secret);
     this.checksum = checksumOf(secret.data);
     this.registerOutputs({ secretName: this.secretName, checksum: this.checksum });
   }

@@ -2,6 +2,7 @@ import * as pulumi from '@pulumi/pulumi';
 
 import { CREDENTIAL_KEY } from './agent-pod.ts';
 import { checksumOf } from './checksum.ts';
+import { nameOf } from './hidden-metadata.ts';
 import { keptSecret } from './kept-secret.ts';
 import { labels, NAMES } from './names.ts';
 import { encoded } from './secret-keys.ts';
@@ -35,7 +36,7 @@ export class CredentialSecret extends pulumi.ComponentResource implements Mounte
       },
       { parent: this },
     );
-    this.secretName = secret.metadata.name;
+    this.secretName = nameOf(secret);
     this.checksum = checksumOf(secret.data);
     this.registerOutputs({ secretName: this.secretName, checksum: this.checksum });
   }

@@ -1,6 +1,8 @@
 import * as k8s from '@pulumi/kubernetes';
 import * as pulumi from '@pulumi/pulumi';
 
+import { HIDDEN_METADATA } from './hidden-metadata.ts';
+
 /** Arguments of {@link keptSecret}. */
 export interface KeptSecretArgs {
   /** Name of the Secret in the cluster. */
@@ -44,7 +46,7 @@ export function keptSecret(name: string, args: KeptSecretArgs, opts: pulumi.Cust
       type: 'Opaque',
       data: pulumi.secret(data ?? {}),
     },
-    { ...opts, hooks, ignoreChanges: data === undefined ? ['data'] : [] },
+    { ...opts, ...HIDDEN_METADATA, hooks, ignoreChanges: data === undefined ? ['data'] : [] },
   );
 }
 

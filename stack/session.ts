@@ -3,6 +3,7 @@ import * as pulumi from '@pulumi/pulumi';
 import { CREDENTIALS_FILE } from '../agent/contract.ts';
 import { checksumOf } from './checksum.ts';
 import { expiryOf } from './credentials.ts';
+import { nameOf } from './hidden-metadata.ts';
 import { keptSecret } from './kept-secret.ts';
 import { labels, NAMES } from './names.ts';
 import { pathOfKey } from './secret-keys.ts';
@@ -46,7 +47,7 @@ export class SessionSecret extends pulumi.ComponentResource implements MountedSe
       },
       { parent: this },
     );
-    this.secretName = secret.metadata.name;
+    this.secretName = nameOf(secret);
     this.items = pulumi.unsecret(
       secret.data.apply((data) =>
         Object.keys(data)

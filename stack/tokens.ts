@@ -6,6 +6,7 @@ import * as pulumi from '@pulumi/pulumi';
 
 import { checksumOf, sha256 } from './checksum.ts';
 import { secretsIn } from './config-secrets.ts';
+import { nameOf } from './hidden-metadata.ts';
 import { keptSecret } from './kept-secret.ts';
 import { labels, NAMES } from './names.ts';
 import { encoded } from './secret-keys.ts';
@@ -109,9 +110,9 @@ export class Tokens extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    this.agentSecretName = agent.metadata.name;
-    this.watchdogSecretName = watchdog.metadata.name;
-    this.callbackSecretName = callback.metadata.name;
+    this.agentSecretName = nameOf(agent);
+    this.watchdogSecretName = nameOf(watchdog);
+    this.callbackSecretName = nameOf(callback);
     this.checksum = checksumOf(
       pulumi.all([agent.data, callback.data]).apply(([hashes, secret]) => ({ ...hashes, ...secret })),
     );

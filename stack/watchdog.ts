@@ -2,6 +2,7 @@ import * as k8s from '@pulumi/kubernetes';
 import * as pulumi from '@pulumi/pulumi';
 
 import type { StackConfig } from './config.ts';
+import { HIDDEN_METADATA, nameOf } from './hidden-metadata.ts';
 import { labels, NAMES } from './names.ts';
 import { encoded } from './secret-keys.ts';
 import type { Tokens } from './tokens.ts';
@@ -113,9 +114,9 @@ export class Watchdog extends pulumi.ComponentResource {
         type: 'Opaque',
         data: pulumi.secret(data),
       },
-      { parent: this },
+      { parent: this, ...HIDDEN_METADATA },
     );
-    return secret.metadata.name;
+    return nameOf(secret);
   }
 }
 
