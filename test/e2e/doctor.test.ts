@@ -98,7 +98,7 @@ const BREAKS: readonly Break[] = [
     title: 'an agent that was paused and forgotten',
     check: 'agent',
     says: /paused since .*: nobody remembers/,
-    next: /claude-maintenance-end/,
+    next: /Resume .*troubleshooting\.md#paused-by-a-person/,
     breaks: () => callAgent('/pause', { reason: 'nobody remembers' }),
     mends: () => callAgent('/resume', {}),
   },

@@ -34,7 +34,7 @@ export function agent(kubectl: Kubectl): Check[] {
         const { version, queued, paused } = health;
         if (!paused) return ok(`version ${version}, ${queued} run(s) wait`);
         const why = paused.reason === undefined ? '' : `: ${paused.reason}`;
-        return broken(`paused since ${paused.since}${why}`, RESUME);
+        return broken(`paused since ${paused.since}${why}`, isMaintenance(paused.reason) ? END : RESUME);
       },
     },
     {
@@ -46,7 +46,10 @@ export function agent(kubectl: Kubectl): Check[] {
   ];
 }
 
-const RESUME = `kubectl create job --from=cronjob/${NAMES.maintenanceEnd} maintenance-end -n ${NAMES.namespace}   (or POST /resume)`;
+const END = `kubectl create job --from=cronjob/${NAMES.maintenanceEnd} maintenance-end -n ${NAMES.namespace}`;
+/** The end of a maintenance takes back no pause but its own. */
+const RESUME = 'Resume on the status page, or as in docs/troubleshooting.md#paused-by-a-person';
+const isMaintenance = (reason = ''): boolean => reason.startsWith('Maintenance since ');
 const CHECK = `kubectl create job --from=cronjob/${NAMES.watchdog} check-now -n ${NAMES.namespace}`;
 
 function ofLogin({ auth: { mode, source, state, expiresAt, resetsAt, problem } }: Health): Finding {

@@ -120,7 +120,7 @@ export async function startPulumiService(): Promise<PulumiService> {
     const last = c.get('stack').updates.findLast(({ kind }) => kind !== 'preview');
     return last ? c.json({ info: { config: last.config } }) : refused(c, 404, 'Not found');
   });
-  one.post('/:kind{update|preview|refresh|destroy}', async (c) => {
+  one.post('/:kind{(?:update|preview|refresh|destroy)}', async (c) => {
     const { config } = await body<{ config: object }>(c);
     return c.json({ updateID: c.get('stack').begin(c.req.param('kind'), config).id });
   });
@@ -162,7 +162,7 @@ export async function startPulumiService(): Promise<PulumiService> {
     c.get('update').status = (await body<{ status: 'succeeded' | 'failed' }>(c)).status;
     return c.body(null, 204);
   });
-  one.route('/:kind{update|preview|refresh|destroy|import}/:id', update);
+  one.route('/:kind{(?:update|preview|refresh|destroy|import)}/:id', update);
   app.route(`/api/stacks/${USER}/:project/:stack`, one);
   app.notFound((c) => {
     unknown.push(`${c.req.method} ${c.req.path}`);
