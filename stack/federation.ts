@@ -1,7 +1,4 @@
-import * as pulumi from '@pulumi/pulumi';
-
 import { FEDERATION_IDS, FEDERATION_VARIABLES } from '../agent/contract.ts';
-import { sha256 } from './checksum.ts';
 import type { ConfigReader } from './config-reader.ts';
 
 /** How the pod's own identity becomes access to Anthropic; none of it is a secret. */
@@ -43,9 +40,4 @@ export function federationEnvironment(federation: Federation): Record<string, st
       return value === undefined ? [] : [[name, value]];
     }),
   );
-}
-
-/** What the pod mounts in place of a Secret. */
-export function federatedLogin(federation: Federation) {
-  return { kind: 'federation', federation, checksum: pulumi.output(sha256(JSON.stringify(federation))) } as const;
 }

@@ -19,7 +19,7 @@ import { readConfig } from './config.ts';
 import type { StackConfig } from './config.ts';
 import { CredentialSecret } from './credential.ts';
 import { withLabels } from './extra-labels.ts';
-import { federatedLogin } from './federation.ts';
+import { federatedLogin } from './federated-login.ts';
 import { AgentImage } from './image.ts';
 import { livePolicies } from './live-policies.ts';
 import { AgentNamespace } from './namespace.ts';

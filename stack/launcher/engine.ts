@@ -10,12 +10,24 @@ export interface Engine {
 }
 
 /** The engine on the PATH; else npm's `pulumi`, of the version of the SDK in use, which downloads it. */
-export async function findEngine(projectDir: string, env: NodeJS.ProcessEnv): Promise<Engine> {
-  const { failed } = await execa('pulumi', ['version'], { env, extendEnv: false, reject: false });
-  if (!failed) return { program: 'pulumi', prefix: [] };
+export function findEngine(projectDir: string, env: NodeJS.ProcessEnv): Engine {
+  if (isOnPath('pulumi', env['PATH'])) return { program: 'pulumi', prefix: [] };
   const manifest = path.join(projectDir, 'node_modules', '@pulumi', 'pulumi', 'package.json');
   const { version } = JSON.parse(fs.readFileSync(manifest, 'utf8')) as { version: string };
   return { program: 'npx', prefix: ['--yes', `pulumi@${version}`] };
+}
+
+function isOnPath(program: string, folders = ''): boolean {
+  const name = process.platform === 'win32' ? `${program}.exe` : program;
+  return folders.split(path.delimiter).some((folder) => {
+    const file = path.join(folder, name);
+    try {
+      fs.accessSync(file, fs.constants.X_OK);
+      return fs.statSync(file).isFile();
+    } catch {
+      return false;
+    }
+  });
 }
 
 /** Something must be done by hand first; the message says what. */

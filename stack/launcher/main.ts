@@ -69,7 +69,7 @@ async function run(name: string, given: readonly string[], surroundings: Surroun
   if ((command === 'up' || command === 'preview') && !rest.some(setsConfig)) {
     checkConfig(projectDir, path.join(projectDir, `Pulumi.${stack}.yaml`));
   }
-  const engine = await findEngine(projectDir, env);
+  const engine = findEngine(projectDir, env);
   const folder = surroundings.backendFolder;
   const inFolder = folder === undefined ? undefined : { folder, project: PROJECT, stack };
   if (inFolder !== undefined) mendStateFiles(inFolder, say);

@@ -32,14 +32,14 @@ export async function examineAll(
   onFinding: (finding: Named) => void,
 ): Promise<readonly Named[]> {
   const findings: Named[] = [];
-  for await (const finding of examine(await checksOf(surroundings, stack, quick))) {
+  for await (const finding of examine(checksOf(surroundings, stack, quick))) {
     findings.push(finding);
     onFinding(finding);
   }
   return findings;
 }
 
-async function checksOf(surroundings: Surroundings, stack: string, quick: boolean): Promise<Check[]> {
+function checksOf(surroundings: Surroundings, stack: string, quick: boolean): Check[] {
   const { projectDir, env, backend, backendFolder } = surroundings;
   const committed = path.join(projectDir, `Pulumi.${stack}.yaml`);
   const config = new StackFile(fs.existsSync(committed) ? fs.readFileSync(committed, 'utf8') : '', projectDir);
@@ -49,7 +49,7 @@ async function checksOf(surroundings: Surroundings, stack: string, quick: boolea
   const kubectl = kubectlOf(context);
   const tokenFile = path.join(projectDir, TOKEN_FILE);
   const token = fs.existsSync(tokenFile) ? fs.readFileSync(tokenFile, 'utf8').trim() : undefined;
-  const engine = await findEngine(projectDir, env);
+  const engine = findEngine(projectDir, env);
   let ready: ReadyStack | undefined;
   const about = stackChecks({
     stack,
