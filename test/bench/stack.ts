@@ -1,6 +1,6 @@
 /**
- * `npm run bench:stack`: Pulumi against the same by hand, on the cluster of the end-to-end tests; writes
- * docs/benchmarks-stack.md, and ends with 1 when a target is missed.
+ * `npm run bench:stack`: `pulumi up`, and `npm run up`, against the same by hand, on the cluster of the end-to-end tests;
+ * writes docs/benchmarks-stack.md, and ends with 1 when a target is missed.
  * @module
  */
 import { writeFileSync } from 'node:fs';
@@ -14,7 +14,10 @@ import { whatTheClusterSays } from '../e2e/cluster.ts';
 import { missingRequirement } from '../e2e/requirements.ts';
 import { imageSizes } from './image-size.ts';
 import { PodStarts } from './pod-start.ts';
+import { against, limit, median, ofUpdates } from './stack-figures.ts';
+import type { Figure, Updates } from './stack-figures.ts';
 import { objectsOf } from './stack-objects.ts';
+import { freeVolumes } from './volumes.ts';
 
 const ROUNDS = 3;
 const FILE = 'docs/benchmarks-stack.md';
@@ -35,18 +38,20 @@ try {
   await build(tag); // Fills the cache of the builder that `docker build` uses, which need not be Pulumi's.
 
   const starts = new PodStarts();
-  const [up, again, hand]: [number[], number[], number[]] = [[], [], []];
+  const hand: number[] = [];
+  const plain: Updates = { all: [], again: [] };
+  const launched: Updates = { all: [], again: [] };
   for (let round = 0; round < ROUNDS; round++) {
     hand.push(await byHand(tag, objects));
     await run('kubectl', ['delete', 'namespace', 'claude-agent', '--wait']);
-    up.push(await npm('up'));
-    again.push(await npm('up'));
-    await npm('down');
+    await freeVolumes();
+    await both(plain, () => seconds(() => checkout.pulumi('up', ...UP, '--stack', 'dev')));
+    await both(launched, () => npm('up'));
   }
   const sizes = await imageSizes(tag, 'node:24-bookworm-slim');
   const report = [
-    against('`npm run up` of everything, image cached', median(up), 1.3, median(hand), 's', 'the same by hand'),
-    against('`npm run up` without a change', median(again), 0.5, median(hand), 's', 'everything by hand'),
+    ...ofUpdates('pulumi up', plain, median(hand), { all: 1.3, again: 0.5 }),
+    ...ofUpdates('npm run up', launched, median(hand)),
     against('image', sizes.image / 1e6, 1.15, (sizes.base + sizes.cli) / 1e6, 'MB', 'base and Claude Code'),
     limit('ready after the start of the container', median(await starts.seconds()), 2),
   ];
@@ -59,9 +64,17 @@ try {
   checkout.remove();
 }
 
-interface Figure {
-  readonly row: string;
-  readonly met: boolean;
+async function both({ all, again }: Updates, up: () => Promise<number>): Promise<void> {
+  all.push(await up());
+  again.push(await up());
+  await npm('down');
+  await freeVolumes();
+}
+
+async function seconds(work: () => Promise<unknown>): Promise<number> {
+  const started = performance.now();
+  await work();
+  return (performance.now() - started) / 1000;
 }
 
 async function npm(name: string): Promise<number> {
@@ -78,31 +91,14 @@ function build(tag: string): Promise<void> {
   return run('docker', ['build', '--file', 'agent/Dockerfile', '--tag', tag, '.']);
 }
 
-async function byHand(tag: string, objects: string): Promise<number> {
-  const started = performance.now();
-  await build(tag);
-  await run('docker', ['push', tag]);
-  await run('kubectl', ['apply', '--filename', '-'], objects);
-  await run('kubectl', ['rollout', 'status', 'deployment/claude-code-agent', '--namespace', 'claude-agent']);
-  return (performance.now() - started) / 1000;
-}
-
-function median(values: readonly number[]): number {
-  const middle = values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
-  if (middle === undefined) throw new Error('Nothing was measured.');
-  return middle;
-}
-
-function against(what: string, value: number, factor: number, other: number, unit: string, name: string): Figure {
-  const met = value <= factor * other;
-  const ratio = (value / other).toFixed(2);
-  const measured = `${value.toFixed(1)} ${unit}, ${ratio} × (${name}: ${other.toFixed(1)} ${unit})`;
-  return { row: `| ${what} | ${measured} | ≤ ${factor} × | ${met ? 'met' : '**missed**'} |`, met };
-}
-
-function limit(what: string, value: number, most: number): Figure {
-  const met = value <= most;
-  return { row: `| ${what} | ${value.toFixed(2)} s | ≤ ${most} s | ${met ? 'met' : '**missed**'} |`, met };
+function byHand(tag: string, objects: string): Promise<number> {
+  const apply = async (): Promise<void> => {
+    await build(tag);
+    await run('docker', ['push', tag]);
+    await run('kubectl', ['apply', '--filename', '-'], objects);
+    await run('kubectl', ['rollout', 'status', 'deployment/claude-code-agent', '--namespace', 'claude-agent']);
+  };
+  return seconds(apply);
 }
 
 function documentOf(report: readonly Figure[]): string {
@@ -111,6 +107,7 @@ function documentOf(report: readonly Figure[]): string {
 Written by \`npm run bench:stack\`, which needs what \`npm run test:e2e\` needs. Medians of ${ROUNDS} rounds, one after the
 other on the same machine (${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}) and the same cluster; in each round the namespace is
 made anew. By hand is \`docker build\`, \`docker push\`, \`kubectl apply\` of the same objects and \`kubectl rollout status\`.
+\`npm run up\` is \`pulumi up\` and what it sees to before: config, state, locks, what a killed update left.
 Times depend on the machine; ratios less so.
 
 | figure | measured | target | |
