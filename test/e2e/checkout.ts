@@ -150,13 +150,18 @@ export class Checkout {
   }
 
   #start(name: string, args: readonly string[]) {
-    return execa('npm', ['run', '--silent', name, '--', ...args], {
+    return this.start('npm', ['run', '--silent', name, '--', ...args]);
+  }
+
+  /** Starts a program as its operator would; ended when it takes 220 seconds. */
+  start(program: string, args: readonly string[], stdin: 'ignore' | 'pipe' = 'ignore') {
+    return execa(program, args, {
       cwd: this.folder,
       env: this.#env,
       extendEnv: false,
       reject: false,
       all: true,
-      stdin: 'ignore',
+      stdin,
       timeout: 220_000,
     });
   }
