@@ -21,6 +21,21 @@ export function stackTables(projectDir: string): string {
   return [...groups, `### Secrets\n\n${howTo}\n\n${secrets}`].join('\n\n');
 }
 
+/** The keys of the stack that most stacks set. */
+const USUAL = [
+  ...['target', 'registry', 'authMode', 'permissionMode', 'queueLimit', 'graceSeconds'],
+  ...['cpuRequest', 'cpuLimit', 'memoryRequest', 'memoryLimit', 'volumeSize', 'n8nNamespace', 'n8nApiUrl', 'n8nUrl'],
+];
+
+/** A table of the keys that most stacks set, the secrets among them. */
+export function usualTable(projectDir: string): string {
+  const secrets = ['teamsWebhookUrl', 'n8nApiKey'] as const;
+  return rows(KEY_HEAD, [
+    ...USUAL.map((key) => keyRow(key, readProject(projectDir))),
+    ...secrets.map((key) => [code(key), 'secret', '', SECRETS[key].description]),
+  ]);
+}
+
 /** The table of every setting of the agent. */
 export function agentTable(): string {
   return settingsTable(agentSettings());
@@ -62,12 +77,17 @@ function groupsOf(projectDir: string): Group[] {
   return groups;
 }
 
-function groupTable({ title, keys }: Group, { config }: Project): string {
-  const entries = keys.map((key) => {
-    const { type, default: value, description } = config[key] ?? { type: '', default: '', description: '' };
-    return [code(key), type, valueOf(value), description];
-  });
-  return `### ${title}\n\n${rows(['key', 'type', 'default', ''], entries)}`;
+function groupTable({ title, keys }: Group, project: Project): string {
+  const entries = keys.map((key) => keyRow(key, project));
+  return `### ${title}\n\n${rows(KEY_HEAD, entries)}`;
+}
+
+const KEY_HEAD = ['key', 'type', 'default', ''];
+
+function keyRow(key: string, { config }: Project): string[] {
+  const of = config[key];
+  if (of === undefined) throw new Error(`Pulumi.yaml has no config ${key}.`);
+  return [code(key), of.type, valueOf(of.default), of.description];
 }
 
 function rows(head: readonly string[], body: readonly (readonly string[])[]): string {

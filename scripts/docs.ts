@@ -8,12 +8,13 @@ import * as path from 'node:path';
 
 import * as prettier from 'prettier';
 
-import { agentTable, stackTables, watchdogTable } from './configuration-tables.ts';
+import { agentTable, stackTables, usualTable, watchdogTable } from './configuration-tables.ts';
 
 const projectDir = path.resolve(import.meta.dirname, '..');
 
 /** What is between each pair of marks on a page, in their order. */
 const PAGES: Readonly<Record<string, readonly string[]>> = {
+  'README.md': [usualTable(projectDir)],
   'docs/configuration.md': [stackTables(projectDir), agentTable()],
   'docs/watchdog.md': [watchdogTable()],
 };

@@ -9,6 +9,7 @@ function copy(): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'docs-'));
   for (const part of [
     'agent',
+    'README.md',
     'docs',
     'scripts',
     'stack',

@@ -5,7 +5,8 @@ import { expect } from 'vitest';
 import { parse } from 'yaml';
 
 import type { Checkout } from './checkout.ts';
-import { agentPod, control, inAgent, kubectl, run, startDouble, until, watchdog } from './cluster.ts';
+import { agentPod, control, inAgent, kubectl, run, until, watchdog } from './cluster.ts';
+import { startDouble } from './doubles.ts';
 import { n8nControl, startNotified, teamsCards } from './notified.ts';
 
 /** What happens between the blocks: what brings the reader to a block, and what has to be true after it. */

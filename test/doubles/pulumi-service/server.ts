@@ -188,7 +188,8 @@ async function body<T>({ req }: Context): Promise<T> {
   return (await readJson(req.header('Content-Encoding') === 'gzip' ? bytes.pipe(createGunzip()) : bytes)) as T;
 }
 
-const refused = (c: Pick<Context, 'json'>, code: 401 | 403 | 404 | 409, message: string) => c.json({ code, message }, code);
+const refused = (c: Pick<Context, 'json'>, code: 401 | 403 | 404 | 409, message: string) =>
+  c.json({ code, message }, code);
 const conflict = (c: Pick<Context, 'json'>, { kind }: Update) =>
   refused(c, 409, `Conflict: Another update is currently in progress (${kind}).`);
 const leaseEnd = () => ({ tokenExpiration: Math.floor(Date.now() / 1000) + LEASE_SECONDS });
