@@ -13,6 +13,7 @@ import { OWN_SESSION } from '../session-seed.ts';
 import { SeedError } from '../seed-files.ts';
 import { TOKEN_FILE } from '../token-file.ts';
 import { checkAzureLogin } from './azure.ts';
+import { kubectlOf } from './doctor/cluster.ts';
 import { examineAll } from './doctor/doctor.ts';
 import { lineOf } from './doctor/report.ts';
 import { mendStateFiles, removeStaleLocks } from './backend-folder.ts';
@@ -21,10 +22,12 @@ import { findEngine, LauncherError, show } from './engine.ts';
 import { readSurroundings } from './environment.ts';
 import type { Surroundings } from './environment.ts';
 import { login } from './login.ts';
+import { azureRegistryOf, lookUpImage, mustBeThere } from './registry.ts';
 import { goBack } from './rollback.ts';
 import { dropNeedlessSalt, prepareStack } from './stack.ts';
-import { StackFile } from './stack-file.ts';
+import { contextOf, StackFile } from './stack-file.ts';
 import { readState, settle } from './state.ts';
+import { isDeployed, isEmpty, takeOver } from './take-over.ts';
 import { listOf, recordsOf } from './update-list.ts';
 
 /** As Pulumi.yaml names it. */
@@ -73,7 +76,13 @@ async function run(name: string, given: readonly string[], surroundings: Surroun
   const folder = surroundings.backendFolder;
   const inFolder = folder === undefined ? undefined : { folder, project: PROJECT, stack };
   if (inFolder !== undefined) mendStateFiles(inFolder, say);
-  const ready = await prepareStack(surroundings, engine, stack, say);
+  const stackFile = path.join(projectDir, `Pulumi.${stack}.yaml`);
+  const settings = new StackFile(fs.existsSync(stackFile) ? fs.readFileSync(stackFile, 'utf8') : '', projectDir);
+  const kubectl = kubectlOf(contextOf(settings));
+  // Which cluster of Azure's it is, only an update knows.
+  const deployed = (): Promise<boolean> =>
+    settings.get('target') === 'azure' ? Promise.resolve(false) : isDeployed(kubectl);
+  const ready = await prepareStack(surroundings, engine, stack, say, deployed);
   if (name === 'pulumi') {
     const exitCode = await show(engine, given, projectDir, { ...ready.env, PULUMI_STACK: stack });
     dropNeedlessSalt(ready.committedFile);
@@ -88,10 +97,18 @@ async function run(name: string, given: readonly string[], surroundings: Surroun
   await checkAzureLogin(ready.configFile);
   if (command === 'preview') return show(engine, argumentsOf(command), projectDir, ready.env);
   if (inFolder !== undefined) await removeStaleLocks(inFolder, say);
-  const pinned = new StackFile(fs.readFileSync(ready.configFile, 'utf8'), projectDir).get('image') !== '';
-  const builds = name !== 'rollback' && name !== 'down' && !pinned;
-  const state = await settle(call, { builds, localDir: surroundings.localDir, say });
-  if (command === undefined) return goBack({ call, ready, state, number: String(number), args: rest.slice(1), say });
+  const { localDir } = surroundings;
+  const lookUp = (image: string) => lookUpImage(image, azureRegistryOf(settings));
+  const pinned = settings.get('image') ?? '';
+  if (command === 'up' && pinned !== '') await mustBeThere(pinned, lookUp);
+  const builds = name !== 'rollback' && name !== 'down' && pinned === '';
+  const settled = await settle(call, { builds, ...(command === 'up' && { lookUp }), localDir, say });
+  const state =
+    command === 'up' && isEmpty(settled) && (await deployed())
+      ? await takeOver(call, settled, { kubectl, configFile: ready.configFile, localDir, say })
+      : settled;
+  if (command === undefined)
+    return goBack({ call, ready, state, number: String(number), args: rest.slice(1), lookUp, say });
   const exitCode = await show(engine, argumentsOf(command), projectDir, ready.env);
   if (command === 'up' && exitCode === 0) say(howToCall());
   return exitCode;

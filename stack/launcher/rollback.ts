@@ -1,10 +1,12 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { createInterface } from 'node:readline/promises';
 
 import { NAMES } from '../names.ts';
 import { checkConfig } from './config-check.ts';
-import { LauncherError, show } from './engine.ts';
+import { confirmed, mustBeAsked } from './confirm.ts';
+import { show } from './engine.ts';
+import { mustBeThere } from './registry.ts';
+import type { InRegistry } from './registry.ts';
 import type { ReadyStack } from './stack.ts';
 import { StackFile } from './stack-file.ts';
 import type { EngineCall, ExportedState } from './state.ts';
@@ -20,6 +22,8 @@ export interface WayBackOptions {
   readonly number: string;
   /** Options: `--yes`, and any of Pulumi's. */
   readonly args: readonly string[];
+  /** Asks the registry for an image. */
+  readonly lookUp: (image: string) => Promise<InRegistry>;
   readonly say: (line: string) => void;
 }
 
@@ -29,7 +33,7 @@ export interface WayBackOptions {
  * @throws LauncherError when there is no such record, or nobody to ask and no `--yes`.
  * @throws ConfigError when that update's config can't be used any more.
  */
-export async function goBack({ call, ready, state, number, args, say }: WayBackOptions): Promise<number> {
+export async function goBack({ call, ready, state, number, args, lookUp, say }: WayBackOptions): Promise<number> {
   const records = recordsOf(state);
   const isYes = (arg: string): boolean => arg === '--yes' || arg === '-y';
   const yes = args.some(isYes);
@@ -37,8 +41,9 @@ export async function goBack({ call, ready, state, number, args, say }: WayBackO
   const { projectDir, engine, env } = call;
   const committed = fs.existsSync(ready.committedFile) ? fs.readFileSync(ready.committedFile, 'utf8') : '';
   const way = wayBackTo(number, records, committed, projectDir);
+  await mustBeThere(way.record.image, lookUp);
   say(`${way.description}\n`);
-  if (!yes && !process.stdin.isTTY) throw new LauncherError('Nobody can be asked here. To go back unasked: --yes.');
+  if (!yes) mustBeAsked('go back');
 
   fs.writeFileSync(ready.configFile, hasSession(state) ? withSessionOfCluster(way.content, projectDir) : way.content);
   checkConfig(projectDir, ready.configFile);
@@ -63,15 +68,6 @@ export async function goBack({ call, ready, state, number, args, say }: WayBackO
   const file = path.basename(ready.committedFile);
   say(exitCode === 0 ? doneText(number, String(records[0]?.number), file) : failedText(number, file));
   return exitCode;
-}
-
-async function confirmed(question: string): Promise<boolean> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim());
-  } finally {
-    terminal.close();
-  }
 }
 
 /** Whether the Secret of the session is in the stack. */

@@ -48,6 +48,14 @@ export class StackFile {
   }
 }
 
+/**
+ * Context of the kubeconfig by which kubectl reaches the stack's cluster; empty for the current one, which is also that of
+ * target azure: `az aks get-credentials` makes it so.
+ */
+export function contextOf(file: StackFile): string {
+  return file.get('target') === 'azure' ? '' : (file.get('kubeContext') ?? '');
+}
+
 /** A config value as text that is equal for equal values: lists and maps as JSON, without spaces, keys in order. */
 export function asText(value: unknown): string {
   const content = typeof value === 'string' && /^[[{]/.test(value) ? fromText(value) : value;

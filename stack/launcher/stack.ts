@@ -16,12 +16,16 @@ export interface ReadyStack {
   readonly committedFile: string;
 }
 
-/** Makes what is not there yet: backend, passphrase, stack, API token. */
+/**
+ * Makes what is not there yet: backend, passphrase, stack, API token.
+ * @param isDeployed Whether the cluster has the system, although the stack has nothing.
+ */
 export async function prepareStack(
   surroundings: Surroundings,
   engine: Engine,
   stack: string,
   say: (line: string) => void,
+  isDeployed: () => Promise<boolean>,
 ): Promise<ReadyStack> {
   const { projectDir, localDir } = surroundings;
   privateFolder(localDir);
@@ -36,8 +40,10 @@ export async function prepareStack(
     );
     await initStack(engine, projectDir, env, stack, ready.committedFile);
   }
-  // A stack with resources has a token in use somewhere; a new one would lock its callers out.
-  if (!resources && !/^\s+(claude-code-agent:)agentToken:/m.test(fs.readFileSync(ready.configFile, 'utf8'))) {
+  const given = /^\s+(claude-code-agent:)agentToken:/m.test(fs.readFileSync(ready.configFile, 'utf8'));
+  const hasFile = fs.existsSync(path.join(projectDir, TOKEN_FILE));
+  // A system that is there has a token in use somewhere; a new one would lock its callers out.
+  if (!resources && !given && !hasFile && !(await isDeployed())) {
     if (randomSecretFile(path.join(projectDir, TOKEN_FILE))) say(`Made an API token for the agent: ${TOKEN_FILE}.`);
   }
   return ready;

@@ -3,7 +3,10 @@ import * as path from 'node:path';
 
 import { ask } from './engine.ts';
 import type { Engine } from './engine.ts';
+import type { InRegistry } from './registry.ts';
 import { idOf } from './resource-id.ts';
+
+const IMAGE_TYPE = 'docker:index/image:Image';
 
 /** A resource in an exported state, as far as the launcher looks at it. */
 export interface StateResource {
@@ -41,25 +44,44 @@ export async function readState({ engine, projectDir, env, stack }: EngineCall):
 export interface SettleOptions {
   /** Whether the update to come builds an image. */
   readonly builds: boolean;
+  /** Asks the registry for the image that was built last; without it that is taken to be there. */
+  readonly lookUp?: (image: string) => Promise<InRegistry>;
   /** For a file that is gone when this ends. */
   readonly localDir: string;
   readonly say: (line: string) => void;
 }
 
 /** Puts right what would keep an update from running: {@link withPending}, {@link withoutImage}. Returns the state. */
-export async function settle(call: EngineCall, { builds, localDir, say }: SettleOptions): Promise<ExportedState> {
+export async function settle(
+  call: EngineCall,
+  { builds, lookUp, localDir, say }: SettleOptions,
+): Promise<ExportedState> {
   const exported = await readState(call);
   const pending = withPending(exported);
   if (pending !== undefined) {
     say(`The last update was cut off while making ${pending.names.join(', ')}; this one goes on from there.`);
   }
   const taken = pending?.state ?? exported;
-  const state = (builds ? undefined : withoutImage(taken)) ?? taken;
+  const keepsImage = builds && !(await isImageLost(taken, lookUp, say));
+  const state = (keepsImage ? undefined : withoutImage(taken)) ?? taken;
   if (state !== exported) await writeState(call, state, localDir);
   return state;
 }
 
-async function writeState(call: EngineCall, state: ExportedState, localDir: string): Promise<void> {
+/** The provider never asks the registry, so that an update would go on from an image that nobody has. */
+async function isImageLost(
+  { deployment }: ExportedState,
+  lookUp: SettleOptions['lookUp'],
+  say: SettleOptions['say'],
+): Promise<boolean> {
+  const built = deployment?.resources?.find(({ type }) => type === IMAGE_TYPE)?.outputs?.['repoDigest'];
+  if (typeof built !== 'string' || (await lookUp?.(built))?.image !== 'lost') return false;
+  say(`The registry has no ${built} any more: it is built and pushed again.`);
+  return true;
+}
+
+/** Makes a state the stack's. */
+export async function writeState(call: EngineCall, state: ExportedState, localDir: string): Promise<void> {
   const { engine, projectDir, env, stack } = call;
   const file = path.join(localDir, 'state.json');
   fs.writeFileSync(file, JSON.stringify(state), { mode: 0o600 });
@@ -106,7 +128,7 @@ export function withPending(state: ExportedState): { state: ExportedState; names
 export function withoutImage(state: ExportedState): ExportedState | undefined {
   const { deployment = {} } = state;
   const resources = deployment.resources ?? [];
-  const image = resources.find(({ type }) => type === 'docker:index/image:Image')?.urn;
+  const image = resources.find(({ type }) => type === IMAGE_TYPE)?.urn;
   if (image === undefined) return undefined;
   const others = (urns: readonly string[] = []): string[] => urns.filter((urn) => urn !== image);
   const kept = resources

@@ -8,7 +8,8 @@ import { ask, findEngine } from '../engine.ts';
 import type { Surroundings } from '../environment.ts';
 import { findStack } from '../stack.ts';
 import type { ReadyStack } from '../stack.ts';
-import { StackFile } from '../stack-file.ts';
+import { azureRegistryOf } from '../registry.ts';
+import { contextOf, StackFile } from '../stack-file.ts';
 import { readState } from '../state.ts';
 import { agent } from './agent.ts';
 import { cluster, kubectlOf } from './cluster.ts';
@@ -43,9 +44,7 @@ function checksOf(surroundings: Surroundings, stack: string, quick: boolean): Ch
   const { projectDir, env, backend, backendFolder } = surroundings;
   const committed = path.join(projectDir, `Pulumi.${stack}.yaml`);
   const config = new StackFile(fs.existsSync(committed) ? fs.readFileSync(committed, 'utf8') : '', projectDir);
-  const isAzure = config.get('target') === 'azure';
-  // The cluster of target azure is that of the current context: `az aks get-credentials` makes it so.
-  const context = isAzure ? '' : (config.get('kubeContext') ?? '');
+  const context = contextOf(config);
   const kubectl = kubectlOf(context);
   const tokenFile = path.join(projectDir, TOKEN_FILE);
   const token = fs.existsSync(tokenFile) ? fs.readFileSync(tokenFile, 'utf8').trim() : undefined;
@@ -54,7 +53,7 @@ function checksOf(surroundings: Surroundings, stack: string, quick: boolean): Ch
   const about = stackChecks({
     stack,
     backend: backendFolder ?? `Pulumi's ${backend}`,
-    azureRegistry: isAzure ? config.get('azureRegistry')?.split('/').at(-1) : undefined,
+    azureRegistry: azureRegistryOf(config),
     readState: async () => {
       ready = await findStack(surroundings, engine, stack);
       return ready && readState({ engine, projectDir, env: ready.env, stack });

@@ -1,5 +1,6 @@
+import { lookUpImage } from '../registry.ts';
 import type { ExportedState } from '../state.ts';
-import { said } from './ask.ts';
+import { shortImage } from '../update-list.ts';
 import { broken, ok } from './finding.ts';
 import type { Check, Finding } from './finding.ts';
 
@@ -72,26 +73,11 @@ const CHANGE = /^[~+-]+ (?!pulumi:pulumi:Stack )\S+:\S+ \S+ (create|delete|repla
 
 async function lookAtImage(image: string | undefined, azureRegistry: string | undefined): Promise<Finding> {
   if (image === undefined) return broken('the state names none', 'npm run up');
-  const [, digest = image] = image.split('@sha256:');
-  const short = digest.slice(0, 12);
-  const answer =
-    azureRegistry === undefined
-      ? await said('docker', ['manifest', 'inspect', ...(isLoopback(image) ? ['--insecure'] : []), image])
-      : await said('az', [
-          'acr',
-          'repository',
-          'show',
-          '--name',
-          azureRegistry,
-          '--image',
-          image.slice(image.indexOf('/') + 1),
-        ]);
-  if ('output' in answer) return ok(`${short} is in ${image.split('/')[0] ?? ''}`);
+  const short = shortImage(image);
+  const found = await lookUpImage(image, azureRegistry);
+  if (found.image === 'there') return ok(`${short} is in ${image.split('/')[0] ?? ''}`);
   return broken(
-    `${short}: ${answer.failure}`,
+    `${short}: ${found.failure}`,
     'see that the registry can be reached; npm run up builds and pushes an image that is lost',
   );
 }
-
-/** As Docker itself decides whom it talks to without TLS. */
-const isLoopback = (image: string): boolean => /^(localhost|127\.)/.test(image);
