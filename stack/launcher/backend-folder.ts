@@ -2,9 +2,8 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 
-import { execa } from 'execa';
-
 import { LauncherError } from './engine.ts';
+import { isRunning } from './processes.ts';
 
 /** A stack whose state is in a folder. */
 export interface FolderStack {
@@ -50,7 +49,7 @@ interface Lock {
 
 async function removeStaleLock(file: string, stack: string, say: (line: string) => void): Promise<void> {
   const lock = isJson(file) ? (JSON.parse(fs.readFileSync(file, 'utf8')) as Lock) : undefined;
-  if (lock !== undefined && (lock.hostname !== os.hostname() || (await isEngine(lock.pid)))) {
+  if (lock !== undefined && (lock.hostname !== os.hostname() || (await isRunning(lock.pid, 'pulumi')))) {
     throw new LauncherError(
       `The stack ${stack} is being updated by ${lock.username}@${lock.hostname} (process ${lock.pid}) since ${lock.timestamp}. Wait until that has ended; if it no longer runs: \`npm run pulumi -- cancel --yes\`.`,
     );
@@ -58,19 +57,6 @@ async function removeStaleLock(file: string, stack: string, say: (line: string) 
   fs.rmSync(file, { force: true });
   fs.rmSync(`${file}.attrs`, { force: true });
   say(`The last update of the stack ${stack} was killed; its lock is removed.`);
-}
-
-/** Whether a process is there and is Pulumi; the system gives an id that is free again to any other. */
-async function isEngine(pid: number): Promise<boolean> {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    // EPERM: somebody else's process.
-    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return false;
-  }
-  const { stdout, failed } = await execa('ps', ['-p', String(pid), '-o', 'stat=,comm='], { reject: false });
-  // Z: it was killed, and nobody has asked yet how it ended.
-  return failed || (stdout.includes('pulumi') && !stdout.startsWith('Z'));
 }
 
 function isJson(file: string): boolean {

@@ -1,6 +1,7 @@
 /**
- * `npm run up | preview | refresh | down | rollback | login`: Pulumi with whatever it needs made on first use. Further arguments go
- * to Pulumi: `npm run up -- --yes`. `npm run pulumi -- config set …` is any other command of Pulumi on the same stack.
+ * `npm run up | preview | refresh | down | rollback | login | doctor | backup | restore`: Pulumi with whatever it needs made on
+ * first use. Further arguments go to Pulumi: `npm run up -- --yes`. `npm run pulumi -- config set …` is any other command of
+ * Pulumi on the same stack.
  * @module
  */
 import * as fs from 'node:fs';
@@ -13,6 +14,9 @@ import { OWN_SESSION } from '../session-seed.ts';
 import { SeedError } from '../seed-files.ts';
 import { TOKEN_FILE } from '../token-file.ts';
 import { checkAzureLogin } from './azure.ts';
+import { backup } from './backup/backup.ts';
+import { refuseWithinRestore } from './backup/progress.ts';
+import { restore } from './backup/restore.ts';
 import { kubectlOf } from './doctor/cluster.ts';
 import { examineAll } from './doctor/doctor.ts';
 import { lineOf } from './doctor/report.ts';
@@ -40,7 +44,7 @@ const PULUMI_COMMAND: Readonly<Record<string, string>> = {
   down: 'destroy',
 };
 
-const OTHER_COMMANDS: ReadonlySet<string> = new Set(['rollback', 'doctor', 'pulumi']);
+const OTHER_COMMANDS: ReadonlySet<string> = new Set(['rollback', 'doctor', 'backup', 'restore', 'pulumi']);
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
@@ -54,7 +58,13 @@ try {
   process.exitCode = 1;
 }
 
-async function run(name: string, given: readonly string[], surroundings: Surroundings): Promise<number> {
+/** @param restores Whether a restore asks for it. */
+async function run(
+  name: string,
+  given: readonly string[],
+  surroundings: Surroundings,
+  restores = false,
+): Promise<number> {
   const { projectDir, env } = surroundings;
   if (name === 'login') {
     const folder = path.join(projectDir, OWN_SESSION);
@@ -69,6 +79,12 @@ async function run(name: string, given: readonly string[], surroundings: Surroun
   }
   const { stack = surroundings.stack ?? 'dev', rest } = stackOf(given);
   if (name === 'doctor') return doctor(surroundings, stack, rest);
+  if (name === 'backup') return backup(surroundings, PROJECT, stack, rest, say);
+  if (name === 'restore') {
+    const up = (...args: string[]): Promise<number> => run('up', ['--stack', stack, ...args], surroundings, true);
+    return restore({ surroundings, project: PROJECT, stack, say, up }, rest);
+  }
+  if (command === 'up' && !restores) refuseWithinRestore(surroundings.localDir);
   if ((command === 'up' || command === 'preview') && !rest.some(setsConfig)) {
     checkConfig(projectDir, path.join(projectDir, `Pulumi.${stack}.yaml`));
   }
@@ -110,7 +126,8 @@ async function run(name: string, given: readonly string[], surroundings: Surroun
   if (command === undefined)
     return goBack({ call, ready, state, number: String(number), args: rest.slice(1), lookUp, say });
   const exitCode = await show(engine, argumentsOf(command), projectDir, ready.env);
-  if (command === 'up' && exitCode === 0) say(howToCall());
+  // Without the agent there is nothing to call yet.
+  if (command === 'up' && exitCode === 0 && !rest.includes('--exclude')) say(howToCall());
   return exitCode;
 
   function argumentsOf(of: string): string[] {

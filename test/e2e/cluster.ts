@@ -32,40 +32,39 @@ export async function agentPod(): Promise<{ name: string; uid: string; revision:
 export const inAgent = (...command: string[]): Promise<string> =>
   kubectl(['exec', ...AGENT, 'deployment/claude-code-agent', '--', ...command]);
 
-/** Calls `POST /run` as n8n would: from a pod of another namespace, through the Service, with the token in a header. */
-export async function run(token: string, body: object): Promise<{ status: number; answer: Record<string, unknown> }> {
-  const headers = `Authorization: Bearer ${token}\nContent-Type: application/json\n`;
-  const url = 'http://claude-agent.claude-agent.svc/run';
-  const curl = [
-    'curl',
-    '--silent',
-    '--show-error',
-    '--max-time',
-    '100',
-    '--header',
-    '@-',
-    '--data',
-    JSON.stringify(body),
-  ];
+/** A request to the agent, with headers besides those of every one. */
+export interface Call {
+  readonly method?: 'GET' | 'POST';
+  readonly body?: object;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** What the agent answered. */
+export interface Answer {
+  readonly status: number;
+  readonly answer: Record<string, unknown>;
+}
+
+/** Calls the agent as n8n would: from a pod of another namespace, through the Service, with the token in a header. */
+export async function call(token: string, path: string, { method = 'GET', body, headers }: Call = {}): Promise<Answer> {
+  const all = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json', ...headers };
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\n`);
+  const data = body === undefined ? [] : ['--data', JSON.stringify(body)];
   const output = await kubectl(
     [
-      'exec',
-      '--stdin',
-      '--namespace',
-      DOUBLE.namespace,
-      `deployment/${DOUBLE.name}`,
-      '--',
-      ...curl,
-      '--write-out',
-      '\n%{http_code}',
-      url,
+      ...['exec', '--stdin', '--namespace', DOUBLE.namespace, `deployment/${DOUBLE.name}`, '--'],
+      ...['curl', '--silent', '--show-error', '--max-time', '100', '--header', '@-', '--request', method, ...data],
+      ...['--write-out', '\n%{http_code}', `http://claude-agent.claude-agent.svc${path}`],
     ],
-    headers,
+    lines.join(''),
   );
   const end = output.lastIndexOf('\n');
   const [text, status] = [output.slice(0, end), output.slice(end + 1)];
   return { status: Number(status), answer: JSON.parse(text) as Record<string, unknown> };
 }
+
+/** Calls `POST /run`. */
+export const run = (token: string, body: object): Promise<Answer> => call(token, '/run', { method: 'POST', body });
 
 /** Runs the watchdog by hand, as an operator does, and gives what it logged first and how it ended. */
 export async function watchdog(
