@@ -6,7 +6,8 @@ import type { StackFile } from './stack-file.ts';
 export type InRegistry = { readonly image: 'there' } | { readonly image: 'lost' | 'unknown'; readonly failure: string };
 
 /** How registries, and who asks them, say that they do not have it. Source: OCI distribution spec, Docker, the Azure CLI. */
-const NOT_THERE = /no such manifest|manifest.*(unknown|not found)|repository.*(unknown|not found)|NAME_UNKNOWN/i;
+const NOT_THERE =
+  /no such manifest|manifest.*(unknown|not found)|repository( name)?.*(unknown|not (known|found))|NAME_UNKNOWN/i;
 
 /**
  * Asks the registry for an image.
