@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
-import { execa } from 'execa';
+import { execa, ExecaError } from 'execa';
 
 import { DOUBLE } from './checkout.ts';
 
@@ -50,17 +50,34 @@ export async function call(token: string, path: string, { method = 'GET', body, 
   const all = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json', ...headers };
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\n`);
   const data = body === undefined ? [] : ['--data', JSON.stringify(body)];
-  const output = await kubectl(
-    [
-      ...['exec', '--stdin', '--namespace', DOUBLE.namespace, `deployment/${DOUBLE.name}`, '--'],
-      ...['curl', '--silent', '--show-error', '--max-time', '100', '--header', '@-', '--request', method, ...data],
-      ...['--write-out', '\n%{http_code}', `http://claude-agent.claude-agent.svc${path}`],
-    ],
-    lines.join(''),
+  const output = await onceTheServiceLeads(() =>
+    kubectl(
+      [
+        ...['exec', '--stdin', '--namespace', DOUBLE.namespace, `deployment/${DOUBLE.name}`, '--'],
+        ...['curl', '--silent', '--show-error', '--max-time', '100', '--header', '@-', '--request', method, ...data],
+        ...['--write-out', '\n%{http_code}', `http://claude-agent.claude-agent.svc${path}`],
+      ],
+      lines.join(''),
+    ),
   );
   const end = output.lastIndexOf('\n');
   const [text, status] = [output.slice(0, end), output.slice(end + 1)];
   return { status: Number(status), answer: JSON.parse(text) as Record<string, unknown> };
+}
+
+/** curl's exit code for a connection that was refused: nothing was sent. */
+const REFUSED = 7;
+
+/** A pod is ready, and the update done, some tenths of a second before kube-proxy leads the Service to it. */
+async function onceTheServiceLeads<T>(ask: () => Promise<T>): Promise<T> {
+  for (const deadline = Date.now() + 10_000; ;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof ExecaError) || error.exitCode !== REFUSED || Date.now() > deadline) throw error;
+    }
+    await pause(200);
+  }
 }
 
 /** Calls `POST /run`. */
