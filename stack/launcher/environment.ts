@@ -23,6 +23,9 @@ export interface Surroundings {
   readonly stack: string | undefined;
 }
 
+/** Where the state is, for people. */
+export const backendName = ({ backend, backendFolder }: Surroundings): string => backendFolder ?? `Pulumi's ${backend}`;
+
 /** Reads the environment; the only reader in the launcher. */
 export function readSurroundings(env: NodeJS.ProcessEnv = process.env): Surroundings {
   const projectDir = path.resolve(import.meta.dirname, '..', '..');

@@ -8,6 +8,9 @@ export function privateFolder(folder: string): string {
   return folder;
 }
 
+/** An instant as part of a file's name: 20260102T030405Z. */
+export const stampOf = (instant: Date): string => instant.toISOString().replaceAll(/[-:]|\.\d+/g, '');
+
 /** Makes a file with 32 random bytes (base64url) that only its owner can read. Returns false where it is there already. */
 export function randomSecretFile(file: string): boolean {
   privateFolder(path.dirname(file));

@@ -4,7 +4,6 @@
  * Pulumi on the same stack.
  * @module
  */
-import * as fs from 'node:fs';
 import * as path from 'node:path';
 
 import { StackFileError } from '../config-file.ts';
@@ -29,7 +28,7 @@ import { login } from './login.ts';
 import { azureRegistryOf, lookUpImage, mustBeThere } from './registry.ts';
 import { goBack } from './rollback.ts';
 import { dropNeedlessSalt, prepareStack } from './stack.ts';
-import { contextOf, StackFile } from './stack-file.ts';
+import { contentOf, contextOf, StackFile, stackFileOf } from './stack-file.ts';
 import { readState, settle } from './state.ts';
 import { isDeployed, isEmpty, takeOver } from './take-over.ts';
 import { listOf, recordsOf } from './update-list.ts';
@@ -85,15 +84,13 @@ async function run(
     return restore({ surroundings, project: PROJECT, stack, say, up }, rest);
   }
   if (command === 'up' && !restores) refuseWithinRestore(surroundings.localDir);
-  if ((command === 'up' || command === 'preview') && !rest.some(setsConfig)) {
-    checkConfig(projectDir, path.join(projectDir, `Pulumi.${stack}.yaml`));
-  }
+  const stackFile = stackFileOf(projectDir, stack);
+  if ((command === 'up' || command === 'preview') && !rest.some(setsConfig)) checkConfig(projectDir, stackFile);
   const engine = findEngine(projectDir, env);
   const folder = surroundings.backendFolder;
   const inFolder = folder === undefined ? undefined : { folder, project: PROJECT, stack };
   if (inFolder !== undefined) mendStateFiles(inFolder, say);
-  const stackFile = path.join(projectDir, `Pulumi.${stack}.yaml`);
-  const settings = new StackFile(fs.existsSync(stackFile) ? fs.readFileSync(stackFile, 'utf8') : '', projectDir);
+  const settings = new StackFile(contentOf(stackFile), projectDir);
   const kubectl = kubectlOf(contextOf(settings));
   // Which cluster of Azure's it is, only an update knows.
   const deployed = (): Promise<boolean> =>

@@ -8,7 +8,7 @@ import { show } from './engine.ts';
 import { mustBeThere } from './registry.ts';
 import type { InRegistry } from './registry.ts';
 import type { ReadyStack } from './stack.ts';
-import { StackFile } from './stack-file.ts';
+import { contentOf, StackFile } from './stack-file.ts';
 import type { EngineCall, ExportedState } from './state.ts';
 import { recordsOf } from './update-list.ts';
 import { wayBackTo } from './way-back.ts';
@@ -39,8 +39,7 @@ export async function goBack({ call, ready, state, number, args, lookUp, say }: 
   const yes = args.some(isYes);
   const rest = args.filter((arg) => !isYes(arg));
   const { projectDir, engine, env } = call;
-  const committed = fs.existsSync(ready.committedFile) ? fs.readFileSync(ready.committedFile, 'utf8') : '';
-  const way = wayBackTo(number, records, committed, projectDir);
+  const way = wayBackTo(number, records, contentOf(ready.committedFile), projectDir);
   await mustBeThere(way.record.image, lookUp);
   say(`${way.description}\n`);
   if (!yes) mustBeAsked('go back');

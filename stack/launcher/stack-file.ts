@@ -6,6 +6,12 @@ import type { Document } from 'yaml';
 
 const NAMESPACE = 'claude-code-agent:';
 
+/** The file of a stack's settings, beside Pulumi.yaml. */
+export const stackFileOf = (projectDir: string, stack: string): string => path.join(projectDir, `Pulumi.${stack}.yaml`);
+
+/** What is in a stack's file; it need not be there, and is empty then. */
+export const contentOf = (file: string): string => (fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : '');
+
 /** Reads and changes the plain config of a stack's file; comments, secrets and everything else in it stay. */
 export class StackFile {
   readonly #document: Document;

@@ -6,6 +6,7 @@ import { ask, LauncherError } from './engine.ts';
 import type { Engine } from './engine.ts';
 import type { Surroundings } from './environment.ts';
 import { privateFolder, randomSecretFile } from './local-files.ts';
+import { contentOf, stackFileOf } from './stack-file.ts';
 
 /** A stack that is ready for a command. */
 export interface ReadyStack {
@@ -74,11 +75,11 @@ function readyStack(
   say: (line: string) => void,
 ): ReadyStack {
   const { projectDir, localDir } = surroundings;
-  const committedFile = path.join(projectDir, `Pulumi.${stack}.yaml`);
-  const config = fs.existsSync(committedFile) ? fs.readFileSync(committedFile, 'utf8') : '';
+  const committedFile = stackFileOf(projectDir, stack);
+  const config = contentOf(committedFile);
   const passphrase = passphraseFile(surroundings, config, isNew, say);
   if (passphrase !== undefined) env['PULUMI_CONFIG_PASSPHRASE_FILE'] = passphrase;
-  const configFile = path.join(localDir, `Pulumi.${stack}.yaml`);
+  const configFile = path.join(localDir, path.basename(committedFile));
   fs.writeFileSync(configFile, config, { mode: 0o600 });
   return { env, configFile, committedFile };
 }
@@ -117,7 +118,7 @@ function passphraseFile(
  * state has it too, and git need not see a change.
  */
 export function dropNeedlessSalt(committed: string): void {
-  const config = fs.existsSync(committed) ? fs.readFileSync(committed, 'utf8') : '';
+  const config = contentOf(committed);
   if (/^\s+secure:/m.test(config)) return;
   const without = config.replace(/^encryptionsalt: .*\n/m, '');
   if (without === config) return;

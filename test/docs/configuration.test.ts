@@ -1,13 +1,13 @@
-import { cpSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
 
-function copy(): string {
-  const folder = mkdtempSync(path.join(tmpdir(), 'docs-'));
-  for (const part of [
+import { partialCheckout } from '../support/partial-checkout.ts';
+
+const copy = () =>
+  partialCheckout([
     'agent',
     'README.md',
     'docs',
@@ -18,12 +18,7 @@ function copy(): string {
     'Pulumi.yaml',
     '.prettierrc.json',
     '.editorconfig',
-  ]) {
-    cpSync(part, path.join(folder, part), { recursive: true });
-  }
-  symlinkSync(path.resolve('node_modules'), path.join(folder, 'node_modules'));
-  return folder;
-}
+  ]);
 const docs = (cwd: string, ...args: string[]) =>
   execa(process.execPath, ['scripts/docs.ts', ...args], { cwd, reject: false });
 

@@ -1,8 +1,10 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 
 import { execa } from 'execa';
+
+import { partialCheckout } from '../support/partial-checkout.ts';
 
 /** A `pulumi` that keeps stacks in a file, writes a salt on `stack init` as the real one does, and notes how it was called. */
 const PULUMI = `#!${process.execPath}
@@ -49,18 +51,14 @@ export interface Call {
 
 /** A checkout to start the launcher in, with doubles of the programs that it calls. */
 export function project() {
-  const folder = mkdtempSync(path.join(tmpdir(), 'launcher-'));
-  for (const part of [
+  const folder = partialCheckout([
     'stack',
     'agent/contract.ts',
     'watchdog/contract.ts',
     'package.json',
     'Pulumi.yaml',
     'Pulumi.dev.yaml',
-  ]) {
-    cpSync(part, path.join(folder, part), { recursive: true });
-  }
-  symlinkSync(path.resolve('node_modules'), path.join(folder, 'node_modules'));
+  ]);
   const bin = path.join(folder, 'bin');
   mkdirSync(bin);
   writeFileSync(path.join(bin, 'pulumi'), PULUMI, { mode: 0o755 });

@@ -1,14 +1,4 @@
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 
 import { execa } from 'execa';
@@ -17,16 +7,13 @@ import { parse } from 'yaml';
 
 import { SECRETS } from '../../stack/config-secrets.ts';
 import { withoutSecrets } from '../../stack/plan/record.ts';
+import { partialCheckout } from '../support/partial-checkout.ts';
 import { loginFolder, REFRESH_TOKEN } from './program.ts';
 
 /** A clean clone, on a machine with nothing but Node: no engine, no kubeconfig, no login. */
 function clone() {
-  const folder = mkdtempSync(path.join(tmpdir(), 'plan-'));
   const parts = ['.dockerignore', 'agent', 'package-lock.json', 'package.json', 'stack', 'watchdog'];
-  for (const part of [...parts, 'Pulumi.yaml', 'Pulumi.dev.yaml']) {
-    cpSync(part, path.join(folder, part), { recursive: true });
-  }
-  symlinkSync(path.resolve('node_modules'), path.join(folder, 'node_modules'));
+  const folder = partialCheckout([...parts, 'Pulumi.yaml', 'Pulumi.dev.yaml']);
   const at = (...names: string[]) => path.join(folder, ...names);
   const plan = (...args: string[]) =>
     execa(process.execPath, ['stack/plan/main.ts', ...args], {

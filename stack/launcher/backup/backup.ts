@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import packageJson from '../../../package.json' with { type: 'json' };
 import { LauncherError } from '../engine.ts';
 import type { Surroundings } from '../environment.ts';
-import { privateFolder } from '../local-files.ts';
+import { privateFolder, stampOf } from '../local-files.ts';
 import { folderIn, pack, removeScratches, withScratch } from './archive.ts';
 import { filesOf, FORMAT, PLACES } from './manifest.ts';
 import type { Manifest } from './manifest.ts';
@@ -31,9 +31,8 @@ export async function backup(
   const { given, conversationMegabytes } = argumentsOf(args);
   const folder = privateFolder(path.join(surroundings.localDir, 'backups'));
   await removeScratches(folder);
-  const createdAt = new Date().toISOString();
-  const stamp = createdAt.replaceAll(/[-:]|\.\d+/g, '');
-  const file = path.resolve(given ?? path.join(folder, `${project}-${stack}-${stamp}.tar.gz`));
+  const now = new Date();
+  const file = path.resolve(given ?? path.join(folder, `${project}-${stack}-${stampOf(now)}.tar.gz`));
   if (fs.existsSync(file)) throw new LauncherError(`${file} is there already. Name another file.`);
   await removeScratches(path.dirname(file));
   // Beside the file, since only there it can be given its name at once.
@@ -53,7 +52,7 @@ export async function backup(
       format: FORMAT,
       project,
       stack,
-      createdAt,
+      createdAt: now.toISOString(),
       versions,
       contents,
       missing,

@@ -2,6 +2,7 @@ import { NAMES } from '../../names.ts';
 import type { Kubectl } from '../doctor/cluster.ts';
 import { LauncherError } from '../engine.ts';
 import type { Engine } from '../engine.ts';
+import { backendName } from '../environment.ts';
 import type { Surroundings } from '../environment.ts';
 import { findStack } from '../stack.ts';
 import { readState } from '../state.ts';
@@ -23,15 +24,13 @@ export async function livingParts(
 }
 
 async function livingState(surroundings: Surroundings, engine: Engine, stack: string): Promise<string[]> {
-  const { projectDir, backend, backendFolder } = surroundings;
+  const { projectDir } = surroundings;
   try {
     const ready = await findStack(surroundings, engine, stack);
     if (ready === undefined) return [];
     const { deployment } = await readState({ engine, projectDir, env: ready.env, stack });
     const count = deployment?.resources?.length ?? 0;
-    return count === 0
-      ? []
-      : [`the stack ${stack} has ${count} resources, in ${backendFolder ?? `Pulumi's ${backend}`}`];
+    return count === 0 ? [] : [`the stack ${stack} has ${count} resources, in ${backendName(surroundings)}`];
   } catch (error) {
     if (error instanceof LauncherError) return [`there is a stack ${stack}: ${error.message}`];
     throw error;

@@ -37,14 +37,18 @@ export interface Manifest {
   readonly files: Readonly<Record<string, { readonly bytes: number; readonly sha256: string }>>;
 }
 
-/** The files below a folder, with their checksums; paths are relative, with slashes, in order. */
-export function filesOf(folder: string): Manifest['files'] {
-  const entries = fs.readdirSync(folder, { recursive: true, withFileTypes: true });
-  const names = entries
+/** What is below a folder and is none itself; paths are relative, with slashes, in order. */
+export function namesBelow(folder: string): string[] {
+  return fs
+    .readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => !entry.isDirectory())
     .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)).replaceAll(path.sep, '/'))
-    .filter((name) => name !== PLACES.manifest)
     .sort();
+}
+
+/** The files below a folder by {@link namesBelow}, with their checksums. */
+export function filesOf(folder: string): Manifest['files'] {
+  const names = namesBelow(folder).filter((name) => name !== PLACES.manifest);
   return Object.fromEntries(
     names.map((name) => {
       const content = path.join(folder, name);

@@ -4,9 +4,10 @@ import * as path from 'node:path';
 import { CREDENTIALS_FILE } from '../../../agent/contract.ts';
 import { TOKEN_FILE } from '../../token-file.ts';
 import type { Surroundings } from '../environment.ts';
-import { privateFolder, randomSecretFile } from '../local-files.ts';
+import { privateFolder, randomSecretFile, stampOf } from '../local-files.ts';
+import { stackFileOf } from '../stack-file.ts';
 import { LOCAL } from './local.ts';
-import { PLACES } from './manifest.ts';
+import { namesBelow, PLACES } from './manifest.ts';
 import { newestLogin } from './newest-login.ts';
 import { writeWhole } from './whole-file.ts';
 
@@ -16,8 +17,8 @@ export interface PutLocalOptions {
   /** Of the unpacked backup. */
   readonly folder: string;
   readonly stack: string;
-  /** For the stack's file; undefined leaves the one that is there. */
-  readonly stackFileContent: string | undefined;
+  /** For the stack's file. */
+  readonly stackFileContent: string;
   readonly say: (line: string) => void;
 }
 
@@ -28,15 +29,13 @@ export function putLocal({ surroundings, folder, stack, stackFileContent, say }:
   const { projectDir, localDir } = surroundings;
   const wanted = new Map<string, Buffer>();
   const from = path.join(folder, PLACES.local);
-  for (const name of fs.existsSync(from) ? filesBelow(from) : []) {
+  for (const name of fs.existsSync(from) ? namesBelow(from) : []) {
     wanted.set(path.join(localDir, name), fs.readFileSync(path.join(from, name)));
   }
   const login = newestLogin(folder);
   if (login !== undefined) wanted.set(path.join(localDir, LOCAL.session, CREDENTIALS_FILE), login.content);
-  if (stackFileContent !== undefined) {
-    wanted.set(path.join(projectDir, `Pulumi.${stack}.yaml`), Buffer.from(stackFileContent));
-  }
-  const aside = path.join(localDir, `before-restore-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')}`);
+  wanted.set(stackFileOf(projectDir, stack), Buffer.from(stackFileContent));
+  const aside = path.join(localDir, `before-restore-${stampOf(new Date())}`);
   for (const [file, content] of wanted) {
     const before = fs.existsSync(file) ? fs.readFileSync(file) : undefined;
     if (before?.equals(content)) continue;
@@ -48,15 +47,8 @@ export function putLocal({ surroundings, folder, stack, stackFileContent, say }:
     }
     writeWhole(file, content);
   }
-  const hasToken = wanted.has(path.join(projectDir, TOKEN_FILE)) || (stackFileContent ?? '').includes(':agentToken:');
+  const hasToken = wanted.has(path.join(projectDir, TOKEN_FILE)) || stackFileContent.includes(':agentToken:');
   if (!hasToken && randomSecretFile(path.join(projectDir, TOKEN_FILE))) {
     say(`The backup has no API token. Made a new one, which n8n needs: ${TOKEN_FILE}.`);
   }
-}
-
-function filesBelow(folder: string): string[] {
-  return fs
-    .readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)));
 }

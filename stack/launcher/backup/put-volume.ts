@@ -6,6 +6,7 @@ import { execa } from 'execa';
 import type { StackConfig } from '../../config.ts';
 import { NAMES, selectorLabels } from '../../names.ts';
 import { CONTAINER_SECURITY, placed, POD_BASE } from '../../pod.ts';
+import { stackIn } from '../doctor/cluster.ts';
 import { LauncherError } from '../engine.ts';
 import { program } from './in-pod/program.ts';
 
@@ -33,9 +34,8 @@ export interface PutVolumeOptions {
  * @throws LauncherError when a step of it fails; it can be run again.
  */
 export async function putVolume({ context, config, image, folder, scratch }: PutVolumeOptions): Promise<void> {
-  const where = [...(context === '' ? [] : ['--context', context]), '--namespace', NAMES.namespace];
   const kubectl = (args: readonly string[], input?: { file: string } | string): Promise<string> =>
-    runKubectl([...where, ...args], input);
+    runKubectl([...stackIn(context), ...args], input);
   const remove = () => kubectl(['delete', `pod/${POD}`, '--ignore-not-found', '--wait', '--timeout=120s']);
 
   await remove();

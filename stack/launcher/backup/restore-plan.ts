@@ -5,7 +5,7 @@ import { checkConfig } from '../config-check.ts';
 import { findEngine, LauncherError } from '../engine.ts';
 import type { Engine } from '../engine.ts';
 import type { Surroundings } from '../environment.ts';
-import { contextOf, StackFile } from '../stack-file.ts';
+import { contentOf, contextOf, StackFile, stackFileOf } from '../stack-file.ts';
 import { unpack } from './archive.ts';
 import { checkedManifest, PLACES } from './manifest.ts';
 import type { Manifest } from './manifest.ts';
@@ -48,12 +48,11 @@ export async function planOf(given: RestoreContext, options: RestoreOptions, scr
   if (!options.parts.includes('state') && !fillsVolume) {
     throw new LauncherError(`${options.file} has nothing of the volume: ${manifest.missing.join('; ')}`);
   }
-  const name = `Pulumi.${stack}.yaml`;
-  const backedUp = path.join(folder, PLACES.stackFile, name);
-  const source = options.parts.includes('state') && fs.existsSync(backedUp) ? backedUp : path.join(projectDir, name);
-  const content = fs.existsSync(source) ? fs.readFileSync(source, 'utf8') : '';
-  const stackFileContent = withConfig(content, options.config, projectDir);
-  const candidate = path.join(scratch, name);
+  const own = stackFileOf(projectDir, stack);
+  const backedUp = path.join(folder, PLACES.stackFile, path.basename(own));
+  const source = options.parts.includes('state') && fs.existsSync(backedUp) ? backedUp : own;
+  const stackFileContent = withConfig(contentOf(source), options.config, projectDir);
+  const candidate = path.join(scratch, path.basename(own));
   fs.writeFileSync(candidate, stackFileContent, { mode: 0o600 });
   checkConfig(projectDir, candidate);
   const engine = findEngine(projectDir, env);

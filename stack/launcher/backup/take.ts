@@ -4,9 +4,10 @@ import * as path from 'node:path';
 import { NAMES } from '../../names.ts';
 import { kubectlOf } from '../doctor/cluster.ts';
 import { ask, findEngine, LauncherError } from '../engine.ts';
+import { backendName } from '../environment.ts';
 import type { Surroundings } from '../environment.ts';
 import { privateFolder } from '../local-files.ts';
-import { contextOf, StackFile } from '../stack-file.ts';
+import { contentOf, contextOf, StackFile, stackFileOf } from '../stack-file.ts';
 import { findStack } from '../stack.ts';
 import { LOCAL, takeLocal } from './local.ts';
 import { PLACES } from './manifest.ts';
@@ -31,8 +32,8 @@ export async function takeAll(
   megabytes: number,
 ): Promise<Taken[]> {
   const { projectDir } = surroundings;
-  const stackFile = path.join(projectDir, `Pulumi.${stack}.yaml`);
-  const configText = fs.existsSync(stackFile) ? fs.readFileSync(stackFile, 'utf8') : '';
+  const stackFile = stackFileOf(projectDir, stack);
+  const configText = contentOf(stackFile);
   const context = contextOf(new StackFile(configText, projectDir));
   const at = (place: string): string => path.join(inside, place);
   const missing = takeLocal(surroundings, configText, at(PLACES.local));
@@ -63,7 +64,7 @@ async function takeState(surroundings: Surroundings, stack: string, file: string
     const engine = findEngine(projectDir, env);
     const ready = await findStack(surroundings, engine, stack);
     if (ready === undefined)
-      return { contents: {}, missing: [`state: there is no stack ${stack} in ${backendOf(surroundings)}`] };
+      return { contents: {}, missing: [`state: there is no stack ${stack} in ${backendName(surroundings)}`] };
     const state = await ask(engine, ['stack', 'export', '--stack', stack], projectDir, ready.env);
     const { deployment } = JSON.parse(state) as { deployment?: { resources?: unknown[] } };
     const count = deployment?.resources?.length ?? 0;
@@ -76,8 +77,6 @@ async function takeState(surroundings: Surroundings, stack: string, file: string
     return { contents: {}, missing: [`state: ${error.message.trim()}`] };
   }
 }
-
-const backendOf = ({ backend, backendFolder }: Surroundings): string => backendFolder ?? `Pulumi's ${backend}`;
 
 async function takeObjects(context: string, folder: string): Promise<Taken> {
   const { objects, failures } = await readObjects(kubectlOf(context));

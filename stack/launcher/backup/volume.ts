@@ -5,6 +5,7 @@ import { execa } from 'execa';
 
 import { SESSION_ENTRIES } from '../../../agent/contract.ts';
 import { NAMES } from '../../names.ts';
+import { stackIn } from '../doctor/cluster.ts';
 import { privateFolder } from '../local-files.ts';
 import { program } from './in-pod/program.ts';
 import type { VolumeReport, Wanted } from './in-pod/take-volume.ts';
@@ -27,12 +28,11 @@ export async function takeVolume(
 ): Promise<VolumeReport | string> {
   privateFolder(folder);
   const wanted: Wanted = { entries: ENTRIES, conversationMegabytes };
-  const where = [...(context === '' ? [] : ['--context', context]), '--namespace', NAMES.namespace];
   const exec = ['exec', `deploy/${NAMES.deployment}`, '--pod-running-timeout=10s', '--'];
   const archive = `${folder}.tar.gz`;
   fs.writeFileSync(archive, '', { mode: 0o600 });
   try {
-    const got = await execa('kubectl', [...where, ...exec, ...program('take-volume', wanted)], {
+    const got = await execa('kubectl', [...stackIn(context), ...exec, ...program('take-volume', wanted)], {
       stdin: 'ignore',
       stdout: { file: archive },
       reject: false,

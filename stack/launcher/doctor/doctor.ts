@@ -5,11 +5,12 @@ import { execa } from 'execa';
 
 import { TOKEN_FILE } from '../../token-file.ts';
 import { ask, findEngine } from '../engine.ts';
+import { backendName } from '../environment.ts';
 import type { Surroundings } from '../environment.ts';
 import { findStack } from '../stack.ts';
 import type { ReadyStack } from '../stack.ts';
 import { azureRegistryOf } from '../registry.ts';
-import { contextOf, StackFile } from '../stack-file.ts';
+import { contentOf, contextOf, StackFile, stackFileOf } from '../stack-file.ts';
 import { readState } from '../state.ts';
 import { agent } from './agent.ts';
 import { cluster, kubectlOf } from './cluster.ts';
@@ -41,9 +42,8 @@ export async function examineAll(
 }
 
 function checksOf(surroundings: Surroundings, stack: string, quick: boolean): Check[] {
-  const { projectDir, env, backend, backendFolder } = surroundings;
-  const committed = path.join(projectDir, `Pulumi.${stack}.yaml`);
-  const config = new StackFile(fs.existsSync(committed) ? fs.readFileSync(committed, 'utf8') : '', projectDir);
+  const { projectDir, env } = surroundings;
+  const config = new StackFile(contentOf(stackFileOf(projectDir, stack)), projectDir);
   const context = contextOf(config);
   const kubectl = kubectlOf(context);
   const tokenFile = path.join(projectDir, TOKEN_FILE);
@@ -52,7 +52,7 @@ function checksOf(surroundings: Surroundings, stack: string, quick: boolean): Ch
   let ready: ReadyStack | undefined;
   const about = stackChecks({
     stack,
-    backend: backendFolder ?? `Pulumi's ${backend}`,
+    backend: backendName(surroundings),
     azureRegistry: azureRegistryOf(config),
     readState: async () => {
       ready = await findStack(surroundings, engine, stack);

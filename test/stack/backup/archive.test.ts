@@ -1,33 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 
 import { execa } from 'execa';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import { folderIn, pack, removeScratches, unpack, withScratch } from '../../../stack/launcher/backup/archive.ts';
 import { checkedManifest, filesOf } from '../../../stack/launcher/backup/manifest.ts';
 import type { Manifest } from '../../../stack/launcher/backup/manifest.ts';
-
-const made: string[] = [];
-function folder(): string {
-  const name = mkdtempSync(path.join(tmpdir(), 'backup-'));
-  made.push(name);
-  return name;
-}
-afterEach(() => {
-  for (const name of made.splice(0)) rmSync(name, { recursive: true });
-});
+import { folder } from './folder.ts';
 
 /** A backup, and where it is; `change` is what somebody does to it afterwards. */
 async function backup(manifest: Partial<Manifest> = {}, change: (inside: string) => void = () => undefined) {

@@ -1,8 +1,7 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, statSync } from 'node:fs';
 import * as path from 'node:path';
 
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 
 import { readObjects, writeObjects } from '../../../stack/launcher/backup/objects.ts';
@@ -10,20 +9,7 @@ import { newestLogin } from '../../../stack/launcher/backup/newest-login.ts';
 import { Progress, refuseWithinRestore } from '../../../stack/launcher/backup/progress.ts';
 import { restoreOptions, withConfig } from '../../../stack/launcher/backup/restore-options.ts';
 import { contextOf, StackFile } from '../../../stack/launcher/stack-file.ts';
-
-const made: string[] = [];
-function folder(files: Readonly<Record<string, string>> = {}): string {
-  const root = mkdtempSync(path.join(tmpdir(), 'backup-'));
-  made.push(root);
-  for (const [name, content] of Object.entries(files)) {
-    mkdirSync(path.dirname(path.join(root, name)), { recursive: true });
-    writeFileSync(path.join(root, name), content);
-  }
-  return root;
-}
-afterEach(() => {
-  for (const name of made.splice(0)) rmSync(name, { recursive: true });
-});
+import { folder } from './folder.ts';
 
 describe('the newest login of a backup', () => {
   const login = (accessToken: string, expiresAt?: number) =>

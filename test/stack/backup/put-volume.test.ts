@@ -1,29 +1,15 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 
 import { execa } from 'execa';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import { openStore } from '../../../agent/runs/store.ts';
 import type { RunStore } from '../../../agent/runs/store.ts';
+import { folder } from './folder.ts';
 
 const PROGRAM = readFileSync('stack/launcher/backup/in-pod/put-volume.ts', 'utf8');
 const LOGIN = 'claude/.credentials.json';
-
-const made: string[] = [];
-function folder(files: Readonly<Record<string, string>> = {}): string {
-  const root = mkdtempSync(path.join(tmpdir(), 'volume-'));
-  made.push(root);
-  for (const [name, content] of Object.entries(files)) {
-    mkdirSync(path.dirname(path.join(root, name)), { recursive: true });
-    writeFileSync(path.join(root, name), content, { mode: 0o600 });
-  }
-  return root;
-}
-afterEach(() => {
-  for (const name of made.splice(0)) rmSync(name, { recursive: true });
-});
 
 const login = (name: string, expiresAt: number) =>
   JSON.stringify({ claudeAiOauth: { accessToken: name, refreshToken: name, expiresAt } });

@@ -1,30 +1,21 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 
 import { execa } from 'execa';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import { openStore } from '../../../agent/runs/store.ts';
 
 import type { VolumeReport, Wanted } from '../../../stack/launcher/backup/in-pod/take-volume.ts';
+import { folder } from './folder.ts';
 
 const PROGRAM = readFileSync('stack/launcher/backup/in-pod/take-volume.ts', 'utf8');
 
 let volume: string;
-const made: string[] = [];
-const folder = () => {
-  const name = mkdtempSync(path.join(tmpdir(), 'volume-'));
-  made.push(name);
-  return name;
-};
-afterEach(() => {
-  for (const name of made.splice(0)) rmSync(name, { recursive: true });
-});
 
 /** As it runs in the container: its text alone, by Node.js. */
 async function take(
