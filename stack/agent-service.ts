@@ -1,4 +1,7 @@
-import * as k8s from '@pulumi/kubernetes';
+import { Deployment } from '@pulumi/kubernetes/apps/v1/deployment.js';
+import { PersistentVolumeClaim } from '@pulumi/kubernetes/core/v1/persistentVolumeClaim.js';
+import { Service } from '@pulumi/kubernetes/core/v1/service.js';
+import { ServiceAccount } from '@pulumi/kubernetes/core/v1/serviceAccount.js';
 import * as pulumi from '@pulumi/pulumi';
 
 import { agentPod } from './agent-pod.ts';
@@ -33,7 +36,7 @@ export class AgentService extends pulumi.ComponentResource {
     super('claude-code-agent:stack:AgentService', name, {}, opts);
     const { config, namespace, identityClientId } = args;
     const metadata = { namespace, labels: labels('agent') };
-    const account = new k8s.core.v1.ServiceAccount(
+    const account = new ServiceAccount(
       `${name}-account`,
       {
         metadata: {
@@ -48,7 +51,7 @@ export class AgentService extends pulumi.ComponentResource {
       { parent: this },
     );
     const volume = (volumeName: string, claim: string, size: string) =>
-      new k8s.core.v1.PersistentVolumeClaim(
+      new PersistentVolumeClaim(
         volumeName,
         {
           metadata: { ...metadata, name: claim },
@@ -68,7 +71,7 @@ export class AgentService extends pulumi.ComponentResource {
           : undefined,
     };
     const timeout = `${config.graceSeconds + START_SECONDS}s`;
-    const deployment = new k8s.apps.v1.Deployment(
+    const deployment = new Deployment(
       `${name}-deployment`,
       {
         metadata: {
@@ -103,7 +106,7 @@ export class AgentService extends pulumi.ComponentResource {
       },
       { parent: this, customTimeouts: { create: timeout, update: timeout, delete: timeout } },
     );
-    new k8s.core.v1.Service(
+    new Service(
       `${name}-service`,
       {
         // The provider would look on for ten seconds more once there is a ready pod, which the Deployment waits for.

@@ -1,4 +1,4 @@
-import * as k8s from '@pulumi/kubernetes';
+import { Secret } from '@pulumi/kubernetes/core/v1/secret.js';
 import * as pulumi from '@pulumi/pulumi';
 
 import { checksumOf } from './checksum.ts';
@@ -40,7 +40,7 @@ export class ClaudeConfig extends pulumi.ComponentResource {
     const data = Object.fromEntries(
       given.map(({ key, content }) => [CONFIG_FILES[key], content.apply((value) => encoded(JSON.stringify(value)))]),
     );
-    const secret = new k8s.core.v1.Secret(
+    const secret = new Secret(
       `${name}-secret`,
       {
         metadata: { name: NAMES.configSecret, namespace, labels: labels('agent') },

@@ -1,4 +1,4 @@
-import type * as k8s from '@pulumi/kubernetes';
+import type { Secret } from '@pulumi/kubernetes/core/v1/secret.js';
 import * as pulumi from '@pulumi/pulumi';
 
 /**
@@ -8,4 +8,4 @@ import * as pulumi from '@pulumi/pulumi';
 export const HIDDEN_METADATA = { additionalSecretOutputs: ['metadata'] };
 
 /** The name of a Secret with {@link HIDDEN_METADATA}; a name is no secret. */
-export const nameOf = ({ metadata }: k8s.core.v1.Secret): pulumi.Output<string> => pulumi.unsecret(metadata.name);
+export const nameOf = ({ metadata }: Secret): pulumi.Output<string> => pulumi.unsecret(metadata.name);

@@ -6,7 +6,7 @@
 import * as os from 'node:os';
 import * as path from 'node:path';
 
-import * as k8s from '@pulumi/kubernetes';
+import { Provider } from '@pulumi/kubernetes/provider.js';
 import * as pulumi from '@pulumi/pulumi';
 
 import { AGENT_PORT } from '../agent/contract.ts';
@@ -41,12 +41,9 @@ const seed = config.authMode === 'session' ? seedOfThisMachine() : undefined;
 const agentToken = config.agentToken ?? readTokenFile(projectDir);
 // Without an engine nothing is there yet.
 const hasEngine = pulumi.runtime.getEngine() !== undefined;
-// Pulumi's runtime takes a stack trace for each of its promises, and has each mapped to the TypeScript it was made from,
-// by source maps that take a tenth of a second and 100 MB. This program runs as it is written, and its lines are right.
-if (hasEngine) Reflect.deleteProperty(Error, 'prepareStackTrace');
-const earlier = hasEngine ? await earlierRecords() : [];
+const earlier = hasEngine ? earlierRecords() : [];
 const target = await targetOf(config);
-const cluster = new k8s.Provider(
+const cluster = new Provider(
   'cluster',
   {
     ...target.access,
@@ -113,7 +110,8 @@ new UpdateHistory(
     tokenChecksum: tokens.checksum,
     claudeChecksum: claude?.checksum,
     config: config.plain,
-    earlier,
+    // Not registered before they are read: what reads them looks into the state as it is at that moment.
+    earlier: await earlier,
     after: [network, service, watchdog],
   },
   opts,

@@ -1,4 +1,4 @@
-import * as k8s from '@pulumi/kubernetes';
+import { Secret } from '@pulumi/kubernetes/core/v1/secret.js';
 import * as pulumi from '@pulumi/pulumi';
 
 import { HIDDEN_METADATA } from './hidden-metadata.ts';
@@ -22,7 +22,7 @@ export interface KeptSecretArgs {
  * and creating it, since there is none, is an error in preview and in update.
  * @param name The _unique_ name of the resource.
  */
-export function keptSecret(name: string, args: KeptSecretArgs, opts: pulumi.CustomResourceOptions): k8s.core.v1.Secret {
+export function keptSecret(name: string, args: KeptSecretArgs, opts: pulumi.CustomResourceOptions): Secret {
   const { data, beforeUpdate } = args;
   const hook = (when: string, run: (hookArgs: pulumi.ResourceHookArgs) => Promise<void>): pulumi.ResourceHook =>
     new pulumi.ResourceHook(`${name}-${when}`, run, { onDryRun: true });
@@ -35,7 +35,7 @@ export function keptSecret(name: string, args: KeptSecretArgs, opts: pulumi.Cust
       }),
     ];
   }
-  return new k8s.core.v1.Secret(
+  return new Secret(
     name,
     {
       metadata: {

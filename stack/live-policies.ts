@@ -3,7 +3,6 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 
 import * as pulumi from '@pulumi/pulumi';
-import { execa } from 'execa';
 
 import { ANNOTATION, NAMES } from './names.ts';
 import type { Target } from './target.ts';
@@ -52,6 +51,7 @@ async function read(where: readonly string[]): Promise<readonly LivePolicy[]> {
     '--request-timeout',
     '10s',
   ];
+  const { execa } = await import('execa'); // While the engine works, and not before it may begin.
   const { failed, stdout, shortMessage } = await execa('kubectl', [...get, ...where], {
     reject: false,
     stdin: 'ignore',

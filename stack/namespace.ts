@@ -1,4 +1,6 @@
-import * as k8s from '@pulumi/kubernetes';
+import { LimitRange } from '@pulumi/kubernetes/core/v1/limitRange.js';
+import { Namespace } from '@pulumi/kubernetes/core/v1/namespace.js';
+import { ResourceQuota } from '@pulumi/kubernetes/core/v1/resourceQuota.js';
 import * as pulumi from '@pulumi/pulumi';
 
 import { labels, NAMES } from './names.ts';
@@ -20,20 +22,20 @@ export class AgentNamespace extends pulumi.ComponentResource {
     const restricted = Object.fromEntries(
       ['enforce', 'audit', 'warn'].map((mode) => [`pod-security.kubernetes.io/${mode}`, 'restricted']),
     );
-    const namespace = new k8s.core.v1.Namespace(
+    const namespace = new Namespace(
       `${name}-namespace`,
       { metadata: { name: NAMES.namespace, labels: { ...labels('namespace'), ...restricted } } },
       { parent: this, protect: args.protectData },
     );
     this.namespaceName = namespace.metadata.name;
     const metadata = { name: NAMES.namespace, namespace: this.namespaceName, labels: labels('namespace') };
-    new k8s.core.v1.ResourceQuota(
+    new ResourceQuota(
       `${name}-quota`,
       { metadata, spec: { hard: { pods: '20', 'services.loadbalancers': '0', 'services.nodeports': '0' } } },
       { parent: this },
     );
     // For pods that somebody starts by hand and that name no resources of their own.
-    new k8s.core.v1.LimitRange(
+    new LimitRange(
       `${name}-limits`,
       {
         metadata,

@@ -1,6 +1,7 @@
 import { isIPv6 } from 'node:net';
 
-import * as k8s from '@pulumi/kubernetes';
+import { NetworkPolicy } from '@pulumi/kubernetes/networking/v1/networkPolicy.js';
+import type * as k8s from '@pulumi/kubernetes';
 import * as pulumi from '@pulumi/pulumi';
 
 import { AGENT_PORT } from '../agent/contract.ts';
@@ -67,7 +68,7 @@ export class Network extends pulumi.ComponentResource {
           wanted,
         ),
       );
-      new k8s.networking.v1.NetworkPolicy(
+      new NetworkPolicy(
         `${name}-${policy}`,
         { metadata: { name: policy, namespace: args.namespace, labels: labels('namespace'), annotations }, spec },
         { parent: this },

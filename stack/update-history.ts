@@ -1,4 +1,6 @@
-import * as k8s from '@pulumi/kubernetes';
+import { setTimeout as pause } from 'node:timers/promises';
+
+import { ConfigMap } from '@pulumi/kubernetes/core/v1/configMap.js';
 import * as pulumi from '@pulumi/pulumi';
 
 import { labels, NAMES } from './names.ts';
@@ -44,7 +46,7 @@ export class UpdateHistory extends pulumi.ComponentResource {
           new Date(),
         ),
       );
-    const shown = new k8s.core.v1.ConfigMap(
+    const shown = new ConfigMap(
       `${name}-shown`,
       {
         metadata: { name: NAMES.updates, namespace: args.namespace, labels: labels('namespace') },
@@ -72,18 +74,20 @@ function shownAs({ time, image, login, token, claude, config }: UpdateRecord): s
 
 /**
  * The records of the stack as the last update left it, newest first, by the engine's own function for it: there is no
- * other way for a program to read what its resources were. To be called before anything is registered: a file backend
- * can't be read while the engine writes to it, which is also why this tries again.
+ * other way for a program to read what its resources were. To be awaited before the history is registered, which begins
+ * the next record. The engine may write the state at the same time, and a file backend can't be read at that moment.
+ * @throws Error when it can't be read for ten seconds.
  */
 export async function earlierRecords(): Promise<readonly UpdateRecord[]> {
   const stackName = `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
-  for (let triesLeft = 5; ; triesLeft--) {
+  for (const deadline = Date.now() + 10_000; ;) {
     try {
       const { outputs = {} } = await readStackResourceOutputs(stackName);
       return Object.values(outputs).find(({ type }) => type === HISTORY_TYPE)?.outputs?.records ?? [];
     } catch (error) {
-      if (triesLeft === 0) throw error;
+      if (Date.now() > deadline) throw error;
     }
+    await pause(100);
   }
 }
 

@@ -1,4 +1,10 @@
-import * as k8s from '@pulumi/kubernetes';
+import { CronJob } from '@pulumi/kubernetes/batch/v1/cronJob.js';
+import { ConfigMap } from '@pulumi/kubernetes/core/v1/configMap.js';
+import { Secret } from '@pulumi/kubernetes/core/v1/secret.js';
+import { ServiceAccount } from '@pulumi/kubernetes/core/v1/serviceAccount.js';
+import { Role } from '@pulumi/kubernetes/rbac/v1/role.js';
+import { RoleBinding } from '@pulumi/kubernetes/rbac/v1/roleBinding.js';
+import type * as k8s from '@pulumi/kubernetes';
 import * as pulumi from '@pulumi/pulumi';
 
 import type { StackConfig } from './config.ts';
@@ -31,11 +37,7 @@ export class Watchdog extends pulumi.ComponentResource {
     const { namespace, image, config, tokens } = args;
     const parent = { parent: this };
     const metadata = { name: NAMES.watchdog, namespace, labels: labels('watchdog') };
-    const account = new k8s.core.v1.ServiceAccount(
-      `${name}-account`,
-      { metadata, automountServiceAccountToken: false },
-      parent,
-    );
+    const account = new ServiceAccount(`${name}-account`, { metadata, automountServiceAccountToken: false }, parent);
     this.#ledger(name, metadata, account.metadata.name);
     const pod = {
       image,
@@ -45,7 +47,7 @@ export class Watchdog extends pulumi.ComponentResource {
       notifySecretName: this.#notifySecret(name, namespace, config),
     };
     const cronJob = (suffix: string, jobName: string, spec: CronJobSpec, seconds: number, ...command: string[]) =>
-      new k8s.batch.v1.CronJob(
+      new CronJob(
         `${name}-${suffix}`,
         {
           metadata: { ...metadata, name: jobName },
@@ -81,12 +83,12 @@ export class Watchdog extends pulumi.ComponentResource {
   /** Declared without data: what the watchdog writes into it is no drift. */
   #ledger(name: string, metadata: Metadata, account: pulumi.Input<string>): void {
     const parent = { parent: this };
-    new k8s.core.v1.ConfigMap(`${name}-ledger`, { metadata }, parent);
+    new ConfigMap(`${name}-ledger`, { metadata }, parent);
     const rules = [
       { apiGroups: [''], resources: ['configmaps'], resourceNames: [NAMES.watchdog], verbs: ['get', 'update'] },
     ];
-    const role = new k8s.rbac.v1.Role(`${name}-role`, { metadata, rules }, parent);
-    new k8s.rbac.v1.RoleBinding(
+    const role = new Role(`${name}-role`, { metadata, rules }, parent);
+    new RoleBinding(
       `${name}-binding`,
       {
         metadata,
@@ -107,7 +109,7 @@ export class Watchdog extends pulumi.ComponentResource {
       ...(n8nApiKey && { [NOTIFY_KEYS.n8nApiKey]: n8nApiKey.apply(encoded) }),
     };
     if (Object.keys(data).length === 0) return undefined;
-    const secret = new k8s.core.v1.Secret(
+    const secret = new Secret(
       `${name}-notify`,
       {
         metadata: { name: NAMES.watchdogNotifySecret, namespace, labels: labels('watchdog') },
