@@ -196,7 +196,7 @@ describe('npm run up', () => {
     const { exitCode, stderr } = await project().launch(['deploy']);
     expect(exitCode).toBe(1);
     expect(stderr).toContain(
-      "'deploy' is no command; allowed: up, preview, refresh, down, rollback, doctor, backup, restore, pulumi, login.",
+      "'deploy' is no command; allowed: up, preview, refresh, down, rollback, login, doctor, backup, restore, pulumi.",
     );
   });
 });

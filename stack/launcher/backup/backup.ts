@@ -3,8 +3,8 @@ import * as path from 'node:path';
 import { parseArgs } from 'node:util';
 
 import packageJson from '../../../package.json' with { type: 'json' };
+import type { CommandContext } from '../context.ts';
 import { LauncherError } from '../engine.ts';
-import type { Surroundings } from '../environment.ts';
 import { privateFolder, stampOf } from '../local-files.ts';
 import { folderIn, pack, removeScratches, withScratch } from './archive.ts';
 import { filesOf, FORMAT, PLACES } from './manifest.ts';
@@ -21,13 +21,7 @@ const CONVERSATION_MEGABYTES = 1024;
  * @returns 0, or {@link INCOMPLETE}.
  * @throws LauncherError when there is nothing to back up, or the file can't be written.
  */
-export async function backup(
-  surroundings: Surroundings,
-  project: string,
-  stack: string,
-  args: readonly string[],
-  say: (line: string) => void,
-): Promise<number> {
+export async function backup({ surroundings, project, stack, args, say }: CommandContext): Promise<number> {
   const { given, conversationMegabytes } = argumentsOf(args);
   const folder = privateFolder(path.join(surroundings.localDir, 'backups'));
   await removeScratches(folder);

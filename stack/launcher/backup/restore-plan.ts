@@ -2,9 +2,9 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 
 import { checkConfig } from '../config-check.ts';
+import type { CommandContext } from '../context.ts';
 import { findEngine, LauncherError } from '../engine.ts';
 import type { Engine } from '../engine.ts';
-import type { Surroundings } from '../environment.ts';
 import { contentOf, contextOf, StackFile, stackFileOf } from '../stack-file.ts';
 import { unpack } from './archive.ts';
 import { checkedManifest, PLACES } from './manifest.ts';
@@ -13,11 +13,7 @@ import { withConfig } from './restore-options.ts';
 import type { RestoreOptions } from './restore-options.ts';
 
 /** What a restore needs of the launcher. */
-export interface RestoreContext {
-  readonly surroundings: Surroundings;
-  readonly project: string;
-  readonly stack: string;
-  readonly say: (line: string) => void;
+export interface RestoreContext extends CommandContext {
   /** Runs `npm run up` on the stack with more arguments. Returns its exit code. */
   readonly up: (...args: string[]) => Promise<number>;
 }

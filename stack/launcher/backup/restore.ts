@@ -21,8 +21,8 @@ import { restoreLocal, restoreState, restoreVolume, upWithoutAgent } from './res
  * @returns the exit code of the update that ends it, or 1 where the operator said no.
  * @throws LauncherError when the backup is damaged, a living system is in the way, or a step fails.
  */
-export async function restore(given: RestoreContext, args: readonly string[]): Promise<number> {
-  const { surroundings, say } = given;
+export async function restore(given: RestoreContext): Promise<number> {
+  const { surroundings, args, say } = given;
   const options = restoreOptions(args);
   if (!fs.existsSync(options.file)) throw new LauncherError(`There is no file ${path.resolve(options.file)}.`);
   const beside = privateFolder(path.join(surroundings.localDir, 'backups'));
