@@ -10,6 +10,9 @@ export interface Figure {
   readonly met: boolean;
 }
 
+/** What most figures are held against. */
+export const EVERYTHING = 'everything by hand';
+
 /** An update without a change is held against both readings of its target: half of the same by hand, half of an update. */
 export function ofUpdates(
   command: string,
@@ -20,7 +23,7 @@ export function ofUpdates(
   const [up, noOp] = [median(all), median(again)];
   return [
     against(`\`${command}\` of everything, image cached`, up, most?.all, hand, 's', 'the same by hand'),
-    against(`\`${command}\` without a change`, noOp, most?.again, hand, 's', 'everything by hand'),
+    against(`\`${command}\` without a change`, noOp, most?.again, hand, 's', EVERYTHING),
     against(`\`${command}\` without a change`, noOp, most?.again, up, 's', `\`${command}\` of everything`),
   ];
 }

@@ -14,12 +14,13 @@ import { whatTheClusterSays } from '../e2e/cluster.ts';
 import { missingRequirement } from '../e2e/requirements.ts';
 import { imageSizes } from './image-size.ts';
 import { PodStarts } from './pod-start.ts';
-import { against, limit, median, ofUpdates } from './stack-figures.ts';
+import { against, EVERYTHING, limit, median, ofUpdates } from './stack-figures.ts';
 import type { Figure, Updates } from './stack-figures.ts';
 import { objectsOf } from './stack-objects.ts';
 import { freeVolumes } from './volumes.ts';
 
-const ROUNDS = 3;
+/** The cluster looks once a second at what it waits for, so that each time is up to a second more or less. */
+const ROUNDS = 5;
 const FILE = 'docs/benchmarks-stack.md';
 const UP = ['--yes', '--skip-preview', '--non-interactive'];
 
@@ -41,16 +42,21 @@ try {
   const hand: number[] = [];
   const plain: Updates = { all: [], again: [] };
   const launched: Updates = { all: [], again: [] };
+  const refreshes: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     hand.push(await byHand(tag, objects));
     await run('kubectl', ['delete', 'namespace', 'claude-agent', '--wait']);
     await freeVolumes();
-    await both(plain, () => seconds(() => checkout.pulumi('up', ...UP, '--stack', 'dev')));
+    await both(plain, () => pulumi('up'));
+    refreshes.push(await pulumi('refresh'));
+    await takeDown();
     await both(launched, () => npm('up'));
+    await takeDown();
   }
   const sizes = await imageSizes(tag, 'node:24-bookworm-slim');
   const report = [
     ...ofUpdates('pulumi up', plain, median(hand), { all: 1.3, again: 0.5 }),
+    against('`pulumi refresh` alone, without the program', median(refreshes), undefined, median(hand), 's', EVERYTHING),
     ...ofUpdates('npm run up', launched, median(hand)),
     against('image', sizes.image / 1e6, 1.15, (sizes.base + sizes.cli) / 1e6, 'MB', 'base and Claude Code'),
     limit('ready after the start of the container', median(await starts.seconds()), 2),
@@ -67,8 +73,15 @@ try {
 async function both({ all, again }: Updates, up: () => Promise<number>): Promise<void> {
   all.push(await up());
   again.push(await up());
+}
+
+async function takeDown(): Promise<void> {
   await npm('down');
   await freeVolumes();
+}
+
+function pulumi(command: string): Promise<number> {
+  return seconds(() => checkout.pulumi(command, ...UP, '--stack', 'dev'));
 }
 
 async function seconds(work: () => Promise<unknown>): Promise<number> {
