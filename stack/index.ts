@@ -46,6 +46,9 @@ const target = await targetOf(config);
 const cluster = new Provider(
   'cluster',
   {
+    // Empty is what kubectl takes, on each machine its own. The SDK would put the path in KUBECONFIG into the state, and
+    // the next refresh from a machine where there is no such file would find no cluster.
+    kubeconfig: '',
     ...target.access,
     // Otherwise a change of a Secret's data deletes it first.
     enableSecretMutable: true,

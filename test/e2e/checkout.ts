@@ -1,5 +1,6 @@
 import {
   appendFileSync,
+  copyFileSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -63,13 +64,16 @@ export interface CheckoutOptions {
  */
 export class Checkout {
   readonly folder = mkdtempSync(path.join(tmpdir(), 'claude-code-agent-e2e-'));
+  /** Its own copy, as each machine has one. */
+  readonly kubeconfig = path.join(`${this.folder}-home`, 'kubeconfig');
   readonly #env: NodeJS.ProcessEnv;
   readonly #options: CheckoutOptions;
 
   constructor(options: CheckoutOptions = {}) {
     this.#options = options;
-    const home = path.join(this.folder, '..', `${path.basename(this.folder)}-home`);
+    const home = `${this.folder}-home`;
     mkdirSync(home);
+    copyFileSync(process.env['KUBECONFIG'] ?? path.join(homedir(), '.kube', 'config'), this.kubeconfig);
     const plugins = path.join(process.env['PULUMI_HOME'] ?? path.join(homedir(), '.pulumi'), 'plugins');
     symlinkSync(plugins, path.join(home, 'plugins'));
     this.#env = {
@@ -79,7 +83,7 @@ export class Checkout {
       HOME: home,
       PULUMI_HOME: home,
       PULUMI_SKIP_UPDATE_CHECK: 'true',
-      KUBECONFIG: process.env['KUBECONFIG'] ?? path.join(homedir(), '.kube', 'config'),
+      KUBECONFIG: this.kubeconfig,
       DOCKER_CONFIG: process.env['DOCKER_CONFIG'] ?? path.join(homedir(), '.docker'),
       ...options.env,
     };

@@ -1,4 +1,4 @@
-import { appendFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, renameSync, writeFileSync } from 'node:fs';
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
@@ -208,6 +208,7 @@ describe.skipIf(missing !== undefined)(
       });
 
       test('is one command on another machine, without login, token, Docker or a build, and keeps the login', async () => {
+        renameSync(checkout.kubeconfig, `${checkout.kubeconfig}-of-the-first-machine`);
         const unasked = await elsewhere.npm('rollback', '2');
         expect(unasked.exitCode).toBe(1);
         expect(unasked.output).toContain('Nobody can be asked here. To go back unasked: --yes.');
@@ -226,6 +227,7 @@ describe.skipIf(missing !== undefined)(
       test('stays: a plain up there changes nothing, and one from a checkout without the pin says that it leaves it', async () => {
         await agreesWithCluster(elsewhere);
         expect(await up(elsewhere)).toMatch(/Resources:\n\s+\d+ unchanged/);
+        renameSync(`${checkout.kubeconfig}-of-the-first-machine`, checkout.kubeconfig);
         expect(await preview()).toMatch(/warning: Update 5 \([^)]*\) pinned the image .*npm run rollback -- 5/);
       });
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 
 import { callbackSecretOf } from '../../stack/tokens.ts';
@@ -58,6 +58,16 @@ const envOf = (resources: Rendered[]) =>
   );
 
 describe('the program', () => {
+  afterEach(() => {
+    vi.unstubAllEnvs();
+  });
+
+  test("leaves the kubeconfig's path out of the state, since another machine has another", async () => {
+    vi.stubEnv('KUBECONFIG', '/home/first/.kube/config');
+    const { resources } = await runProgram();
+    expect(find(resources, 'pulumi:providers:kubernetes')['kubeconfig']).toBe('');
+  });
+
   test('makes every object under the name that runbooks know', async () => {
     const { resources, outputs } = await runProgram();
     const named = resources
