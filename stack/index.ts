@@ -132,8 +132,11 @@ export const runUrl = `${SERVICE_URL}/run`;
 export const healthCommand = `kubectl -n ${NAMES.namespace} exec deploy/${NAMES.deployment} -- curl -s localhost:${AGENT_PORT}/health`;
 /** Has the watchdog look at the login now; the Job fails when somebody has to log in. */
 export const watchdogCommand = `kubectl -n ${NAMES.namespace} create job --from=cronjob/${NAMES.watchdog} manual-check`;
-/** With target azure: addresses of the resource group, workloads, registry, logs and identity in Azure's portal. */
-export const portal = target.portal;
+/**
+ * With target azure: addresses of the resource group, workloads, registry, logs and identity in Azure's portal. Else null:
+ * what is undefined Pulumi warns of in each update.
+ */
+export const portal = target.portal ?? null;
 
 async function targetOf({ azure, protectData, registry, kubeContext }: StackConfig): Promise<Target> {
   if (azure === undefined) {

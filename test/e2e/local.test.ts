@@ -140,6 +140,7 @@ describe.skipIf(missing !== undefined)(
       expect(exitCode, output).toBe(0);
       measured('up without a change', seconds);
       expect(output).toMatch(/Resources:\n\s+\d+ unchanged/);
+      expect(output).not.toContain('warning');
       expect(await agentPod()).toEqual(before);
       const drift = await checkout.npm('preview', '--refresh', '--expect-no-changes', '--non-interactive');
       expect(drift.exitCode, drift.output).toBe(0);

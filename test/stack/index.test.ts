@@ -109,6 +109,7 @@ describe('the program', () => {
       runUrl: 'http://claude-agent.claude-agent.svc/run',
       healthCommand: 'kubectl -n claude-agent exec deploy/claude-code-agent -- curl -s localhost:3000/health',
       watchdogCommand: 'kubectl -n claude-agent create job --from=cronjob/claude-auth-watchdog manual-check',
+      portal: null,
     });
   });
 
