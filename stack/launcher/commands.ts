@@ -26,9 +26,7 @@ import { listOf, recordsOf } from './update-list.ts';
 export async function up(context: CommandContext): Promise<number> {
   const { surroundings, args, say } = context;
   refuseMistakes(context);
-  const stack = await prepare(context);
-  await checkAzureLogin(stack.ready.configFile);
-  await stack.removeStaleLocks();
+  const stack = await prepareToChange(context);
   if (stack.pinned !== '') await mustBeThere(stack.pinned, stack.lookUp);
   const state = await stack.settle({ builds: stack.pinned === '', lookUp: stack.lookUp });
   if (isEmpty(state) && (await stack.deployed())) {
@@ -51,18 +49,14 @@ export async function preview(context: CommandContext): Promise<number> {
 
 /** `refresh`: takes into the state what the cluster has. */
 export async function refresh(context: CommandContext): Promise<number> {
-  const stack = await prepare(context);
-  await checkAzureLogin(stack.ready.configFile);
-  await stack.removeStaleLocks();
+  const stack = await prepareToChange(context);
   await stack.settle({ builds: stack.pinned === '' });
   return stack.pulumi('refresh');
 }
 
 /** `down`: removes everything. */
 export async function down(context: CommandContext): Promise<number> {
-  const stack = await prepare(context);
-  await checkAzureLogin(stack.ready.configFile);
-  await stack.removeStaleLocks();
+  const stack = await prepareToChange(context);
   await stack.settle({ builds: false });
   return stack.pulumi('destroy');
 }
@@ -70,15 +64,15 @@ export async function down(context: CommandContext): Promise<number> {
 /** `rollback`: lists earlier updates, or goes back to the one whose number comes first. */
 export async function rollback(context: CommandContext): Promise<number> {
   const [number, ...args] = context.args;
-  const { call, ready, ...stack } = await prepare(context);
   if (number === undefined || number.startsWith('-')) {
+    const { call } = await prepare(context);
     process.stdout.write(listOf(recordsOf(await readState(call))));
     return 0;
   }
-  await checkAzureLogin(ready.configFile);
-  await stack.removeStaleLocks();
+  const stack = await prepareToChange(context);
   const state = await stack.settle({ builds: false });
-  return goBack({ call, ready, state, number, args, lookUp: stack.lookUp, say: context.say });
+  const { call, ready, lookUp } = stack;
+  return goBack({ call, ready, state, number, args, lookUp, say: context.say });
 }
 
 /**
@@ -114,6 +108,14 @@ interface PreparedStack {
   readonly settle: (options: Pick<SettleOptions, 'builds' | 'lookUp'>) => Promise<ExportedState>;
   /** Runs a command of Pulumi with the operator's arguments. */
   readonly pulumi: (command: string) => Promise<number>;
+}
+
+/** {@link prepare}, for a command that is about to change something. */
+async function prepareToChange(context: CommandContext): Promise<PreparedStack> {
+  const stack = await prepare(context);
+  await checkAzureLogin(stack.ready.configFile);
+  await stack.removeStaleLocks();
+  return stack;
 }
 
 async function prepare({ surroundings, project, stack, args, say }: CommandContext): Promise<PreparedStack> {
