@@ -1,6 +1,6 @@
 import { appendFileSync, renameSync, writeFileSync } from 'node:fs';
 
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 
 import { Checkout, seen } from './checkout.ts';
 import { agentPod, inAgent, kubectl, until, whatTheClusterSays } from './cluster.ts';
@@ -32,6 +32,13 @@ async function preview(from = checkout): Promise<string> {
 async function agreesWithCluster(from = checkout): Promise<void> {
   const { exitCode, output } = await from.npm('preview', '--refresh', '--expect-no-changes', '--non-interactive');
   expect(exitCode, output).toBe(0);
+}
+
+/** Until the test ends there is no file where the first machine has its kubeconfig. */
+function hideKubeconfig(): void {
+  const aside = `${checkout.kubeconfig}-of-the-first-machine`;
+  renameSync(checkout.kubeconfig, aside);
+  onTestFinished(() => renameSync(aside, checkout.kubeconfig));
 }
 
 const field = (object: string, path: string) => kubectl(['get', object, ...IN, '--output', `jsonpath=${path}`]);
@@ -208,7 +215,7 @@ describe.skipIf(missing !== undefined)(
       });
 
       test('is one command on another machine, without login, token, Docker or a build, and keeps the login', async () => {
-        renameSync(checkout.kubeconfig, `${checkout.kubeconfig}-of-the-first-machine`);
+        hideKubeconfig();
         const unasked = await elsewhere.npm('rollback', '2');
         expect(unasked.exitCode).toBe(1);
         expect(unasked.output).toContain('Nobody can be asked here. To go back unasked: --yes.');
@@ -225,10 +232,10 @@ describe.skipIf(missing !== undefined)(
       });
 
       test('stays: a plain up there changes nothing, and one from a checkout without the pin says that it leaves it', async () => {
+        expect(await preview()).toMatch(/warning: Update 5 \([^)]*\) pinned the image .*npm run rollback -- 5/);
+        hideKubeconfig();
         await agreesWithCluster(elsewhere);
         expect(await up(elsewhere)).toMatch(/Resources:\n\s+\d+ unchanged/);
-        renameSync(`${checkout.kubeconfig}-of-the-first-machine`, checkout.kubeconfig);
-        expect(await preview()).toMatch(/warning: Update 5 \([^)]*\) pinned the image .*npm run rollback -- 5/);
       });
 
       test('may begin with kubectl rollout undo; the stack then says so, and takes it back or makes it last', async () => {
