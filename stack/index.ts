@@ -71,6 +71,8 @@ const network = new Network(
   { ...config, namespace: namespaceName, apiServer: apiServer(cluster), live },
   opts,
 );
+// No pod is there before the policies are, nor after, not even when an update is cut off.
+const guarded = { ...opts, dependsOn: network };
 
 if (agentToken === undefined) void pulumi.log.warn(`The API token stays as it is: there is no ${TOKEN_FILE} here.`);
 const tokens = new Tokens(
@@ -92,7 +94,7 @@ const service = new AgentService(
     claudeConfig: claude,
     identityClientId,
   },
-  opts,
+  guarded,
 );
 const watchdog = new Watchdog(
   'watchdog',
@@ -102,7 +104,8 @@ const watchdog = new Watchdog(
     config,
     tokens,
   },
-  opts,
+  // Not while the agent's pod, which takes the longest, has yet to be made.
+  { ...guarded, dependsOn: [network, built] },
 );
 new UpdateHistory(
   'updates',

@@ -45,7 +45,9 @@ const NOT_INTERNET = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0
 
 type PolicySpec = k8s.types.input.networking.v1.NetworkPolicySpec;
 type Peer = k8s.types.input.networking.v1.NetworkPolicyPeer;
+type IngressRule = k8s.types.input.networking.v1.NetworkPolicyIngressRule;
 type EgressRule = k8s.types.input.networking.v1.NetworkPolicyEgressRule;
+type N8nPods = Pick<NetworkArgs, 'n8nNamespace' | 'n8nPodLabels'>;
 
 const pods = (part: Part) => ({ matchLabels: selectorLabels(part) });
 const inNamespace = (name: string) => ({ matchLabels: { 'kubernetes.io/metadata.name': name } });
@@ -60,8 +62,7 @@ export class Network extends pulumi.ComponentResource {
   /** @param name The _unique_ name of this component. */
   constructor(name: string, args: NetworkArgs, opts?: pulumi.ComponentResourceOptions) {
     super('claude-code-agent:stack:Network', name, {}, opts);
-    const policies = [defaultDeny, dns, agentCallers, agentEgress, watchdogEgress];
-    for (const [policy, spec] of policies.flatMap((made) => Object.entries(made(args)))) {
+    for (const [policy, spec] of Object.entries(policiesOf(args))) {
       const annotations = pulumi.all([args.live, spec]).apply(([live, wanted]) =>
         takeBack(
           live.find((candidate) => candidate.metadata.name === policy),
@@ -78,60 +79,56 @@ export class Network extends pulumi.ComponentResource {
   }
 }
 
-type Policies = Record<string, PolicySpec>;
-
-function defaultDeny(): Policies {
-  // Only a list that is said, though empty, takes out rules that somebody added.
-  return { 'default-deny': { podSelector: {}, policyTypes: ['Ingress', 'Egress'], ingress: [], egress: [] } };
+function policiesOf(args: NetworkArgs): Record<string, PolicySpec> {
+  return {
+    // Only a list that is said, though empty, takes out rules that somebody added.
+    'default-deny': { podSelector: {}, policyTypes: ['Ingress', 'Egress'], ingress: [], egress: [] },
+    'allow-dns': { podSelector: {}, policyTypes: ['Egress'], egress: [dns()] },
+    'allow-agent': {
+      podSelector: pods('agent'),
+      policyTypes: ['Ingress', 'Egress'],
+      ingress: [agentCallers(args)],
+      egress: agentEgress(args),
+    },
+    'allow-watchdog': { podSelector: pods('watchdog'), policyTypes: ['Egress'], egress: watchdogEgress(args) },
+  };
 }
 
-function dns(): Policies {
+function dns(): EgressRule {
   const clusterDns = {
     namespaceSelector: inNamespace('kube-system'),
     podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } },
   };
   const cacheOfNode = { ipBlock: { cidr: LINK_LOCAL, except: [METADATA] } };
-  return { 'allow-dns': egress({}, [{ to: [clusterDns, cacheOfNode], ports: DNS_PORTS }]) };
+  return { to: [clusterDns, cacheOfNode], ports: DNS_PORTS };
 }
 
-function agentCallers({ prometheusNamespace, ...args }: NetworkArgs): Policies {
-  const ingress = (from: Peer[]): PolicySpec => ({
-    podSelector: pods('agent'),
-    policyTypes: ['Ingress'],
-    ingress: [{ from, ports: [tcp(AGENT_PORT)] }],
-  });
-  return {
-    'agent-from-callers': ingress([n8nPods(args), { podSelector: pods('watchdog') }]),
-    ...(prometheusNamespace !== undefined && {
-      'agent-from-prometheus': ingress([{ namespaceSelector: inNamespace(prometheusNamespace) }]),
-    }),
-  };
+function agentCallers({ prometheusNamespace, ...args }: NetworkArgs): IngressRule {
+  const prometheus = prometheusNamespace === undefined ? [] : [{ namespaceSelector: inNamespace(prometheusNamespace) }];
+  return { from: [n8nPods(args), { podSelector: pods('watchdog') }, ...prometheus], ports: [tcp(AGENT_PORT)] };
 }
 
-function agentEgress({ extraEgress, apiServer, ...args }: NetworkArgs): Policies {
+function agentEgress({ extraEgress, apiServer, ...args }: NetworkArgs): pulumi.Input<EgressRule>[] {
   // An API server with a public address is on the internet's port 443 too.
   const toInternet = apiServer.apply((server) =>
     internetBut(addressesOf(server).filter((cidr) => cidr.endsWith('/32'))),
   );
-  return {
-    'agent-to-internet': egress(pods('agent'), [toInternet, ...extraEgress.map(egressRule)]),
-    'agent-to-n8n': egress(pods('agent'), [{ to: [n8nPods(args)], ports: [tcp(args.n8nPort)] }]),
-  };
+  return [toInternet, toN8n(args), ...extraEgress.map(egressRule)];
 }
 
-function watchdogEgress({ apiServer, extraEgress, n8nApiUrl, ...args }: NetworkArgs): Policies {
+function watchdogEgress({ apiServer, extraEgress, n8nApiUrl, ...args }: NetworkArgs): pulumi.Input<EgressRule>[] {
+  const toAgent = { to: [{ podSelector: pods('agent') }], ports: [tcp(AGENT_PORT)] };
   const toApiServer = apiServer.apply((server) => ({
     to: addressesOf(server).map((cidr) => ({ ipBlock: { cidr } })),
     ports: [tcp(server.port)],
   }));
-  return {
-    'watchdog-to-agent': egress(pods('watchdog'), [{ to: [{ podSelector: pods('agent') }], ports: [tcp(AGENT_PORT)] }]),
-    ...(n8nApiUrl !== undefined && {
-      'watchdog-to-n8n': egress(pods('watchdog'), [{ to: [n8nPods(args)], ports: [tcp(args.n8nPort)] }]),
-    }),
-    'watchdog-to-internet': egress(pods('watchdog'), [internetBut([]), ...extraEgress.map(egressRule)]),
-    'watchdog-to-api-server': egress(pods('watchdog'), [toApiServer]),
-  };
+  return [
+    toAgent,
+    toApiServer,
+    internetBut([]),
+    ...(n8nApiUrl === undefined ? [] : [toN8n(args)]),
+    ...extraEgress.map(egressRule),
+  ];
 }
 
 function internetBut(except: readonly string[]): EgressRule {
@@ -142,11 +139,11 @@ function addressesOf({ addresses }: ApiServer): string[] {
   return addresses.map((address) => `${address}/${isIPv6(address) ? 128 : 32}`);
 }
 
-function egress(podSelector: object, rules: pulumi.Input<EgressRule>[]): PolicySpec {
-  return { podSelector, policyTypes: ['Egress'], egress: rules };
+function toN8n(args: N8nPods & Pick<NetworkArgs, 'n8nPort'>): EgressRule {
+  return { to: [n8nPods(args)], ports: [tcp(args.n8nPort)] };
 }
 
-function n8nPods({ n8nNamespace, n8nPodLabels }: Pick<NetworkArgs, 'n8nNamespace' | 'n8nPodLabels'>): Peer {
+function n8nPods({ n8nNamespace, n8nPodLabels }: N8nPods): Peer {
   const all = Object.keys(n8nPodLabels).length === 0;
   return {
     namespaceSelector: inNamespace(n8nNamespace),

@@ -126,9 +126,9 @@ const CHANGES = (secret: string): Readonly<Record<string, Readonly<Record<string
     'a default that allows': policy('default-deny', 'egress', [{}]),
   },
   'A network policy names whom it is about, and opens no private or metadata address by a range.': {
-    'an empty list of callers': policy('agent-from-callers', 'ingress.0.from', []),
-    'no destination': policy('agent-to-n8n', 'egress.0.to', undefined),
-    'an internet with private ranges': policy('agent-to-internet', 'egress.0.to.0.ipBlock.except', ['10.0.0.0/8']),
+    'an empty list of callers': policy('allow-agent', 'ingress.0.from', []),
+    'no destination': policy('allow-agent', 'egress.1.to', undefined),
+    'an internet with private ranges': policy('allow-agent', 'egress.0.to.0.ipBlock.except', ['10.0.0.0/8']),
   },
   'An object has a fixed name that its kind takes.': {
     'a name that Pulumi makes up': { of: 'Service', at: 'metadata.name', to: undefined },

@@ -82,14 +82,10 @@ describe('the program', () => {
       'Deployment claude-code-agent',
       'LimitRange claude-agent',
       'Namespace claude-agent',
-      'NetworkPolicy agent-from-callers',
-      'NetworkPolicy agent-to-internet',
-      'NetworkPolicy agent-to-n8n',
+      'NetworkPolicy allow-agent',
       'NetworkPolicy allow-dns',
+      'NetworkPolicy allow-watchdog',
       'NetworkPolicy default-deny',
-      'NetworkPolicy watchdog-to-agent',
-      'NetworkPolicy watchdog-to-api-server',
-      'NetworkPolicy watchdog-to-internet',
       'PersistentVolumeClaim claude-agent-data',
       'ResourceQuota claude-agent',
       'Role claude-auth-watchdog',
@@ -111,6 +107,14 @@ describe('the program', () => {
       watchdogCommand: 'kubectl -n claude-agent create job --from=cronjob/claude-auth-watchdog manual-check',
       portal: null,
     });
+  });
+
+  test('makes nothing of the agent and the watchdog before the network policies are there', async () => {
+    const { resources } = await runProgram();
+    const lastPolicy = resources.findLastIndex(({ type }) => type.endsWith(':NetworkPolicy'));
+    const firstOfParts = resources.findIndex(({ parent }) => parent === 'agent' || parent === 'watchdog');
+    expect(lastPolicy).toBeGreaterThan(0);
+    expect(firstOfParts).toBeGreaterThan(lastPolicy);
   });
 
   test('puts every object but the namespace into the namespace, with the recommended labels', async () => {
