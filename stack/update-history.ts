@@ -4,8 +4,8 @@ import { ConfigMap } from '@pulumi/kubernetes/core/v1/configMap.js';
 import * as pulumi from '@pulumi/pulumi';
 
 import { labels, NAMES } from './names.ts';
-import { HISTORY_TYPE, MACHINE_KEYS, withRecord } from './update-record.ts';
-import type { UpdateRecord } from './update-record.ts';
+import { HISTORY_TYPE, MACHINE_KEYS, recordsIn, textsOf, withRecord } from './update-record.ts';
+import type { RecordTexts, UpdateRecord } from './update-record.ts';
 
 /** Arguments of {@link UpdateHistory}. */
 export interface UpdateHistoryArgs {
@@ -40,36 +40,21 @@ export class UpdateHistory extends pulumi.ComponentResource {
     const records = pulumi
       .all([args.image, args.loginChecksum, args.tokenChecksum, args.claudeChecksum])
       .apply(([image, login, token, claude]) =>
-        withRecord(
-          earlier,
-          { image, login: short(login), token: short(token), claude: short(claude), config },
-          new Date(),
+        textsOf(
+          withRecord(
+            earlier,
+            { image, login: short(login), token: short(token), claude: short(claude), config },
+            new Date(),
+          ),
         ),
       );
     const shown = new ConfigMap(
       `${name}-shown`,
-      {
-        metadata: { name: NAMES.updates, namespace: args.namespace, labels: labels('namespace') },
-        data: records.apply((list) =>
-          Object.fromEntries(list.map((record) => [String(record.number), shownAs(record)])),
-        ),
-      },
+      { metadata: { name: NAMES.updates, namespace: args.namespace, labels: labels('namespace') }, data: records },
       { parent: this, dependsOn: [...args.after] },
     );
-    this.registerOutputs({ records: pulumi.all([records, shown.id]).apply(([list]) => list) });
+    this.registerOutputs({ records: pulumi.all([records, shown.id]).apply(([texts]) => texts) });
   }
-}
-
-/** The state gives back the keys of an object in an order of its own; a text must not change for that. */
-function shownAs({ time, image, login, token, claude, config }: UpdateRecord): string {
-  return JSON.stringify({
-    time,
-    image,
-    login,
-    token,
-    claude,
-    config: Object.fromEntries(Object.entries(config).sort()),
-  });
 }
 
 /**
@@ -83,7 +68,7 @@ export async function earlierRecords(): Promise<readonly UpdateRecord[]> {
   for (const deadline = Date.now() + 10_000; ;) {
     try {
       const { outputs = {} } = await readStackResourceOutputs(stackName);
-      return Object.values(outputs).find(({ type }) => type === HISTORY_TYPE)?.outputs?.records ?? [];
+      return recordsIn(Object.values(outputs).find(({ type }) => type === HISTORY_TYPE)?.outputs?.records);
     } catch (error) {
       if (Date.now() > deadline) throw error;
     }
@@ -92,7 +77,7 @@ export async function earlierRecords(): Promise<readonly UpdateRecord[]> {
 }
 
 interface StackResourceOutputs {
-  readonly outputs?: Record<string, { type: string; outputs?: { records?: readonly UpdateRecord[] } }>;
+  readonly outputs?: Record<string, { type: string; outputs?: { records?: RecordTexts } }>;
 }
 
 function readStackResourceOutputs(stackName: string): Promise<StackResourceOutputs> {

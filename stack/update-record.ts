@@ -20,8 +20,41 @@ export interface UpdateRecord extends UpdateContent {
   readonly time: string;
 }
 
-/** Type of the component in the state whose output `records` has the records, newest first. */
+/** Type of the component in the state whose output `records` has the {@link RecordTexts}. */
 export const HISTORY_TYPE = 'claude-code-agent:stack:UpdateHistory';
+
+/**
+ * Records as they are stored: JSON by number. A text is one value; objects the engine and its SDK would take apart at
+ * each update, and twenty of them were a twentieth of an update without a change.
+ */
+export type RecordTexts = Readonly<Record<string, string>>;
+
+/** The keys are in a fixed order, so that the text of a record stays as it is. */
+export function textsOf(records: readonly UpdateRecord[]): RecordTexts {
+  const text = ({ time, image, login, token, claude, config }: UpdateRecord): string =>
+    JSON.stringify({
+      time,
+      image,
+      login,
+      token,
+      claude,
+      config: Object.fromEntries(Object.entries(config).sort()),
+    });
+  return Object.fromEntries(records.map((record) => [String(record.number), text(record)]));
+}
+
+/**
+ * The records in what {@link textsOf} gave, newest first.
+ * @param stored Earlier states have a list of objects.
+ */
+export function recordsIn(stored: RecordTexts | readonly UpdateRecord[] = {}): readonly UpdateRecord[] {
+  return Object.entries(stored)
+    .map(([number, value]: [string, string | UpdateRecord]): UpdateRecord => {
+      if (typeof value !== 'string') return value;
+      return { number: Number(number), ...(JSON.parse(value) as Omit<UpdateRecord, 'number'>) };
+    })
+    .sort((a, b) => b.number - a.number);
+}
 
 /** Config that says how this machine reaches what an update needs, and nothing of what it brings. */
 export const MACHINE_KEYS = ['kubeContext', 'sessionDir', 'sessionFrom'] as const;

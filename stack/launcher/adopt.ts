@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import type { Recorded } from '../plan/record.ts';
 import { HISTORY_TYPE } from '../update-record.ts';
-import type { UpdateRecord } from '../update-record.ts';
+import type { RecordTexts } from '../update-record.ts';
 import { idOf } from './resource-id.ts';
 import type { StateResource } from './state.ts';
 
@@ -30,7 +30,7 @@ export function stateOf(
   resources: readonly Recorded[],
   project: string,
   stack: string,
-  records: readonly UpdateRecord[],
+  records: RecordTexts,
 ): StateEntry[] {
   const root = { urn: urn(stack, project, 'pulumi:pulumi:Stack', `${project}-${stack}`), type: 'pulumi:pulumi:Stack' };
   const byName = new Map(resources.map((resource) => [resource.name, resource]));

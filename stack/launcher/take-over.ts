@@ -1,6 +1,6 @@
 import { fileConfig, readProject } from '../config-file.ts';
 import { NAMES } from '../names.ts';
-import type { UpdateRecord } from '../update-record.ts';
+import type { RecordTexts } from '../update-record.ts';
 import { stateOf } from './adopt.ts';
 import type { Kubectl } from './doctor/cluster.ts';
 import { readState, writeState } from './state.ts';
@@ -50,12 +50,10 @@ export async function takeOver(
   return readState(call);
 }
 
-/** The records of updates that the cluster shows, newest first: the state's own are lost with it. */
-async function shownRecords(kubectl: Kubectl): Promise<UpdateRecord[]> {
+/** The records of updates that the cluster shows: the state's own are lost with it. */
+async function shownRecords(kubectl: Kubectl): Promise<RecordTexts> {
   const answer = await kubectl(['get', `configmap/${NAMES.updates}`, '--output', 'json']);
-  if ('failure' in answer) return [];
-  const { data = {} } = JSON.parse(answer.output) as { data?: Record<string, string> };
-  return Object.entries(data)
-    .map(([number, text]) => ({ number: Number(number), ...(JSON.parse(text) as Omit<UpdateRecord, 'number'>) }))
-    .sort((a, b) => b.number - a.number);
+  if ('failure' in answer) return {};
+  const { data = {} } = JSON.parse(answer.output) as { data?: RecordTexts };
+  return data;
 }

@@ -1,11 +1,11 @@
-import { changesBetween, HISTORY_TYPE } from '../update-record.ts';
-import type { Change, UpdateRecord } from '../update-record.ts';
+import { changesBetween, HISTORY_TYPE, recordsIn } from '../update-record.ts';
+import type { Change, RecordTexts, UpdateRecord } from '../update-record.ts';
 import type { ExportedState } from './state.ts';
 
 /** The records of a stack's updates, newest first. */
 export function recordsOf({ deployment }: ExportedState): readonly UpdateRecord[] {
   const history = deployment?.resources?.find(({ type }) => type === HISTORY_TYPE);
-  return (history?.outputs?.['records'] ?? []) as readonly UpdateRecord[];
+  return recordsIn(history?.outputs?.['records'] as RecordTexts | undefined);
 }
 
 /** A table, one line an update: number, when, image, what it changed. */

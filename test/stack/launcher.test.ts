@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 
+import { textsOf } from '../../stack/update-record.ts';
 import { project } from './launcher-project.ts';
 import type { Call } from './launcher-project.ts';
 
@@ -261,7 +262,7 @@ describe('npm run rollback', () => {
         {
           type: 'claude-code-agent:stack:UpdateHistory',
           urn: 'h',
-          outputs: { records: [record(2, '50'), record(1, '100')] },
+          outputs: { records: textsOf([record(2, '50'), record(1, '100')]) },
         },
       ],
     },
@@ -356,7 +357,7 @@ describe('npm run rollback', () => {
   });
 
   test('is refused, with the file as it was, where the config of then would no longer do', async () => {
-    const state = JSON.stringify(stateOf(SESSION)).replace('"queueLimit":"100"', '"queueLimit":"999999"');
+    const state = JSON.stringify(stateOf(SESSION)).replace(String.raw`\"100\"`, String.raw`\"999999\"`);
     const { read, calls, rollback } = deployed(JSON.parse(state) as object);
     const { exitCode, stderr } = await rollback(['1', '--yes']);
     expect(exitCode).toBe(1);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { MAX_RECORDS, withRecord } from '../../stack/update-record.ts';
+import { MAX_RECORDS, recordsIn, textsOf, withRecord } from '../../stack/update-record.ts';
 import type { UpdateContent, UpdateRecord } from '../../stack/update-record.ts';
 
 const NOW = new Date('2026-01-02T03:04:05.678Z');
@@ -43,5 +43,27 @@ describe('the records of updates', () => {
     }
     expect(records).toHaveLength(MAX_RECORDS);
     expect([records[0]?.number, records.at(-1)?.number]).toEqual([MAX_RECORDS + 3, 4]);
+  });
+
+  test('come back from their texts, newest first', () => {
+    const records = Array.from({ length: 12 }, (_, index) => ({
+      number: 12 - index,
+      time: NOW.toISOString(),
+      ...content(),
+    }));
+    expect(recordsIn(textsOf(records))).toEqual(records);
+    expect(recordsIn(undefined)).toEqual([]);
+  });
+
+  test('have the same text in whatever order their keys are', () => {
+    const { config, ...rest } = content({ config: { a: '1', b: '2' } });
+    const one = { ...rest, config, number: 1, time: NOW.toISOString() };
+    const other = { config: { b: '2', a: '1' }, time: NOW.toISOString(), number: 1, ...rest };
+    expect(textsOf([other])).toEqual(textsOf([one]));
+  });
+
+  test('are read from earlier states, which have them as objects', () => {
+    const records = withRecord(withRecord([], content(), NOW), content({ login: '333333333333' }), NOW);
+    expect(recordsIn(records)).toEqual(records);
   });
 });
