@@ -71,8 +71,6 @@ const network = new Network(
   { ...config, namespace: namespaceName, apiServer: apiServer(cluster), live },
   opts,
 );
-// No pod is there before the policies are, nor after, not even when an update is cut off.
-const guarded = { ...opts, dependsOn: network };
 
 if (agentToken === undefined) void pulumi.log.warn(`The API token stays as it is: there is no ${TOKEN_FILE} here.`);
 const tokens = new Tokens(
@@ -94,7 +92,8 @@ const service = new AgentService(
     claudeConfig: claude,
     identityClientId,
   },
-  guarded,
+  // No pod is there before the policies are, nor after, not even when an update is cut off.
+  { ...opts, dependsOn: network },
 );
 const watchdog = new Watchdog(
   'watchdog',
@@ -104,8 +103,8 @@ const watchdog = new Watchdog(
     config,
     tokens,
   },
-  // Not while the agent's pod, which takes the longest, has yet to be made.
-  { ...guarded, dependsOn: [network, built] },
+  // Nor while the agent's pod, which takes the longest, has yet to be made.
+  { ...opts, dependsOn: [network, built] },
 );
 new UpdateHistory(
   'updates',

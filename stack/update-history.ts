@@ -64,25 +64,25 @@ export class UpdateHistory extends pulumi.ComponentResource {
  * @throws Error when it can't be read for ten seconds.
  */
 export async function earlierRecords(): Promise<readonly UpdateRecord[]> {
-  const stackName = `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
-  for (const deadline = Date.now() + 10_000; ;) {
-    try {
-      const { outputs = {} } = await readStackResourceOutputs(stackName);
-      return recordsIn(Object.values(outputs).find(({ type }) => type === HISTORY_TYPE)?.outputs?.records);
-    } catch (error) {
-      if (Date.now() > deadline) throw error;
-    }
-    await pause(100);
-  }
+  const { outputs = {} } = await readStackResourceOutputs();
+  return recordsIn(Object.values(outputs).find(({ type }) => type === HISTORY_TYPE)?.outputs?.records);
 }
 
 interface StackResourceOutputs {
   readonly outputs?: Record<string, { type: string; outputs?: { records?: RecordTexts } }>;
 }
 
-function readStackResourceOutputs(stackName: string): Promise<StackResourceOutputs> {
+async function readStackResourceOutputs(): Promise<StackResourceOutputs> {
   const read = 'pulumi:pulumi:readStackResourceOutputs';
-  return pulumi.runtime.invoke(read, { stackName }, { async: true }) as Promise<StackResourceOutputs>;
+  const stackName = `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
+  for (const deadline = Date.now() + 10_000; ;) {
+    try {
+      return (await pulumi.runtime.invoke(read, { stackName }, { async: true })) as StackResourceOutputs;
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+    }
+    await pause(100);
+  }
 }
 
 /** A rollback pins an image in one checkout; an update from another, which has no pin, must not undo it unseen. */

@@ -29,7 +29,7 @@ export const HISTORY_TYPE = 'claude-code-agent:stack:UpdateHistory';
  */
 export type RecordTexts = Readonly<Record<string, string>>;
 
-/** The keys are in a fixed order, so that the text of a record stays as it is. */
+/** How records are stored. The keys are in a fixed order, so that the text of a record stays as it is. */
 export function textsOf(records: readonly UpdateRecord[]): RecordTexts {
   const text = ({ time, image, login, token, claude, config }: UpdateRecord): string =>
     JSON.stringify({
