@@ -16,6 +16,7 @@ import { watchRun } from './routes/run-events.ts';
 import { runAndWait } from './routes/run.ts';
 import { cancelRun, createRun, getRun, listRuns } from './routes/runs.ts';
 import { inTurn } from './routes/turn.ts';
+import { StorageError } from './runs/errors.ts';
 import type { LoginEvidence } from './runs/evidence.ts';
 import type { LoginCheck } from './runs/login-check.ts';
 import type { RunMetrics } from './runs/metrics.ts';
@@ -76,6 +77,7 @@ export function createApp(parts: AppParts): Hono {
     });
   });
   app.onError((error, c) => {
+    if (error instanceof StorageError) return problem(c, 'storage', error.message);
     const clientLeft = c.req.raw.signal.aborted;
     log[clientLeft ? 'info' : 'error']({ err: error, method: c.req.method, path: c.req.path }, 'a request failed');
     return problem(c, 'internal', 'The agent made a mistake; its log says which.');

@@ -15,7 +15,7 @@ import { adoptSeed } from './claude/seed.ts';
 import { CREDENTIAL_VARIABLES, FEDERATION_CACHE_FOLDER, LIVING_SESSION_FOLDER } from './contract.ts';
 import { resourceOf } from './routes/run-resource.ts';
 import { LoginEvidence } from './runs/evidence.ts';
-import { keepConversationsWithin, keepWithin, openSoundStore } from './runs/housekeeping.ts';
+import { forgetSoon, keepConversationsWithin, keepWithin, openSoundStore } from './runs/housekeeping.ts';
 import { LoginCheck } from './runs/login-check.ts';
 import { RunMetrics } from './runs/metrics.ts';
 import { RunService } from './runs/service.ts';
@@ -78,6 +78,7 @@ async function start(settings: Settings): Promise<void> {
     environment: settings.environment,
   });
   const metrics = new RunMetrics();
+  const forget = forgetSoon(store, log);
   const callbackHosts = new CallbackHosts(settings.callbackHosts);
   const callbacks = new CallbackSender({
     store,
@@ -88,7 +89,10 @@ async function start(settings: Settings): Promise<void> {
     userAgent: `${packageJson.name}/${packageJson.version}`,
     timeoutSeconds: settings.callbackTimeoutSeconds,
     giveUpSeconds: settings.callbackGiveUpSeconds,
-    onAttempt: (callback) => metrics.countAttempt(callback),
+    onAttempt: (callback) => {
+      metrics.countAttempt(callback);
+      forget();
+    },
   });
   const service = new RunService({
     store,
@@ -100,6 +104,7 @@ async function start(settings: Settings): Promise<void> {
     onStarted: (process) => metrics.countStart(process),
     onEnded: (run) => {
       metrics.count(run);
+      forget();
       if (run.callback) callbacks.wake();
     },
   });

@@ -3,8 +3,9 @@ import { RUN_LIMITS, type PermissionMode } from '../contract.ts';
 import type { CredentialSource } from './credential.ts';
 import { claudeEnvironment, retriesWithin, retryWaitWithin } from './environment.ts';
 import { argumentsOf, type ClaudeOptions as RunOptions } from './options.ts';
-import { startClaude, type ClaudeProcess, type WaitingClaude } from './process.ts';
+import { startClaude, type ClaudeProcess, type ClaudeReport, type WaitingClaude } from './process.ts';
 import { settingsVersion } from './settings-version.ts';
+import { costStateOf, spentSince, spentUntil, type CostState, type Spending } from './spending.ts';
 import { sweep } from './sweep.ts';
 import { WarmStart, type ClaudeLog } from './warm.ts';
 
@@ -19,7 +20,7 @@ export interface Prompt {
   readonly text: string;
   /** Absolute path of the working directory. */
   readonly workdir: string;
-  /** Milliseconds since the epoch. */
+  /** In milliseconds of `performance.now()`. */
   readonly deadline: number;
   /** Called with each piece of text as Claude says it. */
   readonly onText?: (text: string) => void;
@@ -44,8 +45,15 @@ export interface Claude {
   sweepLeftovers(): Promise<number>;
 }
 
+/** What a run reported, and what it spent. */
+export interface RunReport extends ClaudeReport {
+  /** What is left out nobody knows, as after SIGKILL. */
+  readonly spent: Partial<Spending>;
+}
+
 /** A process that works on a prompt. */
 export interface StartedClaude extends ClaudeProcess {
+  readonly report: Promise<RunReport>;
   /** Whether it had been started ahead. */
   readonly warm: boolean;
 }
@@ -114,11 +122,36 @@ export function createClaude(options: ClaudeOptions): Claude {
     };
   }
 
+  /** What a conversation has spent until now; 'unknown' where that cannot be read. */
+  async function spentBefore(sessionId: string): Promise<CostState | undefined | 'unknown'> {
+    try {
+      return await costStateOf(options.configDir, sessionId);
+    } catch (error) {
+      options.log.warn({ err: error, sessionId }, 'what a conversation has cost cannot be read');
+      return 'unknown';
+    }
+  }
+
+  /** @param before what the conversation had spent when the run began. */
+  async function spentBy(
+    { transcript: { result } }: ClaudeReport,
+    sessionId: string,
+    before: CostState | undefined | 'unknown',
+  ): Promise<Partial<Spending>> {
+    // A conversation that was begun anew, as by `/clear`, is counted anew.
+    const since = result && result.session_id !== sessionId ? undefined : before;
+    if (since === 'unknown') return {};
+    if (result) return spentUntil(result, since);
+    const left = await spentBefore(sessionId);
+    return left && left !== 'unknown' && left.row !== since?.row ? spentSince(since, left) : {};
+  }
+
   return {
     credential,
     newSessionId: () => warm.newSessionId(),
     async start(prompt) {
-      const remainingMs = prompt.deadline - Date.now();
+      const before = prompt.resume ? await spentBefore(prompt.sessionId) : undefined;
+      const remainingMs = prompt.deadline - performance.now();
       const fresh = startFor(prompt, remainingMs);
       const waiting = await warm.take(prompt.sessionId, fresh.likeness);
       const process = (waiting ?? fresh.start(prompt.runId)).begin({
@@ -127,7 +160,11 @@ export function createClaude(options: ClaudeOptions): Claude {
         retryWaitMs: retryWaitWithin(remainingMs),
         ...(prompt.onText && { onText: prompt.onText }),
       });
-      return { ...process, warm: waiting !== undefined };
+      const report = process.report.then(async (said) => ({
+        ...said,
+        spent: await spentBy(said, prompt.sessionId, before),
+      }));
+      return { ...process, report, warm: waiting !== undefined };
     },
     prepare: () => warm.prepare(),
     close: () => warm.close(),

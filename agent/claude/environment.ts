@@ -27,6 +27,8 @@ const PASSED = [
 
 const FIXED = {
   DISABLE_AUTOUPDATER: '1',
+  // A sub-agent in the background outlives the result that the client waits for.
+  CLAUDE_CODE_DISABLE_BACKGROUND_TASKS: '1',
   CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
 } as const;
 

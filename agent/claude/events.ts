@@ -1,4 +1,9 @@
 import { z } from 'zod';
+import { bounded, boundedDenials, type DeniedTool } from './bounded.ts';
+import { modelUsage, tokens, type Usage } from './spending.ts';
+
+/** How much of an answer is kept: a mebi of UTF-16 code units, the largest answer that a run record holds. */
+export const MAX_OUTPUT_CHARS = 1_048_576;
 
 const parent = z.string().nullish();
 
@@ -29,44 +34,55 @@ const rateLimit = z.object({
 });
 
 /**
- * Of the many kinds of `system` events, `init` says which MCP servers are there, and `api_retry` that a refused request
- * will be sent again after a while.
+ * Of the many kinds of `system` events, `init` says which MCP servers are there, `api_retry` that a refused request
+ * will be sent again after a while, and `background_tasks_changed` which tasks, such as sub-agents, Claude does not wait
+ * for: the turn's `result` comes before theirs, and another one after them.
  */
 const system = z.object({
   type: z.literal('system'),
   subtype: z.string().catch(''),
   mcp_servers: z.array(z.object({ name: z.string(), status: z.string() })).catch([]),
-  retry_delay_ms: z.number().catch(0),
+  tasks: z.array(z.unknown()).catch([]),
+  retry_delay_ms: z.number().nonnegative().catch(0),
   error: z.string().catch('unknown'),
   error_status: z.number().nullish().catch(undefined),
 });
-
-const count = z.number().catch(0);
 
 const result = z.object({
   type: z.literal('result'),
   subtype: z.string().catch(''),
   is_error: z.boolean(),
   result: z.string().optional().catch(undefined),
-  structured_output: z.unknown().optional(),
+  structured_output: z
+    .unknown()
+    .transform((value) => bounded(value, MAX_OUTPUT_CHARS))
+    .optional(),
   errors: z.array(z.string()).catch([]),
   session_id: z.string().optional().catch(undefined),
   api_error_status: z.number().nullish().catch(undefined),
   api_error: z.string().optional().catch(undefined),
-  num_turns: z.number().optional().catch(undefined),
-  total_cost_usd: z.number().optional().catch(undefined),
+  num_turns: z.int().nonnegative().optional().catch(undefined),
+  total_cost_usd: z.number().nonnegative().optional().catch(undefined),
   usage: z
     .object({
-      input_tokens: count,
-      output_tokens: count,
-      cache_creation_input_tokens: count,
-      cache_read_input_tokens: count,
+      input_tokens: tokens,
+      output_tokens: tokens,
+      cache_creation_input_tokens: tokens,
+      cache_read_input_tokens: tokens,
     })
+    .transform((usage): Usage => ({
+      inputTokens: usage.input_tokens,
+      outputTokens: usage.output_tokens,
+      cacheCreationInputTokens: usage.cache_creation_input_tokens,
+      cacheReadInputTokens: usage.cache_read_input_tokens,
+    }))
     .optional()
     .catch(undefined),
+  modelUsage: modelUsage.optional().catch(undefined),
   permission_denials: z
     .array(z.object({ tool_name: z.string(), tool_use_id: z.string().catch(''), tool_input: z.unknown() }))
-    .catch([]),
+    .catch([])
+    .transform((denials: DeniedTool[]) => boundedDenials(denials)),
 });
 
 const event = z.discriminatedUnion('type', [assistant, streamEvent, rateLimit, system, result]);

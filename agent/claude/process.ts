@@ -26,9 +26,9 @@ const PIPES_AFTER_EXIT_MS = 200;
 
 /**
  * Why we ended a process; 'overflow' for one that wrote an endless line, 'retries' for one that waits too long,
- * 'workspace' for one that filled the workspace.
+ * 'workspace' for one that filled the workspace, 'fault' where the agent itself failed.
  */
-export type EndReason = 'deadline' | 'cancelled' | 'shutdown' | 'overflow' | 'retries' | 'workspace';
+export type EndReason = 'deadline' | 'cancelled' | 'shutdown' | 'overflow' | 'retries' | 'workspace' | 'fault';
 
 /** What to start, complete: nothing is inherited. */
 export interface ClaudeCommand {
@@ -43,7 +43,7 @@ export interface ClaudeCommand {
 /** The one prompt of a process, and its limits. */
 export interface ClaudeTurn {
   readonly prompt: string;
-  /** When the run is ended, in milliseconds since the epoch. */
+  /** When the run is ended, in milliseconds of `performance.now()`: setting the clock moves no deadline. */
   readonly deadline: number;
   /** How long the CLI may wait, all in all, to send refused requests again. */
   readonly retryWaitMs: number;
@@ -76,6 +76,8 @@ export interface ClaudeReport {
   readonly stderr: string;
   /** Why the process could not be started. */
   readonly startError: string | undefined;
+  /** What the agent threw while it read what Claude said; then `endedBy` is 'fault'. */
+  readonly fault?: unknown;
 }
 
 /** A running `claude`. */
@@ -103,6 +105,7 @@ export function startClaude(command: ClaudeCommand): WaitingClaude {
   let endedBy: EndReason | undefined;
   let settled = false;
   let retryWaitMs = Infinity;
+  let fault: unknown;
 
   const child: ChildProcess = spawn(command.file, command.args, {
     cwd: command.cwd,
@@ -120,14 +123,25 @@ export function startClaude(command: ClaudeCommand): WaitingClaude {
 
   const take = (lines: string[]) => {
     for (const line of lines) {
-      if (transcript.result && line.includes(lastQuestion)) stays.resolve(undefined);
+      if (transcript.isComplete && line.includes(lastQuestion)) stays.resolve(undefined);
       transcript.add(line);
     }
-    if (transcript.result) answered.resolve(undefined);
+    if (transcript.isComplete) answered.resolve(undefined);
     else if (splitter.dropped > 0) end('overflow');
     else if (transcript.retryWaitMs > retryWaitMs) end('retries');
+    // It ends by itself when its tasks in the background have, and not before its input is closed.
+    else if (transcript.result) stdin.end();
   };
-  stdout.on('data', (chunk: Buffer) => take(splitter.push(chunk)));
+  // What is thrown in a listener of a stream would end the agent.
+  const takeSafely = (read: () => string[]) => {
+    try {
+      take(read());
+    } catch (error) {
+      fault ??= error;
+      end('fault');
+    }
+  };
+  stdout.on('data', (chunk: Buffer) => takeSafely(() => splitter.push(chunk)));
   errors.on('data', (chunk: Buffer) => stderr.append(chunk.toString('utf8')));
   // A process that ends early makes writing fail; its exit says why.
   for (const pipe of [stdin, stdout, errors]) pipe.on('error', () => undefined);
@@ -135,7 +149,7 @@ export function startClaude(command: ClaudeCommand): WaitingClaude {
   child.once('exit', (code, signal) => {
     exit = { code, signal };
     void Promise.race([pipesClosed, sleep(PIPES_AFTER_EXIT_MS)]).then(() => {
-      take(splitter.flush());
+      takeSafely(() => splitter.flush());
       exited.resolve(undefined);
     });
   });
@@ -156,7 +170,7 @@ export function startClaude(command: ClaudeCommand): WaitingClaude {
   }
 
   async function finish(deadline: number): Promise<ClaudeReport> {
-    const timer = setTimeout(() => end('deadline'), Math.max(0, deadline - Date.now()));
+    const timer = setTimeout(() => end('deadline'), Math.max(0, deadline - performance.now()));
     await Promise.race([answered.promise, exited.promise]);
     clearTimeout(timer);
     write({ type: 'control_request', request_id: lastQuestion, request: { subtype: 'ping' } });
@@ -170,6 +184,7 @@ export function startClaude(command: ClaudeCommand): WaitingClaude {
       signal: exit?.signal ?? undefined,
       stderr: stderr.toString().trim(),
       startError,
+      fault,
     };
   }
 
@@ -180,13 +195,14 @@ export function startClaude(command: ClaudeCommand): WaitingClaude {
   }
 
   async function interrupt(): Promise<void> {
+    if (!stdin?.writable) return terminate();
     write({ type: 'control_request', request_id: randomUUID(), request: { subtype: 'interrupt' } });
     const late = await Promise.race([answered.promise, exited.promise, sleep(INTERRUPT_MS, 'late', { ref: false })]);
     if (late === 'late') await terminate();
   }
 
   function end(reason: EndReason): void {
-    if (settled || endedBy !== undefined || transcript.result) return;
+    if (settled || endedBy !== undefined || transcript.isComplete) return;
     endedBy = reason;
     void interrupt();
   }

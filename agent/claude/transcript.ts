@@ -1,9 +1,6 @@
 import { CappedText } from './capped-text.ts';
 import { exchangeErrorOf } from './token-exchange.ts';
-import { parseEvent, type ClaudeEvent, type ResultEvent } from './events.ts';
-
-/** How much of an answer is kept: a mebi of UTF-16 code units, the largest answer that a run record holds. */
-export const MAX_OUTPUT_CHARS = 1_048_576;
+import { MAX_OUTPUT_CHARS, parseEvent, type ClaudeEvent, type ResultEvent } from './events.ts';
 
 /** What the CLI says of an MCP server that it could not use; others are there, or on their way. */
 const NOT_THERE: ReadonlySet<string> = new Set(['failed', 'needs-auth']);
@@ -24,7 +21,10 @@ export interface ApiError {
 
 /** What one `claude` process has said, event by event. */
 export class Transcript {
+  /** What the last turn ended with. */
   result: ResultEvent | undefined;
+  /** Whether {@link result} is the last one: none that comes while tasks go on in the background is. */
+  isComplete = false;
   apiError: ApiError | undefined;
   model: string | undefined;
   /** When the usage limit that was met ends, in seconds since the epoch. An API that is only busy says no such time. */
@@ -37,10 +37,13 @@ export class Transcript {
   garbage = 0;
   /** Called with each piece of text as it comes. */
   onText: ((text: string) => void) | undefined;
+  #backgroundTasks = 0;
   readonly #finished = new CappedText(MAX_OUTPUT_CHARS);
   readonly #streaming = new CappedText(MAX_OUTPUT_CHARS);
+
+  /** Takes a line of stdout. After the last result it takes no more. */
   add(line: string): void {
-    if (this.result) return;
+    if (this.isComplete) return;
     const event = parseEvent(line);
     if (event === 'garbage') this.garbage += 1;
     else if (event !== 'ignored') this.#take(event);
@@ -69,11 +72,13 @@ export class Transcript {
         return;
       case 'system':
         if (event.subtype === 'api_retry') this.#takeRetry(event);
+        if (event.subtype === 'background_tasks_changed') this.#backgroundTasks = event.tasks.length;
         if (event.subtype === 'init')
           this.missingServers = event.mcp_servers.filter(({ status }) => NOT_THERE.has(status));
         return;
       case 'result':
         this.result = event;
+        this.isComplete = this.#backgroundTasks === 0;
         this.apiError ??= apiErrorOf(event);
     }
   }

@@ -2,7 +2,7 @@ import type { Handler } from 'hono';
 import type { RunAnswer } from '../api/run.ts';
 import type { CallbackHosts } from '../callbacks/hosts.ts';
 import { exitCodeOf } from '../runs/outcome.ts';
-import type { EndedRun } from '../runs/run.ts';
+import { millisecondsBetween, type EndedRun } from '../runs/run.ts';
 import type { RunService } from '../runs/service.ts';
 import { refusalOf, takeRun } from './run-intake.ts';
 
@@ -25,18 +25,16 @@ export function runAndWait(service: RunService, workspaceDir: string, callbackHo
 
 function answer(run: EndedRun, warnings: readonly string[]): RunAnswer {
   const { outcome, output, error, permissionDenials, warnings: ownWarnings, ...rest } = run.result;
-  const accepted = Date.parse(run.acceptedAt);
-  const ended = Date.parse(run.endedAt);
   return {
     success: outcome === 'succeeded',
     output,
     exitCode: exitCodeOf(outcome),
-    duration: ended - accepted,
+    duration: millisecondsBetween(run.acceptedAt, run.endedAt),
     ...(error !== undefined && { error }),
     outcome,
     runId: run.id,
     sessionId: run.sessionId,
-    queuedMs: (run.startedAt === undefined ? ended : Date.parse(run.startedAt)) - accepted,
+    queuedMs: millisecondsBetween(run.acceptedAt, run.startedAt ?? run.endedAt),
     ...rest,
     permissionDenials,
     warnings: [...warnings, ...ownWarnings],

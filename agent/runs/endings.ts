@@ -33,6 +33,13 @@ export const interruptedByCrash: RunResult = {
   error: 'The agent ended while the run was going on. It is not run again by itself; resume it by its sessionId.',
 };
 
+export const interruptedByDamage: RunResult = {
+  ...nothing,
+  outcome: 'interrupted',
+  error:
+    'The agent ended, and its last records are damaged: the run may have gone on or ended without a trace, so it is not begun again. Look at what it left, then send it again with a new key.',
+};
+
 export const notBegunForStorage: RunResult = {
   ...nothing,
   outcome: 'cancelled',

@@ -31,10 +31,12 @@ export class IdempotencyError extends Error {
   }
 }
 
-/** Thrown to a client when the record of its run cannot be written. */
+/** Thrown to a client when what it asked for cannot be written to disk. */
 export class StorageError extends Error {
-  constructor(what: string, cause: unknown) {
-    super(`${what}, because its record cannot be written.`, { cause });
-    this.name = 'StorageError';
+  override readonly name = 'StorageError';
+
+  /** @param what the sentence for the client: what did not happen, and why. */
+  constructor(what: string, cause?: unknown) {
+    super(what, { cause });
   }
 }

@@ -86,7 +86,7 @@ export class LoginCheck {
       options: { permissionMode: 'dontAsk', maxTurns: 1 },
       text: PROBE,
       workdir: this.#probeDir,
-      deadline: Date.now() + PROBE_MS,
+      deadline: performance.now() + PROBE_MS,
       textOnly: true,
     });
     started(process);

@@ -5,7 +5,7 @@ import type { Callback } from './callback.ts';
 import type { CallbackRecords } from './callback-records.ts';
 import type { LoginEvidence } from './evidence.ts';
 import type { LoginCheck } from './login-check.ts';
-import type { EndedRun } from './run.ts';
+import { millisecondsBetween, type EndedRun } from './run.ts';
 import type { RunService } from './service.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -46,8 +46,8 @@ export class RunMetrics {
   count({ result, acceptedAt, startedAt, endedAt }: EndedRun): void {
     this.#runs.inc({ outcome: result.outcome });
     if (startedAt !== undefined) {
-      this.#wait.observe((Date.parse(startedAt) - Date.parse(acceptedAt)) / 1000);
-      this.#duration.observe((Date.parse(endedAt) - Date.parse(startedAt)) / 1000);
+      this.#wait.observe(millisecondsBetween(acceptedAt, startedAt) / 1000);
+      this.#duration.observe(millisecondsBetween(startedAt, endedAt) / 1000);
     }
     this.#cost.inc(result.costUsd ?? 0);
     const { usage } = result;

@@ -1,9 +1,21 @@
 import { EXIT_CODES, type Outcome } from '../contract.ts';
+import type { Bounded } from '../claude/bounded.ts';
+import { firstChars } from '../claude/capped-text.ts';
+import type { RunReport } from '../claude/claude.ts';
 import type { ResultEvent } from '../claude/events.ts';
 import type { ClaudeOptions } from '../claude/options.ts';
-import type { ClaudeReport } from '../claude/process.ts';
-import { MAX_OUTPUT_CHARS, type ApiError, type Transcript } from '../claude/transcript.ts';
+import type { ApiError, Transcript } from '../claude/transcript.ts';
+import { nothing } from './endings.ts';
 import type { RunResult } from './run.ts';
+
+const OWN_FAULT =
+  "The agent failed while the run was going on; its log has the details. Report it to the agent's maintainers.";
+
+/** A mebibyte in 100 runs, the largest page of a list. */
+const MAX_ERROR_CHARS = 10_000;
+
+/** The last second of the year 9999, in seconds since the epoch: later ones are no time to tell anybody. */
+const LAST_SECOND = 253_402_300_799;
 
 type Verdict = { readonly outcome: Outcome; readonly error?: string; readonly resetsAt?: string };
 
@@ -17,28 +29,38 @@ export const exitCodeOf = (outcome: Outcome) => EXIT_CODES[outcome];
  * Says how a run ended, from what its process reported. Our own reason for ending it comes before anything the dying
  * process says; an exit code alone proves nothing, nor does `subtype: "success"`.
  */
-export function judge(report: ClaudeReport, { outputSchema }: ClaudeOptions = {}): RunResult {
-  const { transcript } = report;
+export function judge(report: RunReport, { outputSchema }: ClaudeOptions = {}): RunResult {
+  const { transcript, spent } = report;
   const { text, omitted } = transcript.output;
-  const structured = transcript.result?.structured_output;
-  const answer = outputSchema === undefined ? plainAnswer(text) : structuredAnswer(structured);
-  const verdict = verdictOf(report, answer);
+  const wanted = outputSchema && transcript.result?.structured_output;
+  const denials = transcript.result?.permission_denials ?? { listed: [], unlisted: 0 };
+  const answer = outputSchema === undefined ? plainAnswer(text) : structuredAnswer(wanted);
+  const { outcome, error, resetsAt } = verdictOf(report, answer);
   return {
-    ...verdict,
+    outcome,
+    ...(error !== undefined && { error: sentenceOf(error) }),
+    ...(resetsAt !== undefined && { resetsAt }),
     output: text,
-    ...(verdict.outcome === 'succeeded' && outputSchema !== undefined && { structuredOutput: structured }),
-    ...numbers(transcript.result),
+    ...(outcome === 'succeeded' && wanted && 'value' in wanted && { structuredOutput: wanted.value }),
+    ...spent,
+    ...(transcript.result?.num_turns !== undefined && { turns: transcript.result.num_turns }),
     ...(transcript.model !== undefined && { model: transcript.model }),
-    permissionDenials: (transcript.result?.permission_denials ?? []).map((denial) => ({
+    permissionDenials: denials.listed.map((denial) => ({
       toolName: denial.tool_name,
       toolUseId: denial.tool_use_id,
       toolInput: denial.tool_input,
     })),
     warnings: [
       ...(omitted > 0 ? [`The output is cut: its last ${omitted} characters are left out.`] : []),
+      ...(denials.unlisted > 0 ? [`${denials.unlisted} more refused tools are not listed.`] : []),
       ...transcript.missingServers.map(({ name, status }) => `The MCP server ${name} could not be used (${status}).`),
     ],
   };
+}
+
+/** Lists of runs show the error of each. */
+function sentenceOf(error: string): string {
+  return error.length <= MAX_ERROR_CHARS ? error : `${firstChars(error, MAX_ERROR_CHARS)}… (cut)`;
 }
 
 function plainAnswer(text: string): Answer {
@@ -46,28 +68,12 @@ function plainAnswer(text: string): Answer {
 }
 
 /** A schema that Claude did not meet leaves a success without a structured output. */
-function structuredAnswer(structured: unknown): Answer {
+function structuredAnswer(structured: Bounded | undefined): Answer {
   if (structured === undefined) return { missing: 'its answer does not meet the schema' };
-  if (JSON.stringify(structured).length <= MAX_OUTPUT_CHARS) return { present: true };
-  return { missing: `its structured output is longer than ${MAX_OUTPUT_CHARS} characters` };
+  return 'problem' in structured ? { missing: `its structured output is ${structured.problem}` } : { present: true };
 }
 
-function numbers(result: ResultEvent | undefined): Pick<RunResult, 'usage' | 'costUsd' | 'turns'> {
-  return {
-    ...(result?.usage && {
-      usage: {
-        inputTokens: result.usage.input_tokens,
-        outputTokens: result.usage.output_tokens,
-        cacheCreationInputTokens: result.usage.cache_creation_input_tokens,
-        cacheReadInputTokens: result.usage.cache_read_input_tokens,
-      },
-    }),
-    ...(result?.total_cost_usd !== undefined && { costUsd: result.total_cost_usd }),
-    ...(result?.num_turns !== undefined && { turns: result.num_turns }),
-  };
-}
-
-function verdictOf(report: ClaudeReport, answer: Answer): Verdict {
+function verdictOf(report: RunReport, answer: Answer): Verdict {
   switch (report.endedBy) {
     case 'deadline':
       return { outcome: 'timed_out', error: 'The time of the run was up; the output is what there was by then.' };
@@ -85,12 +91,14 @@ function verdictOf(report: ClaudeReport, answer: Answer): Verdict {
       return failed('The run was ended: with it the workspace takes more of the disk than it may.');
     case 'retries':
       return verdictOfRetries(report.transcript);
+    case 'fault':
+      return failed(`${OWN_FAULT} (${String(report.fault)})`);
     case 'itself':
       return verdictOfItsOwn(report, answer);
   }
 }
 
-function verdictOfItsOwn(report: ClaudeReport, answer: Answer): Verdict {
+function verdictOfItsOwn(report: RunReport, answer: Answer): Verdict {
   const { result, apiError } = report.transcript;
   if (report.startError !== undefined) return failed(`claude could not be started: ${report.startError}`);
   if (apiError && result?.is_error !== false) return verdictOfApi(apiError, report.transcript);
@@ -136,7 +144,8 @@ function verdictOfLimit(message: string, detail: string | undefined, { usageLimi
   if (usageLimitResetsAt === undefined && detail !== 'usage_limit_reached') {
     return { outcome: 'unavailable', error: message };
   }
-  const resetsAt = usageLimitResetsAt ? { resetsAt: new Date(usageLimitResetsAt * 1000).toISOString() } : {};
+  const isTime = usageLimitResetsAt !== undefined && usageLimitResetsAt > 0 && usageLimitResetsAt <= LAST_SECOND;
+  const resetsAt = isTime ? { resetsAt: new Date(usageLimitResetsAt * 1000).toISOString() } : {};
   return { outcome: 'usage_limited', error: message, ...resetsAt };
 }
 
@@ -155,7 +164,12 @@ function verdictOfStatus(
   return failed(message);
 }
 
-function withoutResult({ exitCode, signal, stderr, transcript }: ClaudeReport): string {
+/** How a run ends that an exception of the agent broke off. */
+export function brokenOff(error: unknown): RunResult {
+  return { ...nothing, ...failed(sentenceOf(`${OWN_FAULT} (${String(error)})`)) };
+}
+
+function withoutResult({ exitCode, signal, stderr, transcript }: RunReport): string {
   const end = signal ?? `exit code ${exitCode ?? 'unknown'}`;
   const facts = [stderr, transcript.garbage > 0 && `${transcript.garbage} line(s) of its output were no events.`];
   return [`claude ended without a result (${end}).`, ...facts].filter(Boolean).join(' ');

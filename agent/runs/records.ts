@@ -2,7 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { StorageError } from './errors.ts';
 import type { RunEvents } from './events.ts';
 import type { Job } from './job.ts';
-import type { EndedRun, Run, RunRequest, RunResult } from './run.ts';
+import { brokenOff } from './outcome.ts';
+import { millisecondsBetween, type EndedRun, type Pause, type Run, type RunRequest, type RunResult } from './run.ts';
+import { isStorageFailure } from './storage-failure.ts';
 import type { Acceptance, RunStore } from './store.ts';
 
 /** What is told about runs for the log: names and numbers, never what was asked or answered. */
@@ -21,7 +23,8 @@ export class RunRecords {
   readonly #log: RunLog;
   readonly #events: RunEvents;
   readonly #onEnded: (run: EndedRun) => void;
-  #fails = false;
+  /** Runs whose next record is being tried again and again. */
+  readonly #unwritten = new Set<string>();
   #patient = true;
 
   /** @param onEnded called for each run whose end is on disk. */
@@ -34,7 +37,12 @@ export class RunRecords {
 
   /** Whether a write is being tried again and again. */
   get fails(): boolean {
-    return this.#fails;
+    return this.#unwritten.size > 0;
+  }
+
+  /** Whether the next record of a run is being tried again and again. */
+  isUnwritten(runId: string): boolean {
+    return this.#unwritten.has(runId);
   }
 
   /** From now on a write that fails is given up at once. */
@@ -47,81 +55,119 @@ export class RunRecords {
    * @throws {StorageError} and then none is accepted.
    */
   together<T>(acceptAll: () => T): T {
-    try {
-      return this.#store.atOnce(acceptAll);
-    } catch (error) {
-      const cause = error instanceof StorageError ? error.cause : error;
-      this.#log.error({ err: cause }, 'runs were refused: their records cannot be written');
-      throw new StorageError('The run was not accepted', cause);
-    }
+    return this.#written('The run was not accepted', () => this.#store.atOnce(acceptAll));
   }
 
   /** @throws {StorageError} and then there is no such run. */
   accept(request: RunRequest, sessionId: string, acceptance: Acceptance): Run {
-    try {
-      return this.#store.accept(request, sessionId, acceptance);
-    } catch (error) {
-      throw new StorageError('The run was not accepted', error);
-    }
+    return this.#written('The run was not accepted', () => this.#store.accept(request, sessionId, acceptance));
   }
 
-  /** Records the beginning of a run, however long it takes, unless that was done with its acceptance. */
-  async begin(job: Job): Promise<void> {
-    if (job.run.state === 'running') return;
-    job.run = await this.#untilWritten(() => this.#store.begin(job.run), job);
+  /** @throws {StorageError} and then the pause is as it was. */
+  setPause(pause: Pause | undefined): void {
+    this.#written(`The agent was not ${pause ? 'paused' : 'resumed'}`, () => this.#store.setPause(pause));
+  }
+
+  /**
+   * Records the beginning of a run, however long it takes, unless that was done with its acceptance.
+   * @returns whether it is on disk; not where the agent shuts down before it can be.
+   * @throws what is no matter of storage.
+   */
+  async begin(job: Job): Promise<boolean> {
+    if (job.run.state === 'running') return true;
+    const run = await this.#untilWritten(() => this.#store.begin(job.run), job);
+    if (run) job.run = run;
+    return run !== undefined;
   }
 
   /** Tells that a run, whose beginning is recorded, does begin. */
   tellBegun({ run }: Job): void {
-    this.#events.tell('started', run);
-    this.#log.info({ runId: run.id, waitedMs: Date.now() - Date.parse(run.acceptedAt) }, 'run began');
-  }
-
-  /** Records the end of a run that began, however long it takes. */
-  async end(job: Job, result: RunResult): Promise<EndedRun> {
-    return this.#told(await this.#untilWritten(() => this.#store.end(job.run, result), job));
+    this.tell(run, () => this.#events.tell('started', run));
+    const waitedMs = millisecondsBetween(run.acceptedAt, run.startedAt ?? run.acceptedAt);
+    this.#log.info({ runId: run.id, waitedMs }, 'run began');
   }
 
   /**
-   * Records the end of a run that is not going on.
-   * @throws {StorageError} when it cannot be written.
+   * Records the end of a run, however long it takes. A result that cannot be written for a reason of its own is replaced
+   * by one that says so. Never rejects.
+   * @returns undefined where the agent shuts down before it can be written.
    */
-  endAtOnce(run: Run, result: RunResult, keyIsFree = false): EndedRun {
+  async end(job: Job, result: RunResult, keyIsFree = false): Promise<EndedRun | undefined> {
     try {
-      return this.#told(this.#store.end(run, result, keyIsFree));
+      return this.#told(await this.#untilWritten(() => this.#store.end(job.run, result, keyIsFree), job));
     } catch (error) {
-      this.#log.error({ runId: run.id, err: error }, 'a record cannot be written');
-      throw new StorageError('The run did not begin, and its end is not recorded', error);
+      this.#log.error({ runId: job.run.id, err: error }, 'the result of a run cannot be recorded');
+      const instead = brokenOff(error);
+      const write = () => this.#alreadyEnded(job.run) ?? this.#store.end(job.run, instead, keyIsFree);
+      return this.#told(await this.#untilWritten(write, job, () => true));
     }
   }
 
-  /** Tries a write until it succeeds: nothing else may begin meanwhile. The client is told after ten seconds. */
-  async #untilWritten<T>(write: () => T, job: Job): Promise<T> {
-    const tellClient = Date.now() + CLIENT_WAITS_MS;
+  /** Calls a listener, whose own mistakes are its own and not the run's. */
+  tell(run: Run, listener: () => void): void {
+    try {
+      listener();
+    } catch (error) {
+      this.#log.error({ runId: run.id, err: error }, 'something that listens to runs failed');
+    }
+  }
+
+  /** Nothing but a bug ends a run twice; the first end stands. */
+  #alreadyEnded({ id }: Run): EndedRun | undefined {
+    const run = this.#store.find(id);
+    return run?.state === 'ended' ? (run as EndedRun) : undefined;
+  }
+
+  /** @throws {StorageError} where the disk is at fault, otherwise what `write` throws. */
+  #written<T>(what: string, write: () => T): T {
+    try {
+      return write();
+    } catch (error) {
+      if (!isStorageFailure(error)) throw error;
+      this.#log.error({ err: error }, 'a record cannot be written');
+      throw new StorageError(`${what}, because its record cannot be written.`, error);
+    }
+  }
+
+  /**
+   * Tries a write until it succeeds, first at once. The client is told after ten seconds.
+   * @param mayPass whether an error is worth another attempt.
+   * @returns undefined where the agent shuts down first.
+   */
+  async #untilWritten<T>(write: () => T, job: Job, mayPass = isStorageFailure): Promise<T | undefined> {
+    const tellClient = performance.now() + CLIENT_WAITS_MS;
+    const { id } = job.run;
     for (;;) {
       try {
         const value = write();
-        this.#fails = false;
+        this.#unwritten.delete(id);
         return value;
       } catch (error) {
-        if (!this.#fails) this.#log.error({ runId: job.run.id, err: error }, 'a record cannot be written');
-        this.#fails = true;
-        if (!this.#patient || Date.now() >= tellClient) {
-          job.givenUp = true;
-          job.ended.reject(new StorageError('What became of the run is not known', error));
+        if (!mayPass(error)) {
+          this.#unwritten.delete(id);
+          throw error;
         }
-        if (!this.#patient) throw error;
+        if (!this.#unwritten.has(id)) this.#log.error({ runId: id, err: error }, 'a record cannot be written');
+        this.#unwritten.add(id);
+        if (!this.#patient || performance.now() >= tellClient) {
+          job.givenUp = true;
+          job.ended.reject(
+            new StorageError('What became of the run is not known, because its record cannot be written.', error),
+          );
+        }
+        if (!this.#patient) return undefined;
         await sleep(RETRY_MS);
       }
     }
   }
 
-  #told(run: EndedRun): EndedRun {
+  #told(run: EndedRun | undefined): EndedRun | undefined {
+    if (!run) return undefined;
     const { outcome, usage, costUsd } = run.result;
-    const durationMs = Date.parse(run.endedAt) - Date.parse(run.acceptedAt);
+    const durationMs = millisecondsBetween(run.acceptedAt, run.endedAt);
     this.#log.info({ runId: run.id, outcome, durationMs, usage, costUsd }, 'run ended');
-    this.#events.tell('ended', run);
-    this.#onEnded(run);
+    this.tell(run, () => this.#events.tell('ended', run));
+    this.tell(run, () => this.#onEnded(run));
     return run;
   }
 }

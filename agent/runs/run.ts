@@ -1,4 +1,5 @@
 import type { ClaudeOptions } from '../claude/options.ts';
+import type { Usage } from '../claude/spending.ts';
 import type { Outcome } from '../contract.ts';
 import type { Callback } from './callback.ts';
 
@@ -23,14 +24,6 @@ export interface PermissionDenial {
   readonly toolName: string;
   readonly toolUseId: string;
   readonly toolInput: unknown;
-}
-
-/** Tokens of a run, as the CLI counts them. */
-export interface Usage {
-  readonly inputTokens: number;
-  readonly outputTokens: number;
-  readonly cacheCreationInputTokens: number;
-  readonly cacheReadInputTokens: number;
 }
 
 /** How a run ended and what it left. */
@@ -126,7 +119,20 @@ export interface RunPage {
   readonly next?: number;
 }
 
-/** When the time of a run is up, in milliseconds since the epoch. */
+/** When the time of a run is up, in milliseconds since the epoch, for people: what ends runs is no wall clock. */
 export function deadlineOf(run: Run): number {
   return Date.parse(run.acceptedAt) + run.request.timeoutMs;
+}
+
+/** Milliseconds between two times of a run; the clock may have been set back between them. */
+export function millisecondsBetween(earlier: string, later: string): number {
+  return Math.max(0, Date.parse(later) - Date.parse(earlier));
+}
+
+/**
+ * How many milliseconds a run has left that another process accepted, by the wall clock, which alone outlives a
+ * process. Never more than the run was given, however the clock was set since.
+ */
+export function remainingMs({ acceptedAt, request }: Run): number {
+  return Math.max(0, request.timeoutMs - millisecondsBetween(acceptedAt, new Date().toISOString()));
 }

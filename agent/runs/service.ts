@@ -6,17 +6,18 @@ import {
   cancelledByShutdown,
   cancelledWhileWaiting,
   interruptedByCrash,
+  interruptedByDamage,
   timedOutInQueue,
 } from './endings.ts';
 import { DrainingError, PausedError, StorageError, WorkspaceFullError } from './errors.ts';
 import { RunEvents } from './events.ts';
 import type { LoginEvidence } from './evidence.ts';
 import { endJob, jobFor, type Job } from './job.ts';
-import { perform, type Performance } from './perform.ts';
+import { Executor } from './executor.ts';
 import { SerialQueue } from './queue.ts';
 import { RunRecords, type RunLog } from './records.ts';
 import {
-  deadlineOf,
+  remainingMs,
   type EndedRun,
   type Idempotency,
   type OutcomeCount,
@@ -71,12 +72,15 @@ export class RunService {
   readonly #log: RunLog;
   readonly #workspace: Workspace;
   readonly #records: RunRecords;
-  readonly #performance: Performance;
+  readonly #executor: Executor;
   readonly #queue: SerialQueue;
   /** Runs that have not ended, by id. */
   readonly #jobs = new Map<string, Job>();
+  /** Ends of runs that did not begin, on their way to the disk. */
+  readonly #endings = new Set<Promise<void>>();
   #asked: Asked[] = [];
-  #busy = false;
+  /** Not while only the processes of a run that has ended are still there. */
+  #goingOn = false;
   #active: ClaudeProcess | undefined;
   #work: Promise<void> = Promise.resolve();
   #draining = false;
@@ -89,7 +93,7 @@ export class RunService {
     this.#log = log;
     this.#workspace = workspace;
     this.#records = new RunRecords(store, log, this.events, onEnded);
-    this.#performance = {
+    this.#executor = new Executor({
       records: this.#records,
       claude,
       evidence,
@@ -100,8 +104,11 @@ export class RunService {
         this.#started(process);
         onStarted(process);
       },
-      onEnded: (run) => this.#settle(run),
-    };
+      onEnded: (job, run) => {
+        this.#goingOn = false;
+        this.#settle(job, run);
+      },
+    });
     this.#queue = new SerialQueue(queueLimit, () => claude.prepare());
     this.#pause = store.pause;
     if (this.#pause) this.#queue.pause();
@@ -109,7 +116,7 @@ export class RunService {
 
   /** How many runs are going on (0 or 1), how many wait, and how many may wait. */
   get load(): { active: number; queued: number; limit: number } {
-    return { active: this.#busy ? 1 : 0, queued: this.#queue.waiting, limit: this.#queue.limit };
+    return { active: this.#goingOn ? 1 : 0, queued: this.#queue.waiting, limit: this.#queue.limit };
   }
 
   /** The pause the agent is in, if it is. */
@@ -164,32 +171,41 @@ export class RunService {
   /**
    * Cancels a run: one that waits ends at once, one that has begun soon; one that has ended stays as it is.
    * @returns the run as it is then, undefined where there is none.
+   * @throws {StorageError} while the end of a run that waited cannot be written; it does not begin, and is tried again.
    */
   cancel(id: string): Run | undefined {
     const job = this.#jobs.get(id);
     if (job && !this.#leave(job, cancelledWhileWaiting)) endJob(job, 'cancelled');
+    if (job?.endUnwritten) {
+      throw new StorageError(
+        'The run does not begin any more, but that is not on disk yet, because its record cannot be written; the agent keeps trying.',
+      );
+    }
     return this.find(id);
   }
 
   /**
    * Accepts and begins no runs until {@link resume}, over restarts too. What runs goes on, what waits stays until its
    * time is up. A pause that is there already stays as it is.
-   * @throws when the pause cannot be recorded; then there is none.
+   * @throws {StorageError} when the pause cannot be recorded; then there is none.
    */
   pause(reason: string | undefined): Pause {
     if (this.#pause) return this.#pause;
     const pause: Pause = { since: new Date().toISOString(), ...(reason !== undefined && { reason }) };
-    this.#store.setPause(pause);
+    this.#records.setPause(pause);
     this.#pause = pause;
     this.#queue.pause();
     this.#log.info({ reason }, 'paused');
     return pause;
   }
 
-  /** Goes on after a pause; without one it does nothing. */
+  /**
+   * Goes on after a pause; without one it does nothing.
+   * @throws {StorageError} when that cannot be recorded; then the pause stays.
+   */
   resume(): void {
     if (!this.#pause) return;
-    this.#store.setPause(undefined);
+    this.#records.setPause(undefined);
     this.#pause = undefined;
     this.#queue.resume();
     this.#log.info({}, 'resumed');
@@ -200,12 +216,17 @@ export class RunService {
    * waits again, unless its time is up.
    */
   async recover(): Promise<void> {
-    const killed = await this.#claude.sweepLeftovers();
-    if (killed > 0) this.#log.warn({ killed }, 'killed processes that an earlier agent left behind');
+    try {
+      const killed = await this.#claude.sweepLeftovers();
+      if (killed > 0) this.#log.warn({ killed }, 'killed processes that an earlier agent left behind');
+    } catch (error) {
+      this.#log.error({ err: error }, 'processes that an earlier agent left behind cannot be ended');
+    }
     this.#workspace.tidy();
     for (const run of this.#store.unfinished()) {
-      if (run.state === 'running') this.#records.endAtOnce(run, interruptedByCrash);
-      else this.#enqueue(run, Infinity);
+      const end = this.#store.lostChanges ? interruptedByDamage : run.state === 'running' && interruptedByCrash;
+      if (end) this.#endUnbegun(this.#jobOf(run, Infinity, 0), end);
+      else this.#enqueue(run, Infinity, remainingMs(run));
     }
     this.#queue.open();
   }
@@ -224,6 +245,7 @@ export class RunService {
     const grace = sleep(graceSeconds * 1000, 'late', { ref: false });
     if ((await Promise.race([this.#work, grace])) === 'late') this.endActive();
     await this.#work;
+    await Promise.all(this.#endings);
     await this.#claude.close();
     for (const { timer } of this.#jobs.values()) clearTimeout(timer);
   }
@@ -260,7 +282,7 @@ export class RunService {
       const begins = this.#queue.idle && promised === 0;
       const run = this.#records.accept(request, sessionId, { idempotency, begins });
       promised += 1;
-      return () => accepted.resolve(this.#accepted(this.#enqueue(run, clients)));
+      return () => accepted.resolve(this.#accepted(this.#enqueue(run, clients, request.timeoutMs)));
     };
     const takeOrRefuse = (each: Asked) => {
       try {
@@ -308,14 +330,19 @@ export class RunService {
     return { run: job.run, ended: job.ended.promise, abandon };
   }
 
-  #enqueue(run: Run, clients: number): Job {
-    const job = jobFor(run, clients);
+  #jobOf(run: Run, clients: number, timeMs: number): Job {
+    const job = jobFor(run, clients, timeMs);
     this.#jobs.set(run.id, job);
-    this.events.tell('queued', run);
-    job.timer = setTimeout(() => this.#leave(job, timedOutInQueue), Math.max(0, deadlineOf(run) - Date.now()));
+    return job;
+  }
+
+  #enqueue(run: Run, clients: number, timeMs: number): Job {
+    const job = this.#jobOf(run, clients, timeMs);
+    this.#records.tell(run, () => this.events.tell('queued', run));
+    job.timer = setTimeout(() => this.#leave(job, timedOutInQueue), timeMs);
     job.ticket = this.#queue.push(() => {
       clearTimeout(job.timer);
-      return this.#exclusively(() => perform(job, this.#performance));
+      return this.#exclusively(() => this.#executor.execute(job));
     });
     return job;
   }
@@ -326,11 +353,11 @@ export class RunService {
   }
 
   async #exclusively(work: () => Promise<void>): Promise<void> {
-    this.#busy = true;
+    this.#goingOn = true;
     this.#work = work().catch((error: unknown) => this.#log.error({ err: error }, 'a run ended in a way it must not'));
     await this.#work;
     this.#active = undefined;
-    this.#busy = false;
+    this.#goingOn = false;
   }
 
   /**
@@ -344,19 +371,29 @@ export class RunService {
   ): boolean {
     if (!job.ticket?.leave()) return false;
     clearTimeout(job.timer);
-    try {
-      const ended = this.#records.endAtOnce(job.run, result, keyIsFree);
-      if (error) job.ended.reject(error);
-      this.#settle(ended);
-    } catch (cause) {
-      job.ended.reject(cause);
-      this.#jobs.delete(job.run.id);
-    }
+    this.#endUnbegun(job, result, { keyIsFree, error });
     return true;
   }
 
-  #settle(run: EndedRun): void {
-    this.#jobs.get(run.id)?.ended.resolve(run);
+  /** Ends a run that is not going on: at once, or as soon as it can be written. Until then it stays known. */
+  #endUnbegun(
+    job: Job,
+    result: RunResult,
+    { keyIsFree = false, error }: { keyIsFree?: boolean; error?: Error | undefined } = {},
+  ): void {
+    const { id } = job.run;
+    const ending = this.#records.end(job, result, keyIsFree).then((ended) => {
+      if (ended && error) job.ended.reject(error);
+      if (ended) this.#settle(job, ended);
+      this.#endings.delete(ending);
+    });
+    this.#endings.add(ending);
+    job.endUnwritten = this.#records.isUnwritten(id);
+    if (!job.endUnwritten) this.#jobs.delete(id);
+  }
+
+  #settle(job: Job, run: EndedRun): void {
+    job.ended.resolve(run);
     this.#jobs.delete(run.id);
   }
 }

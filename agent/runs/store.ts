@@ -1,8 +1,13 @@
 import { randomUUID } from 'node:crypto';
+import { chmodSync, closeSync, openSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { DatabaseSync } from 'node:sqlite';
+import type { Outcome } from '../contract.ts';
 import type { Callback } from './callback.ts';
 import { CALLBACK_SCHEMA, callbackRecords, type CallbackRecords } from './callback-records.ts';
+import { nothing } from './endings.ts';
 import { IdempotencyError } from './errors.ts';
+import { commitsIn } from './write-ahead-log.ts';
 import type {
   EndedRun,
   Idempotency,
@@ -42,6 +47,8 @@ export class StoreDamagedError extends Error {
 export interface RunStore extends Disposable {
   /** Names this state folder, for as long as it exists. */
   readonly instanceId: string;
+  /** Whether the last changes before a crash are lost, so that runs may be further than their records say. */
+  readonly lostChanges: boolean;
   /** The pause that was last recorded, undefined where the agent goes on. */
   readonly pause: Pause | undefined;
   setPause(pause: Pause | undefined): void;
@@ -64,10 +71,17 @@ export interface RunStore extends Disposable {
   /** Counts the runs that ended in the 24 hours before `now`. */
   outcomesOfDay(now: Date): OutcomeCount[];
   /**
-   * Removes records of runs that have ended, oldest first, and gives their room back. Those whose callback is not
-   * delivered yet stay, unless the file is too large. Returns how many.
+   * Removes records of runs that have ended, oldest first, and gives their room back, in steps between which the agent
+   * answers. Those whose callback is not delivered yet stay, unless the file is too large. Returns how many.
    */
-  prune(limits: RecordLimits): number;
+  prune(limits: RecordLimits): Promise<number>;
+  /**
+   * Ends queued and running runs whose request cannot be read, so that they stop nobody else. What there is of it stays in
+   * the file. Returns their ids.
+   */
+  endUnreadable(): string[];
+  /** Takes what was forgotten, such as prompts, out of the write-ahead log too. */
+  forget(): void;
   readonly callbacks: CallbackRecords;
   /** Several changes with one write to disk: all of them or, where one throws, none. */
   atOnce<T>(write: () => T): T;
@@ -100,6 +114,7 @@ interface Row {
   accepted_at: string;
   started_at: string | null;
   ended_at: string | null;
+  outcome: Outcome | null;
   result: string | null;
   request_hash: string | null;
   callback: string | null;
@@ -126,14 +141,25 @@ const SCHEMA = `
   CREATE INDEX IF NOT EXISTS runs_unfinished ON runs (seq) WHERE state <> 'ended';
 `;
 
-/** Small steps keep the agent answering while much is removed. */
-const REMOVED_AT_ONCE = 50;
+/** Small steps keep the agent answering while much is removed: a record takes up to some mebibytes. */
+const REMOVED_AT_ONCE = 5;
+const VACUUMED_AT_ONCE = 256;
+
+const UNREADABLE_REQUEST: Omit<RunRequest, 'prompt'> = { options: {}, labels: {}, timeoutMs: 0, workdir: '' };
+
+const UNREADABLE_RUN: RunResult = {
+  ...nothing,
+  outcome: 'failed',
+  error: 'The record of the run cannot be read, so it was not begun or not gone on with. Send it again.',
+};
 
 const RUNS = 'SELECT runs.*, callbacks.record AS callback FROM runs LEFT JOIN callbacks ON run_id = id';
 
 const LIST = `
-  SELECT seq, id, session_id, state, request, NULL AS prompt, accepted_at, started_at, ended_at,
-    json_remove(result, '$.output', '$.structuredOutput') AS result, callbacks.record AS callback
+  SELECT seq, id, session_id, state, request, NULL AS prompt, accepted_at, started_at, ended_at, outcome,
+    CASE WHEN result IS NULL OR json_valid(result) THEN json_remove(result, '$.output', '$.structuredOutput') ELSE '' END
+      AS result,
+    callbacks.record AS callback
   FROM runs LEFT JOIN callbacks ON run_id = id
   WHERE ($before IS NULL OR seq < $before)
     AND ($state IS NULL OR state = $state)
@@ -152,11 +178,15 @@ const LIST = `
  * @throws {StoreDamagedError} when the file is no sound database; it is left as it is.
  */
 export function openStore(file: string): RunStore {
+  makePrivate(file);
+  const written = commitsIn(`${file}-wal`);
   const db = new DatabaseSync(file);
+  let lostChanges: boolean;
   try {
-    db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA auto_vacuum = INCREMENTAL;');
+    db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA secure_delete = ON;');
     assertSound(db);
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+    lostChanges = written > 0 && written > framesRead(db);
     db.exec(SCHEMA + CALLBACK_SCHEMA);
     db.prepare('INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING').run('instance', randomUUID());
   } catch (error) {
@@ -181,14 +211,17 @@ export function openStore(file: string): RunStore {
     `SELECT max(0, min(23, (unixepoch($now) - unixepoch(ended_at)) / 3600)) AS hoursAgo, outcome, count(*) AS runs
      FROM runs WHERE state = 'ended' AND ended_at > $since GROUP BY hoursAgo, outcome`,
   );
+  const newestOf = db.prepare('SELECT seq FROM runs ORDER BY seq DESC LIMIT 1 OFFSET ?');
   const removeOld = db.prepare(
-    `DELETE FROM runs WHERE state = 'ended'
-       AND (ended_at < ? OR seq <= (SELECT seq FROM runs ORDER BY seq DESC LIMIT 1 OFFSET ?))
-       AND NOT EXISTS (SELECT 1 FROM callbacks WHERE run_id = id AND due_at IS NOT NULL)`,
+    `DELETE FROM runs WHERE seq IN (
+       SELECT seq FROM runs WHERE state = 'ended' AND (ended_at < ? OR seq <= ?)
+         AND NOT EXISTS (SELECT 1 FROM callbacks WHERE run_id = id AND due_at IS NOT NULL)
+       ORDER BY seq LIMIT ?)`,
   );
   const removeOldest = db.prepare(
     `DELETE FROM runs WHERE seq IN (SELECT seq FROM runs WHERE state = 'ended' ORDER BY seq LIMIT ?)`,
   );
+  const free = db.prepare('PRAGMA freelist_count');
   const size = db.prepare(
     `SELECT (page_count - freelist_count) * page_size AS used
      FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()`,
@@ -202,6 +235,7 @@ export function openStore(file: string): RunStore {
   const instance = getMeta.get('instance') as { value: string };
   const callbacks = callbackRecords(db);
   const isNested = () => db.isTransaction;
+  const isOpen = () => db.isOpen;
   const atOnce = <T>(write: () => T): T => {
     if (isNested()) return write();
     db.exec('BEGIN IMMEDIATE');
@@ -217,6 +251,7 @@ export function openStore(file: string): RunStore {
 
   return {
     instanceId: instance.value,
+    lostChanges,
     get pause() {
       const row = getMeta.get('pause') as { value: string } | undefined;
       return row && (JSON.parse(row.value) as Pause);
@@ -288,14 +323,36 @@ export function openStore(file: string): RunStore {
       const since = new Date(now.getTime() - 86_400_000).toISOString();
       return day.all({ now: now.toISOString(), since }) as unknown as OutcomeCount[];
     },
-    prune({ days, count, megabytes }) {
+    async prune({ days, count, megabytes }) {
       const before = new Date(Date.now() - days * 86_400_000).toISOString();
-      let removed = Number(removeOld.run(before, count).changes);
-      for (let more = 1; more > 0 && usedBytes() > megabytes * 1_048_576; removed += more) {
-        more = Number(removeOldest.run(REMOVED_AT_ONCE).changes);
+      const { seq: tooMany = 0 } = (newestOf.get(count) as { seq: number } | undefined) ?? {};
+      const removeSome = () => {
+        const old = Number(removeOld.run(before, tooMany, REMOVED_AT_ONCE).changes);
+        if (old > 0 || usedBytes() <= megabytes * 1_048_576) return old;
+        return Number(removeOldest.run(REMOVED_AT_ONCE).changes);
+      };
+      let removed = 0;
+      for (let some = removeSome(); some > 0; some = isOpen() ? removeSome() : 0) {
+        removed += some;
+        await setImmediate();
       }
-      if (removed > 0) db.exec('PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);');
+      if (removed === 0) return 0;
+      for (let more = true; more && isOpen(); more = (free.get() as { freelist_count: number }).freelist_count > 0) {
+        db.exec(`PRAGMA incremental_vacuum(${VACUUMED_AT_ONCE})`);
+        await setImmediate();
+      }
+      if (isOpen()) this.forget();
       return removed;
+    },
+    endUnreadable() {
+      const unreadable = (open.all() as unknown as Row[]).filter(({ request }) => !objectFrom(request));
+      for (const { id } of unreadable) {
+        toEnded.run(new Date().toISOString(), 'failed', JSON.stringify(UNREADABLE_RUN), 0, id);
+      }
+      return unreadable.map(({ id }) => id);
+    },
+    forget() {
+      db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
     },
     callbacks,
     atOnce,
@@ -309,17 +366,41 @@ function changedOne({ changes }: { changes: number | bigint }, run: Run, change:
 }
 
 function fromRow(row: Row): Run {
+  const request = (objectFrom(row.request) as Omit<RunRequest, 'prompt'> | undefined) ?? UNREADABLE_REQUEST;
   return {
     id: row.id,
     sessionId: row.session_id,
     state: row.state,
-    request: { ...(JSON.parse(row.request) as Omit<RunRequest, 'prompt'>), prompt: row.prompt ?? '' },
+    request: { ...request, prompt: row.prompt ?? '' },
     acceptedAt: row.accepted_at,
     ...(row.started_at !== null && { startedAt: row.started_at }),
     ...(row.ended_at !== null && { endedAt: row.ended_at }),
-    ...(row.result !== null && { result: JSON.parse(row.result) as RunResult }),
+    ...(row.result !== null && {
+      result: (objectFrom(row.result) as RunResult | undefined) ?? unreadableResult(row.outcome),
+    }),
     ...(row.callback !== null && { callback: JSON.parse(row.callback) as Callback }),
   };
+}
+
+function unreadableResult(outcome: Outcome | null): RunResult {
+  return { ...nothing, outcome: outcome ?? 'failed', warnings: ['The record of how this run ended cannot be shown.'] };
+}
+
+/** A column that holds a JSON object; undefined where it is damaged. */
+function objectFrom(json: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(json);
+    return typeof value === 'object' && value !== null ? value : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** Only the agent's user may read what is in it; SQLite gives the files beside it the same permissions. */
+function makePrivate(file: string): void {
+  closeSync(openSync(file, 'a', 0o600));
+  chmodSync(file, 0o600);
 }
 
 function isLocked(error: unknown): boolean {
@@ -328,6 +409,11 @@ function isLocked(error: unknown): boolean {
 
 function isDamage(error: unknown): boolean {
   return error instanceof Error && /malformed|not a database|damaged/.test(error.message);
+}
+
+/** How many frames of the write-ahead log SQLite took for sound when it opened the file. */
+function framesRead(db: DatabaseSync): number {
+  return (db.prepare('PRAGMA wal_checkpoint(PASSIVE)').get() as { log: number }).log;
 }
 
 /** @throws when SQLite finds the file damaged. */

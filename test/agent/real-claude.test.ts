@@ -67,6 +67,33 @@ describe('the agent with the real CLI', () => {
     expect(JSON.stringify(api.messages().at(-1)?.body)).toContain('lighthouse');
   });
 
+  it('counts for each run of a conversation what that run spent', async () => {
+    const { sessionId, ...first } = await agent.run('count this');
+    const later = [];
+    for (let i = 0; i < 3; i += 1) later.push(await agent.run('count this', { sessionId }));
+    expect(first.costUsd).toBeGreaterThan(0);
+    for (const { costUsd, usage } of later) {
+      expect(costUsd).toBeCloseTo(first.costUsd ?? 0, 10);
+      expect(usage).toEqual(first.usage);
+    }
+  });
+
+  it('waits for a sub-agent and counts its tokens', async () => {
+    const plain = await agent.run('count this');
+    const task = {
+      description: 'd',
+      prompt: '[[bash:sleep 1; echo done-$((40+2))]] sub',
+      subagent_type: 'general-purpose',
+    };
+    const input = JSON.stringify(task).replaceAll('[', '\\u005b').replaceAll(']', '\\u005d');
+    const answer = await agent.run(`[[tool:Agent ${input}]] delegate`);
+    expect(answer).toMatchObject({ success: true });
+    expect(answer.output).toContain('done-42');
+    const told = api.messages().filter(({ prompt }) => /sub$|delegate$/.test(prompt));
+    expect(told.length).toBeGreaterThan(2);
+    expect(answer.usage?.outputTokens).toBeGreaterThan((plain.usage?.outputTokens ?? 0) * 2);
+  });
+
   it('lets Claude use Bash in the workspace', async () => {
     const answer = await agent.run('[[bash:pwd]] where');
     expect(answer).toMatchObject({ success: true, permissionDenials: [] });

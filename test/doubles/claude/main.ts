@@ -4,7 +4,8 @@
  * @module
  */
 import { spawn } from 'node:child_process';
-import { appendFileSync, readFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assistant, delta, result } from './events.ts';
@@ -12,7 +13,7 @@ import type { JournalEntry, Script, Step } from './script.ts';
 
 const [scriptFile = '', ...args] = process.argv.slice(2);
 const script = JSON.parse(readFileSync(scriptFile, 'utf8')) as Script;
-const sessionId = args[args.indexOf('--session-id') + 1] ?? '';
+const sessionId = args[args.findIndex((arg) => arg === '--session-id' || arg === '--resume') + 1] ?? '';
 let prompt = '';
 let saidSoFar = '';
 let exitCode = 0;
@@ -125,6 +126,14 @@ async function take(step: Step): Promise<void> {
     case 'setsid': {
       const { pid = 0 } = spawn('sleep', ['300'], { detached: true, stdio: 'inherit' });
       journal({ what: 'grandchild', pid, prompt });
+      return;
+    }
+    case 'row': {
+      const folder = path.join(process.env['HOME'] ?? '', '.claude/projects/scripted');
+      mkdirSync(folder, { recursive: true });
+      const modelUsage = { 'claude-scripted': { outputTokens: step.outputTokens, costUSD: step.costUsd } };
+      const row = { type: 'cost-state', sessionId, totalCostUSD: step.costUsd, modelUsage };
+      appendFileSync(path.join(folder, `${sessionId}.jsonl`), `${JSON.stringify(row)}\n`);
       return;
     }
     case 'exit':

@@ -30,6 +30,8 @@ export type Step =
   | { readonly do: 'ignore' }
   /** Start a grandchild that sleeps, in a session of its own. */
   | { readonly do: 'setsid' }
+  /** Leave a row with what the conversation has cost until now, as the CLI does when it ends. */
+  | { readonly do: 'row'; readonly costUsd: number; readonly outputTokens: number }
   | { readonly do: 'exit'; readonly code: number }
   /** Die by a signal. */
   | { readonly do: 'die'; readonly signal: NodeJS.Signals };

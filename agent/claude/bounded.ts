@@ -1,0 +1,61 @@
+/**
+ * Bounds for what Claude hands over as JSON. Whatever is nested too deep makes `JSON.stringify` and SQLite's JSON
+ * functions throw (the latter at 1,000 levels), and whatever is too large makes every list of runs large.
+ * @module
+ */
+
+/** How many objects and lists may be nested in one another. */
+export const MAX_JSON_LEVELS = 100;
+
+/** How many refused tools of a run are listed, and how many characters of JSON the input of one may take. */
+const MAX_DENIALS = 20;
+const MAX_INPUT_CHARS = 8192;
+const MAX_NAME_CHARS = 200;
+
+/** A value that is within the bounds, or why it is not. */
+export type Bounded = { readonly value: unknown } | { readonly problem: string };
+
+/** A tool that Claude wanted to use and was refused, in the CLI's own words. */
+export interface DeniedTool {
+  readonly tool_name: string;
+  readonly tool_use_id: string;
+  readonly tool_input: unknown;
+}
+
+/** Refused tools within the bounds. */
+export interface BoundedDenials {
+  readonly listed: readonly DeniedTool[];
+  /** How many more there were. */
+  readonly unlisted: number;
+}
+
+/** @param maxChars how many characters of JSON the value may take. */
+export function bounded(value: unknown, maxChars: number): Bounded {
+  if (isDeeperThan(MAX_JSON_LEVELS, value)) return { problem: `nested more than ${MAX_JSON_LEVELS} levels deep` };
+  return charsOf(value) > maxChars ? { problem: `longer than ${maxChars} characters` } : { value };
+}
+
+/** The input of a tool that is too deep or too large is replaced by a sentence that says so. */
+export function boundedDenials(denials: readonly DeniedTool[]): BoundedDenials {
+  const listed = denials.slice(0, MAX_DENIALS).map(({ tool_name, tool_use_id, tool_input }): DeniedTool => {
+    const input = bounded(tool_input, MAX_INPUT_CHARS);
+    return {
+      tool_name: tool_name.slice(0, MAX_NAME_CHARS),
+      tool_use_id: tool_use_id.slice(0, MAX_NAME_CHARS),
+      tool_input: 'problem' in input ? `(left out: ${input.problem})` : input.value,
+    };
+  });
+  return { listed, unlisted: denials.length - listed.length };
+}
+
+/** Without recursion, which would itself overflow the stack. */
+export function isDeeperThan(levels: number, value: unknown): boolean {
+  let level: unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > levels) return true;
+    level = level.flatMap((each): unknown[] => (typeof each === 'object' && each !== null ? Object.values(each) : []));
+  }
+  return false;
+}
+
+const charsOf = (value: unknown) => (value === undefined ? 0 : JSON.stringify(value).length);

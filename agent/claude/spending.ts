@@ -1,0 +1,157 @@
+import { open, readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+
+/** Tokens, as the CLI counts them. */
+export interface Usage {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly cacheCreationInputTokens: number;
+  readonly cacheReadInputTokens: number;
+}
+
+/** What was spent, in US dollars and in tokens, sub-agents included. */
+export interface Spending {
+  readonly costUsd: number;
+  readonly usage: Usage;
+}
+
+/** The last `cost-state` row of a conversation. */
+export interface CostState extends Spending {
+  /** The row itself: tells whether another one was written since. */
+  readonly row: string;
+}
+
+/** A number of tokens. What is none counts as 0. */
+export const tokens = z.int().nonnegative().catch(0);
+
+/** What the CLI tells of each model, of which tokens and cost are taken. */
+export const modelUsage = z
+  .record(
+    z.string(),
+    z.object({
+      inputTokens: tokens,
+      outputTokens: tokens,
+      cacheCreationInputTokens: tokens,
+      cacheReadInputTokens: tokens,
+    }),
+  )
+  .transform((models): Usage =>
+    Object.values(models).reduce((sum, model) => combine(sum, model, (a, b) => a + b), NO_TOKENS),
+  );
+
+const costState = z.object({
+  type: z.literal('cost-state'),
+  totalCostUSD: z.number().nonnegative(),
+  modelUsage,
+});
+
+const NO_TOKENS: Usage = { inputTokens: 0, outputTokens: 0, cacheCreationInputTokens: 0, cacheReadInputTokens: 0 };
+
+const NOTHING_SPENT: Spending = { costUsd: 0, usage: NO_TOKENS };
+
+const ROW = '"type":"cost-state"';
+const READ_BYTES = 32 * 1_048_576;
+const NEWLINE = 0x0a;
+
+/** What a `result` event tells: of the whole conversation, and in `usage` of the turn, without its sub-agents. */
+export interface Told {
+  readonly total_cost_usd?: number | undefined;
+  readonly modelUsage?: Usage | undefined;
+  readonly usage?: Usage | undefined;
+}
+
+/** What was spent between two states of a conversation, never less than nothing. */
+export function spentSince(before: Spending = NOTHING_SPENT, after: Spending): Spending {
+  return {
+    costUsd: Math.max(0, after.costUsd - before.costUsd),
+    usage: combine(after.usage, before.usage, (a, b) => Math.max(0, a - b)),
+  };
+}
+
+/** What a run had spent by its `result`. `before` is the state of the conversation when the run began. */
+export function spentUntil(told: Told, before: Spending | undefined): Partial<Spending> {
+  const { costUsd, usage } = spentSince(before, {
+    costUsd: told.total_cost_usd ?? 0,
+    usage: told.modelUsage ?? NO_TOKENS,
+  });
+  const ownUsage = told.modelUsage ? usage : told.usage;
+  return {
+    ...(told.total_cost_usd !== undefined && { costUsd }),
+    ...(ownUsage && { usage: ownUsage }),
+  };
+}
+
+/**
+ * Reads what a conversation has spent until now. The CLI goes on counting from there when the conversation goes on, so
+ * what it tells of a later run is the sum. It writes the row when it ends, except by SIGKILL.
+ * @param configDir a Claude configuration folder.
+ * @returns undefined where the conversation has no such row.
+ */
+export async function costStateOf(configDir: string, sessionId: string): Promise<CostState | undefined> {
+  for (const file of await transcriptsOf(configDir, sessionId)) {
+    const state = await lastCostState(file);
+    if (state) return state;
+  }
+  return undefined;
+}
+
+/** Of a conversation that went on in another folder there is a file for each folder; the newest first. */
+async function transcriptsOf(configDir: string, sessionId: string): Promise<string[]> {
+  const projects = path.join(configDir, 'projects');
+  const folders = await readdir(projects).catch(ignoreMissing<string[]>([]));
+  const found = await Promise.all(
+    folders.map(async (folder) => {
+      const file = path.join(projects, folder, `${sessionId}.jsonl`);
+      const stats = await stat(file).catch(ignoreMissing(undefined));
+      return stats?.isFile() ? [{ file, changedAt: stats.mtimeMs }] : [];
+    }),
+  );
+  return found
+    .flat()
+    .sort((a, b) => b.changedAt - a.changedAt)
+    .map(({ file }) => file);
+}
+
+/** Reads the end of the file, where the row is. */
+async function lastCostState(file: string): Promise<CostState | undefined> {
+  await using handle = await open(file);
+  const { size } = await handle.stat();
+  const length = Math.min(size, READ_BYTES);
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, size - length);
+  for (let end = bytesRead; end > 0;) {
+    const at = buffer.lastIndexOf(ROW, end - 1);
+    if (at === -1) return undefined;
+    const begin = buffer.lastIndexOf(NEWLINE, at) + 1;
+    const next = buffer.indexOf(NEWLINE, at);
+    const row = buffer.subarray(begin, next === -1 ? bytesRead : next).toString('utf8');
+    const parsed = costState.safeParse(jsonOf(row));
+    if (parsed.success) return { costUsd: parsed.data.totalCostUSD, usage: parsed.data.modelUsage, row };
+    end = begin;
+  }
+  return undefined;
+}
+
+function jsonOf(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
+
+function combine(a: Usage, b: Usage, by: (a: number, b: number) => number): Usage {
+  return {
+    inputTokens: by(a.inputTokens, b.inputTokens),
+    outputTokens: by(a.outputTokens, b.outputTokens),
+    cacheCreationInputTokens: by(a.cacheCreationInputTokens, b.cacheCreationInputTokens),
+    cacheReadInputTokens: by(a.cacheReadInputTokens, b.cacheReadInputTokens),
+  };
+}
+
+function ignoreMissing<T>(instead: T): (error: NodeJS.ErrnoException) => T {
+  return (error) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return instead;
+    throw error;
+  };
+}

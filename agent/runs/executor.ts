@@ -1,0 +1,116 @@
+import type { Claude, StartedClaude } from '../claude/claude.ts';
+import { nothing, notBegunForStorage, timedOutInQueue } from './endings.ts';
+import type { RunEvents } from './events.ts';
+import type { LoginEvidence } from './evidence.ts';
+import type { Job } from './job.ts';
+import { brokenOff, judge } from './outcome.ts';
+import type { RunLog, RunRecords } from './records.ts';
+import type { EndedRun, RunResult } from './run.ts';
+import type { Workspace } from './workspace.ts';
+
+/** What an {@link Executor} needs. */
+export interface ExecutorParts {
+  readonly records: RunRecords;
+  readonly claude: Claude;
+  readonly evidence: LoginEvidence;
+  readonly events: RunEvents;
+  readonly workspace: Workspace;
+  readonly log: RunLog;
+  /** Called with the process of the run when there is one. */
+  readonly onStarted: (process: StartedClaude) => void;
+  /** Called when the end is on disk, before the last process is gone. */
+  readonly onEnded: (job: Job, run: EndedRun) => void;
+}
+
+/**
+ * Takes a run from its beginning to its record and to its last process: begin, execute, judge, end, tell, reap. Whatever
+ * throws on the way becomes the result of the run.
+ */
+export class Executor {
+  readonly #parts: ExecutorParts;
+
+  constructor(parts: ExecutorParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Never rejects.
+   * @returns when no process of the run is left.
+   */
+  async execute(job: Job): Promise<void> {
+    const result = await this.#resultOf(job);
+    if (!result) return;
+    const ended = await this.#parts.records.end(job, result);
+    if (ended) this.#parts.records.tell(ended, () => this.#parts.onEnded(job, ended));
+    await this.#reap(job);
+  }
+
+  /** Never rejects. Undefined where the agent shuts down before the beginning is on disk. */
+  async #resultOf(job: Job): Promise<RunResult | undefined> {
+    try {
+      return await this.#run(job);
+    } catch (error) {
+      this.#parts.log.error({ runId: job.run.id, err: error }, 'the agent failed while a run was going on');
+      job.process?.end('fault');
+      return brokenOff(error);
+    }
+  }
+
+  async #run(job: Job): Promise<RunResult | undefined> {
+    const { records, workspace, onStarted } = this.#parts;
+    if (!(await records.begin(job))) return undefined;
+    const instead = reasonNotToBegin(job, workspace);
+    if (instead) return instead;
+    records.tellBegun(job);
+
+    const process = await this.#start(job);
+    if (!('report' in process)) return process;
+    job.process = process;
+    if (job.endReason) process.end(job.endReason);
+    records.tell(job.run, () => onStarted(process));
+    job.stopWatching = workspace.watch(process);
+
+    const report = await process.report;
+    const result = judge(report, job.run.request.options);
+    records.tell(job.run, () => this.#parts.evidence.learn(result, report.transcript.apiError?.status));
+    return result;
+  }
+
+  async #start({ run, deadline }: Job): Promise<StartedClaude | RunResult> {
+    const { claude, events } = this.#parts;
+    const { prompt, workdir, options, resume } = run.request;
+    try {
+      return await claude.start({
+        runId: run.id,
+        sessionId: run.sessionId,
+        resume: resume !== undefined,
+        options,
+        text: prompt,
+        workdir,
+        deadline,
+        onText: (text) => events.tellText(run.id, text),
+      });
+    } catch (error) {
+      return { ...nothing, outcome: 'failed', error: `claude could not be started: ${String(error)}` };
+    }
+  }
+
+  /** Never rejects. */
+  async #reap({ run, process, stopWatching }: Job): Promise<void> {
+    if (!process) return;
+    const { workspace, records, log } = this.#parts;
+    await process.reaped.catch((error: unknown) =>
+      log.error({ runId: run.id, err: error }, 'processes of a run cannot be ended'),
+    );
+    records.tell(run, () => stopWatching?.());
+    records.tell(run, () => workspace.tidy());
+  }
+}
+
+function reasonNotToBegin({ givenUp, deadline }: Job, { problem }: Workspace): RunResult | undefined {
+  if (givenUp) return notBegunForStorage;
+  if (performance.now() >= deadline) return timedOutInQueue;
+  return problem === undefined
+    ? undefined
+    : { ...nothing, outcome: 'failed', error: `${problem} The run was not begun.` };
+}
