@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
+import type { Hono } from 'hono';
 import { pino, stdTimeFunctions, type Logger } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import { createApp } from './app.ts';
@@ -13,6 +14,7 @@ import { sessionCredential, variableCredential, type CredentialSource } from './
 import { federatedCredential } from './claude/federation.ts';
 import { adoptSeed } from './claude/seed.ts';
 import { CREDENTIAL_VARIABLES, FEDERATION_CACHE_FOLDER, LIVING_SESSION_FOLDER } from './contract.ts';
+import { DiskWait } from './disk-wait.ts';
 import { resourceOf } from './routes/run-resource.ts';
 import { LoginEvidence } from './runs/evidence.ts';
 import { forgetSoon, keepConversationsWithin, keepWithin, openSoundStore } from './runs/housekeeping.ts';
@@ -23,7 +25,7 @@ import { StoreInUseError } from './runs/store.ts';
 import { Workspace } from './runs/workspace.ts';
 import { CannotListenError, closeServer, listen, serverOf } from './server.ts';
 import { readSettings, SettingsError, type Settings } from './settings.ts';
-import { apiToken } from './token.ts';
+import { apiToken, type ApiToken } from './token.ts';
 
 /** Exit code for settings or a machine that do not let the agent start. */
 const CANNOT_START = 2;
@@ -45,12 +47,69 @@ async function start(settings: Settings): Promise<void> {
     formatters: { level: (label) => ({ level: label }) },
   });
   for (const note of settings.notes) log.warn(note);
+  const disk = new DiskWait(settings.authMode, packageJson.version, log);
+  let agent: Agent | undefined;
+  const server = serverOf((...request) => (agent?.app ?? disk.app).fetch(...request));
+
+  let draining = false;
+  const stop = (signal: NodeJS.Signals) => {
+    if (draining) {
+      if (signal === 'SIGINT') agent?.service.endActive();
+      return;
+    }
+    draining = true;
+    log.info({ signal, graceSeconds: settings.graceSeconds, ...agent?.service.load }, 'draining');
+    disk.stop();
+    void Promise.resolve(agent?.service.drain(settings.graceSeconds))
+      .then(() => Promise.all([closeServer(server), agent?.callbacks.stop()]))
+      .then(() => {
+        agent?.close();
+        log.info('drained');
+        process.exit(0);
+      });
+  };
+  // Listeners that stay: without one the next signal would end the process at once.
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+
+  let url: string | undefined;
+  const compose = () => composeAgent(settings, log);
+  agent = disk.attempt(compose);
+  if (!agent) {
+    url = await listen(server, settings.host, settings.port);
+    log.info({ url, version: packageJson.version }, 'listening');
+    agent = await disk.until(compose);
+    if (!agent) return;
+    log.info('the disk can be written again');
+  }
+  await agent.service.recover();
+  const { mode, source } = agent.credential;
+  url ??= await listen(server, settings.host, settings.port);
+  log.info({ url, version: packageJson.version, auth: { mode, source } }, 'listening');
+  agent.callbacks.start();
+  if (settings.tokenSha256 === undefined) process.stdout.write(banner(url, agent.token));
+}
+
+/** Everything between the settings and the requests. */
+interface Agent {
+  readonly app: Hono;
+  readonly service: RunService;
+  readonly callbacks: CallbackSender;
+  readonly credential: CredentialSource;
+  readonly token: ApiToken;
+  /** Ends what goes on by itself and closes the records. */
+  close(): void;
+}
+
+/** @throws where the disk cannot be written, and then nothing stays open. */
+function composeAgent(settings: Settings, log: Logger): Agent {
+  using opened = new DisposableStack();
   mkdirSync(settings.stateDir, { recursive: true, mode: 0o700 });
   mkdirSync(homeOf(settings), { recursive: true });
 
-  const store = openSoundStore(path.join(settings.stateDir, 'runs.db'), log);
+  const store = opened.use(openSoundStore(path.join(settings.stateDir, 'runs.db'), log));
   const limits = { days: settings.recordDays, count: settings.recordCount, megabytes: settings.recordMegabytes };
-  const stopHousekeeping = keepWithin(limits, store, log);
+  opened.defer(keepWithin(limits, store, log));
   const token = apiToken(settings, settings.stateDir);
   const credential = chooseCredential(settings, log);
   const evidence = new LoginEvidence(credential);
@@ -58,7 +117,7 @@ async function start(settings: Settings): Promise<void> {
   const conversations = { days: settings.conversationDays, megabytes: settings.conversationMegabytes };
   // A person's own folder holds their own conversations.
   const isOwn = !path.relative(settings.stateDir, configDir).startsWith('..');
-  const stopPruning = isOwn ? keepConversationsWithin(conversations, configDir, log) : () => undefined;
+  if (isOwn) opened.defer(keepConversationsWithin(conversations, configDir, log));
   const workspace = new Workspace({
     dir: settings.workspaceDir,
     lifetime: settings.workspaceLifetime,
@@ -126,37 +185,8 @@ async function start(settings: Settings): Promise<void> {
     version: packageJson.version,
     n8nUrl: settings.n8nUrl,
   });
-  const server = serverOf(app);
-
-  let draining = false;
-  const stop = (signal: NodeJS.Signals) => {
-    if (draining) {
-      if (signal === 'SIGINT') service.endActive();
-      return;
-    }
-    draining = true;
-    log.info({ signal, graceSeconds: settings.graceSeconds, ...service.load }, 'draining');
-    void service
-      .drain(settings.graceSeconds)
-      .then(() => Promise.all([closeServer(server), callbacks.stop()]))
-      .then(() => {
-        stopHousekeeping();
-        stopPruning();
-        store[Symbol.dispose]();
-        log.info('drained');
-        process.exit(0);
-      });
-  };
-  // Listeners that stay: without one the next signal would end the process at once.
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
-
-  await service.recover();
-  const url = await listen(server, settings.host, settings.port);
-  const { mode, source } = credential;
-  log.info({ url, version: packageJson.version, auth: { mode, source } }, 'listening');
-  callbacks.start();
-  if (settings.tokenSha256 === undefined) process.stdout.write(banner(url, token));
+  const held = opened.move();
+  return { app, service, callbacks, credential, token, close: () => held.dispose() };
 }
 
 function chooseCredential(settings: Settings, log: Logger): CredentialSource {

@@ -17,9 +17,9 @@ export class CannotListenError extends Error {
   override readonly name = 'CannotListenError';
 }
 
-/** Makes the HTTP server of an application; it does not listen yet. */
-export function serverOf(app: Hono): Server {
-  const serve = getRequestListener(app.fetch);
+/** Makes an HTTP server; it does not listen yet. */
+export function serverOf(fetch: Hono['fetch']): Server {
+  const serve = getRequestListener(fetch);
   return createServer(
     {
       keepAlive: true,

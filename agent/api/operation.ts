@@ -38,7 +38,10 @@ export interface Answer {
   readonly content?: { readonly mediaType?: string; readonly schema: z.ZodType; readonly example?: unknown };
 }
 
+/** Whatever needs a token needs the records too. */
+const OF_WHAT_NEEDS_A_TOKEN = ['unauthorized', 'storage'] as const;
+
 /** Every kind of problem that an operation answers with. */
 export function problemsOf({ tokens, problems }: Operation): ProblemKind[] {
-  return [...(tokens.length > 0 ? (['unauthorized'] as const) : []), ...problems, 'internal'];
+  return [...new Set([...(tokens.length > 0 ? OF_WHAT_NEEDS_A_TOKEN : []), ...problems, 'internal' as const])];
 }

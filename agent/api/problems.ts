@@ -116,7 +116,7 @@ export const PROBLEMS = {
     status: 503,
     title: 'Storage fails',
     means:
-      'Records cannot be written. Either the run was not accepted, or what became of an accepted one is not known; `detail` says which.',
+      'Records cannot be written. `detail` says what that means here: a run was not accepted, what became of an accepted one is not known, or nothing was changed.',
     remedy:
       'Make room on the volume of the agent; send it again after `Retry-After` seconds where it was not accepted.',
     retryAfter: 30,

@@ -18,6 +18,7 @@ export const health = component(
     version: z.string(),
     ...load,
     paused: z.object(pause).describe('Where the agent is paused.').optional(),
+    storage: z.string().describe('Why records of runs cannot be written, where they cannot.').optional(),
     auth: z.object({
       mode: z.enum(AUTH_MODES),
       source: z.string().describe('Where the credential is.'),

@@ -17,6 +17,7 @@ export function tellHealth(service: RunService, evidence: LoginEvidence, version
       activeRequests: active,
       queued,
       paused: service.paused,
+      storage: service.storageProblem,
       auth: {
         mode,
         source,

@@ -14,6 +14,8 @@ export interface RunLog {
   error(fields: object, message: string): void;
 }
 
+const CANNOT_BE_WRITTEN =
+  'Records of runs cannot be written. Make room on the volume of the agent, or have it repaired.';
 const RETRY_MS = 500;
 const CLIENT_WAITS_MS = 10_000;
 
@@ -35,9 +37,16 @@ export class RunRecords {
     this.#onEnded = onEnded;
   }
 
-  /** Whether a write is being tried again and again. */
-  get fails(): boolean {
-    return this.#unwritten.size > 0;
+  /** Why records of runs cannot be written now, undefined where they can. */
+  get problem(): string | undefined {
+    if (this.#unwritten.size > 0) return CANNOT_BE_WRITTEN;
+    try {
+      this.#store.assertRoom();
+      return undefined;
+    } catch (error) {
+      if (isStorageFailure(error)) return `${CANNOT_BE_WRITTEN} (${(error as Error).message})`;
+      throw error;
+    }
   }
 
   /** Whether the next record of a run is being tried again and again. */

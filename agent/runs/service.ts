@@ -127,7 +127,12 @@ export class RunService {
   /** Why no run is accepted now for a reason of the agent's own, or undefined. */
   get unready(): string | undefined {
     if (this.#draining) return 'The agent is shutting down.';
-    return this.#records.fails ? 'Records of runs cannot be written; is the volume full?' : undefined;
+    return this.storageProblem;
+  }
+
+  /** Why records of runs cannot be written now, undefined where they can. */
+  get storageProblem(): string | undefined {
+    return this.#records.problem;
   }
 
   /**

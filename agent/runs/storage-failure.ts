@@ -10,10 +10,26 @@ const OWN_MISTAKES: ReadonlySet<number> = new Set([
   25, // SQLITE_RANGE
 ]);
 
+const SQLITE_FULL = 13;
+
+/** A disk that is full, that the user has used up, that may only be read, or that is broken. */
+const OF_THE_DISK: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']);
+
 /** Whether an error tells that the disk cannot be written or read now. */
 export function isStorageFailure(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
+  const sqlite = sqliteCodeOf(error);
+  if (sqlite !== undefined) return !OWN_MISTAKES.has(sqlite);
+  return error instanceof Error && OF_THE_DISK.has((error as NodeJS.ErrnoException).code);
+}
+
+/** Whether SQLite found no room on the disk. */
+export function isFull(error: unknown): boolean {
+  return sqliteCodeOf(error) === SQLITE_FULL;
+}
+
+/** The primary code of an error of SQLite; undefined for other errors. */
+function sqliteCodeOf(error: unknown): number | undefined {
+  if (!(error instanceof Error)) return undefined;
   const { code, errcode } = error as Error & { code?: unknown; errcode?: unknown };
-  // The lowest byte is the primary code, the rest says more.
-  return code === 'ERR_SQLITE_ERROR' && typeof errcode === 'number' && !OWN_MISTAKES.has(errcode & 0xff);
+  return code === 'ERR_SQLITE_ERROR' && typeof errcode === 'number' ? errcode & 0xff : undefined;
 }

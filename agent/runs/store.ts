@@ -5,8 +5,10 @@ import { DatabaseSync } from 'node:sqlite';
 import type { Outcome } from '../contract.ts';
 import type { Callback } from './callback.ts';
 import { CALLBACK_SCHEMA, callbackRecords, type CallbackRecords } from './callback-records.ts';
+import { DiskReserve } from './disk-reserve.ts';
 import { nothing } from './endings.ts';
 import { IdempotencyError } from './errors.ts';
+import { isFull } from './storage-failure.ts';
 import { commitsIn } from './write-ahead-log.ts';
 import type {
   EndedRun,
@@ -47,6 +49,11 @@ export class StoreDamagedError extends Error {
 export interface RunStore extends Disposable {
   /** Names this state folder, for as long as it exists. */
   readonly instanceId: string;
+  /**
+   * Makes sure that there is room for the records of another run.
+   * @throws when there is none.
+   */
+  assertRoom(): void;
   /** Whether the last changes before a crash are lost, so that runs may be further than their records say. */
   readonly lostChanges: boolean;
   /** The pause that was last recorded, undefined where the agent goes on. */
@@ -178,15 +185,26 @@ const LIST = `
  * @throws {StoreDamagedError} when the file is no sound database; it is left as it is.
  */
 export function openStore(file: string): RunStore {
+  const reserve = new DiskReserve(`${file}-reserve`);
+  try {
+    return openWith(reserve, file);
+  } catch (error) {
+    // To take up what a crash left in the write-ahead log takes room.
+    if (!isFull(error) || !reserve.release()) throw error;
+    return openWith(reserve, file);
+  }
+}
+
+function openWith(reserve: DiskReserve, file: string): RunStore {
   makePrivate(file);
-  const written = commitsIn(`${file}-wal`);
+  const commits = commitsIn(`${file}-wal`);
   const db = new DatabaseSync(file);
   let lostChanges: boolean;
   try {
     db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA secure_delete = ON;');
     assertSound(db);
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
-    lostChanges = written > 0 && written > framesRead(db);
+    lostChanges = commits > 0 && commits > framesRead(db);
     db.exec(SCHEMA + CALLBACK_SCHEMA);
     db.prepare('INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING').run('instance', randomUUID());
   } catch (error) {
@@ -236,8 +254,17 @@ export function openStore(file: string): RunStore {
   const callbacks = callbackRecords(db);
   const isNested = () => db.isTransaction;
   const isOpen = () => db.isOpen;
-  const atOnce = <T>(write: () => T): T => {
-    if (isNested()) return write();
+  /** On a full disk a write gets the room that is reserved. */
+  const written = <T>(write: () => T): T => {
+    try {
+      return write();
+    } catch (error) {
+      if (isNested() || !isFull(error) || !reserve.release()) throw error;
+      return write();
+    }
+  };
+  const atOnce = <T>(write: () => T): T => (isNested() ? write() : written(() => transaction(write)));
+  const transaction = <T>(write: () => T): T => {
     db.exec('BEGIN IMMEDIATE');
     try {
       const value = write();
@@ -252,13 +279,13 @@ export function openStore(file: string): RunStore {
   return {
     instanceId: instance.value,
     lostChanges,
+    assertRoom: () => reserve.hold(),
     get pause() {
       const row = getMeta.get('pause') as { value: string } | undefined;
       return row && (JSON.parse(row.value) as Pause);
     },
     setPause(pause) {
-      if (pause) setMeta.run('pause', JSON.stringify(pause));
-      else removeMeta.run('pause');
+      written(() => (pause ? setMeta.run('pause', JSON.stringify(pause)) : removeMeta.run('pause')));
     },
     accept({ callbackUrl, ...request }, sessionId, { idempotency, begins = false } = {}) {
       const acceptedAt = new Date().toISOString();
@@ -274,6 +301,7 @@ export function openStore(file: string): RunStore {
       const { key = null, requestHash = null } = idempotency ?? {};
       const startedAt = run.startedAt ?? null;
       const asked = JSON.stringify(rest);
+      reserve.hold();
       return atOnce(() => {
         insert.run(run.id, sessionId, run.state, asked, prompt, acceptedAt, startedAt, key, requestHash);
         return callbackUrl === undefined ? run : { ...run, callback: callbacks.add(run.id, callbackUrl) };
@@ -281,7 +309,11 @@ export function openStore(file: string): RunStore {
     },
     begin(run) {
       const startedAt = new Date().toISOString();
-      changedOne(toRunning.run(startedAt, run.id), run, 'begin');
+      changedOne(
+        written(() => toRunning.run(startedAt, run.id)),
+        run,
+        'begin',
+      );
       return { ...run, state: 'running', startedAt };
     },
     end(run, result, keyIsFree = false) {
@@ -327,9 +359,9 @@ export function openStore(file: string): RunStore {
       const before = new Date(Date.now() - days * 86_400_000).toISOString();
       const { seq: tooMany = 0 } = (newestOf.get(count) as { seq: number } | undefined) ?? {};
       const removeSome = () => {
-        const old = Number(removeOld.run(before, tooMany, REMOVED_AT_ONCE).changes);
-        if (old > 0 || usedBytes() <= megabytes * 1_048_576) return old;
-        return Number(removeOldest.run(REMOVED_AT_ONCE).changes);
+        const old = written(() => removeOld.run(before, tooMany, REMOVED_AT_ONCE)).changes;
+        if (old > 0 || usedBytes() <= megabytes * 1_048_576) return Number(old);
+        return Number(written(() => removeOldest.run(REMOVED_AT_ONCE)).changes);
       };
       let removed = 0;
       for (let some = removeSome(); some > 0; some = isOpen() ? removeSome() : 0) {

@@ -1,0 +1,70 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Hono } from 'hono';
+import type { Logger } from 'pino';
+import type { Health } from './api/state.ts';
+import type { AuthMode } from './contract.ts';
+import { problem } from './routes/problem.ts';
+import { isStorageFailure } from './runs/storage-failure.ts';
+
+const RETRY_MS = 2000;
+
+/**
+ * Stands in for the agent while its disk is full or may only be read: it is alive, so that somebody can get in and make
+ * room, is not ready, and accepts nothing.
+ */
+export class DiskWait {
+  /** Answers `GET /health` as the agent does, and refuses everything else. */
+  readonly app = new Hono();
+  readonly #log: Logger;
+  readonly #stop = new AbortController();
+  #problem = '';
+
+  constructor(authMode: AuthMode, version: string, log: Logger) {
+    this.#log = log;
+    this.app.get('/health', (c) =>
+      c.json({
+        status: 'ok',
+        timestamp: new Date().toISOString(),
+        version,
+        activeRequests: 0,
+        queued: 0,
+        storage: this.#problem,
+        auth: { mode: authMode, source: 'not read yet', state: 'unknown', refreshable: false },
+      } satisfies Health),
+    );
+    this.app.get('/ready', (c) => problem(c, 'not-ready', this.#problem));
+    this.app.all('*', (c) => problem(c, 'storage', `Nothing was accepted. ${this.#problem}`));
+  }
+
+  /**
+   * Opens what needs the disk.
+   * @returns undefined where the disk does not let it; then {@link app} says why.
+   * @throws what is no matter of the disk.
+   */
+  attempt<T>(open: () => T): T | undefined {
+    try {
+      return open();
+    } catch (error) {
+      if (!isStorageFailure(error)) throw error;
+      const why = `The volume of the agent cannot be written. Make room on it, or have it repaired. (${(error as Error).message})`;
+      if (why !== this.#problem) this.#log.error({ err: error }, 'the disk cannot be written: waiting until it can');
+      this.#problem = why;
+      return undefined;
+    }
+  }
+
+  /** Opens it again and again. Undefined once {@link stop} was called. */
+  async until<T>(open: () => T): Promise<T | undefined> {
+    const { signal } = this.#stop;
+    for (;;) {
+      const stopped = await sleep(RETRY_MS, false, { signal }).catch(() => true);
+      if (stopped) return undefined;
+      const opened = this.attempt(open);
+      if (opened) return opened;
+    }
+  }
+
+  stop(): void {
+    this.#stop.abort();
+  }
+}
