@@ -29,8 +29,11 @@ const result = {
   outcome,
   error: z.string().describe('Why the run did not succeed.').optional(),
   structuredOutput: z.unknown().describe('With `outputSchema`, on success: the answer that meets it.').optional(),
-  usage: usage.describe('Tokens, as far as Claude said.').optional(),
-  costUsd: z.number().describe('As far as Claude said.').optional(),
+  usage: usage.describe('Tokens of this run, sub-agents included, where the CLI said.').optional(),
+  costUsd: z
+    .number()
+    .describe('What this run cost, without the rest of its conversation, where the CLI said.')
+    .optional(),
   turns: z.int().describe('As far as Claude said.').optional(),
   model: z.string().describe('The model that answered, as far as Claude said.').optional(),
   resetsAt: time.describe('With `usage_limited`: when the limit ends.').optional(),

@@ -128,9 +128,9 @@ export class CallbackSender {
     const target = hosts.find(url);
     if (!target || 'refusedHost' in target)
       return { error: 'Its host is none, or no longer one, that callbacks may go to.' };
-    const message = messageOf(run, dataOf(run), secrets, userAgent);
     const late = AbortSignal.timeout(timeoutSeconds * 1000);
     try {
+      const message = messageOf(run, dataOf(run), secrets, userAgent);
       return await post(target, message, AbortSignal.any([late, this.#end.signal]));
     } catch (error) {
       if (late.aborted) return { error: `There was no answer within ${timeoutSeconds} s.` };

@@ -149,6 +149,41 @@ describe('a record', () => {
   });
 });
 
+describe('what cannot be written', () => {
+  /** Starts the agent again, on records that refuse what a trigger says. */
+  async function refusing(trigger: string): Promise<void> {
+    await agent.end('SIGTERM');
+    const db = new DatabaseSync(path.join(agent.stateDir, 'runs.db'));
+    db.exec(`CREATE TRIGGER full ${trigger} BEGIN SELECT RAISE(FAIL, 'disk full'); END`);
+    db.close();
+    await agent.start();
+  }
+  const kindOf = async (response: Response) => [response.status, ((await response.json()) as { type: string }).type];
+  const STORAGE = [503, 'urn:claude-code-agent:problem:storage'];
+
+  it('of a run that was cancelled while it waited keeps the run known, and it does not begin', async () => {
+    await refusing(`BEFORE UPDATE ON runs WHEN new.outcome = 'cancelled'`);
+    void agent.post({ prompt: 'slow' });
+    await until(() => agent.claude.begun().length === 1);
+    const headers = { 'Content-Type': 'application/json', 'Idempotency-Key': 'a-key' };
+    const create = () => agent.fetch('/runs', { method: 'POST', body: '{"prompt":"cancelled"}', headers });
+    const { id } = (await (await create()).json()) as { id: string };
+    for (let i = 0; i < 2; i += 1) {
+      expect(await kindOf(await agent.fetch(`/runs/${id}`, { method: 'DELETE' }))).toEqual(STORAGE);
+    }
+    expect(((await (await create()).json()) as { id: string }).id).toBe(id);
+    expect((await agent.fetch('/ready', WITHOUT_TOKEN)).status).toBe(503);
+    expect((await agent.run('after')).success).toBe(true);
+    expect(agent.claude.begun()).toEqual(['slow', 'after']);
+  });
+
+  it('of a pause leaves the agent as it was, and says so', async () => {
+    await refusing(`BEFORE INSERT ON meta WHEN new.key = 'pause'`);
+    expect(await kindOf(await agent.fetch('/pause', { method: 'POST' }))).toEqual(STORAGE);
+    expect((await agent.run('goes on')).success).toBe(true);
+  });
+});
+
 describe('a state folder', () => {
   it('serves one agent at a time', async () => {
     const second = new Agent({ env: { AGENT_STATE_DIR: agent.stateDir } });
