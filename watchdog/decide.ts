@@ -4,13 +4,15 @@ import type { Fact, LedgerState, Maintenance, TroubleState } from './ledger.ts';
 /** Hours between two cards that say the same, in milliseconds, and what time it is. */
 export interface Moment {
   readonly now: Date;
+  /** When this pass began; default `now`. Two passes at once are not two in a row. */
+  readonly began?: Date;
   readonly reminderMs: number;
 }
 
 /** An end of the usage limit that moved by less says nothing new. */
 const SAME_END_MS = 10 * 60_000;
 
-/** A network or a pod can be away for a moment; these need two passes in a row. */
+/** A network or a pod can be away for a moment; these need two passes in a row that see the same. */
 const NEEDS_TWO: ReadonlySet<TroubleState> = new Set(['outage', 'agent_down']);
 
 /**
@@ -23,7 +25,8 @@ export function decide(state: LedgerState, verdict: Verdict, moment: Moment): Le
     case 'ok':
       return recovered({ ...state, suspicion: undefined }, moment);
     case 'busy':
-      return remind(state, moment);
+      // The agent is there, and nobody knows how Claude is: what the pass before saw is not seen a second time.
+      return remind({ ...state, suspicion: undefined }, moment);
     case 'auth_failed':
     case 'usage_limited':
     case 'outage':
@@ -89,10 +92,13 @@ function worse(state: LedgerState, fact: Fact, moment: Moment): LedgerState {
   const { trouble, suspicion } = state;
   if (trouble?.state === fact.state) return same(state, trouble, fact, moment);
   // An API that can't be reached says nothing of the login: it is still the one that failed.
-  if (trouble?.state === 'auth_failed' && fact.state === 'outage') return remind(state, moment);
+  if (trouble?.state === 'auth_failed' && fact.state === 'outage') {
+    return remind({ ...state, suspicion: undefined }, moment);
+  }
   if (!NEEDS_TWO.has(fact.state)) return begin(state, fact);
-  if (suspicion) return begin(state, { ...fact, since: suspicion.since });
-  return remind({ ...state, suspicion: fact }, moment);
+  if (suspicion?.state !== fact.state) return remind({ ...state, suspicion: fact }, moment);
+  if (Date.parse(suspicion.since) > (moment.began ?? moment.now).getTime()) return remind(state, moment);
+  return begin(state, { ...fact, since: suspicion.since });
 }
 
 function same(state: LedgerState, trouble: Fact, fact: Fact, moment: Moment): LedgerState {
@@ -131,7 +137,8 @@ function recovered(state: LedgerState, { now }: Moment): LedgerState {
 function remind(state: LedgerState, { now, reminderMs }: Moment, notBefore?: string): LedgerState {
   const { toldAt, card } = state;
   if (toldAt === undefined || card !== undefined) return state;
-  if (now.getTime() - Date.parse(toldAt) < reminderMs) return state;
+  // A time to come is by a clock that was set back since.
+  if (Math.abs(now.getTime() - Date.parse(toldAt)) < reminderMs) return state;
   if (notBefore !== undefined && now.toISOString() < notBefore) return state;
   return { ...state, card: { kind: state.maintenance ? 'maintenance' : 'trouble', reminder: true } };
 }

@@ -38,8 +38,9 @@ export interface PassLog {
  * @returns the exit code: what the agent said, or 1 where that was good and something else was not.
  */
 export async function watch(parts: PassParts): Promise<number> {
+  const began = new Date();
   const verdict = await look(parts);
-  const good = await act(parts, ({ state }) => decide(state, verdict, moment(parts)));
+  const good = await act(parts, ({ state }) => decide(state, verdict, { ...moment(parts), began }));
   return exitOf(verdict, good);
 }
 

@@ -12,7 +12,7 @@ export async function rehearse(
 ): Promise<string[]> {
   const { trouble, suspicion, maintenance, recovery } = next;
   const said: string[] = [];
-  if (suspicion && !before.suspicion) {
+  if (suspicion && suspicion.state !== before.suspicion?.state) {
     said.push(`Would wait for a second pass in a row before it believes: ${TITLES[suspicion.state]}.`);
   }
   if (trouble) said.push(`In the ledger: ${TITLES[trouble.state]}, since ${timeOf(trouble.since)}.`);

@@ -110,7 +110,7 @@ async function tell(book: Book, means: Means, n8nProblem: string | undefined): P
   const { card, recovery } = book.state;
   if (!card) return;
   const now = new Date().toISOString();
-  if (card.attemptedAt !== undefined && Date.now() - Date.parse(card.attemptedAt) < UNKNOWN_MS) {
+  if (card.attemptedAt !== undefined && apart(card.attemptedAt, now) < UNKNOWN_MS) {
     means.failed(
       'Nobody knows whether the last card arrived; it is sent again by a pass that is a quarter of an hour later.',
     );
@@ -140,3 +140,6 @@ function close(book: Book): void {
   const { recovery, workflows } = book.state;
   if (recovery && waiting(workflows).length === 0) book.note({ recovery: undefined, workflows: [], listed: false });
 }
+
+/** Milliseconds between two times, whichever is earlier: a clock may have been set back between them. */
+const apart = (one: string, other: string): number => Math.abs(Date.parse(one) - Date.parse(other));

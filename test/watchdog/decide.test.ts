@@ -52,16 +52,16 @@ const TABLE: Record<Name, Record<Seen, string>> = {
     auth_failed: 'auth_failed !',
     usage_limited: 'usage_limited !',
     outage: 'outage !',
-    agent_down: 'agent_down !',
-    busy: 'well, outage?',
+    agent_down: 'well, agent_down?',
+    busy: 'well',
   },
   'agent suspected': {
     ok: 'well',
     auth_failed: 'auth_failed !',
     usage_limited: 'usage_limited !',
-    outage: 'outage !',
+    outage: 'well, outage?',
     agent_down: 'agent_down !',
-    busy: 'well, agent_down?',
+    busy: 'well',
   },
   auth_failed: {
     ok: 'well !recovered',
@@ -138,7 +138,37 @@ describe('the table of transitions', () => {
   );
 });
 
+describe('two passes in a row', () => {
+  const titled = (...seen: Seen[]) => summary(after(...seen));
+
+  test.each<[Seen[], string]>([
+    [['agent_down', 'busy', 'agent_down'], 'well, agent_down?'],
+    [['outage', 'busy', 'outage'], 'well, outage?'],
+    [['outage', 'agent_down'], 'well, agent_down?'],
+    [['outage', 'agent_down', 'outage'], 'well, outage?'],
+    [['outage', 'agent_down', 'agent_down'], 'agent_down'],
+    [['agent_down', 'ok', 'agent_down'], 'well, agent_down?'],
+    [['auth_failed', 'agent_down', 'outage', 'agent_down'], 'auth_failed, agent_down?'],
+    [['auth_failed', 'agent_down', 'busy', 'agent_down'], 'auth_failed, agent_down?'],
+    [['usage_limited', 'outage', 'agent_down'], 'usage_limited, agent_down?'],
+  ])('%j leads to: %s', (seen, expected) => {
+    expect(titled(...seen)).toBe(expected);
+  });
+
+  test('are not two that go on at once', () => {
+    const suspected = decide(WELL, saw('agent_down'), at(1));
+    const began = at(0).now;
+    expect(summary(decide(suspected, saw('agent_down'), { ...at(2), began }))).toBe('well, agent_down?');
+    expect(summary(decide(suspected, saw('agent_down'), { ...at(31), began: at(30).now }))).toBe('agent_down !');
+  });
+});
+
 describe('time', () => {
+  test('that was set back since keeps no reminder for longer than it may', () => {
+    const told = { ...STATES.auth_failed, toldAt: at(100_000).now.toISOString() };
+    expect(decide(told, saw('auth_failed'), at(30)).card).toEqual({ kind: 'trouble', reminder: true });
+  });
+
   test.each(['auth_failed', 'usage_limited', 'outage', 'agent_down'] as const)(
     'a reminder of %s comes every four hours, and not earlier',
     (name) => {

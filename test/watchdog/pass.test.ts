@@ -244,6 +244,17 @@ describe.concurrent('Teams', () => {
   });
 });
 
+describe.concurrent('a clock that was set back', () => {
+  test('keeps no card for longer than a quarter of an hour', async () => {
+    await using world = await World.make();
+    world.agent.login = { state: 'auth_failed' };
+    await world.pass([], { call: 3, when: 'before' });
+    await world.amend((state) => later(state, -1));
+    expect((await world.pass()).said).toContain(`Sent the card "${RED}" to Teams.`);
+    expect(world.titles).toEqual([RED]);
+  });
+});
+
 describe.concurrent('two passes at once', () => {
   test('act once', async () => {
     await using world = await World.make();
