@@ -1,11 +1,16 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-
+import { LedgerConflictError } from './ledger.ts';
 import type { Entry, Ledger, LedgerState } from './ledger.ts';
 
 /** How long a claim holds that is not renewed; longer than any single act takes. Every write renews it. */
 export const CLAIM_MS = 120_000;
 
 const LOOK_AGAIN_MS = 1000;
+
+/** How long a pass waits for one that is still at work, before it leaves the rest to the next. */
+const LONGEST_WAIT_MS = 10 * 60_000;
+
+/** Told who has the ledger, and for how many milliseconds at most that holds unless it is renewed. */
+export type OnWait = (by: string, atMostMs: number) => void;
 
 /** The ledger in the hands of the one pass that may act. */
 export class Book {
@@ -21,7 +26,7 @@ export class Book {
 
   /**
    * Takes the ledger with what has to be done, or finds that there is nothing to do. Where another pass has it, waits
-   * until that one is done or its claim is over.
+   * until that one is done, or has written nothing for as long as a claim holds.
    * @param plan gives the state to begin with.
    * @param isDone whether nothing has to be done in that state.
    * @returns undefined when there is nothing to do; nothing is written then unless the state changed.
@@ -32,7 +37,7 @@ export class Book {
     holder: string,
     plan: (entry: Entry) => LedgerState,
     isDone: (state: LedgerState) => boolean,
-    onWait: (by: string, until: string) => void,
+    onWait: OnWait,
   ): Promise<Book | undefined> {
     const entry = await Book.#readFree(ledger, onWait);
     const next = plan(entry);
@@ -46,13 +51,22 @@ export class Book {
     return undefined;
   }
 
-  static async #readFree(ledger: Ledger, onWait: (by: string, until: string) => void): Promise<Entry> {
-    for (let waiting = false; ;) {
+  static async #readFree(ledger: Ledger, onWait: OnWait): Promise<Entry> {
+    const start = performance.now();
+    let last: { readonly revision: string; readonly seenAt: number } | undefined;
+    for (;;) {
       const entry = await ledger.read();
       const { claim } = entry.state;
-      if (!claim || Date.parse(claim.until) <= Date.now() || ledger.isGone(claim.by)) return entry;
-      if (!waiting) onWait(claim.by, claim.until);
-      waiting = true;
+      const left = claim ? Date.parse(claim.until) - Date.now() : 0;
+      if (!claim || left <= 0 || ledger.isGone(claim.by)) return entry;
+      const now = performance.now();
+      if (!last) onWait(claim.by, Math.min(left, CLAIM_MS));
+      // `until` is by a clock of another machine. By this one's, a claim holds from when it was last seen to be renewed.
+      if (last?.revision !== entry.revision) last = { revision: entry.revision, seenAt: now };
+      if (now - last.seenAt >= CLAIM_MS) return entry;
+      if (now - start >= LONGEST_WAIT_MS) {
+        throw new LedgerConflictError(`${claim.by} has ${ledger.place} for ${LONGEST_WAIT_MS / 60_000} minutes`);
+      }
       await sleep(LOOK_AGAIN_MS);
     }
   }
@@ -87,3 +101,5 @@ export class Book {
     this.#entry = await this.#ledger.write(this.#entry, state, forget);
   }
 }
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

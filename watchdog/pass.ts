@@ -104,8 +104,11 @@ async function act(
       for (const sentence of await rehearse(entry.state, plan(entry), means)) log.info({ dryRun }, sentence);
       return true;
     }
-    const onWait = (by: string, until: string) =>
-      log.info({}, `Another pass (${by}) is at work; waiting for it, until ${until} at most.`);
+    const onWait = (by: string, atMostMs: number) =>
+      log.info(
+        {},
+        `Another pass (${by}) is at work; waiting until it is done, or has written nothing for ${Math.ceil(atMostMs / 1000)} s.`,
+      );
     const book = await Book.take(ledger, holder, plan, isSettled, onWait);
     if (book) await settle(book, { ...means, failed, did: (sentence) => log.info({}, sentence) }, forget);
   } catch (error) {
