@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { z } from 'zod';
 
-import { NoAnswerError, parseJson, send } from './http.ts';
+import { parseJson } from './body.ts';
+import { NoAnswerError, send } from './http.ts';
 
 /** Where the agent is. */
 export interface AgentOptions {
@@ -20,6 +21,8 @@ export class AgentError extends Error {
 const TIMEOUT_MS = 15_000;
 const PATIENCE_MS = 15_000;
 const LOOK_AGAIN_MS = 1000;
+/** Of an answer: a state is some hundred bytes. */
+const MAX_BYTES = 64 * 1024;
 
 const stateSchema = z.object({ paused: z.boolean(), reason: z.string().optional(), activeRequests: z.number() });
 const healthSchema = z.object({
@@ -60,10 +63,10 @@ export class AgentControl {
    * @throws AgentError
    */
   async drained(patienceMs: number): Promise<boolean> {
-    for (const end = Date.now() + patienceMs; ;) {
+    for (const end = performance.now() + patienceMs; ;) {
       const { activeRequests } = await this.#ask('GET', '/health', healthSchema);
       if (activeRequests === 0) return true;
-      if (Date.now() >= end) return false;
+      if (performance.now() >= end) return false;
       await sleep(LOOK_AGAIN_MS);
     }
   }
@@ -72,14 +75,14 @@ export class AgentControl {
     const { agentUrl, token } = this.#options;
     const headers = { authorization: `Bearer ${token}` };
     const url = new URL(path, agentUrl);
-    const reply = await send({ url, method, headers, body, timeoutMs: TIMEOUT_MS, patienceMs: PATIENCE_MS }).catch(
-      (error: unknown) => {
-        if (!(error instanceof NoAnswerError)) throw error;
-        throw new AgentError(`the agent can't be reached at ${agentUrl} (${error.message})`, { cause: error });
-      },
-    );
-    const answer = schema.safeParse(parseJson(reply.text));
-    if (reply.status === 200 && answer.success) return answer.data;
-    throw new AgentError(`the agent answered ${method} ${path} with HTTP ${reply.status}`);
+    const call = { url, method, headers, body, timeoutMs: TIMEOUT_MS, patienceMs: PATIENCE_MS, maxBytes: MAX_BYTES };
+    const { status, text, cut } = await send(call).catch((error: unknown) => {
+      if (!(error instanceof NoAnswerError)) throw error;
+      throw new AgentError(`the agent can't be reached at ${agentUrl} (${error.message})`, { cause: error });
+    });
+    const answer = schema.safeParse(parseJson(text));
+    if (status === 200 && answer.success) return answer.data;
+    const why = status === 200 ? `, which can't be understood${cut ? `: ${cut.reason}` : ''}` : '';
+    throw new AgentError(`the agent answered ${method} ${path} with HTTP ${status}${why}`);
   }
 }

@@ -2,14 +2,20 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 import { z } from 'zod';
 
-import { codeOf, parseJson } from './http.ts';
+import { parseJson, shortened } from './body.ts';
+import type { Cut } from './body.ts';
+import { ask, NoAnswerError } from './http.ts';
+import type { Reply } from './http.ts';
+
+/** Of an answer. What is in it goes into the ledger and onto a card. */
+const MAX_BYTES = 64 * 1024;
 
 /** The agent's answer to `POST /auth/check`; unknown members are left out. */
 const answerSchema = z.object({
   state: z.enum(['ok', 'auth_failed', 'usage_limited', 'outage', 'busy']),
   checkedAt: z.string(),
   evidence: z.enum(['recent-run', 'probe', 'none']),
-  detail: z.string(),
+  detail: z.string().transform((text) => shortened(text)),
   source: z.string(),
   expiresAt: z.string().optional(),
   resetsAt: z.iso.datetime().optional(),
@@ -43,12 +49,13 @@ export interface CheckOptions {
 
 /**
  * Asks the agent whether its login works. An agent that can't be reached or is shutting down is asked again, since a
- * rollout takes it away for a while; every other answer is final. Never rejects.
+ * rollout takes it away for a while; every other answer is final. Never rejects
+ * for what the agent does.
  */
 export async function checkAgent(options: CheckOptions): Promise<Verdict> {
   let verdict: Verdict = { state: 'agent_down', reason: 'it was not asked' };
   for (let attempt = 1; attempt <= options.attempts; attempt++) {
-    const { again, ...found } = await ask(options);
+    const { again, ...found } = await lookOnce(options);
     verdict = found.verdict;
     if (!again || attempt === options.attempts) break;
     await pause(options.pauseMs);
@@ -58,36 +65,37 @@ export async function checkAgent(options: CheckOptions): Promise<Verdict> {
 
 type Finding = { readonly verdict: Verdict; readonly again: boolean };
 
-async function ask({ agentUrl, token, timeoutMs }: CheckOptions): Promise<Finding> {
-  let response: Response;
-  let body: string;
+async function lookOnce({ agentUrl, token, timeoutMs }: CheckOptions): Promise<Finding> {
+  const url = new URL('/auth/check', agentUrl);
+  const headers = { authorization: `Bearer ${token}` };
   try {
-    response = await fetch(new URL('/auth/check', agentUrl), {
-      method: 'POST',
-      headers: { authorization: `Bearer ${token}`, accept: 'application/json' },
-      signal: AbortSignal.timeout(timeoutMs),
-      redirect: 'error',
-    });
-    body = await response.text();
+    return findingOf(await ask({ url, method: 'POST', headers, timeoutMs, maxBytes: MAX_BYTES }));
   } catch (error) {
-    if (error instanceof DOMException && error.name === 'TimeoutError') {
-      return down(`it did not answer within ${timeoutMs / 1000} s`, false);
-    }
-    return down(`it can't be reached at ${agentUrl} (${codeOf(error)})`, true);
+    if (!(error instanceof NoAnswerError)) throw error;
+    if (error.isLate) return down(`it did not answer within ${timeoutMs / 1000} s`, false);
+    return down(`it can't be reached at ${agentUrl} (${error.message})`, true);
   }
-  if (response.status === 200) return understand(body);
-  if (response.status === 401 || response.status === 403) {
+}
+
+function findingOf({ status, redirectsTo, text, cut }: Reply): Finding {
+  if (status === 200) return understand(text, cut);
+  if (status === 401 || status === 403) {
+    return down(`it refused the watchdog's token (HTTP ${status}); \`pulumi up\` renews it on both sides`, false);
+  }
+  if (status >= 300 && status < 400) {
+    const to = redirectsTo === undefined ? '' : ` to ${redirectsTo}`;
     return down(
-      `it refused the watchdog's token (HTTP ${response.status}); \`pulumi up\` renews it on both sides`,
+      `it answered HTTP ${status}, a redirect${to}, where the watchdog's token must not go; is another server at that address?`,
       false,
     );
   }
-  return down(`it answered HTTP ${response.status}${problemOf(body)}`, response.status >= 500);
+  return down(`it answered HTTP ${status}${problemOf(text)}`, status >= 500);
 }
 
-function understand(body: string): Finding {
-  const answer = answerSchema.safeParse(parseJson(body));
+function understand(text: string, cut: Cut | undefined): Finding {
+  const answer = answerSchema.safeParse(parseJson(text));
   if (answer.success) return { verdict: answer.data, again: false };
+  if (cut) return down(`its answer can't be understood: ${cut.reason}`, cut.kind === 'broken-off');
   const wrong = answer.error.issues.map((issue) => issue.path.join('.') || 'the body').join(', ');
   return down(
     `its answer can't be understood (wrong or missing: ${wrong}); do the agent and the watchdog run the same image?`,
@@ -100,5 +108,5 @@ const down = (reason: string, again: boolean): Finding => ({ verdict: { state: '
 /** The `detail` of an RFC 9457 problem, else nothing. */
 function problemOf(body: string): string {
   const problem = z.object({ detail: z.string() }).safeParse(parseJson(body));
-  return problem.success ? `: ${problem.data.detail}` : '';
+  return problem.success ? `: ${shortened(problem.data.detail)}` : '';
 }

@@ -1,9 +1,17 @@
-import { ApiException, CoreV1Api, KubeConfig, V1ConfigMap, V1ObjectMeta } from '@kubernetes/client-node';
+import { ApiException, CoreV1Api, KubeConfig, Observable, V1ConfigMap, V1ObjectMeta } from '@kubernetes/client-node';
+import type { ConfigurationOptions, ObservableMiddleware } from '@kubernetes/client-node';
 
+import { readBody } from './body.ts';
+import { codeOf, isTimeout } from './causes.ts';
 import { LedgerConflictError, LedgerError, parseLedger } from './ledger.ts';
 import type { Entry, Ledger, LedgerState } from './ledger.ts';
 
 const KEY = 'ledger.json';
+
+/** For one answer of the API server, which the client would wait for without end. */
+const TIMEOUT_MS = 20_000;
+/** A ConfigMap has 1 MiB at most; quotes and line breaks in it take two bytes each in JSON. */
+const MAX_BYTES = 4 * 1024 * 1024;
 
 /** A ledger in a ConfigMap, which the API server lets nobody write who read an older one. */
 export class ConfigMapLedger implements Ledger {
@@ -23,7 +31,7 @@ export class ConfigMapLedger implements Ledger {
   }
 
   async read(): Promise<Entry> {
-    return this.#entryOf(await this.#attempt('read', this.#api.readNamespacedConfigMap(this.#where)));
+    return this.#entryOf(await this.#attempt('read', this.#api.readNamespacedConfigMap(this.#where, BOUNDED)));
   }
 
   async write({ revision }: Entry, state: LedgerState, forget: readonly string[] = []): Promise<Entry> {
@@ -33,7 +41,7 @@ export class ConfigMapLedger implements Ledger {
     for (const name of forget) delete body.metadata.annotations?.[name];
     body.data = { [KEY]: JSON.stringify(state) };
     return this.#entryOf(
-      await this.#attempt('written', this.#api.replaceNamespacedConfigMap({ ...this.#where, body })),
+      await this.#attempt('written', this.#api.replaceNamespacedConfigMap({ ...this.#where, body }, BOUNDED)),
     );
   }
 
@@ -63,8 +71,29 @@ export class ConfigMapLedger implements Ledger {
   }
 }
 
+const BOUND: ObservableMiddleware = {
+  pre: (request) => {
+    request.setSignal(AbortSignal.timeout(TIMEOUT_MS));
+    return new Observable(Promise.resolve(request));
+  },
+  post: (response) => {
+    const stream = response.body.stream();
+    response.body.text = async () => {
+      const { text, cut } = await readBody(stream, MAX_BYTES, TIMEOUT_MS);
+      if (cut) throw new Error(`an answer can't be used: ${cut.reason}`);
+      return text;
+    };
+    return new Observable(Promise.resolve(response));
+  },
+};
+const BOUNDED: ConfigurationOptions = {
+  middleware: [BOUND],
+  middlewareMergeStrategy: 'append',
+};
+
 function reasonOf(error: unknown): string {
-  if (!(error instanceof ApiException)) return error instanceof Error ? error.message : String(error);
+  if (isTimeout(error)) return `no answer within ${TIMEOUT_MS / 1000} s`;
+  if (!(error instanceof ApiException)) return codeOf(error);
   if (error.code === 403) return 'HTTP 403: the ServiceAccount may not; is its Role there?';
   if (error.code === 404) return 'HTTP 404: it is not there; `pulumi up` makes it';
   return `HTTP ${error.code}`;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
-import { NoAnswerError, parseJson, send } from './http.ts';
+import { parseJson, shortened } from './body.ts';
+import { NoAnswerError, send } from './http.ts';
 import type { Reply } from './http.ts';
 
 /** A workflow of n8n, as far as pausing needs to know it. */
@@ -35,9 +36,15 @@ export class N8nRefusedError extends Error {
   override readonly name = 'N8nRefusedError';
 }
 
+/** Workflows in one answer, at first; fewer where it gets too long. */
 const PAGE = 100;
+/** A cursor that leads on for ever would keep a pass from ever acting. */
+const MAX_PAGES = 1000;
+/** Of an answer. n8n itself takes no workflow above 16 MiB. */
+const MAX_BYTES = 16 * 1024 * 1024;
 const TIMEOUT_MS = 15_000;
 const PATIENCE_MS = 10_000;
+const TOO_LONG = `longer than the ${MAX_BYTES / 1024 / 1024} MiB that the watchdog reads`;
 const SCOPES = 'workflow:list, workflow:read, workflow:activate, workflow:deactivate';
 
 const ERROR_TRIGGER = 'n8n-nodes-base.errorTrigger';
@@ -72,16 +79,28 @@ export class N8n {
   }
 
   /**
-   * Every published workflow with the tag, but for those that tell of the failures of others. Changes nothing before all pages are there: a cursor is a position in what
-   * the filter matches, so pausing some would skip others.
+   * Every published workflow with the tag, but for those that tell of the failures of others. Changes nothing before all
+   * pages are there: a cursor is a position in what the filter matches, so pausing some would skip others.
    * @throws N8nUnavailableError
    */
   async listPublished(tag: string): Promise<Workflow[]> {
+    for (let limit = PAGE; ; limit = Math.ceil(limit / 4)) {
+      const found = await this.#listBy(limit, tag);
+      if (found !== 'too-long') return found;
+      if (limit === 1) throw new N8nUnavailableError(`a workflow of n8n with the tag ${tag} is ${TOO_LONG}`);
+    }
+  }
+
+  /** @param limit Workflows in one answer; a cursor keeps it. */
+  async #listBy(limit: number, tag: string): Promise<Workflow[] | 'too-long'> {
     const found = new Map<string, Workflow>();
     const seen = new Set<string>();
-    for (let cursor: string | undefined; ;) {
-      const query = new URLSearchParams({ tags: tag, active: 'true', limit: String(PAGE), ...(cursor && { cursor }) });
-      const page = this.#understand(pageSchema, await this.#call('GET', `/workflows?${query.toString()}`));
+    let cursor: string | undefined;
+    for (let pages = 0; pages < MAX_PAGES; pages++) {
+      const query = new URLSearchParams({ tags: tag, active: 'true', limit: String(limit), ...(cursor && { cursor }) });
+      const reply = await this.#call('GET', `/workflows?${query.toString()}`);
+      if (reply.cut?.kind === 'too-long') return 'too-long';
+      const page = this.#understand(pageSchema, reply);
       for (const workflow of page.data) {
         if (workflow.active && !workflow.isErrorWorkflow) found.set(workflow.id, workflow);
       }
@@ -89,6 +108,7 @@ export class N8n {
       cursor = page.nextCursor;
       seen.add(cursor);
     }
+    throw new N8nUnavailableError(`n8n's list of workflows does not end within ${MAX_PAGES} pages`);
   }
 
   /**
@@ -137,6 +157,7 @@ export class N8n {
         body,
         timeoutMs: TIMEOUT_MS,
         patienceMs: PATIENCE_MS,
+        maxBytes: MAX_BYTES,
       });
     } catch (error) {
       if (error instanceof NoAnswerError) {
@@ -144,7 +165,13 @@ export class N8n {
       }
       throw error;
     }
-    const { status } = reply;
+    const { status, redirectsTo } = reply;
+    if (status >= 300 && status < 400) {
+      const to = redirectsTo === undefined ? '' : ` to ${redirectsTo}`;
+      throw new N8nUnavailableError(
+        `n8n answered HTTP ${status}, a redirect${to}, where its API key must not go; config n8nApiUrl must be where n8n itself answers`,
+      );
+    }
     if (status === 401)
       throw new N8nUnavailableError('n8n refuses the API key (HTTP 401); make a new one: config n8nApiKey');
     if (status === 403) throw new N8nUnavailableError(`n8n's API key may not do this (HTTP 403); it needs ${SCOPES}`);
@@ -160,12 +187,13 @@ export class N8n {
   #understand<T>(schema: z.ZodType<T>, reply: Reply): T {
     const parsed = schema.safeParse(parseJson(reply.text));
     if (reply.status === 200 && parsed.success) return parsed.data;
-    const why = reply.status === 200 ? 'its answer is not that of an n8n' : messageOf(reply);
+    const reason = reply.cut?.reason ?? 'its answer is not that of an n8n';
+    const why = reply.status === 200 ? reason : messageOf(reply);
     throw new N8nUnavailableError(`n8n can't be understood at ${this.#base}: ${why}`);
   }
 }
 
 function messageOf({ status, text }: Reply): string {
   const said = z.object({ message: z.string() }).safeParse(parseJson(text));
-  return said.success ? `${said.data.message} (HTTP ${status})` : `HTTP ${status}`;
+  return said.success ? `${shortened(said.data.message)} (HTTP ${status})` : `HTTP ${status}`;
 }

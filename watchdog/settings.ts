@@ -53,6 +53,9 @@ const file = (what: string) =>
     .min(1, `must name the file that holds ${what}`)
     .transform((path, context) => readSecret(path, context));
 
+/** What goes into a header; a failure to put it there would show it. */
+const header = (what: string) => file(what).transform(forHeader);
+
 const CONFIGMAP = /^([a-z0-9-]+)\/([a-z0-9.-]+)$/;
 const TAG = /^[^,]{1,64}$/;
 
@@ -60,7 +63,7 @@ const D = WATCHDOG_DEFAULTS;
 
 const schema = z.object({
   [WATCHDOG_ENV.agentUrl]: url('http://claude-agent').default(D.agentUrl),
-  [WATCHDOG_ENV.tokenFile]: file('the token').prefault(D.tokenFile),
+  [WATCHDOG_ENV.tokenFile]: header('the token').prefault(D.tokenFile),
   [WATCHDOG_ENV.authMode]: z
     .enum(CREDENTIAL_KINDS, `must be one of ${CREDENTIAL_KINDS.join(', ')}`)
     .default(D.authMode),
@@ -71,7 +74,7 @@ const schema = z.object({
   [WATCHDOG_ENV.ledgerFile]: z.string().min(1, 'must be the path of a file').default(D.ledgerFile),
   [WATCHDOG_ENV.teamsWebhookFile]: file("the webhook's URL").transform(webhook).optional(),
   [WATCHDOG_ENV.n8nApiUrl]: url('http://n8n.n8n.svc:5678').optional(),
-  [WATCHDOG_ENV.n8nApiKeyFile]: file("n8n's API key").optional(),
+  [WATCHDOG_ENV.n8nApiKeyFile]: header("n8n's API key").optional(),
   [WATCHDOG_ENV.n8nTag]: z.string().regex(TAG, 'must be one tag, without a comma').default(D.n8nTag),
   [WATCHDOG_ENV.n8nUrl]: url('https://n8n.example.com').optional(),
   [WATCHDOG_ENV.guideUrl]: url('https://wiki.example.com/claude-agent').optional(),
@@ -125,8 +128,15 @@ function placeOf(configMap: string | undefined, path: string): WatchdogSettings[
 }
 
 function webhook(value: string, context: Context): string {
-  if (!/^https?:\/\/\S+$/.test(value)) {
+  if (!/^https?:\/\/\S+$/.test(value) || !URL.canParse(value)) {
     context.addIssue({ code: 'custom', message: 'the file must hold the https URL of a Teams Workflows webhook' });
+  }
+  return value;
+}
+
+function forHeader(value: string, context: Context): string {
+  if (/[^\x21-\x7e]/.test(value)) {
+    context.addIssue({ code: 'custom', message: 'the file must hold one word of ASCII characters and nothing else' });
   }
   return value;
 }

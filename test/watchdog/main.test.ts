@@ -142,6 +142,20 @@ describe('settings that are wrong', () => {
     expect(sentence).toMatch(/WATCHDOG_TIMEOUT_SECONDS: must be a whole number from 1 to 600/);
   });
 
+  test('include a secret that no header takes, which is not shown', async () => {
+    const { exitCode, everything } = await pass('http://127.0.0.1:1', {
+      WATCHDOG_TOKEN_FILE: tokenFile(`${TOKEN}\nand more\n`),
+      WATCHDOG_N8N_API_URL: 'http://127.0.0.1:1',
+      WATCHDOG_N8N_API_KEY_FILE: tokenFile('canary-kéy-€'),
+      WATCHDOG_TEAMS_WEBHOOK_FILE: tokenFile('http://[canary'),
+    });
+    expect(exitCode).toBe(1);
+    expect(everything).toContain('WATCHDOG_TOKEN_FILE: the file must hold one word of ASCII characters');
+    expect(everything).toContain('WATCHDOG_N8N_API_KEY_FILE: the file must hold one word of ASCII characters');
+    expect(everything).toContain('WATCHDOG_TEAMS_WEBHOOK_FILE: the file must hold the https URL');
+    expect(everything).not.toContain('canary');
+  });
+
   test('include an empty token', async () => {
     const { exitCode, sentence } = await pass('http://127.0.0.1:1', { WATCHDOG_TOKEN_FILE: tokenFile('\n') });
     expect(exitCode).toBe(1);

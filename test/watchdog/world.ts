@@ -33,6 +33,8 @@ export class World implements AsyncDisposable {
   teams!: TeamsDouble;
   readonly folder = mkdtempSync(path.join(tmpdir(), 'watchdog-'));
   readonly ledger = new FileLedger(path.join(this.folder, 'ledger.db'));
+  /** In place of the webhook of {@link teams}. */
+  webhook: string | undefined;
   /** Settings beside those of the test. */
   readonly env: Record<string, string> = {};
   #calls = 0;
@@ -61,7 +63,7 @@ export class World implements AsyncDisposable {
         WATCHDOG_TIMEOUT_SECONDS: '5',
         WATCHDOG_ATTEMPTS: '1',
         WATCHDOG_LEDGER_FILE: path.join(this.folder, 'ledger.db'),
-        WATCHDOG_TEAMS_WEBHOOK_FILE: this.#file('webhook', this.teams.webhookUrl),
+        WATCHDOG_TEAMS_WEBHOOK_FILE: this.#file('webhook', this.webhook ?? this.teams.webhookUrl),
         WATCHDOG_N8N_API_URL: this.n8n.url,
         WATCHDOG_N8N_API_KEY_FILE: this.#file('key', 'n8n-key'),
         WATCHDOG_N8N_URL: 'https://n8n.example.com',

@@ -19,6 +19,8 @@ export type PostedCard = Record<string, unknown> & { readonly fallbackText: stri
 export interface TeamsFailure {
   readonly status: number;
   readonly retryAfter?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
 }
 
 /** A running double of a Teams Workflows webhook. */
@@ -74,9 +76,10 @@ export async function startTeamsDouble(options: TeamsDoubleOptions = {}): Promis
     }
     asked += 1;
     await gate?.('before', 'POST card');
-    const { status, retryAfter } = failures.shift() ?? accept(request, body);
+    const { status, retryAfter, headers, body: answer } = failures.shift() ?? accept(request, body);
     await gate?.('after', 'POST card');
-    response.writeHead(status, retryAfter === undefined ? {} : { 'retry-after': retryAfter }).end();
+    response.writeHead(status, { ...headers, ...(retryAfter !== undefined && { 'retry-after': retryAfter }) });
+    response.end(answer);
   }
 
   function accept({ method, url }: IncomingMessage, body: Buffer): TeamsFailure {
