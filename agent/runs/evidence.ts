@@ -27,6 +27,9 @@ const STATE_OF: Record<Outcome, TellingState | undefined> = {
   interrupted: undefined,
 };
 
+const NOT_RENEWED =
+  "The login has to be renewed, and the place that does it (platform.claude.com) can't be reached or fails. The login itself may be good.";
+
 /** Remembers what the last telling run said about the login. A credential that changed since then begins anew. */
 export class LoginEvidence {
   readonly credential: CredentialSource;
@@ -37,21 +40,25 @@ export class LoginEvidence {
   }
 
   /**
-   * Takes what a run tells; most failures tell nothing.
+   * What a run says of the login, where the CLI alone can't tell: it calls a login that it could not renew a failed one,
+   * though the login may be good.
    * @param apiStatus the HTTP status by which the API refused the run.
    * @param versionBefore of the credential, when the run began: another one afterwards means that it was renewed.
+   */
+  corrected(result: RunResult, apiStatus: number | undefined, versionBefore: string): RunResult {
+    if (result.outcome !== 'auth_failed' || this.credential.mode !== 'session') return result;
+    const status = this.credential.status();
+    if (versionBefore !== status.version || !couldNotRefresh(status, apiStatus)) return result;
+    return { ...result, outcome: 'unavailable', error: [result.error, NOT_RENEWED].filter(Boolean).join(' ') };
+  }
+
+  /**
+   * Takes what a run tells; most failures tell nothing.
+   * @param result as {@link corrected} gives it.
    * @returns what the run says of the login, if anything.
    */
-  learn(
-    result: RunResult,
-    apiStatus: number | undefined,
-    versionBefore?: string,
-  ): (LoginState & { state: TellingState }) | undefined {
-    const status = this.credential.status();
-    const wasRenewed = versionBefore !== undefined && versionBefore !== status.version;
-    const mayHaveFailedToRefresh =
-      result.outcome === 'auth_failed' && this.credential.mode === 'session' && !wasRenewed;
-    const state = mayHaveFailedToRefresh && couldNotRefresh(status, apiStatus) ? 'outage' : STATE_OF[result.outcome];
+  learn(result: RunResult): (LoginState & { state: TellingState }) | undefined {
+    const state = STATE_OF[result.outcome];
     if (state === undefined) return undefined;
     const login = {
       state,
@@ -59,7 +66,7 @@ export class LoginEvidence {
       seenAt: new Date().toISOString(),
       ...(result.resetsAt !== undefined && { resetsAt: result.resetsAt }),
     };
-    this.#last = { login, version: status.version };
+    this.#last = { login, version: this.credential.status().version };
     return login;
   }
 

@@ -57,12 +57,13 @@ export class Executor {
   }
 
   async #run(job: Job): Promise<RunResult | undefined> {
-    const { records, workspace, onStarted } = this.#parts;
+    const { records, workspace, evidence, onStarted } = this.#parts;
     if (!(await records.begin(job))) return undefined;
     const instead = reasonNotToBegin(job, workspace);
     if (instead) return instead;
     records.tellBegun(job);
 
+    const { version } = evidence.credential.status();
     const process = await this.#start(job);
     if (!('report' in process)) return process;
     job.process = process;
@@ -71,8 +72,9 @@ export class Executor {
     job.stopWatching = workspace.watch(process);
 
     const report = await process.report;
-    const result = judge(report, job.run.request.options);
-    records.tell(job.run, () => this.#parts.evidence.learn(result, report.transcript.apiError?.status));
+    const judged = judge(report, job.run.request.options);
+    const result = evidence.corrected(judged, report.transcript.apiError?.status, version);
+    records.tell(job.run, () => evidence.learn(result));
     return result;
   }
 

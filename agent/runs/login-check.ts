@@ -92,12 +92,13 @@ export class LoginCheck {
     started(process);
     const report = await process.report;
     await process.reaped;
-    const result = judge(report);
+    const judged = judge(report);
     const { apiError } = report.transcript;
-    const learned = this.#evidence.learn(result, apiError?.status, version);
+    const result = this.#evidence.corrected(judged, apiError?.status, version);
+    const learned = this.#evidence.learn(result);
     if (!learned) return withoutEvidence(result);
     const { state, detail, resetsAt } = learned;
-    const cause = causeOf(state, result, apiError);
+    const cause = causeOf(state, judged, apiError);
     return { state, detail, ...(resetsAt !== undefined && { resetsAt }), ...(cause !== undefined && { cause }) };
   }
 

@@ -153,12 +153,12 @@ describe('custody of the session', () => {
   let proxy: OauthProxy;
   let agent: Agent;
 
-  async function startWith(mode: RefreshMode, login: object): Promise<void> {
+  async function startWith(mode: RefreshMode, login: object, takesRenewed = true): Promise<void> {
     api = await startAnthropicDouble({ accept: [] });
     proxy = await startOauthProxy({
       mode,
       tokens: FIRST,
-      onRotated: ({ accessToken }) => api.configure({ accept: [accessToken] }),
+      onRotated: ({ accessToken }) => takesRenewed && api.configure({ accept: [accessToken] }),
     });
     agent = realAgent(api, proxy.env);
     agent.env['AGENT_SESSION_DIR'] = writeSeed(agent, login);
@@ -197,6 +197,32 @@ describe('custody of the session', () => {
     expect(await check()).toMatchObject({ state: 'auth_failed', evidence: 'none' });
     expect((await agent.health()).auth).toMatchObject({ state: 'auth_failed' });
   });
+
+  const told = async () => {
+    const answer = await agent.run('hello');
+    return { answer, health: (await agent.health()).auth, checked: await check() };
+  };
+
+  it('that was renewed during a run and is refused all the same failed, as the run says it', async () => {
+    await startWith('rotate', FIRST, false);
+    const { answer, health, checked } = await told();
+    expect(proxy.refreshes.length).toBeGreaterThan(0);
+    expect(answer).toMatchObject({ success: false, outcome: 'auth_failed', exitCode: 57 });
+    expect(health).toMatchObject({ state: 'auth_failed' });
+    expect(checked).toMatchObject({ state: 'auth_failed' });
+  });
+
+  it.each(['unreachable', 'failing'] as const)(
+    'that could not be renewed, for the place that does it is %s, is an outage, as the run says it',
+    async (mode) => {
+      await startWith(mode, FIRST);
+      const { answer, health, checked } = await told();
+      expect(answer).toMatchObject({ success: false, outcome: 'unavailable', exitCode: 69 });
+      expect(answer.error).toContain('The login itself may be good');
+      expect(health).toMatchObject({ state: 'outage' });
+      expect(checked).toMatchObject({ state: 'outage', cause: 'not_renewed' });
+    },
+  );
 
   it('takes a run that succeeded of late for a check, and asks nothing', async () => {
     await startWith('rotate', FIRST);
