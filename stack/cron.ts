@@ -1,34 +1,34 @@
-const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
-const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
+import { Cron } from 'croner';
 
-/** Minute, hour, day of the month, month, day of the week: what each may be, and its names for that. */
-const FIELDS: readonly { readonly min: number; readonly max: number; readonly names: readonly string[] }[] = [
-  { min: 0, max: 59, names: [] },
-  { min: 0, max: 23, names: [] },
-  { min: 1, max: 31, names: [] },
-  { min: 1, max: 12, names: MONTHS },
-  { min: 0, max: 6, names: DAYS },
-];
+/** As the API server reads it: five fields, with lists, ranges, steps and the names of months and days. */
+const FIVE_FIELDS = { mode: '5-part', sloppyRanges: true, paused: true } as const;
+
+/** A part of a list. The parser also takes `L`, `W`, `#` and a step without a range, which the API server refuses. */
+const PART = /^(\*|\?|(\d+|[a-z]{3})(-(\d+|[a-z]{3}))?)(\/\d+)?$/i;
+
+/** Sunday is 0 for the API server, and nothing else. */
+const SEVEN = /(^|[,-])0*7/;
 
 /** Whether a CronJob takes this as its schedule: five fields of lists, ranges and steps (the API server's own rules). */
 export function isCron(text: string): boolean {
   const fields = text.trim().split(/\s+/);
-  return (
-    fields.length === FIELDS.length && fields.every((field, at) => field.split(',').every((part) => isPart(part, at)))
-  );
+  if (!fields.every((field) => field.split(',').every((part) => PART.test(part)))) return false;
+  if (SEVEN.test(fields[4] ?? '')) return false;
+  try {
+    new Cron(text, FIVE_FIELDS);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
-function isPart(part: string, at: number): boolean {
-  const [, from = '', to, step] = /^([^-/]+)(?:-([^-/]+))?(?:\/([1-9]\d*))?$/.exec(part) ?? [];
-  if (from === '*' || from === '?') return to === undefined;
-  const [first, last] = [valueOf(from, at), to === undefined ? undefined : valueOf(to, at)];
-  return first !== undefined && (to === undefined || (last !== undefined && last >= first)) && step !== '0';
-}
-
-function valueOf(text: string, at: number): number | undefined {
-  const field = FIELDS[at];
-  if (field === undefined) return undefined;
-  const named = field.names.indexOf(text.toLowerCase());
-  const number = named >= 0 ? named + field.min : /^\d{1,2}$/.test(text) ? Number(text) : NaN;
-  return number >= field.min && number <= field.max ? number : undefined;
+/**
+ * When a schedule last came due.
+ * @param timezone of the IANA database.
+ * @returns undefined where it never did.
+ * @throws Error for a schedule or a time zone that there is not.
+ */
+export function lastDue(schedule: string, timezone: string, before: Date): Date | undefined {
+  const [due] = new Cron(schedule, { ...FIVE_FIELDS, timezone }).previousRuns(1, before);
+  return due;
 }
