@@ -47,16 +47,49 @@ interface Lock {
   readonly timestamp: string;
 }
 
+const CANCEL = '`npm run pulumi -- cancel --yes`';
+
 async function removeStaleLock(file: string, stack: string, say: (line: string) => void): Promise<void> {
-  const lock = isJson(file) ? (JSON.parse(fs.readFileSync(file, 'utf8')) as Lock) : undefined;
-  if (lock !== undefined && (lock.hostname !== os.hostname() || (await isRunning(lock.pid, 'pulumi')))) {
+  const content = contentIfThere(file);
+  // The update that had it ended meanwhile.
+  if (content === undefined) return;
+  const lock = lockIn(content);
+  if (lock === undefined) {
     throw new LauncherError(
-      `The stack ${stack} is being updated by ${lock.username}@${lock.hostname} (process ${lock.pid}) since ${lock.timestamp}. Wait until that has ended; if it no longer runs: \`npm run pulumi -- cancel --yes\`.`,
+      `${file} is no whole lock: another update of the stack ${stack} is just beginning, or was cut off by a crash of its machine while it began. Wait a minute and try again; if no update runs then: ${CANCEL}.`,
+    );
+  }
+  if (lock.hostname !== os.hostname() || (await isRunning(lock.pid, 'pulumi'))) {
+    throw new LauncherError(
+      `The stack ${stack} is being updated by ${lock.username}@${lock.hostname} (process ${lock.pid}) since ${lock.timestamp}. Wait until that has ended; if it no longer runs: ${CANCEL}.`,
     );
   }
   fs.rmSync(file, { force: true });
   fs.rmSync(`${file}.attrs`, { force: true });
   say(`The last update of the stack ${stack} was killed; its lock is removed.`);
+}
+
+function contentIfThere(file: string): string | undefined {
+  try {
+    return fs.readFileSync(file, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Undefined where it is not all there. */
+function lockIn(content: string): Lock | undefined {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(content);
+  } catch {
+    return undefined;
+  }
+  const { pid, username, hostname, timestamp } = (parsed ?? {}) as Partial<Record<keyof Lock, unknown>>;
+  const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
+  if (!Number.isSafeInteger(pid) || !isText(username) || !isText(hostname) || !isText(timestamp)) return undefined;
+  return { pid: pid as number, username, hostname, timestamp };
 }
 
 function isJson(file: string): boolean {

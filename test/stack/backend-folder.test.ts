@@ -49,17 +49,27 @@ describe('the lock of a stack', () => {
     expect(said).toEqual(['The last update of the stack dev was killed; its lock is removed.']);
   });
 
-  test('is stale, too, when its process id belongs to another program by now, and when it was cut off itself', async () => {
+  test('is stale, too, when its process id belongs to another program by now', async () => {
     const { place, say, lock, locksLeft } = backend();
     const process_ = running('editor');
     lock(lockOf(process_.pid));
     await removeStaleLocks(place, say);
     expect(locksLeft()).toEqual([]);
     process_.kill();
-    lock('{"pid":');
-    await removeStaleLocks(place, say);
-    expect(locksLeft()).toEqual([]);
   });
+
+  test.each(['', '{"pid":', lockOf(1).slice(0, -1), '{}', 'null', '[]', '{"pid":"1"}', lockOf(undefined)])(
+    'stays while it is half written (%j): somebody is beginning an update',
+    async (content) => {
+      const { place, say, said, lock, locksLeft } = backend();
+      lock(content);
+      const removed = removeStaleLocks(place, say);
+      await expect(removed).rejects.toThrow(/l\.json is no whole lock: .*`npm run pulumi -- cancel --yes`/);
+      await expect(removed).rejects.not.toThrow('undefined');
+      expect(locksLeft()).toHaveLength(2);
+      expect(said).toEqual([]);
+    },
+  );
 
   test('stays while its process runs', async () => {
     const { place, say, lock, locksLeft } = backend();
