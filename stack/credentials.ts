@@ -27,6 +27,9 @@ export function expiryOf(content: Buffer): number | undefined {
   return typeof expiresAt === 'number' && Number.isFinite(expiresAt) ? expiresAt : undefined;
 }
 
+/** Whether a login can be renewed without a person. */
+export const isRenewable = (content: Buffer): boolean => isText(loginOf(parse(content)).refreshToken);
+
 const isText = (value: unknown): boolean => typeof value === 'string' && value !== '';
 
 function loginOf(parsed: unknown): Login {

@@ -42,13 +42,14 @@ export async function ask(
   cwd: string,
   env: NodeJS.ProcessEnv,
 ): Promise<string> {
-  const { stdout, stderr, failed } = await execa(engine.program, [...engine.prefix, ...args], {
+  const { stdout, stderr, failed, shortMessage } = await execa(engine.program, [...engine.prefix, ...args], {
     cwd,
     env,
     extendEnv: false,
     reject: false,
   });
-  if (failed) throw new LauncherError(`\`pulumi ${args.join(' ')}\` failed: ${stderr || 'it said nothing'}`);
+  if (failed)
+    throw new LauncherError(`\`pulumi ${args.join(' ')}\` failed: ${stderr || (shortMessage ?? 'it said nothing')}`);
   return stdout;
 }
 

@@ -22,7 +22,7 @@ export function kubectlOf(context: string): Kubectl {
 
 /** What the agent answers to `GET` of a path, asked in its own pod. */
 export function fromAgent(kubectl: Kubectl, path: string): Promise<Said> {
-  return kubectl(['exec', `deploy/${NAMES.deployment}`, '--', 'curl', '-s', `localhost:${AGENT_PORT}${path}`]);
+  return kubectl(['exec', `deploy/${NAMES.deployment}`, '--', 'curl', '-s', '-S', `localhost:${AGENT_PORT}${path}`]);
 }
 
 /** The cluster, and the agent's pod in it. */

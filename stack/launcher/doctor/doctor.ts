@@ -13,6 +13,7 @@ import { azureRegistryOf } from '../registry.ts';
 import { contentOf, contextOf, StackFile, stackFileOf } from '../stack-file.ts';
 import { readState } from '../state.ts';
 import { agent } from './agent.ts';
+import { beforehand } from './beforehand.ts';
 import { cluster, kubectlOf } from './cluster.ts';
 import { examine } from './finding.ts';
 import type { Check, Named } from './finding.ts';
@@ -20,6 +21,8 @@ import { runs } from './runs.ts';
 import { stack as stackChecks } from './stack.ts';
 import { tools } from './tools.ts';
 import { watchdog } from './watchdog.ts';
+
+const PREVIEW_MS = 300_000;
 
 /**
  * Looks at everything between the operator and an answer, and changes nothing.
@@ -43,7 +46,9 @@ export async function examineAll(
 
 function checksOf(surroundings: Surroundings, stack: string, quick: boolean): Check[] {
   const { projectDir, env } = surroundings;
-  const config = new StackFile(contentOf(stackFileOf(projectDir, stack)), projectDir);
+  const content = contentOf(stackFileOf(projectDir, stack));
+  const config = new StackFile(content, projectDir);
+  const secrets = new Set([...content.matchAll(/^\s+claude-code-agent:(\w+):/gm)].map(([, key = '']) => key));
   const context = contextOf(config);
   const kubectl = kubectlOf(context);
   const tokenFile = path.join(projectDir, TOKEN_FILE);
@@ -61,21 +66,28 @@ function checksOf(surroundings: Surroundings, stack: string, quick: boolean): Ch
     preview: async () => {
       const command = ['preview', '--refresh', '--expect-no-changes', '--non-interactive', '--color', 'never'];
       const where = ['--stack', stack, '--config-file', ready?.configFile ?? ''];
-      const { exitCode = 1, all } = await execa(engine.program, [...engine.prefix, ...command, ...where], {
+      const {
+        exitCode = 1,
+        all,
+        timedOut,
+        shortMessage,
+      } = await execa(engine.program, [...engine.prefix, ...command, ...where], {
         cwd: projectDir,
         env: { ...ready?.env },
         extendEnv: false,
         stdin: 'ignore',
         all: true,
         reject: false,
-        timeout: 300_000,
+        timeout: PREVIEW_MS,
       });
-      return { exitCode, output: all };
+      if (timedOut) return { exitCode: 1, output: `error: pulumi preview did not end in ${PREVIEW_MS / 1000} s` };
+      return { exitCode, output: all || (shortMessage ?? '') };
     },
   });
   return [
     ...tools(() => ask(engine, ['version'], projectDir, env), config),
     about.state,
+    ...beforehand({ config, secrets, projectDir, isDeployed: about.isDeployed }),
     ...cluster(kubectl),
     about.image,
     ...agent(kubectl),

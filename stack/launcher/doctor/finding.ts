@@ -13,6 +13,8 @@ export interface Check {
   readonly name: string;
   /** Names of checks without which this one can see nothing. */
   readonly needs?: readonly string[];
+  /** Asked when its turn comes; where it is false, nobody hears of this check. */
+  readonly when?: () => boolean;
   readonly look: () => Promise<Finding>;
 }
 
@@ -31,7 +33,8 @@ export interface Named extends Finding {
  */
 export async function* examine(checks: readonly Check[]): AsyncGenerator<Named> {
   const states = new Map<string, Finding['state']>();
-  for (const { name, needs = [], look } of checks) {
+  for (const { name, needs = [], when, look } of checks) {
+    if (when?.() === false) continue;
     const missing = needs.find((other) => states.get(other) !== 'ok');
     const finding = missing === undefined ? await lookedAt(look) : skipped(`can't be seen before ${missing} is well`);
     states.set(name, finding.state);

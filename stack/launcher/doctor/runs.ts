@@ -16,7 +16,7 @@ interface Run {
   readonly error?: string;
 }
 
-const COUNT = 10;
+const COUNT = 20;
 const WRONG_TOKEN = broken(
   "the agent does not take this machine's API token",
   `npm run up gives it the one in ${TOKEN_FILE}; or put there the one that callers use`,
@@ -75,14 +75,21 @@ async function ask(url: string, token: string): Promise<readonly Run[] | 'refuse
   return ((await response.json()) as { runs: Run[] }).runs;
 }
 
+/** Ended by people, or with the agent: says nothing of how prompts are answered. */
+const SAY_NOTHING: ReadonlySet<string | undefined> = new Set(['cancelled', 'interrupted']);
+/** One that failed may be the prompt's own fault. */
+const TOO_MANY = 3;
+
 function judged(list: readonly Run[]): Finding {
-  const [last] = list;
-  if (!last) return ok('none yet');
-  const good = list.filter(({ outcome }) => outcome === 'succeeded').length;
-  const counted = `${good} of the last ${list.length} succeeded`;
-  const inARow = list.findIndex(({ outcome }) => outcome === 'succeeded');
-  // One that failed may be the prompt's own fault.
-  if (inARow !== -1 && inARow < 3) return ok(counted);
+  const telling = list.filter(({ outcome }) => !SAY_NOTHING.has(outcome));
+  const [last] = telling;
+  const others = list.length - telling.length;
+  const without = others === 0 ? '' : ` (${others} more were cancelled or interrupted)`;
+  if (!last) return ok(list.length === 0 ? 'none yet' : `none that tells anything${without}`);
+  const good = telling.filter(({ outcome }) => outcome === 'succeeded').length;
+  const counted = `${good} of the last ${telling.length} succeeded${without}`;
+  const newest = telling.slice(0, TOO_MANY);
+  if (newest.length < TOO_MANY || newest.some(({ outcome }) => outcome === 'succeeded')) return ok(counted);
   const said = `${last.outcome ?? ''}${last.error === undefined ? '' : `: ${last.error}`}`;
   return broken(`${counted}; the last: ${said}`, `GET /runs/${last.id}`);
 }

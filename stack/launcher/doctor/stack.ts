@@ -1,6 +1,7 @@
 import { lookUpImage } from '../registry.ts';
 import type { ExportedState } from '../state.ts';
 import { shortImage } from '../update-list.ts';
+import { causeIn, engineCause } from './ask.ts';
 import { broken, ok } from './finding.ts';
 import type { Check, Finding } from './finding.ts';
 
@@ -18,16 +19,21 @@ export interface StackParts {
   readonly azureRegistry: string | undefined;
 }
 
-/** The state, the image that it names, and whether the cluster is as the state says. */
+/**
+ * The state, the image that it names, and whether the cluster is as the state says; and whether the state, once it was
+ * looked at, has anything.
+ */
 export function stack({
   stack: name,
   backend,
   readState,
   preview,
   azureRegistry,
-}: StackParts): Record<'state' | 'image' | 'drift', Check> {
+}: StackParts): Record<'state' | 'image' | 'drift', Check> & { readonly isDeployed: () => boolean } {
   let image: string | undefined;
+  let isDeployed = false;
   return {
+    isDeployed: () => isDeployed,
     state: {
       name: 'state',
       needs: ['pulumi'],
@@ -36,15 +42,16 @@ export function stack({
         try {
           state = await readState();
         } catch (error) {
-          const lines = (error as Error).message.trim().split('\n');
-          const next = /passphrase/i.test(lines.join())
+          const { message } = error as Error;
+          const next = /passphrase/i.test(message)
             ? 'put the file with the passphrase back, or give it in PULUMI_CONFIG_PASSPHRASE'
             : `see that ${backend} can be reached: pulumi whoami -v`;
-          return broken(lines.find((line) => line.includes('error')) ?? lines[0] ?? '', next);
+          return broken(engineCause(message), next);
         }
         const { resources = [], pending_operations: pending } = state?.deployment ?? {};
         if (!resources?.length)
           return broken(`the stack ${name} has nothing yet, in ${backend}`, 'npm run login && npm run up');
+        isDeployed = true;
         image = resources.find(({ type }) => type === 'pulumi:pulumi:Stack')?.outputs?.['image'] as string | undefined;
         if (pending?.length)
           return broken(`the last update was cut off at ${pending.length} resource(s)`, 'npm run up');
@@ -60,8 +67,10 @@ export function stack({
         if (exitCode === 0) return ok('the cluster is as the config says');
         const lines = output.split('\n').map((line) => line.trim().replace(/\s{2,}/g, ' '));
         const changed = lines.filter((line) => CHANGE.test(line));
-        const error = lines.find((line) => /\berror\b/.test(line));
-        const what = changed.length > 0 ? [...new Set(changed)].slice(0, 3).join('; ') : (error ?? 'preview failed');
+        const what =
+          changed.length > 0
+            ? [...new Set(changed)].slice(0, 3).join('; ')
+            : causeIn(diagnosticsIn(output)) || 'preview failed';
         return broken(what.slice(0, 300), 'npm run preview -- --refresh --diff, then npm run up');
       },
     },
@@ -70,6 +79,9 @@ export function stack({
 
 /** Such as `~ kubernetes:apps/v1:Deployment agent-deployment update [diff: ~spec]`; the stack itself is none, nor is what is only looked at. */
 const CHANGE = /^[~+-]+ (?!pulumi:pulumi:Stack )\S+:\S+ \S+ (create|delete|replace|update|.*\[diff)/;
+
+/** What the engine says of each resource comes last, below a heading; before it, that something goes on. */
+const diagnosticsIn = (output: string): string => output.slice(Math.max(0, output.indexOf('\nDiagnostics:\n')));
 
 async function lookAtImage(image: string | undefined, azureRegistry: string | undefined): Promise<Finding> {
   if (image === undefined) return broken('the state names none', 'npm run up');

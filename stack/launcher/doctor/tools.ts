@@ -1,5 +1,5 @@
 import type { StackFile } from '../stack-file.ts';
-import { said } from './ask.ts';
+import { engineCause, said } from './ask.ts';
 import { broken, ok } from './finding.ts';
 import type { Check } from './finding.ts';
 import { checkOperator, OperatorError } from '../../azure/operator.ts';
@@ -14,8 +14,10 @@ export function tools(engineVersion: () => Promise<string>, config: StackFile): 
         try {
           return ok((await engineVersion()).trim());
         } catch (error) {
-          const [line = ''] = (error as Error).message.split('\n');
-          return broken(line, 'Install Pulumi (https://www.pulumi.com/docs/install/), or see that npm can download it');
+          return broken(
+            engineCause((error as Error).message),
+            'Install Pulumi (https://www.pulumi.com/docs/install/), or see that npm can download it',
+          );
         }
       },
     },

@@ -1,4 +1,5 @@
 import { WATCHDOG_ENV } from '../../../watchdog/contract.ts';
+import { lastDue } from '../../cron.ts';
 import { NAMES } from '../../names.ts';
 import type { Kubectl } from './cluster.ts';
 import { broken, ok, skipped } from './finding.ts';
@@ -18,15 +19,17 @@ export function watchdog(kubectl: Kubectl): Check[] {
 
 const IN = `-n ${NAMES.namespace}`;
 const CHECK = `kubectl create job --from=cronjob/${NAMES.watchdog} check-now ${IN}`;
-const HOUR_MS = 3_600_000;
 
 interface CronJob {
   readonly metadata: { readonly creationTimestamp: string };
   readonly spec: {
     readonly suspend?: boolean;
     readonly schedule: string;
+    readonly timeZone?: string;
+    readonly startingDeadlineSeconds?: number;
     readonly jobTemplate: {
       readonly spec: {
+        readonly activeDeadlineSeconds?: number;
         readonly template: {
           readonly spec: {
             readonly containers: readonly {
@@ -37,6 +40,7 @@ interface CronJob {
       };
     };
   };
+  readonly status?: { readonly lastSuccessfulTime?: string };
 }
 
 interface Pod {
@@ -64,16 +68,32 @@ async function lastPass(kubectl: Kubectl, cronJob: CronJobRead): Promise<Finding
     })
     .sort((a, b) => b.finishedAt.localeCompare(a.finishedAt));
   const [last] = passes;
-  const since = last?.finishedAt ?? cronJob.metadata.creationTimestamp;
-  if (Date.now() - Date.parse(since) > HOUR_MS) {
-    return broken(`no pass since ${since}`, `kubectl ${IN} describe cronjob/${NAMES.watchdog}`);
-  }
+  const good = cronJob.status?.lastSuccessfulTime;
+  // Jobs are removed after a day; the CronJob remembers longer when one of them succeeded.
+  if (good !== undefined && good > (last?.finishedAt ?? ''))
+    return inTime(cronJob, good) ?? ok(`at ${good}, exit code 0`);
+  const missed = inTime(cronJob, last?.finishedAt);
+  if (missed) return missed;
   if (!last) return ok(`none yet; the schedule is ${cronJob.spec.schedule}`);
   const when = `at ${last.finishedAt}, exit code ${last.exitCode}`;
   if (last.exitCode === 0) return ok(when);
   return broken(
     `${last.exitCode === 57 ? 'somebody has to log in; ' : ''}${when}`,
     `kubectl ${IN} logs job/${last.job}`,
+  );
+}
+
+/** What to say where a pass should have ended after the last one that did. @param last When that was. */
+function inTime({ metadata, spec }: CronJob, last: string | undefined): Finding | undefined {
+  const { schedule, timeZone = 'Etc/UTC', startingDeadlineSeconds = 0, jobTemplate } = spec;
+  const longest = (startingDeadlineSeconds + (jobTemplate.spec.activeDeadlineSeconds ?? 0)) * 1000;
+  // The last of those that had the time to begin late and take as long as they may.
+  const due = lastDue(schedule, timeZone, new Date(Date.now() - longest));
+  const since = last ?? metadata.creationTimestamp;
+  if (due === undefined || due <= new Date(since)) return undefined;
+  return broken(
+    `no pass since ${since}, though one was due at ${due.toISOString()} (${schedule})`,
+    `kubectl ${IN} describe cronjob/${NAMES.watchdog}`,
   );
 }
 
