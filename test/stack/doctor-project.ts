@@ -20,7 +20,7 @@ const { out = '', err = '', code = err === '' ? 0 : 1 } =
   JSON.parse(fs.readFileSync(${JSON.stringify(file)}, 'utf8')).find(({ to }) => args.includes(to)) ?? { err: ' ', code: 9 };
 process.stderr.write(err);
 process.stdout.write(typeof out === 'string' ? out : JSON.stringify(out));
-if (args.includes('port-forward')) setInterval(() => undefined, 60_000); else process.exitCode = code;
+if (args.includes('port-forward') && out !== '') setInterval(() => undefined, 60_000); else process.exitCode = code;
 `;
 
 /** One line of the doctor. */

@@ -70,7 +70,9 @@ describe('the watchdog, to the doctor', () => {
 
   test('is remembered by its CronJob where its Jobs are removed already', async () => {
     const [lastSuccessfulTime, last] = [at(2 * DAY), passOf(at(9 * DAY), 1)];
-    const found = await watchdogWith('0 0 1 1 *', [last], { status: { lastSuccessfulTime } });
+    const due = new Date(Date.now() - 3 * DAY);
+    const yearly = `${due.getUTCMinutes()} ${due.getUTCHours()} ${due.getUTCDate()} ${due.getUTCMonth() + 1} *`;
+    const found = await watchdogWith(yearly, [last], { status: { lastSuccessfulTime } });
     expect(found).toMatchObject({ state: 'ok', detail: `at ${lastSuccessfulTime}, exit code 0` });
   });
 
@@ -114,6 +116,19 @@ describe('runs, to the doctor', () => {
     doctor.kubectl.push(agent.forward);
     writeFileSync(doctor.at('.local/agent-token'), 'token');
     expect((await doctor.look())['runs']).toMatchObject({ state, detail });
+  });
+
+  test.each([
+    [
+      'E1128 00:00:00.000001    1 portforward.go:1] "log"\nerror: unable to forward port because pod is not running\nmore\n',
+      'kubectl port-forward: error: unable to forward port because pod is not running',
+    ],
+    ['', 'kubectl port-forward: it said nothing'],
+  ])('cannot be listed where kubectl fails with %j', async (err, detail) => {
+    const doctor = doctorProject();
+    doctor.kubectl.push({ to: 'port-forward', err, code: 1 });
+    writeFileSync(doctor.at('.local/agent-token'), 'token');
+    expect((await doctor.look())['runs']).toMatchObject({ state: 'broken', detail });
   });
 });
 

@@ -4,6 +4,7 @@ import { execa } from 'execa';
 
 import { NAMES } from '../../names.ts';
 import { TOKEN_FILE } from '../../token-file.ts';
+import { causeIn } from './ask.ts';
 import { stackIn } from './cluster.ts';
 import { broken, ok, skipped } from './finding.ts';
 import type { Check, Finding } from './finding.ts';
@@ -38,7 +39,7 @@ export function runs(context: string, token: string | undefined): Check[] {
           const found = await listed(context, token);
           return found === 'refused' ? WRONG_TOKEN : judged(found);
         } catch (error) {
-          return broken((error as Error).message, `kubectl -n ${NAMES.namespace} logs deployment/${NAMES.deployment}`);
+          return broken(reasonOf(error as Error), `kubectl -n ${NAMES.namespace} logs deployment/${NAMES.deployment}`);
         }
       },
     },
@@ -57,7 +58,7 @@ async function listed(context: string, token: string): Promise<readonly Run[] | 
     // Either `Forwarding from 127.0.0.1:40123 -> 3000`, or why not.
     const [said] = (await Promise.race([once(forward.stdout, 'data'), ended])) as unknown[];
     const port = /127\.0\.0\.1:(\d+)/.exec(String(said))?.[1];
-    if (port === undefined) throw new Error(`kubectl port-forward: ${String(said).trim()}`);
+    if (port === undefined) throw new Error(`kubectl port-forward: ${causeIn(String(said)) || 'it said nothing'}`);
     return await ask(`http://127.0.0.1:${port}/runs?limit=${COUNT}&state=ended`, token);
   } finally {
     forward.kill();
@@ -74,6 +75,10 @@ async function ask(url: string, token: string): Promise<readonly Run[] | 'refuse
   if (!response.ok) throw new Error(`GET /runs was answered with HTTP ${response.status}`);
   return ((await response.json()) as { runs: Run[] }).runs;
 }
+
+/** `fetch` says "fetch failed"; why is in the cause. */
+const reasonOf = ({ message, cause }: Error): string =>
+  cause instanceof Error ? `${message}: ${cause.message}` : message;
 
 /** Ended by people, or with the agent: says nothing of how prompts are answered. */
 const SAY_NOTHING: ReadonlySet<string | undefined> = new Set(['cancelled', 'interrupted']);
