@@ -1,8 +1,9 @@
 /**
- * Names and numbers that the agent shares with the stack and with its clients. No code, no imports: the stack reads
- * this file to wire the pod, and nothing else of the agent.
+ * Names and numbers that the agent shares with the stack and with its clients. No code, and no imports but a list of
+ * names: the stack reads this file to wire the pod, and nothing else of the agent.
  * @module
  */
+export { CLAUDE_SETTINGS_KEYS } from './claude-settings-keys.ts';
 
 /** The port the agent listens on in the pod. */
 export const AGENT_PORT = 3000;
