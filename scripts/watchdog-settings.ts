@@ -5,6 +5,7 @@ const MEANING = {
   agentUrl: 'the agent',
   tokenFile: "holds the agent's token",
   authMode: "where Claude's credential comes from: `session`, `oauthToken`, `apiKey` or `federation`",
+  stack: 'the stack of Pulumi, which the suggested commands name where it is another than `dev`',
   timeoutSeconds: 'for one answer of the agent; its probe itself may take 90',
   attempts: 'how often an agent that cannot be reached is asked before it counts as down',
   pauseSeconds: 'between two attempts',

@@ -5,6 +5,7 @@ import { checksumOf } from './checksum.ts';
 import { nameOf } from './hidden-metadata.ts';
 import { keptSecret } from './kept-secret.ts';
 import { labels, NAMES } from './names.ts';
+import { npmRun } from './next-command.ts';
 import { encoded } from './secret-keys.ts';
 import type { MountedSecret } from './session.ts';
 
@@ -31,8 +32,7 @@ export class CredentialSecret extends pulumi.ComponentResource implements Mounte
         namespace: args.namespace,
         labels: labels('agent'),
         data: args.claudeToken?.apply((token) => ({ [CREDENTIAL_KEY]: encoded(token.trim()) })),
-        missing:
-          'There is no token or key for Claude Code, and none in the cluster yet. Set it: `npm run pulumi -- config set --secret claudeToken`.',
+        missing: `There is no token or key for Claude Code, and none in the cluster yet. Set it: \`${npmRun('pulumi', 'config set --secret claudeToken')}\`.`,
       },
       { parent: this },
     );

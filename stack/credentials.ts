@@ -1,3 +1,4 @@
+import { npmRun } from './next-command.ts';
 import { SeedError } from './seed-files.ts';
 
 interface Login {
@@ -12,7 +13,7 @@ interface Login {
  * @throws SeedError when the content is not JSON or holds no login. The content is never part of the message.
  */
 export function checkCredentials(file: string, content: Buffer): void {
-  const mend = 'Log in anew: `npm run login`.';
+  const mend = `Log in anew: \`${npmRun('login')}\`.`;
   const parsed = parse(content);
   if (parsed === undefined) throw new SeedError(`${file} is not JSON. ${mend}`);
   const { accessToken, refreshToken } = loginOf(parsed);

@@ -25,6 +25,7 @@ import { livePolicies } from './live-policies.ts';
 import { AgentNamespace } from './namespace.ts';
 import { NAMES, SERVICE_URL } from './names.ts';
 import { Network } from './network.ts';
+import { suggestFor } from './next-command.ts';
 import { SessionSecret } from './session.ts';
 import { readSeed } from './session-seed.ts';
 import type { Seed } from './session-seed.ts';
@@ -35,6 +36,7 @@ import { earlierRecords, UpdateHistory } from './update-history.ts';
 import { Watchdog } from './watchdog.ts';
 
 const projectDir = path.resolve(import.meta.dirname, '..');
+suggestFor(pulumi.getStack());
 const config = readConfig(engineConfig());
 // All that this machine has is read before the first resource is registered.
 const seed = config.authMode === 'session' ? seedOfThisMachine() : undefined;

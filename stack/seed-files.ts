@@ -1,6 +1,8 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 
+import { npmRun } from './next-command.ts';
+
 /** A login on this machine can't be used; the message names the file and the command that mends it. */
 export class SeedError extends Error {
   override readonly name = 'SeedError';
@@ -18,7 +20,7 @@ export function readSeedFile(folder: string, name: string): Buffer {
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new SeedError(
-      `${file} can't be read (${reason}). Make it yours: \`sudo chown "$USER" ${file} && chmod 600 ${file}\`, or log in anew: \`npm run login\`.`,
+      `${file} can't be read (${reason}). Make it yours: \`sudo chown "$USER" ${file} && chmod 600 ${file}\`, or log in anew: \`${npmRun('login')}\`.`,
       { cause },
     );
   }

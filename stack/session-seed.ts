@@ -3,6 +3,7 @@ import * as path from 'node:path';
 
 import { CREDENTIALS_FILE } from '../agent/contract.ts';
 import { checkCredentials } from './credentials.ts';
+import { npmRun } from './next-command.ts';
 import { encoded, keyOfPath } from './secret-keys.ts';
 import { readSeedFile, SeedError, sizeOf } from './seed-files.ts';
 
@@ -45,7 +46,7 @@ export function readSeed(place: SeedPlace): Seed {
   if (!fs.existsSync(path.join(folder, CREDENTIALS_FILE))) {
     if (place.platform === 'darwin' && fs.existsSync(folder)) {
       throw new SeedError(
-        `${path.join(folder, CREDENTIALS_FILE)} is not there: macOS keeps the login in the Keychain, where the stack can't take it from. Run \`npm run login\`, which logs in for the pod and writes that file into ${OWN_SESSION}.`,
+        `${path.join(folder, CREDENTIALS_FILE)} is not there: macOS keeps the login in the Keychain, where the stack can't take it from. Run \`${npmRun('login')}\`, which logs in for the pod and writes that file into ${OWN_SESSION}.`,
       );
     }
     return { kind: 'none', reason: `there is no ${CREDENTIALS_FILE} in ${folder}` };
@@ -58,19 +59,19 @@ export function readSeed(place: SeedPlace): Seed {
   if (size > MAX_BYTES) {
     const largest = [...files].sort(([, a], [, b]) => b.length - a.length)[0]?.[0] ?? '';
     throw new SeedError(
-      `The session in ${folder} is ${size} bytes, over the ${MAX_BYTES} of a Secret; the largest file is ${largest}. Take it out: \`npm run pulumi -- config set sessionExtras '[…]'\` with fewer names.`,
+      `The session in ${folder} is ${size} bytes, over the ${MAX_BYTES} of a Secret; the largest file is ${largest}. Take it out: \`${npmRun('pulumi', "config set sessionExtras '[…]'")}\` with fewer names.`,
     );
   }
   return {
     kind: 'files',
     folder,
     data: Object.fromEntries([...files].map(([file, content]) => [keyOfPath(file), encoded(content)])),
-    warnings: folder === daily ? [DAILY_FOLDER] : [],
+    warnings: folder === daily ? [ofDailyFolder()] : [],
   };
 }
 
-const DAILY_FOLDER =
-  'The login comes from ~/.claude, which the claude command of this machine goes on renewing: each renewal may log out the pod, and each `up` restarts it. Give the pod a login of its own: `npm run login`.';
+const ofDailyFolder = (): string =>
+  `The login comes from ~/.claude, which the claude command of this machine goes on renewing: each renewal may log out the pod, and each \`up\` restarts it. Give the pod a login of its own: \`${npmRun('login')}\`.`;
 
 function chooseFolder({ sessionDir, projectDir, homeDir }: SeedPlace, daily: string): string {
   if (sessionDir !== undefined) return path.resolve(projectDir, sessionDir.replace(/^~(?=$|\/)/, homeDir));

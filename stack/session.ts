@@ -6,6 +6,7 @@ import { expiryOf } from './credentials.ts';
 import { nameOf } from './hidden-metadata.ts';
 import { keptSecret } from './kept-secret.ts';
 import { labels, NAMES } from './names.ts';
+import { npmRun } from './next-command.ts';
 import { pathOfKey } from './secret-keys.ts';
 import type { Seed } from './session-seed.ts';
 
@@ -42,7 +43,7 @@ export class SessionSecret extends pulumi.ComponentResource implements MountedSe
         namespace: args.namespace,
         labels: labels('agent'),
         data: seed.kind === 'files' ? seed.data : undefined,
-        missing: `There is no login to seed the pod with (${seed.kind === 'none' ? seed.reason : ''}) and none in the cluster yet. Run \`npm run login\`, then again.`,
+        missing: `There is no login to seed the pod with (${seed.kind === 'none' ? seed.reason : ''}) and none in the cluster yet. Run \`${npmRun('login')}\`, then again.`,
         beforeUpdate: refuseOlder,
       },
       { parent: this },
@@ -70,7 +71,7 @@ export function refuseOlder(old: Record<string, string>, next: Record<string, st
   if (has === undefined || offered === undefined || offered >= has) return;
   throw new Error(
     `The login on this machine (its token expires ${iso(offered)}) is older than the one the stack has (${iso(has)}) and would log the pod out. ` +
-      'Log in anew: `npm run login`. Or leave the one in the cluster: `npm run pulumi -- config set sessionFrom cluster`.',
+      `Log in anew: \`${npmRun('login')}\`. Or leave the one in the cluster: \`${npmRun('pulumi', 'config set sessionFrom cluster')}\`.`,
   );
 }
 

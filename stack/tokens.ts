@@ -9,6 +9,7 @@ import { secretsIn } from './config-secrets.ts';
 import { nameOf } from './hidden-metadata.ts';
 import { keptSecret } from './kept-secret.ts';
 import { labels, NAMES } from './names.ts';
+import { npmRun } from './next-command.ts';
 import { encoded } from './secret-keys.ts';
 import { TOKEN_FILE } from './token-file.ts';
 
@@ -28,7 +29,8 @@ export function readTokenFile(projectDir: string): pulumi.Output<string> | undef
   const file = path.join(projectDir, TOKEN_FILE);
   if (!fs.existsSync(file)) return undefined;
   const token = fs.readFileSync(file, 'utf8').trim();
-  if (token === '') throw new Error(`${file} is empty. Remove it: \`rm ${file}\`; \`npm run up\` makes a new one.`);
+  if (token === '')
+    throw new Error(`${file} is empty. Remove it: \`rm ${file}\`; \`${npmRun('up')}\` makes a new one.`);
   return pulumi.secret(token);
 }
 
@@ -69,7 +71,7 @@ export class Tokens extends pulumi.ComponentResource {
   constructor(name: string, args: TokensArgs, opts?: pulumi.ComponentResourceOptions) {
     super('claude-code-agent:stack:Tokens', name, {}, opts);
     const { namespace, agentToken, callbackSecret } = args;
-    const missing = `There is no API token for the agent, and none in the cluster yet. \`npm run up\` makes one in ${TOKEN_FILE}; or set your own: \`npm run pulumi -- config set --secret agentToken\`.`;
+    const missing = `There is no API token for the agent, and none in the cluster yet. \`${npmRun('up')}\` makes one in ${TOKEN_FILE}; or set your own: \`${npmRun('pulumi', 'config set --secret agentToken')}\`.`;
     const agent = keptSecret(
       `${name}-agent`,
       {

@@ -4,6 +4,7 @@ import { ConfigMap } from '@pulumi/kubernetes/core/v1/configMap.js';
 import * as pulumi from '@pulumi/pulumi';
 
 import { labels, NAMES } from './names.ts';
+import { npmRun } from './next-command.ts';
 import { HISTORY_TYPE, MACHINE_KEYS, recordsIn, textsOf, withRecord } from './update-record.ts';
 import type { RecordTexts, UpdateRecord } from './update-record.ts';
 
@@ -89,6 +90,6 @@ async function readStackResourceOutputs(): Promise<StackResourceOutputs> {
 function warnOfUnpinning([newest]: readonly UpdateRecord[], config: Readonly<Record<string, string>>): void {
   if (!newest?.config['image'] || config['image']) return;
   void pulumi.log.warn(
-    `Update ${newest.number} (${newest.time}) pinned the image ${newest.config['image']}; this one builds its own instead. To stay with it: \`npm run rollback -- ${newest.number}\`.`,
+    `Update ${newest.number} (${newest.time}) pinned the image ${newest.config['image']}; this one builds its own instead. To stay with it: \`${npmRun('rollback', String(newest.number))}\`.`,
   );
 }

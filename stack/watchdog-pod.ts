@@ -1,5 +1,5 @@
 import type * as k8s from '@pulumi/kubernetes';
-import type * as pulumi from '@pulumi/pulumi';
+import * as pulumi from '@pulumi/pulumi';
 
 import { WATCHDOG_ENV } from '../watchdog/contract.ts';
 import type { StackConfig } from './config.ts';
@@ -81,6 +81,7 @@ function environment({ config }: WatchdogPodArgs): Record<string, string | numbe
     HOME: '/tmp',
     [WATCHDOG_ENV.agentUrl]: SERVICE_URL,
     [WATCHDOG_ENV.authMode]: config.authMode,
+    [WATCHDOG_ENV.stack]: pulumi.getStack(),
     [WATCHDOG_ENV.tokenFile]: `${TOKEN_PATH}/${TOKEN_KEYS.watchdogToken}`,
     [WATCHDOG_ENV.ledgerConfigMap]: `${NAMES.namespace}/${NAMES.watchdog}`,
     [WATCHDOG_ENV.teamsWebhookFile]: teamsWebhookUrl && `${NOTIFY_PATH}/${NOTIFY_KEYS.teamsWebhookUrl}`,

@@ -1,3 +1,4 @@
+import { WATCHDOG_DEFAULTS } from './contract.ts';
 import type { CredentialKind } from './contract.ts';
 import type { DueCard, LedgerState, PausedWorkflow } from './ledger.ts';
 import { causeOf, fixOf, spanOf, timeOf, TITLES } from './words.ts';
@@ -6,6 +7,8 @@ import { waiting } from './workflows.ts';
 /** What a card needs to know besides the ledger. */
 export interface CardContext {
   readonly authMode: CredentialKind;
+  /** The stack that suggested commands are for; undefined: the usual one. */
+  readonly stack?: string;
   readonly guideUrl: string | undefined;
   readonly n8nUrl: string | undefined;
   /** Why n8n can't be asked now, where that is so. */
@@ -113,7 +116,11 @@ function troubleCard({ reminder }: DueCard, state: LedgerState, context: DrawCon
     ],
     blocks: [
       { heading: 'In detail', lines: trouble.detail === '' || cause.includes(trouble.detail) ? [] : [trouble.detail] },
-      { heading: isLogin ? 'What to do' : 'Where to look', lines: fixOf(trouble, context.authMode), isCode: true },
+      {
+        heading: isLogin ? 'What to do' : 'Where to look',
+        lines: fixOf(trouble, context.authMode, context.stack ?? WATCHDOG_DEFAULTS.stack),
+        isCode: true,
+      },
       ...workflowBlocks(state, context),
     ],
     withRefresh: isLogin,

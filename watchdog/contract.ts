@@ -12,6 +12,8 @@ export const WATCHDOG_ENV = {
   tokenFile: 'WATCHDOG_TOKEN_FILE',
   /** Where Claude's credential comes from, for saying how to renew it. */
   authMode: 'WATCHDOG_AUTH_MODE',
+  /** The stack of Pulumi, for the commands that it suggests. */
+  stack: 'WATCHDOG_STACK',
   /** Seconds to wait for one answer; the agent's probe itself may take 90. */
   timeoutSeconds: 'WATCHDOG_TIMEOUT_SECONDS',
   /** How often to ask before an agent that can't be reached counts as down. */
@@ -55,6 +57,8 @@ export const WATCHDOG_DEFAULTS = {
   agentUrl: 'http://127.0.0.1:3000',
   tokenFile: '.local/agent-token',
   authMode: 'session',
+  /** What a command takes that names no stack. */
+  stack: 'dev',
   timeoutSeconds: 100,
   attempts: 3,
   pauseSeconds: 10,

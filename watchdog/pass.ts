@@ -79,7 +79,7 @@ export async function stopMaintenance(parts: PassParts): Promise<number> {
 
 async function look({ settings, log }: PassParts): Promise<Verdict> {
   const verdict = await checkAgent(settings);
-  const { level, exitCode, sentence } = reportOf(verdict, settings.authMode);
+  const { level, exitCode, sentence } = reportOf(verdict, settings.authMode, settings.stack);
   log[level]({ ...verdict, exitCode }, sentence);
   return verdict;
 }

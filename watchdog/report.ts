@@ -1,7 +1,7 @@
-import { WATCHDOG_EXIT } from './contract.ts';
+import { WATCHDOG_DEFAULTS, WATCHDOG_EXIT } from './contract.ts';
 import type { CredentialKind } from './contract.ts';
 import type { AuthAnswer, Verdict } from './check.ts';
-import { asSentence } from './words.ts';
+import { asSentence, npmRun } from './words.ts';
 
 /** One pass in a sentence for whoever is woken by it, its log level, and the exit code of the Job. */
 export interface Report {
@@ -11,7 +11,7 @@ export interface Report {
 }
 
 /** Puts a verdict into words. Only `auth_failed` asks for a new login. */
-export function reportOf(verdict: Verdict, authMode: CredentialKind): Report {
+export function reportOf(verdict: Verdict, authMode: CredentialKind, stack: string = WATCHDOG_DEFAULTS.stack): Report {
   const { notOk } = WATCHDOG_EXIT;
   switch (verdict.state) {
     case 'ok':
@@ -24,7 +24,7 @@ export function reportOf(verdict: Verdict, authMode: CredentialKind): Report {
       return {
         exitCode: WATCHDOG_EXIT.authFailed,
         level: 'error',
-        sentence: `Claude's login no longer works: ${asSentence(verdict.detail)} ${remedyOf(authMode)}`,
+        sentence: `Claude's login no longer works: ${asSentence(verdict.detail)} ${remedyOf(authMode, stack)}`,
       };
     case 'usage_limited':
       return {
@@ -69,15 +69,16 @@ function pauseOf({ paused }: AuthAnswer): string {
   return ` The agent is paused since ${paused.since} (${paused.reason ?? 'no reason given'}).`;
 }
 
-function remedyOf(authMode: CredentialKind): string {
+function remedyOf(authMode: CredentialKind, stack: string): string {
+  const up = npmRun(stack, 'up');
   switch (authMode) {
     case 'oauthToken':
-      return 'Make a new token with `claude setup-token`, set it as the secret claudeToken, and run `npm run up`.';
+      return `Make a new token with \`claude setup-token\`, set it as the secret claudeToken, and run \`${up}\`.`;
     case 'apiKey':
-      return 'Check the key and its credit in the Anthropic Console, set it as the secret claudeToken, and run `npm run up`.';
+      return `Check the key and its credit in the Anthropic Console, set it as the secret claudeToken, and run \`${up}\`.`;
     case 'federation':
       return 'Compare the rule in the Claude Console with the pod\'s identity token: docs/configuration.md, "Federation".';
     case 'session':
-      return 'Log in again: `npm run login && npm run up`.';
+      return `Log in again: \`${npmRun(stack, 'login')} && ${up}\`.`;
   }
 }

@@ -12,6 +12,8 @@ export interface WatchdogSettings {
   /** Bearer token of the agent. A secret: never log it. */
   readonly token: string;
   readonly authMode: CredentialKind;
+  /** For the commands that it suggests. */
+  readonly stack: string;
   readonly timeoutMs: number;
   readonly attempts: number;
   readonly pauseMs: number;
@@ -34,6 +36,10 @@ export interface WatchdogSettings {
 export class SettingsError extends Error {
   override readonly name = 'SettingsError';
 }
+
+/** What npm made of a `--dry-run` before `--`, which it takes for its own. */
+export const dryRunKeptByNpm = (environment: NodeJS.ProcessEnv = process.env): string | undefined =>
+  environment['npm_config_dry_run'];
 
 const number = (min: number, max: number, fallback: number) =>
   z
@@ -67,6 +73,10 @@ const schema = z.object({
   [WATCHDOG_ENV.authMode]: z
     .enum(CREDENTIAL_KINDS, `must be one of ${CREDENTIAL_KINDS.join(', ')}`)
     .default(D.authMode),
+  [WATCHDOG_ENV.stack]: z
+    .string()
+    .regex(/^[\w./-]+$/, "must be the name of a stack: letters, digits, '_', '-', '.' and '/'")
+    .default(D.stack),
   [WATCHDOG_ENV.timeoutSeconds]: number(1, 600, D.timeoutSeconds),
   [WATCHDOG_ENV.attempts]: number(1, 10, D.attempts),
   [WATCHDOG_ENV.pauseSeconds]: number(0, 60, D.pauseSeconds),
@@ -106,6 +116,7 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env): Watc
     agentUrl: value[WATCHDOG_ENV.agentUrl],
     token: value[WATCHDOG_ENV.tokenFile],
     authMode: value[WATCHDOG_ENV.authMode],
+    stack: value[WATCHDOG_ENV.stack],
     timeoutMs: value[WATCHDOG_ENV.timeoutSeconds] * 1000,
     attempts: value[WATCHDOG_ENV.attempts],
     pauseMs: value[WATCHDOG_ENV.pauseSeconds] * 1000,

@@ -1,3 +1,4 @@
+import { WATCHDOG_DEFAULTS } from './contract.ts';
 import type { CredentialKind } from './contract.ts';
 import type { Fact, TroubleState } from './ledger.ts';
 
@@ -51,24 +52,32 @@ const CHECK = 'kubectl create job --from=cronjob/claude-auth-watchdog check-now 
 /** The last of the three lines: a pass that finds all well brings everything back. */
 const THEN = `${CHECK}   (or wait for the next check: workflows come back by themselves)`;
 
-const FIXES: Record<CredentialKind, readonly [string, string]> = {
-  session: ['npm run login   (in the checkout of claude-code-agent)', 'npm run up'],
-  oauthToken: [
-    'claude setup-token   (on your machine; it prints a token)',
-    'npm run pulumi -- config set --secret claudeToken && npm run up',
-  ],
-  apiKey: [
-    'Make a key in the Anthropic Console (Settings → API keys)',
-    'npm run pulumi -- config set --secret claudeToken && npm run up',
-  ],
-  federation: [
-    'Claude Console → the federation rule: compare issuer, subject and audience with the identity token',
-    'npm run pulumi -- config set …, where the rule or the organisation changed, and npm run up',
-  ],
-};
+/** A command of this repository on a stack, as it is typed; the usual stack needs no name. */
+export function npmRun(stack: string, name: string, args = ''): string {
+  const all = [args, stack === WATCHDOG_DEFAULTS.stack ? '' : `--stack ${stack}`].filter(Boolean).join(' ');
+  return `npm run ${name}${all === '' ? '' : ` -- ${all}`}`;
+}
+
+function renewal(authMode: CredentialKind, stack: string): readonly [string, string] {
+  const up = npmRun(stack, 'up');
+  const setToken = `${npmRun(stack, 'pulumi', 'config set --secret claudeToken')} && ${up}`;
+  switch (authMode) {
+    case 'session':
+      return [`${npmRun(stack, 'login')}   (in the checkout of claude-code-agent)`, up];
+    case 'oauthToken':
+      return ['claude setup-token   (on your machine; it prints a token)', setToken];
+    case 'apiKey':
+      return ['Make a key in the Anthropic Console (Settings → API keys)', setToken];
+    case 'federation':
+      return [
+        'Claude Console → the federation rule: compare issuer, subject and audience with the identity token',
+        `${npmRun(stack, 'pulumi', 'config set …')}, where the rule or the organisation changed, and ${up}`,
+      ];
+  }
+}
 
 /** What a person has to do, in three lines; nothing where waiting is all there is to do. */
-export function fixOf({ state, cause }: Fact, authMode: CredentialKind): readonly string[] {
+export function fixOf({ state, cause }: Fact, authMode: CredentialKind, stack: string): readonly string[] {
   switch (state) {
     case 'auth_failed':
       if (cause === 'billing') {
@@ -81,11 +90,11 @@ export function fixOf({ state, cause }: Fact, authMode: CredentialKind): readonl
       if (cause === 'organization') {
         return [
           'Ask an admin of the organisation to allow Claude Code, or take another account:',
-          FIXES[authMode].join(' && '),
+          renewal(authMode, stack).join(' && '),
           THEN,
         ];
       }
-      return [...FIXES[authMode], THEN];
+      return [...renewal(authMode, stack), THEN];
     case 'agent_down':
       return [
         'kubectl get pods -n claude-agent',

@@ -4,6 +4,7 @@ import { UserAssignedIdentity } from '@pulumi/azure-native/managedidentity/userA
 import * as pulumi from '@pulumi/pulumi';
 
 import { NAMES } from '../names.ts';
+import { npmRun } from '../next-command.ts';
 import { tags } from './common.ts';
 import type { Place } from './common.ts';
 import type { Cluster } from './cluster.ts';
@@ -65,6 +66,6 @@ export class WorkloadIdentity extends pulumi.ComponentResource {
 export function issuerOf(url: string | undefined, group: string, clusterName: string): string {
   if (url !== undefined) return url;
   throw new Error(
-    `The cluster ${clusterName} has no OIDC issuer, which azureIdentity needs. Have one: \`az aks update --resource-group ${group} --name ${clusterName} --enable-oidc-issuer --enable-workload-identity\`; or go without: \`npm run pulumi -- config set azureIdentity ''\`.`,
+    `The cluster ${clusterName} has no OIDC issuer, which azureIdentity needs. Have one: \`az aks update --resource-group ${group} --name ${clusterName} --enable-oidc-issuer --enable-workload-identity\`; or go without: \`${npmRun('pulumi', "config set azureIdentity ''")}\`.`,
   );
 }

@@ -1,6 +1,7 @@
 import { RoleAssignment } from '@pulumi/azure-native/authorization/roleAssignment.js';
 import * as pulumi from '@pulumi/pulumi';
 
+import { npmRun } from '../next-command.ts';
 import type { Cluster } from './cluster.ts';
 import { guidOf } from './guid.ts';
 import type { ContainerRegistry } from './registry.ts';
@@ -49,6 +50,6 @@ export function pullerOf(
 ): string {
   if (objectId !== undefined) return objectId;
   throw new Error(
-    `The cluster ${clusterName} has no identity to pull images with. Let it pull by another way: \`az aks update --resource-group ${group} --name ${clusterName} --attach-acr ${registryName}\`; then \`npm run pulumi -- config set azureGrantPull false\`.`,
+    `The cluster ${clusterName} has no identity to pull images with. Let it pull by another way: \`az aks update --resource-group ${group} --name ${clusterName} --attach-acr ${registryName}\`; then \`${npmRun('pulumi', 'config set azureGrantPull false')}\`.`,
   );
 }

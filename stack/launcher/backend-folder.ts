@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 
+import { npmRun } from '../next-command.ts';
 import { LauncherError } from './engine.ts';
 import { isRunning } from './processes.ts';
 
@@ -47,7 +48,7 @@ interface Lock {
   readonly timestamp: string;
 }
 
-const CANCEL = '`npm run pulumi -- cancel --yes`';
+const cancel = (): string => `\`${npmRun('pulumi', 'cancel --yes')}\``;
 
 async function removeStaleLock(file: string, stack: string, say: (line: string) => void): Promise<void> {
   const content = contentIfThere(file);
@@ -56,12 +57,12 @@ async function removeStaleLock(file: string, stack: string, say: (line: string) 
   const lock = lockIn(content);
   if (lock === undefined) {
     throw new LauncherError(
-      `${file} is no whole lock: another update of the stack ${stack} is just beginning, or was cut off by a crash of its machine while it began. Wait a minute and try again; if no update runs then: ${CANCEL}.`,
+      `${file} is no whole lock: another update of the stack ${stack} is just beginning, or was cut off by a crash of its machine while it began. Wait a minute and try again; if no update runs then: ${cancel()}.`,
     );
   }
   if (lock.hostname !== os.hostname() || (await isRunning(lock.pid, 'pulumi'))) {
     throw new LauncherError(
-      `The stack ${stack} is being updated by ${lock.username}@${lock.hostname} (process ${lock.pid}) since ${lock.timestamp}. Wait until that has ended; if it no longer runs: ${CANCEL}.`,
+      `The stack ${stack} is being updated by ${lock.username}@${lock.hostname} (process ${lock.pid}) since ${lock.timestamp}. Wait until that has ended; if it no longer runs: ${cancel()}.`,
     );
   }
   fs.rmSync(file, { force: true });

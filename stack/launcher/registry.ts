@@ -1,3 +1,4 @@
+import { npmRunAll } from '../next-command.ts';
 import { said } from './doctor/ask.ts';
 import { LauncherError } from './engine.ts';
 import type { StackFile } from './stack-file.ts';
@@ -29,7 +30,7 @@ export async function mustBeThere(image: string, lookUp: (image: string) => Prom
   const found = await lookUp(image);
   if (found.image !== 'lost') return;
   throw new LauncherError(
-    `The registry has no ${image} (${found.failure}). Build this checkout instead: npm run pulumi -- config rm image && npm run up`,
+    `The registry has no ${image} (${found.failure}). Build this checkout instead: ${npmRunAll(['pulumi', 'config rm image'], 'up')}`,
   );
 }
 

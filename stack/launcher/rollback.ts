@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 
 import { NAMES } from '../names.ts';
+import { npmRun, npmRunAll } from '../next-command.ts';
 import { checkConfig } from './config-check.ts';
 import { confirmed, mustBeAsked } from './confirm.ts';
 import { show } from './engine.ts';
@@ -85,16 +86,18 @@ function withSessionOfCluster(content: string, projectDir: string): string {
 }
 
 function doneText(number: string, before: string, file: string): string {
+  const back = npmRun('rollback', before);
+  const build = npmRunAll(['pulumi', 'config rm image'], 'up');
   return `
 The config and the image of update ${number} run again. ${file} holds both, the image pinned: commit it, or an update from
 another checkout leaves them. To go on from here:
-  npm run rollback -- ${before}                          back to what ran before this
-  npm run pulumi -- config rm image && npm run up   builds this checkout again, with the config as it is
+  ${back.padEnd(build.length)}   back to what ran before this
+  ${build}   builds this checkout again, with the config as it is
 `;
 }
 
 function failedText(number: string, file: string): string {
   return `
-The way back to update ${number} did not complete. ${file} holds its config, so \`npm run up\` tries again.
+The way back to update ${number} did not complete. ${file} holds its config, so \`${npmRun('up')}\` tries again.
 `;
 }

@@ -1,3 +1,4 @@
+import { npmRun } from '../next-command.ts';
 import { changesBetween, HISTORY_TYPE, recordsIn } from '../update-record.ts';
 import type { Change, RecordTexts, UpdateRecord } from '../update-record.ts';
 import type { ExportedState } from './state.ts';
@@ -20,7 +21,7 @@ export function listOf(records: readonly UpdateRecord[]): string {
   const table = [['update', 'when', 'image', 'what it changed'], ...rows];
   const widths = [0, 1, 2].map((column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
   const lines = table.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '));
-  return `${lines.join('\n')}\n\nBack to one of them: npm run rollback -- NUMBER\n`;
+  return `${lines.join('\n')}\n\nBack to one of them: ${npmRun('rollback', 'NUMBER')}\n`;
 }
 
 /** The digest's first 12 digits, as in `kubectl rollout history`. */

@@ -38,6 +38,7 @@ export function loginFolder(files: Record<string, string> = {}): string {
 /** Options of {@link runProgram}. */
 export interface ProgramOptions {
   readonly preview?: boolean;
+  readonly stack?: string;
   readonly repoDigest?: string | undefined;
   /** Where the resources of Azure are made, and looked up. */
   readonly azure?: Arm;
@@ -46,7 +47,7 @@ export interface ProgramOptions {
 /** Runs the whole program under Pulumi's mocks and gives what it registered and exported. */
 export async function runProgram(
   config: Record<string, string> = {},
-  { preview = false, repoDigest = DIGEST, azure }: ProgramOptions = {},
+  { preview = false, stack = 'dev', repoDigest = DIGEST, azure }: ProgramOptions = {},
 ): Promise<{ resources: Rendered[]; outputs: Record<string, unknown> }> {
   const given = { agentToken: API_TOKEN, sessionDir: loginFolder(), ...config };
   const named = Object.fromEntries(Object.entries(given).map(([key, value]) => [`${PROJECT}:${key}`, value]));
@@ -60,7 +61,7 @@ export async function runProgram(
   };
   const call: StandIn['call'] = (token, inputs) => azure?.call(token, inputs) ?? standIn.call(token, inputs);
   return record(
-    { project: PROJECT, stack: 'dev', config: { ...defaults(), ...named }, standIn: { resource, call }, preview },
+    { project: PROJECT, stack, config: { ...defaults(), ...named }, standIn: { resource, call }, preview },
     () => import('../../stack/index.ts'),
   );
 }

@@ -79,6 +79,11 @@ describe('the watchdog', () => {
     expect(JSON.stringify(pod)).not.toContain('canary');
   });
 
+  test('knows its stack, for the commands that its cards suggest', async () => {
+    const { resources } = await runProgram({}, { stack: 'prod' });
+    expect(cronJob(resources, 'claude-auth-watchdog').env).toMatchObject({ WATCHDOG_STACK: 'prod' });
+  });
+
   test('has nothing of either where neither is configured', async () => {
     const { resources } = await runProgram();
     const { env, pod } = cronJob(resources, 'claude-auth-watchdog');

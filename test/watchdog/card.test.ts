@@ -110,6 +110,13 @@ describe('the red card', () => {
     },
   );
 
+  test.each(CREDENTIAL_KINDS)('names the stack in each command where it is not the usual one: %s', (authMode) => {
+    const text = textOf(made({ ...SAMPLES['login-failed'], context: { authMode, stack: 'prod' } }));
+    const commands = [...text.matchAll(/npm run (?:(?! {3}|&&|,)[^\n])*/g)].map(([command]) => command.trim());
+    expect(commands.length).toBeGreaterThan(0);
+    for (const command of commands) expect(command).toMatch(/ -- (?:.* )?--stack prod(?: |$)/);
+  });
+
   test('leads to the section of the guide and to n8n', () => {
     expect(made(SAMPLES['login-failed'])['actions']).toEqual([
       { type: 'Action.OpenUrl', title: 'Refresh Tokens', url: 'https://wiki.example.com/claude-agent#refresh-tokens' },

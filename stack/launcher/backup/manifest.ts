@@ -71,7 +71,7 @@ export function checkedManifest(folder: string, name: string, project: string, s
   }
   if (manifest.stack !== stack) {
     throw new LauncherError(
-      `${name} is a backup of the stack ${manifest.stack}, not of ${stack}: npm run restore -- FILE --stack ${manifest.stack}`,
+      `${name} is a backup of the stack ${manifest.stack}, not of ${stack}: npm run restore -- ${name} --stack ${manifest.stack}`,
     );
   }
   const there = filesOf(folder);

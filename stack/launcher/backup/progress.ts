@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 
+import { npmRun } from '../../next-command.ts';
 import { LauncherError } from '../engine.ts';
 import { writeWhole } from './whole-file.ts';
 
@@ -58,7 +59,7 @@ export function refuseWithinRestore(localDir: string): void {
   const before = readPlace(placeIn(localDir));
   if (before === undefined || before.done.includes(VOLUME_STEP)) return;
   throw new LauncherError(
-    `A restore of ${before.file} is not at its end. Run it again: npm run restore -- ${before.file}. Or give it up: rm ${placeIn(localDir)}`,
+    `A restore of ${before.file} is not at its end. Run it again: ${npmRun('restore', before.file)}. Or give it up: rm ${placeIn(localDir)}`,
   );
 }
 

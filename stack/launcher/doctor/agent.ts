@@ -1,4 +1,5 @@
 import { NAMES } from '../../names.ts';
+import { npmRunAll } from '../../next-command.ts';
 import { fromAgent } from './cluster.ts';
 import type { Kubectl } from './cluster.ts';
 import { broken, ok } from './finding.ts';
@@ -59,10 +60,10 @@ function ofLogin({ auth: { mode, source, state, expiresAt, resetsAt, problem } }
     case 'ok':
       return ok(`works: ${where}${until}`);
     case 'unknown':
-      if (problem !== undefined) return broken(problem, LOG_IN[mode] ?? LOG_IN_BY_SESSION);
+      if (problem !== undefined) return broken(problem, logInBy(mode));
       return ok(`not tried since the agent started: ${where}${until}`);
     case 'auth_failed':
-      return broken(problem ?? `Anthropic refuses it: ${where}`, LOG_IN[mode] ?? LOG_IN_BY_SESSION);
+      return broken(problem ?? `Anthropic refuses it: ${where}`, logInBy(mode));
     case 'usage_limited':
       return broken(
         `the usage limit is reached${resetsAt === undefined ? '' : `, until ${resetsAt}`}`,
@@ -73,9 +74,16 @@ function ofLogin({ auth: { mode, source, state, expiresAt, resetsAt, problem } }
   }
 }
 
-const LOG_IN_BY_SESSION = 'npm run login && npm run up';
-const LOG_IN: Readonly<Record<string, string>> = {
-  oauthToken: 'claude setup-token, then npm run pulumi -- config set --secret claudeToken && npm run up',
-  apiKey: 'npm run pulumi -- config set --secret claudeToken && npm run up',
-  federation: 'compare the federation rule with the identity token: docs/configuration.md#federation',
-};
+function logInBy(mode: string): string {
+  const setToken = npmRunAll(['pulumi', 'config set --secret claudeToken'], 'up');
+  switch (mode) {
+    case 'oauthToken':
+      return `claude setup-token, then ${setToken}`;
+    case 'apiKey':
+      return setToken;
+    case 'federation':
+      return 'compare the federation rule with the identity token: docs/configuration.md#federation';
+    default:
+      return npmRunAll('login', 'up');
+  }
+}

@@ -1,5 +1,6 @@
 import { AGENT_PORT } from '../../../agent/contract.ts';
 import { NAMES } from '../../names.ts';
+import { npmRun } from '../../next-command.ts';
 import { said } from './ask.ts';
 import type { Said } from './ask.ts';
 import { broken, ok } from './finding.ts';
@@ -42,10 +43,10 @@ export function cluster(kubectl: Kubectl): Check[] {
       needs: ['cluster'],
       look: async () => {
         const answer = await kubectl(['get', `namespace/${NAMES.namespace}`, '--output', 'jsonpath={.status.phase}']);
-        if ('failure' in answer) return broken(answer.failure, 'npm run up');
+        if ('failure' in answer) return broken(answer.failure, npmRun('up'));
         return answer.output === 'Active'
           ? ok(NAMES.namespace)
-          : broken(`it is ${answer.output}`, 'wait, then npm run up');
+          : broken(`it is ${answer.output}`, `wait, then ${npmRun('up')}`);
       },
     },
     { name: 'pod', needs: ['namespace'], look: () => lookAtPod(kubectl) },
@@ -95,10 +96,10 @@ async function lookAtPod(kubectl: Kubectl): Promise<Finding> {
     kubectl(['get', `deployment/${NAMES.deployment}`, '--output', 'json']),
     kubectl(['get', 'pods', '--selector', 'app.kubernetes.io/component=agent', '--output', 'json']),
   ]);
-  if ('failure' in deployment) return broken(deployment.failure, 'npm run up');
+  if ('failure' in deployment) return broken(deployment.failure, npmRun('up'));
   if ('failure' in pods) return broken(pods.failure, DESCRIBE);
   const { spec, status } = JSON.parse(deployment.output) as Deployment;
-  if (spec.replicas === 0) return broken('it is scaled to 0', 'npm run up');
+  if (spec.replicas === 0) return broken('it is scaled to 0', npmRun('up'));
   const alive = (JSON.parse(pods.output) as { items: Pod[] }).items.filter(
     ({ metadata }) => !metadata.deletionTimestamp,
   );
@@ -123,6 +124,6 @@ const tail = (message: string | undefined): string =>
 function nextFor(reason: string): string {
   if (reason === 'CrashLoopBackOff') return `${LOGS} --previous`;
   if (/^(ErrImage|ImagePull|InvalidImage)/.test(reason))
-    return 'npm run up   (builds and pushes the image if it is lost)';
+    return `${npmRun('up')}   (builds and pushes the image if it is lost)`;
   return DESCRIBE;
 }

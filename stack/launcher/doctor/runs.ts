@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { execa } from 'execa';
 
 import { NAMES } from '../../names.ts';
+import { npmRun } from '../../next-command.ts';
 import { TOKEN_FILE } from '../../token-file.ts';
 import { causeIn } from './ask.ts';
 import { stackIn } from './cluster.ts';
@@ -18,10 +19,11 @@ interface Run {
 }
 
 const COUNT = 20;
-const WRONG_TOKEN = broken(
-  "the agent does not take this machine's API token",
-  `npm run up gives it the one in ${TOKEN_FILE}; or put there the one that callers use`,
-);
+const wrongToken = (): Finding =>
+  broken(
+    "the agent does not take this machine's API token",
+    `${npmRun('up')} gives it the one in ${TOKEN_FILE}; or put there the one that callers use`,
+  );
 
 /**
  * How the last runs ended.
@@ -37,7 +39,7 @@ export function runs(context: string, token: string | undefined): Check[] {
         if (token === undefined) return skipped(`this machine has no API token (${TOKEN_FILE})`);
         try {
           const found = await listed(context, token);
-          return found === 'refused' ? WRONG_TOKEN : judged(found);
+          return found === 'refused' ? wrongToken() : judged(found);
         } catch (error) {
           return broken(reasonOf(error as Error), `kubectl -n ${NAMES.namespace} logs deployment/${NAMES.deployment}`);
         }

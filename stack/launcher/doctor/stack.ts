@@ -1,3 +1,4 @@
+import { npmRun, npmRunAll } from '../../next-command.ts';
 import { lookUpImage } from '../registry.ts';
 import type { ExportedState } from '../state.ts';
 import { shortImage } from '../update-list.ts';
@@ -50,11 +51,11 @@ export function stack({
         }
         const { resources = [], pending_operations: pending } = state?.deployment ?? {};
         if (!resources?.length)
-          return broken(`the stack ${name} has nothing yet, in ${backend}`, 'npm run login && npm run up');
+          return broken(`the stack ${name} has nothing yet, in ${backend}`, npmRunAll('login', 'up'));
         isDeployed = true;
         image = resources.find(({ type }) => type === 'pulumi:pulumi:Stack')?.outputs?.['image'] as string | undefined;
         if (pending?.length)
-          return broken(`the last update was cut off at ${pending.length} resource(s)`, 'npm run up');
+          return broken(`the last update was cut off at ${pending.length} resource(s)`, npmRun('up'));
         return ok(`${resources.length} resources, in ${backend}`);
       },
     },
@@ -71,7 +72,7 @@ export function stack({
           changed.length > 0
             ? [...new Set(changed)].slice(0, 3).join('; ')
             : causeIn(diagnosticsIn(output)) || 'preview failed';
-        return broken(what.slice(0, 300), 'npm run preview -- --refresh --diff, then npm run up');
+        return broken(what.slice(0, 300), `${npmRun('preview', '--refresh --diff')}, then ${npmRun('up')}`);
       },
     },
   };
@@ -84,12 +85,12 @@ const CHANGE = /^[~+-]+ (?!pulumi:pulumi:Stack )\S+:\S+ \S+ (create|delete|repla
 const diagnosticsIn = (output: string): string => output.slice(Math.max(0, output.indexOf('\nDiagnostics:\n')));
 
 async function lookAtImage(image: string | undefined, azureRegistry: string | undefined): Promise<Finding> {
-  if (image === undefined) return broken('the state names none', 'npm run up');
+  if (image === undefined) return broken('the state names none', npmRun('up'));
   const short = shortImage(image);
   const found = await lookUpImage(image, azureRegistry);
   if (found.image === 'there') return ok(`${short} is in ${image.split('/')[0] ?? ''}`);
   return broken(
     `${short}: ${found.failure}`,
-    'see that the registry can be reached; npm run up builds and pushes an image that is lost',
+    `see that the registry can be reached; ${npmRun('up')} builds and pushes an image that is lost`,
   );
 }

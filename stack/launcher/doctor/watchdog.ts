@@ -1,6 +1,7 @@
 import { WATCHDOG_ENV } from '../../../watchdog/contract.ts';
 import { lastDue } from '../../cron.ts';
 import { NAMES } from '../../names.ts';
+import { npmRun, npmRunAll } from '../../next-command.ts';
 import type { Kubectl } from './cluster.ts';
 import { broken, ok, skipped } from './finding.ts';
 import type { Check, Finding } from './finding.ts';
@@ -56,8 +57,8 @@ interface Pod {
 }
 
 async function lastPass(kubectl: Kubectl, cronJob: CronJobRead): Promise<Finding> {
-  if ('failure' in cronJob) return broken(cronJob.failure, 'npm run up');
-  if (cronJob.spec.suspend) return broken('its CronJob is suspended', 'npm run up');
+  if ('failure' in cronJob) return broken(cronJob.failure, npmRun('up'));
+  if (cronJob.spec.suspend) return broken('its CronJob is suspended', npmRun('up'));
   const pods = await kubectl(['get', 'pods', '--selector', 'app.kubernetes.io/component=watchdog', '--output', 'json']);
   if ('failure' in pods) return broken(pods.failure, CHECK);
   const passes = (JSON.parse(pods.output) as { items: Pod[] }).items
@@ -113,7 +114,7 @@ interface Ledger {
 
 async function ledger(kubectl: Kubectl): Promise<Finding> {
   const answer = await kubectl(['get', `configmap/${NAMES.watchdog}`, '--output', 'json']);
-  if ('failure' in answer) return broken(answer.failure, 'npm run up');
+  if ('failure' in answer) return broken(answer.failure, npmRun('up'));
   const { data } = JSON.parse(answer.output) as { data?: Record<string, string> };
   const text = data?.['ledger.json'];
   if (text === undefined) return ok('nothing was ever wrong');
@@ -139,11 +140,11 @@ async function teams(kubectl: Kubectl): Promise<Finding> {
   if (secret.output === '') return skipped('no teamsWebhookUrl in the config: nobody gets a card');
   const { origin, host } = new URL(Buffer.from(secret.output, 'base64').toString());
   // The host alone: the rest of the URL is what may post.
-  return reached(kubectl, origin, host, 'npm run pulumi -- config set --secret teamsWebhookUrl && npm run up');
+  return reached(kubectl, origin, host, npmRunAll(['pulumi', 'config set --secret teamsWebhookUrl'], 'up'));
 }
 
 async function n8n(kubectl: Kubectl, cronJob: CronJobRead): Promise<Finding> {
-  if ('failure' in cronJob) return broken(cronJob.failure, 'npm run up');
+  if ('failure' in cronJob) return broken(cronJob.failure, npmRun('up'));
   const { env } = cronJob.spec.jobTemplate.spec.template.spec.containers[0] ?? { env: [] };
   const url = env.find(({ name }) => name === WATCHDOG_ENV.n8nApiUrl)?.value;
   if (url === undefined) return skipped('no n8nApiUrl in the config: no workflows are paused');
