@@ -41,6 +41,16 @@ export function fileConfig(project: Project, file: string): Record<string, strin
   return Object.fromEntries([...defaults, ...given]) as Record<string, string>;
 }
 
+/**
+ * The keys of a stack's settings file whose values are not encrypted, without the project's name. A map or list counts as
+ * encrypted where any part of it is.
+ * @throws StackFileError when the file is no settings file.
+ */
+export function plainKeys(project: Project, file: string): ReadonlySet<string> {
+  const plain = Object.entries(settingsIn(file)).filter(([, value]) => !hasEncrypted(value));
+  return new Set(plain.map(([key]) => key.replace(`${project.name}:`, '')));
+}
+
 /** What stands in for a value that is encrypted, by its key or the last part of it, where only some form will do. */
 const STAND_INS: Readonly<Record<string, string>> = {
   teamsWebhookUrl: 'https://encrypted.invalid',
@@ -76,4 +86,9 @@ function text(value: unknown): string {
 
 function isEncrypted(value: unknown): boolean {
   return typeof value === 'object' && value !== null && 'secure' in value;
+}
+
+function hasEncrypted(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return isEncrypted(value) || Object.values(value).some(hasEncrypted);
 }

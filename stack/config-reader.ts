@@ -3,6 +3,8 @@ import type * as pulumi from '@pulumi/pulumi';
 import type { AllowedList, AllowedMap } from './config-items.ts';
 import type { SecretKey } from './config-secrets.ts';
 import type { Allowed } from './config-values.ts';
+import { nearest } from './nearest.ts';
+import { npmRun } from './next-command.ts';
 
 /** What a reader needs of `pulumi.Config`. */
 export interface ConfigSource {
@@ -10,6 +12,8 @@ export interface ConfigSource {
   getSecret(key: string): pulumi.Output<string> | undefined;
   /** A secret in plain text, to look at and not to keep. */
   peek(key: string): string | undefined;
+  /** Whether a value stands there as it is, for everybody to read. */
+  isPlain(key: string): boolean;
   /** Every key that is set, whether a program reads it or not. */
   keys(): readonly string[];
 }
@@ -45,15 +49,15 @@ export class ConfigReader {
   /** @throws ConfigError when anything read so far was wrong, or a key is set that was not read. */
   finish(): void {
     for (const key of this.#source.keys().filter((name) => !this.#known.has(name))) {
-      const meant = [...this.#known].find((name) => name.toLowerCase() === key.toLowerCase());
-      this.mistake(
-        `${key} is no key${meant === undefined ? '' : `; ${meant} is`}. Remove it: \`npm run pulumi -- config rm ${key}\`.`,
-      );
+      const meant = nearest(key, this.#known);
+      const sameLetters = meant?.toLowerCase() === key.toLowerCase();
+      const hint = meant === undefined ? '.' : sameLetters ? `; ${meant} is.` : `. Did you mean ${meant}?`;
+      this.mistake(`${key} is no key${hint} Remove it: \`${npmRun('pulumi', `config rm ${key}`)}\`.`);
     }
     if (this.#mistakes.length === 0) return;
     const list = this.#mistakes.map((mistake) => `  - ${mistake}`).join('\n');
     throw new ConfigError(
-      `The stack's configuration has ${this.#mistakes.length} mistake(s):\n${list}\nMend it with \`npm run pulumi -- config set KEY VALUE\`; docs/configuration.md describes every key.`,
+      `The stack's configuration has ${this.#mistakes.length} mistake(s):\n${list}\nMend it with \`${npmRun('pulumi', 'config set KEY VALUE')}\`; docs/configuration.md describes every key.`,
     );
   }
 
@@ -118,11 +122,17 @@ export class ConfigReader {
   }
 
   /** A secret, or undefined where none is given. Its value is never part of a message. */
-  secret(key: string, mistakeIn: SecretKey['mistakeIn']): pulumi.Output<string> | undefined {
+  secret(key: string, { mistakeIn, mustBeEncrypted }: SecretKey): pulumi.Output<string> | undefined {
     this.#known.add(key);
     const text = this.#source.peek(key);
     const mistake = text === undefined ? undefined : mistakeIn(text);
     if (mistake !== undefined) this.mistake(`${key} ${mistake}`);
+    else if (mustBeEncrypted === true && text !== undefined && this.#source.isPlain(key)) {
+      const encrypt = npmRun('pulumi', `config set --secret ${key}`);
+      this.mistake(
+        `${key} (not shown) is in plain text. Revoke it where others may have read it, and set it anew: \`${encrypt}\`.`,
+      );
+    }
     return this.#source.getSecret(key);
   }
 

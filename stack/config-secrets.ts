@@ -1,10 +1,14 @@
-import { CALLBACK_SECRET } from '../agent/contract.ts';
+import { CALLBACK_SECRET, CLAUDE_SETTINGS_KEYS } from '../agent/contract.ts';
+import { nearest } from './nearest.ts';
+import { npmRun } from './next-command.ts';
 
 /** A key of the configuration whose value is a secret. */
 export interface SecretKey {
   readonly description: string;
   /** What is wrong with a value, in words that go on after the key and never hold the value. */
   readonly mistakeIn: (text: string) => string | undefined;
+  /** It is refused where it is not encrypted, and so may be read by whoever reads the stack's file. */
+  readonly mustBeEncrypted?: true;
 }
 
 const unless =
@@ -18,6 +22,7 @@ export const SECRETS = {
     description:
       'For authMode oauthToken what `claude setup-token` printed, for apiKey a key of the Anthropic Console. Without it the Secret in the cluster stays as it is.',
     mistakeIn: unless(/^\s*[\x21-\x7e]+\s*$/, 'one token or key, without spaces'),
+    mustBeEncrypted: true,
   },
   agentToken: {
     description:
@@ -29,7 +34,10 @@ export const SECRETS = {
       "MCP servers for every run, a JSON object by name; part by part: `config set --secret --path 'mcpServers.tickets.headers.Authorization'`.",
     mistakeIn: mistakeInServers,
   },
-  claudeSettings: { description: 'Settings of claude for every run, a JSON object.', mistakeIn: mistakeInObject },
+  claudeSettings: {
+    description: 'Settings of claude for every run, a JSON object with the keys that the pinned claude knows.',
+    mistakeIn: mistakeInSettings,
+  },
   callbackSecret: {
     description:
       'What signs callbacks (whsec_…, or two with a space between). Without it one is made from the API token.',
@@ -58,8 +66,26 @@ export function secretsIn(text: string): string[] {
 
 function mistakeInObject(text: string): string | undefined {
   return objectIn(text) === undefined
-    ? "(not shown) is no JSON object. Set it by `npm run pulumi -- config set --secret KEY '{…}'`, or part by part with --path."
+    ? `(not shown) is no JSON object. Set it by \`${npmRun('pulumi', "config set --secret KEY '{…}'")}\`, or part by part with --path.`
     : undefined;
+}
+
+/** Names the keys that `claude` would leave out, and says nothing of: a rule under one of them does not hold. */
+function mistakeInSettings(text: string): string | undefined {
+  const wrong = unknownIn(objectIn(text) ?? {}, '');
+  if (wrong.length === 0) return mistakeInObject(text);
+  return `(not shown): ${wrong.join('; ')}. All that there are: https://code.claude.com/docs/en/settings`;
+}
+
+function unknownIn(settings: object, place: string): string[] {
+  const known = CLAUDE_SETTINGS_KEYS[place];
+  if (known === undefined) return [];
+  return Object.entries(settings).flatMap(([key, value]: [string, unknown]) => {
+    const name = place === '' ? key : `${place}.${key}`;
+    if (known.includes(key)) return typeof value === 'object' && value !== null ? unknownIn(value, name) : [];
+    const meant = nearest(key, known);
+    return [`claude knows no ${name}${meant === undefined ? '' : ` (did you mean ${meant}?)`}`];
+  });
 }
 
 /** Names the servers that `claude` would leave out, and says nothing of. The agent looks closer. */

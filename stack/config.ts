@@ -117,7 +117,7 @@ export interface StackConfig {
  */
 export function readConfig(source: ConfigSource): StackConfig {
   const read = new ConfigReader(source);
-  const secret = (key: keyof typeof SECRETS) => read.secret(key, SECRETS[key].mistakeIn);
+  const secret = (key: keyof typeof SECRETS) => read.secret(key, SECRETS[key]);
   const target = read.oneOf('target', ['local', 'azure']);
   const platform = read.oneOf('platform', ['linux/amd64', 'linux/arm64']);
   const authMode = read.oneOf('authMode', AUTH_MODES);

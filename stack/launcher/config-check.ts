@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
 
-import { fileConfig, readProject } from '../config-file.ts';
+import { fileConfig, plainKeys, readProject } from '../config-file.ts';
 import { ownKeys } from '../config-reader.ts';
 import { readConfig } from '../config.ts';
 import type { StackConfig } from '../config.ts';
@@ -21,10 +21,12 @@ export function checkConfig(projectDir: string, file: string): void {
 export function configOf(projectDir: string, file: string): StackConfig {
   const project = readProject(projectDir);
   const config = fileConfig(project, file);
+  const plain = plainKeys(project, file);
   return readConfig({
     get: (key) => config[`${project.name}:${key}`],
     getSecret: () => undefined,
     peek: (key) => config[`${project.name}:${key}`],
+    isPlain: (key) => plain.has(key),
     keys: () => ownKeys(config, project.name),
   });
 }

@@ -1,5 +1,7 @@
 import * as pulumi from '@pulumi/pulumi';
 
+import { SECRETS } from '../config-secrets.ts';
+
 /** A resource as the program registered it. */
 export interface Recorded {
   /** Such as `kubernetes:apps/v1:Deployment`. */
@@ -69,7 +71,11 @@ export async function record(
     preview,
   );
   extendMonitor(requests);
-  pulumi.runtime.setAllConfig(config);
+  // What is encrypted in a stack's file: here a placeholder, or a test's.
+  pulumi.runtime.setAllConfig(
+    config,
+    Object.keys(SECRETS).map((key) => `${project}:${key}`),
+  );
   const exported = await program();
   const outputs = await Promise.all(
     Object.entries(exported).map(async ([key, value]) => [key, await settled(value)] as const),

@@ -11,7 +11,11 @@ import { readConfig } from '../../stack/config.ts';
 import type { StackConfig } from '../../stack/config.ts';
 import { defaults } from './program.ts';
 
-function read(given: Record<string, string> = {}, onRead: (key: string) => void = () => undefined): StackConfig {
+function read(
+  given: Record<string, string> = {},
+  onRead: (key: string) => void = () => undefined,
+  plain: readonly string[] = [],
+): StackConfig {
   const config = {
     ...defaults(),
     ...Object.fromEntries(Object.entries(given).map(([key, value]) => [full(key), value])),
@@ -26,6 +30,7 @@ function read(given: Record<string, string> = {}, onRead: (key: string) => void 
       return undefined;
     },
     peek: (key) => config[full(key)],
+    isPlain: (key) => plain.includes(key),
     keys: () => ownKeys(config, 'claude-code-agent'),
   };
   return readConfig(source);
@@ -173,6 +178,39 @@ describe('the configuration', () => {
     expect(message).toContain(`${key} (not shown)`);
     expect(message).toContain(words);
     expect(message).not.toContain('canary');
+  });
+
+  test('refuses claudeToken in plain text, and takes it encrypted', () => {
+    const message = (() => {
+      try {
+        read({ claudeToken: 'sk-canary' }, undefined, ['claudeToken']);
+      } catch (error) {
+        return (error as Error).message;
+      }
+      return '';
+    })();
+    expect(message).toContain('claudeToken (not shown) is in plain text.');
+    expect(message).toContain('`npm run pulumi -- config set --secret claudeToken`');
+    expect(message).not.toContain('canary');
+    expect(() => read({ claudeToken: 'sk-canary' })).not.toThrow();
+  });
+
+  test.each([
+    ['{"permision":{}}', 'claude knows no permision (did you mean permissions?)'],
+    ['{"permissions":{"denny":["canary"]}}', 'claude knows no permissions.denny (did you mean deny?)'],
+    ['{"hooks":{"PreTooluse":[]}}', 'claude knows no hooks.PreTooluse (did you mean PreToolUse?)'],
+    ['{"sandbox":{"network":{"deniedDomain":[]}}}', 'did you mean deniedDomains?'],
+    ['{"xyzzyxyzzy":"canary","model":"opus"}', 'claude knows no xyzzyxyzzy.'],
+  ])('refuses the settings %s, whose key claude would leave out', (claudeSettings, words) => {
+    const message = mistakesOf({ claudeSettings });
+    expect(message).toContain('has 1 mistake(s)');
+    expect(message).toContain(words);
+    expect(message).not.toContain('canary');
+  });
+
+  test('takes settings with any key that claude knows', () => {
+    const claudeSettings = '{"model":"opus","permissions":{"deny":["Bash"]},"env":{"ANY":"1"},"hooks":{"Stop":[]}}';
+    expect(() => read({ claudeSettings })).not.toThrow();
   });
 
   test('names what is wrong with secrets among all other mistakes', () => {
