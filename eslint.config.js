@@ -2,7 +2,13 @@ import js from '@eslint/js';
 import globals from 'globals';
 import tseslint from 'typescript-eslint';
 
-const readsEnvironment = ['agent/settings.ts', 'watchdog/settings.ts', 'stack/launcher/**', 'test/**'];
+const readsEnvironment = [
+  'agent/settings.ts',
+  'watchdog/settings.ts',
+  'stack/launcher/**',
+  'scripts/command.ts',
+  'test/**',
+];
 
 export default tseslint.config(
   { ignores: ['node_modules/', '.local/'] },

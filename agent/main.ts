@@ -5,6 +5,7 @@ import type { Hono } from 'hono';
 import { pino, stdTimeFunctions, type Logger } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import { createApp } from './app.ts';
+import { insteadOfStart } from './arguments.ts';
 import { banner } from './banner.ts';
 import { CallbackHosts } from './callbacks/hosts.ts';
 import { CallbackSender } from './callbacks/sender.ts';
@@ -30,6 +31,11 @@ import { apiToken, type ApiToken } from './token.ts';
 /** Exit code for settings or a machine that do not let the agent start. */
 const CANNOT_START = 2;
 
+const instead = insteadOfStart(process.argv.slice(2));
+if (instead !== undefined) {
+  process[instead.exitCode === 0 ? 'stdout' : 'stderr'].write(instead.text);
+  process.exit(instead.exitCode);
+}
 try {
   await start(readSettings());
 } catch (error) {

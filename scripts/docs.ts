@@ -8,8 +8,14 @@ import * as path from 'node:path';
 
 import * as prettier from 'prettier';
 
+import { commandLine } from './command.ts';
 import { agentTable, stackTables, usualTable, watchdogTable } from './configuration-tables.ts';
 
+const line = commandLine({
+  command: 'npm run docs',
+  summary: 'Writes the tables of the documents that are made from the sources.',
+  options: { check: { help: 'Only says whether they are up to date.' } },
+});
 const projectDir = path.resolve(import.meta.dirname, '..');
 
 /** What is between each pair of marks on a page, in their order. */
@@ -25,7 +31,7 @@ for (const [page, tables] of Object.entries(PAGES)) {
   const before = readFileSync(file, 'utf8');
   const after = await filled(file, before, tables);
   if (after === before) continue;
-  if (process.argv.includes('--check')) {
+  if (line.has('check')) {
     process.stderr.write(`${page} is not what its sources say. Mend it: npm run docs\n`);
     process.exitCode = 1;
   } else {

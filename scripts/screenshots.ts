@@ -10,6 +10,13 @@ import type { Step } from '../test/doubles/claude/script.ts';
 import { Agent, TOKEN, until } from '../test/support/agent.ts';
 import { startChromium } from '../test/support/chromium.ts';
 import { recordRuns, type RecordedRun } from '../test/support/recorded-runs.ts';
+import { commandLine } from './command.ts';
+
+commandLine({
+  command: 'npm run screenshots',
+  summary: 'Takes the pictures of the status page in docs/images, by Chromium (CHROMIUM names another one).',
+  options: {},
+});
 
 const FOLDER = path.join(import.meta.dirname, '../docs/images');
 const MINUTE = 60_000;

@@ -11,6 +11,24 @@ export interface Arguments {
   readonly request: MaintenanceRequest;
 }
 
+/** What the program is and takes. */
+export const USAGE = `npm run watchdog -- [--dry-run]
+npm run watchdog -- maintenance-start [--reason TEXT] [--expected-end TIME] [--dry-run]
+npm run watchdog -- maintenance-end [--dry-run]
+
+Asks the agent whether its login works, and sees to what follows; or begins or ends a maintenance.
+
+  --dry-run            Only says what it would do.
+  --reason TEXT        Why there is a maintenance.
+  --expected-end TIME  When it ends: an ISO 8601 time, or how long it takes, such as 90m or 2h.
+  --help, -h           Prints this, and does nothing else.
+
+Settings are environment variables: docs/watchdog.md lists them.
+`;
+
+/** Whether only {@link USAGE} is asked for. */
+export const asksForHelp = (args: readonly string[]): boolean => args.some((arg) => arg === '--help' || arg === '-h');
+
 /** The command line can't be understood. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
@@ -18,10 +36,14 @@ export class UsageError extends Error {
 
 /**
  * Reads the arguments of the program.
+ * @param keptByNpm What npm made of options before `--`, which are its own: `npm_config_dry_run`.
  * @throws UsageError
  */
-export function readArguments(args: readonly string[]): Arguments {
+export function readArguments(args: readonly string[], keptByNpm?: string): Arguments {
   try {
+    if (keptByNpm === 'true' && !args.includes('--dry-run')) {
+      throw new Error(`npm kept --dry-run for itself; type npm run watchdog -- ${[...args, '--dry-run'].join(' ')}`);
+    }
     const { values, positionals } = parseArgs({
       args: [...args],
       allowPositionals: true,
@@ -40,7 +62,8 @@ export function readArguments(args: readonly string[]): Arguments {
     }
     return { command, dryRun: values['dry-run'], request };
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    // What follows in a message of parseArgs is advice for options that other programs have.
+    const [why = ''] = (error instanceof Error ? error.message : String(error)).split('. To ');
     throw new UsageError(
       `${why}; it takes [--dry-run], maintenance-start [--reason TEXT] [--expected-end TIME] [--dry-run], or maintenance-end [--dry-run]`,
     );

@@ -6,7 +6,7 @@
 import { hostname } from 'node:os';
 
 import { AgentControl } from './agent.ts';
-import { readArguments, UsageError } from './arguments.ts';
+import { asksForHelp, readArguments, USAGE, UsageError } from './arguments.ts';
 import type { Arguments } from './arguments.ts';
 import { WATCHDOG_EXIT } from './contract.ts';
 import { LedgerError } from './ledger.ts';
@@ -16,13 +16,15 @@ import { MaintenanceError } from './maintenance.ts';
 import { N8n } from './n8n.ts';
 import { startMaintenance, stopMaintenance, watch } from './pass.ts';
 import type { PassParts } from './pass.ts';
-import { readSettings, SettingsError } from './settings.ts';
+import { dryRunKeptByNpm, readSettings, SettingsError } from './settings.ts';
 import type { WatchdogSettings } from './settings.ts';
 
 const log = makeLog(process.stdout.isTTY);
 
 try {
-  process.exitCode = await run(readArguments(process.argv.slice(2)), readSettings());
+  const args = process.argv.slice(2);
+  if (asksForHelp(args)) process.stdout.write(USAGE);
+  else process.exitCode = await run(readArguments(args, dryRunKeptByNpm()), readSettings());
 } catch (error) {
   const exitCode = WATCHDOG_EXIT.notOk;
   process.exitCode = exitCode;
@@ -34,7 +36,7 @@ try {
 }
 
 async function run({ command, dryRun, request }: Arguments, settings: WatchdogSettings): Promise<number> {
-  const { n8n, n8nTag, n8nUrl, webhookUrl, authMode, guideUrl } = settings;
+  const { n8n, n8nTag, n8nUrl, webhookUrl, authMode, stack, guideUrl } = settings;
   const parts: PassParts = {
     settings,
     ledger: await ledgerAt(settings.ledger),
@@ -45,7 +47,7 @@ async function run({ command, dryRun, request }: Arguments, settings: WatchdogSe
       n8nTag,
       agent: new AgentControl(settings),
       webhookUrl,
-      card: { authMode, guideUrl, n8nUrl: n8nUrl ?? n8n?.apiUrl },
+      card: { authMode, stack, guideUrl, n8nUrl: n8nUrl ?? n8n?.apiUrl },
     },
     log,
   };

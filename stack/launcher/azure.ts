@@ -1,18 +1,17 @@
-import * as fs from 'node:fs';
-
 import { parse } from 'yaml';
 
 import { checkOperator, OperatorError } from '../azure/operator.ts';
 import { LauncherError } from './engine.ts';
+import { contentOf } from './stack-file.ts';
 
 /**
  * Sees that the operator is logged in to Azure, where the stack's target is that. The program sees to it itself, but
  * only after the engine's refresh, and `refresh` and `destroy` don't run the program.
- * @param configFile The stack's file.
+ * @param configFile The stack's file, which need not be there.
  * @throws LauncherError with the commands that mend it.
  */
 export async function checkAzureLogin(configFile: string): Promise<void> {
-  const file = parse(fs.readFileSync(configFile, 'utf8')) as { config?: Record<string, unknown> } | null;
+  const file = parse(contentOf(configFile)) as { config?: Record<string, unknown> } | null;
   const value = (key: string): unknown => file?.config?.[`claude-code-agent:${key}`];
   if (value('target') !== 'azure') return;
   try {

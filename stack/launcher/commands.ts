@@ -1,3 +1,5 @@
+import * as fs from 'node:fs';
+
 import { SERVICE_URL, NAMES } from '../names.ts';
 import { TOKEN_FILE } from '../token-file.ts';
 import { checkAzureLogin } from './azure.ts';
@@ -7,12 +9,13 @@ import { checkConfig } from './config-check.ts';
 import type { CommandContext } from './context.ts';
 import { kubectlOf } from './doctor/cluster.ts';
 import type { Kubectl } from './doctor/cluster.ts';
-import { findEngine, show } from './engine.ts';
+import { findEngine, LauncherError, show } from './engine.ts';
+import { previewOfNew } from './preview-of-new.ts';
 import { azureRegistryOf, lookUpImage, mustBeThere } from './registry.ts';
 import type { InRegistry } from './registry.ts';
 import { goBack } from './rollback.ts';
 import { contentOf, contextOf, StackFile, stackFileOf } from './stack-file.ts';
-import { dropNeedlessSalt, prepareStack } from './stack.ts';
+import { findStack, makeFolders, prepareStack, withoutStack } from './stack.ts';
 import type { ReadyStack } from './stack.ts';
 import { readState, settle } from './state.ts';
 import type { EngineCall, ExportedState, SettleOptions } from './state.ts';
@@ -39,52 +42,45 @@ export async function up(context: CommandContext): Promise<number> {
   return exitCode;
 }
 
-/** `preview`: what {@link up} would do. */
+/** `preview`: what {@link up} would do, for a stack that is not there too; makes none. */
 export async function preview(context: CommandContext): Promise<number> {
   refuseMistakes(context);
-  const stack = await prepare(context);
-  await checkAzureLogin(stack.ready.configFile);
-  return stack.pulumi('preview');
+  const { surroundings, stack, say } = context;
+  const file = stackFileOf(surroundings.projectDir, stack);
+  if (!fs.existsSync(file)) say(`There is no ${file}: this is a stack with every default.`);
+  const found = await find(context);
+  await checkAzureLogin(file);
+  return found === undefined ? previewOfNew(context) : found.pulumi('preview');
 }
 
 /** `refresh`: takes into the state what the cluster has. */
 export async function refresh(context: CommandContext): Promise<number> {
-  const stack = await prepareToChange(context);
+  const stack = await findToChange(context);
   await stack.settle({ builds: stack.pinned === '' });
   return stack.pulumi('refresh');
 }
 
 /** `down`: removes everything. */
 export async function down(context: CommandContext): Promise<number> {
-  const stack = await prepareToChange(context);
+  const stack = await findToChange(context);
   await stack.settle({ builds: false });
   return stack.pulumi('destroy');
 }
 
-/** `rollback`: lists earlier updates, or goes back to the one whose number comes first. */
-export async function rollback(context: CommandContext): Promise<number> {
-  const [number, ...args] = context.args;
-  if (number === undefined || number.startsWith('-')) {
-    const { call } = await prepare(context);
+/**
+ * `rollback`: lists earlier updates, or goes back to one.
+ * @param number Of the update to go back to, as the operator gave it.
+ */
+export async function rollback(context: CommandContext, number: string | undefined): Promise<number> {
+  if (number === undefined) {
+    const { call } = await mustFind(context);
     process.stdout.write(listOf(recordsOf(await readState(call))));
     return 0;
   }
-  const stack = await prepareToChange(context);
+  const stack = await findToChange(context);
   const state = await stack.settle({ builds: false });
   const { call, ready, lookUp } = stack;
-  return goBack({ call, ready, state, number, args, lookUp, say: context.say });
-}
-
-/**
- * `pulumi`: any command of Pulumi on the stack.
- * @param args As the operator gave them, `--stack` included.
- */
-export async function pulumi(context: CommandContext, args: readonly string[]): Promise<number> {
-  const { call, ready } = await prepare(context);
-  const env = { ...ready.env, PULUMI_STACK: context.stack };
-  const exitCode = await show(call.engine, args, call.projectDir, env);
-  dropNeedlessSalt(ready.committedFile);
-  return exitCode;
+  return goBack({ call, ready, state, number, args: context.args, lookUp, say: context.say });
 }
 
 /** Refuses mistakes in the config, all at once and before anything is made. */
@@ -110,17 +106,52 @@ interface PreparedStack {
   readonly pulumi: (command: string) => Promise<number>;
 }
 
-/** {@link prepare}, for a command that is about to change something. */
+/** Gets a stack ready that is about to be changed, and makes it where there is none. */
 async function prepareToChange(context: CommandContext): Promise<PreparedStack> {
-  const stack = await prepare(context);
-  await checkAzureLogin(stack.ready.configFile);
+  await checkAzureLogin(stackFileOf(context.surroundings.projectDir, context.stack));
+  const parts = partsOf(context);
+  const { surroundings, stack, say } = context;
+  const stackToChange = prepared(
+    parts,
+    context,
+    await prepareStack(surroundings, parts.engine, stack, say, parts.deployed),
+  );
+  await stackToChange.removeStaleLocks();
+  return stackToChange;
+}
+
+/** {@link mustFind}, for a command that is about to change something. */
+async function findToChange(context: CommandContext): Promise<PreparedStack> {
+  const found = await find(context);
+  await checkAzureLogin(stackFileOf(context.surroundings.projectDir, context.stack));
+  const stack = found ?? (await refuseWithout(context));
   await stack.removeStaleLocks();
   return stack;
 }
 
-async function prepare({ surroundings, project, stack, args, say }: CommandContext): Promise<PreparedStack> {
-  const { projectDir, localDir, env, backendFolder } = surroundings;
-  const engine = findEngine(projectDir, env);
+/** @throws LauncherError where there is no such stack, with those that there are. */
+async function mustFind(context: CommandContext): Promise<PreparedStack> {
+  return (await find(context)) ?? refuseWithout(context);
+}
+
+async function refuseWithout({ surroundings, stack }: CommandContext): Promise<never> {
+  const engine = findEngine(surroundings.projectDir, surroundings.env);
+  throw new LauncherError(await withoutStack(surroundings, engine, stack));
+}
+
+/** A stack that is there; makes none. */
+async function find(context: CommandContext): Promise<PreparedStack | undefined> {
+  const parts = partsOf(context);
+  makeFolders(context.surroundings);
+  const ready = await findStack(context.surroundings, parts.engine, context.stack);
+  return ready && prepared(parts, context, ready);
+}
+
+/** What a command works with, whether the stack is there or not. */
+type Parts = ReturnType<typeof partsOf>;
+
+function partsOf({ surroundings, project, stack, say }: CommandContext) {
+  const { projectDir, env, backendFolder } = surroundings;
   const inFolder: FolderStack | undefined =
     backendFolder === undefined ? undefined : { folder: backendFolder, project, stack };
   if (inFolder !== undefined) mendStateFiles(inFolder, say);
@@ -128,7 +159,14 @@ async function prepare({ surroundings, project, stack, args, say }: CommandConte
   const kubectl = kubectlOf(contextOf(settings));
   // Which cluster of Azure's it is, only an update knows.
   const deployed = async (): Promise<boolean> => settings.get('target') !== 'azure' && (await isDeployed(kubectl));
-  const ready = await prepareStack(surroundings, engine, stack, say, deployed);
+  return { engine: findEngine(projectDir, env), inFolder, settings, kubectl, deployed };
+}
+
+function prepared(
+  { engine, inFolder, settings, kubectl, deployed }: Parts,
+  { surroundings: { projectDir, localDir }, stack, args, say }: CommandContext,
+  ready: ReadyStack,
+): PreparedStack {
   const call = { engine, projectDir, env: ready.env, stack };
   return {
     ready,

@@ -39,7 +39,7 @@ export function readSurroundings(env: NodeJS.ProcessEnv = process.env): Surround
     backend: chosen === undefined ? 'local' : /^https?:/.test(chosen) ? 'service' : 'storage',
     backendFolder: chosen === undefined ? path.join(localDir, 'pulumi') : folderOf(chosen),
     ownPassphrase: given('PULUMI_CONFIG_PASSPHRASE') || given('PULUMI_CONFIG_PASSPHRASE_FILE'),
-    stack: env['PULUMI_STACK'],
+    stack: given('PULUMI_STACK') ? env['PULUMI_STACK'] : undefined,
   };
 }
 

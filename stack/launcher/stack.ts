@@ -1,9 +1,12 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 
+import { nearest } from '../nearest.ts';
+import { npmRun } from '../next-command.ts';
 import { TOKEN_FILE } from '../token-file.ts';
 import { ask, LauncherError } from './engine.ts';
 import type { Engine } from './engine.ts';
+import { backendName } from './environment.ts';
 import type { Surroundings } from './environment.ts';
 import { privateFolder, randomSecretFile } from './local-files.ts';
 import { contentOf, stackFileOf } from './stack-file.ts';
@@ -28,17 +31,15 @@ export async function prepareStack(
   say: (line: string) => void,
   isDeployed: () => Promise<boolean>,
 ): Promise<ReadyStack> {
-  const { projectDir, localDir } = surroundings;
-  privateFolder(localDir);
-  if (surroundings.backend === 'local' && surroundings.backendFolder !== undefined)
-    privateFolder(surroundings.backendFolder);
+  const { projectDir } = surroundings;
+  makeFolders(surroundings);
   const env = engineEnvironment(surroundings);
-  const resources = await resourceCount(engine, projectDir, env, stack);
+  const stacks = await stacksIn(engine, projectDir, env);
+  const resources = countIn(stacks, stack);
+  if (resources === undefined)
+    say(`There is no stack ${stack}${amongOthers(stacks)}: it is made, in ${backendName(surroundings)}.`);
   const ready = readyStack(surroundings, stack, env, resources === undefined, say);
   if (resources === undefined) {
-    say(
-      `Making the Pulumi stack ${stack}${surroundings.backendFolder === undefined ? '' : ` in ${surroundings.backendFolder}`}.`,
-    );
     await initStack(engine, projectDir, env, stack, ready.committedFile);
   }
   const given = /^\s+(claude-code-agent:)agentToken:/m.test(fs.readFileSync(ready.configFile, 'utf8'));
@@ -60,12 +61,52 @@ export async function findStack(
   engine: Engine,
   stack: string,
 ): Promise<ReadyStack | undefined> {
-  const { projectDir, backend, backendFolder } = surroundings;
-  if (backend === 'local' && backendFolder !== undefined && !fs.existsSync(backendFolder)) return undefined;
   const env = engineEnvironment(surroundings);
-  if ((await resourceCount(engine, projectDir, env, stack)) === undefined) return undefined;
+  if (countIn(await knownStacks(surroundings, engine), stack) === undefined) return undefined;
   return readyStack(surroundings, stack, env, false, () => undefined);
 }
+
+/**
+ * Why a command that makes no stack can't go on, and what can be done.
+ * @throws LauncherError where the backend can't be reached.
+ */
+export async function withoutStack(surroundings: Surroundings, engine: Engine, stack: string): Promise<string> {
+  const stacks = await knownStacks(surroundings, engine);
+  const near = nearest(
+    stack,
+    stacks.map(({ name }) => name),
+  );
+  const hint = near === undefined ? '' : ` Did you mean --stack ${near}?`;
+  return `There is no stack ${stack} in ${backendName(surroundings)}${amongOthers(stacks)}.${hint} To make it: ${npmRun('up')}`;
+}
+
+/**
+ * The environment of the engine where it is to work without a stack.
+ * @param makesPassphrase For the secrets of a stack that it is about to make.
+ */
+export function engineFor(
+  surroundings: Surroundings,
+  committedFile: string,
+  makesPassphrase: boolean,
+  say: (line: string) => void,
+): NodeJS.ProcessEnv {
+  const env = engineEnvironment(surroundings);
+  const passphrase =
+    makesPassphrase || fs.existsSync(path.join(surroundings.localDir, 'passphrase'))
+      ? passphraseFile(surroundings, contentOf(committedFile), makesPassphrase, say)
+      : undefined;
+  if (passphrase !== undefined) env['PULUMI_CONFIG_PASSPHRASE_FILE'] = passphrase;
+  return env;
+}
+
+/** Makes the folders of the state and of what goes with it, where they are this machine's. */
+export function makeFolders({ localDir, backend, backendFolder }: Surroundings): void {
+  privateFolder(localDir);
+  if (backend === 'local' && backendFolder !== undefined) privateFolder(backendFolder);
+}
+
+const amongOthers = (stacks: readonly KnownStack[]): string =>
+  stacks.length === 0 ? '' : `; there is ${stacks.map(({ name }) => name).join(', ')}`;
 
 function readyStack(
   surroundings: Surroundings,
@@ -84,7 +125,8 @@ function readyStack(
   return { env, configFile, committedFile };
 }
 
-function engineEnvironment({ env, backend, backendFolder }: Surroundings): NodeJS.ProcessEnv {
+/** What Pulumi's engine gets: the operator's environment, and where the state is. */
+export function engineEnvironment({ env, backend, backendFolder }: Surroundings): NodeJS.ProcessEnv {
   return {
     ...env,
     // The salt of the secrets is in the state too; then the stack's file needs none.
@@ -126,18 +168,25 @@ export function dropNeedlessSalt(committed: string): void {
   else fs.writeFileSync(committed, without);
 }
 
+interface KnownStack {
+  readonly name: string;
+  readonly resourceCount?: number;
+}
+
+/** The stacks of the backend; none where its folder is not there yet. */
+async function knownStacks(surroundings: Surroundings, engine: Engine): Promise<readonly KnownStack[]> {
+  const { projectDir, backend, backendFolder } = surroundings;
+  if (backend === 'local' && backendFolder !== undefined && !fs.existsSync(backendFolder)) return [];
+  return stacksIn(engine, projectDir, engineEnvironment(surroundings));
+}
+
+async function stacksIn(engine: Engine, cwd: string, env: NodeJS.ProcessEnv): Promise<readonly KnownStack[]> {
+  return JSON.parse(await ask(engine, ['stack', 'ls', '--json'], cwd, env)) as KnownStack[];
+}
+
 /** Resources in the stack; undefined where there is no such stack. */
-async function resourceCount(
-  engine: Engine,
-  cwd: string,
-  env: NodeJS.ProcessEnv,
-  stack: string,
-): Promise<number | undefined> {
-  const list = JSON.parse(await ask(engine, ['stack', 'ls', '--json'], cwd, env)) as {
-    name: string;
-    resourceCount?: number;
-  }[];
-  const found = list.find(({ name }) => name === stack || name.endsWith(`/${stack}`));
+function countIn(stacks: readonly KnownStack[], stack: string): number | undefined {
+  const found = stacks.find(({ name }) => name === stack || name.endsWith(`/${stack}`));
   return found === undefined ? undefined : (found.resourceCount ?? 0);
 }
 

@@ -5,8 +5,27 @@ import type { Rendered } from './render.ts';
 
 const HEAD = '# Made by `npm run plan`; the next one replaces it.\n';
 
-/** Writes one file a resource, and removes what an earlier plan left in the folder and nothing else. */
+/** The folder can't be written to; the message says why. */
+export class FolderError extends Error {
+  override readonly name = 'FolderError';
+}
+
+/**
+ * Writes one file a resource, and removes what an earlier plan left in the folder and nothing else.
+ * @throws FolderError when it is no folder, or not the operator's.
+ */
 export function writeFiles(folder: string, rows: readonly Rendered[]): void {
+  try {
+    write(folder, rows);
+  } catch (cause) {
+    if (!(cause instanceof Error) || !('syscall' in cause)) throw cause;
+    const isFile = fs.statSync(folder, { throwIfNoEntry: false })?.isFile() === true;
+    const why = isFile ? 'is a file' : `can't be written to: ${cause.message}`;
+    throw new FolderError(`--out ${folder} ${why}. Name a folder; it is made where it is not there.`, { cause });
+  }
+}
+
+function write(folder: string, rows: readonly Rendered[]): void {
   fs.mkdirSync(folder, { recursive: true });
   for (const name of fs.readdirSync(folder).filter((entry) => entry.endsWith('.yaml'))) {
     const file = path.join(folder, name);

@@ -5,6 +5,10 @@
  */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { commandLine } from '../../scripts/command.ts';
+import { helpOf } from '../../stack/command-line.ts';
+import type { Usage } from '../../stack/command-line.ts';
+import { nearest } from '../../stack/nearest.ts';
 import { endAgents } from './agents.ts';
 import { burst } from './burst.ts';
 import { largeOutput } from './large-output.ts';
@@ -17,12 +21,19 @@ const ALL = [warmStart, ownShare, burst, memory, largeOutput];
 const LONGEST_MINUTES = 30;
 const DOCUMENT = path.join(import.meta.dirname, '../../docs/benchmarks.md');
 
-const names = process.argv.slice(2);
-const unknown = names.filter((name) => !ALL.some((benchmark) => benchmark.name === name));
-if (unknown.length > 0) {
-  process.stderr.write(
-    `There is no benchmark ${unknown.join(', ')}; there is ${ALL.map(({ name }) => name).join(', ')}.\n`,
-  );
+const NAMES = ALL.map(({ name }) => name);
+const USAGE: Usage = {
+  command: 'npm run bench',
+  summary: `Measures the agent: everything, and writes docs/benchmarks.md; or only what is named, and writes nothing.`,
+  positionals: { shown: '[NAME …]', name: 'name', most: NAMES.length, help: `${NAMES.join(', ')}.` },
+  options: {},
+};
+const names = commandLine(USAGE).positionals;
+const unknown = names.find((name) => !NAMES.includes(name));
+if (unknown !== undefined) {
+  const meant = nearest(unknown, NAMES);
+  const hint = meant === undefined ? '' : ` Did you mean ${meant}?`;
+  process.stderr.write(`There is no benchmark ${unknown}.${hint}\n\n${helpOf(USAGE)}\n`);
   process.exit(2);
 }
 

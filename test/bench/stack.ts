@@ -9,6 +9,7 @@ import { cpus } from 'node:os';
 import { execa } from 'execa';
 import { format, resolveConfig } from 'prettier';
 
+import { commandLine } from '../../scripts/command.ts';
 import { Checkout } from '../e2e/checkout.ts';
 import { whatTheClusterSays } from '../e2e/cluster.ts';
 import { missingRequirement } from '../e2e/requirements.ts';
@@ -24,6 +25,11 @@ const ROUNDS = 5;
 const FILE = 'docs/benchmarks-stack.md';
 const UP = ['--yes', '--skip-preview', '--non-interactive'];
 
+commandLine({
+  command: 'npm run bench:stack',
+  summary: `Measures updates against the same by hand, on the cluster of the end-to-end tests, and writes ${FILE}.`,
+  options: {},
+});
 const missing = await missingRequirement();
 if (missing !== undefined) throw new Error(`This needs what the end-to-end tests need: ${missing}.`);
 

@@ -4,6 +4,7 @@
  * @module
  */
 import path from 'node:path';
+import { commandLine } from '../../scripts/command.ts';
 import { RealN8n } from '../support/n8n.ts';
 import { missingN8n } from '../support/n8n-home.ts';
 import { Author } from './author.ts';
@@ -12,6 +13,11 @@ import { workflowFiles } from './workflow-file.ts';
 
 const IMAGES = path.join(import.meta.dirname, '../../docs/images');
 
+commandLine({
+  command: 'npm run workflows',
+  summary: "Draws the workflows of docs/n8n in n8n's editor into docs/images. Needs n8n and Chromium.",
+  options: {},
+});
 if (missingN8n !== undefined) throw new Error(missingN8n);
 await using n8n = await RealN8n.start();
 await using editor = await Editor.open(n8n);

@@ -91,7 +91,8 @@ describe('npm run up', () => {
 
   test('takes another stack by argument or by PULUMI_STACK', async () => {
     const { at, calls, launch } = project();
-    await launch(['preview', '--stack', 'prod']);
+    writeFileSync(at('bin', 'stacks.json'), '[{"name":"prod"},{"name":"test"}]');
+    await launch(['preview', '--stack', 'prod'], { PULUMI_CONFIG_PASSPHRASE: 'x' });
     expect(calls().at(-1)?.args).toEqual([
       'preview',
       '--stack',
@@ -100,7 +101,7 @@ describe('npm run up', () => {
       at('.local', 'Pulumi.prod.yaml'),
     ]);
     expect(existsSync(at('Pulumi.prod.yaml'))).toBe(false);
-    await launch(['refresh'], { PULUMI_STACK: 'test' });
+    await launch(['refresh'], { PULUMI_STACK: 'test', PULUMI_CONFIG_PASSPHRASE: 'x' });
     expect(calls().at(-1)?.args.slice(0, 3)).toEqual(['refresh', '--stack', 'test']);
   });
 

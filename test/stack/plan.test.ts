@@ -171,6 +171,55 @@ describe('npm run plan', () => {
   });
 });
 
+describe('what npm run plan refuses', () => {
+  test.each(['--help', '-h'])('is nothing with %s, which says what there is, and plans nothing', async (help) => {
+    const { at, plan } = clone();
+    const { exitCode, stdout } = await plan(help);
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/^npm run plan -- \[--stack NAME\]/);
+    expect(existsSync(at('.local'))).toBe(false);
+  });
+
+  test('is a file in place of a folder, without a trace', async () => {
+    const { at, plan } = clone();
+    const { exitCode, stderr } = await plan('--out', at('package.json'));
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(`--out ${at('package.json')} is a file. Name a folder`);
+    expect(stderr).not.toContain('    at ');
+    const below = await plan('--out', at('package.json', 'below'));
+    expect(below.stderr).toMatch(/--out \S+ can't be written to: ENOTDIR/);
+    expect(below.stderr).not.toContain('    at ');
+  });
+
+  test.each([
+    ['claudeToken', 'sk-ant-canary', 'claudeToken (not shown) is in plain text.'],
+    ['claudeSettings', '{"permissions":{"denny":["Bash"]}}', 'claude knows no permissions.denny (did you mean deny?)'],
+  ])('is %s %j, as `up` does, with the stack in each command', async (key, value, words) => {
+    const { at, plan } = clone();
+    writeFileSync(at('Pulumi.prod.yaml'), JSON.stringify({ config: { [`claude-code-agent:${key}`]: value } }));
+    const planned = await plan('--stack', 'prod');
+    expect(planned.exitCode).toBe(1);
+    expect(planned.stderr).toContain(words);
+    expect(planned.stderr).not.toContain('canary');
+    expect(planned.stderr).toContain('config set KEY VALUE --stack prod');
+    const up = await execa(process.execPath, ['stack/launcher/main.ts', 'up', '--stack', 'prod'], {
+      cwd: at(),
+      env: { HOME: at(), PATH: '/nowhere' },
+      extendEnv: false,
+      reject: false,
+    });
+    expect(up.stderr).toBe(planned.stderr);
+  });
+
+  test('is a login that cannot be used, with the stack in the command that mends it', async () => {
+    const { at, plan } = clone();
+    mkdirSync(at('.claude'));
+    writeFileSync(at('.claude', '.credentials.json'), 'not json');
+    const { stderr } = await plan('--stack', 'prod');
+    expect(stderr).toContain('Log in anew: `npm run login -- --stack prod`.');
+  });
+});
+
 test('a placeholder stands for every text below what is marked as secret', () => {
   const marked = (value: unknown) => ({
     '4dabf18193072939515e22adb298388d': '1b47061264138c4ac30d75fd1eb44270',

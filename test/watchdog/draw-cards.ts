@@ -9,8 +9,15 @@ import path from 'node:path';
 
 import { execa } from 'execa';
 
+import { commandLine } from '../../scripts/command.ts';
 import { cardOf } from '../../watchdog/card.ts';
 import { CONTEXT, SAMPLES, type Sample } from './samples.ts';
+
+commandLine({
+  command: 'npm run cards',
+  summary: 'Draws the cards of the documents into docs/images, by Chromium (CHROMIUM names another one).',
+  options: {},
+});
 
 const RENDERER = 'node_modules/adaptivecards/dist/adaptivecards.min.js';
 const IMAGES = 'docs/images';

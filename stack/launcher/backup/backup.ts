@@ -1,11 +1,13 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { parseArgs } from 'node:util';
 
 import packageJson from '../../../package.json' with { type: 'json' };
+import { helpOf, readLine, UsageError } from '../../command-line.ts';
+import { npmRun } from '../../next-command.ts';
 import type { CommandContext } from '../context.ts';
 import { LauncherError } from '../engine.ts';
 import { privateFolder, stampOf } from '../local-files.ts';
+import { USAGES } from '../usages.ts';
 import { folderIn, pack, removeScratches, withScratch } from './archive.ts';
 import { filesOf, FORMAT, PLACES } from './manifest.ts';
 import type { Manifest } from './manifest.ts';
@@ -21,7 +23,7 @@ const CONVERSATION_MEGABYTES = 1024;
  * @returns 0, or {@link INCOMPLETE}.
  * @throws LauncherError when there is nothing to back up, or the file can't be written.
  */
-export async function backup({ surroundings, project, stack, args, say }: CommandContext): Promise<number> {
+export async function backup({ surroundings, project, stack, given: args, say }: CommandContext): Promise<number> {
   const { given, conversationMegabytes } = argumentsOf(args);
   const folder = privateFolder(path.join(surroundings.localDir, 'backups'));
   await removeScratches(folder);
@@ -62,25 +64,12 @@ export async function backup({ surroundings, project, stack, args, say }: Comman
 }
 
 function argumentsOf(args: readonly string[]): { given: string | undefined; conversationMegabytes: number } {
-  const usage = 'npm run backup -- [FILE] [--conversations MEGABYTES] [--stack NAME]';
-  const { values, positionals } = parsed(args, usage);
-  const [given, ...more] = positionals;
-  const conversationMegabytes = Number(values.conversations ?? CONVERSATION_MEGABYTES);
-  if (more.length > 0) throw new LauncherError(`One file, not ${positionals.join(' and ')}: ${usage}`);
-  if (!Number.isInteger(conversationMegabytes) || conversationMegabytes < 0) {
-    throw new LauncherError(
-      `--conversations '${values.conversations ?? ''}' is no whole number of megabytes: ${usage}`,
-    );
+  const line = readLine(USAGES.backup, args);
+  const megabytes = line.value('conversations') ?? String(CONVERSATION_MEGABYTES);
+  if (!/^\d{1,9}$/.test(megabytes)) {
+    throw new UsageError(`--conversations '${megabytes}' is no whole number of megabytes.\n\n${helpOf(USAGES.backup)}`);
   }
-  return { given, conversationMegabytes };
-}
-
-function parsed(args: readonly string[], usage: string) {
-  try {
-    return parseArgs({ args: [...args], allowPositionals: true, options: { conversations: { type: 'string' } } });
-  } catch (cause) {
-    throw new LauncherError(`${(cause as Error).message}\n${usage}`, { cause });
-  }
+  return { given: line.positionals[0], conversationMegabytes: Number(megabytes) };
 }
 
 function summaryOf(file: string, { contents, missing, files }: Manifest): string {
@@ -88,7 +77,7 @@ function summaryOf(file: string, { contents, missing, files }: Manifest): string
   const lacks = missing.length === 0 ? [] : ['', 'It lacks:', ...missing.map((line) => `  ${line}`)];
   const precious = `
 Whoever has this file has the whole system: the login, the API token, the passphrase and the state. Keep it where you keep
-passwords, and not on this machine alone. Back from it: npm run restore -- ${file}`;
+passwords, and not on this machine alone. Back from it: ${npmRun('restore', file)}`;
   const megabytes = (fs.statSync(file).size / 1_048_576).toFixed(1);
   return [`${file} (${megabytes} MB, ${Object.keys(files).length} files)`, ...rows, ...lacks, precious].join('\n');
 }

@@ -1,7 +1,7 @@
-import { parseArgs } from 'node:util';
-
+import { helpOf, readLine, UsageError } from '../../command-line.ts';
 import { LauncherError } from '../engine.ts';
 import { StackFile } from '../stack-file.ts';
+import { USAGES } from '../usages.ts';
 
 /** What `npm run restore` was asked for. */
 export interface RestoreOptions {
@@ -20,48 +20,28 @@ export type Part = 'state' | 'volume';
 
 const PARTS: readonly Part[] = ['state', 'volume'];
 
-const USAGE =
-  'npm run restore -- FILE [--yes] [--only state|volume] [--config KEY=VALUE]… [--overwrite] [--stack NAME]';
-
-/** @throws LauncherError saying what is wrong with the arguments, and which ones there are. */
+/** @throws UsageError saying what is wrong with the arguments, and which ones there are. */
 export function restoreOptions(args: readonly string[]): RestoreOptions {
-  const { values, positionals } = parsed(args);
-  const [file, ...more] = positionals;
-  if (file === undefined) throw new LauncherError(`Which backup? ${USAGE}`);
-  if (more.length > 0) throw new LauncherError(`One file, not ${positionals.join(' and ')}: ${USAGE}`);
-  const only = PARTS.find((part) => part === values.only);
-  if (values.only !== undefined && only === undefined) {
-    throw new LauncherError(`--only '${values.only}' is no part; allowed: ${PARTS.join(', ')}.`);
+  const line = readLine(USAGES.restore, args);
+  const [file] = line.positionals;
+  if (file === undefined) throw new UsageError(`Which backup? ${helpOf(USAGES.restore)}`);
+  const given = line.value('only');
+  const only = PARTS.find((part) => part === given);
+  if (given !== undefined && only === undefined) {
+    throw new UsageError(`--only '${given}' is no part; allowed: ${PARTS.join(', ')}.`);
   }
-  const config = (values.config ?? []).map((pair) => {
+  const config = line.all('config').map((pair) => {
     const at = pair.indexOf('=');
-    if (at < 1) throw new LauncherError(`--config '${pair}' is no KEY=VALUE.`);
+    if (at < 1) throw new UsageError(`--config '${pair}' is no KEY=VALUE.`);
     return [pair.slice(0, at), pair.slice(at + 1)];
   });
   return {
     file,
     parts: only === undefined ? PARTS : [only],
-    yes: values.yes ?? false,
-    overwrite: values.overwrite ?? false,
+    yes: line.has('yes'),
+    overwrite: line.has('overwrite'),
     config: Object.fromEntries(config) as Record<string, string>,
   };
-}
-
-function parsed(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        yes: { type: 'boolean', short: 'y' },
-        overwrite: { type: 'boolean' },
-        only: { type: 'string' },
-        config: { type: 'string', multiple: true, short: 'c' },
-      },
-    });
-  } catch (cause) {
-    throw new LauncherError(`${(cause as Error).message}\n${USAGE}`, { cause });
-  }
 }
 
 /** The stack's file of a backup with the config that was given. @throws LauncherError for a key that is none. */

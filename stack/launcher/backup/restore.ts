@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 
 import { NAMES } from '../../names.ts';
+import { npmRun, npmRunAll } from '../../next-command.ts';
 import { confirmed, mustBeAsked } from '../confirm.ts';
 import { kubectlOf } from '../doctor/cluster.ts';
 import { LauncherError } from '../engine.ts';
@@ -22,8 +23,8 @@ import { restoreLocal, restoreState, restoreVolume, upWithoutAgent } from './res
  * @throws LauncherError when the backup is damaged, a living system is in the way, or a step fails.
  */
 export async function restore(given: RestoreContext): Promise<number> {
-  const { surroundings, args, say } = given;
-  const options = restoreOptions(args);
+  const { surroundings, say } = given;
+  const options = restoreOptions(given.given);
   if (!fs.existsSync(options.file)) throw new LauncherError(`There is no file ${path.resolve(options.file)}.`);
   const beside = privateFolder(path.join(surroundings.localDir, 'backups'));
   await removeScratches(beside);
@@ -63,7 +64,7 @@ async function refuseToOverwrite({ surroundings, engine, stack, context, options
     [
       'There is a living system, which this would overwrite:',
       ...living.map((line) => `  ${line}`),
-      'Back it up first: npm run backup. Then, to overwrite it: --overwrite. Nothing changed.',
+      `Back it up first: ${npmRun('backup')}. Then, to overwrite it: --overwrite. Nothing changed.`,
     ].join('\n'),
   );
 }
@@ -75,8 +76,8 @@ function doneText({ folder, manifest, options }: Plan): string {
     lines.push(
       `The login is that of ${login.from}. Refresh tokens work once: if it was renewed after the backup was taken, it is dead. Try it:`,
       `  kubectl create job --from=cronjob/${NAMES.watchdog} after-restore -n ${NAMES.namespace}`,
-      'Where that fails with exit code 57: npm run login && npm run up',
+      `Where that fails with exit code 57: ${npmRunAll('login', 'up')}`,
     );
   }
-  return [...lines, 'See that all is well: npm run doctor'].join('\n');
+  return [...lines, `See that all is well: ${npmRun('doctor')}`].join('\n');
 }

@@ -1,5 +1,6 @@
+import { readLine } from '../../command-line.ts';
 import type { CommandContext } from '../context.ts';
-import { LauncherError } from '../engine.ts';
+import { USAGES } from '../usages.ts';
 import { examineAll } from './doctor.ts';
 import type { Named } from './finding.ts';
 
@@ -7,18 +8,12 @@ const MARK = { ok: '✓', broken: '✗', skipped: '–' } as const;
 /** The longest name of a check. */
 const WIDTH = 'azure login'.length;
 
-/**
- * `doctor`: what is well and what is not, as lines or with `--json` as one object. Returns 1 where something is broken.
- * @throws LauncherError for an option that it does not know.
- */
-export async function doctor({ surroundings, stack, args }: CommandContext): Promise<number> {
-  const unknown = args.find((arg) => !['--json', '--quick'].includes(arg));
-  if (unknown !== undefined) {
-    throw new LauncherError(`doctor does not know '${unknown}'; allowed: --json, --quick, --stack NAME.`);
-  }
-  const asJson = args.includes('--json');
+/** `doctor`: what is well and what is not, as lines or with `--json` as one object. Returns 1 where something is broken. */
+export async function doctor({ surroundings, stack, given }: CommandContext): Promise<number> {
+  const line = readLine(USAGES.doctor, given);
+  const asJson = line.has('json');
   const write = (text: string): void => void process.stdout.write(`${text}\n`);
-  const findings = await examineAll(surroundings, stack, args.includes('--quick'), (finding) => {
+  const findings = await examineAll(surroundings, stack, line.has('quick'), (finding) => {
     if (!asJson) write(lineOf(finding));
   });
   const well = findings.every(({ state }) => state !== 'broken');

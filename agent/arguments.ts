@@ -1,0 +1,23 @@
+const HELP = `npm start
+
+Starts the agent on this machine: the API, its queue and the status page. Ctrl-C ends it.
+
+It takes no arguments. Settings are environment variables, such as AGENT_PORT=8080 npm start;
+docs/configuration.md lists them, below "The agent".
+
+  -- --help, -h  Prints this, and does nothing else.
+`;
+
+/** What the arguments of the program ask for, where that is not to start: a text and the exit code that goes with it. */
+export interface InsteadOfStart {
+  readonly text: string;
+  readonly exitCode: number;
+}
+
+/** @returns undefined where there are no arguments, so that the agent is to start. */
+export function insteadOfStart(args: readonly string[]): InsteadOfStart | undefined {
+  const [first] = args;
+  if (first === undefined) return undefined;
+  if (args.some((arg) => arg === '--help' || arg === '-h')) return { text: HELP, exitCode: 0 };
+  return { text: `Unexpected argument '${first}'.\n\n${HELP}`, exitCode: 2 };
+}

@@ -1,0 +1,42 @@
+import { execa } from 'execa';
+import { describe, expect, test } from 'vitest';
+
+import { agentDouble, auth, pass } from './double.ts';
+
+const watchdog = (args: readonly string[], env: Record<string, string> = {}) =>
+  execa(process.execPath, ['watchdog/main.ts', ...args], { env, extendEnv: false, reject: false });
+
+describe('the arguments of the watchdog', () => {
+  test.each(['--help', '-h'])('%s says what it takes, and does nothing', async (help) => {
+    const { exitCode, stdout, stderr } = await watchdog(['maintenance-start', help]);
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/^npm run watchdog -- \[--dry-run\]/);
+    expect(stdout).toContain('--expected-end TIME');
+    expect(stderr).toBe('');
+  });
+
+  test.each([
+    [['--dry'], "Unknown option '--dry'"],
+    [['pass'], 'there is no command'],
+    [['--reason', 'x'], 'belong to maintenance-start'],
+  ])('%j are refused with what is allowed', async (args, why) => {
+    const { exitCode, stdout } = await watchdog(args);
+    expect(exitCode).toBe(1);
+    expect(stdout).toContain(why);
+    expect(stdout).toContain('it takes [--dry-run], maintenance-start [--reason TEXT]');
+  });
+
+  test('that npm took are refused: a pass that was to be a rehearsal would be a real one', async () => {
+    await using agent = await agentDouble(auth('ok'));
+    const { exitCode, sentence } = await pass(agent.url, { npm_config_dry_run: 'true' });
+    expect(exitCode).toBe(1);
+    expect(sentence).toContain('npm run watchdog -- --dry-run');
+    expect(agent.asked).toEqual([]);
+  });
+
+  test('are none for a stack: a variable names it, for the commands that it suggests', async () => {
+    await using agent = await agentDouble(auth('auth_failed', { detail: 'revoked' }));
+    const { sentence } = await pass(agent.url, { WATCHDOG_STACK: 'prod' });
+    expect(sentence).toContain('`npm run login -- --stack prod && npm run up -- --stack prod`');
+  });
+});
