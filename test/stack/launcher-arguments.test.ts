@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 
+import { causeIn } from '../../stack/launcher/engine.ts';
 import { optionsOf } from '../../stack/launcher/pulumi-options.ts';
 import { USAGES } from '../../stack/launcher/usages.ts';
 import { project } from './launcher-project.ts';
@@ -194,6 +195,13 @@ describe('a program that fails', () => {
     expect(stderr).toContain(`\`pulumi stack ls --json\` failed: ${said.replace(/^goroutine 1\n/, '')}`);
     expect(stderr).toContain(words);
     expect(stderr).not.toContain('goroutine');
+  });
+
+  test('in the middle of a long output is told by its error, without its stack', () => {
+    const said =
+      'Loading\n\nUnable to connect: error: no route\n    at Object.run (a.js:1)\nmore 1\nmore 2\nmore 3\nmore 4\nmore 5';
+    expect(causeIn(said)).toBe('Unable to connect: error: no route\nmore 1\nmore 2\nmore 3\nmore 4');
+    expect(causeIn(' \n')).toBe('');
   });
 
   test('to start is told with what brings it', async () => {

@@ -5,9 +5,10 @@ import { execa } from 'execa';
 
 import type { StackConfig } from '../../config.ts';
 import { NAMES, selectorLabels } from '../../names.ts';
+import { npmRun } from '../../next-command.ts';
 import { CONTAINER_SECURITY, placed, POD_BASE } from '../../pod.ts';
 import { stackIn } from '../doctor/cluster.ts';
-import { LauncherError } from '../engine.ts';
+import { causeIn, LauncherError } from '../engine.ts';
 import { program } from './in-pod/program.ts';
 
 const POD = 'claude-agent-restore';
@@ -95,11 +96,14 @@ function podOf({ placement }: StackConfig, image: string) {
 }
 
 async function runKubectl(args: readonly string[], input?: { file: string } | string): Promise<string> {
-  const { failed, stdout, stderr, shortMessage } = await execa('kubectl', args, {
+  const { failed, stdout, stderr, shortMessage, code } = await execa('kubectl', args, {
     reject: false,
     ...(input === undefined ? { stdin: 'ignore' } : typeof input === 'string' ? { input } : { stdin: input }),
   });
   if (!failed) return stdout;
   const shown = args.filter((arg) => !arg.includes('\n')).join(' ');
-  throw new LauncherError(`\`kubectl ${shown}\` failed: ${stderr.trim() || shortMessage}`);
+  const why = code === 'ENOENT' ? 'kubectl is not on the PATH' : causeIn(stderr) || shortMessage;
+  throw new LauncherError(
+    `\`kubectl ${shown}\` failed: ${why}\nLook what is wrong: ${npmRun('doctor')}. Then run the same restore again: it goes on from here.`,
+  );
 }
