@@ -55,7 +55,7 @@ export async function ask(
     stdin: 'ignore',
   });
   if (!result.failed) return result.stdout;
-  const said = causeIn(result.stderr) || causeIn(result.stdout) || whyNot(engine.program, result);
+  const said = errorLines(result.stderr) || errorLines(result.stdout) || whyNot(engine.program, result);
   throw new LauncherError(`\`pulumi ${args.join(' ')}\` failed: ${said}\n${nextFor(said, engine)}`);
 }
 
@@ -72,7 +72,7 @@ function whyNot(
 const CAUSE_LINES = 5;
 
 /** The first lines of what a program said, from the first that names an error on, where one does. */
-export function causeIn(text: string): string {
+export function errorLines(text: string): string {
   const lines = text.split('\n').map((line) => line.trimEnd());
   const spoken = lines.filter((line) => line.trim() !== '' && !/^\s+at /.test(line));
   const error = spoken.findIndex((line) => /\b(error|ERR!)\b/i.test(line));

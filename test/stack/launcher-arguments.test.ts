@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 
-import { causeIn } from '../../stack/launcher/engine.ts';
+import { errorLines } from '../../stack/launcher/engine.ts';
 import { optionsOf } from '../../stack/launcher/pulumi-options.ts';
 import { USAGES } from '../../stack/launcher/usages.ts';
 import { project } from './launcher-project.ts';
@@ -200,8 +200,8 @@ describe('a program that fails', () => {
   test('in the middle of a long output is told by its error, without its stack', () => {
     const said =
       'Loading\n\nUnable to connect: error: no route\n    at Object.run (a.js:1)\nmore 1\nmore 2\nmore 3\nmore 4\nmore 5';
-    expect(causeIn(said)).toBe('Unable to connect: error: no route\nmore 1\nmore 2\nmore 3\nmore 4');
-    expect(causeIn(' \n')).toBe('');
+    expect(errorLines(said)).toBe('Unable to connect: error: no route\nmore 1\nmore 2\nmore 3\nmore 4');
+    expect(errorLines(' \n')).toBe('');
   });
 
   test('to start is told with what brings it', async () => {

@@ -8,7 +8,7 @@ import { NAMES, selectorLabels } from '../../names.ts';
 import { npmRun } from '../../next-command.ts';
 import { CONTAINER_SECURITY, placed, POD_BASE } from '../../pod.ts';
 import { stackIn } from '../doctor/cluster.ts';
-import { causeIn, LauncherError } from '../engine.ts';
+import { errorLines, LauncherError } from '../engine.ts';
 import { program } from './in-pod/program.ts';
 
 const POD = 'claude-agent-restore';
@@ -102,7 +102,7 @@ async function runKubectl(args: readonly string[], input?: { file: string } | st
   });
   if (!failed) return stdout;
   const shown = args.filter((arg) => !arg.includes('\n')).join(' ');
-  const why = code === 'ENOENT' ? 'kubectl is not on the PATH' : causeIn(stderr) || shortMessage;
+  const why = code === 'ENOENT' ? 'kubectl is not on the PATH' : errorLines(stderr) || shortMessage;
   throw new LauncherError(
     `\`kubectl ${shown}\` failed: ${why}\nLook what is wrong: ${npmRun('doctor')}. Then run the same restore again: it goes on from here.`,
   );

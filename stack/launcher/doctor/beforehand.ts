@@ -4,6 +4,7 @@ import * as path from 'node:path';
 import { CREDENTIALS_FILE } from '../../../agent/contract.ts';
 import { expiryOf, isRenewable } from '../../credentials.ts';
 import { NAMES } from '../../names.ts';
+import { npmRun } from '../../next-command.ts';
 import { keyOfPath } from '../../secret-keys.ts';
 import { readSeed } from '../../session-seed.ts';
 import { SeedError } from '../../seed-files.ts';
@@ -38,8 +39,8 @@ export function beforehand({ config, secrets, projectDir, isDeployed }: Beforeha
   ];
 }
 
-const LOG_IN = 'npm run login';
-const SET_TOKEN = 'npm run pulumi -- config set --secret claudeToken';
+const setConfig = (key: string): string => npmRun('pulumi', `config set ${key}`);
+const setAnother = (key: string): string => `${setConfig(`${key} …`)}   (names another one)`;
 
 function login(config: StackFile, secrets: ReadonlySet<string>, projectDir: string): Finding {
   const mode = config.get('authMode') ?? '';
@@ -47,7 +48,10 @@ function login(config: StackFile, secrets: ReadonlySet<string>, projectDir: stri
   if (mode !== 'session') {
     if (secrets.has('claudeToken')) return ok('the secret claudeToken is in the config');
     const first = mode === 'oauthToken' ? 'claude setup-token, then ' : '';
-    return broken(`authMode is ${mode}, and the config has no claudeToken`, `${first}${SET_TOKEN}`);
+    return broken(
+      `authMode is ${mode}, and the config has no claudeToken`,
+      `${first}${setConfig('--secret claudeToken')}`,
+    );
   }
   if (config.get('sessionFrom') === 'cluster') return skipped('none is taken from here: sessionFrom is cluster');
   return session(config, projectDir);
@@ -63,17 +67,17 @@ function session(config: StackFile, projectDir: string): Finding {
       homeDir: os.homedir(),
       platform: process.platform,
     });
-    if (seed.kind === 'none') return broken(seed.reason, LOG_IN);
+    if (seed.kind === 'none') return broken(seed.reason, npmRun('login'));
     const credentials = Buffer.from(seed.data[keyOfPath(CREDENTIALS_FILE)] ?? '', 'base64');
     const file = path.join(seed.folder, CREDENTIALS_FILE);
     const expiry = expiryOf(credentials);
     if (expiry !== undefined && expiry <= Date.now() && !isRenewable(credentials)) {
-      return broken(`${file} expired at ${new Date(expiry).toISOString()} and can't be renewed`, LOG_IN);
+      return broken(`${file} expired at ${new Date(expiry).toISOString()} and can't be renewed`, npmRun('login'));
     }
     return ok([file, ...seed.warnings].join('. '));
   } catch (error) {
     if (!(error instanceof SeedError)) throw error;
-    return broken(error.message, LOG_IN);
+    return broken(error.message, npmRun('login'));
   }
 }
 
@@ -87,7 +91,10 @@ async function registry(config: StackFile): Promise<Finding> {
   const found = await lookUpImage(image, undefined);
   if (found.image === 'unknown') return broken(`${host}: ${found.failure}`, nextFor(found.failure, host, config));
   if (found.image === 'lost' && pinned !== '') {
-    return broken(`${host} answers and has no ${pinned}`, 'npm run pulumi -- config rm image   (builds this checkout)');
+    return broken(
+      `${host} answers and has no ${pinned}`,
+      `${npmRun('pulumi', 'config rm image')}   (builds this checkout)`,
+    );
   }
   return ok(`${host} answers`);
 }
@@ -95,15 +102,15 @@ async function registry(config: StackFile): Promise<Finding> {
 function nextFor(failure: string, host: string, config: StackFile): string {
   if (/unauthorized|denied|forbidden|credentials/i.test(failure)) return `docker login ${host}`;
   const key = config.get('image') === '' ? 'registry' : 'image';
-  return `start it or see that this machine reaches it; npm run pulumi -- config set ${key} …   (names another one)`;
+  return `start it or see that this machine reaches it; ${setAnother(key)}`;
 }
 
 /** @param name `NAME` is made by the first update; `GROUP/NAME` is taken as it is. */
 async function azureRegistry(name: string): Promise<Finding> {
   const [group = '', existing] = name.split('/');
-  if (existing === undefined) return ok(`npm run up makes ${name}`);
+  if (existing === undefined) return ok(`${npmRun('up')} makes ${name}`);
   const query = ['--resource-group', group, '--name', existing, '--query', 'loginServer', '--output', 'tsv'];
   const answer = await said('az', ['acr', 'show', ...query]);
   if ('output' in answer) return ok(`${answer.output.trim()} is there`);
-  return broken(`${name}: ${answer.failure}`, 'npm run pulumi -- config set azureRegistry …   (names another one)');
+  return broken(`${name}: ${answer.failure}`, setAnother('azureRegistry'));
 }
