@@ -1,10 +1,12 @@
 import { z } from 'zod';
+import { RUN_LIMITS } from '../contract.ts';
 import { outcome } from './run.ts';
 
 const MAX_PAGE = 200;
 
 const limit = `a whole number from 1 to ${MAX_PAGE}`;
 const cursor = 'the `next` of an earlier answer';
+const label = 'NAME:VALUE, such as workflow:report';
 const time = 'a time in UTC, such as 2026-01-31T12:00:00.000Z';
 
 /** The query of `GET /runs`. */
@@ -19,9 +21,9 @@ export const runQuery = z.strictObject({
   state: z.enum(['queued', 'running', 'ended'], 'queued, running or ended').optional(),
   outcome: z.enum(outcome.options, `one of ${outcome.options.join(', ')}`).optional(),
   label: z
-    .string()
-    .regex(/^[^:]+:./, 'NAME:VALUE')
-    .meta({ description: 'Runs with this label, as `NAME:VALUE`.', examples: ['workflow:report'] })
+    .array(z.string().regex(/^[^:]+:./s, label))
+    .max(RUN_LIMITS.labels, `given at most ${RUN_LIMITS.labels} times`)
+    .meta({ description: 'Runs with this label, as `NAME:VALUE`; given more than once, with all of them.' })
     .optional(),
   since: z.iso.datetime(time).describe('Accepted at or after.').optional(),
   until: z.iso.datetime(time).describe('Accepted before.').optional(),

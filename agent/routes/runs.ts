@@ -1,14 +1,11 @@
 import type { Context, Handler } from 'hono';
-import type { z } from 'zod';
-import type { FieldError } from '../api/problem.ts';
 import type { RunPage } from '../api/run.ts';
-import { runQuery } from '../api/run-query.ts';
 import type { CallbackHosts } from '../callbacks/hosts.ts';
 import type { Run } from '../runs/run.ts';
 import type { RunService } from '../runs/service.ts';
-import { withoutUndefined } from '../without-undefined.ts';
 import { problem } from './problem.ts';
 import { takeRun } from './run-intake.ts';
+import { readRunQuery } from './run-query.ts';
 import { resourceOf } from './run-resource.ts';
 
 /** `POST /runs`: takes a run without waiting for it. */
@@ -24,17 +21,12 @@ export function createRun(service: RunService, workspaceDir: string, callbackHos
 /** `GET /runs`: some runs, newest first. */
 export function listRuns(service: RunService): Handler {
   return (c) => {
-    const parsed = runQuery.safeParse(c.req.query());
-    if (!parsed.success) return badQuery(c, parsed.error);
-    const { cursor, label, since, until, ...rest } = parsed.data;
-    const { runs, next } = service.list({
-      ...withoutUndefined(rest),
-      limit: rest.limit,
-      ...(cursor !== undefined && { before: cursor }),
-      ...(label !== undefined && { label: splitLabel(label) }),
-      ...(since !== undefined && { since: new Date(since).toISOString() }),
-      ...(until !== undefined && { until: new Date(until).toISOString() }),
-    });
+    const query = readRunQuery(new URL(c.req.url).searchParams);
+    if ('errors' in query) {
+      const { errors } = query;
+      return problem(c, 'invalid-query', errors.map(({ message }) => message).join(' '), { errors });
+    }
+    const { runs, next } = service.list(query.filter);
     return c.json({
       runs: runs.map((run) => resourceOf(run)),
       next: next === undefined ? null : String(next),
@@ -67,17 +59,4 @@ export function withRun(find: (id: string) => Run | undefined, answer: (c: Conte
     const named = JSON.stringify(id.slice(0, 100));
     return problem(c, 'no-such-run', `There is no run ${named}; its record may have been removed by age.`);
   };
-}
-
-function splitLabel(label: string): [string, string] {
-  const at = label.indexOf(':');
-  return [label.slice(0, at), label.slice(at + 1)];
-}
-
-function badQuery(c: Context, error: z.ZodError): Response {
-  const errors = error.issues.map(({ path: [name], message }): FieldError => {
-    const field = String(name ?? 'query');
-    return { field, message: name === undefined ? `${message}.` : `\`${field}\` must be ${message}.` };
-  });
-  return problem(c, 'invalid-query', errors.map(({ message }) => message).join(' '), { errors });
 }

@@ -102,7 +102,8 @@ export interface Idempotency {
 export interface RunFilter {
   readonly state?: Run['state'];
   readonly outcome?: Outcome;
-  readonly label?: readonly [name: string, value: string];
+  /** Only runs that have all of these. */
+  readonly labels?: readonly (readonly [name: string, value: string])[];
   /** Accepted at or after, ISO 8601. */
   readonly since?: string;
   /** Accepted before, ISO 8601. */

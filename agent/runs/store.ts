@@ -162,6 +162,7 @@ const UNREADABLE_RUN: RunResult = {
 
 const RUNS = 'SELECT runs.*, callbacks.record AS callback FROM runs LEFT JOIN callbacks ON run_id = id';
 
+/** `json_valid` is false for JSON that nests deeper than 1000 levels, which every other function takes for an error. */
 const LIST = `
   SELECT seq, id, session_id, state, request, NULL AS prompt, accepted_at, started_at, ended_at, outcome,
     CASE WHEN result IS NULL OR json_valid(result) THEN json_remove(result, '$.output', '$.structuredOutput') ELSE '' END
@@ -173,7 +174,12 @@ const LIST = `
     AND ($outcome IS NULL OR outcome = $outcome)
     AND ($since IS NULL OR accepted_at >= $since)
     AND ($until IS NULL OR accepted_at < $until)
-    AND ($label IS NULL OR json_extract(request, $label) = $value)
+    AND ($labels IS NULL OR CASE WHEN json_valid(request) THEN NOT EXISTS (
+      SELECT 1 FROM json_each($labels) AS wanted WHERE NOT EXISTS (
+        SELECT 1 FROM json_each(request, '$.labels') AS label
+        WHERE label.key = wanted.value ->> 0 AND label.value = wanted.value ->> 1
+      )
+    ) END)
   ORDER BY seq DESC
   LIMIT $limit
 `;
@@ -337,15 +343,13 @@ function openWith(reserve: DiskReserve, file: string): RunStore {
     },
     list(filter) {
       const { state = null, outcome = null, since = null, until = null, before = null, limit } = filter;
-      const [label, value] = filter.label ?? [];
       const rows = page.all({
         state,
         outcome,
         since,
         until,
         before,
-        label: label === undefined ? null : `$.labels.${JSON.stringify(label)}`,
-        value: value ?? null,
+        labels: filter.labels === undefined ? null : JSON.stringify(filter.labels),
         limit: limit + 1,
       }) as unknown as Row[];
       const last = rows.length > limit ? rows[limit - 1] : undefined;
