@@ -20,6 +20,7 @@ export const AGENT_ENV = {
   claudePath: 'AGENT_CLAUDE_PATH',
   queueLimit: 'AGENT_QUEUE_LIMIT',
   graceSeconds: 'AGENT_GRACE_SECONDS',
+  model: 'AGENT_MODEL',
   permissionMode: 'AGENT_PERMISSION_MODE',
   authMode: 'AGENT_AUTH_MODE',
   credentialFile: 'AGENT_CREDENTIAL_FILE',
@@ -90,6 +91,21 @@ export const PERMISSION_MODES = ['bypassPermissions', 'acceptEdits', 'dontAsk', 
 /** One of {@link PERMISSION_MODES}. */
 export type PermissionMode = (typeof PERMISSION_MODES)[number];
 
+/** How hard Claude thinks, as `claude --effort` takes it. */
+export const EFFORTS = ['low', 'medium', 'high', 'xhigh', 'max'] as const;
+
+/** One of {@link EFFORTS}. */
+export type Effort = (typeof EFFORTS)[number];
+
+/** A model's name or alias, as `claude --model` takes it: a regular expression. */
+export const MODEL_NAME = '[A-Za-z0-9_][A-Za-z0-9_.:@/[\\]-]{0,199}';
+
+/** A text that is one. */
+export const MODEL = new RegExp(`^${MODEL_NAME}$`);
+
+/** What to call that. */
+export const MODEL_ALLOWED = 'the name of a model, such as "sonnet" or "claude-opus-5-5"';
+
 /** What the agent logs: this level and those after it. */
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
@@ -142,7 +158,10 @@ export type LoginCause = (typeof LOGIN_CAUSES)[number];
 /** One of {@link AUTH_STATES}. */
 export type AuthState = (typeof AUTH_STATES)[number];
 
-/** Limits of a run's request: characters, milliseconds, bytes of the body and of a JSON Schema. */
+/**
+ * Limits of a run's request: characters, milliseconds, bytes of the body and of a JSON Schema, levels of arrays and objects
+ * in a field. SQLite's JSON functions take 1000 levels, `JSON.stringify` some thousands.
+ */
 export const RUN_LIMITS = {
   promptChars: 100_000,
   timeoutMs: 600_000,
@@ -150,9 +169,11 @@ export const RUN_LIMITS = {
   bodyBytes: 1_048_576,
   systemPromptChars: 20_000,
   schemaBytes: 65_536,
-  allowedTools: 100,
+  nesting: 100,
+  tools: 100,
   turns: 1000,
   budgetUsd: 10_000,
+  fallbackModels: 5,
   labels: 20,
   callbackUrlChars: 2048,
 } as const;

@@ -134,6 +134,7 @@ function composeAgent(settings: Settings, log: Logger): Agent {
     path: settings.claudePath,
     instanceId: store.instanceId,
     permissionMode: settings.permissionMode,
+    model: settings.model,
     mcpConfig: settings.mcpConfig,
     claudeSettings: settings.claudeSettings,
     credential,

@@ -10,6 +10,8 @@ import {
   AGENT_PORT,
   AUTH_MODES,
   LOG_LEVELS,
+  MODEL,
+  MODEL_ALLOWED,
   PERMISSION_MODES,
   WORKSPACE_LIFETIMES,
   type AuthMode,
@@ -39,6 +41,8 @@ export interface Settings {
   readonly queueLimit: number;
   /** How long a running run may go on after SIGTERM. */
   readonly graceSeconds: number;
+  /** For runs that name none; undefined for the CLI's own choice. */
+  readonly model: string | undefined;
   readonly permissionMode: PermissionMode;
   readonly authMode: AuthMode;
   /** OAuth token, API key or identity token, according to `authMode`: the file that holds it. */
@@ -144,6 +148,7 @@ export const SCHEMAS = {
   claudePath: existing('an existing file that may be executed', isExecutable).optional(),
   queueLimit: integer(0, 10_000).default(100),
   graceSeconds: integer(0, 3600).default(30),
+  model: z.string().regex(MODEL, MODEL_ALLOWED).optional(),
   permissionMode: oneOf(PERMISSION_MODES).optional(),
   authMode: oneOf(AUTH_MODES).default('session'),
   credentialFile: existing('an existing file', isFile).optional(),

@@ -16,6 +16,7 @@ const MEANING = {
   claudePath: 'an executable in place of the pinned CLI',
   queueLimit: 'runs that may wait behind the running one',
   graceSeconds: 'how long a running run may go on after SIGTERM',
+  model: "a model's name or alias for runs that name none; without it the CLI chooses",
   permissionMode:
     'what Claude may do unasked; without it `bypassPermissions`, but `dontAsk` as root, whom `claude` refuses that unless `IS_SANDBOX=1`',
   authMode: 'where the credential comes from: `session`, `oauthToken`, `apiKey` or `federation`',

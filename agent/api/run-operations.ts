@@ -45,7 +45,7 @@ export const RUN_OPERATIONS = {
     path: '/run',
     summary: 'Run a prompt and wait for its end',
     description:
-      'Answers `200` for every run that ran, whatever became of it: branch on `success` or `outcome`. Runs go one at a time, first come first served. Unknown fields are ignored and named in `warnings`. A client that goes away while its run waits cancels it; a run that has begun goes on.',
+      'Answers `200` for every run that ran, whatever became of it: branch on `success` or `outcome`. Runs go one at a time, first come first served. Unknown fields are ignored and named in `warnings`, but for those that seem to limit the run, which are refused. A client that goes away while its run waits cancels it; a run that has begun goes on.',
     body: {
       schema: runRequest,
       required: true,

@@ -65,6 +65,8 @@ export interface ClaudeOptions {
   /** Names the state folder; see `RUN_MARK`. */
   readonly instanceId: string;
   readonly permissionMode: PermissionMode;
+  /** For prompts that name none; undefined for the CLI's own choice. */
+  readonly model?: string | undefined;
   /** Files with the MCP servers and the settings of every run. */
   readonly mcpConfig: string | undefined;
   readonly claudeSettings: string | undefined;
@@ -177,7 +179,7 @@ export function createClaude(options: ClaudeOptions): Claude {
 
 function argumentsFor(
   prompt: Pick<Prompt, 'sessionId' | 'resume' | 'options' | 'textOnly'>,
-  { permissionMode, mcpConfig, claudeSettings }: ClaudeOptions,
+  { permissionMode, model, mcpConfig, claudeSettings }: ClaudeOptions,
 ): string[] {
   return [
     '-p',
@@ -189,7 +191,7 @@ function argumentsFor(
     ...OWN_CONFIGURATION_ONLY,
     ...(claudeSettings === undefined ? [] : [`--settings=${claudeSettings}`]),
     ...(mcpConfig === undefined || prompt.textOnly ? [] : [`--mcp-config=${mcpConfig}`]),
-    ...argumentsOf(prompt.options, permissionMode),
+    ...argumentsOf(prompt.options, { permissionMode, model }, prompt.resume),
     ...(prompt.textOnly ? ['--tools', '', '--no-session-persistence'] : []),
   ];
 }

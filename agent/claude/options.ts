@@ -1,11 +1,18 @@
-import type { PermissionMode } from '../contract.ts';
+import type { Effort, PermissionMode } from '../contract.ts';
 
 /** How `claude` is to work on a prompt. What is left out is as the agent's settings and the CLI have it. */
 export interface ClaudeOptions {
   readonly model?: string;
+  /** Models for when the first one is overloaded, with commas between. */
+  readonly fallbackModel?: string;
+  readonly effort?: Effort;
+  /** In place of the CLI's own. */
+  readonly systemPrompt?: string;
   readonly appendSystemPrompt?: string;
   /** Tools that need no permission, as `--allowedTools` takes them: `Read`, `Bash(git log:*)`, … */
   readonly allowedTools?: readonly string[];
+  /** Tools that are denied in every permission mode, as `--disallowedTools` takes them. */
+  readonly disallowedTools?: readonly string[];
   readonly permissionMode?: PermissionMode;
   readonly maxTurns?: number;
   readonly maxBudgetUsd?: number;
@@ -13,14 +20,37 @@ export interface ClaudeOptions {
   readonly outputSchema?: Readonly<Record<string, unknown>>;
 }
 
-/** Arguments of `claude` for these options. Free text stands behind `=`, where it cannot be taken for an option. */
-export function argumentsOf(options: ClaudeOptions, defaultMode: PermissionMode): string[] {
-  const { model, appendSystemPrompt, allowedTools, permissionMode, maxTurns, maxBudgetUsd, outputSchema } = options;
+/** What holds for a prompt that does not say otherwise. */
+export interface DefaultOptions {
+  readonly permissionMode: PermissionMode;
+  /** Undefined: what the CLI takes. */
+  readonly model: string | undefined;
+}
+
+/**
+ * Arguments of `claude` for these options. Free text stands behind `=`, where it cannot be taken for an option.
+ * @param resumes whether a conversation goes on: the CLI sends the system prompt that it began with, unless it is told to
+ *   keep none.
+ */
+export function argumentsOf(options: ClaudeOptions, defaults: DefaultOptions, resumes = false): string[] {
+  const {
+    model = defaults.model,
+    permissionMode = defaults.permissionMode,
+    systemPrompt,
+    appendSystemPrompt,
+  } = options;
+  const { fallbackModel, effort, allowedTools, disallowedTools, maxTurns, maxBudgetUsd, outputSchema } = options;
+  const asksForPrompt = systemPrompt !== undefined || appendSystemPrompt !== undefined;
   return [
-    ...['--permission-mode', permissionMode ?? defaultMode],
+    ...['--permission-mode', permissionMode],
     ...(model === undefined ? [] : [`--model=${model}`]),
+    ...(fallbackModel === undefined ? [] : [`--fallback-model=${fallbackModel}`]),
+    ...(effort === undefined ? [] : ['--effort', effort]),
+    ...(systemPrompt === undefined ? [] : [`--system-prompt=${systemPrompt}`]),
     ...(appendSystemPrompt === undefined ? [] : [`--append-system-prompt=${appendSystemPrompt}`]),
+    ...(resumes && asksForPrompt ? ['--system-prompt-snapshot', 'off'] : []),
     ...(allowedTools ?? []).map((tool) => `--allowedTools=${tool}`),
+    ...(disallowedTools ?? []).map((tool) => `--disallowedTools=${tool}`),
     ...(maxTurns === undefined ? [] : ['--max-turns', String(maxTurns)]),
     ...(maxBudgetUsd === undefined ? [] : ['--max-budget-usd', String(maxBudgetUsd)]),
     ...(outputSchema === undefined ? [] : [`--json-schema=${JSON.stringify(outputSchema)}`]),

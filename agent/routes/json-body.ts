@@ -28,7 +28,7 @@ export const smallBody: MiddlewareHandler = (c, next) => {
 export const jsonBody = [
   createMiddleware(async (c, next) => {
     const type = c.req.header('Content-Type');
-    const encoding = c.req.header('Content-Encoding') ?? 'identity';
+    const encoding = c.req.header('Content-Encoding')?.toLowerCase() ?? 'identity';
     const isJson = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i.test(type ?? '');
     if (isJson && encoding === 'identity') return next();
     const given = isJson ? `Content-Encoding is ${encoding}` : `Content-Type is ${type ?? 'missing'}`;
@@ -63,5 +63,5 @@ export function describe(value: unknown): string {
   if (value === null) return 'null';
   if (typeof value === 'string') return value.length <= 100 ? `the string ${JSON.stringify(value)}` : 'a long string';
   if (typeof value === 'object') return Array.isArray(value) ? 'an array' : 'an object';
-  return `the ${typeof value} ${JSON.stringify(value)}`;
+  return typeof value === 'number' ? `the number ${value}` : `the ${typeof value} ${JSON.stringify(value)}`;
 }

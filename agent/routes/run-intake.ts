@@ -32,7 +32,7 @@ export async function takeRun(
   if (key !== undefined && !idempotencyKey.safeParse(key).success) {
     return problem(c, 'invalid-idempotency-key', 'An Idempotency-Key has 1 to 255 visible ASCII characters.');
   }
-  const reading = readRunRequest(body, workspaceDir, callbackHosts, unknownFields, service.runDir);
+  const reading = await readRunRequest(body, workspaceDir, callbackHosts, unknownFields, service.runDir);
   if ('errors' in reading) {
     const { errors } = reading;
     return problem(c, 'invalid-request', errors.map(({ message }) => message).join(' '), { errors });

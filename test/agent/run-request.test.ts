@@ -38,6 +38,7 @@ describe('POST /run refuses and starts nothing for', () => {
     ['a timeout that is a string', { prompt: 'x', timeout: '5000' }, 'it is the string "5000"'],
     ['a timeout that is too long', { prompt: 'x', timeout: 600_001 }, 'from 1 to 600000'],
     ['a timeout that is no number JSON knows', '{"prompt":"x","timeout":1e999}', '`timeout` must be'],
+    ['a number that is too large to be one', '{"prompt":"x","maxBudgetUsd":1e999}', 'it is the number Infinity'],
     ['a workdir that is null', { prompt: 'x', workdir: null }, 'it is null'],
     ['a relative workdir', { prompt: 'x', workdir: 'project' }, 'must be an absolute path inside the workspace'],
     ['a workdir elsewhere', { prompt: 'x', workdir: '/etc' }, 'must be inside the workspace'],
@@ -140,6 +141,20 @@ describe('POST /run accepts', () => {
       'The field "workingDir" is unknown and was ignored. Did you mean `workdir`?',
       'The field "mode" is unknown and was ignored.',
     ]);
+  });
+
+  it.each([
+    ['a byte order mark', '\ufeff{"prompt": "marked"}', {}],
+    ['capital letters in its headers', '{"prompt": "loud"}', { 'Content-Encoding': 'IDENTITY' }],
+    ['names that every object has', '{"prompt": "x", "__proto__": {"maxTurns": 1}, "constructor": 1}', {}],
+    ['half of a character', '{"prompt": "\\ud83d", "systemPrompt": "\\ud83d", "labels": {"\\ud83d": "\\ud83d"}}', {}],
+    ['a NUL in the prompt and in labels', '{"prompt": "a\\u0000b", "labels": {"a\\u0000": "\\u0000"}}', {}],
+  ])('a body with %s', async (_, body, headers) => {
+    const response = await agent.post(body, { headers });
+    expect(response.status).toBe(200);
+    const { success, runId } = (await response.json()) as { success: boolean; runId: string };
+    expect(success).toBe(true);
+    expect((await agent.fetch(`/runs/${runId}`)).status).toBe(200);
   });
 
   it('the longest prompt, in any script, unchanged', async () => {
