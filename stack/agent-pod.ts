@@ -180,6 +180,7 @@ function environment({ config, login, tokens, claudeConfig }: AgentPodArgs): k8s
       : { [AGENT_ENV.credentialFile]: `${PATHS.credential}/${CREDENTIAL_KEY}` }),
     ...(login.kind === 'federation' ? federationEnvironment(login.federation) : {}),
     ...Object.fromEntries((claudeConfig?.files ?? []).map((file) => [CONFIG_SETTINGS[file], pathOf(file)])),
+    ...(config.model === undefined ? {} : { [AGENT_ENV.model]: config.model }),
     ...(config.n8nUrl === undefined ? {} : { [AGENT_ENV.n8nUrl]: config.n8nUrl }),
     ...(config.anthropicBaseUrl === undefined ? {} : { ANTHROPIC_BASE_URL: config.anthropicBaseUrl }),
     ...proxied(config),

@@ -1,3 +1,4 @@
+import { MODEL, MODEL_ALLOWED } from '../agent/contract.ts';
 import { isCron } from './cron.ts';
 
 /** What a text of the configuration may be, and how a message puts it. */
@@ -15,6 +16,7 @@ export const TEXT = {
   ),
   imageByDigest: matches(/^\S+@sha256:[0-9a-f]{64}$/, 'an image by digest (NAME@sha256:…), or empty'),
   image: matches(/^[a-z0-9][\w.:/@-]*$/, 'the name of an image, such as node:24-bookworm-slim'),
+  model: matches(MODEL, MODEL_ALLOWED),
   folder: matches(/\S/, 'a folder'),
   cpu: matches(/^(\d+(\.\d{1,3})?|\d+m)$/, 'a CPU quantity, such as 500m or 2'),
   bytes: matches(/^\d+(\.\d+)?(Ki|Mi|Gi|Ti|k|M|G|T)?$/, 'a quantity, such as 2Gi'),

@@ -60,6 +60,8 @@ export interface StackConfig {
   /** JSON objects: MCP servers by name, and settings of `claude`. */
   readonly mcpServers: pulumi.Output<string> | undefined;
   readonly claudeSettings: pulumi.Output<string> | undefined;
+  /** Undefined: what Claude Code chooses. */
+  readonly model: string | undefined;
   readonly permissionMode: PermissionMode;
   readonly queueLimit: number;
   readonly warmStart: boolean;
@@ -138,6 +140,7 @@ export function readConfig(source: ConfigSource): StackConfig {
     agentToken: secret('agentToken'),
     mcpServers: secret('mcpServers'),
     claudeSettings: secret('claudeSettings'),
+    model: read.optional('model', ...TEXT.model),
     permissionMode: read.oneOf('permissionMode', PERMISSION_MODES),
     queueLimit: read.integer('queueLimit', 0, 10_000),
     warmStart: read.boolean('warmStart'),

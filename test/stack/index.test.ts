@@ -182,6 +182,7 @@ describe('the program', () => {
     const { resources } = await runProgram({
       queueLimit: '7',
       warmStart: 'false',
+      model: 'opus[1m]',
       permissionMode: 'dontAsk',
       graceSeconds: '60',
       callbackHosts: '["*.example.org"]',
@@ -199,6 +200,7 @@ describe('the program', () => {
       AGENT_CONVERSATION_MEGABYTES: '5120',
       AGENT_SESSION_DIR: '/var/run/claude-session',
       AGENT_AUTH_MODE: 'session',
+      AGENT_MODEL: 'opus[1m]',
       AGENT_PERMISSION_MODE: 'dontAsk',
       AGENT_QUEUE_LIMIT: '7',
       AGENT_WARM_START: 'off',
