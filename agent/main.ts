@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import type { Hono } from 'hono';
@@ -10,12 +10,14 @@ import { banner } from './banner.ts';
 import { CallbackHosts } from './callbacks/hosts.ts';
 import { CallbackSender } from './callbacks/sender.ts';
 import { callbackSecrets } from './callbacks/signature.ts';
+import { CannotStartError } from './cannot-start.ts';
 import { createClaude } from './claude/claude.ts';
 import { sessionCredential, variableCredential, type CredentialSource } from './claude/credential.ts';
 import { federatedCredential } from './claude/federation.ts';
 import { adoptSeed } from './claude/seed.ts';
-import { CREDENTIAL_VARIABLES, FEDERATION_CACHE_FOLDER, LIVING_SESSION_FOLDER } from './contract.ts';
+import { AGENT_ENV, CREDENTIAL_VARIABLES, FEDERATION_CACHE_FOLDER, LIVING_SESSION_FOLDER } from './contract.ts';
 import { DiskWait } from './disk-wait.ts';
+import { makeFolder } from './folders.ts';
 import { resourceOf } from './routes/run-resource.ts';
 import { LoginEvidence } from './runs/evidence.ts';
 import { forgetSoon, keepConversationsWithin, keepWithin, openSoundStore } from './runs/housekeeping.ts';
@@ -40,8 +42,10 @@ try {
   await start(readSettings());
 } catch (error) {
   if (!(error instanceof Error)) throw error;
-  const known = [SettingsError, StoreInUseError, CannotListenError].some((kind) => error instanceof kind);
-  process.stderr.write(`${known ? error.message : (error.stack ?? error.message)}\n`);
+  const known = [CannotStartError, StoreInUseError, CannotListenError].some((kind) => error instanceof kind);
+  // What the system says names the file, and no line of the agent is wrong.
+  const said = 'syscall' in error ? `The agent cannot start: ${error.message}` : (error.stack ?? error.message);
+  process.stderr.write(`${known ? error.message : said}\n`);
   process.exit(CANNOT_START);
 }
 
@@ -110,8 +114,7 @@ interface Agent {
 /** @throws where the disk cannot be written, and then nothing stays open. */
 function composeAgent(settings: Settings, log: Logger): Agent {
   using opened = new DisposableStack();
-  mkdirSync(settings.stateDir, { recursive: true, mode: 0o700 });
-  mkdirSync(homeOf(settings), { recursive: true });
+  makeFolders(settings);
 
   const store = opened.use(openSoundStore(path.join(settings.stateDir, 'runs.db'), log));
   const limits = { days: settings.recordDays, count: settings.recordCount, megabytes: settings.recordMegabytes };
@@ -194,6 +197,27 @@ function composeAgent(settings: Settings, log: Logger): Agent {
   });
   const held = opened.move();
   return { app, service, callbacks, credential, token, close: () => held.dispose() };
+}
+
+/**
+ * @throws {SettingsError} naming every one that cannot be made.
+ * @throws where the disk cannot be written.
+ */
+function makeFolders(settings: Settings): void {
+  const { stateDir, workspaceDir } = settings;
+  const folders = { [AGENT_ENV.stateDir]: stateDir, [AGENT_ENV.workspaceDir]: workspaceDir, HOME: homeOf(settings) };
+  const wrong = Object.entries(folders).flatMap(([name, folder]) => {
+    const problem = makeFolder(folder);
+    return problem === undefined ? [] : [{ name, folder, problem }];
+  });
+  // What is inside another one is not wrong by itself.
+  const mistakes = wrong
+    .filter(({ folder }) => !wrong.some((other) => folder.startsWith(`${other.folder}${path.sep}`)))
+    .map(
+      ({ name, folder, problem }) =>
+        `${name} is ${JSON.stringify(folder)}; it must be a folder, or one that can be made (${problem}).`,
+    );
+  if (mistakes.length > 0) throw new SettingsError(mistakes);
 }
 
 function chooseCredential(settings: Settings, log: Logger): CredentialSource {

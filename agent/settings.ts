@@ -1,9 +1,10 @@
-import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync, type Stats } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { isCallbackHost } from './callbacks/hosts.ts';
 import { parseSecrets } from './callbacks/signature.ts';
 import type { Federation } from './claude/federation.ts';
+import { CannotStartError } from './cannot-start.ts';
 import { claudeSettings, mcpConfig, mistakesIn } from './claude-files.ts';
 import {
   AGENT_ENV,
@@ -19,6 +20,7 @@ import {
   type WorkspaceLifetime,
 } from './contract.ts';
 import { credentialMistakes, readFederation, strayCredentials } from './credential-settings.ts';
+import { didYouMean, KnownNames } from './did-you-mean.ts';
 
 /** The settings of one agent process. Paths are absolute. */
 export interface Settings {
@@ -82,12 +84,12 @@ export interface Settings {
 }
 
 /** Thrown by {@link readSettings}; the message lists every mistake, one a line. */
-export class SettingsError extends Error {
+export class SettingsError extends CannotStartError {
+  override readonly name = 'SettingsError';
   readonly mistakes: readonly string[];
 
   constructor(mistakes: readonly string[]) {
     super(`The agent cannot start, ${mistakes.length} setting(s) are wrong:\n  - ${mistakes.join('\n  - ')}`);
-    this.name = 'SettingsError';
     this.mistakes = mistakes;
   }
 }
@@ -152,9 +154,9 @@ export const SCHEMAS = {
   permissionMode: oneOf(PERMISSION_MODES).optional(),
   authMode: oneOf(AUTH_MODES).default('session'),
   credentialFile: existing('an existing file', isFile).optional(),
-  warmStart: oneOf(['on', 'off'])
-    .default('on')
-    .transform((value) => value === 'on'),
+  warmStart: oneOf(['true', 'false', 'on', 'off'])
+    .default('true')
+    .transform((value) => value === 'true' || value === 'on'),
   mcpConfig: jsonFile(mcpConfig, 'a JSON file with MCP servers in mcpServers').optional(),
   claudeSettings: jsonFile(claudeSettings, 'a JSON file with settings of claude').optional(),
   workspaceLifetime: oneOf(WORKSPACE_LIFETIMES).default('keep'),
@@ -178,6 +180,8 @@ export const SCHEMAS = {
     .optional(),
   logLevel: oneOf(LOG_LEVELS).default('info'),
 } satisfies Record<keyof typeof AGENT_ENV, z.ZodType>;
+
+const variables = new KnownNames(Object.values(AGENT_ENV));
 
 /** Settings whose value is never repeated in a message. */
 const SECRET: ReadonlySet<string> = new Set(['token', 'tokenSha256', 'watchdogTokenSha256']);
@@ -209,7 +213,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
 
   const notes = Object.keys(env)
     .filter((name) => name.startsWith('AGENT_') && !(Object.values(AGENT_ENV) as string[]).includes(name))
-    .map((name) => `${name} is no setting of the agent and is ignored.`);
+    .map((name) => `${name} is no setting of the agent and is ignored.${didYouMean(variables.nearest(name))}`);
   mistakes.push(...credentialMistakes(values.authMode, values.credentialFile, env));
   notes.push(...strayCredentials(values.authMode, env));
   const permissionMode = choosePermissionMode(values.permissionMode, env, mistakes, notes);
@@ -249,21 +253,33 @@ function choosePermissionMode(
 }
 
 function isFolder(file: string): boolean {
-  return statSync(file, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return statsOf(file)?.isDirectory() ?? false;
 }
 
 function isFile(file: string): boolean {
-  return statSync(file, { throwIfNoEntry: false })?.isFile() ?? false;
+  return statsOf(file)?.isFile() ?? false;
+}
+
+/** Undefined where there is nothing, or nothing that this process may look at. */
+function statsOf(file: string): Stats | undefined {
+  try {
+    return statSync(file);
+  } catch {
+    return undefined;
+  }
 }
 
 function holdsSecrets(file: string): boolean {
-  return isFile(file) && parseSecrets(readFileSync(file, 'utf8')) !== undefined;
+  return isFile(file) && mayBe(file, constants.R_OK) && parseSecrets(readFileSync(file, 'utf8')) !== undefined;
 }
 
 function isExecutable(file: string): boolean {
-  if (!isFile(file)) return false;
+  return isFile(file) && mayBe(file, constants.X_OK);
+}
+
+function mayBe(file: string, access: number): boolean {
   try {
-    accessSync(file, constants.X_OK);
+    accessSync(file, access);
     return true;
   } catch {
     return false;

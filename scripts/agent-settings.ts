@@ -23,7 +23,7 @@ const MEANING = {
   credentialFile:
     'holds the token, key or identity token; without it `CLAUDE_CODE_OAUTH_TOKEN`, `ANTHROPIC_API_KEY`, or the file that `ANTHROPIC_IDENTITY_TOKEN_FILE` names',
   warmStart:
-    'whether one `claude` is started ahead while nothing runs, for the next run with default options; `off` saves its memory (some 160 MB)',
+    '`true` or `false`, also `on` or `off`: whether one `claude` is started ahead while nothing runs, for the next run with default options; without it its memory (some 160 MB) is saved',
   mcpConfig: 'a JSON file with MCP servers for every run, see [below](#mcp-servers-and-settings)',
   claudeSettings: 'a JSON file with settings of `claude` for every run, see [below](#mcp-servers-and-settings)',
   workspaceLifetime: '`keep` or `run`, see [below](#the-workspace)',

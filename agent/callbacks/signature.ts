@@ -1,6 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { CannotStartError, inWords } from '../cannot-start.ts';
 import { CALLBACK_SECRET, CALLBACK_SECRET_FILE } from '../contract.ts';
 
 const NEW_BYTES = 32;
@@ -18,16 +19,20 @@ export function parseSecrets(text: string): Buffer[] | undefined {
 /**
  * Takes the secrets from the file that was given, or the one kept in the state folder, which is made at first use (mode
  * 0600).
- * @throws when the kept file holds no secrets, or cannot be read or written.
+ * @throws {CannotStartError} when the kept file holds no secrets, or cannot be read or written.
  */
 export function callbackSecrets(givenFile: string | undefined, stateDir: string): Buffer[] {
   const file = givenFile ?? path.join(stateDir, CALLBACK_SECRET_FILE);
-  if (givenFile === undefined && !existsSync(file)) {
-    writeFileSync(file, `whsec_${randomBytes(NEW_BYTES).toString('base64')}\n`, { mode: 0o600, flag: 'wx' });
+  try {
+    if (givenFile === undefined && !existsSync(file)) {
+      writeFileSync(file, `whsec_${randomBytes(NEW_BYTES).toString('base64')}\n`, { mode: 0o600, flag: 'wx' });
+    }
+    const secrets = parseSecrets(readFileSync(file, 'utf8'));
+    if (secrets) return secrets;
+  } catch (error) {
+    throw inWords(error, (why) => `${file}, which holds the secret for callbacks, cannot be used (${why}); mend that.`);
   }
-  const secrets = parseSecrets(readFileSync(file, 'utf8'));
-  if (secrets) return secrets;
-  throw new Error(`${file} holds no secret for callbacks (whsec_…); delete it to have a new one made.`);
+  throw new CannotStartError(`${file} holds no secret for callbacks (whsec_…); delete it to have a new one made.`);
 }
 
 /**

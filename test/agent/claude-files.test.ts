@@ -45,13 +45,26 @@ describe('a file of settings', () => {
     [{ permissions: { deny: 'Bash' } }, 'permissions.deny: '],
     [{ hooks: { PreToolUse: {} } }, 'hooks.PreToolUse: '],
     [{ env: { PORT: 1 } }, 'env.PORT: '],
+    [{ permision: {} }, 'permision: claude has no such setting.'],
+    [{ Permissions: {} }, 'Permissions: claude has no such setting. Did you mean `permissions`?'],
+    [{ permissions: { denny: ['Bash'] } }, 'permissions.denny: claude has no such setting.'],
+    [{ hooks: { PreTooluse: [] } }, 'hooks.PreTooluse: claude has no such setting. Did you mean `PreToolUse`?'],
+    [{ sandbox: { network: { allowDomains: [] } } }, 'sandbox.network.allowDomains: claude has no such setting.'],
+    [{ env: { PORT: 1 }, colour: 1 }, 'colour: claude has no such setting.'],
+    ['{"__proto__": {}}', '__proto__: claude has no such setting.'],
   ])('is refused with the place where it is wrong: %j', (content, said) => {
     expect(wrongWith(claudeSettings, content)).toContain(said);
   });
 
   it('may hold whatever else the CLI knows', () => {
     expect(
-      wrongWith(claudeSettings, { cleanupPeriodDays: 3, permissions: { deny: ['Bash'], defaultMode: 'plan' } }),
+      wrongWith(claudeSettings, {
+        $schema: 'https://json.schemastore.org/claude-code-settings.json',
+        env: { ANY_NAME: 'x' },
+        sandbox: { enabled: true, network: { allowedDomains: [] } },
+        cleanupPeriodDays: 3,
+        permissions: { deny: ['Bash'], defaultMode: 'plan' },
+      }),
     ).toBe('');
   });
 });

@@ -41,6 +41,10 @@ describe('settings', () => {
     ['AGENT_SESSION_DIR', '/nowhere', 'an existing folder'],
     ['AGENT_CLAUDE_PATH', '/etc/passwd', 'an existing file that may be executed'],
     ['AGENT_STATE_DIR', '', 'a path'],
+    ['AGENT_SESSION_DIR', `/tmp/${'x'.repeat(300)}`, 'an existing folder'],
+    ['AGENT_CREDENTIAL_FILE', `/tmp/${'x'.repeat(300)}`, 'an existing file'],
+    ['AGENT_WARM_START', 'yes', 'one of true, false, on, off'],
+    ['AGENT_MODEL', '--help', 'the name of a model, such as "sonnet"'],
     ['AGENT_PERMISSION_MODE', 'yolo', 'one of bypassPermissions, acceptEdits, dontAsk, plan, default'],
     ['AGENT_AUTH_MODE', 'password', 'one of session, oauthToken, apiKey, federation'],
     ['AGENT_AUTH_MODE', 'apiKey', 'set ANTHROPIC_API_KEY'],
@@ -116,6 +120,23 @@ describe('settings', () => {
       'AGENT_WORKDIR is no setting of the agent and is ignored.',
       'ANTHROPIC_API_KEY is set but not used: AGENT_AUTH_MODE is session, not apiKey.',
     ]);
+  });
+
+  it('name the one that was meant', () => {
+    const { notes } = readSettings({ AGENT_HOSTNAME: 'x', AGENT_PERMISION_MODE: 'plan', IS_SANDBOX: '1' });
+    expect(notes).toEqual([
+      'AGENT_HOSTNAME is no setting of the agent and is ignored. Did you mean `AGENT_HOST`?',
+      'AGENT_PERMISION_MODE is no setting of the agent and is ignored. Did you mean `AGENT_PERMISSION_MODE`?',
+    ]);
+  });
+
+  it.each([
+    ['true', true],
+    ['on', true],
+    ['false', false],
+    ['off', false],
+  ])('start a process ahead or not by AGENT_WARM_START=%s', (value, warmStart) => {
+    expect(readSettings({ AGENT_WARM_START: value, IS_SANDBOX: '1' })).toMatchObject({ warmStart });
   });
 
   it.runIf(process.getuid?.() === 0)('give root the mode that claude lets root have, and say so', () => {

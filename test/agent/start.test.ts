@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -51,6 +51,44 @@ describe('the start', () => {
     agent.env['AGENT_PORT'] = 'x';
     agent.env['AGENT_QUEUE_LIMIT'] = 'many';
     await expect(agent.start()).rejects.toThrow(/exit code 2.*AGENT_PORT.*AGENT_QUEUE_LIMIT/s);
+  });
+
+  it.each([
+    ['AGENT_STATE_DIR', '/dev/null', 'something else has that name'],
+    ['AGENT_STATE_DIR', '/dev/null/state', 'ENOTDIR'],
+    ['AGENT_WORKSPACE_DIR', '/etc/passwd', 'something else has that name'],
+    ['HOME', '/dev/null', 'something else has that name'],
+  ])('with %s=%s names it and what is wrong, in sentences', async (name, folder, problem) => {
+    Object.assign(agent.env, { AGENT_LOG_LEVEL: 'error', [name]: folder });
+    await expect(agent.start()).rejects.toThrow(
+      `exit code 2: The agent cannot start, 1 setting(s) are wrong:\n  - ${name} is "${folder}"; it must be a folder, or one that can be made (${problem}`,
+    );
+    expect(agent.lines.join('\n')).not.toMatch(/^ +at /m);
+  });
+
+  it.runIf(existsSync('/proc/self')).each(['AGENT_STATE_DIR', 'AGENT_WORKSPACE_DIR', 'HOME'])(
+    'does not try for ever to make a folder of %s where nobody can',
+    async (name) => {
+      agent.env[name] = '/proc/x/y';
+      await expect(agent.start()).rejects.toThrow(/exit code 2: .*\/proc\/x\/y.*ENOENT/s);
+    },
+  );
+
+  it('makes the folders that are missing, for its owner alone', async () => {
+    const stateDir = path.join(agent.folder, 'a/b/state');
+    agent.env['AGENT_STATE_DIR'] = stateDir;
+    await agent.start();
+    expect(statSync(stateDir).mode & 0o777).toBe(0o700);
+  });
+
+  it.each([
+    ['agent-token', /agent-token, which holds the API token, cannot be used \(EISDIR/],
+    ['callback-secret', /callback-secret, which holds the secret for callbacks, cannot be used \(EISDIR/],
+  ])('with a folder in place of %s says so', async (file, says) => {
+    Object.assign(agent.env, { AGENT_TOKEN: undefined, AGENT_CALLBACK_HOSTS: 'n8n.example.org' });
+    mkdirSync(path.join(agent.stateDir, file), { recursive: true });
+    await expect(agent.start()).rejects.toThrow(says);
+    expect(agent.lines.join('\n')).not.toMatch(/^ +at /m);
   });
 
   it('on a port in use says so', async () => {
