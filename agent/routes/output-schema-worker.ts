@@ -13,7 +13,8 @@ parentPort?.on('message', (text: string) => parentPort?.postMessage(mistakeIn(JS
 function mistakeIn(schema: object): string {
   if ('$async' in schema && schema.$async) return '$async schemas are not supported';
   // One that knew other schemas would resolve references to them.
-  const ajv = new Ajv(LIKE_CLAUDE);
+  // V8 can end the whole process where a thread runs out of memory: nothing is written out here.
+  const ajv = new Ajv({ ...LIKE_CLAUDE, inlineRefs: false });
   try {
     if (ajv.validateSchema(schema) !== true) return ajv.errorsText(ajv.errors, { dataVar: 'schema' });
     ajv.compile(schema);

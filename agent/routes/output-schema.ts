@@ -3,7 +3,8 @@ import { Worker } from 'node:worker_threads';
 
 /** The start of the thread included; an ordinary schema takes some milliseconds. */
 const WAIT_MS = 10_000;
-/** `$ref`s are written out, which can make gigabytes of code from a small schema. */
+/** `claude` writes out what a `$ref` names, each time: 64 kB of schema can become 4 GB of code, and end the container. */
+const MAX_WRITTEN_OUT_CHARS = 16 * 1_048_576;
 const MEMORY_MB = 128;
 const STACK_MB = 8;
 const MISTAKE_CHARS = 300;
@@ -18,8 +19,9 @@ let last: Promise<unknown> = Promise.resolve();
  * of their own, for one can take seconds.
  * @returns a clause; undefined for a schema that is sound.
  */
-export function schemaMistake(schema: object): Promise<string | undefined> {
+export async function schemaMistake(schema: object): Promise<string | undefined> {
   const text = JSON.stringify(schema);
+  if ((text.split('"$ref"').length - 1) * text.length > MAX_WRITTEN_OUT_CHARS) return TOO_LARGE;
   const mistake = last.then(() => ask(text));
   last = mistake.catch(() => undefined);
   return mistake;
