@@ -12,9 +12,9 @@ import { CallbackSender } from './callbacks/sender.ts';
 import { callbackSecrets } from './callbacks/signature.ts';
 import { CannotStartError } from './cannot-start.ts';
 import { createClaude } from './claude/claude.ts';
+import { Custody } from './claude/custody.ts';
 import { sessionCredential, variableCredential, type CredentialSource } from './claude/credential.ts';
 import { federatedCredential } from './claude/federation.ts';
-import { adoptSeed } from './claude/seed.ts';
 import { AGENT_ENV, CREDENTIAL_VARIABLES, FEDERATION_CACHE_FOLDER, LIVING_SESSION_FOLDER } from './contract.ts';
 import { DiskWait } from './disk-wait.ts';
 import { makeFolder } from './folders.ts';
@@ -120,12 +120,13 @@ function composeAgent(settings: Settings, log: Logger): Agent {
   const limits = { days: settings.recordDays, count: settings.recordCount, megabytes: settings.recordMegabytes };
   opened.defer(keepWithin(limits, store, log));
   const token = apiToken(settings, settings.stateDir);
-  const credential = chooseCredential(settings, log);
+  const custody = custodyOf(settings, log);
+  const credential = chooseCredential(settings);
   const evidence = new LoginEvidence(credential);
   const configDir = configDirOf(settings) ?? path.join(homeOf(settings), '.claude');
   const conversations = { days: settings.conversationDays, megabytes: settings.conversationMegabytes };
   // A person's own folder holds their own conversations.
-  const isOwn = !path.relative(settings.stateDir, configDir).startsWith('..');
+  const isOwn = isInside(configDir, settings.stateDir);
   if (isOwn) opened.defer(keepConversationsWithin(conversations, configDir, log));
   const workspace = new Workspace({
     dir: settings.workspaceDir,
@@ -141,6 +142,7 @@ function composeAgent(settings: Settings, log: Logger): Agent {
     mcpConfig: settings.mcpConfig,
     claudeSettings: settings.claudeSettings,
     credential,
+    custody,
     configDir,
     preparedFor: settings.warmStart ? workspace.runDir : undefined,
     log,
@@ -220,13 +222,28 @@ function makeFolders(settings: Settings): void {
   if (mistakes.length > 0) throw new SettingsError(mistakes);
 }
 
-function chooseCredential(settings: Settings, log: Logger): CredentialSource {
-  const { authMode, credentialFile, environment, federation, sessionDir, stateDir } = settings;
+/** A login that is used in place is a person's, and so is what lies beside it; so is a home folder outside of the state. */
+function custodyOf(settings: Settings, log: Logger): Custody | undefined {
+  const { authMode, sessionDir: seedDir, stateDir, workspaceDir } = settings;
+  if (seedDir === undefined && authMode === 'session') return undefined;
+  const dir = configDirOf(settings);
+  const configDir = dir !== undefined && isInside(dir, stateDir) ? dir : undefined;
+  const holds = (folder: string | undefined) => folder !== undefined && isInside(folder, homeOf(settings));
+  const isOwnHome = isInside(homeOf(settings), stateDir) && !holds(workspaceDir) && !holds(dir);
+  const home = isOwnHome ? homeOf(settings) : undefined;
+  return configDir === undefined && home === undefined
+    ? undefined
+    : new Custody({ stateDir, configDir, home, seedDir }, log);
+}
+
+function isInside(folder: string, parent: string): boolean {
+  const relative = path.relative(parent, folder);
+  return relative !== '' && !relative.startsWith('..') && !path.isAbsolute(relative);
+}
+
+function chooseCredential(settings: Settings): CredentialSource {
+  const { authMode, credentialFile, environment, federation, stateDir } = settings;
   const configDir = configDirOf(settings);
-  if (sessionDir !== undefined && configDir !== undefined) {
-    const report = adoptSeed(sessionDir, configDir, path.join(stateDir, 'seed.json'));
-    log[report.loginKept === undefined ? 'info' : 'warn']({ seed: sessionDir, ...report }, 'session');
-  }
   // The CLI leaves one file for each identity token it exchanged, and removes none.
   const cacheDir = path.join(stateDir, FEDERATION_CACHE_FOLDER);
   rmSync(cacheDir, { recursive: true, force: true });

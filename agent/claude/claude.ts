@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { RUN_LIMITS, type PermissionMode } from '../contract.ts';
 import type { CredentialSource } from './credential.ts';
+import type { Custody } from './custody.ts';
 import { claudeEnvironment, retriesWithin, retryWaitWithin } from './environment.ts';
 import { argumentsOf, type ClaudeOptions as RunOptions } from './options.ts';
 import { startClaude, type ClaudeProcess, type ClaudeReport, type WaitingClaude } from './process.ts';
@@ -71,6 +72,8 @@ export interface ClaudeOptions {
   readonly mcpConfig: string | undefined;
   readonly claudeSettings: string | undefined;
   readonly credential: CredentialSource;
+  /** Undefined where the configuration is a person's own. */
+  readonly custody?: Custody | undefined;
   /** The configuration folder that the processes use. */
   readonly configDir: string;
   /** The working directory to start processes in ahead; undefined for none. */
@@ -94,7 +97,7 @@ const EXPECTED_RUN_MS = RUN_LIMITS.defaultTimeoutMs;
 
 /** @see Claude */
 export function createClaude(options: ClaudeOptions): Claude {
-  const { credential, instanceId } = options;
+  const { credential, custody, instanceId } = options;
   const warm = new WarmStart((sessionId) => {
     if (options.preparedFor === undefined) return undefined;
     const start = startFor({ sessionId, options: {}, workdir: options.preparedFor }, EXPECTED_RUN_MS);
@@ -113,6 +116,7 @@ export function createClaude(options: ClaudeOptions): Claude {
       likeness: JSON.stringify([args, own, prompt.workdir, settingsVersion(options), retries]),
       start(name: string): WaitingClaude {
         const mark = `${instanceId}/${name}`;
+        custody?.beforeStart();
         return startClaude({
           file: options.path ?? PINNED_CLAUDE,
           args,
@@ -152,6 +156,7 @@ export function createClaude(options: ClaudeOptions): Claude {
     credential,
     newSessionId: () => warm.newSessionId(),
     async start(prompt) {
+      custody?.betweenRuns();
       const before = prompt.resume ? await spentBefore(prompt.sessionId) : undefined;
       const remainingMs = prompt.deadline - performance.now();
       const fresh = startFor(prompt, remainingMs);
@@ -160,16 +165,21 @@ export function createClaude(options: ClaudeOptions): Claude {
         prompt: prompt.text,
         deadline: prompt.deadline,
         retryWaitMs: retryWaitWithin(remainingMs),
+        onHeard: ({ apiError }) => custody?.whileRunning(apiError),
         ...(prompt.onText && { onText: prompt.onText }),
       });
       const report = process.report.then(async (said) => ({
         ...said,
         spent: await spentBy(said, prompt.sessionId, before),
       }));
-      return { ...process, report, warm: waiting !== undefined };
+      const reaped = process.reaped.finally(() => custody?.afterRun());
+      return { ...process, report, reaped, warm: waiting !== undefined };
     },
     prepare: () => warm.prepare(),
-    close: () => warm.close(),
+    async close() {
+      await warm.close();
+      custody?.atTheEnd();
+    },
     get preparedBytes() {
       return warm.residentBytes;
     },

@@ -37,7 +37,7 @@ const login = z.object({
 
 /** The login of a Claude configuration folder. */
 export interface Login {
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch; undefined where the file says nothing that is a time. */
   readonly expiresAt: number | undefined;
   readonly refreshable: boolean;
 }
@@ -51,7 +51,23 @@ export function parseLogin(text: string): Login | undefined {
   const parsed = login.safeParse(JSON.parse(text));
   if (!parsed.success || parsed.data.claudeAiOauth.accessToken === '') return undefined;
   const { expiresAt, refreshToken } = parsed.data.claudeAiOauth;
-  return { expiresAt: expiresAt ?? undefined, refreshable: Boolean(refreshToken) };
+  const isKnown = typeof expiresAt === 'number' && isTime(expiresAt);
+  return { expiresAt: isKnown ? expiresAt : undefined, refreshable: Boolean(refreshToken) };
+}
+
+/** Whether a number of milliseconds since the epoch is one that a date can have: at most 8.64e15. */
+export function isTime(ms: number): boolean {
+  return !Number.isNaN(new Date(ms).getTime());
+}
+
+/** The login in the text of a `.credentials.json`; undefined where it holds none, or is no JSON. */
+export function loginIn(text: string): Login | undefined {
+  try {
+    return parseLogin(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
 
 /**
@@ -73,8 +89,10 @@ function sessionStatus(file: string): CredentialStatus {
   let text: string;
   let version: string;
   try {
-    const { mtimeMs, size } = statSync(file);
-    version = `${mtimeMs}/${size}`;
+    const stats = statSync(file);
+    version = `${stats.mtimeMs}/${stats.size}`;
+    // Reading a named pipe, which a run can put there, would wait for ever.
+    if (!stats.isFile()) return absent(`${file} is no file`, version);
     text = readFileSync(file, 'utf8');
   } catch (error) {
     return absent(`${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);

@@ -49,6 +49,8 @@ export interface ClaudeTurn {
   readonly retryWaitMs: number;
   /** Called with each piece of text as Claude says it. */
   readonly onText?: (text: string) => void;
+  /** Called after each line that it says, before the next one is read. */
+  readonly onHeard?: (transcript: Transcript) => void;
 }
 
 /** A `claude` that was started and waits for its prompt. */
@@ -106,6 +108,7 @@ export function startClaude(command: ClaudeCommand): WaitingClaude {
   let settled = false;
   let retryWaitMs = Infinity;
   let fault: unknown;
+  let onHeard: ClaudeTurn['onHeard'];
 
   const child: ChildProcess = spawn(command.file, command.args, {
     cwd: command.cwd,
@@ -125,6 +128,7 @@ export function startClaude(command: ClaudeCommand): WaitingClaude {
     for (const line of lines) {
       if (transcript.isComplete && line.includes(lastQuestion)) stays.resolve(undefined);
       transcript.add(line);
+      onHeard?.(transcript);
     }
     if (transcript.isComplete) answered.resolve(undefined);
     else if (splitter.dropped > 0) end('overflow');
@@ -221,6 +225,7 @@ export function startClaude(command: ClaudeCommand): WaitingClaude {
     begin(turn) {
       transcript.onText = turn.onText;
       retryWaitMs = turn.retryWaitMs;
+      onHeard = turn.onHeard;
       write({ type: 'user', message: { role: 'user', content: turn.prompt } });
       const report = finish(turn.deadline);
       return { report, reaped: report.then(reap), end };

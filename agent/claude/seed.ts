@@ -1,20 +1,10 @@
 import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { CREDENTIALS_FILE, SESSION_ENTRIES } from '../contract.ts';
-import { parseLogin } from './credential.ts';
+import { loginIn } from './credential.ts';
+import { isFileError, readOwnFile, writeOwnFile } from './own-files.ts';
+import { readSeedRecord, writeSeedRecord } from './seed-record.ts';
 
 /** What {@link adoptSeed} did, for the log. Paths are relative to the session folder. */
 export interface SeedReport {
@@ -25,56 +15,76 @@ export interface SeedReport {
 }
 
 /**
- * Brings the seed into the living session's folder: what changed in the seed since the last time is copied, the rest
- * stays as the CLI left it. So a restart never goes back to an older login.
- *
- * Refresh tokens are used once: the living login is newer than the seed from the first refresh on. The seed's login is
- * taken only if it changed since it was last taken and does not end before the living one.
- * @param seedDir read-only; only {@link SESSION_ENTRIES} are looked at.
+ * Reads a seed, through the links of a Secret volume. What cannot be read is left out.
+ * @param dir only its {@link SESSION_ENTRIES} are looked at.
+ * @param onUnread is told of each entry that is left out, and why.
+ * @returns the content of each file, by path.
+ */
+export function readSeed(
+  dir: string,
+  onUnread: (file: string, why: string) => void = () => undefined,
+): ReadonlyMap<string, Buffer> {
+  const walk = (relative: string): [string, Buffer][] => {
+    const file = path.join(dir, relative);
+    try {
+      const stats = statSync(file, { throwIfNoEntry: false });
+      if (stats?.isFile()) return [[relative, readFileSync(file)]];
+      if (!stats?.isDirectory()) return [];
+      // A Secret volume holds its files behind links that begin with `..`; a seed's own names never do.
+      const names = readdirSync(file).filter((name) => !name.startsWith('..'));
+      return names.flatMap((name) => walk(path.join(relative, name)));
+    } catch (error) {
+      if (!isFileError(error)) throw error;
+      onUnread(relative, error.code ?? error.message);
+      return [];
+    }
+  };
+  return new Map(SESSION_ENTRIES.flatMap(walk));
+}
+
+/**
+ * Brings the seed into the living session's folder. Its login is taken only if it changed since it was last taken and
+ * does not end before the living one: refresh tokens are used once, so the living login is newer than the seed from the
+ * first renewal on, and a restart never goes back to an older login.
+ * @param seedDir read-only; see {@link readSeed}.
  * @param livingDir is made where it is missing.
- * @param recordFile remembers what was last taken, as SHA-256 by path.
- * @throws when a file cannot be read or written.
+ * @param recordFile remembers what was last taken; see {@link SeedRecord}.
+ * @throws when a file cannot be written.
  */
 export function adoptSeed(seedDir: string, livingDir: string, recordFile: string): SeedReport {
-  const seed = new Map(listFiles(seedDir).map((file) => [file, readFileSync(path.join(seedDir, file))]));
-  const taken = readRecord(recordFile);
+  const seed = readSeed(seedDir);
+  const record = readSeedRecord(recordFile);
   mkdirSync(livingDir, { recursive: true, mode: 0o700 });
 
-  const changed = [...seed].filter(
-    ([file, content]) => taken[file] !== sha256(content) || !existsSync(path.join(livingDir, file)),
-  );
+  const differs = ([file, content]: [string, Buffer]) => {
+    const living = readOwnFile(path.join(livingDir, file));
+    if (file === CREDENTIALS_FILE) return !living || record.taken[file] !== sha256(content);
+    return !living?.equals(content);
+  };
+  const changed = [...seed].filter(differs);
   const loginKept = changed
     .filter(([file]) => file === CREDENTIALS_FILE)
-    .map(([, content]) => reasonToKeepLogin(content, path.join(livingDir, CREDENTIALS_FILE)))
+    .map(([, content]) => reasonToKeepLogin(content, readOwnFile(path.join(livingDir, CREDENTIALS_FILE))))
     .find((reason) => reason !== undefined);
   const copied = changed.filter(([file]) => file !== CREDENTIALS_FILE || loginKept === undefined);
-  const removed = Object.keys(taken).filter((file) => file !== CREDENTIALS_FILE && !seed.has(file));
+  const removed = Object.keys(record.taken).filter(
+    (file) => file !== CREDENTIALS_FILE && isOfSeed(file) && !seed.has(file),
+  );
 
-  for (const [file, content] of copied) writeAtomically(path.join(livingDir, file), content);
-  for (const file of removed) rmSync(path.join(livingDir, file), { force: true });
+  for (const [file, content] of copied) writeOwnFile(path.join(livingDir, file), content);
+  for (const file of removed) rmSync(path.join(livingDir, file), { recursive: true, force: true });
   if (copied.length + removed.length > 0) {
     const now = Object.fromEntries(copied.map(([file, content]) => [file, sha256(content)]));
-    const left = Object.entries(taken).filter(([file]) => !removed.includes(file));
-    writeAtomically(recordFile, Buffer.from(JSON.stringify({ ...Object.fromEntries(left), ...now }, undefined, 2)));
+    const left = Object.entries(record.taken).filter(([file]) => !removed.includes(file));
+    const login = copied.find(([file]) => file === CREDENTIALS_FILE)?.[1].toString('utf8') ?? record.login;
+    writeSeedRecord(recordFile, { ...record, taken: { ...Object.fromEntries(left), ...now }, login });
   }
   return { copied: copied.map(([file]) => file), removed, ...(loginKept !== undefined && { loginKept }) };
 }
 
-/** A Secret volume holds its files behind links that begin with `..`; a seed's own names never do. */
-function listFiles(dir: string): string[] {
-  const walk = (relative: string): string[] => {
-    const stat = statSync(path.join(dir, relative));
-    if (!stat.isDirectory()) return stat.isFile() ? [relative] : [];
-    return readdirSync(path.join(dir, relative))
-      .filter((name) => !name.startsWith('..'))
-      .flatMap((name) => walk(path.join(relative, name)));
-  };
-  return SESSION_ENTRIES.filter((entry) => existsSync(path.join(dir, entry))).flatMap(walk);
-}
-
-function reasonToKeepLogin(seed: Buffer, livingFile: string): string | undefined {
-  const living = existsSync(livingFile) ? quietly(readFileSync(livingFile)) : undefined;
-  const offered = quietly(seed);
+function reasonToKeepLogin(seed: Buffer, livingFile: Buffer | undefined): string | undefined {
+  const living = livingFile && loginIn(livingFile.toString('utf8'));
+  const offered = loginIn(seed.toString('utf8'));
   if (!offered) return `the seed's ${CREDENTIALS_FILE} holds no login; run \`claude auth login\` and deploy again`;
   if (living?.expiresAt === undefined || offered.expiresAt === undefined) return undefined;
   if (offered.expiresAt >= living.expiresAt) return undefined;
@@ -85,29 +95,10 @@ function reasonToKeepLogin(seed: Buffer, livingFile: string): string | undefined
   );
 }
 
-function quietly(content: Buffer) {
-  try {
-    return parseLogin(content.toString('utf8'));
-  } catch {
-    return undefined;
-  }
-}
-
-function readRecord(file: string): Record<string, string> {
-  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>) : {};
-}
-
-function writeAtomically(file: string, content: Buffer): void {
-  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
-  const temporary = `${file}.new`;
-  const handle = openSync(temporary, 'w', 0o600);
-  try {
-    writeFileSync(handle, content);
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
-  renameSync(temporary, file);
+/** Whether a path is one that a seed can have: the record is where a run could write. */
+function isOfSeed(file: string): boolean {
+  const [entry, ...below] = file.split('/');
+  return (SESSION_ENTRIES as readonly (string | undefined)[]).includes(entry) && !below.includes('..');
 }
 
 function sha256(content: Buffer): string {

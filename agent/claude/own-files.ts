@@ -1,0 +1,58 @@
+import { randomUUID } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+
+/** No file of a Claude configuration that the agent keeps is larger: a Secret holds a mebibyte at most. */
+const MAX_BYTES = 1_048_576;
+
+/** Opening a named pipe would wait for whoever writes to it. */
+const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/**
+ * Reads a file that a run could have put something else in place of.
+ * @returns undefined for anything but a regular file that can be read, and for one of more than a mebibyte.
+ */
+export function readOwnFile(file: string): Buffer | undefined {
+  const stats = lstatSync(file, { throwIfNoEntry: false });
+  if (!stats?.isFile() || stats.size > MAX_BYTES) return undefined;
+  try {
+    return readFileSync(file, { flag: READ });
+  } catch (error) {
+    if (isFileError(error)) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Writes a file so that it is there whole or as it was before, readable by the agent alone, whatever is in its place.
+ * @throws when it cannot be written.
+ */
+export function writeOwnFile(file: string, content: Buffer | string): void {
+  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+  const temporary = `${file}.${randomUUID()}.new`;
+  const handle = openSync(temporary, 'wx', 0o600);
+  try {
+    writeFileSync(handle, content);
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+  if (lstatSync(file, { throwIfNoEntry: false })?.isDirectory()) rmSync(file, { recursive: true, force: true });
+  renameSync(temporary, file);
+}
+
+/** Whether an error is one of the file system's. */
+export function isFileError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error;
+}
