@@ -28,10 +28,13 @@ import { StoreInUseError } from './runs/store.ts';
 import { Workspace } from './runs/workspace.ts';
 import { CannotListenError, closeServer, listen, serverOf } from './server.ts';
 import { readSettings, SettingsError, type Settings } from './settings.ts';
+import { logDestination } from './terminal-log.ts';
 import { apiToken, type ApiToken } from './token.ts';
 
 /** Exit code for settings or a machine that do not let the agent start. */
 const CANNOT_START = 2;
+/** A person takes longer to press Ctrl-C again. */
+const FORWARDED_WITHIN_MS = 500;
 
 const instead = insteadOfStart(process.argv.slice(2));
 if (instead !== undefined) {
@@ -50,24 +53,28 @@ try {
 }
 
 async function start(settings: Settings): Promise<void> {
-  const log = pino({
-    level: settings.logLevel,
-    base: null,
-    timestamp: stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
-  });
+  const log = pino(
+    {
+      level: settings.logLevel,
+      base: null,
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    logDestination(process.stdout),
+  );
   for (const note of settings.notes) log.warn(note);
   const disk = new DiskWait(settings.authMode, packageJson.version, log);
   let agent: Agent | undefined;
   const server = serverOf((...request) => (agent?.app ?? disk.app).fetch(...request));
 
-  let draining = false;
+  let drainingSince: number | undefined;
   const stop = (signal: NodeJS.Signals) => {
-    if (draining) {
-      if (signal === 'SIGINT') agent?.service.endActive();
+    if (drainingSince !== undefined) {
+      const isFirstAgain = isForwarding(settings) && performance.now() - drainingSince < FORWARDED_WITHIN_MS;
+      if (signal === 'SIGINT' && !isFirstAgain) agent?.service.endActive();
       return;
     }
-    draining = true;
+    drainingSince = performance.now();
     log.info({ signal, graceSeconds: settings.graceSeconds, ...agent?.service.load }, 'draining');
     disk.stop();
     void Promise.resolve(agent?.service.drain(settings.graceSeconds))
@@ -96,6 +103,8 @@ async function start(settings: Settings): Promise<void> {
   const { mode, source } = agent.credential;
   url ??= await listen(server, settings.host, settings.port);
   log.info({ url, version: packageJson.version, auth: { mode, source } }, 'listening');
+  const { present, problem } = agent.credential.status();
+  if (!present) log.warn({ source }, problem ?? 'there is no credential');
   agent.callbacks.start();
   if (settings.tokenSha256 === undefined) process.stdout.write(banner(url, agent.token));
 }
@@ -222,6 +231,11 @@ function makeFolders(settings: Settings): void {
   if (mistakes.length > 0) throw new SettingsError(mistakes);
 }
 
+/** Ctrl-C goes to every program of the terminal, and npm sends what it gets on to the one that it started. */
+function isForwarding({ environment }: Settings): boolean {
+  return process.stdin.isTTY && environment['npm_lifecycle_event'] !== undefined;
+}
+
 /** A login that is used in place is a person's, and so is what lies beside it; so is a home folder outside of the state. */
 function custodyOf(settings: Settings, log: Logger): Custody | undefined {
   const { authMode, sessionDir: seedDir, stateDir, workspaceDir } = settings;
@@ -251,7 +265,17 @@ function chooseCredential(settings: Settings): CredentialSource {
   if (authMode === 'oauthToken' || authMode === 'apiKey') {
     return variableCredential(authMode, credentialFile, environment[CREDENTIAL_VARIABLES[authMode]], configDir);
   }
-  return sessionCredential(configDir, homeOf(settings));
+  return sessionCredential(configDir, homeOf(settings), loginRemedy(settings));
+}
+
+/** How one gets a login: in the stack, or on this machine, where another credential may lie about. */
+function loginRemedy({ sessionDir, environment }: Settings): string {
+  if (sessionDir !== undefined) return 'Run `npm run login`, and then `npm run up`.';
+  const others = Object.entries(CREDENTIAL_VARIABLES).filter(([, variable]) => environment[variable]);
+  return [
+    'Log in with `npx claude auth login`, and the next run uses that login.',
+    ...others.map(([mode, variable]) => `To use ${variable} instead, start with ${AGENT_ENV.authMode}=${mode}.`),
+  ].join(' ');
 }
 
 /** With a seed the session lives in the state folder; without one the operator's own is used in place. */

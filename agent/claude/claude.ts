@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { RUN_LIMITS, type PermissionMode } from '../contract.ts';
-import type { CredentialSource } from './credential.ts';
+import { withRemedy, type CredentialSource } from './credential.ts';
 import type { Custody } from './custody.ts';
 import { claudeEnvironment, retriesWithin, retryWaitWithin } from './environment.ts';
 import { argumentsOf, type ClaudeOptions as RunOptions } from './options.ts';
@@ -168,10 +168,12 @@ export function createClaude(options: ClaudeOptions): Claude {
         onHeard: ({ apiError }) => custody?.whileRunning(apiError),
         ...(prompt.onText && { onText: prompt.onText }),
       });
-      const report = process.report.then(async (said) => ({
-        ...said,
-        spent: await spentBy(said, prompt.sessionId, before),
-      }));
+      const report = process.report.then(async (said) => {
+        const { apiError } = said.transcript;
+        if (apiError)
+          said.transcript.apiError = { ...apiError, message: withRemedy(apiError.message, credential.remedy) };
+        return { ...said, spent: await spentBy(said, prompt.sessionId, before) };
+      });
       const reaped = process.reaped.finally(() => custody?.afterRun());
       return { ...process, report, reaped, warm: waiting !== undefined };
     },

@@ -8,6 +8,8 @@ export interface CredentialSource {
   readonly mode: AuthMode;
   /** For people: the file or the variable that holds the credential. */
   readonly source: string;
+  /** What a person does where it is missing or refused, in a sentence or two. */
+  readonly remedy: string;
   /** What the environment of a `claude` process gets for it. Read anew for each process; may hold a secret. */
   environment(): Record<string, string>;
   /** What can be known without asking anybody. */
@@ -73,14 +75,26 @@ export function loginIn(text: string): Login | undefined {
 /**
  * The login kept in a Claude configuration folder, refreshed in place by the CLI.
  * @param configDir the folder; undefined for the CLI's own default in `home`.
+ * @param platform on macOS the CLI keeps a login in the Keychain, where only it can see whether there is one.
  */
-export function sessionCredential(configDir: string | undefined, home: string): CredentialSource {
+export function sessionCredential(
+  configDir: string | undefined,
+  home: string,
+  remedy: string,
+  platform: NodeJS.Platform = process.platform,
+): CredentialSource {
   const file = path.join(configDir ?? path.join(home, '.claude'), CREDENTIALS_FILE);
+  const isInKeychain = () => platform === 'darwin' && !statSync(file, { throwIfNoEntry: false });
   return {
     mode: 'session',
     source: file,
+    remedy,
     environment: () => (configDir === undefined ? {} : { CLAUDE_CONFIG_DIR: configDir }),
-    status: () => sessionStatus(file),
+    status: () => {
+      if (isInKeychain()) return { present: true, refreshable: true, version: 'keychain' };
+      const { problem, ...status } = sessionStatus(file);
+      return { ...status, ...(problem !== undefined && { problem: `There is no login: ${problem}. ${remedy}` }) };
+    },
   };
 }
 
@@ -128,6 +142,7 @@ export function variableCredential(
   return {
     mode,
     source: file ?? variable,
+    remedy: remedyFor(mode, file),
     environment: () => ({ [variable]: read(), ...(configDir !== undefined && { CLAUDE_CONFIG_DIR: configDir }) }),
     status: () => {
       const version = file === undefined ? 'fixed' : String(statSync(file, { throwIfNoEntry: false })?.mtimeMs);
@@ -140,4 +155,26 @@ export function variableCredential(
       }
     },
   };
+}
+
+function remedyFor(mode: keyof typeof CREDENTIAL_VARIABLES, file: string | undefined): string {
+  const what =
+    mode === 'oauthToken'
+      ? 'Make a new token with `npx claude setup-token`'
+      : 'Make a new key in the Claude Console (https://platform.claude.com)';
+  return file === undefined
+    ? `${what}, and start the agent again with it in ${CREDENTIAL_VARIABLES[mode]}.`
+    : `${what}, and put it into ${file}: in a stack by \`npm run pulumi -- config set --secret claudeToken\` and \`npm run up\`.`;
+}
+
+/**
+ * Replaces what the CLI says to people at a terminal of its own, where `/login` is a command.
+ * @param message what it says of a failure.
+ * @param remedy what a person does here; see {@link CredentialSource}.
+ */
+export function withRemedy(message: string, remedy: string): string {
+  if (!message.includes('/login')) return message;
+  const facts = message.split(/ · |(?<=[.;!?])\s+/).filter((part) => !part.includes('/login'));
+  const ended = facts.map((fact) => `${fact.replace(/[\s.;,]+$/, '')}.`);
+  return [...(ended.length > 0 ? ended : ['Claude needs a new login.']), remedy].join(' ');
 }

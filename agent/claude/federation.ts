@@ -37,7 +37,13 @@ export function federatedCredential(
     CLAUDE_CODE_FEDERATION_CACHE_DIR: cacheDir,
     ...(configDir !== undefined && { CLAUDE_CONFIG_DIR: configDir }),
   };
-  return { mode: 'federation', source: file, environment: () => environment, status: () => identityStatus(file) };
+  return {
+    mode: 'federation',
+    source: file,
+    remedy: `Look at the federation rule ${ids.ruleId} in the Claude Console, and at the identity token in ${file}.`,
+    environment: () => environment,
+    status: () => identityStatus(file),
+  };
 }
 
 /** An identity token that has ended is there all the same: the access token it was exchanged for may still be good. */

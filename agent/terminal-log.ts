@@ -1,0 +1,41 @@
+import type { DestinationStream } from 'pino';
+
+/** Fields that every line has; `msg` is the sentence itself. */
+const OWN = new Set(['level', 'time', 'msg', 'err']);
+
+/** Where the log goes: as sentences for people on a terminal, as JSON, a line each, anywhere else. */
+export function logDestination(out: NodeJS.WriteStream): DestinationStream {
+  if (!out.isTTY) return out;
+  return { write: (line) => void out.write(`${sentenceOf(JSON.parse(line) as Record<string, unknown>)}\n`) };
+}
+
+/** A line of the log for people: the time of day, what happened, and what belongs to it. */
+export function sentenceOf(line: Record<string, unknown>): string {
+  const { level, time, msg, err } = line;
+  const clock = new Date(String(time)).toTimeString().slice(0, 8);
+  const urgency = level === 'info' || level === 'debug' || level === 'trace' ? '' : `${String(level).toUpperCase()}: `;
+  const facts = Object.entries(line).flatMap(([name, value]) => (OWN.has(name) ? [] : factsOf(name, value)));
+  const details = [...facts, ...(isObject(err) ? [text(err['message'])] : [])];
+  return `${clock}  ${urgency}${capitalised(text(msg))}${details.length > 0 ? `  (${details.join(', ')})` : ''}`;
+}
+
+function factsOf(name: string, value: unknown): string[] {
+  if (isObject(value)) return Object.entries(value).flatMap(([inner, each]) => factsOf(`${name}.${inner}`, each));
+  return value === undefined
+    ? []
+    : [`${name} ${Array.isArray(value) ? value.map(text).join(' ') || 'none' : text(value)}`];
+}
+
+/** What would move the cursor or colour the terminal is shown, not done. */
+function text(value: unknown): string {
+  const plain = typeof value === 'string' ? value : JSON.stringify(value);
+  return plain.replaceAll(/[\p{Cc}\p{Cf}]/gu, ' ');
+}
+
+function capitalised(sentence: string): string {
+  return sentence.charAt(0).toUpperCase() + sentence.slice(1);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
