@@ -53,6 +53,8 @@ try {
 }
 
 async function start(settings: Settings): Promise<void> {
+  // A terminal that was closed takes no more of the log (EIO); pino's own way to write would try again for ever.
+  process.stdout.on('error', () => undefined);
   const log = pino(
     {
       level: settings.logLevel,
@@ -88,6 +90,10 @@ async function start(settings: Settings): Promise<void> {
   // Listeners that stay: without one the next signal would end the process at once.
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  // The terminal was closed.
+  process.on('SIGHUP', stop);
+  // Without a listener, or --disable-sigusr1, any process of this user opens Node's inspector, and reads the token.
+  process.on('SIGUSR1', () => undefined);
 
   let url: string | undefined;
   const compose = () => composeAgent(settings, log);

@@ -42,7 +42,7 @@ export function watchdogPod(args: WatchdogPodArgs, ...command: string[]): k8s.ty
       {
         name: 'watchdog',
         image: args.image,
-        args: ['node', 'watchdog/main.ts', ...command],
+        args: ['node', '--disable-sigusr1', 'watchdog/main.ts', ...command],
         env: Object.entries(environment(args))
           .filter(([, value]) => value !== undefined)
           .map(([name, value]) => ({ name, value: String(value) })),

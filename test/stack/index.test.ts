@@ -228,7 +228,11 @@ describe('the program', () => {
       activeDeadlineSeconds: 900,
       ttlSecondsAfterFinished: 86_400,
     });
-    expect(spec.jobTemplate.spec.template.spec.containers[0].args).toEqual(['node', 'watchdog/main.ts']);
+    expect(spec.jobTemplate.spec.template.spec.containers[0].args).toEqual([
+      'node',
+      '--disable-sigusr1',
+      'watchdog/main.ts',
+    ]);
   });
 
   test('marks every Secret as one, puts no secret anywhere else, and none into an output', async () => {

@@ -97,7 +97,7 @@ describe('the watchdog', () => {
       const { resources } = await runProgram({ maintenanceReason: 'Patch day', maintenanceMinutes: '30' });
       const { suspend, pod, env } = cronJob(resources, `claude-${command}`);
       expect(suspend).toBe(true);
-      expect(pod.containers[0].args).toEqual(['node', 'watchdog/main.ts', command]);
+      expect(pod.containers[0].args).toEqual(['node', '--disable-sigusr1', 'watchdog/main.ts', command]);
       expect(env).toMatchObject({ WATCHDOG_MAINTENANCE_REASON: 'Patch day', WATCHDOG_MAINTENANCE_MINUTES: '30' });
     },
   );

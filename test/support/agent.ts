@@ -21,7 +21,10 @@ export const WITHOUT_TOKEN = { headers: { Authorization: '' } } as const;
 /** A request, with its headers as a plain object. */
 type Request = Omit<RequestInit, 'headers'> & { readonly headers?: Readonly<Record<string, string>> };
 
-/** The agent program, started as `npm start` starts it, with a folder of its own. Disposing kills it. */
+/** How the program is started where nothing else is said. */
+const COMMAND = [process.execPath, 'agent/main.ts'] as const;
+
+/** The agent program, with a folder of its own. Disposing kills it. */
 export class Agent implements AsyncDisposable {
   readonly folder: string;
   readonly claude: ScriptedClaude;
@@ -33,16 +36,19 @@ export class Agent implements AsyncDisposable {
   /** Settings beside those of the test, taken at each start. */
   readonly env: Record<string, string | undefined>;
   readonly #checksAnswers: boolean;
+  readonly #command: readonly string[];
   #process: ChildProcess | undefined;
 
   /**
    * @param options.env in addition to the settings of the test; with `AGENT_CLAUDE_PATH` undefined the real CLI is taken.
+   * @param options.command what starts it, in place of Node.
    * @param options.checksAnswers whether each answer must be as the OpenAPI document has it, which takes its time.
    */
   constructor(
     options: {
       prompts?: Readonly<Record<string, readonly Step[]>>;
       env?: Readonly<Record<string, string | undefined>>;
+      command?: readonly string[];
       checksAnswers?: boolean;
     } = {},
   ) {
@@ -54,6 +60,7 @@ export class Agent implements AsyncDisposable {
     mkdirSync(this.workspaceDir);
     this.env = { ...options.env };
     this.#checksAnswers = options.checksAnswers ?? true;
+    this.#command = options.command ?? COMMAND;
   }
 
   /** Makes an agent and starts it. */
@@ -63,9 +70,9 @@ export class Agent implements AsyncDisposable {
     return agent;
   }
 
-  /** Starts the program and waits until it listens, or fails with all that it said. */
-  async start(): Promise<void> {
-    const env: Record<string, string | undefined> = {
+  /** The whole environment of the program. */
+  get environment(): Record<string, string | undefined> {
+    return {
       PATH: process.env['PATH'],
       HOME: path.join(this.folder, 'home'),
       AGENT_PORT: '0',
@@ -75,7 +82,12 @@ export class Agent implements AsyncDisposable {
       AGENT_CLAUDE_PATH: this.claude.path,
       ...this.env,
     };
-    const child = spawn(process.execPath, ['agent/main.ts'], { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  }
+
+  /** Starts the program and waits until it listens, or fails with all that it said. */
+  async start(): Promise<void> {
+    const [file = '', ...args] = this.#command;
+    const child = spawn(file, args, { cwd: ROOT, env: this.environment, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#process = child;
     const listening = Promise.withResolvers<string>();
     for (const stream of [child.stdout, child.stderr]) {
