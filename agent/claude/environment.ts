@@ -1,4 +1,4 @@
-import { RUN_MARK } from './sweep.ts';
+import { RUN_MARK } from './run-mark.ts';
 
 /** Variables of the agent's own environment that a `claude` process gets; it gets no others of it. */
 const PASSED = [
@@ -63,7 +63,7 @@ export function retriesWithin(remainingMs: number): number {
  * own reaches Claude's tools.
  * @param base the agent's environment.
  * @param credential what the credential's source adds, see `credential.ts`.
- * @param mark names the run, see `sweep.ts`.
+ * @param mark names the run, see `run-mark.ts`.
  */
 export function claudeEnvironment(
   base: Readonly<Record<string, string | undefined>>,

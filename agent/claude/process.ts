@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CappedText } from './capped-text.ts';
 import { LineSplitter } from './lines.ts';
+import { withLockLimit } from './run-mark.ts';
 import { sweep } from './sweep.ts';
 import { Transcript } from './transcript.ts';
 
@@ -110,7 +111,7 @@ export function startClaude(command: ClaudeCommand): WaitingClaude {
   let fault: unknown;
   let onHeard: ClaudeTurn['onHeard'];
 
-  const child: ChildProcess = spawn(command.file, command.args, {
+  const child: ChildProcess = spawn(...withLockLimit(command.file, command.args, command.mark), {
     cwd: command.cwd,
     env: command.env,
     // A process group of its own: Ctrl-C in the agent's terminal is the agent's to handle.
@@ -195,7 +196,7 @@ export function startClaude(command: ClaudeCommand): WaitingClaude {
   async function reap(): Promise<void> {
     stdin?.end();
     if (!(await exitsWithin(CLOSED_STDIN_MS))) await terminate();
-    await sweep(command.mark);
+    await sweep(command.mark, child.pid);
   }
 
   async function interrupt(): Promise<void> {

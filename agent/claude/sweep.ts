@@ -1,75 +1,126 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
-
-/** The environment variable that marks every process of a run: `<instance>/<run id>`. Children inherit it. */
-export const RUN_MARK = 'CLAUDE_AGENT_RUN';
+import { environmentOf, hasOwnNamespace, lockLimitOfProcess, placeOf, processIds, type Place } from './proc.ts';
+import { LOCK_LIMIT_DIGITS, lockLimitOf, RUN_MARK } from './run-mark.ts';
 
 const KILL_ROUNDS = 50;
 const ROUND_MS = 20;
-/** Some tenth of a millisecond of work. */
+/** A tree that forks faster than it can be stopped is killed as far as it is known, and looked at again. */
+const FREEZE_ROUNDS = 10;
+const LATE_ROUNDS = 10;
+/** Some tenths of a millisecond of work. */
 const READ_AT_ONCE = 10;
 
+/** Which processes belong to a run by themselves, not by a parent. */
+type Membership = (pid: number, place: Place) => boolean;
+
 /**
- * Kills every process whose environment carries a mark that begins with `prefix`, and waits until they are gone.
+ * Kills every process of a run, or of all runs of an instance, and waits until they are gone.
  *
- * A process group does not reach them: `claude` gives each Bash tool a session of its own, and what such a tool starts
- * with `setsid` outlives even a run that succeeded. The environment a process was started with is in
- * `/proc/<pid>/environ`; where there is no /proc (macOS) nothing is found.
- * @param prefix `<instance>/<run id>` for one run, `<instance>/` for all of an instance.
- * @returns how many processes were killed.
+ * Those are the processes that carry the mark in their lock limit or in their environment, those in the process group or
+ * the session of the CLI, and the descendants of all of them. In a PID namespace of our own also those whose lock limit is
+ * lower than ours but no mark: only a process of a run that lowered it has such a one.
+ *
+ * A process group alone does not reach them: `claude` gives each Bash tool a session of its own, and what such a tool
+ * starts with `setsid` outlives even a run that succeeded. Where there is no /proc (macOS) the group is all that is found.
+ * @param mark `<instance>/<run id>` for one run, `<instance>/` for all of an instance.
+ * @param leader the process that `claude` was started as, which leads a group and a session. Its id is not given out again
+ *   soon, nor while anyone is in them.
+ * @returns how many processes were killed; where there is no /proc, 0.
  * @throws when some are still there after a second.
  */
-export async function sweep(prefix: string): Promise<number> {
+export async function sweep(mark: string, leader?: number): Promise<number> {
+  const belongs = membership(mark, leader);
   const killed = new Set<number>();
-  for (let round = 0; round < KILL_ROUNDS; round += 1) {
-    const pids = await marked(prefix);
-    if (pids.length === 0) return killed.size;
-    for (const pid of pids) {
+  let frozen = await freeze(belongs);
+  if (leader !== undefined) signal(-leader, 'SIGKILL');
+  for (let round = 0; frozen.size > 0; round += 1) {
+    if (round === KILL_ROUNDS) throw new Error(`Processes of ${mark} survived SIGKILL: ${[...frozen].join(', ')}`);
+    for (const pid of frozen) {
       killed.add(pid);
-      kill(pid);
+      signal(pid, 'SIGKILL');
     }
     await sleep(ROUND_MS);
+    frozen = await freeze(belongs);
   }
-  throw new Error(`Processes of ${prefix} survived SIGKILL: ${(await marked(prefix)).join(', ')}`);
+  return killed.size;
 }
 
-/** One file after the other takes a quarter of the time that all at once by promises do; other work gets its turns. */
-async function marked(prefix: string): Promise<number[]> {
-  const needle = `${RUN_MARK}=${prefix}`;
-  const found: number[] = [];
+/** Stops processes until no more turn up: one that is killed while its child is not known yet would leave an orphan. */
+async function freeze(belongs: Membership): Promise<ReadonlySet<number>> {
+  const frozen = new Set<number>();
+  for (let round = 0, before = -1; round < FREEZE_ROUNDS && frozen.size > before; round += 1) {
+    before = frozen.size;
+    await freezeOnce(belongs, frozen);
+  }
+  return frozen;
+}
+
+/**
+ * Stops the processes that belong, as soon as each is seen, and the children of what is stopped. One file after the
+ * other takes a quarter of the time that all at once by promises do; other work gets its turns.
+ */
+async function freezeOnce(belongs: Membership, frozen: Set<number>): Promise<void> {
+  const seen = new Set([process.pid]);
+  const parents = new Map<number, number>();
+  const stop = (pid: number) => {
+    if (frozen.has(pid)) return;
+    frozen.add(pid);
+    signal(pid, 'SIGSTOP');
+  };
+  const look = (pid: number) => {
+    if (seen.has(pid)) return;
+    seen.add(pid);
+    const place = placeOf(pid);
+    if (!place) return;
+    parents.set(pid, place.parent);
+    if (belongs(pid, place)) stop(pid);
+  };
   // The answer of the run that has just ended goes first.
   await setImmediate();
-  for (const [place, pid] of pids().entries()) {
-    if (place % READ_AT_ONCE === 0) await setImmediate();
-    if (startedWith(pid, needle)) found.push(pid);
+  for (const [count, pid] of processIds().entries()) {
+    if (count % READ_AT_ONCE === 0) await setImmediate();
+    look(pid);
   }
-  return found;
-}
-
-function pids(): number[] {
-  try {
-    return readdirSync('/proc')
-      .filter((entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid)
-      .map(Number);
-  } catch {
-    return [];
+  // Who came meanwhile: a process that becomes its own child over and over is in no list for long.
+  for (let round = 0; round < LATE_ROUNDS; round += 1) {
+    const late = processIds().filter((pid) => !seen.has(pid));
+    if (late.length === 0) break;
+    late.forEach(look);
   }
-}
-
-/** Processes that ended meanwhile, zombies and those of other users cannot be read: they are not ours to kill. */
-function startedWith(pid: number, needle: string): boolean {
-  try {
-    const environ = readFileSync(`/proc/${pid}/environ`, 'utf8');
-    return environ.startsWith(needle) || environ.includes(`\0${needle}`);
-  } catch {
-    return false;
+  for (let before = -1; frozen.size > before;) {
+    before = frozen.size;
+    for (const [pid, parent] of parents) if (frozen.has(parent)) stop(pid);
   }
 }
 
-function kill(pid: number): void {
+/** @see sweep */
+function membership(mark: string, leader: number | undefined): Membership {
+  const variable = `${RUN_MARK}=${mark}`;
+  const wanted = lockLimitOf(mark);
+  const [instance = ''] = mark.split('/');
+  const ofInstance = lockLimitOf(`${instance}/`);
+  const isMark = (limit: string, digits: string) => limit.length === LOCK_LIMIT_DIGITS && limit.startsWith(digits);
+  const own = lockLimitOfProcess('self') ?? 'unlimited';
+  const alone = hasOwnNamespace();
+  return (pid, { group, session }) => {
+    if (group === leader || session === leader) return true;
+    const limit = lockLimitOfProcess(pid);
+    if (limit !== undefined && isMark(limit, wanted)) return true;
+    if (alone && limit !== undefined && isLower(limit, own) && !isMark(limit, ofInstance)) return true;
+    return environmentOf(pid)?.some((entry) => entry.startsWith(variable)) ?? false;
+  };
+}
+
+function isLower(limit: string, than: string): boolean {
+  if (limit === 'unlimited') return false;
+  return than === 'unlimited' || BigInt(limit) < BigInt(than);
+}
+
+/** A process that ended meanwhile is none to signal; one of another user, which a setuid program is, we may not. */
+function signal(pid: number, name: 'SIGSTOP' | 'SIGKILL'): void {
   try {
-    process.kill(pid, 'SIGKILL');
+    process.kill(pid, name);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    if (!['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
   }
 }

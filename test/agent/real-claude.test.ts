@@ -140,6 +140,19 @@ describe('the agent with the real CLI', () => {
     await until(() => pids.every((pid) => !isAlive(pid)), 'both ended');
   });
 
+  it.each([
+    ['succeeded', '', 'succeeded'],
+    ['timed out', '; tail -f /dev/null', 'timed_out'],
+  ])('ends what a run that %s left without an environment', async (_, end, outcome) => {
+    const file = path.join(agent.folder, `without-environment-${outcome}`);
+    const command = `env -i setsid sh -c 'echo $$ > ${file}; exec tail -f /dev/null' >/dev/null 2>&1 &`;
+    const wait = `until [ -s ${file} ]; do sleep 0.1; done`;
+    const answer = await agent.run(`[[bash:(${command}) ; ${wait}${end}]] x`, { timeout: 6000 });
+    expect(answer).toMatchObject({ outcome });
+    const pid = Number(readFileSync(file, 'utf8'));
+    await until(() => !isAlive(pid), 'it ended');
+  });
+
   it('ends what a run that succeeded left in the background', async () => {
     const file = path.join(agent.folder, 'left');
     await agent.run(`[[bash:setsid tail -f /dev/null >/dev/null 2>&1 & echo $! > ${file}]] x`);

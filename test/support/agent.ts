@@ -146,9 +146,18 @@ export class Agent implements AsyncDisposable {
     await this.start();
   }
 
+  /** A process id is another's where the agent has a PID namespace of its own. */
+  #isOurs(pid: number): boolean {
+    try {
+      return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`HOME=${this.folder}/`);
+    } catch {
+      return false;
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.end('SIGKILL');
-    for (const entry of this.claude.journal()) if (isAlive(entry.pid)) process.kill(entry.pid, 'SIGKILL');
+    for (const { pid } of this.claude.journal()) if (this.#isOurs(pid)) process.kill(pid, 'SIGKILL');
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 3 });
   }
 }

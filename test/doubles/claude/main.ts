@@ -4,9 +4,9 @@
  * @module
  */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assistant, delta, result } from './events.ts';
 import type { JournalEntry, Script, Step } from './script.ts';
@@ -136,6 +136,9 @@ async function take(step: Step): Promise<void> {
       appendFileSync(path.join(folder, `${sessionId}.jsonl`), `${JSON.stringify(row)}\n`);
       return;
     }
+    case 'shell':
+      await once(spawn('sh', ['-c', step.command], { stdio: 'ignore' }), 'exit');
+      return;
     case 'exit':
       return end(step.code);
     case 'die':

@@ -32,6 +32,8 @@ export type Step =
   | { readonly do: 'setsid' }
   /** Leave a row with what the conversation has cost until now, as the CLI does when it ends. */
   | { readonly do: 'row'; readonly costUsd: number; readonly outputTokens: number }
+  /** Run a command by `sh`, in the process group of the CLI, until it ends. */
+  | { readonly do: 'shell'; readonly command: string }
   | { readonly do: 'exit'; readonly code: number }
   /** Die by a signal. */
   | { readonly do: 'die'; readonly signal: NodeJS.Signals };
