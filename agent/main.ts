@@ -197,7 +197,7 @@ function composeAgent(settings: Settings, log: Logger): Agent {
   metrics.watchWorkspace(workspace);
   metrics.watch(service, claude, evidence, packageJson.version);
   metrics.watchCallbacks(store.callbacks);
-  const loginCheck = new LoginCheck(service, claude, evidence, settings.workspaceDir);
+  const loginCheck = new LoginCheck(service, claude, evidence, workspace);
   metrics.watchChecks(loginCheck);
   const app = createApp({
     service,

@@ -112,6 +112,13 @@ export const PROBLEMS = {
     means: 'The workspace is over its limit; `detail` names the largest folders.',
     remedy: 'Remove what is not needed, or have the workspace made larger.',
   },
+  'workspace-unusable': {
+    status: 503,
+    title: 'Workspace unusable',
+    means: 'The folder of the workspace is gone and could not be made again; `detail` says why.',
+    remedy: 'Put the folder back where it was; send it again after `Retry-After` seconds.',
+    retryAfter: 30,
+  },
   storage: {
     status: 503,
     title: 'Storage fails',

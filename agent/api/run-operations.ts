@@ -34,6 +34,7 @@ const takesRuns = {
     'draining',
     'paused',
     'workspace-full',
+    'workspace-unusable',
     'storage',
   ],
 } as const;

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { RUN_LIMITS, type PermissionMode } from '../contract.ts';
 import { withRemedy, type CredentialSource } from './credential.ts';
@@ -113,7 +114,14 @@ export function createClaude(options: ClaudeOptions): Claude {
     // Why an identity token could not be exchanged only the last message tells: the CLI must come to it by itself.
     const retries = credential.mode === 'federation' ? retriesWithin(remainingMs) : undefined;
     return {
-      likeness: JSON.stringify([args, own, prompt.workdir, settingsVersion(options), retries]),
+      likeness: JSON.stringify([
+        args,
+        own,
+        prompt.workdir,
+        folderVersion(prompt.workdir),
+        settingsVersion(options),
+        retries,
+      ]),
       start(name: string): WaitingClaude {
         const mark = `${instanceId}/${name}`;
         custody?.beforeStart();
@@ -187,6 +195,12 @@ export function createClaude(options: ClaudeOptions): Claude {
     },
     sweepLeftovers: () => sweep(`${instanceId}/`),
   };
+}
+
+/** Tells a folder from one that was made again at the same path, which a process that waits is not in. */
+function folderVersion(dir: string): string {
+  const { dev, ino } = statSync(dir);
+  return `${dev}:${ino}`;
 }
 
 function argumentsFor(

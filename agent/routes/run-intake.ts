@@ -2,7 +2,14 @@ import { createHash } from 'node:crypto';
 import type { Context } from 'hono';
 import { idempotencyKey } from '../api/run-request.ts';
 import type { CallbackHosts } from '../callbacks/hosts.ts';
-import { DrainingError, IdempotencyError, PausedError, StorageError, WorkspaceFullError } from '../runs/errors.ts';
+import {
+  DrainingError,
+  IdempotencyError,
+  PausedError,
+  StorageError,
+  WorkspaceFullError,
+  WorkspaceUnusableError,
+} from '../runs/errors.ts';
 import { QueueFullError } from '../runs/queue.ts';
 import type { Idempotency } from '../runs/run.ts';
 import type { AcceptedRun, RunService } from '../runs/service.ts';
@@ -32,7 +39,13 @@ export async function takeRun(
   if (key !== undefined && !idempotencyKey.safeParse(key).success) {
     return problem(c, 'invalid-idempotency-key', 'An Idempotency-Key has 1 to 255 visible ASCII characters.');
   }
-  const reading = await readRunRequest(body, workspaceDir, callbackHosts, unknownFields, service.runDir);
+  let runDir: string;
+  try {
+    runDir = service.runDir();
+  } catch (error) {
+    return refusalOf(c, error);
+  }
+  const reading = await readRunRequest(body, workspaceDir, callbackHosts, unknownFields, runDir);
   if ('errors' in reading) {
     const { errors } = reading;
     return problem(c, 'invalid-request', errors.map(({ message }) => message).join(' '), { errors });
@@ -57,6 +70,9 @@ export function refusalOf(c: Context, error: unknown): Response {
   }
   if (error instanceof PausedError) return problem(c, 'paused', error.message);
   if (error instanceof WorkspaceFullError) return problem(c, 'workspace-full', error.message);
+  if (error instanceof WorkspaceUnusableError) {
+    return problem(c, 'workspace-unusable', `${error.message} The run was not accepted.`);
+  }
   if (error instanceof StorageError) return problem(c, 'storage', error.message);
   throw error;
 }

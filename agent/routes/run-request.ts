@@ -4,12 +4,12 @@ import { CALLBACK_URL, OUTPUT_SCHEMA, runRequest } from '../api/run-request.ts';
 import type { CallbackHosts } from '../callbacks/hosts.ts';
 import { AGENT_ENV } from '../contract.ts';
 import type { RunRequest } from '../runs/run.ts';
+import { insideWorkspace } from '../runs/workdir.ts';
 import { withoutUndefined } from '../without-undefined.ts';
 import { describe } from './json-body.ts';
 import { schemaMistake } from './output-schema.ts';
 import { oversized } from './oversized.ts';
 import { unknownFields } from './unknown-fields.ts';
-import { insideWorkspace } from './workspace.ts';
 
 /** Fields whose text is not repeated: too long, or a secret. */
 const UNSAID: ReadonlySet<string> = new Set(['prompt', 'callbackUrl']);

@@ -22,6 +22,11 @@ export class WorkspaceFullError extends Error {
   override readonly name = 'WorkspaceFullError';
 }
 
+/** Thrown when the folder of the workspace is gone and cannot be made again. */
+export class WorkspaceUnusableError extends Error {
+  override readonly name = 'WorkspaceUnusableError';
+}
+
 /** Thrown when an idempotency key comes again with another request. */
 export class IdempotencyError extends Error {
   override readonly name = 'IdempotencyError';

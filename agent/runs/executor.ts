@@ -109,9 +109,10 @@ export class Executor {
   }
 }
 
-function reasonNotToBegin({ givenUp, deadline }: Job, { problem }: Workspace): RunResult | undefined {
+function reasonNotToBegin({ givenUp, deadline, run }: Job, workspace: Workspace): RunResult | undefined {
   if (givenUp) return notBegunForStorage;
   if (performance.now() >= deadline) return timedOutInQueue;
+  const problem = workspace.problem ?? workspace.problemWith(run.request.workdir);
   return problem === undefined
     ? undefined
     : { ...nothing, outcome: 'failed', error: `${problem} The run was not begun.` };

@@ -8,6 +8,7 @@ import { causeOf } from './login-cause.ts';
 import { judge } from './outcome.ts';
 import type { Pause, RunResult } from './run.ts';
 import type { RunService } from './service.ts';
+import type { Workspace } from './workspace.ts';
 
 /** What `POST /auth/check` answers. Times are ISO 8601. Never a value of a credential. */
 export interface LoginReport {
@@ -41,16 +42,16 @@ export class LoginCheck {
   readonly #service: RunService;
   readonly #claude: Claude;
   readonly #evidence: LoginEvidence;
-  readonly #probeDir: string;
+  readonly #workspace: Workspace;
   #current: Promise<LoginReport> | undefined;
   #answeredAt: Date | undefined;
 
-  /** @param probeDir an existing folder to ask the small prompt in. */
-  constructor(service: RunService, claude: Claude, evidence: LoginEvidence, probeDir: string) {
+  /** @param workspace where to ask the small prompt. */
+  constructor(service: RunService, claude: Claude, evidence: LoginEvidence, workspace: Workspace) {
     this.#service = service;
     this.#claude = claude;
     this.#evidence = evidence;
-    this.#probeDir = probeDir;
+    this.#workspace = workspace;
   }
 
   /** When somebody last got an answer; undefined before the first. */
@@ -80,12 +81,15 @@ export class LoginCheck {
 
   async #probe(started: (process: ClaudeProcess) => void): Promise<Finding> {
     const { version } = this.#evidence.credential.status();
+    const { dir } = this.#workspace;
+    const problem = this.#workspace.problemWith(dir);
+    if (problem !== undefined) return { state: 'outage', detail: problem, cause: 'claude_failed' };
     const process = await this.#claude.start({
       runId: `probe-${randomUUID()}`,
       sessionId: randomUUID(),
       options: { permissionMode: 'dontAsk', maxTurns: 1 },
       text: PROBE,
-      workdir: this.#probeDir,
+      workdir: dir,
       deadline: performance.now() + PROBE_MS,
       textOnly: true,
     });

@@ -148,8 +148,12 @@ export class RunService {
     return accepted.promise;
   }
 
-  /** Where a run works that names no folder. */
-  get runDir(): string {
+  /**
+   * Where a run works that names no folder.
+   * @throws {WorkspaceUnusableError} when it is gone and cannot be made again.
+   */
+  runDir(): string {
+    this.#workspace.ensure();
     return this.#workspace.runDir;
   }
 

@@ -8,7 +8,10 @@ import { promisify } from 'node:util';
 import type { ClaudeProcess } from '../claude/process.ts';
 import type { WorkspaceLifetime } from '../contract.ts';
 import { diskUse, type DiskUse } from './disk-use.ts';
+import { WorkspaceUnusableError } from './errors.ts';
+import { ensureFolder } from './own-folder.ts';
 import type { RunLog } from './records.ts';
+import { lostWorkdir } from './workdir.ts';
 
 /** The folder of the workspace that every run finds empty, where its lifetime is the run. */
 const RUN_FOLDER = 'run';
@@ -48,7 +51,37 @@ export class Workspace {
     mkdirSync(parts.dir, { recursive: true, mode: 0o700 });
     this.dir = realpathSync(parts.dir);
     this.runDir = parts.lifetime === 'run' ? path.join(this.dir, RUN_FOLDER) : this.dir;
-    mkdirSync(this.runDir, { recursive: true, mode: 0o700 });
+    ensureFolder(this.runDir);
+  }
+
+  /**
+   * Makes its folders again where a run or somebody else removed them. What has their place, such as a link, is renamed.
+   * @throws {WorkspaceUnusableError} when that does not work; says why.
+   */
+  ensure(): void {
+    for (const dir of new Set([this.dir, this.runDir])) {
+      try {
+        const aside = ensureFolder(dir);
+        if (aside !== undefined) this.#parts.log.warn({ dir, aside }, 'a folder of the workspace had been replaced');
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        throw new WorkspaceUnusableError(`The workspace ${dir} cannot be used: ${why}.`, { cause: error });
+      }
+    }
+  }
+
+  /**
+   * Why a run cannot begin in a folder, a sentence; undefined where it can. To be asked right before it begins: while it
+   * waited, another run may have removed the folder, or put a link in its place.
+   */
+  problemWith(workdir: string): string | undefined {
+    try {
+      this.ensure();
+    } catch (error) {
+      if (!(error instanceof WorkspaceUnusableError)) throw error;
+      return error.message;
+    }
+    return lostWorkdir(workdir, this.dir);
   }
 
   /** What it took on disk when it was last looked at, in bytes. */
@@ -91,6 +124,12 @@ export class Workspace {
 
   /** No process works in it: what a run left goes, where that is wanted, before the next one begins. */
   tidy(): void {
+    try {
+      this.ensure();
+    } catch (error) {
+      this.#parts.log.error({ err: error, dir: this.dir }, 'the workspace cannot be used');
+      return;
+    }
     if (this.runDir !== this.dir) this.#setAside();
     void this.#remove().then(() => this.#lookSoon());
   }
@@ -125,12 +164,13 @@ export class Workspace {
 
   /** Moving takes no time, however much there is. The folder itself stays: a process may be waiting in it. */
   #setAside(): void {
-    const aside = path.join(this.dir, REMOVED_FOLDER, randomUUID());
+    const removed = path.join(this.dir, REMOVED_FOLDER);
+    const aside = path.join(removed, randomUUID());
     try {
-      mkdirSync(this.runDir, { recursive: true, mode: 0o700 });
-      chmodSync(this.runDir, 0o700);
       const entries = readdirSync(this.runDir);
-      if (entries.length > 0) mkdirSync(aside, { recursive: true });
+      if (entries.length === 0) return;
+      ensureFolder(removed);
+      mkdirSync(aside);
       for (const entry of entries) move(path.join(this.runDir, entry), path.join(aside, entry));
     } catch (error) {
       this.#parts.log.error({ err: error, dir: this.runDir }, 'the folder of runs cannot be emptied');

@@ -1,0 +1,47 @@
+import { realpathSync, statSync } from 'node:fs';
+import path from 'node:path';
+
+/** Where a folder is, with its real path; `why` is for a sentence that begins with the folder. */
+type Place =
+  | { readonly path: string }
+  | { readonly problem: 'relative' | 'missing' | 'outside' | 'no-folder'; readonly why: string };
+
+/**
+ * Checks that a folder is inside the workspace, links followed.
+ * @returns its real path, or what it must be.
+ */
+export function insideWorkspace(folder: string, workspaceDir: string): { path: string } | { problem: string } {
+  const place = placeOf(folder, workspaceDir);
+  if ('path' in place) return place;
+  switch (place.problem) {
+    case 'relative':
+      return { problem: `must be an absolute path inside the workspace ${workspaceDir}` };
+    case 'missing':
+      return { problem: 'must be a folder that exists' };
+    case 'outside':
+      return { problem: `must be inside the workspace ${workspaceDir}` };
+    case 'no-folder':
+      return { problem: 'must be a folder' };
+  }
+}
+
+/** Why a run cannot begin in a folder that was inside the workspace once; undefined where it still is. */
+export function lostWorkdir(folder: string, workspaceDir: string): string | undefined {
+  const place = placeOf(folder, workspaceDir);
+  return 'path' in place ? undefined : `The working directory ${folder} ${place.why}.`;
+}
+
+function placeOf(folder: string, workspaceDir: string): Place {
+  if (!path.isAbsolute(folder)) return { problem: 'relative', why: 'is not an absolute path' };
+  let real: string;
+  try {
+    real = realpathSync.native(folder);
+  } catch {
+    return { problem: 'missing', why: 'is no longer there' };
+  }
+  const relative = path.relative(realpathSync.native(workspaceDir), real);
+  if (relative.split(path.sep)[0] === '..' || path.isAbsolute(relative)) {
+    return { problem: 'outside', why: `leads out of the workspace ${workspaceDir}, to ${real}` };
+  }
+  return statSync(real).isDirectory() ? { path: real } : { problem: 'no-folder', why: 'is no longer a folder' };
+}
