@@ -9,6 +9,7 @@ import { tellHealth, tellReadiness } from './routes/health.ts';
 import { jsonBody, smallBody } from './routes/json-body.ts';
 import { tellMetrics } from './routes/metrics.ts';
 import { tellInterface } from './routes/openapi.ts';
+import { ownSite } from './routes/own-site.ts';
 import { pageRoute } from './routes/page.ts';
 import { pause, resume } from './routes/pause.ts';
 import { problem } from './routes/problem.ts';
@@ -35,6 +36,8 @@ export interface AppParts {
   readonly watchdogTokenSha256: string | undefined;
   /** The folder that runs work in. */
   readonly workspaceDir: string;
+  /** Names of the agent besides those of its machine, see {@link ownSite}. */
+  readonly allowedHosts: readonly string[];
   readonly callbackHosts: CallbackHosts;
   readonly version: string;
   /** Where people find n8n, for links from the status page. */
@@ -54,13 +57,15 @@ export function createApp(parts: AppParts): Hono {
     log[level]({ method: c.req.method, path: c.req.path, status: c.res.status, ms }, 'request');
   });
 
+  const withoutToken = ownSite(parts.allowedHosts);
+  app.use('/', withoutToken);
   app.route('/', pageRoute(parts));
 
   const handlers = handlersOf(parts);
   const hashes = { api: tokenSha256, watchdog: watchdogTokenSha256 };
   for (const [id, { method, path, tokens }] of operations) {
     const opening = tokens.map((token) => hashes[token]).filter((hash) => hash !== undefined);
-    const guard = tokens.length > 0 ? [inTurn, bearer(...opening)] : [];
+    const guard = tokens.length > 0 ? [inTurn, bearer(...opening)] : [withoutToken];
     app.on(method, [honoPath(path)], ...guard, ...handlers[id]);
   }
   app.use(bearer(tokenSha256));

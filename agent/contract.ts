@@ -11,6 +11,7 @@ export const AGENT_PORT = 3000;
 export const AGENT_ENV = {
   host: 'AGENT_HOST',
   port: 'AGENT_PORT',
+  allowedHosts: 'AGENT_ALLOWED_HOSTS',
   token: 'AGENT_TOKEN',
   tokenSha256: 'AGENT_TOKEN_SHA256',
   watchdogTokenSha256: 'AGENT_WATCHDOG_TOKEN_SHA256',
@@ -194,6 +195,9 @@ export const CALLBACK_SECRET =
 /** A host that callbacks may go to: `host`, `*.suffix` or an address, with a port or without. */
 export const CALLBACK_HOST =
   /^(?<suffix>\*\.)?(?<hostname>\[[0-9a-f:.]+\]|[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?)(?::(?<port>[1-9]\d{0,4}))?$/i;
+
+/** A name by which the agent is called: `host`, or `*.suffix` for every name below it; without a port. */
+export const ALLOWED_HOST = /^(?:\*\.)?[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?$/i;
 
 /** What of a Claude configuration folder makes a session: a seed holds these entries (files or folders) and no others. */
 export const SESSION_ENTRIES = [

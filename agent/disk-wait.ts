@@ -3,6 +3,7 @@ import { Hono } from 'hono';
 import type { Logger } from 'pino';
 import type { Health } from './api/state.ts';
 import type { AuthMode } from './contract.ts';
+import { ownSite } from './routes/own-site.ts';
 import { problem } from './routes/problem.ts';
 import { isStorageFailure } from './runs/storage-failure.ts';
 
@@ -19,8 +20,10 @@ export class DiskWait {
   readonly #stop = new AbortController();
   #problem = '';
 
-  constructor(authMode: AuthMode, version: string, log: Logger) {
+  /** @param allowedHosts see {@link ownSite}. */
+  constructor(authMode: AuthMode, version: string, log: Logger, allowedHosts: readonly string[]) {
     this.#log = log;
+    this.app.use(ownSite(allowedHosts));
     this.app.get('/health', (c) =>
       c.json({
         status: 'ok',

@@ -65,7 +65,7 @@ async function start(settings: Settings): Promise<void> {
     logDestination(process.stdout),
   );
   for (const note of settings.notes) log.warn(note);
-  const disk = new DiskWait(settings.authMode, packageJson.version, log);
+  const disk = new DiskWait(settings.authMode, packageJson.version, log, allowedHostsOf(settings));
   let agent: Agent | undefined;
   const server = serverOf((...request) => (agent?.app ?? disk.app).fetch(...request));
 
@@ -208,6 +208,7 @@ function composeAgent(settings: Settings, log: Logger): Agent {
     tokenSha256: token.sha256,
     watchdogTokenSha256: settings.watchdogTokenSha256,
     workspaceDir: settings.workspaceDir,
+    allowedHosts: allowedHostsOf(settings),
     callbackHosts,
     version: packageJson.version,
     n8nUrl: settings.n8nUrl,
@@ -259,6 +260,10 @@ function custodyOf(settings: Settings, log: Logger): Custody | undefined {
 function isInside(folder: string, parent: string): boolean {
   const relative = path.relative(parent, folder);
   return relative !== '' && !relative.startsWith('..') && !path.isAbsolute(relative);
+}
+
+function allowedHostsOf({ host, allowedHosts }: Settings): string[] {
+  return [host, ...allowedHosts];
 }
 
 function chooseCredential(settings: Settings): CredentialSource {

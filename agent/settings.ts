@@ -9,6 +9,7 @@ import { claudeSettings, mcpConfig, mistakesIn } from './claude-files.ts';
 import {
   AGENT_ENV,
   AGENT_PORT,
+  ALLOWED_HOST,
   AUTH_MODES,
   LOG_LEVELS,
   MODEL,
@@ -27,6 +28,8 @@ export interface Settings {
   readonly host: string;
   /** 0 lets the operating system choose a free port. */
   readonly port: number;
+  /** Names by which people and proxies call the agent, see `agent/routes/own-site.ts`. */
+  readonly allowedHosts: readonly string[];
   /** The API token in plain text, where it was given so; a secret. */
   readonly token: string | undefined;
   /** SHA-256 of the API token in lower-case hex, where only that was given. */
@@ -120,14 +123,20 @@ const jsonFile = (schema: z.ZodType, what: string) =>
 const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
   z.enum(values, `one of ${values.join(', ')}`);
 
-const callbackHosts = z
+const list = z
   .string()
   .default('')
-  .transform((value) => value.split(/[\s,]+/).filter(Boolean))
-  .refine(
-    (entries) => entries.every(isCallbackHost),
-    'hosts with commas between: n8n.example.org, n8n.n8n.svc:5678, *.example.org',
-  );
+  .transform((value) => value.split(/[\s,]+/).filter(Boolean));
+
+const callbackHosts = list.refine(
+  (entries) => entries.every(isCallbackHost),
+  'hosts with commas between: n8n.example.org, n8n.n8n.svc:5678, *.example.org',
+);
+
+const allowedHosts = list.refine(
+  (entries) => entries.every((entry) => ALLOWED_HOST.test(entry)),
+  'host names without a port, with commas between: claude.example.org, *.example.org',
+);
 
 const sha256 = z
   .string()
@@ -138,6 +147,7 @@ const sha256 = z
 export const SCHEMAS = {
   host: z.string().regex(/^\S+$/, 'a host name or an IP address to listen on').default('127.0.0.1'),
   port: integer(0, 65_535).default(AGENT_PORT),
+  allowedHosts,
   token: z
     .string()
     .regex(/^[\x21-\x7e]+$/, 'visible ASCII characters without white space')

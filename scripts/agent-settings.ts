@@ -5,6 +5,8 @@ import { SCHEMAS } from '../agent/settings.ts';
 const MEANING = {
   host: 'address to listen on',
   port: 'port to listen on; 0 takes a free one',
+  allowedHosts:
+    'names by which a browser or a proxy calls the agent, with commas between, `*.example.org` for all below one; see [below](#who-may-call-without-a-token)',
   token: 'API token in plain text, visible ASCII; without it one is made in the state folder',
   tokenSha256: 'SHA-256 of the API token in hex, in place of the token',
   watchdogTokenSha256:

@@ -43,5 +43,6 @@ const OF_WHAT_NEEDS_A_TOKEN = ['unauthorized', 'storage'] as const;
 
 /** Every kind of problem that an operation answers with. */
 export function problemsOf({ tokens, problems }: Operation): ProblemKind[] {
-  return [...new Set([...(tokens.length > 0 ? OF_WHAT_NEEDS_A_TOKEN : []), ...problems, 'internal' as const])];
+  const usual = tokens.length > 0 ? OF_WHAT_NEEDS_A_TOKEN : (['forbidden'] as const);
+  return [...new Set([...usual, ...problems, 'internal' as const])];
 }

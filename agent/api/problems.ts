@@ -2,7 +2,7 @@ import { RUN_LIMITS } from '../contract.ts';
 
 /** A kind of problem, for people and for the answer that tells of it. */
 export interface ProblemFacts {
-  readonly status: 400 | 401 | 404 | 405 | 413 | 415 | 422 | 429 | 500 | 503 | 507;
+  readonly status: 400 | 401 | 403 | 404 | 405 | 413 | 415 | 422 | 429 | 500 | 503 | 507;
   readonly title: string;
   readonly means: string;
   /** What the client, or somebody for it, is to do. */
@@ -42,6 +42,12 @@ export const PROBLEMS = {
     title: 'Unauthorized',
     means: 'There is no token, or one that does not open this path.',
     remedy: 'Send the header `Authorization: Bearer <token>` with the token that the agent was deployed with.',
+  },
+  forbidden: {
+    status: 403,
+    title: 'Forbidden',
+    means: "A request without a token was sent by a web page of another site, or to a name that is not the agent's.",
+    remedy: 'Call the agent by its address; where the name is its own, have it named in `AGENT_ALLOWED_HOSTS`.',
   },
   'not-found': {
     status: 404,

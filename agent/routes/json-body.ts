@@ -1,28 +1,30 @@
-import type { MiddlewareHandler } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { createMiddleware } from 'hono/factory';
 import { RUN_LIMITS } from '../contract.ts';
 import { problem } from './problem.ts';
 
-const countedBody = bodyLimit({
-  maxSize: RUN_LIMITS.bodyBytes,
-  onError: (c) =>
-    problem(
-      c,
-      'body-too-large',
-      `The body may have ${RUN_LIMITS.bodyBytes} bytes. Put large material in the workspace and name it in the prompt.`,
-      { headers: { Connection: 'close' } },
-    ),
-});
-
 /**
- * Refuses bodies larger than {@link RUN_LIMITS} allows, before they are read. A length that is declared is enough to
- * know it: HTTP takes no more than that. Counting would make a web stream of the body, which takes half a millisecond.
+ * Refuses bodies that are larger, before they are read. A length that is declared is enough to know it: HTTP takes no
+ * more than that. Counting would make a web stream of the body, which takes half a millisecond.
  */
-export const smallBody: MiddlewareHandler = (c, next) => {
-  const declared = c.req.header('Transfer-Encoding') === undefined ? c.req.header('Content-Length') : undefined;
-  return Number(declared) <= RUN_LIMITS.bodyBytes ? next() : countedBody(c, next);
-};
+export function bodyWithin(bytes: number, refuse: (c: Context) => Response | Promise<Response>): MiddlewareHandler {
+  const countedBody = bodyLimit({ maxSize: bytes, onError: refuse });
+  return (c, next) => {
+    const declared = c.req.header('Transfer-Encoding') === undefined ? c.req.header('Content-Length') : undefined;
+    return Number(declared) <= bytes ? next() : countedBody(c, next);
+  };
+}
+
+/** Refuses bodies larger than {@link RUN_LIMITS} allows. */
+export const smallBody = bodyWithin(RUN_LIMITS.bodyBytes, (c) =>
+  problem(
+    c,
+    'body-too-large',
+    `The body may have ${RUN_LIMITS.bodyBytes} bytes. Put large material in the workspace and name it in the prompt.`,
+    { headers: { Connection: 'close' } },
+  ),
+);
 
 /** Refuses bodies that are no JSON by their header, or too large. */
 export const jsonBody = [

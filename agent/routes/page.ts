@@ -1,19 +1,11 @@
-import { Hono } from 'hono';
-import { z } from 'zod';
+import { Hono, type Context } from 'hono';
 import { CONTENT_SECURITY_POLICY, statusPage, tokenPage } from '../page/document.ts';
 import { statusOf } from '../page/status.ts';
 import type { LoginEvidence } from '../runs/evidence.ts';
 import type { RunService } from '../runs/service.ts';
 import { knows, tokenOf } from './bearer.ts';
-import { smallBody } from './json-body.ts';
+import { readForm, smallForm } from './page-form.ts';
 import { problem } from './problem.ts';
-
-const fields = z.object({
-  token: z.string().optional(),
-  action: z.enum(['show', 'pause', 'resume', 'cancel']).catch('show'),
-  id: z.string().catch(''),
-  reason: z.string().trim().min(1).max(500).optional().catch(undefined),
-});
 
 /** What the page is made from. */
 export interface PageParts {
@@ -34,25 +26,25 @@ export interface PageParts {
 export function pageRoute({ service, evidence, version, tokenSha256, n8nUrl }: PageParts): Hono {
   const route = new Hono();
   const isKnown = knows([tokenSha256]);
+  const refuse = (c: Context, status: 401 | 413 | 415, why = 'This is not the token of this agent.') =>
+    c.html(tokenPage(version, why), status);
 
   route.use('/', async (c, next) => {
     await next();
     c.header('Content-Security-Policy', CONTENT_SECURITY_POLICY);
     c.header('Cache-Control', 'no-store');
-    c.header('Referrer-Policy', 'no-referrer');
+    // With `no-referrer` a browser would send the page's own forms with `Origin: null`.
+    c.header('Referrer-Policy', 'same-origin');
     c.header('X-Content-Type-Options', 'nosniff');
   });
   route.get('/', (c) => c.html(tokenPage(version)));
-  route.post('/', smallBody, async (c) => {
-    const { action, id, reason, ...inForm } = fields.parse(await c.req.parseBody());
-    const token = tokenOf(c) ?? inForm.token;
-    if (token === undefined || !isKnown(token)) {
-      return c.html(tokenPage(version, 'This is not the token of this agent.'), 401);
-    }
+  route.post('/', ...smallForm(isKnown, refuse), async (c) => {
+    const { action, id, reason, token } = await readForm(c);
+    if (tokenOf(c) === undefined && !isKnown(token ?? '')) return refuse(c, 401);
     if (action === 'cancel') service.cancel(id);
     else if (action === 'pause') service.pause(reason);
     else if (action === 'resume') service.resume();
-    return c.html(statusPage(statusOf(service, evidence, version), { token: inForm.token, n8nUrl }));
+    return c.html(statusPage(statusOf(service, evidence, version), { token, n8nUrl }));
   });
   route.all('/', (c) =>
     problem(c, 'method-not-allowed', `/ takes GET, HEAD, POST, not ${c.req.method}.`, {

@@ -1,0 +1,30 @@
+import { once } from 'node:events';
+import { request, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
+import { text } from 'node:stream/consumers';
+
+/** An answer to {@link rawRequest}. */
+export interface RawAnswer {
+  readonly status: number;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: string;
+}
+
+/**
+ * Sends a request with any headers, those too that `fetch` keeps to itself (`Host`, `Origin`).
+ * @param body left out, the request has headers alone, and whatever length they declare never comes.
+ */
+export async function rawRequest(
+  url: string,
+  { method = 'GET', headers = {}, body }: { method?: string; headers?: OutgoingHttpHeaders; body?: string } = {},
+): Promise<RawAnswer> {
+  const outgoing = request(url, { method, headers, agent: false });
+  const answered = once(outgoing, 'response') as Promise<[IncomingMessage]>;
+  if (body === undefined && headers['Content-Length'] !== undefined) outgoing.flushHeaders();
+  else outgoing.end(body);
+  const [incoming] = await answered;
+  // What was not sent yet is not wanted any more.
+  outgoing.on('error', () => undefined);
+  const answer = { status: incoming.statusCode ?? 0, headers: incoming.headers, body: await text(incoming) };
+  outgoing.destroy();
+  return answer;
+}
