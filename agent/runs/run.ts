@@ -104,6 +104,10 @@ export interface RunFilter {
   readonly outcome?: Outcome;
   /** Only runs that have all of these. */
   readonly labels?: readonly (readonly [name: string, value: string])[];
+  /** Only runs with this name or id of a workflow among their labels. */
+  readonly workflow?: string;
+  /** Only runs that have all its words in what is kept of them, see `search.ts`. */
+  readonly text?: string;
   /** Accepted at or after, ISO 8601. */
   readonly since?: string;
   /** Accepted before, ISO 8601. */
@@ -116,7 +120,7 @@ export interface RunFilter {
 /** Some runs, newest first. */
 export interface RunPage {
   readonly runs: readonly RunSummary[];
-  /** `before` of the next page, where there is one. */
+  /** `before` of the next page, where there is one. After a search, which looks so far back only, that may be empty. */
   readonly next?: number;
 }
 

@@ -157,6 +157,11 @@ export class RunService {
     return this.#workspace.runDir;
   }
 
+  /** Why no run is accepted or begun until somebody makes room in the workspace, or undefined. */
+  get workspaceProblem(): string | undefined {
+    return this.#workspace.problem;
+  }
+
   /** The run with this id. */
   find(id: string): Run | undefined {
     return this.#jobs.get(id)?.run ?? this.#store.find(id);

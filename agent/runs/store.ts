@@ -22,6 +22,7 @@ import type {
   RunResult,
   RunSummary,
 } from './run.ts';
+import { SEARCHED, searchIn } from './search.ts';
 
 /** Thrown by {@link openStore} while another agent uses the same file. */
 export class StoreInUseError extends Error {
@@ -170,6 +171,7 @@ const LIST = `
     callbacks.record AS callback
   FROM runs LEFT JOIN callbacks ON run_id = id
   WHERE ($before IS NULL OR seq < $before)
+    AND ${SEARCHED}
     AND ($state IS NULL OR state = $state)
     AND ($outcome IS NULL OR outcome = $outcome)
     AND ($since IS NULL OR accepted_at >= $since)
@@ -230,6 +232,7 @@ function openWith(reserve: DiskReserve, file: string): RunStore {
      WHERE id = ? AND state <> 'ended'`,
   );
   const byKey = db.prepare(`${RUNS} WHERE idempotency_key = ?`);
+  const boundsOf = searchIn(db);
   const page = db.prepare(LIST);
   const day = db.prepare(
     `SELECT max(0, min(23, (unixepoch($now) - unixepoch(ended_at)) / 3600)) AS hoursAgo, outcome, count(*) AS runs
@@ -343,7 +346,9 @@ function openWith(reserve: DiskReserve, file: string): RunStore {
     },
     list(filter) {
       const { state = null, outcome = null, since = null, until = null, before = null, limit } = filter;
+      const { goesOn, ...search } = boundsOf(filter);
       const rows = page.all({
+        ...search,
         state,
         outcome,
         since,
@@ -352,8 +357,8 @@ function openWith(reserve: DiskReserve, file: string): RunStore {
         labels: filter.labels === undefined ? null : JSON.stringify(filter.labels),
         limit: limit + 1,
       }) as unknown as Row[];
-      const last = rows.length > limit ? rows[limit - 1] : undefined;
-      return { runs: rows.slice(0, limit).map((row): RunSummary => fromRow(row)), ...(last && { next: last.seq }) };
+      const next = rows.length > limit ? rows[limit - 1]?.seq : goesOn ? search.oldest : undefined;
+      return { runs: rows.slice(0, limit).map((row): RunSummary => fromRow(row)), ...(next && { next }) };
     },
     outcomesOfDay(now) {
       const since = new Date(now.getTime() - 86_400_000).toISOString();
