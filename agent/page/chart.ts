@@ -1,20 +1,24 @@
 import { html } from 'hono/html';
+import type { Outcome } from '../contract.ts';
 import type { OutcomeCount } from '../runs/run.ts';
 import { heading, type Html } from './parts.ts';
-import { count, OUTCOME_WORDS, type Tone } from './words.ts';
+import { patterns, swatch } from './patterns.ts';
+import { count, grouped, OUTCOME_WORDS } from './words.ts';
 
 const HOURS = 24;
-const BAR = 30;
-const GAP = 8;
-const HEIGHT = 120;
-const WIDTH = HOURS * BAR;
-/** Of a part that is there. */
-const LEAST = 3;
-/** Above the highest bar, for the parts of it that are higher than their share. */
-const ROOM = 12;
-
+/** Per cent of the width; a bar takes its share of an hour, in the middle. */
+const HOUR = 100 / HOURS;
+const BAR = 0.75;
+const HEIGHT = 140;
+/** Of a part that is there, so that its pattern can be seen. */
+const LEAST = 5;
 /** From the bottom of a bar to its top; what ended badly is on top, where it is seen. */
-const TONES = ['well', 'neutral', 'waits', 'badly'] as const satisfies readonly Tone[];
+const ORDER = [
+  ...(['succeeded', 'cancelled', 'interrupted', 'usage_limited'] as const),
+  ...(['timed_out', 'unavailable', 'auth_failed', 'failed'] as const),
+] satisfies readonly Outcome[];
+/** Above the highest bar, for the parts of it that are higher than their share. */
+const ROOM = LEAST * (ORDER.length - 1);
 
 /** The runs that ended within the last day as bars, an hour each. */
 export function chart(day: readonly OutcomeCount[]): Html {
@@ -27,8 +31,9 @@ export function chart(day: readonly OutcomeCount[]): Html {
     </ul>
     <figure>
       <p class="most quiet" aria-hidden="true">${day.length === 0 ? '' : `${count(most, 'run')} an hour`}</p>
-      <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${described(day, hours)}" preserveAspectRatio="none">
-        <line x1="0" x2="${WIDTH}" y1="${ROOM}" y2="${ROOM}"></line>
+      <svg class="chart" height="${HEIGHT}" role="img" aria-label="${described(day, hours)}">
+        ${patterns()}
+        <line x1="0" x2="100%" y1="${ROOM}" y2="${ROOM}"></line>
         ${hours.map((hour, i) => bar(hour, i, most))}
       </svg>
       <figcaption aria-hidden="true">
@@ -40,32 +45,36 @@ export function chart(day: readonly OutcomeCount[]): Html {
 
 function bar(hour: readonly OutcomeCount[], place: number, most: number): Html {
   let top = HEIGHT;
-  const parts = TONES.map((tone) => {
-    const runs = sum(hour.filter(({ outcome }) => OUTCOME_WORDS[outcome].tone === tone));
+  const x = `${(place * HOUR + (HOUR * (1 - BAR)) / 2).toFixed(2)}%`;
+  const parts = ORDER.map((name) => {
+    const runs = sum(hour.filter(({ outcome }) => outcome === name));
     if (runs === 0) return '';
     const height = Math.max(LEAST, (runs / most) * (HEIGHT - ROOM));
     top -= height;
     return html`<rect
-      class="${tone}"
-      x="${place * BAR + GAP / 2}"
+      class="part"
+      x="${x}"
       y="${top.toFixed(1)}"
-      width="${BAR - GAP}"
+      width="${(HOUR * BAR).toFixed(2)}%"
       height="${height.toFixed(1)}"
+      fill="url(#pattern-${name})"
     ></rect>`;
   });
   const title = `${hourName(HOURS - 1 - place)}: ${hour.length === 0 ? 'no runs' : words(hour)}`;
   return html`<g>
     <title>${title}</title>
-    <rect class="hour" x="${place * BAR}" y="0" width="${BAR}" height="${HEIGHT}"></rect>
+    <rect class="hour" x="${(place * HOUR).toFixed(2)}%" y="0" width="${HOUR.toFixed(2)}%" height="${HEIGHT}"></rect>
     ${parts}
   </g>`;
 }
 
 function legend(day: readonly OutcomeCount[]): Html[] {
   return outcomesIn(day).map(
-    ([{ tone, sign, words: name }, runs]) =>
+    ([outcome, runs]) =>
       html`<li>
-        <span class="badge ${tone}"><span aria-hidden="true">${sign}</span> ${runs} ${name}</span>
+        <span class="badge ${OUTCOME_WORDS[outcome].tone}"
+          >${swatch(outcome)} ${grouped(runs)} ${OUTCOME_WORDS[outcome].words}</span
+        >
       </li>`,
   );
 }
@@ -78,12 +87,12 @@ function described(day: readonly OutcomeCount[], hours: readonly (readonly Outco
 
 const words = (counts: readonly OutcomeCount[]) =>
   outcomesIn(counts)
-    .map(([{ words: name }, runs]) => `${runs} ${name}`)
+    .map(([outcome, runs]) => `${grouped(runs)} ${OUTCOME_WORDS[outcome].words}`)
     .join(', ');
 
 function outcomesIn(counts: readonly OutcomeCount[]) {
-  return Object.entries(OUTCOME_WORDS)
-    .map(([name, said]) => [said, sum(counts.filter(({ outcome }) => outcome === name))] as const)
+  return (Object.keys(OUTCOME_WORDS) as Outcome[])
+    .map((name) => [name, sum(counts.filter(({ outcome }) => outcome === name))] as const)
     .filter(([, runs]) => runs > 0);
 }
 

@@ -2,28 +2,40 @@ import { html } from 'hono/html';
 import { deadlineOf, type Run } from '../runs/run.ts';
 import { cancelForm, heading, left, origin, row, shortId, since, table, type Html, type PageContext } from './parts.ts';
 import type { Status } from './status.ts';
-import { duration } from './words.ts';
+import { count, duration, grouped } from './words.ts';
+
+/** Of the queue; the rest is folded. */
+const SHOWN = 5;
 
 /** What runs now, and what waits for its turn. */
 export function current(status: Status, context: PageContext): Html {
   const { running, waiting, load, now } = status;
   const hidden = load.queued - waiting.length;
+  const rows = waiting.map((run, i) => waitingRow(run, i + 1, now, context));
+  const folded = rows.splice(rows.length > SHOWN + 1 ? SHOWN : rows.length);
   return html`<section id="current" aria-labelledby="current-title">
     ${heading('current', 'Now')}
     ${running.length > 0 ? running.map((run) => runningRun(run, now, context)) : html`<p>${idle(status)}</p>`}
     ${
-      waiting.length === 0
+      rows.length === 0
         ? ''
         : html`<h3 id="queue-title">Queue</h3>
-            ${table(
-              'queue-title',
-              ['Place', 'Run', 'Workflow', 'Waits for', 'Time left', 'Action'],
-              waiting.map((run, i) => waitingRow(run, i + 1, now, context)),
-            )}`
+            ${queue('queue-title', rows)}`
     }
-    ${hidden > 0 ? html`<p>And ${hidden} more.</p>` : ''}
+    ${
+      folded.length === 0
+        ? ''
+        : html`<details id="queue-rest">
+            <summary id="queue-rest-title">${grouped(folded.length)} more waiting runs</summary>
+            ${queue('queue-rest-title', folded)}
+          </details>`
+    }
+    ${hidden > 0 ? html`<p class="quiet">${count(hidden, 'more run')} behind them.</p>` : ''}
   </section>`;
 }
+
+const queue = (labelledBy: string, rows: readonly Html[]) =>
+  table(labelledBy, ['Place', 'Run', 'Workflow', 'Waits for', 'Time left', 'Action'], rows);
 
 function idle({ load, waiting }: Status): string {
   if (load.active > 0) return 'The login is being checked.';

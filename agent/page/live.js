@@ -6,6 +6,9 @@ const live = document.querySelector('#live');
 const main = document.querySelector('main');
 /** How far the agent's clock is ahead of this one. */
 let ahead = 0;
+/** Which ended runs are shown: every form has these fields, and so has every look in between. */
+const FILTER = ['outcome', 'workflow', 'text', 'before'];
+let filter = {};
 /** Of the looks sent so far, and of the one that is shown: answers may come in another order. */
 let sent = 0;
 let shown = 0;
@@ -142,6 +145,7 @@ document.addEventListener('submit', (event) => {
   const { token, ...fields } = Object.fromEntries(new FormData(form));
   if (token !== undefined) sessionStorage.setItem(KEY, token.trim());
   busy.add(form);
+  filter = Object.fromEntries(Object.entries(fields).filter(([name, value]) => FILTER.includes(name) && value));
   send(fields)
     .then(() => form.reset(), lost)
     .finally(() => busy.delete(form));
@@ -157,7 +161,7 @@ document.addEventListener('keydown', ({ key, target }) => {
 let timer;
 async function refresh() {
   clearTimeout(timer);
-  if (sessionStorage.getItem(KEY) !== null) await send({ action: 'show' }).catch(lost);
+  if (sessionStorage.getItem(KEY) !== null) await send({ action: 'show', ...filter }).catch(lost);
   main.removeAttribute('aria-busy');
   clearTimeout(timer);
   timer = setTimeout(refresh, document.visibilityState === 'visible' ? EVERY_MS : HIDDEN_EVERY_MS);

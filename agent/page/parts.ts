@@ -1,5 +1,6 @@
 import { html } from 'hono/html';
 import type { RunSummary } from '../runs/run.ts';
+import type { EndedFilter } from './status.ts';
 import { duration, type Words } from './words.ts';
 
 /** A piece of the page. What was put into it as text is escaped. */
@@ -9,6 +10,8 @@ export type Html = ReturnType<typeof html>;
 export interface PageContext {
   /** Goes with each form of a page without scripts; a page with scripts sends the token as a header. */
   readonly token: string | undefined;
+  /** Goes with each form too, so that the page that comes back shows the same runs. */
+  readonly filter: EndedFilter;
   /** Where people find n8n, for links; undefined for none. */
   readonly n8nUrl: string | undefined;
 }
@@ -24,12 +27,15 @@ export const badge = ({ tone, sign, words }: Words) =>
   html`<span class="badge ${tone}"><span aria-hidden="true">${sign}</span> ${words}</span>`;
 
 /** A form that does something and shows the page anew. */
-export function form(action: string, { token }: PageContext, fields: Html, question?: string): Html {
+export function form(action: string, { token, filter }: PageContext, fields: Html, question?: string): Html {
   return html`<form method="post" action="/" ${question === undefined ? '' : html`data-question="${question}"`}>
-    <input type="hidden" name="action" value="${action}" />
-    ${token === undefined ? '' : html`<input type="hidden" name="token" value="${token}" />`} ${fields}
+    ${hidden('action', action)} ${hidden('token', token)}
+    ${Object.entries(filter).map(([name, value]) => hidden(name, value))} ${fields}
   </form>`;
 }
+
+const hidden = (name: string, value: string | number | undefined) =>
+  value === undefined ? '' : html`<input type="hidden" name="${name}" value="${value}" />`;
 
 /** Cancels a run. */
 export const cancelForm = (run: RunSummary, context: PageContext) =>
@@ -53,17 +59,23 @@ export const since = (at: number, now: Date) =>
 export const left = (at: number, now: Date) =>
   html`<span class="count" data-until="${at}">${duration(at - now.getTime())}</span>`;
 
+/** What a workflow is called, by its labels; undefined where they do not say. */
+export const workflowOf = ({ request: { labels } }: Pick<RunSummary, 'request'>): string | undefined =>
+  labels['workflowName'] ?? labels['workflow'];
+
 /**
  * Where a run comes from, by its labels `workflow` (the workflow's id in n8n), `workflowName` and `execution`: with all of
- * n8n known a link to the execution there.
+ * n8n known a link to the execution there. What is too long for its place is cut, and whole when it is pointed at.
  */
-export function origin({ request: { labels } }: Pick<RunSummary, 'request'>, { n8nUrl }: PageContext): Html {
-  const { workflow, workflowName, execution } = labels;
-  const name = workflowName ?? workflow;
+export function origin(run: Pick<RunSummary, 'request'>, { n8nUrl }: PageContext): Html {
+  const { workflow, execution } = run.request.labels;
+  const name = workflowOf(run);
   if (name === undefined) return html`<span class="quiet">–</span>`;
-  const words = execution === undefined ? name : html`${name} <span class="quiet">#${execution}</span>`;
-  if (n8nUrl === undefined || workflow === undefined || execution === undefined) return html`${words}`;
-  const url = `${n8nUrl}/workflow/${encodeURIComponent(workflow)}/executions/${encodeURIComponent(execution)}`;
+  const number = execution === undefined ? '' : html` <bdi class="number" title="${execution}">#${execution}</bdi>`;
+  const words = html`<bdi class="name" title="${name}">${name}</bdi>${number}`;
+  if (n8nUrl === undefined || workflow === undefined || execution === undefined) return words;
+  const [workflowId, executionId] = [workflow, execution].map((id) => encodeURIComponent(id.toWellFormed()));
+  const url = `${n8nUrl}/workflow/${workflowId}/executions/${executionId}`;
   return html`<a href="${url}" rel="noreferrer">${words}</a>`;
 }
 

@@ -1,7 +1,7 @@
 import { html } from 'hono/html';
 import { form, heading, time, type Html, type PageContext } from './parts.ts';
 import type { Status } from './status.ts';
-import { count, type Tone } from './words.ts';
+import { count, grouped, type Tone } from './words.ts';
 
 /** What there is to say of the agent as a whole, most urgent first. */
 export interface Headline {
@@ -11,7 +11,7 @@ export interface Headline {
 }
 
 /** The one thing to know first. */
-export function headlineOf({ unready, paused, login }: Status): Headline {
+export function headlineOf({ unready, paused, login, workspaceProblem, load }: Status): Headline {
   if (unready !== undefined) return { tone: 'badly', state: 'Not ready', why: unready };
   if (paused) {
     const reason = paused.reason === undefined ? '' : `: ${paused.reason}`;
@@ -20,6 +20,11 @@ export function headlineOf({ unready, paused, login }: Status): Headline {
   if (login.state === 'auth_failed') return { tone: 'badly', state: 'Log in again', why: login.detail };
   if (login.state === 'outage') return { tone: 'badly', state: 'Claude unreachable', why: login.detail };
   if (login.state === 'usage_limited') return { tone: 'waits', state: 'Usage limit', why: login.detail };
+  if (workspaceProblem !== undefined) return { tone: 'badly', state: 'Workspace full', why: workspaceProblem };
+  // With room for nobody, an agent that has nothing to do still takes a run.
+  if (load.queued >= load.limit && load.active + load.queued > 0) {
+    return { tone: 'waits', state: 'Queue full', why: 'No run is accepted until the next one begins.' };
+  }
   return { tone: 'well', state: 'Ready' };
 }
 
@@ -31,7 +36,7 @@ export function summary(status: Status, context: PageContext): Html {
     <div role="status">
       ${heading('summary', state)} ${why === undefined ? '' : html`<p>${why}</p>`}
       <p>
-        ${load.active} running, ${load.queued} of at most ${load.limit}
+        ${load.active} running, ${grouped(load.queued)} of at most ${grouped(load.limit)}
         waiting${paused ? '; no run is accepted or begun' : ''}
       </p>
     </div>

@@ -1,6 +1,9 @@
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import { z } from 'zod';
+import type { Outcome } from '../contract.ts';
+import { SEARCH_CHARS } from '../page/filter.ts';
+import { OUTCOME_WORDS } from '../page/words.ts';
 import { tokenOf } from './bearer.ts';
 import { bodyWithin } from './json-body.ts';
 
@@ -9,11 +12,18 @@ export const FORM_BYTES = 16_384;
 
 const FORM_TYPE = 'application/x-www-form-urlencoded';
 
+const outcomes = Object.keys(OUTCOME_WORDS) as [Outcome, ...Outcome[]];
+const words = z.string().trim().min(1).max(SEARCH_CHARS).optional().catch(undefined);
+
 const fields = z.object({
   token: z.string().optional(),
   action: z.enum(['show', 'pause', 'resume', 'cancel']).catch('show'),
   id: z.string().catch(''),
   reason: z.string().trim().min(1).max(500).optional().catch(undefined),
+  outcome: z.enum(outcomes).optional().catch(undefined),
+  workflow: words,
+  text: words,
+  before: z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER).optional().catch(undefined),
 });
 
 /** The fields of a form of the page; what is missing or not as it must be is left out. */

@@ -3,6 +3,7 @@ import { CONTENT_SECURITY_POLICY, statusPage, tokenPage } from '../page/document
 import { statusOf } from '../page/status.ts';
 import type { LoginEvidence } from '../runs/evidence.ts';
 import type { RunService } from '../runs/service.ts';
+import { withoutUndefined } from '../without-undefined.ts';
 import { knows, tokenOf } from './bearer.ts';
 import { readForm, smallForm } from './page-form.ts';
 import { problem } from './problem.ts';
@@ -39,12 +40,13 @@ export function pageRoute({ service, evidence, version, tokenSha256, n8nUrl }: P
   });
   route.get('/', (c) => c.html(tokenPage(version)));
   route.post('/', ...smallForm(isKnown, refuse), async (c) => {
-    const { action, id, reason, token } = await readForm(c);
+    const { action, id, reason, token, ...asked } = await readForm(c);
     if (tokenOf(c) === undefined && !isKnown(token ?? '')) return refuse(c, 401);
     if (action === 'cancel') service.cancel(id);
     else if (action === 'pause') service.pause(reason);
     else if (action === 'resume') service.resume();
-    return c.html(statusPage(statusOf(service, evidence, version), { token, n8nUrl }));
+    const filter = withoutUndefined(asked);
+    return c.html(statusPage(statusOf(service, evidence, version, filter), { token, filter, n8nUrl }));
   });
   route.all('/', (c) =>
     problem(c, 'method-not-allowed', `/ takes GET, HEAD, POST, not ${c.req.method}.`, {
