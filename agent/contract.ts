@@ -40,6 +40,7 @@ export const AGENT_ENV = {
   callbackTimeoutSeconds: 'AGENT_CALLBACK_TIMEOUT_SECONDS',
   callbackGiveUpSeconds: 'AGENT_CALLBACK_GIVE_UP_SECONDS',
   n8nUrl: 'AGENT_N8N_URL',
+  stack: 'AGENT_STACK',
   logLevel: 'AGENT_LOG_LEVEL',
 } as const;
 

@@ -13,7 +13,7 @@ import { callbackSecrets } from './callbacks/signature.ts';
 import { CannotStartError } from './cannot-start.ts';
 import { createClaude } from './claude/claude.ts';
 import { Custody } from './claude/custody.ts';
-import { sessionCredential, variableCredential, type CredentialSource } from './claude/credential.ts';
+import { npmRun, sessionCredential, variableCredential, type CredentialSource } from './claude/credential.ts';
 import { federatedCredential } from './claude/federation.ts';
 import { AGENT_ENV, CREDENTIAL_VARIABLES, FEDERATION_CACHE_FOLDER, LIVING_SESSION_FOLDER } from './contract.ts';
 import { DiskWait } from './disk-wait.ts';
@@ -267,21 +267,21 @@ function allowedHostsOf({ host, allowedHosts }: Settings): string[] {
 }
 
 function chooseCredential(settings: Settings): CredentialSource {
-  const { authMode, credentialFile, environment, federation, stateDir } = settings;
+  const { authMode, credentialFile, environment, federation, stack, stateDir } = settings;
   const configDir = configDirOf(settings);
   // The CLI leaves one file for each identity token it exchanged, and removes none.
   const cacheDir = path.join(stateDir, FEDERATION_CACHE_FOLDER);
   rmSync(cacheDir, { recursive: true, force: true });
   if (federation !== undefined) return federatedCredential(federation, cacheDir, configDir);
   if (authMode === 'oauthToken' || authMode === 'apiKey') {
-    return variableCredential(authMode, credentialFile, environment[CREDENTIAL_VARIABLES[authMode]], configDir);
+    return variableCredential(authMode, credentialFile, environment[CREDENTIAL_VARIABLES[authMode]], configDir, stack);
   }
   return sessionCredential(configDir, homeOf(settings), loginRemedy(settings));
 }
 
 /** How one gets a login: in the stack, or on this machine, where another credential may lie about. */
-function loginRemedy({ sessionDir, environment }: Settings): string {
-  if (sessionDir !== undefined) return 'Run `npm run login`, and then `npm run up`.';
+function loginRemedy({ sessionDir, environment, stack }: Settings): string {
+  if (sessionDir !== undefined) return `Run \`${npmRun(stack, 'login')}\`, and then \`${npmRun(stack, 'up')}\`.`;
   const others = Object.entries(CREDENTIAL_VARIABLES).filter(([, variable]) => environment[variable]);
   return [
     'Log in with `npx claude auth login`, and the next run uses that login.',

@@ -79,6 +79,8 @@ export interface Settings {
   readonly callbackGiveUpSeconds: number;
   /** Where people find n8n, for links from the status page; without a slash at the end. */
   readonly n8nUrl: string | undefined;
+  /** The stack of Pulumi that deployed the agent, which suggested commands name. */
+  readonly stack: string | undefined;
   readonly logLevel: string;
   /** What of the agent's own environment a `claude` process may get; see `agent/claude/environment.ts`. */
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -187,6 +189,10 @@ export const SCHEMAS = {
     .string()
     .regex(/^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/, 'an http(s) URL without user, query or fragment')
     .transform((value) => value.replace(/\/+$/, ''))
+    .optional(),
+  stack: z
+    .string()
+    .regex(/^[\w./-]+$/, "the name of a stack: letters, digits, '_', '-', '.' and '/'")
     .optional(),
   logLevel: oneOf(LOG_LEVELS).default('info'),
 } satisfies Record<keyof typeof AGENT_ENV, z.ZodType>;

@@ -39,6 +39,7 @@ const MEANING = {
   callbackSecretFile: 'holds the secrets that sign callbacks, one a line; without it one is made in the state folder',
   callbackTimeoutSeconds: 'for one attempt of a callback',
   callbackGiveUpSeconds: 'after the end of a run its callback is given up',
+  stack: 'the stack of Pulumi, which the suggested commands name where it is another than `dev`',
   n8nUrl: 'where people find n8n, for links from the [status page](status-page.md); in the stack `n8nUrl`',
   logLevel: '`trace` to `silent`',
 } satisfies Record<keyof typeof AGENT_ENV, string>;

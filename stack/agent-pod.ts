@@ -1,5 +1,5 @@
 import type * as k8s from '@pulumi/kubernetes';
-import type * as pulumi from '@pulumi/pulumi';
+import * as pulumi from '@pulumi/pulumi';
 
 import { AGENT_ENV, AGENT_PORT } from '../agent/contract.ts';
 import { CONFIG_FILES } from './claude-config.ts';
@@ -175,6 +175,7 @@ function environment({ config, login, tokens, claudeConfig }: AgentPodArgs): k8s
     [AGENT_ENV.recordCount]: String(config.records.count),
     [AGENT_ENV.recordMegabytes]: String(config.records.megabytes),
     [AGENT_ENV.logLevel]: config.logLevel,
+    [AGENT_ENV.stack]: pulumi.getStack(),
     ...(login.kind === 'session'
       ? { [AGENT_ENV.sessionDir]: PATHS.session }
       : { [AGENT_ENV.credentialFile]: `${PATHS.credential}/${CREDENTIAL_KEY}` }),

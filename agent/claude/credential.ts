@@ -136,13 +136,14 @@ export function variableCredential(
   file: string | undefined,
   value: string | undefined,
   configDir: string | undefined,
+  stack?: string,
 ): CredentialSource {
   const variable = CREDENTIAL_VARIABLES[mode];
   const read = () => (file === undefined ? (value ?? '') : readFileSync(file, 'utf8').trim());
   return {
     mode,
     source: file ?? variable,
-    remedy: remedyFor(mode, file),
+    remedy: remedyFor(mode, file, stack),
     environment: () => ({ [variable]: read(), ...(configDir !== undefined && { CLAUDE_CONFIG_DIR: configDir }) }),
     status: () => {
       const version = file === undefined ? 'fixed' : String(statSync(file, { throwIfNoEntry: false })?.mtimeMs);
@@ -157,14 +158,27 @@ export function variableCredential(
   };
 }
 
-function remedyFor(mode: keyof typeof CREDENTIAL_VARIABLES, file: string | undefined): string {
+/**
+ * A command of this repository, as it is typed.
+ * @param stack the stack that it is about; that of whoever names none is left out.
+ */
+export function npmRun(stack: string | undefined, name: string, args = ''): string {
+  const all = [args, stack === undefined || stack === 'dev' ? '' : `--stack ${stack}`].filter(Boolean).join(' ');
+  return `npm run ${name}${all === '' ? '' : ` -- ${all}`}`;
+}
+
+function remedyFor(
+  mode: keyof typeof CREDENTIAL_VARIABLES,
+  file: string | undefined,
+  stack: string | undefined,
+): string {
   const what =
     mode === 'oauthToken'
       ? 'Make a new token with `npx claude setup-token`'
       : 'Make a new key in the Claude Console (https://platform.claude.com)';
   return file === undefined
     ? `${what}, and start the agent again with it in ${CREDENTIAL_VARIABLES[mode]}.`
-    : `${what}, and put it into ${file}: in a stack by \`npm run pulumi -- config set --secret claudeToken\` and \`npm run up\`.`;
+    : `${what}, and put it into ${file}: in a stack by \`${npmRun(stack, 'pulumi', 'config set --secret claudeToken')}\` and \`${npmRun(stack, 'up')}\`.`;
 }
 
 /**

@@ -1,13 +1,14 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createClaude, type Claude } from '../../agent/claude/claude.ts';
 import { variableCredential } from '../../agent/claude/credential.ts';
 import { LoginEvidence } from '../../agent/runs/evidence.ts';
 import { RunService } from '../../agent/runs/service.ts';
 import { openStore, type RunStore } from '../../agent/runs/store.ts';
 import { Workspace } from '../../agent/runs/workspace.ts';
+import { until } from '../support/agent.ts';
 
 /** A CLI that starts at once: says its result when it has its prompt, and ends with its input. */
 const CLI = `#!/bin/sh
@@ -24,6 +25,7 @@ const MUST_BE_MET = [
   'store.end()',
   'claude.start()',
   'claude.newSessionId()',
+  'evidence.corrected()',
   'evidence.learn()',
   'workspace.watch()',
   'workspace.tidy()',
@@ -126,12 +128,39 @@ describe('an accepted run', () => {
 
   /** Sends a run and returns what its client hears: an outcome, or the name of an error. */
   const send = async (prompt: string): Promise<{ id?: string; heard: string }> => {
-    const request = { prompt, options: {}, labels: {}, timeoutMs: 20_000, workdir: folder };
+    const request = { prompt, options: {}, labels: {}, timeoutMs: 20_000, workdir: path.join(folder, 'workspace') };
     const accepted = await service.accept(request, true).catch((error: unknown) => error as Error);
     if (accepted instanceof Error) return { heard: accepted.message };
     const { result } = await accepted.ended;
     return { id: accepted.run.id, heard: result.outcome };
   };
+
+  it.each([
+    ['back by an hour', -3_600_000],
+    ['forward by thirty days', 30 * 86_400_000],
+  ])('has its time, no more and no less, though the clock is set %s', async (_, shift) => {
+    writeFileSync(path.join(folder, 'claude'), '#!/bin/sh\nread -r prompt\ntouch "$HOME/began"\nexec sleep 60\n');
+    const request = {
+      prompt: 'hangs',
+      options: {},
+      labels: {},
+      timeoutMs: 1500,
+      workdir: path.join(folder, 'workspace'),
+    };
+    const { ended, run } = await service.accept(request, true);
+    const later = await service.accept({ ...request, prompt: 'waits', timeoutMs: 20_000 }, false);
+    await until(() => existsSync(path.join(folder, 'began')), 'it began');
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + shift });
+    try {
+      expect(service.find(run.id)?.state).toBe('running');
+      expect((await ended).result.outcome).toBe('timed_out');
+      expect(service.find(later.run.id)?.state).not.toBe('ended');
+    } finally {
+      vi.useRealTimers();
+    }
+    service.cancel(later.run.id);
+    expect((await later.ended).result.outcome).toBe('cancelled');
+  });
 
   it('has one terminal record and its client an answer, whatever throws on its way, and the queue goes on', async () => {
     const met = new Set<string>();

@@ -50,6 +50,12 @@ describe('without a login', () => {
     expect((await agent.health()).auth.problem).toMatch(
       /There is no login: .* Run `npm run login`, and then `npm run up`\.$/,
     );
+    await agent.end('SIGTERM');
+    agent.env['AGENT_STACK'] = 'prod';
+    await agent.start();
+    expect((await agent.health()).auth.problem).toContain(
+      'Run `npm run login -- --stack prod`, and then `npm run up -- --stack prod`.',
+    );
   });
 
   it('a Mac is not told that there is none, since the Keychain keeps it', () => {

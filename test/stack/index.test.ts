@@ -210,6 +210,7 @@ describe('the program', () => {
       AGENT_CALLBACK_SECRET_FILE: '/var/run/claude-callback/secret',
       AGENT_CALLBACK_GIVE_UP_SECONDS: '172800',
       AGENT_N8N_URL: 'https://n8n.example.com',
+      AGENT_STACK: 'dev',
       AGENT_RECORD_DAYS: '30',
       AGENT_RECORD_COUNT: '10000',
       AGENT_RECORD_MEGABYTES: '512',

@@ -82,6 +82,7 @@ describe('the watchdog', () => {
   test('knows its stack, for the commands that its cards suggest', async () => {
     const { resources } = await runProgram({}, { stack: 'prod' });
     expect(cronJob(resources, 'claude-auth-watchdog').env).toMatchObject({ WATCHDOG_STACK: 'prod' });
+    expect(JSON.stringify(resources)).toContain('{"name":"AGENT_STACK","value":"prod"}');
   });
 
   test('has nothing of either where neither is configured', async () => {
