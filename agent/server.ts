@@ -8,8 +8,9 @@ import { AGENT_ENV } from './contract.ts';
 
 /** TCP keep-alive tells of a client that is gone, and keeps a load balancer's idle timer (Azure: 4 minutes) from cutting a long answer. */
 const KEEP_ALIVE_MS = 30_000;
-const HEADERS_MS = 10_000;
-const REQUEST_MS = 30_000;
+/** For the headers of a request to come, and for all of it. */
+export const HEADERS_MS = 10_000;
+export const REQUEST_MS = 30_000;
 const LAST_ANSWERS_MS = 2000;
 
 /** Thrown by {@link listen}; the message says where it tried. */

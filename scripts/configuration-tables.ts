@@ -7,6 +7,7 @@ import { readProject } from '../stack/config-file.ts';
 import type { Project } from '../stack/config-file.ts';
 import { SECRETS } from '../stack/config-secrets.ts';
 import { agentSettings } from './agent-settings.ts';
+import { limits } from './limits.ts';
 import { watchdogSettings } from './watchdog-settings.ts';
 
 /** The tables of every key of the stack, a group each. */
@@ -45,6 +46,11 @@ export function agentTable(): string {
 /** The table of every setting of the watchdog. */
 export function watchdogTable(): string {
   return settingsTable(watchdogSettings());
+}
+
+/** The table of every limit of the agent. */
+export function limitsTable(): string {
+  return rows(['what', 'limit', 'beyond it'], limits());
 }
 
 function settingsTable(settings: ReturnType<typeof agentSettings>): string {

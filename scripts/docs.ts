@@ -9,7 +9,7 @@ import * as path from 'node:path';
 import * as prettier from 'prettier';
 
 import { commandLine } from './command.ts';
-import { agentTable, stackTables, usualTable, watchdogTable } from './configuration-tables.ts';
+import { agentTable, limitsTable, stackTables, usualTable, watchdogTable } from './configuration-tables.ts';
 
 const line = commandLine({
   command: 'npm run docs',
@@ -22,6 +22,7 @@ const projectDir = path.resolve(import.meta.dirname, '..');
 const PAGES: Readonly<Record<string, readonly string[]>> = {
   'README.md': [usualTable(projectDir)],
   'docs/configuration.md': [stackTables(projectDir), agentTable()],
+  'docs/api.md': [limitsTable()],
   'docs/watchdog.md': [watchdogTable()],
 };
 const MARKED = /(<!-- Begin: .* -->\n)[^]*?(<!-- End -->)/g;

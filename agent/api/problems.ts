@@ -137,7 +137,7 @@ export const PROBLEMS = {
   'not-ready': {
     status: 503,
     title: 'Not ready',
-    means: 'A run would not be accepted now; `detail` says why.',
+    means: 'The agent shuts down, or cannot write records; `detail` says which.',
     remedy: 'Ask again after `Retry-After` seconds.',
     retryAfter: 10,
   },

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { RUN_LIMITS } from '../contract.ts';
 import { outcome } from './run.ts';
 
-const MAX_PAGE = 200;
+/** Runs on a page of `GET /runs`. */
+export const MAX_PAGE = 200;
 
 const limit = `a whole number from 1 to ${MAX_PAGE}`;
 const cursor = 'the `next` of an earlier answer';

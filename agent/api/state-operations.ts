@@ -82,8 +82,9 @@ export const STATE_OPERATIONS = {
     method: 'GET',
     path: '/ready',
     tokens: [],
-    summary: 'Whether runs can be accepted',
-    description: '`503` while the agent drains or cannot write records. A paused agent is ready.',
+    summary: 'Whether requests are to be sent here',
+    description:
+      '`503` while the agent shuts down or cannot write records; `detail` says which. A paused agent, one whose queue is full and one whose workspace is full are ready: they answer `POST /run` themselves, with `503`, `429` or `507`.',
     answers: {
       200: { description: 'It is ready.', content: { schema: ready, example: { status: 'ready' } } },
     },

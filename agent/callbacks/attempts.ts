@@ -4,9 +4,9 @@ import type { Callback } from '../runs/callback.ts';
 export type Attempt = { readonly status: number; readonly retryAfter: string | undefined } | { readonly error: string };
 
 /** Milliseconds. n8n answers 409 until a workflow has come to its Wait node, so the first attempts come soon. */
-const FIRST_DELAY_MS = 1000;
-const MAX_DELAY_MS = 15 * 60_000;
-const MAX_RETRY_AFTER_MS = 60 * 60_000;
+export const FIRST_DELAY_MS = 1000;
+export const MAX_DELAY_MS = 15 * 60_000;
+export const MAX_RETRY_AFTER_MS = 60 * 60_000;
 const GONE = 410;
 
 /**

@@ -8,8 +8,8 @@
 export const MAX_JSON_LEVELS = 100;
 
 /** How many refused tools of a run are listed, and how many characters of JSON the input of one may take. */
-const MAX_DENIALS = 20;
-const MAX_INPUT_CHARS = 8192;
+export const MAX_DENIALS = 20;
+export const MAX_INPUT_CHARS = 8192;
 const MAX_NAME_CHARS = 200;
 
 /** A value that is within the bounds, or why it is not. */
@@ -48,14 +48,16 @@ export function boundedDenials(denials: readonly DeniedTool[]): BoundedDenials {
   return { listed, unlisted: denials.length - listed.length };
 }
 
-/** Without recursion, which would itself overflow the stack. */
+/** Whether objects and lists are nested in one another more often than that. Without recursion, which could overflow the stack. */
 export function isDeeperThan(levels: number, value: unknown): boolean {
-  let level: unknown[] = [value];
+  let level = [value].filter(isNested);
   for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > levels) return true;
-    level = level.flatMap((each): unknown[] => (typeof each === 'object' && each !== null ? Object.values(each) : []));
+    if (depth === levels) return true;
+    level = level.flatMap((each) => Object.values(each).filter(isNested));
   }
   return false;
 }
+
+const isNested = (value: unknown) => typeof value === 'object' && value !== null;
 
 const charsOf = (value: unknown) => (value === undefined ? 0 : JSON.stringify(value).length);

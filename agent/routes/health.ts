@@ -32,7 +32,7 @@ export function tellHealth(service: RunService, evidence: LoginEvidence, version
   };
 }
 
-/** `GET /ready`: whether a run would be accepted now. */
+/** `GET /ready`: whether requests are to be sent here; those that are refused for a while get their answer, too. */
 export function tellReadiness(service: RunService): Handler {
   return (c) => {
     const why = service.unready;

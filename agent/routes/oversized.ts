@@ -1,5 +1,6 @@
 import type { FieldError } from '../api/problem.ts';
 import { MOST_ENTRIES, OUTPUT_SCHEMA } from '../api/run-request.ts';
+import { isDeeperThan } from '../claude/bounded.ts';
 import { RUN_LIMITS } from '../contract.ts';
 
 const NAMED = 10;
@@ -10,7 +11,7 @@ const NAMED = 10;
  */
 export function oversized(body: Readonly<Record<string, unknown>>): FieldError[] {
   const deep = Object.keys(body)
-    .filter((field) => nestsDeeper(body[field], RUN_LIMITS.nesting))
+    .filter((field) => isDeeperThan(RUN_LIMITS.nesting, body[field]))
     .slice(0, NAMED)
     .map((field) => errorOf(field, `nested at most ${RUN_LIMITS.nesting} levels deep; it is nested deeper`));
   if (deep.length > 0) return deep;
@@ -30,15 +31,4 @@ const errorOf = (field: string, what: string): FieldError => ({
   message: `\`${field.slice(0, 100)}\` must be ${what}.`,
 });
 
-const isNested = (value: unknown) => typeof value === 'object' && value !== null;
-
-const entriesOf = (value: unknown) => (isNested(value) ? Object.keys(value).length : 0);
-
-function nestsDeeper(value: unknown, levels: number): boolean {
-  let level = [value].filter(isNested);
-  for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth === levels) return true;
-    level = level.flatMap((each) => Object.values(each).filter(isNested));
-  }
-  return false;
-}
+const entriesOf = (value: unknown) => (typeof value === 'object' && value !== null ? Object.keys(value).length : 0);

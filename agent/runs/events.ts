@@ -18,7 +18,7 @@ interface Log {
 }
 
 /** How many runs that have ended can still be told from the beginning. */
-const REMEMBERED = 20;
+export const REMEMBERED = 20;
 
 /** Remembers what happens to runs, and tells it as it happens. */
 export class RunEvents {

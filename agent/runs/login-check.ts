@@ -32,9 +32,9 @@ export interface LoginReport {
 
 type Finding = Pick<LoginReport, 'state' | 'detail' | 'resetsAt' | 'cause'>;
 
-const FRESH_MS = 5 * 60_000;
+export const FRESH_MS = 5 * 60_000;
 const PROBE_MS = 60_000;
-const PROBE_WAITS_MS = 30_000;
+export const PROBE_WAITS_MS = 30_000;
 const PROBE = 'Reply with the single word: ok';
 
 /** Tells the truth about the login: from a run that succeeded in the last five minutes, or else by a small prompt. */

@@ -12,7 +12,7 @@ const OWN_FAULT =
   "The agent failed while the run was going on; its log has the details. Report it to the agent's maintainers.";
 
 /** A mebibyte in 100 runs, the largest page of a list. */
-const MAX_ERROR_CHARS = 10_000;
+export const MAX_ERROR_CHARS = 10_000;
 
 /** The last second of the year 9999, in seconds since the epoch: later ones are no time to tell anybody. */
 const LAST_SECOND = 253_402_300_799;

@@ -2,8 +2,8 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { RunFilter, RunRequest, RunResult } from './run.ts';
 
 /** How far back one search looks: whichever of the two comes first. It is work between two requests, so it is bounded. */
-const SEARCHED_RUNS = 2000;
-const SEARCHED_BYTES = 8 * 1_048_576;
+export const SEARCHED_RUNS = 2000;
+export const SEARCHED_BYTES = 8 * 1_048_576;
 
 /** What a search means for the statement that lists runs. */
 export interface SearchBounds {

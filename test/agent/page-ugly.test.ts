@@ -76,6 +76,11 @@ describe('the status page with ugly data', () => {
     expect(html).not.toContain('Ready');
   });
 
+  it('has an agent with a full queue answer by itself', async () => {
+    expect((await agent.fetch('/ready')).status).toBe(200);
+    expect((await agent.post({ prompt: 'x' })).status).toBe(429);
+  });
+
   it('calls an agent ready that takes a run, although nothing may wait behind it', () => {
     const status = { login: { state: 'ok', detail: '' }, load: { active: 0, queued: 0, limit: 0 } } as Status;
     expect(headlineOf(status).state).toBe('Ready');

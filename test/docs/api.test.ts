@@ -4,14 +4,16 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { operations } from '../../agent/api/operations.ts';
+import type { z } from 'zod';
+import { operations, OPERATIONS } from '../../agent/api/operations.ts';
 import { PROBLEMS } from '../../agent/api/problems.ts';
 import { runQuery } from '../../agent/api/run-query.ts';
-import { runRequest } from '../../agent/api/run-request.ts';
+import { idempotencyKey, runRequest } from '../../agent/api/run-request.ts';
 import { runAnswer, type RunResource } from '../../agent/api/run.ts';
-import { AUTH_STATES, EXIT_CODES } from '../../agent/contract.ts';
+import { AUTH_STATES, EXIT_CODES, RUN_LIMITS } from '../../agent/contract.ts';
 import type { Step } from '../doubles/claude/script.ts';
 import { Agent, TOKEN, until } from '../support/agent.ts';
+import { published } from '../support/openapi.ts';
 import { examplesIn, readDocument, tableIn } from './markdown.ts';
 
 const run = promisify(execFile);
@@ -91,6 +93,57 @@ describe('docs/api.md', () => {
     expect(names([...fixed, ...options])).toEqual(of(runRequest));
     expect(names(tableIn(document, 'field', 'what'))).toEqual(of(runAnswer));
     expect(names(tableIn(document, 'parameter'))).toEqual(of(runQuery));
+  });
+});
+
+/** What of a JSON Schema is a limit, wherever in it. */
+function limitsIn(schema: unknown): number[] {
+  if (typeof schema !== 'object' || schema === null) return [];
+  return Object.entries(schema).flatMap(([key, value]: [string, unknown]) =>
+    /^max(imum|Length|Items|Properties)$/.test(key) ? [Number(value)] : limitsIn(value),
+  );
+}
+
+describe('the limits of docs/api.md', () => {
+  const rows = tableIn(document, 'what', 'limit').map(([what = '', limit = '']) => ({ what, limit }));
+  const grouped = (limit: number) => new Intl.NumberFormat('en-US').format(limit);
+
+  it.each(['RunRequest', 'PauseRequest'])('have every limit of a %s', (name) => {
+    const { properties } = published.components.schemas[name] as { properties: Record<string, object> };
+    const fields = Object.entries(properties).map(([field, schema]) => ({ field, limits: limitsIn(schema) }));
+    expect(fields.flatMap(({ limits }) => limits).length).toBeGreaterThan(0);
+    for (const { field, limits } of fields) {
+      const said = rows.filter(({ what }) => what.includes(code(field))).map(({ limit }) => limit);
+      for (const limit of limits) expect(said.join(' '), field).toMatch(new RegExp(`\\b${grouped(limit)}\\b`));
+    }
+  });
+
+  it('have every number that requests are held to', () => {
+    const said = rows.map(({ limit }) => limit).join(' ');
+    for (const [name, limit] of Object.entries(RUN_LIMITS)) {
+      expect(said, name).toMatch(new RegExp(`\\b${grouped(limit)}\\b`));
+    }
+  });
+
+  it('are those of keys, models and pages, which no schema says', () => {
+    const largest = (what: string) => Number(/ to (\d+)/.exec(rows.find((row) => row.what === what)?.limit ?? '')?.[1]);
+    const accepts = (schema: z.ZodType, value: unknown) => schema.safeParse(value).success;
+    const key = largest('`Idempotency-Key`');
+    expect([accepts(idempotencyKey, 'x'.repeat(key)), accepts(idempotencyKey, 'x'.repeat(key + 1))]).toEqual([
+      true,
+      false,
+    ]);
+    const { model } = runRequest.shape;
+    const named = largest('`model`');
+    expect([accepts(model, 'x'.repeat(named)), accepts(model, 'x'.repeat(named + 1))]).toEqual([true, false]);
+    const { limit } = runQuery.shape;
+    const page = largest('`limit` of `GET /runs`');
+    expect([accepts(limit, String(page)), accepts(limit, String(page + 1))]).toEqual([true, false]);
+  });
+
+  it('of readiness are told as the interface tells them', () => {
+    const plain = document.replaceAll(/\s+/g, ' ');
+    expect(plain).toContain(OPERATIONS.ready.description);
   });
 });
 
