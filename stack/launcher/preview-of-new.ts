@@ -41,7 +41,9 @@ function writeEmptyState(folder: string, project: string, stack: string): void {
   fs.mkdirSync(stacks, { recursive: true });
   fs.writeFileSync(path.join(folder, '.pulumi', 'meta.yaml'), 'version: 1\n');
   const name = path.basename(stack);
-  const state = { version: 3, checkpoint: { stack: `organization/${project}/${name}`, latest: null } };
+  // Without a deployment the engine panics where a program reads the outputs of its stack.
+  const latest = { manifest: { time: new Date().toISOString(), magic: '', version: '' } };
+  const state = { version: 3, checkpoint: { stack: `organization/${project}/${name}`, latest } };
   fs.writeFileSync(path.join(stacks, `${name}.json`), JSON.stringify(state));
 }
 
