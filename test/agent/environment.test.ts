@@ -32,6 +32,7 @@ describe('the environment of a claude process', () => {
       HTTPS_PROXY: 'http://proxy',
       NODE_EXTRA_CA_CERTS: '/ca.pem',
       DISABLE_AUTOUPDATER: '1',
+      CLAUDE_CODE_DISABLE_BACKGROUND_TASKS: '1',
       CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
       CLAUDE_CODE_MAX_RETRIES: '0',
       CLAUDE_CONFIG_DIR: '/data/claude',
