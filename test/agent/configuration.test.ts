@@ -68,6 +68,20 @@ describe('the configuration of Claude', () => {
     expect(readFileSync(at('calls'), 'utf8')).toBe('a call\n');
   });
 
+  it('lets a refused MCP tool whose input is nested very deep stop neither its run nor the next one', async () => {
+    const deep = '{"a":'.repeat(3000) + '1' + '}'.repeat(3000);
+    const prompt = `[[tool:mcp__double__repeat {"text":"x","deep":${deep}}]] nest`;
+    const answer = await agent.run(prompt, { permissionMode: 'dontAsk' });
+    expect(answer).toMatchObject({
+      outcome: 'succeeded',
+      permissionDenials: [
+        { toolName: 'mcp__double__repeat', toolInput: '(left out: nested more than 100 levels deep)' },
+      ],
+    });
+    expect((await agent.run('after it')).success).toBe(true);
+    expect((await agent.fetch('/runs')).status).toBe(200);
+  });
+
   it('says in the answer which of them could not be used, though the run goes on', async () => {
     const { success, warnings } = await agent.run('hello');
     expect({ success, warnings }).toEqual({
