@@ -17,7 +17,7 @@ export function headlineOf({ unready, paused, login, workspaceProblem, load }: S
     const reason = paused.reason === undefined ? '' : `: ${paused.reason}`;
     return { tone: 'waits', state: 'Paused', why: html`Since ${time(paused.since)}${reason}` };
   }
-  if (login.state === 'auth_failed') return { tone: 'badly', state: 'Log in again', why: login.detail };
+  if (login.state === 'auth_failed') return { tone: 'badly', state: 'Log in', why: login.detail };
   if (login.state === 'outage') return { tone: 'badly', state: 'Claude unreachable', why: login.detail };
   if (login.state === 'usage_limited') return { tone: 'waits', state: 'Usage limit', why: login.detail };
   if (workspaceProblem !== undefined) return { tone: 'badly', state: 'Workspace full', why: workspaceProblem };

@@ -27,7 +27,7 @@ export const OUTCOME_WORDS: Readonly<Record<Outcome, Words>> = {
 /** What each state of the login is called. */
 export const LOGIN_WORDS: Readonly<Record<Exclude<AuthState, 'busy'> | 'unknown', Words>> = {
   ok: words('well', '✓', 'Claude answers'),
-  auth_failed: words('badly', '✗', 'Log in again'),
+  auth_failed: words('badly', '✗', 'Log in'),
   usage_limited: words('waits', '!', 'Usage limit reached'),
   outage: words('badly', '✗', 'Anthropic cannot be reached'),
   unknown: words('neutral', '?', 'Not tried yet'),
