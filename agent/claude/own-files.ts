@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
+  chmodSync,
   closeSync,
   constants,
   fsyncSync,
@@ -55,4 +56,15 @@ export function writeOwnFile(file: string, content: Buffer | string): void {
 /** Whether an error is one of the file system's. */
 export function isFileError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error;
+}
+
+/** Renames a file or folder. A folder goes into another one only if its owner may write to it. */
+export function move(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
+    chmodSync(from, 0o700);
+    renameSync(from, to);
+  }
 }

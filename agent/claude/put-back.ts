@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { chmodSync, lstatSync, mkdirSync, readdirSync, renameSync, type Dirent } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, readdirSync, type Dirent } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { readOwnFile, writeOwnFile } from './own-files.ts';
+import { move, readOwnFile, writeOwnFile } from './own-files.ts';
 import type { ClaudeLog } from './warm.ts';
 
 /** A folder of the agent's own that runs can write to, and what is in it before each of them. Paths are relative to it. */
@@ -103,17 +103,6 @@ export function removeLeftovers(stateDir: string, log: ClaudeLog): void {
 function foldersAbove(name: string): string[] {
   const parts = path.dirname(name).split(path.sep);
   return parts[0] === '.' ? [] : parts.map((_, depth) => parts.slice(0, depth + 1).join(path.sep));
-}
-
-/** A folder goes into another one only if its owner may write to it. */
-function move(from: string, to: string): void {
-  try {
-    renameSync(from, to);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
-    chmodSync(from, 0o700);
-    renameSync(from, to);
-  }
 }
 
 /** What cannot be removed now is tried again when the agent starts. */

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { RunFilter, RunRequest, RunResult } from './run.ts';
+import { objectFrom } from './stored-json.ts';
 
 /** How far back one search looks: whichever of the two comes first. It is work between two requests, so it is bounded. */
 export const SEARCHED_RUNS = 2000;
@@ -54,27 +55,16 @@ type Searched = [
 ];
 
 function mentions([id, sessionId, request, result, workflow, text]: Searched): boolean {
-  const { labels = {} } = fieldsIn(request) as Partial<RunRequest>;
+  const { labels = {} } = (objectFrom(request) ?? {}) as Partial<RunRequest>;
   const names = [labels['workflowName'], labels['workflow']];
   if (workflow !== null && !names.some((name) => name !== undefined && folded(name) === folded(workflow))) return false;
   if (text === null) return true;
-  const { error = '', model = '' } = fieldsIn(result ?? '{}') as Partial<RunResult>;
+  const { error = '', model = '' } = (objectFrom(result ?? '{}') ?? {}) as Partial<RunResult>;
   const known = [id, sessionId, error, model, ...Object.entries(labels).map(([name, value]) => `${name}: ${value}`)];
   const all = folded(known.join('\n'));
   return folded(text)
     .split(/\s+/)
     .every((word) => all.includes(word));
-}
-
-/** The fields of a JSON object; none where the record is damaged. */
-function fieldsIn(json: string): object {
-  try {
-    const value: unknown = JSON.parse(json);
-    return typeof value === 'object' && value !== null ? value : {};
-  } catch (error) {
-    if (error instanceof SyntaxError) return {};
-    throw error;
-  }
 }
 
 /** Without the difference of capitals, and of ways to write the same letter in Unicode. */

@@ -23,6 +23,7 @@ import type {
   RunSummary,
 } from './run.ts';
 import { SEARCHED, searchIn } from './search.ts';
+import { objectFrom } from './stored-json.ts';
 
 /** Thrown by {@link openStore} while another agent uses the same file. */
 export class StoreInUseError extends Error {
@@ -425,17 +426,6 @@ function fromRow(row: Row): Run {
 
 function unreadableResult(outcome: Outcome | null): RunResult {
   return { ...nothing, outcome: outcome ?? 'failed', warnings: ['The record of how this run ended cannot be shown.'] };
-}
-
-/** A column that holds a JSON object; undefined where it is damaged. */
-function objectFrom(json: string): object | undefined {
-  try {
-    const value: unknown = JSON.parse(json);
-    return typeof value === 'object' && value !== null ? value : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }
 
 /** Only the agent's user may read what is in it; SQLite gives the files beside it the same permissions. */

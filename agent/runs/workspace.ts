@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { chmodSync, mkdirSync, readdirSync, realpathSync, renameSync } from 'node:fs';
+import { mkdirSync, readdirSync, realpathSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { move } from '../claude/own-files.ts';
 import type { ClaudeProcess } from '../claude/process.ts';
 import type { WorkspaceLifetime } from '../contract.ts';
 import { diskUse, type DiskUse } from './disk-use.ts';
@@ -188,16 +189,5 @@ export class Workspace {
     } catch (error) {
       this.#parts.log.error({ err: error, dir: removed }, 'what a run left cannot be removed');
     }
-  }
-}
-
-/** A folder goes into another one only if its owner may write to it. */
-function move(from: string, to: string): void {
-  try {
-    renameSync(from, to);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
-    chmodSync(from, 0o700);
-    renameSync(from, to);
   }
 }
