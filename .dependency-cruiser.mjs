@@ -23,7 +23,7 @@ export default {
       { path: '^agent/(main|app|api/|routes/|page/|callbacks/)' },
       '',
     ),
-    forbid('page-below-routes', { path: '^agent/page/' }, { path: '^agent/(main|app|api/|routes/)' }, ''),
+    forbid('page-below-routes', { path: '^agent/http/page/' }, { path: '^agent/(main|app|api/|routes/)' }, ''),
     forbid(
       'callbacks-below-routes',
       { path: '^agent/callbacks/' },
@@ -32,11 +32,11 @@ export default {
     ),
     forbid(
       'api-describes-only',
-      { path: '^agent/api/' },
+      { path: '^agent/http/api/' },
       { path: '^agent/(main|app|routes/|page/|callbacks/|runs/|claude/)' },
       '',
     ),
-    forbid('routes-below-app', { path: '^agent/routes/' }, { path: '^agent/(main|app)' }, ''),
+    forbid('routes-below-app', { path: '^agent/http/routes/' }, { path: '^agent/(main|app)' }, ''),
     forbid('app-below-main', { path: '^agent/app' }, { path: '^agent/main' }, ''),
     forbid(
       'watchdog-talks-http',

@@ -5,7 +5,7 @@ import tseslint from 'typescript-eslint';
 const readsEnvironment = [
   'agent/settings.ts',
   'watchdog/settings.ts',
-  'stack/launcher/**',
+  'stack/cli/**',
   'scripts/command.ts',
   'test/**',
 ];
@@ -13,7 +13,7 @@ const readsEnvironment = [
 export default tseslint.config(
   { ignores: ['node_modules/', '.local/'] },
   js.configs.recommended,
-  { files: ['agent/page/*.js'], languageOptions: { globals: globals.browser } },
+  { files: ['agent/http/page/*.js'], languageOptions: { globals: globals.browser } },
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],

@@ -1,4 +1,4 @@
-import type { ApiToken } from './token.ts';
+import type { ApiToken } from './http/token.ts';
 import { AGENT_ENV } from './contract.ts';
 
 /** What a person at a terminal needs to try the agent: its URL, where the token is, and a line to paste. */

@@ -1,4 +1,4 @@
-import { isStorageFailure } from './runs/storage-failure.ts';
+import { isStorageFailure } from './store/storage-failure.ts';
 
 /** Thrown for what keeps the agent from starting until somebody mends it; the message says how. */
 export class CannotStartError extends Error {

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Hono } from 'hono';
 import type { Logger } from 'pino';
-import type { Health } from './api/state.ts';
+import type { Health } from './http/api/state.ts';
 import type { AuthMode } from './contract.ts';
-import { ownSite } from './routes/own-site.ts';
-import { problem } from './routes/problem.ts';
-import { isStorageFailure } from './runs/storage-failure.ts';
+import { ownSite } from './http/own-site.ts';
+import { problem } from './http/problem.ts';
+import { isStorageFailure } from './store/storage-failure.ts';
 
 const RETRY_MS = 2000;
 

@@ -3,9 +3,9 @@ import path from 'node:path';
 import { z } from 'zod';
 import { isCallbackHost } from './callbacks/hosts.ts';
 import { parseSecrets } from './callbacks/signature.ts';
-import type { Federation } from './claude/federation.ts';
+import type { Federation } from './login/federation.ts';
 import { CannotStartError } from './cannot-start.ts';
-import { claudeSettings, mcpConfig, mistakesIn } from './claude-files.ts';
+import { claudeSettings, mcpConfig, mistakesIn } from './claude/config-files.ts';
 import {
   AGENT_ENV,
   AGENT_PORT,
@@ -20,7 +20,7 @@ import {
   type PermissionMode,
   type WorkspaceLifetime,
 } from './contract.ts';
-import { credentialMistakes, readFederation, strayCredentials } from './credential-settings.ts';
+import { credentialMistakes, readFederation, strayCredentials } from './login/credential-settings.ts';
 import { didYouMean, KnownNames } from './did-you-mean.ts';
 
 /** The settings of one agent process. Paths are absolute. */
@@ -28,7 +28,7 @@ export interface Settings {
   readonly host: string;
   /** 0 lets the operating system choose a free port. */
   readonly port: number;
-  /** Names by which people and proxies call the agent, see `agent/routes/own-site.ts`. */
+  /** Names by which people and proxies call the agent, see `agent/http/own-site.ts`. */
   readonly allowedHosts: readonly string[];
   /** The API token in plain text, where it was given so; a secret. */
   readonly token: string | undefined;

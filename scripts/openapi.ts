@@ -5,7 +5,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { format, resolveConfig } from 'prettier';
-import { openApiDocument } from '../agent/api/document.ts';
+import { openApiDocument } from '../agent/http/api/document.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { commandLine } from './command.ts';
 
@@ -15,7 +15,7 @@ const line = commandLine({
   options: { check: { help: 'Only says whether it is up to date.' } },
 });
 
-const file = path.join(import.meta.dirname, '../docs/openapi.json');
+const file = path.join(import.meta.dirname, '..', 'docs', 'openapi.json');
 const options = { ...(await resolveConfig(file)), filepath: file };
 const text = await format(JSON.stringify(openApiDocument(packageJson.version)), options);
 

@@ -18,7 +18,7 @@ commandLine({
   options: {},
 });
 
-const FOLDER = path.join(import.meta.dirname, '../docs/images');
+const FOLDER = path.join(import.meta.dirname, '..', 'docs', 'images');
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 /** How long the running run has gone on in the pictures. */

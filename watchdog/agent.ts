@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { z } from 'zod';
 
-import { parseJson } from './body.ts';
-import { NoAnswerError, send } from './http.ts';
+import { parseJson } from './http/body.ts';
+import { NoAnswerError, send } from './http/http.ts';
 
 /** Where the agent is. */
 export interface AgentOptions {

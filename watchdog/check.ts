@@ -2,10 +2,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 import { z } from 'zod';
 
-import { parseJson, shortened } from './body.ts';
-import type { Cut } from './body.ts';
-import { ask, NoAnswerError } from './http.ts';
-import type { Reply } from './http.ts';
+import { parseJson, shortened } from './http/body.ts';
+import type { Cut } from './http/body.ts';
+import { ask, NoAnswerError } from './http/http.ts';
+import type { Reply } from './http/http.ts';
 
 /** Of an answer. What is in it goes into the ledger and onto a card. */
 const MAX_BYTES = 64 * 1024;

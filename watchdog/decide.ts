@@ -1,5 +1,5 @@
 import type { Verdict } from './check.ts';
-import type { Fact, LedgerState, Maintenance, TroubleState } from './ledger.ts';
+import type { Fact, LedgerState, Maintenance, TroubleState } from './ledger/ledger.ts';
 
 /** Hours between two cards that say the same, in milliseconds, and what time it is. */
 export interface Moment {

@@ -9,11 +9,11 @@ import { AgentControl } from './agent.ts';
 import { asksForHelp, readArguments, USAGE, UsageError } from './arguments.ts';
 import type { Arguments } from './arguments.ts';
 import { WATCHDOG_EXIT } from './contract.ts';
-import { LedgerError } from './ledger.ts';
-import type { Ledger } from './ledger.ts';
+import { LedgerError } from './ledger/ledger.ts';
+import type { Ledger } from './ledger/ledger.ts';
 import { makeLog } from './log.ts';
 import { MaintenanceError } from './maintenance.ts';
-import { N8n } from './n8n.ts';
+import { N8n } from './n8n/n8n.ts';
 import { startMaintenance, stopMaintenance, watch } from './pass.ts';
 import type { PassParts } from './pass.ts';
 import { dryRunKeptByNpm, readSettings, SettingsError } from './settings.ts';
@@ -63,6 +63,6 @@ async function run({ command, dryRun, request }: Arguments, settings: WatchdogSe
 
 /** Either is loaded where it is needed: the client of Kubernetes takes longer to load than all the rest. */
 async function ledgerAt(place: WatchdogSettings['ledger']): Promise<Ledger> {
-  if ('file' in place) return new (await import('./ledger-file.ts')).FileLedger(place.file);
-  return new (await import('./ledger-configmap.ts')).ConfigMapLedger(place.namespace, place.name);
+  if ('file' in place) return new (await import('./ledger/file.ts')).FileLedger(place.file);
+  return new (await import('./ledger/configmap.ts')).ConfigMapLedger(place.namespace, place.name);
 }

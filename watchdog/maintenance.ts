@@ -1,5 +1,5 @@
 import { MAINTENANCE_ANNOTATIONS, WATCHDOG_ENV } from './contract.ts';
-import type { Maintenance } from './ledger.ts';
+import type { Maintenance } from './ledger/ledger.ts';
 import type { WatchdogSettings } from './settings.ts';
 
 /** What the command line says of a maintenance. */

@@ -1,18 +1,18 @@
-import { Book } from './book.ts';
+import { Book } from './ledger/lease.ts';
 import { checkAgent } from './check.ts';
 import type { Verdict } from './check.ts';
 import { MAINTENANCE_ANNOTATIONS, WATCHDOG_EXIT } from './contract.ts';
 import { beginMaintenance, decide, endMaintenance } from './decide.ts';
 import type { Moment } from './decide.ts';
-import { LedgerConflictError, LedgerError } from './ledger.ts';
-import type { Entry, Ledger, LedgerState } from './ledger.ts';
+import { LedgerConflictError, LedgerError } from './ledger/ledger.ts';
+import type { Entry, Ledger, LedgerState } from './ledger/ledger.ts';
 import { maintenanceOf } from './maintenance.ts';
 import type { MaintenanceRequest } from './maintenance.ts';
-import { rehearse } from './rehearse.ts';
+import { rehearse } from './dry-run.ts';
 import { reportOf } from './report.ts';
 import type { WatchdogSettings } from './settings.ts';
-import { isSettled, settle } from './settle.ts';
-import type { Means } from './settle.ts';
+import { isSettled, settle } from './reconcile.ts';
+import type { Means } from './reconcile.ts';
 
 /** What a pass works with. */
 export interface PassParts {

@@ -1,7 +1,7 @@
 import { WATCHDOG_DEFAULTS, WATCHDOG_EXIT } from './contract.ts';
 import type { CredentialKind } from './contract.ts';
 import type { AuthAnswer, Verdict } from './check.ts';
-import { asSentence, npmRun } from './words.ts';
+import { asSentence, npmRun } from './teams/words.ts';
 
 /** One pass in a sentence for whoever is woken by it, its log level, and the exit code of the Job. */
 export interface Report {

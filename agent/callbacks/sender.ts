@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Callback } from '../runs/callback.ts';
-import type { DueCallback } from '../runs/callback-records.ts';
+import type { Callback } from './callback.ts';
+import type { DueCallback } from '../store/callback-records.ts';
 import type { RunLog } from '../runs/records.ts';
 import type { EndedRun, Run } from '../runs/run.ts';
-import type { RunStore } from '../runs/store.ts';
+import type { RunStore } from '../store/store.ts';
 import { afterAttempt, type Attempt } from './attempts.ts';
 import type { CallbackHosts } from './hosts.ts';
 import { messageOf } from './message.ts';

@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { RUN_LIMITS, type PermissionMode } from '../contract.ts';
-import { withRemedy, type CredentialSource } from './credential.ts';
-import type { Custody } from './custody.ts';
+import { withRemedy, type CredentialSource } from '../login/credential.ts';
+import type { Custody } from '../login/custody.ts';
 import { claudeEnvironment, retriesWithin, retryWaitWithin } from './environment.ts';
 import { argumentsOf, type ClaudeOptions as RunOptions } from './options.ts';
 import { startClaude, type ClaudeProcess, type ClaudeReport, type WaitingClaude } from './process.ts';

@@ -1,12 +1,12 @@
 import type { Claude, StartedClaude } from '../claude/claude.ts';
 import { nothing, notBegunForStorage, timedOutInQueue } from './endings.ts';
 import type { RunEvents } from './events.ts';
-import type { LoginEvidence } from './evidence.ts';
+import type { LoginEvidence } from '../login/status.ts';
 import type { Job } from './job.ts';
 import { brokenOff, judge } from './outcome.ts';
 import type { RunLog, RunRecords } from './records.ts';
 import type { EndedRun, RunResult } from './run.ts';
-import type { Workspace } from './workspace.ts';
+import type { Workspace } from '../workspace/workspace.ts';
 
 /** What an {@link Executor} needs. */
 export interface ExecutorParts {

@@ -4,8 +4,8 @@ import type { RunEvents } from './events.ts';
 import type { Job } from './job.ts';
 import { brokenOff } from './outcome.ts';
 import { millisecondsBetween, type EndedRun, type Pause, type Run, type RunRequest, type RunResult } from './run.ts';
-import { isStorageFailure } from './storage-failure.ts';
-import type { Acceptance, RunStore } from './store.ts';
+import { isStorageFailure } from '../store/storage-failure.ts';
+import type { Acceptance, RunStore } from '../store/store.ts';
 
 /** What is told about runs for the log: names and numbers, never what was asked or answered. */
 export interface RunLog {

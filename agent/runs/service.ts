@@ -11,7 +11,7 @@ import {
 } from './endings.ts';
 import { DrainingError, PausedError, StorageError, WorkspaceFullError } from './errors.ts';
 import { RunEvents } from './events.ts';
-import type { LoginEvidence } from './evidence.ts';
+import type { LoginEvidence } from '../login/status.ts';
 import { endJob, jobFor, type Job } from './job.ts';
 import { Executor } from './executor.ts';
 import { SerialQueue } from './queue.ts';
@@ -28,8 +28,8 @@ import {
   type RunRequest,
   type RunResult,
 } from './run.ts';
-import type { RunStore } from './store.ts';
-import type { Workspace } from './workspace.ts';
+import type { RunStore } from '../store/store.ts';
+import type { Workspace } from '../workspace/workspace.ts';
 
 /** A run that was accepted. */
 export interface AcceptedRun {

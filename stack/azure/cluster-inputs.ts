@@ -1,4 +1,4 @@
-import type { MadeCluster } from './config.ts';
+import type { MadeCluster } from '../config/azure.ts';
 
 /** Minutes that a node may take to give up its pods: more than the longest grace of a run, an hour. */
 const DRAIN_MINUTES = 75;

@@ -5,7 +5,7 @@ import * as pulumi from '@pulumi/pulumi';
 import { access, dnsPrefix, machine, poolName, systemPool, WORKLOADS } from './cluster-inputs.ts';
 import { tags } from './common.ts';
 import type { Place } from './common.ts';
-import type { MadeCluster } from './config.ts';
+import type { MadeCluster } from '../config/azure.ts';
 import { containerInsights } from './insights.ts';
 import type { LogWorkspace } from './logs.ts';
 

@@ -1,4 +1,4 @@
-import { sha256 } from '../checksum.ts';
+import { sha256 } from '../session/checksum.ts';
 
 /** A GUID that is the same for the same parts on every machine, in the form of RFC 9562's version 8. */
 export function guidOf(...parts: readonly string[]): string {

@@ -8,7 +8,7 @@ import { npmRun } from '../next-command.ts';
 import { tags } from './common.ts';
 import type { Place } from './common.ts';
 import type { Cluster } from './cluster.ts';
-import type { Named } from './config.ts';
+import type { Named } from '../config/azure.ts';
 
 /** Arguments of {@link WorkloadIdentity}. */
 export interface WorkloadIdentityArgs {

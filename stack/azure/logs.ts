@@ -4,7 +4,7 @@ import * as pulumi from '@pulumi/pulumi';
 
 import { tags } from './common.ts';
 import type { Place } from './common.ts';
-import type { AzureConfig, Named } from './config.ts';
+import type { AzureConfig, Named } from '../config/azure.ts';
 
 /** Arguments of {@link LogWorkspace}. */
 export interface LogWorkspaceArgs extends Pick<AzureConfig, 'logsDays'> {

@@ -4,7 +4,7 @@ import * as pulumi from '@pulumi/pulumi';
 
 import { tags } from './common.ts';
 import type { Place } from './common.ts';
-import type { AzureConfig } from './config.ts';
+import type { AzureConfig } from '../config/azure.ts';
 
 /** Arguments of {@link ContainerRegistry}. */
 export interface ContainerRegistryArgs extends Pick<AzureConfig, 'registry' | 'registrySku'> {

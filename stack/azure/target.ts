@@ -4,12 +4,12 @@ import { getResourceGroupOutput } from '@pulumi/azure-native/resources/getResour
 import { ResourceGroup } from '@pulumi/azure-native/resources/resourceGroup.js';
 import * as pulumi from '@pulumi/pulumi';
 
-import type { Target } from '../target.ts';
+import type { Target } from '../components/target.ts';
 import { KubernetesCluster } from './cluster.ts';
 import type { Cluster } from './cluster.ts';
 import { tags } from './common.ts';
 import type { Place } from './common.ts';
-import type { AzureConfig } from './config.ts';
+import type { AzureConfig } from '../config/azure.ts';
 import { existingCluster } from './existing-cluster.ts';
 import { WorkloadIdentity } from './identity.ts';
 import { diagnostics } from './insights.ts';

@@ -7,15 +7,15 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 
-import { asksForHelp, helpOf, readLine, UsageError } from '../command-line.ts';
-import type { Usage } from '../command-line.ts';
-import { fileConfig, readProject, StackFileError } from '../config-file.ts';
-import { ConfigError } from '../config-reader.ts';
-import { checkConfig } from '../launcher/config-check.ts';
-import { readSurroundings } from '../launcher/environment.ts';
+import { asksForHelp, helpOf, readLine, UsageError } from '../cli/command-line.ts';
+import type { Usage } from '../cli/command-line.ts';
+import { fileConfig, readProject, StackFileError } from '../config/file.ts';
+import { ConfigError } from '../config/reader.ts';
+import { checkConfig } from '../config/check.ts';
+import { readSurroundings } from '../cli/system/environment.ts';
 import { suggestFor, USUAL_STACK } from '../next-command.ts';
-import { SeedError } from '../seed-files.ts';
-import { refuseSwallowed } from '../swallowed.ts';
+import { SeedError } from '../session/files.ts';
+import { refuseSwallowed } from '../cli/npm-options.ts';
 import { FolderError, writeFiles } from './files.ts';
 import { record } from './record.ts';
 import { render, table } from './render.ts';

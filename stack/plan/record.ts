@@ -1,6 +1,6 @@
 import * as pulumi from '@pulumi/pulumi';
 
-import { SECRETS } from '../config-secrets.ts';
+import { SECRETS } from '../config/secrets.ts';
 
 /** A resource as the program registered it. */
 export interface Recorded {

@@ -5,7 +5,7 @@ import { startAnthropicDouble, type AnthropicDouble } from '../doubles/anthropic
 import { Agent } from '../support/agent.ts';
 import { AS_ROOT } from '../support/claude.ts';
 
-const MCP_DOUBLE = path.join(import.meta.dirname, '../doubles/mcp/main.ts');
+const MCP_DOUBLE = path.join(import.meta.dirname, '..', 'doubles', 'mcp', 'main.ts');
 
 /** An MCP server that writes down the calls of its tool. */
 const mcpServer = (journal: string, env: Record<string, string> = {}) => ({

@@ -6,8 +6,8 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { commandLine } from '../../scripts/command.ts';
-import { helpOf } from '../../stack/command-line.ts';
-import type { Usage } from '../../stack/command-line.ts';
+import { helpOf } from '../../stack/cli/command-line.ts';
+import type { Usage } from '../../stack/cli/command-line.ts';
 import { nearest } from '../../stack/nearest.ts';
 import { endAgents } from './agents.ts';
 import { burst } from './burst.ts';
@@ -19,7 +19,7 @@ import { warmStart } from './warm-start.ts';
 
 const ALL = [warmStart, ownShare, burst, memory, largeOutput];
 const LONGEST_MINUTES = 30;
-const DOCUMENT = path.join(import.meta.dirname, '../../docs/benchmarks.md');
+const DOCUMENT = path.join(import.meta.dirname, '..', '..', 'docs', 'benchmarks.md');
 
 const NAMES = ALL.map(({ name }) => name);
 const USAGE: Usage = {

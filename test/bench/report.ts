@@ -50,6 +50,6 @@ ${sections.join('\n')}`);
 }
 
 async function formatted(markdown: string): Promise<string> {
-  const config = await resolveConfig(path.join(import.meta.dirname, '../../docs/benchmarks.md'));
+  const config = await resolveConfig(path.join(import.meta.dirname, '..', '..', 'docs', 'benchmarks.md'));
   return format(markdown, { ...config, parser: 'markdown' });
 }

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
 
-import { TITLES } from '../../watchdog/words.ts';
+import { TITLES } from '../../watchdog/teams/words.ts';
 import { type Block, BlockError, blocksIn, commandBlocks, commandsOf, stepsOf, tagOf } from './blocks.ts';
 import { readDocument, tableIn } from './markdown.ts';
 import { mistakesInPowerShell } from './powershell.ts';

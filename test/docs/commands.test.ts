@@ -5,10 +5,10 @@ import { describe, expect, test } from 'vitest';
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
 /** What is a program of its own, whose help is its own. */
 const OTHERS = /^(vitest|tsc|eslint|prettier|depcruise)\b/;
-/** Without those of the launcher, which test/stack/launcher-arguments.test.ts has. */
+/** Without those of the launcher, which test/stack/cli/arguments.test.ts has. */
 const own = Object.entries(scripts)
   .map(([name, command]) => [name, command.replace(/^exec /, '')] as const)
-  .filter(([, command]) => !OTHERS.test(command) && !command.includes('launcher/main.ts'));
+  .filter(([, command]) => !OTHERS.test(command) && !command.includes('cli/main.ts'));
 
 describe('the scripts of package.json', () => {
   test.each(own)('npm run %s -- --help prints what it is, and does nothing', async (_name, command) => {

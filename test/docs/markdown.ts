@@ -9,7 +9,7 @@ export interface Example {
 
 /** Reads a document by its path from the root of the repository. */
 export function readDocument(file: string): string {
-  return readFileSync(path.join(import.meta.dirname, '../..', file), 'utf8');
+  return readFileSync(path.join(import.meta.dirname, '..', '..', file), 'utf8');
 }
 
 /** The shell commands of a document, in order. */

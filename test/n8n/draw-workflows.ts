@@ -11,7 +11,7 @@ import { Author } from './author.ts';
 import { Editor } from './editor.ts';
 import { workflowFiles } from './workflow-file.ts';
 
-const IMAGES = path.join(import.meta.dirname, '../../docs/images');
+const IMAGES = path.join(import.meta.dirname, '..', '..', 'docs', 'images');
 
 commandLine({
   command: 'npm run workflows',

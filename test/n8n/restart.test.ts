@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { RunResource } from '../../agent/api/run.ts';
+import type { RunResource } from '../../agent/http/api/run.ts';
 import { until } from '../support/agent.ts';
 import { missingN8n } from '../support/n8n-home.ts';
 import { eventually, outputOf } from './author.ts';

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
 /** Where the ready-made workflows are. */
-export const WORKFLOWS = path.join(import.meta.dirname, '../../docs/n8n');
+export const WORKFLOWS = path.join(import.meta.dirname, '..', '..', 'docs', 'n8n');
 
 /** A node as n8n writes it down. */
 export interface WorkflowNode {

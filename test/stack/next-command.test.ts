@@ -48,9 +48,9 @@ describe('a suggested command', () => {
           .map((line) => `${file}: ${line.trim()}`),
       );
     expect(written.map((line) => line.replace(/:.*/, ''))).toEqual([
-      'launcher/backup/manifest.ts', // Of the stack that the backup is of.
-      'launcher/backup/newest-login.ts', // Where a login comes from.
-      'launcher/backup/take.ts',
+      'cli/archive/manifest.ts', // Of the stack that the backup is of.
+      'cli/archive/newest-login.ts', // Where a login comes from.
+      'cli/backup/take.ts',
     ]);
   });
 });

@@ -4,7 +4,7 @@ import * as path from 'node:path';
 
 import { vi } from 'vitest';
 
-import { fileConfig, readProject } from '../../stack/config-file.ts';
+import { fileConfig, readProject } from '../../stack/config/file.ts';
 import { record } from '../../stack/plan/record.ts';
 import type { Recorded, StandIn } from '../../stack/plan/record.ts';
 import { standIn } from '../../stack/plan/stand-ins.ts';

@@ -4,13 +4,13 @@ import { mkdtempSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import type { RunAnswer } from '../../agent/api/run.ts';
-import type { Health } from '../../agent/api/state.ts';
+import type { RunAnswer } from '../../agent/http/api/run.ts';
+import type { Health } from '../../agent/http/api/state.ts';
 import type { Step } from '../doubles/claude/script.ts';
 import { assertDocumented } from './openapi.ts';
 import { scriptClaude, type ScriptedClaude } from './scripted-claude.ts';
 
-const ROOT = path.join(import.meta.dirname, '../..');
+const ROOT = path.join(import.meta.dirname, '..', '..');
 
 /** The token of every agent under test. */
 export const TOKEN = 'the-token-of-the-tests';

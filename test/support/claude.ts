@@ -7,7 +7,7 @@ import { claudeEvent, type ClaudeEvent } from './claude-event.ts';
 import type { Home } from './home.ts';
 
 /** The pinned CLI. */
-export const CLAUDE = join(import.meta.dirname, '../../node_modules/.bin/claude');
+export const CLAUDE = join(import.meta.dirname, '..', '..', 'node_modules', '.bin', 'claude');
 
 /** How a process of the CLI is started. */
 export interface ClaudeOptions {

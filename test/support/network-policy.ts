@@ -1,4 +1,4 @@
-import { overlap } from '../../stack/ipv4.ts';
+import { overlap } from '../../stack/config/ip-range.ts';
 
 /** The parts of a NetworkPolicy that decide (networking.k8s.io/v1). */
 export interface Policy {

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
-import { typeOf } from '../../agent/api/problem.ts';
-import { PROBLEMS, type ProblemKind } from '../../agent/api/problems.ts';
+import { typeOf } from '../../agent/http/api/problem.ts';
+import { PROBLEMS, type ProblemKind } from '../../agent/http/api/problems.ts';
 
 /** What the tests read of an answer in the document. */
 interface DocumentedAnswer {
@@ -28,7 +28,7 @@ export interface DocumentedOperation {
 
 /** The interface as it is published. */
 export const published = JSON.parse(
-  readFileSync(path.join(import.meta.dirname, '../../docs/openapi.json'), 'utf8'),
+  readFileSync(path.join(import.meta.dirname, '..', '..', 'docs', 'openapi.json'), 'utf8'),
 ) as {
   readonly paths: Readonly<Record<string, Readonly<Record<string, DocumentedOperation>>>>;
   readonly components: { readonly schemas: Readonly<Record<string, object>> };

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { RunResult } from '../../agent/runs/run.ts';
-import { openStore } from '../../agent/runs/store.ts';
+import { openStore } from '../../agent/store/store.ts';
 
 /** A run that ended some time ago. Times are milliseconds. */
 export interface RecordedRun {

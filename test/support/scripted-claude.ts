@@ -2,7 +2,7 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { JournalEntry, Step } from '../doubles/claude/script.ts';
 
-const DOUBLE = path.join(import.meta.dirname, '../doubles/claude/main.ts');
+const DOUBLE = path.join(import.meta.dirname, '..', 'doubles', 'claude', 'main.ts');
 
 /** A scripted CLI as an executable file, and what its processes wrote down. */
 export interface ScriptedClaude {

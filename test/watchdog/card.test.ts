@@ -1,9 +1,9 @@
 import { AdaptiveCard, SerializationContext, Versions } from 'adaptivecards';
 import { describe, expect, test } from 'vitest';
 
-import { type Card, cardOf } from '../../watchdog/card.ts';
+import { type Card, cardOf } from '../../watchdog/teams/card.ts';
 import { CREDENTIAL_KINDS } from '../../watchdog/contract.ts';
-import { type LedgerState, type PausedWorkflow } from '../../watchdog/ledger.ts';
+import { type LedgerState, type PausedWorkflow } from '../../watchdog/ledger/ledger.ts';
 import { CONTEXT, MORE, SAMPLES, type Sample } from './samples.ts';
 
 const made = ({ due, state, context }: Sample): Card => cardOf(due, state, { ...CONTEXT, ...context });

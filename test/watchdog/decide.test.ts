@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import type { Verdict } from '../../watchdog/check.ts';
 import { beginMaintenance, decide, endMaintenance } from '../../watchdog/decide.ts';
-import { type LedgerState, type TroubleState, WELL } from '../../watchdog/ledger.ts';
+import { type LedgerState, type TroubleState, WELL } from '../../watchdog/ledger/ledger.ts';
 
 const START = new Date('2026-03-01T02:00:00.000Z');
 const HALF_HOUR = 30 * 60_000;

@@ -10,7 +10,7 @@ import path from 'node:path';
 import { execa } from 'execa';
 
 import { commandLine } from '../../scripts/command.ts';
-import { cardOf } from '../../watchdog/card.ts';
+import { cardOf } from '../../watchdog/teams/card.ts';
 import { CONTEXT, SAMPLES, type Sample } from './samples.ts';
 
 commandLine({

@@ -1,6 +1,6 @@
-import type { CardContext } from '../../watchdog/card.ts';
-import type { DueCard, LedgerState } from '../../watchdog/ledger.ts';
-import { WELL } from '../../watchdog/ledger.ts';
+import type { CardContext } from '../../watchdog/teams/card.ts';
+import type { DueCard, LedgerState } from '../../watchdog/ledger/ledger.ts';
+import { WELL } from '../../watchdog/ledger/ledger.ts';
 
 /** A ledger and the card that is due in it. */
 export interface Sample {

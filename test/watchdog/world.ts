@@ -4,8 +4,8 @@ import path from 'node:path';
 
 import { execa } from 'execa';
 
-import { FileLedger } from '../../watchdog/ledger-file.ts';
-import type { LedgerState } from '../../watchdog/ledger.ts';
+import { FileLedger } from '../../watchdog/ledger/file.ts';
+import type { LedgerState } from '../../watchdog/ledger/ledger.ts';
 import { type N8nDouble, type N8nDoubleOptions, startN8nDouble } from '../doubles/n8n/server.ts';
 import { startTeamsDouble, type TeamsDouble } from '../doubles/teams/server.ts';
 import { startStatefulAgent, type StatefulAgent } from './agent-double.ts';

@@ -1,0 +1,31 @@
+import { z } from 'zod';
+import { RUN_LIMITS } from '../../contract.ts';
+import { outcome } from './run.ts';
+
+/** Runs on a page of `GET /runs`. */
+export const MAX_PAGE = 200;
+
+const limit = `a whole number from 1 to ${MAX_PAGE}`;
+const cursor = 'the `next` of an earlier answer';
+const label = 'NAME:VALUE, such as workflow:report';
+const time = 'a time in UTC, such as 2026-01-31T12:00:00.000Z';
+
+/** The query of `GET /runs`. */
+export const runQuery = z.strictObject({
+  limit: z.coerce.number(limit).int(limit).min(1, limit).max(MAX_PAGE, limit).describe('Runs on a page.').default(50),
+  cursor: z
+    .string()
+    .regex(/^[1-9][0-9]{0,15}$/, cursor)
+    .transform(Number)
+    .describe('`next` of the page before.')
+    .optional(),
+  state: z.enum(['queued', 'running', 'ended'], 'queued, running or ended').optional(),
+  outcome: z.enum(outcome.options, `one of ${outcome.options.join(', ')}`).optional(),
+  label: z
+    .array(z.string().regex(/^[^:]+:./s, label))
+    .max(RUN_LIMITS.labels, `given at most ${RUN_LIMITS.labels} times`)
+    .meta({ description: 'Runs with this label, as `NAME:VALUE`; given more than once, with all of them.' })
+    .optional(),
+  since: z.iso.datetime(time).describe('Accepted at or after.').optional(),
+  until: z.iso.datetime(time).describe('Accepted before.').optional(),
+});

@@ -1,0 +1,147 @@
+import { z } from 'zod';
+import { EFFORTS, MODEL, MODEL_ALLOWED, MODEL_NAME, PERMISSION_MODES, RUN_LIMITS as LIMITS } from '../../contract.ts';
+import { denyRuleMistake } from '../../claude/deny-rule.ts';
+import { component } from './component.ts';
+
+const text = (max: number, what: string) => z.string(what).min(1, what).max(max, what);
+/** For `claude` as an argument, which ends at a NUL. */
+const argument = (max: number, what: string) => text(max, what).regex(/^[^\0]*$/, what);
+const whole = (max: number, what: string) => z.int(what).min(1, what).max(max, what);
+
+const prompt = `a string of 1 to ${LIMITS.promptChars} characters that are not all white space`;
+const timeout = `a whole number of milliseconds from 1 to ${LIMITS.timeoutMs}`;
+const workdir = 'an absolute path inside the workspace';
+const fallbackModel = `1 to ${LIMITS.fallbackModels} names of models with commas between, such as "sonnet,haiku"`;
+const effort = `one of ${EFFORTS.join(', ')}`;
+const systemPrompt = `a string of 1 to ${LIMITS.systemPromptChars} characters without a NUL`;
+const tools = `at most ${LIMITS.tools} names of tools, such as ["Read", "Bash(git log:*)"]`;
+const deniedTools = `at most ${LIMITS.tools} names of tools that claude has, such as ["WebFetch", "Bash(git push:*)"]`;
+const mode = `one of ${PERMISSION_MODES.join(', ')}`;
+const turns = `a whole number from 1 to ${LIMITS.turns}`;
+const budget = `a number of US dollars above 0, at most ${LIMITS.budgetUsd}`;
+const sessionId = 'the sessionId (a UUID) of an earlier run';
+/** What a `callbackUrl` must be; the settings decide about its host. */
+export const CALLBACK_URL = `an http or https URL of at most ${LIMITS.callbackUrlChars} characters, in ASCII, without user and fragment`;
+const labels = `at most ${LIMITS.labels} strings of 1 to 256 characters, by names of 1 to 64`;
+
+/** How many entries a field may have, and what to say where it has more. */
+export const MOST_ENTRIES = {
+  labels: { most: LIMITS.labels, allowed: labels },
+  allowedTools: { most: LIMITS.tools, allowed: tools },
+  disallowedTools: { most: LIMITS.tools, allowed: deniedTools },
+} as const;
+
+/** What an `outputSchema` must be. */
+export const OUTPUT_SCHEMA = `a JSON Schema (an object, draft-07 as claude takes it) of at most ${LIMITS.schemaBytes} bytes`;
+
+/** One or more names of models. */
+const FALLBACK_MODELS = new RegExp(`^${MODEL_NAME}(,${MODEL_NAME}){0,${LIMITS.fallbackModels - 1}}$`);
+
+/** Options of a run that `claude` gets as they are. */
+const options = {
+  model: z
+    .string(MODEL_ALLOWED)
+    .regex(MODEL, MODEL_ALLOWED)
+    .meta({ description: "A model's name or alias; without it, as the agent's setting has it.", examples: ['sonnet'] })
+    .optional(),
+  fallbackModel: z
+    .string(fallbackModel)
+    .regex(FALLBACK_MODELS, fallbackModel)
+    .meta({ description: 'Models for when the first one is overloaded, in their order.', examples: ['sonnet,haiku'] })
+    .optional(),
+  effort: z.enum(EFFORTS, effort).describe('How hard Claude thinks, where the model can be told.').optional(),
+  systemPrompt: argument(LIMITS.systemPromptChars, systemPrompt)
+    .describe("In place of Claude's own system prompt.")
+    .optional(),
+  appendSystemPrompt: argument(LIMITS.systemPromptChars, systemPrompt)
+    .describe("Added to Claude's system prompt.")
+    .optional(),
+  allowedTools: z
+    .array(argument(500, tools), tools)
+    .max(LIMITS.tools, tools)
+    .meta({ description: 'Tools that need no permission.', examples: [['Read', 'Bash(git log:*)']] })
+    .optional(),
+  disallowedTools: z
+    .array(argument(500, deniedTools).superRefine(denies), deniedTools)
+    .max(LIMITS.tools, deniedTools)
+    .meta({
+      description: 'Tools that Claude may not use, whatever the permission mode.',
+      examples: [['WebFetch', 'Bash(git push:*)']],
+    })
+    .optional(),
+  permissionMode: z
+    .enum(PERMISSION_MODES, mode)
+    .describe("What Claude may do unasked; without it, as the agent's setting has it.")
+    .optional(),
+  maxTurns: whole(LIMITS.turns, turns).describe('The run fails when it needs more.').optional(),
+  maxBudgetUsd: z
+    .number(budget)
+    .positive(budget)
+    .max(LIMITS.budgetUsd, budget)
+    .describe('The run fails when it costs more.')
+    .optional(),
+  outputSchema: z
+    .record(z.string(), z.unknown(), OUTPUT_SCHEMA)
+    .meta({
+      description: `A JSON Schema (draft-07) of at most ${LIMITS.schemaBytes} bytes. The answer that meets it is in \`structuredOutput\`; without one the run fails.`,
+      examples: [{ type: 'object', properties: { urgent: { type: 'boolean' } }, required: ['urgent'] }],
+    })
+    .optional(),
+};
+
+/** The body of a run's request. The workspace decides about `workdir`. */
+export const runRequest = component(
+  'RunRequest',
+  z.object({
+    prompt: text(LIMITS.promptChars, prompt)
+      .regex(/\S/, prompt)
+      .meta({
+        description: 'What Claude is asked. Characters count as UTF-16 code units; not all may be white space.',
+        examples: ['Summarise the README of this project.'],
+      }),
+    timeout: whole(LIMITS.timeoutMs, timeout)
+      .describe('Milliseconds from acceptance, waiting included, after which the run is ended.')
+      .default(LIMITS.defaultTimeoutMs),
+    workdir: z
+      .string(workdir)
+      .regex(/^\//, workdir)
+      .describe('The absolute path of an existing folder inside the workspace; without it, the workspace.')
+      .optional(),
+    ...options,
+    sessionId: z
+      .union([z.uuid(sessionId), z.literal(''), z.null()], sessionId)
+      .transform((id) => (id ? id.toLowerCase() : undefined))
+      .meta({ description: 'Goes on with the conversation of an earlier run; empty or null, a new one begins.' })
+      .optional(),
+    labels: z
+      .record(text(64, labels), text(256, labels), labels)
+      .meta({
+        description: 'Your own words for the run, such as its workflow and execution.',
+        examples: [{ workflow: 'report' }],
+        maxProperties: LIMITS.labels,
+      })
+      .default({}),
+    callbackUrl: z
+      .string(CALLBACK_URL)
+      .max(LIMITS.callbackUrlChars, CALLBACK_URL)
+      .meta({
+        description: 'Where a signed message goes when the run has ended; on a host that the agent may call.',
+        examples: ['https://n8n.example.com/webhook-waiting/231'],
+      })
+      .optional(),
+  }),
+);
+
+/** The same for `POST /runs`, where nothing else is allowed. */
+export const strictRunRequest = component('StrictRunRequest', z.strictObject(runRequest.shape));
+
+/** What a run was asked for, without its prompt and the fields that its resource has itself. */
+export const requestEcho = z.object({ timeout: z.int(), workdir: z.string(), ...options });
+
+function denies(rule: string, context: z.RefinementCtx): void {
+  const found = denyRuleMistake(rule);
+  if (found !== undefined) context.addIssue({ code: 'custom', message: deniedTools, params: { found } });
+}
+
+/** The header `Idempotency-Key`. */
+export const idempotencyKey = z.string().regex(/^[!-~]{1,255}$/);

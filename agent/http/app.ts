@@ -1,0 +1,124 @@
+import { Hono } from 'hono';
+import type { H } from 'hono/types';
+import type { Logger } from 'pino';
+import { OPERATIONS, operations, type OperationId } from './api/operations.ts';
+import type { CallbackHosts } from '../callbacks/hosts.ts';
+import { checkLogin } from './routes/auth.ts';
+import { bearer } from './bearer.ts';
+import { tellHealth, tellReadiness } from './routes/health.ts';
+import { jsonBody, smallBody } from './json-body.ts';
+import { tellMetrics } from './routes/metrics.ts';
+import { tellInterface } from './routes/openapi.ts';
+import { ownSite } from './own-site.ts';
+import { pageRoute } from './routes/page.ts';
+import { pause, resume } from './routes/pause.ts';
+import { problem } from './problem.ts';
+import { watchRun } from './routes/run-events.ts';
+import { runAndWait } from './routes/run.ts';
+import { cancelRun, createRun, getRun, listRuns } from './routes/runs.ts';
+import { inTurn } from './fairness.ts';
+import { StorageError } from '../runs/errors.ts';
+import type { LoginEvidence } from '../login/status.ts';
+import type { LoginCheck } from '../login/check.ts';
+import type { RunMetrics } from './metrics.ts';
+import type { RunService } from '../runs/service.ts';
+
+/** What the application is made of. */
+export interface AppParts {
+  readonly service: RunService;
+  readonly evidence: LoginEvidence;
+  readonly loginCheck: LoginCheck;
+  readonly metrics: RunMetrics;
+  readonly log: Logger;
+  /** SHA-256 in hex of the token that opens everything. */
+  readonly tokenSha256: string;
+  /** SHA-256 in hex of the watchdog's token, which opens `/auth/check`, `/pause`, `/resume` and `/metrics` only. */
+  readonly watchdogTokenSha256: string | undefined;
+  /** The folder that runs work in. */
+  readonly workspaceDir: string;
+  /** Names of the agent besides those of its machine, see {@link ownSite}. */
+  readonly allowedHosts: readonly string[];
+  readonly callbackHosts: CallbackHosts;
+  readonly version: string;
+  /** Where people find n8n, for links from the status page. */
+  readonly n8nUrl: string | undefined;
+}
+
+/** Puts the routes together. Does not listen. */
+export function createApp(parts: AppParts): Hono {
+  const { log, tokenSha256, watchdogTokenSha256 } = parts;
+  const app = new Hono();
+
+  app.use(async (c, next) => {
+    const begun = performance.now();
+    await next();
+    const level = QUIET.has(c.req.path) ? 'debug' : 'info';
+    const ms = Math.round(performance.now() - begun);
+    log[level]({ method: c.req.method, path: c.req.path, status: c.res.status, ms }, 'request');
+  });
+
+  const withoutToken = ownSite(parts.allowedHosts);
+  app.use('/', withoutToken);
+  app.route('/', pageRoute(parts));
+
+  const handlers = handlersOf(parts);
+  const hashes = { api: tokenSha256, watchdog: watchdogTokenSha256 };
+  for (const [id, { method, path, tokens }] of operations) {
+    const opening = tokens.map((token) => hashes[token]).filter((hash) => hash !== undefined);
+    const guard = tokens.length > 0 ? [inTurn, bearer(...opening)] : [withoutToken];
+    app.on(method, [honoPath(path)], ...guard, ...handlers[id]);
+  }
+  app.use(bearer(tokenSha256));
+
+  app.notFound((c) => {
+    const methods = operations.filter(([, { path }]) => matches(path, c.req.path)).map(([, { method }]) => method);
+    if (methods.length === 0) {
+      const known = operations.map(([, { method, path }]) => `${method} ${path}`).join(', ');
+      return problem(c, 'not-found', `There is no ${c.req.method} ${c.req.path}. There is the page /, ${known}.`);
+    }
+    const allowed = methods.join(', ');
+    return problem(c, 'method-not-allowed', `${c.req.path} takes ${allowed}, not ${c.req.method}.`, {
+      headers: { Allow: allowed },
+    });
+  });
+  app.onError((error, c) => {
+    if (error instanceof StorageError) return problem(c, 'storage', error.message);
+    const clientLeft = c.req.raw.signal.aborted;
+    log[clientLeft ? 'info' : 'error']({ err: error, method: c.req.method, path: c.req.path }, 'a request failed');
+    return problem(c, 'internal', 'The agent made a mistake; its log says which.');
+  });
+  return app;
+}
+
+/** What does each operation: none without a description, none described without this. */
+function handlersOf(parts: AppParts): Record<OperationId, readonly H[]> {
+  const { service, evidence, workspaceDir, callbackHosts, version } = parts;
+  return {
+    run: [...jsonBody, runAndWait(service, workspaceDir, callbackHosts)],
+    createRun: [...jsonBody, createRun(service, workspaceDir, callbackHosts)],
+    listRuns: [listRuns(service)],
+    getRun: [getRun(service)],
+    cancelRun: [cancelRun(service)],
+    watchRun: [watchRun(service)],
+    checkLogin: [checkLogin(parts.loginCheck)],
+    pause: [smallBody, pause(service)],
+    resume: [resume(service)],
+    health: [tellHealth(service, evidence, version)],
+    ready: [tellReadiness(service)],
+    metrics: [tellMetrics(parts.metrics)],
+    openapi: [tellInterface(version)],
+  };
+}
+
+const honoPath = (path: string) => path.replaceAll(/\{(\w+)\}/g, ':$1');
+
+const matches = (path: string, actual: string) =>
+  new RegExp(`^${path.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(actual);
+
+/** A page that is looked at, and what looks by itself, asks every few seconds. */
+const QUIET: ReadonlySet<string> = new Set([
+  '/',
+  OPERATIONS.health.path,
+  OPERATIONS.ready.path,
+  OPERATIONS.metrics.path,
+]);

@@ -1,0 +1,163 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Claude, StartedClaude } from '../claude/claude.ts';
+import { AUTH_STATES, EXIT_CODES } from '../contract.ts';
+import type { Callback } from '../callbacks/callback.ts';
+import type { CallbackRecords } from '../store/callback-records.ts';
+import type { LoginEvidence } from '../login/status.ts';
+import type { LoginCheck } from '../login/check.ts';
+import { millisecondsBetween, type EndedRun } from '../runs/run.ts';
+import type { RunService } from '../runs/service.ts';
+import type { Workspace } from '../workspace/workspace.ts';
+
+const SECONDS = [0.5, 1, 2, 5, 10, 20, 60, 120, 300, 600];
+
+/** Counts runs for Prometheus. The counters begin with the process. */
+export class RunMetrics {
+  readonly #registry = new Registry();
+  readonly #runs = this.#counter('claude_agent_runs_total', 'Runs that ended, by outcome.', ['outcome']);
+  readonly #tokens = this.#counter('claude_agent_tokens_total', 'Tokens as the CLI counts them.', ['kind']);
+  readonly #cost = this.#counter('claude_agent_cost_usd_total', 'Cost in US dollars as the CLI reckons it.', []);
+  readonly #duration = this.#histogram('claude_agent_run_duration_seconds', 'From the beginning of a run to its end.');
+  readonly #wait = this.#histogram('claude_agent_queue_wait_seconds', 'From the acceptance of a run to its beginning.');
+
+  readonly #starts = this.#counter(
+    'claude_agent_warm_starts_total',
+    'Runs that began, by whether their process had been started ahead (hit) or not (miss).',
+    ['result'],
+  );
+  readonly #callbacks = this.#counter('claude_agent_callbacks_total', 'Callbacks that came to their end, by result.', [
+    'result',
+  ]);
+  readonly #failures = this.#counter('claude_agent_callback_failures_total', 'Attempts of callbacks that failed.', []);
+
+  constructor() {
+    collectDefaultMetrics({ register: this.#registry });
+    for (const outcome of Object.keys(EXIT_CODES)) this.#runs.inc({ outcome }, 0);
+    for (const result of ['delivered', 'given_up']) this.#callbacks.inc({ result }, 0);
+    for (const result of ['hit', 'miss']) this.#starts.inc({ result }, 0);
+  }
+
+  /** Counts the beginning of a run. */
+  countStart({ warm }: StartedClaude): void {
+    this.#starts.inc({ result: warm ? 'hit' : 'miss' });
+  }
+
+  /** Counts a run. */
+  count({ result, acceptedAt, startedAt, endedAt }: EndedRun): void {
+    this.#runs.inc({ outcome: result.outcome });
+    if (startedAt !== undefined) {
+      this.#wait.observe(millisecondsBetween(acceptedAt, startedAt) / 1000);
+      this.#duration.observe(millisecondsBetween(startedAt, endedAt) / 1000);
+    }
+    this.#cost.inc(result.costUsd ?? 0);
+    const { usage } = result;
+    if (!usage) return;
+    this.#tokens.inc({ kind: 'input' }, usage.inputTokens);
+    this.#tokens.inc({ kind: 'output' }, usage.outputTokens);
+    this.#tokens.inc({ kind: 'cache_creation' }, usage.cacheCreationInputTokens);
+    this.#tokens.inc({ kind: 'cache_read' }, usage.cacheReadInputTokens);
+  }
+
+  /** Counts an attempt of a callback, which is as the attempt left it. */
+  countAttempt({ state }: Callback): void {
+    if (state !== 'pending') this.#callbacks.inc({ result: state });
+    if (state !== 'delivered') this.#failures.inc();
+  }
+
+  /** Adds how many callbacks wait, read at each scrape. */
+  watchCallbacks(callbacks: CallbackRecords): void {
+    this.#gauge('claude_agent_callbacks_pending', 'Callbacks of runs that ended, not yet delivered.', (gauge) =>
+      gauge.set(callbacks.pending),
+    );
+  }
+
+  /** Adds what is read at each scrape. */
+  watch(service: RunService, claude: Claude, evidence: LoginEvidence, version: string): void {
+    this.#gauge('claude_agent_info', 'The version of the agent.', (gauge) => gauge.set({ version }, 1), ['version']);
+    this.#gauge('claude_agent_active_runs', 'Runs that are going on.', (gauge) => gauge.set(service.load.active));
+    this.#gauge('claude_agent_queue_depth', 'Runs that wait.', (gauge) => gauge.set(service.load.queued));
+    this.#gauge('claude_agent_queue_limit', 'Runs that may wait.', (gauge) => gauge.set(service.load.limit));
+    this.#gauge('claude_agent_paused', '1 while the agent is paused.', (gauge) => gauge.set(service.paused ? 1 : 0));
+    this.#gauge(
+      'claude_agent_warm_process_resident_memory_bytes',
+      'Memory of the process that waits for a prompt; 0 where none does.',
+      (gauge) => gauge.set(claude.preparedBytes),
+    );
+    this.#gauge(
+      'claude_agent_login_state',
+      '1 for what is known of the login.',
+      (gauge) => {
+        const { state } = evidence.current.login;
+        for (const each of [...AUTH_STATES, 'unknown']) gauge.set({ state: each }, each === state ? 1 : 0);
+      },
+      ['state'],
+    );
+    this.#gauge(
+      'claude_agent_login_expiry_timestamp_seconds',
+      'When the access token ends; 0 where unknown.',
+      (gauge) => {
+        const { expiresAt } = evidence.current.credential;
+        gauge.set(expiresAt === undefined ? 0 : Date.parse(expiresAt) / 1000);
+      },
+    );
+    this.#gauge('claude_agent_login_renewable', '1 where Claude can renew its access token by itself.', (gauge) =>
+      gauge.set(evidence.credential.status().refreshable ? 1 : 0),
+    );
+  }
+
+  /** Adds when somebody, such as the watchdog, last asked whether the login works. */
+  watchChecks(check: LoginCheck): void {
+    this.#gauge(
+      'claude_agent_login_check_timestamp_seconds',
+      'When POST /auth/check last gave an answer; 0 before the first.',
+      (gauge) => gauge.set((check.answeredAt?.getTime() ?? 0) / 1000),
+    );
+  }
+
+  /** Adds what is known of the workspace. */
+  watchWorkspace(workspace: Workspace): void {
+    this.#gauge(
+      'claude_agent_workspace_bytes',
+      'What the workspace took on disk when it was last looked at.',
+      (gauge) => gauge.set(workspace.bytes),
+    );
+    this.#gauge('claude_agent_workspace_limit_bytes', 'What it may take; 0 where there is no limit.', (gauge) =>
+      gauge.set(workspace.limitBytes ?? 0),
+    );
+  }
+
+  /** All metrics in Prometheus' text format. */
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  /** The media type of {@link text}. */
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  #counter<T extends string>(name: string, help: string, labelNames: T[]): Counter<T> {
+    return new Counter({ name, help, labelNames, registers: [this.#registry] });
+  }
+
+  #histogram(name: string, help: string): Histogram {
+    return new Histogram({ name, help, buckets: SECONDS, registers: [this.#registry] });
+  }
+
+  #gauge<T extends string = never>(
+    name: string,
+    help: string,
+    read: (gauge: Gauge<T>) => void,
+    labelNames: T[] = [],
+  ): void {
+    new Gauge<T>({
+      name,
+      help,
+      labelNames,
+      registers: [this.#registry],
+      collect() {
+        read(this);
+      },
+    });
+  }
+}

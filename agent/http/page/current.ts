@@ -1,0 +1,74 @@
+import { html } from 'hono/html';
+import { deadlineOf, type Run } from '../../runs/run.ts';
+import { cancelForm, heading, left, origin, row, shortId, since, table, type Html, type PageContext } from './parts.ts';
+import type { Status } from './status.ts';
+import { count, duration, grouped } from './words.ts';
+
+/** Of the queue; the rest is folded. */
+const SHOWN = 5;
+
+/** What runs now, and what waits for its turn. */
+export function current(status: Status, context: PageContext): Html {
+  const { running, waiting, load, now } = status;
+  const hidden = load.queued - waiting.length;
+  const rows = waiting.map((run, i) => waitingRow(run, i + 1, now, context));
+  const folded = rows.splice(rows.length > SHOWN + 1 ? SHOWN : rows.length);
+  return html`<section id="current" aria-labelledby="current-title">
+    ${heading('current', 'Now')}
+    ${running.length > 0 ? running.map((run) => runningRun(run, now, context)) : html`<p>${idle(status)}</p>`}
+    ${
+      rows.length === 0
+        ? ''
+        : html`<h3 id="queue-title">Queue</h3>
+            ${queue('queue-title', rows)}`
+    }
+    ${
+      folded.length === 0
+        ? ''
+        : html`<details id="queue-rest">
+            <summary id="queue-rest-title">${grouped(folded.length)} more waiting runs</summary>
+            ${queue('queue-rest-title', folded)}
+          </details>`
+    }
+    ${hidden > 0 ? html`<p class="quiet">${count(hidden, 'more run')} behind them.</p>` : ''}
+  </section>`;
+}
+
+const queue = (labelledBy: string, rows: readonly Html[]) =>
+  table(labelledBy, ['Place', 'Run', 'Workflow', 'Waits for', 'Time left', 'Action'], rows);
+
+function idle({ load, waiting }: Status): string {
+  if (load.active > 0) return 'The login is being checked.';
+  return waiting.length > 0 ? 'Nothing runs.' : 'Nothing runs, nothing waits.';
+}
+
+function runningRun(run: Run, now: Date, context: PageContext): Html {
+  const begun = Date.parse(run.startedAt ?? run.acceptedAt);
+  const end = deadlineOf(run);
+  const id = `run-${run.id}`;
+  return html`<div class="running" id="${id}" role="group" aria-labelledby="${id}-name">
+    <p class="clock"><span class="unseen">Running for</span> ${since(begun, now)}</p>
+    <div>
+      <p id="${id}-name"><span class="unseen">Run</span> <code>${shortId(run)}</code> ${origin(run, context)}</p>
+      <progress
+        max="${end - begun}"
+        value="${Math.min(now.getTime(), end) - begun}"
+        data-from="${begun}"
+        aria-label="Time used by run ${shortId(run)}"
+      ></progress>
+      <p class="quiet">${left(end, now)} left of ${duration(run.request.timeoutMs)}</p>
+    </div>
+    ${cancelForm(run, context)}
+  </div>`;
+}
+
+function waitingRow(run: Run, place: number, now: Date, context: PageContext): Html {
+  return row(`run-${run.id}`, {
+    Place: String(place),
+    Run: html`<code>${shortId(run)}</code>`,
+    Workflow: origin(run, context),
+    'Waits for': since(Date.parse(run.acceptedAt), now),
+    'Time left': left(deadlineOf(run), now),
+    Action: cancelForm(run, context),
+  });
+}

@@ -1,0 +1,75 @@
+import { html } from 'hono/html';
+import type { Outcome } from '../../contract.ts';
+import { form, workflowOf, type Html, type PageContext } from './parts.ts';
+import type { Status } from './status.ts';
+import { OUTCOME_WORDS } from './words.ts';
+
+/** Characters of what can be searched for. */
+export const SEARCH_CHARS = 256;
+/** How many workflows are offered; any other can be typed. */
+const OFFERED = 30;
+
+/** Chooses which ended runs are shown. */
+export function filterForm(status: Status, context: PageContext): Html {
+  const { outcome, workflow, text } = status.filter;
+  const isFiltered = [outcome, workflow, text].some((each) => each !== undefined);
+  const everything = { ...context, filter: {} };
+  return html`<div class="filter" role="search" aria-label="Ended runs">
+    ${form(
+      'show',
+      everything,
+      html`<label for="outcome">Outcome</label>
+        <select id="outcome" name="outcome">
+          <option value="">all</option>
+          ${(Object.keys(OUTCOME_WORDS) as Outcome[]).map((name) => option(name, name === outcome))}
+        </select>
+        <label for="workflow">Workflow</label>
+        <input
+          id="workflow"
+          name="workflow"
+          list="workflows"
+          maxlength="${SEARCH_CHARS}"
+          autocomplete="off"
+          value="${workflow ?? ''}"
+        />
+        <datalist id="workflows">
+          ${workflowsIn(status).map((name) => html`<option value="${name}"></option>`)}
+        </datalist>
+        <label for="text">Text</label>
+        <input
+          id="text"
+          name="text"
+          type="search"
+          maxlength="${SEARCH_CHARS}"
+          autocomplete="off"
+          value="${text ?? ''}"
+          placeholder="error, label or id"
+        />
+        <button>Filter</button>`,
+    )}
+    ${isFiltered ? form('show', everything, html`<button>Show all</button>`) : ''}
+  </div>`;
+}
+
+function option(name: Outcome, isChosen: boolean): Html {
+  const { words } = OUTCOME_WORDS[name];
+  return isChosen
+    ? html`<option value="${name}" selected>${words}</option>`
+    : html`<option value="${name}">${words}</option>`;
+}
+
+/** Leads to runs that ended before the ones that are shown, and back. */
+export function pages({ ended: { next }, filter }: Status, context: PageContext): Html {
+  const { before, ...rest } = filter;
+  const to = (filter: Status['filter'], text: string) =>
+    form('show', { ...context, filter }, html`<button>${text}</button>`);
+  return html`<div class="actions">
+    ${next === undefined ? '' : to({ ...rest, before: next }, 'Older')}
+    ${before === undefined ? '' : to(rest, 'Newest')}
+  </div>`;
+}
+
+function workflowsIn({ running, waiting, ended }: Status): string[] {
+  const names = [...running, ...waiting, ...ended.runs].map(workflowOf).filter((name) => name !== undefined);
+  return [...new Set(names)].slice(0, OFFERED).sort((a, b) => a.localeCompare(b, 'en'));
+}

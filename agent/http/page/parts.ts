@@ -1,0 +1,105 @@
+import { html } from 'hono/html';
+import type { RunSummary } from '../../runs/run.ts';
+import type { EndedFilter } from './status.ts';
+import { duration, type Words } from './words.ts';
+
+/** A piece of the page. What was put into it as text is escaped. */
+export type Html = ReturnType<typeof html>;
+
+/** What the parts of the page need besides the status. */
+export interface PageContext {
+  /** Goes with each form of a page without scripts; a page with scripts sends the token as a header. */
+  readonly token: string | undefined;
+  /** Goes with each form too, so that the page that comes back shows the same runs. */
+  readonly filter: EndedFilter;
+  /** Where people find n8n, for links; undefined for none. */
+  readonly n8nUrl: string | undefined;
+}
+
+/** The first part of a run's id, which is enough to tell runs apart. */
+export const shortId = ({ id }: Pick<RunSummary, 'id'>) => id.slice(0, 8);
+
+/** A heading that takes the focus when what had it is gone. */
+export const heading = (id: string, text: string) => html`<h2 id="${id}-title" tabindex="-1">${text}</h2>`;
+
+/** A state by colour, sign and words. */
+export const badge = ({ tone, sign, words }: Words) =>
+  html`<span class="badge ${tone}"><span aria-hidden="true">${sign}</span> ${words}</span>`;
+
+/** A form that does something and shows the page anew. */
+export function form(action: string, { token, filter }: PageContext, fields: Html, question?: string): Html {
+  return html`<form method="post" action="/" ${question === undefined ? '' : html`data-question="${question}"`}>
+    ${hidden('action', action)} ${hidden('token', token)}
+    ${Object.entries(filter).map(([name, value]) => hidden(name, value))} ${fields}
+  </form>`;
+}
+
+const hidden = (name: string, value: string | number | undefined) =>
+  value === undefined ? '' : html`<input type="hidden" name="${name}" value="${value}" />`;
+
+/** Cancels a run. */
+export const cancelForm = (run: RunSummary, context: PageContext) =>
+  form(
+    'cancel',
+    context,
+    html`<input type="hidden" name="id" value="${run.id}" />
+      <button aria-label="Cancel run ${shortId(run)}">Cancel</button>`,
+    `Cancel run ${shortId(run)}?`,
+  );
+
+/** A moment, in UTC; a page with scripts shows it in the reader's own time. */
+export const time = (iso: string) =>
+  html`<time datetime="${iso}">${iso.slice(0, 16).replace('T', ' ')}&nbsp;UTC</time>`;
+
+/** How long it is since a moment; a page with scripts counts on. */
+export const since = (at: number, now: Date) =>
+  html`<span class="count" data-since="${at}">${duration(now.getTime() - at)}</span>`;
+
+/** How long it is until a moment; a page with scripts counts down. */
+export const left = (at: number, now: Date) =>
+  html`<span class="count" data-until="${at}">${duration(at - now.getTime())}</span>`;
+
+/** What a workflow is called, by its labels; undefined where they do not say. */
+export const workflowOf = ({ request: { labels } }: Pick<RunSummary, 'request'>): string | undefined =>
+  labels['workflowName'] ?? labels['workflow'];
+
+/**
+ * Where a run comes from, by its labels `workflow` (the workflow's id in n8n), `workflowName` and `execution`: with all of
+ * n8n known a link to the execution there. What is too long for its place is cut, and whole when it is pointed at.
+ */
+export function origin(run: Pick<RunSummary, 'request'>, { n8nUrl }: PageContext): Html {
+  const { workflow, execution } = run.request.labels;
+  const name = workflowOf(run);
+  if (name === undefined) return html`<span class="quiet">–</span>`;
+  const number = execution === undefined ? '' : html` <bdi class="number" title="${execution}">#${execution}</bdi>`;
+  const words = html`<bdi class="name" title="${name}">${name}</bdi>${number}`;
+  if (n8nUrl === undefined || workflow === undefined || execution === undefined) return words;
+  const [workflowId, executionId] = [workflow, execution].map((id) => encodeURIComponent(id.toWellFormed()));
+  const url = `${n8nUrl}/workflow/${workflowId}/executions/${executionId}`;
+  return html`<a href="${url}" rel="noreferrer">${words}</a>`;
+}
+
+/** A table that stays one for a screen reader where a narrow screen shows its rows as cards. */
+export function table(labelledBy: string, columns: readonly string[], rows: readonly Html[]): Html {
+  return html`<table role="table" aria-labelledby="${labelledBy}">
+    <thead role="rowgroup">
+      <tr role="row">
+        ${columns.map((column) => html`<th role="columnheader" scope="col" data-label="${column}"><span>${column}</span></th>`)}
+      </tr>
+    </thead>
+    <tbody role="rowgroup">
+      ${rows}
+    </tbody>
+  </table>`;
+}
+
+/**
+ * A row of a {@link table}.
+ * @param id by which a page with scripts finds the row again.
+ * @param cells by what they are called on a narrow screen.
+ */
+export function row(id: string, cells: Readonly<Record<string, Html | string>>): Html {
+  return html`<tr role="row" id="${id}">
+    ${Object.entries(cells).map(([name, content]) => html`<td role="cell" data-label="${name}">${content}</td>`)}
+  </tr>`;
+}

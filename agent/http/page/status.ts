@@ -1,0 +1,61 @@
+import type { CredentialSource, CredentialStatus } from '../../login/credential.ts';
+import type { LoginEvidence, LoginState } from '../../login/status.ts';
+import type { OutcomeCount, Pause, Run, RunFilter, RunPage } from '../../runs/run.ts';
+import type { RunService } from '../../runs/service.ts';
+
+const RUNS = 50;
+const WAITING = 100;
+
+/** Which ended runs somebody wants to see. */
+export type EndedFilter = Pick<RunFilter, 'outcome' | 'workflow' | 'text' | 'before'>;
+
+/** All that the page shows, at one moment. */
+export interface Status {
+  readonly now: Date;
+  readonly version: string;
+  readonly paused: Pause | undefined;
+  /** Why no run would be accepted, for a reason of the agent's own. */
+  readonly unready: string | undefined;
+  /** Why no run would be accepted until somebody makes room. */
+  readonly workspaceProblem: string | undefined;
+  readonly running: readonly Run[];
+  /** In the order in which they will run; at most a hundred. */
+  readonly waiting: readonly Run[];
+  readonly load: RunService['load'];
+  readonly filter: EndedFilter;
+  /** The last fifty of those that were asked for, newest first. */
+  readonly ended: RunPage;
+  /** Runs that ended in the last day, by how many whole hours ago. */
+  readonly day: readonly OutcomeCount[];
+  readonly login: LoginState;
+  readonly credential: CredentialStatus;
+  readonly source: Pick<CredentialSource, 'mode' | 'source'>;
+}
+
+/** Looks at everything the page shows. */
+export function statusOf(
+  service: RunService,
+  evidence: LoginEvidence,
+  version: string,
+  filter: EndedFilter = {},
+): Status {
+  const now = new Date();
+  const { login, credential } = evidence.current;
+  const unfinished = service.unfinished;
+  return {
+    now,
+    version,
+    paused: service.paused,
+    unready: service.unready,
+    workspaceProblem: service.workspaceProblem,
+    running: unfinished.filter(({ state }) => state === 'running'),
+    waiting: unfinished.filter(({ state }) => state === 'queued').slice(0, WAITING),
+    load: service.load,
+    filter,
+    ended: service.list({ ...filter, state: 'ended', limit: RUNS }),
+    day: service.outcomesOfDay(now),
+    login,
+    credential,
+    source: evidence.credential,
+  };
+}

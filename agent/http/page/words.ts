@@ -1,0 +1,70 @@
+import type { AuthState, Outcome } from '../../contract.ts';
+
+/** How good a piece of news is; also the class by which it is coloured. */
+export type Tone = 'well' | 'badly' | 'waits' | 'neutral';
+
+/** A state for people: a sign beside the colour, for those who see no colours, and words. */
+export interface Words {
+  readonly tone: Tone;
+  readonly sign: string;
+  readonly words: string;
+}
+
+const words = (tone: Tone, sign: string, text: string): Words => ({ tone, sign, words: text });
+
+/** What each outcome is called. */
+export const OUTCOME_WORDS: Readonly<Record<Outcome, Words>> = {
+  succeeded: words('well', '✓', 'succeeded'),
+  failed: words('badly', '✗', 'failed'),
+  auth_failed: words('badly', '✗', 'login failed'),
+  unavailable: words('badly', '✗', 'API unavailable'),
+  usage_limited: words('waits', '!', 'usage limit'),
+  timed_out: words('badly', '✗', 'timed out'),
+  cancelled: words('neutral', '–', 'cancelled'),
+  interrupted: words('waits', '!', 'interrupted'),
+};
+
+/** What each state of the login is called. */
+export const LOGIN_WORDS: Readonly<Record<Exclude<AuthState, 'busy'> | 'unknown', Words>> = {
+  ok: words('well', '✓', 'Claude answers'),
+  auth_failed: words('badly', '✗', 'Log in'),
+  usage_limited: words('waits', '!', 'Usage limit reached'),
+  outage: words('badly', '✗', 'Anthropic cannot be reached'),
+  unknown: words('neutral', '?', 'Not tried yet'),
+};
+
+const UNITS = [
+  ['d', 86_400],
+  ['h', 3600],
+  ['min', 60],
+  ['s', 1],
+] as const;
+
+/** A length of time in its two largest units, `2 h 5 min`; with `tenths` and below ten seconds, `3.4 s`. */
+export function duration(ms: number, { tenths = false } = {}): string {
+  const seconds = Math.max(0, ms) / 1000;
+  if (tenths && seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  let rest = Math.floor(seconds);
+  const parts: string[] = [];
+  for (const [unit, size] of UNITS) {
+    if (rest >= size && parts.length < 2) parts.push(`${Math.floor(rest / size)} ${unit}`);
+    else if (parts.length > 0) break;
+    rest %= size;
+  }
+  return parts.length > 0 ? parts.join(' ') : '0 s';
+}
+
+/** US dollars with as many digits as a small amount needs. */
+export function dollars(amount: number): string {
+  return `$${amount > 0 && amount < 0.1 ? amount.toFixed(4) : amount.toFixed(2)}`;
+}
+
+const NUMBER = new Intl.NumberFormat('en-US');
+
+/** A whole number with separators, `12,345`. */
+export const grouped = (number: number): string => NUMBER.format(number);
+
+/** A number with its noun. */
+export function count(number: number, one: string, many = `${one}s`): string {
+  return `${grouped(number)} ${number === 1 ? one : many}`;
+}

@@ -1,0 +1,63 @@
+import type { Context } from 'hono';
+import { createMiddleware } from 'hono/factory';
+import { z } from 'zod';
+import type { Outcome } from '../../contract.ts';
+import { SEARCH_CHARS } from '../page/filter.ts';
+import { OUTCOME_WORDS } from '../page/words.ts';
+import { tokenOf } from '../bearer.ts';
+import { bodyWithin } from '../json-body.ts';
+
+/** Bytes of a form of the page, whose longest field has 500 characters. */
+export const FORM_BYTES = 16_384;
+
+const FORM_TYPE = 'application/x-www-form-urlencoded';
+
+const outcomes = Object.keys(OUTCOME_WORDS) as [Outcome, ...Outcome[]];
+const words = z.string().trim().min(1).max(SEARCH_CHARS).optional().catch(undefined);
+
+const fields = z.object({
+  token: z.string().optional(),
+  action: z.enum(['show', 'pause', 'resume', 'cancel']).catch('show'),
+  id: z.string().catch(''),
+  reason: z.string().trim().min(1).max(500).optional().catch(undefined),
+  outcome: z.enum(outcomes).optional().catch(undefined),
+  workflow: words,
+  text: words,
+  before: z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER).optional().catch(undefined),
+});
+
+/** The fields of a form of the page; what is missing or not as it must be is left out. */
+export type PageForm = z.output<typeof fields>;
+
+/**
+ * Lets forms pass that may have a known token. One in the header is judged before the body is read; one in a field comes
+ * in a small form.
+ * @param isKnown tells the token.
+ * @param refuse answers with the status and what is wrong.
+ */
+export function smallForm(
+  isKnown: (token: string) => boolean,
+  refuse: (c: Context, status: 401 | 413 | 415, why?: string) => Response | Promise<Response>,
+) {
+  const tokenFirst = createMiddleware(async (c, next) => {
+    const token = tokenOf(c);
+    if (token === undefined ? !isForm(c) : !isKnown(token)) return refuse(c, 401);
+    return isForm(c) ? next() : refuse(c, 415, `A form of this page is sent as ${FORM_TYPE}.`);
+  });
+  const within = bodyWithin(FORM_BYTES, (c) => {
+    c.header('Connection', 'close');
+    return refuse(c, 413, `A form of this page has at most ${FORM_BYTES} bytes.`);
+  });
+  return [tokenFirst, within] as const;
+}
+
+/** Reads a form that {@link smallForm} let pass. */
+export async function readForm(c: Context): Promise<PageForm> {
+  return fields.parse(Object.fromEntries(new URLSearchParams(await c.req.text())));
+}
+
+/** Also where there is no body to have a type. */
+function isForm(c: Context): boolean {
+  const type = c.req.header('Content-Type') ?? FORM_TYPE;
+  return type.split(';')[0]?.trim().toLowerCase() === FORM_TYPE;
+}

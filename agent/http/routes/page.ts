@@ -1,0 +1,57 @@
+import { Hono, type Context } from 'hono';
+import { CONTENT_SECURITY_POLICY, statusPage, tokenPage } from '../page/document.ts';
+import { statusOf } from '../page/status.ts';
+import type { LoginEvidence } from '../../login/status.ts';
+import type { RunService } from '../../runs/service.ts';
+import { withoutUndefined } from '../../without-undefined.ts';
+import { knows, tokenOf } from '../bearer.ts';
+import { readForm, smallForm } from './page-form.ts';
+import { problem } from '../problem.ts';
+
+/** What the page is made from. */
+export interface PageParts {
+  readonly service: RunService;
+  readonly evidence: LoginEvidence;
+  readonly version: string;
+  /** SHA-256 in hex of the token that opens the page. */
+  readonly tokenSha256: string;
+  /** Where people find n8n, for links to executions. */
+  readonly n8nUrl: string | undefined;
+}
+
+/**
+ * The status page, for people: no operation of the interface. `GET /` asks for the token. Without a script a browser sends
+ * it in a field of each form, with one in the header, as every other client does. There is no cookie, so another site has
+ * nothing to send in somebody's name.
+ */
+export function pageRoute({ service, evidence, version, tokenSha256, n8nUrl }: PageParts): Hono {
+  const route = new Hono();
+  const isKnown = knows([tokenSha256]);
+  const refuse = (c: Context, status: 401 | 413 | 415, why = 'This is not the token of this agent.') =>
+    c.html(tokenPage(version, why), status);
+
+  route.use('/', async (c, next) => {
+    await next();
+    c.header('Content-Security-Policy', CONTENT_SECURITY_POLICY);
+    c.header('Cache-Control', 'no-store');
+    // With `no-referrer` a browser would send the page's own forms with `Origin: null`.
+    c.header('Referrer-Policy', 'same-origin');
+    c.header('X-Content-Type-Options', 'nosniff');
+  });
+  route.get('/', (c) => c.html(tokenPage(version)));
+  route.post('/', ...smallForm(isKnown, refuse), async (c) => {
+    const { action, id, reason, token, ...asked } = await readForm(c);
+    if (tokenOf(c) === undefined && !isKnown(token ?? '')) return refuse(c, 401);
+    if (action === 'cancel') service.cancel(id);
+    else if (action === 'pause') service.pause(reason);
+    else if (action === 'resume') service.resume();
+    const filter = withoutUndefined(asked);
+    return c.html(statusPage(statusOf(service, evidence, version, filter), { token, filter, n8nUrl }));
+  });
+  route.all('/', (c) =>
+    problem(c, 'method-not-allowed', `/ takes GET, HEAD, POST, not ${c.req.method}.`, {
+      headers: { Allow: 'GET, HEAD, POST' },
+    }),
+  );
+  return route;
+}

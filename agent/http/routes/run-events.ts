@@ -1,0 +1,71 @@
+import type { HttpBindings } from '@hono/node-server';
+import type { Context, Handler } from 'hono';
+import { streamSSE } from 'hono/streaming';
+import type { RunResource, TextPiece } from '../api/run.ts';
+import { LAST_EVENT, type RunEvent } from '../../runs/events.ts';
+import type { Run } from '../../runs/run.ts';
+import type { RunService } from '../../runs/service.ts';
+import { resourceOf } from './run-resource.ts';
+import { withRun } from './runs.ts';
+
+/** Milliseconds that matter to a client that watches. */
+export const WATCHING = {
+  /** Between signs of life: proxies close connections on which nothing happens. */
+  keepAliveMs: 15_000,
+  /** For how long nothing may get through to a client; a sign of life that does is enough. */
+  stalledMs: 60_000,
+} as const;
+
+type Watched = Pick<RunService, 'find' | 'events'>;
+type Watching = Readonly<Record<keyof typeof WATCHING, number>>;
+
+/**
+ * `GET /runs/{id}/events`: streams what happens to a run as server-sent events, until it has ended. A client that comes
+ * again with `Last-Event-ID` gets what it missed; one that has heard of the end gets 204, which tells it to stop coming.
+ * One that does not read is dropped.
+ */
+export function watchRun(service: Watched, watching: Watching = WATCHING): Handler {
+  return withRun(
+    (id) => service.find(id),
+    (c, run) => streamRunEvents(c, service, run, watching),
+  );
+}
+
+function streamRunEvents(c: Context, service: Watched, run: Run, { keepAliveMs, stalledMs }: Watching): Response {
+  const after = c.req.header('Last-Event-ID');
+  if (after === LAST_EVENT) return c.body(null, 204);
+  // Nobody would read the stream, nor end it.
+  if (c.req.method === 'HEAD') return c.body(null, 200, { 'Content-Type': 'text/event-stream' });
+  // Node.js destroys a connection when nothing was written on it, and nothing that had been written left, for so long.
+  (c.env as Partial<HttpBindings>).incoming?.socket.setTimeout(stalledMs);
+  return streamSSE(c, async (stream) => {
+    const events: RunEvent[] = [];
+    let wake = Promise.withResolvers<undefined>();
+    const take = (event: RunEvent) => {
+      events.push(event);
+      wake.resolve(undefined);
+    };
+    const unsubscribe = service.events.subscribe(run.id, after, take);
+    if (!unsubscribe) take({ id: LAST_EVENT, type: 'ended', run });
+    const keepAlive = setInterval(() => wake.resolve(undefined), keepAliveMs);
+    stream.onAbort(() => wake.resolve(undefined));
+    try {
+      while (!stream.aborted) {
+        await wake.promise;
+        wake = Promise.withResolvers();
+        if (events.length === 0) await stream.write(': keep-alive\n\n');
+        for (const event of events.splice(0)) {
+          await stream.writeSSE({ id: event.id, event: event.type, data: JSON.stringify(dataOf(event)) });
+          if (event.type === 'ended') return;
+        }
+      }
+    } finally {
+      clearInterval(keepAlive);
+      unsubscribe?.();
+    }
+  });
+}
+
+function dataOf(event: RunEvent): TextPiece | RunResource {
+  return event.type === 'text' ? { text: event.text } : resourceOf(event.run);
+}

@@ -1,0 +1,58 @@
+import type { z } from 'zod';
+import type { FieldError } from '../api/problem.ts';
+import { runQuery } from '../api/run-query.ts';
+import { didYouMean, KnownNames } from '../../did-you-mean.ts';
+import type { RunFilter } from '../../runs/run.ts';
+import { withoutUndefined } from '../../without-undefined.ts';
+import { describe } from '../json-body.ts';
+
+/** Each of the others may be given once. */
+const REPEATED = 'label';
+const NAMED = 10;
+
+const parameters = Object.keys(runQuery.shape);
+const known = new KnownNames(parameters);
+
+/** Reads the query of `GET /runs`, all that is wrong with it at once. */
+export function readRunQuery(query: URLSearchParams): { filter: RunFilter } | { errors: readonly FieldError[] } {
+  const given = [...new Set(query.keys())].map((name) => [name, query.getAll(name)] as const);
+  const unknown = given.filter(([name]) => !parameters.includes(name));
+  const twice = given.filter(([name, values]) => parameters.includes(name) && name !== REPEATED && values.length > 1);
+  const values = given.map(([name, all]) => [name, name === REPEATED ? all : all[0]] as const);
+  const parsed = runQuery.strip().safeParse(Object.fromEntries(values));
+  const errors = [
+    ...unknown.slice(0, NAMED).map(([name]) => unknownParameter(name.slice(0, 100))),
+    ...twice.map(([field]) => ({ field, message: `\`${field}\` may be given once.` })),
+    ...(parsed.error?.issues ?? []).map((issue) => wrongParameter(issue, query)),
+  ];
+  return parsed.success && errors.length === 0 ? { filter: filterOf(parsed.data) } : { errors };
+}
+
+function filterOf({ cursor, label, since, until, ...rest }: z.output<typeof runQuery>): RunFilter {
+  return {
+    ...withoutUndefined(rest),
+    limit: rest.limit,
+    ...(cursor !== undefined && { before: cursor }),
+    ...(label !== undefined && { labels: label.map(splitLabel) }),
+    ...(since !== undefined && { since: new Date(since).toISOString() }),
+    ...(until !== undefined && { until: new Date(until).toISOString() }),
+  };
+}
+
+function splitLabel(label: string): [string, string] {
+  const at = label.indexOf(':');
+  return [label.slice(0, at), label.slice(at + 1)];
+}
+
+function unknownParameter(field: string): FieldError {
+  const allowed = parameters.map((name) => `\`${name}\``).join(', ');
+  const meant = didYouMean(known.nearest(field));
+  return { field, message: `\`${field}\` is no parameter; there are ${allowed}.${meant}` };
+}
+
+function wrongParameter({ path: [name, at], message }: z.core.$ZodIssue, query: URLSearchParams): FieldError {
+  const field = String(name);
+  if (field === REPEATED && at === undefined) return { field, message: `\`${field}\` must be ${message}.` };
+  const value = query.getAll(field)[typeof at === 'number' ? at : 0];
+  return { field, message: `\`${field}\` must be ${message}; it is ${describe(value)}.` };
+}

@@ -1,0 +1,112 @@
+import type { z } from 'zod';
+import type { FieldError } from '../api/problem.ts';
+import { CALLBACK_URL, OUTPUT_SCHEMA, runRequest } from '../api/run-request.ts';
+import type { CallbackHosts } from '../../callbacks/hosts.ts';
+import { AGENT_ENV } from '../../contract.ts';
+import type { RunRequest } from '../../runs/run.ts';
+import { insideWorkspace } from '../../workspace/workdir.ts';
+import { withoutUndefined } from '../../without-undefined.ts';
+import { describe } from '../json-body.ts';
+import { schemaMistake } from '../output-schema.ts';
+import { oversized } from '../oversized.ts';
+import { unknownFields } from '../unknown-fields.ts';
+
+/** Fields whose text is not repeated: too long, or a secret. */
+const UNSAID: ReadonlySet<string> = new Set(['prompt', 'callbackUrl']);
+
+/** A checked request with what the client should know, or what is wrong with it. */
+export type RunRequestReading =
+  { readonly request: RunRequest; readonly warnings: readonly string[] } | { readonly errors: readonly FieldError[] };
+
+/**
+ * Checks a run's request, all of it at once.
+ * @param workspaceDir the folder that `workdir` must be in.
+ * @param callbackHosts where `callbackUrl` may lead.
+ * @param otherFields whether fields that are none of the interface are ignored with a warning or refused.
+ * @param runDir `workdir` where none is given.
+ */
+export async function readRunRequest(
+  body: Record<string, unknown>,
+  workspaceDir: string,
+  callbackHosts: CallbackHosts,
+  otherFields: 'ignored' | 'refused' = 'ignored',
+  runDir = workspaceDir,
+): Promise<RunRequestReading> {
+  const tooLarge = oversized(body);
+  if (tooLarge.length > 0) return { errors: tooLarge };
+  const parsed = runRequest.safeParse(body);
+  const unknown = unknownFields(body, otherFields);
+  const { workdir = runDir } = body;
+  const folder = typeof workdir === 'string' ? insideWorkspace(workdir, workspaceDir) : { path: workspaceDir };
+  const uncallable = typeof body['callbackUrl'] === 'string' ? callbackErrors(body['callbackUrl'], callbackHosts) : [];
+  const unmeetable = await schemaErrors(body['outputSchema']);
+  const others = [...uncallable, ...unmeetable, ...labelErrors(body['labels']), ...unknown.errors];
+  if (!parsed.success || 'problem' in folder || others.length > 0) {
+    const outside = 'problem' in folder ? [fieldError('workdir', folder.problem, workdir)] : [];
+    const misshapen = (parsed.error?.issues ?? []).map((issue) => issueError(issue, body));
+    return { errors: onePerField([...misshapen, ...outside, ...others]) };
+  }
+  const { prompt, timeout: timeoutMs, workdir: asked, sessionId, labels, callbackUrl, ...options } = parsed.data;
+  const request: RunRequest = {
+    prompt,
+    timeoutMs,
+    workdir: folder.path,
+    options: withoutUndefined(options),
+    ...(sessionId !== undefined && { resume: sessionId }),
+    labels,
+    ...(callbackUrl !== undefined && { callbackUrl }),
+  };
+  return { request, warnings: unknown.warnings };
+}
+
+function issueError(issue: z.core.$ZodIssue, body: Record<string, unknown>): FieldError {
+  const [name, entry] = issue.path;
+  const field = String(name);
+  const allowed = `must be ${issue.message}`;
+  if (entry === undefined) return fieldError(field, allowed, body[field]);
+  const value = describe((body[field] as Record<PropertyKey, unknown>)[entry]);
+  const what = typeof entry === 'number' ? `item ${entry + 1}` : `the one named ${describe(String(entry))}`;
+  const found = issue.code === 'custom' ? String(issue.params?.['found']) : undefined;
+  const said = found === undefined ? `${what} is ${value}` : `${what}, ${value}, ${found}`;
+  return { field, message: `\`${field}\` ${allowed}; ${said}${said.endsWith('?') ? '' : '.'}` };
+}
+
+/** The first one for each field. */
+function onePerField(errors: readonly FieldError[]): FieldError[] {
+  const first = new Map<string, FieldError>();
+  for (const error of errors) if (!first.has(error.field)) first.set(error.field, error);
+  return [...first.values()];
+}
+
+function fieldError(field: string, allowed: string, value: unknown): FieldError {
+  const given = UNSAID.has(field) && typeof value === 'string' ? `a string of ${value.length}` : describe(value);
+  return { field, message: `\`${field}\` ${allowed}; it is ${given}.` };
+}
+
+async function schemaErrors(schema: unknown): Promise<FieldError[]> {
+  if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) return [];
+  const mistake = await schemaMistake(schema);
+  const field = 'outputSchema';
+  return mistake === undefined
+    ? []
+    : [{ field, message: `\`${field}\` must be ${OUTPUT_SCHEMA}; it is none that claude takes: ${mistake}.` }];
+}
+
+/** The schema passes over a name that is a part of every object. */
+function labelErrors(labels: unknown): FieldError[] {
+  const field = 'labels';
+  const name = '__proto__';
+  return typeof labels === 'object' && labels !== null && Object.hasOwn(labels, name)
+    ? [{ field, message: `\`${field}\` must be without the name \`${name}\`.` }]
+    : [];
+}
+
+function callbackErrors(url: string, hosts: CallbackHosts): FieldError[] {
+  const field = 'callbackUrl';
+  const setting = `${AGENT_ENV.callbackHosts} (config callbackHosts of the stack)`;
+  const found = hosts.find(url);
+  if (!found) return [fieldError(field, `must be ${CALLBACK_URL}`, url)];
+  if (!('refusedHost' in found)) return [];
+  const allowed = hosts.none ? 'left out, for this agent calls no host back' : 'on a host that callbacks may go to';
+  return [{ field, message: `\`${field}\` must be ${allowed}; it is on ${found.refusedHost}. ${setting} names them.` }];
+}

@@ -1,0 +1,24 @@
+import type { ListedRun, RunResource } from '../api/run.ts';
+import { exitCodeOf } from '../../runs/outcome.ts';
+import type { Ended, Run, RunSummary } from '../../runs/run.ts';
+
+/** A run for a client: everything but its prompt; of a summary, without what Claude said. */
+export function resourceOf(run: Run): RunResource;
+export function resourceOf(run: RunSummary): ListedRun;
+export function resourceOf(run: Run | RunSummary): RunResource | ListedRun {
+  const { id, acceptedAt, startedAt, sessionId, request, callback } = run;
+  const { timeoutMs: timeout, workdir, options, labels } = request;
+  const known = {
+    id,
+    acceptedAt,
+    startedAt,
+    sessionId,
+    labels,
+    request: { timeout, workdir, ...options },
+    ...(callback && { callback }),
+  };
+  if (run.state !== 'ended') return { ...known, state: run.state };
+  const { state, endedAt, result } = run as Ended<Run | RunSummary>;
+  const success = result.outcome === 'succeeded';
+  return { ...known, state, endedAt, success, exitCode: exitCodeOf(result.outcome), ...result };
+}

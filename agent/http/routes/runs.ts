@@ -1,0 +1,62 @@
+import type { Context, Handler } from 'hono';
+import type { RunPage } from '../api/run.ts';
+import type { CallbackHosts } from '../../callbacks/hosts.ts';
+import type { Run } from '../../runs/run.ts';
+import type { RunService } from '../../runs/service.ts';
+import { problem } from '../problem.ts';
+import { takeRun } from './run-intake.ts';
+import { readRunQuery } from './run-query.ts';
+import { resourceOf } from './run-resource.ts';
+
+/** `POST /runs`: takes a run without waiting for it. */
+export function createRun(service: RunService, workspaceDir: string, callbackHosts: CallbackHosts): Handler {
+  return async (c) => {
+    const taken = await takeRun(c, { service, workspaceDir, callbackHosts, unknownFields: 'refused', waits: false });
+    if (taken instanceof Response) return taken;
+    const { run } = taken.accepted;
+    return c.json(resourceOf(run), 202, { Location: `/runs/${run.id}` });
+  };
+}
+
+/** `GET /runs`: some runs, newest first. */
+export function listRuns(service: RunService): Handler {
+  return (c) => {
+    const query = readRunQuery(new URL(c.req.url).searchParams);
+    if ('errors' in query) {
+      const { errors } = query;
+      return problem(c, 'invalid-query', errors.map(({ message }) => message).join(' '), { errors });
+    }
+    const { runs, next } = service.list(query.filter);
+    return c.json({
+      runs: runs.map((run) => resourceOf(run)),
+      next: next === undefined ? null : String(next),
+    } satisfies RunPage);
+  };
+}
+
+/** `GET /runs/{id}`: a run as it is now. */
+export function getRun(service: RunService): Handler {
+  return withRun(
+    (id) => service.find(id),
+    (c, run) => c.json(resourceOf(run)),
+  );
+}
+
+/** `DELETE /runs/{id}`: cancels a run. */
+export function cancelRun(service: RunService): Handler {
+  return withRun(
+    (id) => service.cancel(id),
+    (c, run) => c.json(resourceOf(run), run.state === 'ended' ? 200 : 202),
+  );
+}
+
+/** Answers with the run of the path, or says that there is none. */
+export function withRun(find: (id: string) => Run | undefined, answer: (c: Context, run: Run) => Response): Handler {
+  return (c) => {
+    const id = c.req.param('id') ?? '';
+    const run = find(id);
+    if (run) return answer(c, run);
+    const named = JSON.stringify(id.slice(0, 100));
+    return problem(c, 'no-such-run', `There is no run ${named}; its record may have been removed by age.`);
+  };
+}

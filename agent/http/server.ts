@@ -1,0 +1,64 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { getRequestListener } from '@hono/node-server';
+import type { Hono } from 'hono';
+import { AGENT_ENV } from '../contract.ts';
+
+/** TCP keep-alive tells of a client that is gone, and keeps a load balancer's idle timer (Azure: 4 minutes) from cutting a long answer. */
+const KEEP_ALIVE_MS = 30_000;
+/** For the headers of a request to come, and for all of it. */
+export const HEADERS_MS = 10_000;
+export const REQUEST_MS = 30_000;
+const LAST_ANSWERS_MS = 2000;
+
+/** Thrown by {@link listen}; the message says where it tried. */
+export class CannotListenError extends Error {
+  override readonly name = 'CannotListenError';
+}
+
+/** Makes an HTTP server; it does not listen yet. */
+export function serverOf(fetch: Hono['fetch']): Server {
+  const serve = getRequestListener(fetch);
+  return createServer(
+    {
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE_MS,
+      headersTimeout: HEADERS_MS,
+      // For the request alone: an answer may take as long as a run.
+      requestTimeout: REQUEST_MS,
+    },
+    (incoming, outgoing) => void serve(incoming, outgoing),
+  );
+}
+
+/**
+ * Begins to listen.
+ * @returns the URL that the server is reached at from this machine.
+ * @throws {CannotListenError} when it cannot listen there.
+ */
+export async function listen(server: Server, host: string, port: number): Promise<string> {
+  server.listen(port, host);
+  await once(server, 'listening').catch((cause: unknown) => {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new CannotListenError(
+      `The agent cannot listen on ${host}:${port} (${AGENT_ENV.host}, ${AGENT_ENV.port}): ${why}`,
+      { cause },
+    );
+  });
+  const { address, family, port: actual } = server.address() as AddressInfo;
+  const everywhere = address === '0.0.0.0' || address === '::';
+  const reachable = family === 'IPv6' ? `[${address}]` : address;
+  return `http://${everywhere ? '127.0.0.1' : reachable}:${actual}`;
+}
+
+/** Closes a server after the answers under way are sent. */
+export async function closeServer(server: Server): Promise<void> {
+  if (!server.listening) return;
+  const closed = once(server, 'close');
+  server.close();
+  server.closeIdleConnections();
+  await Promise.race([closed, sleep(LAST_ANSWERS_MS, undefined, { ref: false })]);
+  server.closeAllConnections();
+}

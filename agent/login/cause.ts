@@ -1,0 +1,31 @@
+import type { LoginCause } from '../contract.ts';
+import type { ApiError } from '../claude/transcript.ts';
+import type { TellingState } from './status.ts';
+import type { RunResult } from '../runs/run.ts';
+
+/** Names the cause from what a probe met; undefined where it found nothing wrong. */
+export function causeOf(
+  state: TellingState,
+  { outcome }: Pick<RunResult, 'outcome'>,
+  error: ApiError | undefined,
+): LoginCause | undefined {
+  switch (state) {
+    case 'ok':
+      return undefined;
+    case 'auth_failed':
+      if (error?.kind === 'billing_error') return 'billing';
+      return error?.kind === 'oauth_org_not_allowed' ? 'organization' : 'refused';
+    case 'usage_limited':
+      return 'usage_limit';
+    case 'outage':
+      return outcome === 'auth_failed' ? 'not_renewed' : causeOfOutage(error);
+  }
+}
+
+function causeOfOutage(error: ApiError | undefined): LoginCause {
+  if (!error) return 'claude_failed';
+  const { kind, status } = error;
+  if (kind === 'rate_limit' || status === 429) return 'rate_limit';
+  if (status !== undefined) return status >= 500 ? 'anthropic_error' : 'claude_failed';
+  return kind === 'overloaded' ? 'anthropic_error' : 'unreachable';
+}

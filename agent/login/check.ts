@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { AuthState, LoginCause } from '../contract.ts';
+import type { Claude } from '../claude/claude.ts';
+import type { ClaudeProcess } from '../claude/process.ts';
+import type { LoginEvidence } from './status.ts';
+import { causeOf } from './cause.ts';
+import { judge } from '../runs/outcome.ts';
+import type { Pause, RunResult } from '../runs/run.ts';
+import type { RunService } from '../runs/service.ts';
+import type { Workspace } from '../workspace/workspace.ts';
+
+/** What `POST /auth/check` answers. Times are ISO 8601. Never a value of a credential. */
+export interface LoginReport {
+  readonly state: AuthState;
+  readonly checkedAt: string;
+  /** A run that succeeded of late, a small prompt asked for this, or nothing but the look of the credential. */
+  readonly evidence: 'recent-run' | 'probe' | 'none';
+  /** A sentence for people. */
+  readonly detail: string;
+  /** Where the credential comes from. */
+  readonly source: string;
+  /** In which pod. */
+  readonly host: string;
+  /** Why it is not ok, where that is known. */
+  readonly cause?: LoginCause;
+  readonly expiresAt?: string;
+  readonly resetsAt?: string;
+  /** The pause that the agent is in; it answers all the same. */
+  readonly paused?: Pause;
+}
+
+type Finding = Pick<LoginReport, 'state' | 'detail' | 'resetsAt' | 'cause'>;
+
+export const FRESH_MS = 5 * 60_000;
+const PROBE_MS = 60_000;
+export const PROBE_WAITS_MS = 30_000;
+const PROBE = 'Reply with the single word: ok';
+
+/** Tells the truth about the login: from a run that succeeded in the last five minutes, or else by a small prompt. */
+export class LoginCheck {
+  readonly #service: RunService;
+  readonly #claude: Claude;
+  readonly #evidence: LoginEvidence;
+  readonly #workspace: Workspace;
+  #current: Promise<LoginReport> | undefined;
+  #answeredAt: Date | undefined;
+
+  /** @param workspace where to ask the small prompt. */
+  constructor(service: RunService, claude: Claude, evidence: LoginEvidence, workspace: Workspace) {
+    this.#service = service;
+    this.#claude = claude;
+    this.#evidence = evidence;
+    this.#workspace = workspace;
+  }
+
+  /** When somebody last got an answer; undefined before the first. */
+  get answeredAt(): Date | undefined {
+    return this.#answeredAt;
+  }
+
+  /** Callers at the same time share one answer. */
+  check(): Promise<LoginReport> {
+    this.#current ??= this.#check().finally(() => (this.#current = undefined));
+    return this.#current;
+  }
+
+  async #check(): Promise<LoginReport> {
+    const { login, credential } = this.#evidence.current;
+    if (!credential.present) {
+      return this.#report('none', { state: 'auth_failed', detail: login.detail, cause: 'no_credential' });
+    }
+    if (login.state === 'ok' && Date.now() - Date.parse(login.seenAt ?? '') < FRESH_MS) {
+      return this.#report('recent-run', { state: 'ok', detail: login.detail });
+    }
+    const probed = await this.#service.ahead((started) => this.#probe(started), PROBE_WAITS_MS);
+    if (probed !== 'busy') return this.#report('probe', probed);
+    const detail = this.#service.unready ?? 'Another run was going on for as long as the check could wait.';
+    return this.#report('none', { state: 'busy', detail });
+  }
+
+  async #probe(started: (process: ClaudeProcess) => void): Promise<Finding> {
+    const { version } = this.#evidence.credential.status();
+    const { dir } = this.#workspace;
+    const problem = this.#workspace.problemWith(dir);
+    if (problem !== undefined) return { state: 'outage', detail: problem, cause: 'claude_failed' };
+    const process = await this.#claude.start({
+      runId: `probe-${randomUUID()}`,
+      sessionId: randomUUID(),
+      options: { permissionMode: 'dontAsk', maxTurns: 1 },
+      text: PROBE,
+      workdir: dir,
+      deadline: performance.now() + PROBE_MS,
+      textOnly: true,
+    });
+    started(process);
+    const report = await process.report;
+    await process.reaped;
+    const judged = judge(report);
+    const { apiError } = report.transcript;
+    const result = this.#evidence.corrected(judged, apiError?.status, version);
+    const learned = this.#evidence.learn(result);
+    if (!learned) return withoutEvidence(result);
+    const { state, detail, resetsAt } = learned;
+    const cause = causeOf(state, judged, apiError);
+    return { state, detail, ...(resetsAt !== undefined && { resetsAt }), ...(cause !== undefined && { cause }) };
+  }
+
+  #report(evidence: LoginReport['evidence'], finding: Finding): LoginReport {
+    const { expiresAt } = this.#claude.credential.status();
+    const { paused } = this.#service;
+    this.#answeredAt = new Date();
+    return {
+      ...finding,
+      checkedAt: this.#answeredAt.toISOString(),
+      evidence,
+      source: this.#claude.credential.source,
+      host: hostname(),
+      ...(expiresAt !== undefined && { expiresAt }),
+      ...(paused && { paused }),
+    };
+  }
+}
+
+/** A probe that says nothing of the login: it was ended with the agent, or Claude gave no answer. */
+function withoutEvidence({ outcome, error = '' }: RunResult): Finding {
+  if (outcome === 'interrupted') return { state: 'busy', detail: error };
+  return { state: 'outage', detail: error, cause: outcome === 'timed_out' ? 'no_answer' : 'claude_failed' };
+}

@@ -1,0 +1,71 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { RunFilter, RunRequest, RunResult } from '../runs/run.ts';
+import { objectFrom } from './stored-json.ts';
+
+/** How far back one search looks: whichever of the two comes first. It is work between two requests, so it is bounded. */
+export const SEARCHED_RUNS = 2000;
+export const SEARCHED_BYTES = 8 * 1_048_576;
+
+/** What a search means for the statement that lists runs. */
+export interface SearchBounds {
+  /** Whether there is a search: 1, or null for none. */
+  readonly search: 1 | null;
+  readonly workflow: string | null;
+  readonly text: string | null;
+  /** The number of the oldest run that is looked at. */
+  readonly oldest: number | null;
+  /** Whether there are older ones. */
+  readonly goesOn: boolean;
+}
+
+/** A condition of a statement over `runs`, whose parameters are the {@link SearchBounds}. */
+export const SEARCHED =
+  'seq >= coalesce($oldest, 0) AND ($search IS NULL OR run_mentions(id, session_id, request, result, $workflow, $text))';
+
+/**
+ * Lets a database search runs by what is kept of them: id, session, labels, model and error. Prompts are forgotten when
+ * a run ends, and what Claude said is not looked at.
+ * @returns a function that tells how far back a search goes.
+ */
+export function searchIn(db: DatabaseSync): (filter: RunFilter) => SearchBounds {
+  const options = { deterministic: true, varargs: true } as const;
+  db.function('run_mentions', options, (...values) => Number(mentions(values as Searched)));
+  const bounds = db.prepare(
+    `SELECT min(seq) AS oldest FROM (
+       SELECT seq, sum(bytes) OVER (ORDER BY seq DESC) - bytes AS before_it FROM (
+         SELECT seq, octet_length(request) + coalesce(octet_length(result), 0) AS bytes
+         FROM runs WHERE ($before IS NULL OR seq < $before) ORDER BY seq DESC LIMIT ${SEARCHED_RUNS}
+       )
+     ) WHERE before_it < ${SEARCHED_BYTES}`,
+  );
+  const isOlder = db.prepare('SELECT 1 FROM runs WHERE seq < ? LIMIT 1');
+  return ({ workflow, text, before = null }) => {
+    if (workflow === undefined && text === undefined) {
+      return { search: null, workflow: null, text: null, oldest: null, goesOn: false };
+    }
+    const { oldest } = bounds.get({ before }) as { oldest: number | null };
+    const goesOn = oldest !== null && isOlder.get(oldest) !== undefined;
+    return { search: 1, workflow: workflow ?? null, text: text ?? null, oldest, goesOn };
+  };
+}
+
+type Searched = [
+  ...[id: string, sessionId: string, request: string, result: string | null],
+  ...[workflow: string | null, text: string | null],
+];
+
+function mentions([id, sessionId, request, result, workflow, text]: Searched): boolean {
+  const { labels = {} } = (objectFrom(request) ?? {}) as Partial<RunRequest>;
+  const names = [labels['workflowName'], labels['workflow']];
+  if (workflow !== null && !names.some((name) => name !== undefined && folded(name) === folded(workflow))) return false;
+  if (text === null) return true;
+  const { error = '', model = '' } = (objectFrom(result ?? '{}') ?? {}) as Partial<RunResult>;
+  const known = [id, sessionId, error, model, ...Object.entries(labels).map(([name, value]) => `${name}: ${value}`)];
+  const all = folded(known.join('\n'));
+  return folded(text)
+    .split(/\s+/)
+    .every((word) => all.includes(word));
+}
+
+/** Without the difference of capitals, and of ways to write the same letter in Unicode. */
+const folded = (text: string) => text.normalize('NFKC').toLowerCase();

@@ -1,0 +1,59 @@
+import { fileConfig, readProject } from '../../config/file.ts';
+import { NAMES } from '../../names.ts';
+import type { RecordTexts } from '../../update-record.ts';
+import { stateOf } from './state-of.ts';
+import type { Kubectl } from '../doctor/cluster.ts';
+import { readState, writeState } from '../system/state.ts';
+import type { EngineCall, ExportedState } from '../system/state.ts';
+
+/** Whether a stack has nothing. */
+export const isEmpty = ({ deployment }: ExportedState): boolean => (deployment?.resources ?? []).length === 0;
+
+/** Whether the cluster has the system, made by whatever state; false too where it can't be asked. */
+export async function isDeployed(kubectl: Kubectl): Promise<boolean> {
+  const label = '{.metadata.labels.app\\.kubernetes\\.io/managed-by}';
+  const answer = await kubectl(['get', `namespace/${NAMES.namespace}`, '--output', `jsonpath=${label}`]);
+  return 'output' in answer && answer.output === 'pulumi';
+}
+
+/** What {@link takeOver} needs besides the engine. */
+export interface TakeOverOptions {
+  readonly kubectl: Kubectl;
+  /** Of the stack's settings. */
+  readonly configFile: string;
+  /** For a file that is gone when this ends. */
+  readonly localDir: string;
+  readonly say: (line: string) => void;
+}
+
+/**
+ * Gives a stack that has nothing the system that the cluster has: its state was lost, and an update would fail at the
+ * first object that is there.
+ * @returns the state as it is now.
+ */
+export async function takeOver(
+  call: EngineCall,
+  state: ExportedState,
+  { kubectl, configFile, localDir, say }: TakeOverOptions,
+): Promise<ExportedState> {
+  say(`The cluster has this system, and the stack ${call.stack} has nothing: it takes over what is there.`);
+  const { record } = await import('../../plan/record.ts');
+  const { standIn } = await import('../../plan/stand-ins.ts');
+  const project = readProject(call.projectDir);
+  const config = fileConfig(project, configFile);
+  const { resources } = await record(
+    { project: project.name, stack: call.stack, config, standIn },
+    () => import('../../index.ts'),
+  );
+  const taken = stateOf(resources, project.name, call.stack, await shownRecords(kubectl));
+  await writeState(call, { ...state, deployment: { ...state.deployment, resources: taken } }, localDir);
+  return readState(call);
+}
+
+/** The records of updates that the cluster shows: the state's own are lost with it. */
+async function shownRecords(kubectl: Kubectl): Promise<RecordTexts> {
+  const answer = await kubectl(['get', `configmap/${NAMES.updates}`, '--output', 'json']);
+  if ('failure' in answer) return {};
+  const { data = {} } = JSON.parse(answer.output) as { data?: RecordTexts };
+  return data;
+}

@@ -1,0 +1,117 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+
+import { NAMES } from '../../names.ts';
+import { kubectlOf } from '../doctor/cluster.ts';
+import { ask, findEngine, LauncherError } from '../system/engine.ts';
+import { backendName } from '../system/environment.ts';
+import type { Surroundings } from '../system/environment.ts';
+import { privateFolder } from '../system/local-files.ts';
+import { contentOf, contextOf, StackFile, stackFileOf } from '../../config/stack-file.ts';
+import { findStack } from '../system/stack.ts';
+import { LOCAL, takeLocal } from '../archive/local.ts';
+import { PLACES } from '../archive/manifest.ts';
+import { imageOf, readObjects, writeObjects } from '../archive/objects.ts';
+import { takeVolume } from './volume.ts';
+
+/** The parts of a backup that were had, and what was not, in a sentence each. */
+export interface Taken {
+  readonly contents: Readonly<Record<string, string>>;
+  readonly missing: readonly string[];
+  readonly versions?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Takes every part that can be had into a folder, and names the others.
+ * @param megabytes Of conversations.
+ */
+export async function takeAll(
+  surroundings: Surroundings,
+  stack: string,
+  inside: string,
+  megabytes: number,
+): Promise<Taken[]> {
+  const { projectDir } = surroundings;
+  const stackFile = stackFileOf(projectDir, stack);
+  const configText = contentOf(stackFile);
+  const context = contextOf(new StackFile(configText, projectDir));
+  const at = (place: string): string => path.join(inside, place);
+  const missing = takeLocal(surroundings, configText, at(PLACES.local));
+  const local = fs.readdirSync(at(PLACES.local)).map((name) => NAMED[name] ?? name);
+  if (configText !== '') {
+    fs.writeFileSync(path.join(privateFolder(at(PLACES.stackFile)), path.basename(stackFile)), configText, {
+      mode: 0o600,
+    });
+  }
+  const files = [...local, ...(configText === '' ? [] : [path.basename(stackFile)])].join(', ');
+  const others = await Promise.all([
+    takeState(surroundings, stack, at(PLACES.state)),
+    takeObjects(context, at(PLACES.objects)),
+    takeFromVolume(context, megabytes, at(PLACES.volume)),
+  ]);
+  return [{ contents: { local: files }, missing }, ...others];
+}
+
+const NAMED: Readonly<Record<string, string>> = {
+  [LOCAL.passphrase]: 'passphrase of the state',
+  [LOCAL.token]: 'API token',
+  [LOCAL.session]: 'login of npm run login',
+};
+
+async function takeState(surroundings: Surroundings, stack: string, file: string): Promise<Taken> {
+  const { projectDir, env } = surroundings;
+  try {
+    const engine = findEngine(projectDir, env);
+    const ready = await findStack(surroundings, engine, stack);
+    if (ready === undefined)
+      return { contents: {}, missing: [`state: there is no stack ${stack} in ${backendName(surroundings)}`] };
+    const state = await ask(engine, ['stack', 'export', '--stack', stack], projectDir, ready.env);
+    const { deployment } = JSON.parse(state) as { deployment?: { resources?: unknown[] } };
+    const count = deployment?.resources?.length ?? 0;
+    if (count === 0) return { contents: {}, missing: [`state: the stack ${stack} has nothing yet`] };
+    fs.writeFileSync(file, state, { mode: 0o600 });
+    const pulumi = (await ask(engine, ['version'], projectDir, env)).trim();
+    return { contents: { state: `${count} resources` }, missing: [], versions: { pulumi } };
+  } catch (error) {
+    if (!(error instanceof LauncherError)) throw error;
+    return { contents: {}, missing: [`state: ${error.message.trim()}`] };
+  }
+}
+
+async function takeObjects(context: string, folder: string): Promise<Taken> {
+  const { objects, failures } = await readObjects(kubectlOf(context));
+  if (objects.length === 0) return { contents: {}, missing: failures };
+  writeObjects(folder, objects);
+  const image = imageOf(objects);
+  return {
+    contents: { objects: `${objects.length} of the namespace ${NAMES.namespace}` },
+    missing: failures,
+    ...(image !== undefined && { versions: { image } }),
+  };
+}
+
+async function takeFromVolume(context: string, megabytes: number, folder: string): Promise<Taken> {
+  const report = await takeVolume(context, megabytes, folder);
+  if (typeof report === 'string') {
+    fs.rmSync(folder, { recursive: true, force: true });
+    return { contents: {}, missing: [`volume (run records, living login, conversations): ${report}`] };
+  }
+  const { records, conversations } = report;
+  const { taken, omitted, omittedBytes } = conversations;
+  return {
+    contents: {
+      ...(typeof records === 'string'
+        ? {}
+        : { records: `${records.runs} runs, ${records.unfinished} of them not ended` }),
+      conversations: String(taken),
+    },
+    missing: [
+      ...(typeof records === 'string' ? [`run records: ${records}`] : []),
+      ...(omitted === 0
+        ? []
+        : [
+            `conversations: the ${omitted} oldest, of ${Math.ceil(omittedBytes / 1_048_576)} MB, are over the limit of ${megabytes} MB; --conversations takes another`,
+          ]),
+    ],
+  };
+}

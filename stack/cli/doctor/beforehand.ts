@@ -1,0 +1,116 @@
+import * as os from 'node:os';
+import * as path from 'node:path';
+
+import { CREDENTIALS_FILE } from '../../../agent/contract.ts';
+import { expiryOf, isRenewable } from '../../session/credentials.ts';
+import { NAMES } from '../../names.ts';
+import { npmRun } from '../../next-command.ts';
+import { keyOfPath } from '../../session/secret-keys.ts';
+import { readSeed } from '../../session/seed.ts';
+import { SeedError } from '../../session/files.ts';
+import { lookUpImage } from '../system/registry.ts';
+import type { StackFile } from '../../config/stack-file.ts';
+import { said } from '../system/exec.ts';
+import { broken, ok, skipped } from './finding.ts';
+import type { Check, Finding } from './finding.ts';
+
+/** What is looked at where nothing is deployed yet. */
+export interface BeforehandParts {
+  readonly config: StackFile;
+  /** Names of the secrets that the stack's file has. */
+  readonly secrets: ReadonlySet<string>;
+  /** Root of the repository. */
+  readonly projectDir: string;
+  readonly isDeployed: () => boolean;
+}
+
+/** What the first update takes from this machine, looked at before there is one: the login and the registry. */
+export function beforehand({ config, secrets, projectDir, isDeployed }: BeforehandParts): Check[] {
+  const when = (): boolean => !isDeployed();
+  const isAzure = config.get('target') === 'azure';
+  return [
+    { name: 'local login', when, look: () => Promise.resolve(login(config, secrets, projectDir)) },
+    {
+      name: 'registry',
+      when,
+      needs: [isAzure ? 'azure login' : 'docker'],
+      look: () => (isAzure ? azureRegistry(config.get('azureRegistry') ?? '') : registry(config)),
+    },
+  ];
+}
+
+const setConfig = (key: string): string => npmRun('pulumi', `config set ${key}`);
+const setAnother = (key: string): string => `${setConfig(`${key} …`)}   (names another one)`;
+
+function login(config: StackFile, secrets: ReadonlySet<string>, projectDir: string): Finding {
+  const mode = config.get('authMode') ?? '';
+  if (mode === 'federation') return skipped('none is needed: authMode is federation');
+  if (mode !== 'session') {
+    if (secrets.has('claudeToken')) return ok('the secret claudeToken is in the config');
+    const first = mode === 'oauthToken' ? 'claude setup-token, then ' : '';
+    return broken(
+      `authMode is ${mode}, and the config has no claudeToken`,
+      `${first}${setConfig('--secret claudeToken')}`,
+    );
+  }
+  if (config.get('sessionFrom') === 'cluster') return skipped('none is taken from here: sessionFrom is cluster');
+  return session(config, projectDir);
+}
+
+function session(config: StackFile, projectDir: string): Finding {
+  const sessionDir = config.get('sessionDir') ?? '';
+  try {
+    const seed = readSeed({
+      sessionDir: sessionDir === '' ? undefined : sessionDir,
+      extras: JSON.parse(config.get('sessionExtras') ?? '[]') as string[],
+      projectDir,
+      homeDir: os.homedir(),
+      platform: process.platform,
+    });
+    if (seed.kind === 'none') return broken(seed.reason, npmRun('login'));
+    const credentials = Buffer.from(seed.data[keyOfPath(CREDENTIALS_FILE)] ?? '', 'base64');
+    const file = path.join(seed.folder, CREDENTIALS_FILE);
+    const expiry = expiryOf(credentials);
+    if (expiry !== undefined && expiry <= Date.now() && !isRenewable(credentials)) {
+      return broken(`${file} expired at ${new Date(expiry).toISOString()} and can't be renewed`, npmRun('login'));
+    }
+    return ok([file, ...seed.warnings].join('. '));
+  } catch (error) {
+    if (!(error instanceof SeedError)) throw error;
+    return broken(error.message, npmRun('login'));
+  }
+}
+
+async function registry(config: StackFile): Promise<Finding> {
+  const pinned = config.get('image') ?? '';
+  const name = config.get('registry') ?? '';
+  const image = pinned === '' ? `${name}/${NAMES.image}` : pinned;
+  const host = image.split('/')[0] ?? '';
+  if (pinned !== '' && 'missing' in (await said('docker', ['--version'])))
+    return skipped(`${host} is not asked: that takes Docker, which a pinned image does not need`);
+  const found = await lookUpImage(image, undefined);
+  if (found.image === 'unknown') return broken(`${host}: ${found.failure}`, nextFor(found.failure, host, config));
+  if (found.image === 'lost' && pinned !== '') {
+    return broken(
+      `${host} answers and has no ${pinned}`,
+      `${npmRun('pulumi', 'config rm image')}   (builds this checkout)`,
+    );
+  }
+  return ok(`${host} answers`);
+}
+
+function nextFor(failure: string, host: string, config: StackFile): string {
+  if (/unauthorized|denied|forbidden|credentials/i.test(failure)) return `docker login ${host}`;
+  const key = config.get('image') === '' ? 'registry' : 'image';
+  return `start it or see that this machine reaches it; ${setAnother(key)}`;
+}
+
+/** @param name `NAME` is made by the first update; `GROUP/NAME` is taken as it is. */
+async function azureRegistry(name: string): Promise<Finding> {
+  const [group = '', existing] = name.split('/');
+  if (existing === undefined) return ok(`${npmRun('up')} makes ${name}`);
+  const query = ['--resource-group', group, '--name', existing, '--query', 'loginServer', '--output', 'tsv'];
+  const answer = await said('az', ['acr', 'show', ...query]);
+  if ('output' in answer) return ok(`${answer.output.trim()} is there`);
+  return broken(`${name}: ${answer.failure}`, setAnother('azureRegistry'));
+}

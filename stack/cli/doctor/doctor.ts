@@ -1,0 +1,98 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+
+import { execa } from 'execa';
+
+import { TOKEN_FILE } from '../../token-file.ts';
+import { ask, findEngine } from '../system/engine.ts';
+import { backendName } from '../system/environment.ts';
+import type { Surroundings } from '../system/environment.ts';
+import { findStack } from '../system/stack.ts';
+import type { ReadyStack } from '../system/stack.ts';
+import { azureRegistryOf } from '../system/registry.ts';
+import { contentOf, contextOf, StackFile, stackFileOf } from '../../config/stack-file.ts';
+import { readState } from '../system/state.ts';
+import { agent } from './agent.ts';
+import { beforehand } from './beforehand.ts';
+import { cluster, kubectlOf } from './cluster.ts';
+import { examine } from './finding.ts';
+import type { Check, Named } from './finding.ts';
+import { runs } from './runs.ts';
+import { stack as stackChecks } from './stack.ts';
+import { tools } from './tools.ts';
+import { watchdog } from './watchdog.ts';
+
+const PREVIEW_MS = 300_000;
+
+/**
+ * Looks at everything between the operator and an answer, and changes nothing.
+ * @param quick leaves out what takes longer than a few seconds: whether the cluster is as the config says.
+ * @param onFinding told of each finding as it is made.
+ * @returns all of them, in the order in which they are worth mending.
+ */
+export async function examineAll(
+  surroundings: Surroundings,
+  stack: string,
+  quick: boolean,
+  onFinding: (finding: Named) => void,
+): Promise<readonly Named[]> {
+  const findings: Named[] = [];
+  for await (const finding of examine(checksOf(surroundings, stack, quick))) {
+    findings.push(finding);
+    onFinding(finding);
+  }
+  return findings;
+}
+
+function checksOf(surroundings: Surroundings, stack: string, quick: boolean): Check[] {
+  const { projectDir, env } = surroundings;
+  const content = contentOf(stackFileOf(projectDir, stack));
+  const config = new StackFile(content, projectDir);
+  const secrets = new Set([...content.matchAll(/^\s+claude-code-agent:(\w+):/gm)].map(([, key = '']) => key));
+  const context = contextOf(config);
+  const kubectl = kubectlOf(context);
+  const tokenFile = path.join(projectDir, TOKEN_FILE);
+  const token = fs.existsSync(tokenFile) ? fs.readFileSync(tokenFile, 'utf8').trim() : undefined;
+  const engine = findEngine(projectDir, env);
+  let ready: ReadyStack | undefined;
+  const about = stackChecks({
+    stack,
+    backend: backendName(surroundings),
+    azureRegistry: azureRegistryOf(config),
+    readState: async () => {
+      ready = await findStack(surroundings, engine, stack);
+      return ready && readState({ engine, projectDir, env: ready.env, stack });
+    },
+    preview: async () => {
+      const command = ['preview', '--refresh', '--expect-no-changes', '--non-interactive', '--color', 'never'];
+      const where = ['--stack', stack, '--config-file', ready?.configFile ?? ''];
+      const {
+        exitCode = 1,
+        all,
+        timedOut,
+        shortMessage,
+      } = await execa(engine.program, [...engine.prefix, ...command, ...where], {
+        cwd: projectDir,
+        env: { ...ready?.env },
+        extendEnv: false,
+        stdin: 'ignore',
+        all: true,
+        reject: false,
+        timeout: PREVIEW_MS,
+      });
+      if (timedOut) return { exitCode: 1, output: `error: pulumi preview did not end in ${PREVIEW_MS / 1000} s` };
+      return { exitCode, output: all || (shortMessage ?? '') };
+    },
+  });
+  return [
+    ...tools(() => ask(engine, ['version'], projectDir, env), config),
+    about.state,
+    ...beforehand({ config, secrets, projectDir, isDeployed: about.isDeployed }),
+    ...cluster(kubectl),
+    about.image,
+    ...agent(kubectl),
+    ...runs(context, token),
+    ...watchdog(kubectl),
+    ...(quick ? [] : [about.drift]),
+  ];
+}

@@ -1,0 +1,28 @@
+import { readLine } from '../command-line.ts';
+import type { CommandContext } from '../context.ts';
+import { USAGES } from '../usages.ts';
+import { examineAll } from './doctor.ts';
+import type { Named } from './finding.ts';
+
+const MARK = { ok: '✓', broken: '✗', skipped: '–' } as const;
+/** The longest name of a check. */
+const WIDTH = 'azure login'.length;
+
+/** `doctor`: what is well and what is not, as lines or with `--json` as one object. Returns 1 where something is broken. */
+export async function doctor({ surroundings, stack, given }: CommandContext): Promise<number> {
+  const line = readLine(USAGES.doctor, given);
+  const asJson = line.has('json');
+  const write = (text: string): void => void process.stdout.write(`${text}\n`);
+  const findings = await examineAll(surroundings, stack, line.has('quick'), (finding) => {
+    if (!asJson) write(lineOf(finding));
+  });
+  const well = findings.every(({ state }) => state !== 'broken');
+  if (asJson) write(JSON.stringify({ well, findings }, null, 2));
+  return well ? 0 : 1;
+}
+
+/** A finding for people: a line, and below it what to do next. */
+function lineOf({ check, state, detail, next }: Named): string {
+  const line = `${MARK[state]} ${check.padEnd(WIDTH)}  ${detail}`;
+  return next === undefined ? line : `${line}\n${' '.repeat(WIDTH + 2)}  → ${next}`;
+}

@@ -1,0 +1,102 @@
+import { once } from 'node:events';
+
+import { execa } from 'execa';
+
+import { NAMES } from '../../names.ts';
+import { npmRun } from '../../next-command.ts';
+import { TOKEN_FILE } from '../../token-file.ts';
+import { causeIn } from '../system/exec.ts';
+import { stackIn } from './cluster.ts';
+import { broken, ok, skipped } from './finding.ts';
+import type { Check, Finding } from './finding.ts';
+
+/** A run, as far as it is looked at. */
+interface Run {
+  readonly id: string;
+  readonly acceptedAt: string;
+  readonly outcome?: string;
+  readonly error?: string;
+}
+
+const COUNT = 20;
+const wrongToken = (): Finding =>
+  broken(
+    "the agent does not take this machine's API token",
+    `${npmRun('up')} gives it the one in ${TOKEN_FILE}; or put there the one that callers use`,
+  );
+
+/**
+ * How the last runs ended.
+ * @param context of the kubeconfig; empty for the current one.
+ * @param token the API token; undefined where this machine has none. Goes from here to the agent, never into the pod's shell.
+ */
+export function runs(context: string, token: string | undefined): Check[] {
+  return [
+    {
+      name: 'runs',
+      needs: ['pod'],
+      look: async () => {
+        if (token === undefined) return skipped(`this machine has no API token (${TOKEN_FILE})`);
+        try {
+          const found = await listed(context, token);
+          return found === 'refused' ? wrongToken() : judged(found);
+        } catch (error) {
+          return broken(reasonOf(error as Error), `kubectl -n ${NAMES.namespace} logs deployment/${NAMES.deployment}`);
+        }
+      },
+    },
+  ];
+}
+
+async function listed(context: string, token: string): Promise<readonly Run[] | 'refused'> {
+  const target = ['port-forward', `deploy/${NAMES.deployment}`, ':http'];
+  const forward = execa('kubectl', [...stackIn(context), ...target], {
+    stdin: 'ignore',
+    reject: false,
+    timeout: 20_000,
+  });
+  const ended = forward.then(({ stderr }) => [stderr]);
+  try {
+    // Either `Forwarding from 127.0.0.1:40123 -> 3000`, or why not.
+    const [said] = (await Promise.race([once(forward.stdout, 'data'), ended])) as unknown[];
+    const port = /127\.0\.0\.1:(\d+)/.exec(String(said))?.[1];
+    if (port === undefined) throw new Error(`kubectl port-forward: ${causeIn(String(said)) || 'it said nothing'}`);
+    return await ask(`http://127.0.0.1:${port}/runs?limit=${COUNT}&state=ended`, token);
+  } finally {
+    forward.kill();
+    await ended;
+  }
+}
+
+async function ask(url: string, token: string): Promise<readonly Run[] | 'refused'> {
+  const response = await fetch(url, {
+    headers: { authorization: `Bearer ${token}` },
+    signal: AbortSignal.timeout(10_000),
+  });
+  if (response.status === 401) return 'refused';
+  if (!response.ok) throw new Error(`GET /runs was answered with HTTP ${response.status}`);
+  return ((await response.json()) as { runs: Run[] }).runs;
+}
+
+/** `fetch` says "fetch failed"; why is in the cause. */
+const reasonOf = ({ message, cause }: Error): string =>
+  cause instanceof Error ? `${message}: ${cause.message}` : message;
+
+/** Ended by people, or with the agent: says nothing of how prompts are answered. */
+const SAY_NOTHING: ReadonlySet<string | undefined> = new Set(['cancelled', 'interrupted']);
+/** One that failed may be the prompt's own fault. */
+const TOO_MANY = 3;
+
+function judged(list: readonly Run[]): Finding {
+  const telling = list.filter(({ outcome }) => !SAY_NOTHING.has(outcome));
+  const [last] = telling;
+  const others = list.length - telling.length;
+  const without = others === 0 ? '' : ` (${others} more were cancelled or interrupted)`;
+  if (!last) return ok(list.length === 0 ? 'none yet' : `none that tells anything${without}`);
+  const good = telling.filter(({ outcome }) => outcome === 'succeeded').length;
+  const counted = `${good} of the last ${telling.length} succeeded${without}`;
+  const newest = telling.slice(0, TOO_MANY);
+  if (newest.length < TOO_MANY || newest.some(({ outcome }) => outcome === 'succeeded')) return ok(counted);
+  const said = `${last.outcome ?? ''}${last.error === undefined ? '' : `: ${last.error}`}`;
+  return broken(`${counted}; the last: ${said}`, `GET /runs/${last.id}`);
+}

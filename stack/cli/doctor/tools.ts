@@ -1,0 +1,62 @@
+import type { StackFile } from '../../config/stack-file.ts';
+import { engineCause, said } from '../system/exec.ts';
+import { broken, ok } from './finding.ts';
+import type { Check } from './finding.ts';
+import { checkOperator, OperatorError } from '../../azure/operator.ts';
+
+/** The programs that an update needs. */
+export function tools(engineVersion: () => Promise<string>, config: StackFile): Check[] {
+  const isAzure = config.get('target') === 'azure';
+  return [
+    {
+      name: 'pulumi',
+      look: async () => {
+        try {
+          return ok((await engineVersion()).trim());
+        } catch (error) {
+          return broken(
+            engineCause((error as Error).message),
+            'Install Pulumi (https://www.pulumi.com/docs/install/), or see that npm can download it',
+          );
+        }
+      },
+    },
+    {
+      name: 'kubectl',
+      look: async () => {
+        const version = await said('kubectl', ['version', '--client', '--output', 'json']);
+        if ('failure' in version) return broken(version.failure, 'Install it: https://kubernetes.io/docs/tasks/tools/');
+        const { clientVersion } = JSON.parse(version.output) as { clientVersion: { gitVersion: string } };
+        return ok(clientVersion.gitVersion);
+      },
+    },
+    {
+      name: 'docker',
+      look: async () => {
+        const version = await said('docker', ['version', '--format', '{{.Server.Version}}']);
+        if ('output' in version) return ok(version.output.trim());
+        if (config.get('image') !== '') return ok('not there, nor needed: config image is pinned');
+        return version.missing
+          ? broken(version.failure, 'Install it, or pin config image: https://docs.docker.com/engine/install/')
+          : broken(version.failure, 'Start Docker: docker info');
+      },
+    },
+    ...(isAzure ? [azureLogin(String(config.get('azureSubscription')))] : []),
+  ];
+}
+
+function azureLogin(subscription: string): Check {
+  return {
+    name: 'azure login',
+    look: async () => {
+      try {
+        await checkOperator(subscription);
+        return ok(`subscription ${subscription}`);
+      } catch (error) {
+        if (!(error instanceof OperatorError)) throw error;
+        const [, first = ''] = error.message.split('\n');
+        return broken(first.replace(/^ *- */, ''), 'az login');
+      }
+    },
+  };
+}

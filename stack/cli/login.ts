@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+
+import { execa } from 'execa';
+
+import { CREDENTIALS_FILE } from '../../agent/contract.ts';
+import { checkCredentials } from '../session/credentials.ts';
+import { LauncherError } from './system/engine.ts';
+import { privateFolder } from './system/local-files.ts';
+
+/** What {@link login} needs. */
+export interface LoginOptions {
+  /** Folder of the new login; it changes by logging in, and by nothing else. */
+  readonly folder: string;
+  /** The pinned CLI. */
+  readonly claude: string;
+  readonly env: Readonly<NodeJS.ProcessEnv>;
+  readonly platform: NodeJS.Platform;
+}
+
+/**
+ * Logs in to Claude for the pod, on the operator's terminal. The login is in a folder of its own, so that nothing on
+ * this machine renews it and logs the pod out.
+ * @throws LauncherError when the CLI fails or leaves no login.
+ */
+export async function login({ folder, claude, env, platform }: LoginOptions): Promise<string> {
+  privateFolder(folder);
+  const { exitCode } = await execa(claude, ['auth', 'login'], {
+    // Each of these variables would take the place of the login.
+    env: {
+      ...env,
+      CLAUDE_CONFIG_DIR: folder,
+      DISABLE_AUTOUPDATER: '1',
+      ANTHROPIC_API_KEY: undefined,
+      ANTHROPIC_AUTH_TOKEN: undefined,
+      CLAUDE_CODE_OAUTH_TOKEN: undefined,
+    },
+    extendEnv: false,
+    stdio: 'inherit',
+    reject: false,
+  });
+  if (exitCode !== 0)
+    throw new LauncherError(`\`claude auth login\` ended with ${exitCode ?? 'a signal'}; nothing changed.`);
+  const file = path.join(folder, CREDENTIALS_FILE);
+  if (platform === 'darwin') await takeFromKeychain(folder, file, env);
+  if (!fs.existsSync(file)) throw new LauncherError(`\`claude auth login\` left no ${file}.`);
+  fs.chmodSync(file, 0o600);
+  checkCredentials(file, fs.readFileSync(file));
+  return file;
+}
+
+/** On macOS the CLI keeps the login of a folder in a Keychain item that is named after the folder's path. */
+async function takeFromKeychain(folder: string, file: string, env: Readonly<NodeJS.ProcessEnv>): Promise<void> {
+  const suffix = createHash('sha256').update(folder.normalize('NFC')).digest('hex').slice(0, 8);
+  const item = ['-a', env['USER'] ?? 'claude-code-user', '-s', `Claude Code-credentials-${suffix}`];
+  const found = await execa('security', ['find-generic-password', ...item, '-w'], {
+    env,
+    extendEnv: false,
+    reject: false,
+  });
+  if (found.failed) {
+    if (fs.existsSync(file)) return;
+    throw new LauncherError(
+      `The login is not in the Keychain (${found.shortMessage}). Use \`claude setup-token\` and authMode oauthToken instead.`,
+    );
+  }
+  fs.writeFileSync(file, found.stdout, { mode: 0o600 });
+}

@@ -1,0 +1,103 @@
+/**
+ * `npm run up | preview | refresh | down | rollback | login | doctor | backup | restore`: Pulumi with whatever it needs made on
+ * first use. Further arguments go to Pulumi: `npm run up -- --yes`. `npm run pulumi -- config set …` is any other command of
+ * Pulumi on the same stack.
+ * @module
+ */
+import * as path from 'node:path';
+
+import { asksForHelp, helpOf, readLine, UsageError } from './command-line.ts';
+import type { Usage } from './command-line.ts';
+import { StackFileError } from '../config/file.ts';
+import { ConfigError } from '../config/reader.ts';
+import { nearest } from '../nearest.ts';
+import { npmRun, suggestFor, USUAL_STACK } from '../next-command.ts';
+import { OWN_SESSION } from '../session/seed.ts';
+import { SeedError } from '../session/files.ts';
+import { refuseSwallowed } from './npm-options.ts';
+import { backup } from './backup/backup.ts';
+import { refuseWithinRestore } from './archive/progress.ts';
+import { restore } from './restore/restore.ts';
+import { down, preview, refresh, rollback, up } from './commands.ts';
+import { doctor } from './doctor/report.ts';
+import { LauncherError } from './system/engine.ts';
+import { readSurroundings } from './system/environment.ts';
+import type { Surroundings } from './system/environment.ts';
+import { login } from './login.ts';
+import { asksPulumiForHelp, pulumi, stackIn } from './pulumi.ts';
+import { PULUMI_USAGE, USAGES } from './usages.ts';
+
+/** As Pulumi.yaml names it. */
+const PROJECT = 'claude-code-agent';
+
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+
+try {
+  const [name = '', ...given] = process.argv.slice(2);
+  process.exitCode = await run(name, given);
+} catch (error) {
+  const mistakes = [LauncherError, UsageError, SeedError, ConfigError, StackFileError];
+  if (!(error instanceof Error) || !(mistakes.some((kind) => error instanceof kind) || isOfFiles(error))) throw error;
+  say(error.message);
+  process.exitCode = 1;
+}
+
+/** A file or folder of the operator's that can't be read or written; the message names it. */
+function isOfFiles(error: Error): boolean {
+  return 'syscall' in error && 'path' in error;
+}
+
+async function run(name: string, given: readonly string[]): Promise<number> {
+  const usage = usageOf(name);
+  if (asksForHelp(given) && !(name === 'pulumi' && asksPulumiForHelp(given))) {
+    process.stdout.write(`${helpOf(usage)}\n`);
+    return 0;
+  }
+  const surroundings = readSurroundings();
+  refuseSwallowed(usage, given, surroundings.env);
+  const usual = surroundings.stack ?? USUAL_STACK;
+  const line = name === 'pulumi' ? undefined : readLine(usage, given);
+  const stack = checkedStack((line === undefined ? stackIn(given).stack : line.value('stack')) ?? usual);
+  suggestFor(stack, usual);
+  const context = { surroundings, project: PROJECT, stack, given, args: line?.passedOn ?? [], say };
+  const commands: Readonly<Record<keyof typeof USAGES | 'pulumi', () => Promise<number>>> = {
+    up: () => {
+      refuseWithinRestore(surroundings.localDir);
+      return up(context);
+    },
+    preview: () => preview(context),
+    refresh: () => refresh(context),
+    down: () => down(context),
+    rollback: () => rollback(context, line?.positionals[0]),
+    login: () => logIn(surroundings),
+    doctor: () => doctor(context),
+    backup: () => backup(context),
+    restore: () => restore({ ...context, up: (...args) => up({ ...context, args }) }),
+    pulumi: () => pulumi(context),
+  };
+  return commands[name as keyof typeof commands]();
+}
+
+/** @throws UsageError where there is no such command. */
+function usageOf(name: string): Usage {
+  const usages: Readonly<Record<string, Usage>> = { ...USAGES, pulumi: PULUMI_USAGE };
+  const usage = Object.hasOwn(usages, name) ? usages[name] : undefined;
+  if (usage !== undefined) return usage;
+  const meant = nearest(name, Object.keys(usages));
+  throw new UsageError(
+    `'${name}' is no command; allowed: ${Object.keys(usages).join(', ')}.${meant === undefined ? '' : ` Did you mean npm run ${meant}?`}`,
+  );
+}
+
+/** @throws UsageError for what can be no name of a stack. */
+function checkedStack(stack: string): string {
+  if (/^(?!.*\.\.)[\w.-]{1,100}(\/[\w.-]{1,100}){0,2}$/.test(stack)) return stack;
+  throw new UsageError(`'${stack}' is no name of a stack: letters, digits, '_', '-' and '.', as in --stack prod.`);
+}
+
+async function logIn({ projectDir, env }: Surroundings): Promise<number> {
+  const folder = path.join(projectDir, OWN_SESSION);
+  const claude = env['AGENT_CLAUDE_PATH'] ?? path.join(projectDir, 'node_modules', '.bin', 'claude');
+  say(`Logged in: ${await login({ folder, claude, env, platform: process.platform })}. Next: ${npmRun('up')}`);
+  return 0;
+}

@@ -1,0 +1,58 @@
+import * as fs from 'node:fs';
+
+import { asksForHelp } from './command-line.ts';
+import { mendStateFiles } from './system/backend-folder.ts';
+import type { CommandContext } from './context.ts';
+import { findEngine, LauncherError, show } from './system/engine.ts';
+import { stackFileOf } from '../config/stack-file.ts';
+import { dropNeedlessSalt, engineFor, findStack, makeFolders, prepareStack, withoutStack } from './system/stack.ts';
+
+/** Whether Pulumi itself is asked, as in `config set --help`: then it is told nothing of a stack. */
+export const asksPulumiForHelp = (args: readonly string[]): boolean =>
+  asksForHelp(args) && args.some((arg) => !arg.startsWith('-'));
+
+/** The value of `--stack` or `-s`, where given, and the arguments without it. */
+export function stackIn(args: readonly string[]): { stack?: string; rest: readonly string[] } {
+  for (const [at, arg] of args.entries()) {
+    const next = args[at + 1];
+    if ((arg === '--stack' || arg === '-s') && next !== undefined) return { stack: next, rest: args.toSpliced(at, 2) };
+    if (arg.startsWith('--stack=')) return { stack: arg.slice('--stack='.length), rest: args.toSpliced(at, 1) };
+  }
+  return { rest: args };
+}
+
+/** Whether a command of Pulumi is about a stack that is there. */
+const needsStack = (word: string, act: string): boolean =>
+  word === 'stack'
+    ? !['init', 'ls', 'select'].includes(act)
+    : /^(cancel|config|console|destroy|dn|down|history|import|logs|pre|preview|refresh|state|up|update|watch)$/.test(
+        word,
+      );
+
+/**
+ * `npm run pulumi -- …`: any command of Pulumi on the stack, with the arguments as they were given. Makes no stack, except
+ * that `config` needs one to encrypt by: it makes that of a stack's file.
+ * @throws LauncherError where there is no such stack, and the command needs one.
+ */
+export async function pulumi({ surroundings, project, stack, given, say }: CommandContext): Promise<number> {
+  const { projectDir, env, backendFolder } = surroundings;
+  const engine = findEngine(projectDir, env);
+  const committedFile = stackFileOf(projectDir, stack);
+  if (given.length === 0 || asksPulumiForHelp(given)) return show(engine, given, projectDir, { ...env });
+  if (backendFolder !== undefined) mendStateFiles({ folder: backendFolder, project, stack }, say);
+  makeFolders(surroundings);
+  const [word = '', act = ''] = stackIn(given).rest.filter((arg) => !arg.startsWith('-'));
+  const ready = await findStack(surroundings, engine, stack);
+  const makes = ready === undefined && word === 'config' && act !== '' && fs.existsSync(committedFile);
+  // Where there is a terminal, Pulumi itself would offer to make it.
+  if (ready === undefined && !makes && needsStack(word, act))
+    throw new LauncherError(await withoutStack(surroundings, engine, stack));
+  const environment =
+    ready?.env ??
+    (makes
+      ? (await prepareStack(surroundings, engine, stack, say, () => Promise.resolve(true))).env
+      : engineFor(surroundings, committedFile, act === 'init', say));
+  const exitCode = await show(engine, given, projectDir, { ...environment, PULUMI_STACK: stack });
+  dropNeedlessSalt(committedFile);
+  return exitCode;
+}

@@ -1,0 +1,66 @@
+import { NAMES } from '../../names.ts';
+import type { Kubectl } from '../doctor/cluster.ts';
+import { LauncherError } from '../system/engine.ts';
+import type { Engine } from '../system/engine.ts';
+import { backendName } from '../system/environment.ts';
+import type { Surroundings } from '../system/environment.ts';
+import { findStack } from '../system/stack.ts';
+import { readState } from '../system/state.ts';
+import type { Part } from './options.ts';
+
+/**
+ * What a restore of these parts would overwrite, in a sentence each; empty for a new machine and a new cluster.
+ * @throws LauncherError when the cluster can't be asked.
+ */
+export async function livingParts(
+  surroundings: Surroundings,
+  engine: Engine,
+  stack: string,
+  kubectl: Kubectl,
+  parts: readonly Part[],
+): Promise<string[]> {
+  const inState = parts.includes('state') ? await livingState(surroundings, engine, stack) : [];
+  return parts.includes('volume') ? [...inState, ...(await livingVolume(kubectl))] : inState;
+}
+
+async function livingState(surroundings: Surroundings, engine: Engine, stack: string): Promise<string[]> {
+  const { projectDir } = surroundings;
+  try {
+    const ready = await findStack(surroundings, engine, stack);
+    if (ready === undefined) return [];
+    const { deployment } = await readState({ engine, projectDir, env: ready.env, stack });
+    const count = deployment?.resources?.length ?? 0;
+    return count === 0 ? [] : [`the stack ${stack} has ${count} resources, in ${backendName(surroundings)}`];
+  } catch (error) {
+    if (error instanceof LauncherError) return [`there is a stack ${stack}: ${error.message}`];
+    throw error;
+  }
+}
+
+async function livingVolume(kubectl: Kubectl): Promise<string[]> {
+  const names = [`namespace/${NAMES.namespace}`, `persistentvolumeclaim/${NAMES.volume}`];
+  const answer = await kubectl(['get', ...names, '--ignore-not-found', '--output', 'json']);
+  if ('failure' in answer) {
+    throw new LauncherError(
+      `The cluster can't be asked: ${answer.failure}. See \`kubectl config get-contexts\`; --config kubeContext=NAME names another context.`,
+    );
+  }
+  const { items = [] } = JSON.parse(answer.output || '{}') as { items?: Found[] };
+  const namespace = items.find(({ kind }) => kind === 'Namespace');
+  if (namespace?.metadata.deletionTimestamp !== undefined) {
+    throw new LauncherError(
+      `The namespace ${NAMES.namespace} is being deleted. Wait for its end: kubectl wait --for=delete namespace/${NAMES.namespace}`,
+    );
+  }
+  const claim = items.find(({ kind }) => kind === 'PersistentVolumeClaim');
+  return claim === undefined
+    ? []
+    : [
+        `the cluster has a volume ${NAMES.volume}, with run records, login and conversations, since ${claim.metadata.creationTimestamp}`,
+      ];
+}
+
+interface Found {
+  readonly kind: string;
+  readonly metadata: { readonly creationTimestamp: string; readonly deletionTimestamp?: string };
+}

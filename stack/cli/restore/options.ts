@@ -1,0 +1,57 @@
+import { helpOf, readLine, UsageError } from '../command-line.ts';
+import { LauncherError } from '../system/engine.ts';
+import { StackFile } from '../../config/stack-file.ts';
+import { USAGES } from '../usages.ts';
+
+/** What `npm run restore` was asked for. */
+export interface RestoreOptions {
+  /** Of the backup, as given. */
+  readonly file: string;
+  /** Parts to restore; the other ones stay as they are. */
+  readonly parts: readonly Part[];
+  readonly yes: boolean;
+  readonly overwrite: boolean;
+  /** Plain config that is other than in the backup, by key. */
+  readonly config: Readonly<Record<string, string>>;
+}
+
+/** state: the state, and this machine's files that go with it. volume: what is on the agent's volume. */
+export type Part = 'state' | 'volume';
+
+const PARTS: readonly Part[] = ['state', 'volume'];
+
+/** @throws UsageError saying what is wrong with the arguments, and which ones there are. */
+export function restoreOptions(args: readonly string[]): RestoreOptions {
+  const line = readLine(USAGES.restore, args);
+  const [file] = line.positionals;
+  if (file === undefined) throw new UsageError(`Which backup? ${helpOf(USAGES.restore)}`);
+  const given = line.value('only');
+  const only = PARTS.find((part) => part === given);
+  if (given !== undefined && only === undefined) {
+    throw new UsageError(`--only '${given}' is no part; allowed: ${PARTS.join(', ')}.`);
+  }
+  const config = line.all('config').map((pair) => {
+    const at = pair.indexOf('=');
+    if (at < 1) throw new UsageError(`--config '${pair}' is no KEY=VALUE.`);
+    return [pair.slice(0, at), pair.slice(at + 1)];
+  });
+  return {
+    file,
+    parts: only === undefined ? PARTS : [only],
+    yes: line.has('yes'),
+    overwrite: line.has('overwrite'),
+    config: Object.fromEntries(config) as Record<string, string>,
+  };
+}
+
+/** The stack's file of a backup with the config that was given. @throws LauncherError for a key that is none. */
+export function withConfig(content: string, config: RestoreOptions['config'], projectDir: string): string {
+  if (Object.keys(config).length === 0) return content;
+  const file = new StackFile(content, projectDir);
+  for (const [key, value] of Object.entries(config)) {
+    if (file.get(key) === undefined)
+      throw new LauncherError(`--config ${key}: there is no such key (docs/configuration.md).`);
+    file.set(key, value);
+  }
+  return file.toString();
+}

@@ -1,0 +1,71 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+
+import { checkConfig } from '../../config/check.ts';
+import type { CommandContext } from '../context.ts';
+import { findEngine, LauncherError } from '../system/engine.ts';
+import type { Engine } from '../system/engine.ts';
+import { contentOf, contextOf, StackFile, stackFileOf } from '../../config/stack-file.ts';
+import { unpack } from '../archive/archive.ts';
+import { checkedManifest, PLACES } from '../archive/manifest.ts';
+import type { Manifest } from '../archive/manifest.ts';
+import { withConfig } from './options.ts';
+import type { RestoreOptions } from './options.ts';
+
+/** What a restore needs of the launcher. */
+export interface RestoreContext extends CommandContext {
+  /** Runs `npm run up` on the stack with more arguments. Returns its exit code. */
+  readonly up: (...args: string[]) => Promise<number>;
+}
+
+/** A backup that was checked, and what is to become of it. */
+export interface Plan extends RestoreContext {
+  readonly options: RestoreOptions;
+  /** Where the backup is unpacked. */
+  readonly folder: string;
+  readonly scratch: string;
+  readonly manifest: Manifest;
+  readonly engine: Engine;
+  /** Of the stack's file as it will be. */
+  readonly stackFileContent: string;
+  /** Of the kubeconfig; empty for the current one. */
+  readonly context: string;
+  /** Whether the agent's volume is to be filled. */
+  readonly fillsVolume: boolean;
+}
+
+/** Unpacks and checks a backup; changes nothing. @throws LauncherError, or ConfigError for a stack's file that can't be used. */
+export async function planOf(given: RestoreContext, options: RestoreOptions, scratch: string): Promise<Plan> {
+  const { surroundings, project, stack } = given;
+  const { projectDir, env } = surroundings;
+  const folder = await unpack(path.resolve(options.file), scratch);
+  const manifest = checkedManifest(folder, options.file, project, stack);
+  const fillsVolume = options.parts.includes('volume') && fs.existsSync(path.join(folder, PLACES.volume));
+  if (!options.parts.includes('state') && !fillsVolume) {
+    throw new LauncherError(`${options.file} has nothing of the volume: ${manifest.missing.join('; ')}`);
+  }
+  const own = stackFileOf(projectDir, stack);
+  const backedUp = path.join(folder, PLACES.stackFile, path.basename(own));
+  const source = options.parts.includes('state') && fs.existsSync(backedUp) ? backedUp : own;
+  const stackFileContent = withConfig(contentOf(source), options.config, projectDir);
+  const candidate = path.join(scratch, path.basename(own));
+  fs.writeFileSync(candidate, stackFileContent, { mode: 0o600 });
+  checkConfig(projectDir, candidate);
+  const engine = findEngine(projectDir, env);
+  const context = contextOf(new StackFile(stackFileContent, projectDir));
+  return { ...given, options, folder, scratch, manifest, engine, stackFileContent, context, fillsVolume };
+}
+
+/** What an operator reads before saying yes. */
+export function descriptionOf({ options, manifest, context, stackFileContent, surroundings }: Plan): string {
+  const { contents, createdAt, missing } = manifest;
+  const registry = new StackFile(stackFileContent, surroundings.projectDir).get('registry') ?? '';
+  const rows = Object.entries(contents).map(([part, what]) => `  ${part.padEnd(13)} ${what}`);
+  return [
+    `Restore ${options.parts.join(' and ')} of ${createdAt}, from a backup that has`,
+    ...rows,
+    ...(missing.length === 0 ? [] : ['and lacks', ...missing.map((line) => `  ${line}`)]),
+    `into the cluster of ${context === '' ? "kubectl's current context" : `the context ${context}`}${registry === '' ? '' : `, with images in ${registry}`}.`,
+    'The system that it was taken of must not run any more: both would use the same login, and log each other out.',
+  ].join('\n');
+}

@@ -1,0 +1,83 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+
+import { NAMES } from '../../names.ts';
+import { npmRun, npmRunAll } from '../../next-command.ts';
+import { confirmed, mustBeAsked } from '../system/confirm.ts';
+import { kubectlOf } from '../doctor/cluster.ts';
+import { LauncherError } from '../system/engine.ts';
+import { privateFolder } from '../system/local-files.ts';
+import { removeScratches, withScratch } from '../archive/archive.ts';
+import { livingParts } from './existing-data.ts';
+import { newestLogin } from '../archive/newest-login.ts';
+import { Progress, VOLUME_STEP } from '../archive/progress.ts';
+import { restoreOptions } from './options.ts';
+import { descriptionOf, planOf } from './plan.ts';
+import type { Plan, RestoreContext } from './plan.ts';
+import { restoreLocal, restoreState, restoreVolume, upWithoutAgent } from './steps.ts';
+
+/**
+ * `npm run restore -- FILE`: brings a system back from a backup, into whatever cluster the config names. The agent starts
+ * once its volume holds what the backup has. Killed at any point, it goes on when it is run again.
+ * @returns the exit code of the update that ends it, or 1 where the operator said no.
+ * @throws LauncherError when the backup is damaged, a living system is in the way, or a step fails.
+ */
+export async function restore(given: RestoreContext): Promise<number> {
+  const { surroundings, say } = given;
+  const options = restoreOptions(given.given);
+  if (!fs.existsSync(options.file)) throw new LauncherError(`There is no file ${path.resolve(options.file)}.`);
+  const beside = privateFolder(path.join(surroundings.localDir, 'backups'));
+  await removeScratches(beside);
+  return withScratch(beside, async (scratch) => {
+    const plan = await planOf(given, options, scratch);
+    const which = JSON.stringify([plan.manifest.createdAt, options.parts]);
+    const progress = new Progress(surroundings.localDir, which, path.resolve(options.file));
+    if (progress.wasBegun) say('This restore was begun before; it goes on from there.');
+    else await refuseToOverwrite(plan);
+    say(descriptionOf(plan));
+    if (!options.yes) {
+      mustBeAsked('restore');
+      if (!(await confirmed('Restore?'))) return 1;
+    }
+    progress.begin();
+    if (options.parts.includes('state')) {
+      await progress.step('local', () => restoreLocal(plan));
+      await progress.step('state', () => restoreState(plan));
+    }
+    if (plan.fillsVolume) await progress.step('all but the agent', () => upWithoutAgent(plan));
+    await progress.step(VOLUME_STEP, () => (plan.fillsVolume ? restoreVolume(plan) : Promise.resolve()));
+    const exitCode = await plan.up('--yes', '--skip-preview', '--non-interactive');
+    if (exitCode !== 0) {
+      say('The last step of the restore failed. Run the same again: it goes on from here.');
+      return exitCode;
+    }
+    progress.end();
+    say(doneText(plan));
+    return 0;
+  });
+}
+
+async function refuseToOverwrite({ surroundings, engine, stack, context, options }: Plan): Promise<void> {
+  const living = await livingParts(surroundings, engine, stack, kubectlOf(context), options.parts);
+  if (living.length === 0 || options.overwrite) return;
+  throw new LauncherError(
+    [
+      'There is a living system, which this would overwrite:',
+      ...living.map((line) => `  ${line}`),
+      `Back it up first: ${npmRun('backup')}. Then, to overwrite it: --overwrite. Nothing changed.`,
+    ].join('\n'),
+  );
+}
+
+function doneText({ folder, manifest, options }: Plan): string {
+  const login = newestLogin(folder);
+  const lines = [`Restored from ${options.file}, of ${manifest.createdAt}.`];
+  if (login !== undefined) {
+    lines.push(
+      `The login is that of ${login.from}. Refresh tokens work once: if it was renewed after the backup was taken, it is dead. Try it:`,
+      `  kubectl create job --from=cronjob/${NAMES.watchdog} after-restore -n ${NAMES.namespace}`,
+      `Where that fails with exit code 57: ${npmRunAll('login', 'up')}`,
+    );
+  }
+  return [...lines, `See that all is well: ${npmRun('doctor')}`].join('\n');
+}

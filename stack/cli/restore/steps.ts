@@ -1,0 +1,91 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+
+import { parse } from 'yaml';
+
+import { NAMES } from '../../names.ts';
+import { mendStateFiles, removeStaleLocks } from '../system/backend-folder.ts';
+import { configOf } from '../../config/check.ts';
+import { kubectlOf } from '../doctor/cluster.ts';
+import { ask, LauncherError } from '../system/engine.ts';
+import { azureRegistryOf, lookUpImage } from '../system/registry.ts';
+import { StackFile } from '../../config/stack-file.ts';
+import { findStack, prepareStack } from '../system/stack.ts';
+import { PLACES } from '../archive/manifest.ts';
+import { newestLogin } from '../archive/newest-login.ts';
+import type { KubeObject } from '../archive/objects.ts';
+import { putLocal } from './local.ts';
+import { putVolume } from './volume.ts';
+import type { Plan } from './plan.ts';
+
+/** Puts this machine's files in place. */
+export async function restoreLocal(plan: Plan): Promise<void> {
+  putLocal({ ...plan, stackFileContent: await stackFileFor(plan) });
+}
+
+/** The stack's file, without what is not true any more: a pinned image that is lost, another machine's login. */
+async function stackFileFor({ stackFileContent, surroundings, folder, options, say }: Plan): Promise<string> {
+  const file = new StackFile(stackFileContent, surroundings.projectDir);
+  const pinned = file.get('image') ?? '';
+  const isLost = pinned !== '' && (await lookUpImage(pinned, azureRegistryOf(file))).image === 'lost';
+  if (isLost) {
+    say(`The registry has no ${pinned}, which was pinned: this checkout is built instead.`);
+    file.set('image', '');
+  }
+  const others = Object.entries({ sessionFrom: 'folder', sessionDir: '' }).filter(
+    ([key, value]) => file.get(key) !== value && options.config[key] === undefined,
+  );
+  const replaced = newestLogin(folder) === undefined ? [] : others;
+  for (const [key, value] of replaced) {
+    say(`config ${key} is '${value}' from now on: the login of the backup is in .local/session.`);
+    file.set(key, value);
+  }
+  return isLost || replaced.length > 0 ? file.toString() : stackFileContent;
+}
+
+/** The engine's state as it was: what is not there any more, the next update finds gone, and makes again. */
+export async function restoreState({ surroundings, engine, stack, folder, project, say }: Plan): Promise<void> {
+  const { projectDir, backendFolder } = surroundings;
+  const file = path.join(folder, PLACES.state);
+  if (!fs.existsSync(file)) return;
+  const inFolder = backendFolder === undefined ? undefined : { folder: backendFolder, project, stack };
+  if (inFolder !== undefined) mendStateFiles(inFolder, say);
+  // Its API token came with this machine's files.
+  const { env } = await prepareStack(surroundings, engine, stack, say, () => Promise.resolve(true));
+  if (inFolder !== undefined) await removeStaleLocks(inFolder, say);
+  await ask(engine, ['stack', 'import', '--stack', stack, '--file', file], projectDir, env);
+}
+
+/** Makes everything but the agent, whose volume is to be filled before it starts. */
+export async function upWithoutAgent({ up, stack, project }: Plan): Promise<void> {
+  const type = 'claude-code-agent:stack:AgentService$kubernetes:apps/v1:Deployment';
+  const agent = `urn:pulumi:${stack}::${project}::${type}::agent-deployment`;
+  const exitCode = await up('--yes', '--skip-preview', '--non-interactive', '--exclude', agent, '--exclude-dependents');
+  if (exitCode !== 0) throw new LauncherError('Not everything could be made again; run the same again to go on.');
+}
+
+/** Puts run records, login and conversations on the volume; and the watchdog's ledger, which says what it paused in n8n. */
+export async function restoreVolume(plan: Plan): Promise<void> {
+  const { surroundings, engine, stack, folder, scratch, context, say } = plan;
+  const { projectDir } = surroundings;
+  const ready = await findStack(surroundings, engine, stack);
+  if (ready === undefined) throw new LauncherError(`There is no stack ${stack}.`);
+  const image = (await ask(engine, ['stack', 'output', 'image', '--stack', stack], projectDir, ready.env)).trim();
+  say(`Putting run records, login and conversations on the volume ${NAMES.volume}.`);
+  const config = configOf(projectDir, ready.configFile);
+  await putVolume({ context, config, image, folder: path.join(folder, PLACES.volume), scratch });
+  await restoreLedger(plan);
+}
+
+/** One that the watchdog has begun since then is newer, and stays. */
+async function restoreLedger({ folder, context }: Plan): Promise<void> {
+  const file = path.join(folder, PLACES.objects, 'configmap', `${NAMES.watchdog}.yaml`);
+  if (!fs.existsSync(file)) return;
+  const { data } = parse(fs.readFileSync(file, 'utf8'), { version: '1.1' }) as KubeObject;
+  if (data === undefined) return;
+  const kubectl = kubectlOf(context);
+  const now = await kubectl(['get', `configmap/${NAMES.watchdog}`, '--output', 'jsonpath={.data}']);
+  if ('output' in now && now.output !== '') return;
+  const patch = await kubectl(['patch', `configmap/${NAMES.watchdog}`, '--patch', JSON.stringify({ data })]);
+  if ('failure' in patch) throw new LauncherError(`The watchdog's ledger could not be restored: ${patch.failure}`);
+}

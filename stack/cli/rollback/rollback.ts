@@ -1,0 +1,103 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+
+import { NAMES } from '../../names.ts';
+import { npmRun, npmRunAll } from '../../next-command.ts';
+import { checkConfig } from '../../config/check.ts';
+import { confirmed, mustBeAsked } from '../system/confirm.ts';
+import { show } from '../system/engine.ts';
+import { mustBeThere } from '../system/registry.ts';
+import type { InRegistry } from '../system/registry.ts';
+import type { ReadyStack } from '../system/stack.ts';
+import { contentOf, StackFile } from '../../config/stack-file.ts';
+import type { EngineCall, ExportedState } from '../system/state.ts';
+import { recordsOf } from './update-list.ts';
+import { wayBackTo } from './plan.ts';
+
+/** What {@link goBack} needs. */
+export interface WayBackOptions {
+  readonly call: EngineCall;
+  readonly ready: ReadyStack;
+  readonly state: ExportedState;
+  /** Of the update to go back to, as the operator gave it. */
+  readonly number: string;
+  /** Options: `--yes`, and any of Pulumi's. */
+  readonly args: readonly string[];
+  /** Asks the registry for an image. */
+  readonly lookUp: (image: string) => Promise<InRegistry>;
+  readonly say: (line: string) => void;
+}
+
+/**
+ * Goes back to the config and the image of an update on record, by an update of its own, which leaves the login of the
+ * cluster as it is. Returns Pulumi's exit code.
+ * @throws LauncherError when there is no such record, or nobody to ask and no `--yes`.
+ * @throws ConfigError when that update's config can't be used any more.
+ */
+export async function goBack({ call, ready, state, number, args, lookUp, say }: WayBackOptions): Promise<number> {
+  const records = recordsOf(state);
+  const isYes = (arg: string): boolean => arg === '--yes' || arg === '-y';
+  const yes = args.some(isYes);
+  const rest = args.filter((arg) => !isYes(arg));
+  const { projectDir, engine, env } = call;
+  const way = wayBackTo(number, records, contentOf(ready.committedFile), projectDir);
+  await mustBeThere(way.record.image, lookUp);
+  say(`${way.description}\n`);
+  if (!yes) mustBeAsked('go back');
+
+  fs.writeFileSync(ready.configFile, hasSession(state) ? withSessionOfCluster(way.content, projectDir) : way.content);
+  checkConfig(projectDir, ready.configFile);
+  const run = (command: string, ...more: string[]): Promise<number> =>
+    show(
+      engine,
+      [command, '--stack', call.stack, '--config-file', ready.configFile, ...rest, ...more],
+      projectDir,
+      env,
+    );
+  if (!yes) {
+    const exitCode = await run('preview');
+    if (exitCode !== 0) return exitCode;
+    if (!(await confirmed(`Go back to update ${number}?`))) {
+      say('Nothing changed in the cluster.');
+      return 1;
+    }
+  }
+  // Before the update: one that is cut off is then taken up by a plain `up`, and goes to the same end.
+  fs.writeFileSync(ready.committedFile, way.content);
+  const exitCode = await run('up', '--yes', '--skip-preview', '--message', `Back to update ${number}`);
+  const file = path.basename(ready.committedFile);
+  say(exitCode === 0 ? doneText(number, String(records[0]?.number), file) : failedText(number, file));
+  return exitCode;
+}
+
+/** Whether the Secret of the session is in the stack. */
+function hasSession({ deployment }: ExportedState): boolean {
+  return (deployment?.resources ?? []).some(
+    ({ type, inputs }) =>
+      type === 'kubernetes:core/v1:Secret' &&
+      (inputs?.['metadata'] as { name?: string } | undefined)?.name === NAMES.sessionSecret,
+  );
+}
+
+function withSessionOfCluster(content: string, projectDir: string): string {
+  const file = new StackFile(content, projectDir);
+  file.set('sessionFrom', 'cluster');
+  return file.toString();
+}
+
+function doneText(number: string, before: string, file: string): string {
+  const back = npmRun('rollback', before);
+  const build = npmRunAll(['pulumi', 'config rm image'], 'up');
+  return `
+The config and the image of update ${number} run again. ${file} holds both, the image pinned: commit it, or an update from
+another checkout leaves them. To go on from here:
+  ${back.padEnd(build.length)}   back to what ran before this
+  ${build}   builds this checkout again, with the config as it is
+`;
+}
+
+function failedText(number: string, file: string): string {
+  return `
+The way back to update ${number} did not complete. ${file} holds its config, so \`${npmRun('up')}\` tries again.
+`;
+}

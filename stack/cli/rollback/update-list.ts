@@ -1,0 +1,38 @@
+import { npmRun } from '../../next-command.ts';
+import { changesBetween, HISTORY_TYPE, recordsIn } from '../../update-record.ts';
+import type { Change, RecordTexts, UpdateRecord } from '../../update-record.ts';
+import type { ExportedState } from '../system/state.ts';
+
+/** The records of a stack's updates, newest first. */
+export function recordsOf({ deployment }: ExportedState): readonly UpdateRecord[] {
+  const history = deployment?.resources?.find(({ type }) => type === HISTORY_TYPE);
+  return recordsIn(history?.outputs?.['records'] as RecordTexts | undefined);
+}
+
+/** A table, one line an update: number, when, image, what it changed. */
+export function listOf(records: readonly UpdateRecord[]): string {
+  if (records.length === 0) return 'There is no record of an update yet: each one leaves its own when it completes.\n';
+  const rows = records.map((record, index) => {
+    const earlier = records[index + 1];
+    const changed = earlier === undefined ? ['the first on record'] : changesBetween(earlier, record).map(inShort);
+    const when = `${record.time.slice(0, 16).replace('T', ' ')}Z`;
+    return [String(record.number), when, shortImage(record.image), changed.join(', ')];
+  });
+  const table = [['update', 'when', 'image', 'what it changed'], ...rows];
+  const widths = [0, 1, 2].map((column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
+  const lines = table.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '));
+  return `${lines.join('\n')}\n\nBack to one of them: ${npmRun('rollback', 'NUMBER')}\n`;
+}
+
+/** The digest's first 12 digits, as in `kubectl rollout history`. */
+export const shortImage = (reference: string): string => reference.split('@sha256:')[1]?.slice(0, 12) ?? reference;
+
+/** A config value for a reader; an empty one can be seen. */
+export const shown = (value: string | undefined): string => (value === undefined || value === '' ? "''" : value);
+
+function inShort({ what, from, to }: Change): string {
+  if (what === 'config image') return to ? 'pinned' : 'no longer pinned';
+  if (what === 'claude') return "claude's MCP servers or settings";
+  if (!what.startsWith('config ')) return what;
+  return `${what.slice('config '.length)} ${shown(from)} -> ${shown(to)}`;
+}

@@ -1,0 +1,103 @@
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+
+import { npmRun } from '../../next-command.ts';
+import { LauncherError } from './engine.ts';
+import { isRunning } from './processes.ts';
+
+/** A stack whose state is in a folder. */
+export interface FolderStack {
+  /** Of the file backend. */
+  readonly folder: string;
+  readonly project: string;
+  readonly stack: string;
+}
+
+/** Mends the files of a stack's state that an engine was writing when it was killed. */
+export function mendStateFiles({ folder, project, stack }: FolderStack, say: (line: string) => void): void {
+  const file = path.join(folder, '.pulumi', 'stacks', project, `${stack}.json`);
+  const backup = `${file}.bak`;
+  // Beside each file there is one of attributes, which need not be there.
+  for (const attributes of [`${file}.attrs`, `${backup}.attrs`]) {
+    if (fs.existsSync(attributes) && !isJson(attributes)) fs.rmSync(attributes);
+  }
+  if (fs.existsSync(file) && !isJson(file) && isJson(backup)) {
+    fs.copyFileSync(backup, file);
+    say(`${file} was cut off while it was written; its last backup takes its place.`);
+  }
+}
+
+/**
+ * Removes the lock of an engine that was killed on this machine.
+ * @throws LauncherError when another update holds the lock, or may do so on another machine.
+ */
+export async function removeStaleLocks(place: FolderStack, say: (line: string) => void): Promise<void> {
+  const { folder, project, stack } = place;
+  const locks = path.join(folder, '.pulumi', 'locks', 'organization', project, stack);
+  if (!fs.existsSync(locks)) return;
+  for (const name of fs.readdirSync(locks).filter((entry) => entry.endsWith('.json'))) {
+    await removeStaleLock(path.join(locks, name), stack, say);
+  }
+}
+
+interface Lock {
+  readonly pid: number;
+  readonly username: string;
+  readonly hostname: string;
+  readonly timestamp: string;
+}
+
+const cancel = (): string => `\`${npmRun('pulumi', 'cancel --yes')}\``;
+
+async function removeStaleLock(file: string, stack: string, say: (line: string) => void): Promise<void> {
+  const content = contentIfThere(file);
+  // The update that had it ended meanwhile.
+  if (content === undefined) return;
+  const lock = lockIn(content);
+  if (lock === undefined) {
+    throw new LauncherError(
+      `${file} is no whole lock: another update of the stack ${stack} is just beginning, or was cut off by a crash of its machine while it began. Wait a minute and try again; if no update runs then: ${cancel()}.`,
+    );
+  }
+  if (lock.hostname !== os.hostname() || (await isRunning(lock.pid, 'pulumi'))) {
+    throw new LauncherError(
+      `The stack ${stack} is being updated by ${lock.username}@${lock.hostname} (process ${lock.pid}) since ${lock.timestamp}. Wait until that has ended; if it no longer runs: ${cancel()}.`,
+    );
+  }
+  fs.rmSync(file, { force: true });
+  fs.rmSync(`${file}.attrs`, { force: true });
+  say(`The last update of the stack ${stack} was killed; its lock is removed.`);
+}
+
+function contentIfThere(file: string): string | undefined {
+  try {
+    return fs.readFileSync(file, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Undefined where it is not all there. */
+function lockIn(content: string): Lock | undefined {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(content);
+  } catch {
+    return undefined;
+  }
+  const { pid, username, hostname, timestamp } = (parsed ?? {}) as Partial<Record<keyof Lock, unknown>>;
+  const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
+  if (!Number.isSafeInteger(pid) || !isText(username) || !isText(hostname) || !isText(timestamp)) return undefined;
+  return { pid: pid as number, username, hostname, timestamp };
+}
+
+function isJson(file: string): boolean {
+  try {
+    JSON.parse(fs.readFileSync(file, 'utf8'));
+    return true;
+  } catch {
+    return false;
+  }
+}

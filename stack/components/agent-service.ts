@@ -1,0 +1,132 @@
+import { Deployment } from '@pulumi/kubernetes/apps/v1/deployment.js';
+import { PersistentVolumeClaim } from '@pulumi/kubernetes/core/v1/persistentVolumeClaim.js';
+import { Service } from '@pulumi/kubernetes/core/v1/service.js';
+import { ServiceAccount } from '@pulumi/kubernetes/core/v1/serviceAccount.js';
+import * as pulumi from '@pulumi/pulumi';
+
+import { agentPod } from './agent-pod.ts';
+import type { AgentPodArgs } from './agent-pod.ts';
+import { ANNOTATION, labels, NAMES, selectorLabels } from '../names.ts';
+
+/** Arguments of {@link AgentService}. */
+export interface AgentServiceArgs extends AgentPodArgs {
+  readonly namespace: pulumi.Input<string>;
+  /** Client id of an identity in Azure, for which the pod gets tokens. */
+  readonly identityClientId?: pulumi.Input<string> | undefined;
+}
+
+/** Seconds for pulling the image and starting, on top of what the old pod may take to end. */
+const START_SECONDS = 300;
+
+/**
+ * The provider's own waiting ends too early with `Recreate`: while the old pod ends there is no new ReplicaSet, and the
+ * conditions are still those of the last rollout. These counts are the new pod's, once the controller has seen the
+ * change, which the provider checks.
+ */
+const UNTIL_NEW_POD = {
+  'pulumi.com/waitFor': JSON.stringify(['jsonpath={.status.updatedReplicas}=1', 'jsonpath={.status.readyReplicas}=1']),
+};
+
+/** The agent: one pod, its volume, and the Service that n8n calls. */
+export class AgentService extends pulumi.ComponentResource {
+  readonly deploymentName: pulumi.Output<string>;
+
+  /** @param name The _unique_ name of this component. */
+  constructor(name: string, args: AgentServiceArgs, opts?: pulumi.ComponentResourceOptions) {
+    super('claude-code-agent:stack:AgentService', name, {}, opts);
+    const { config, namespace, identityClientId } = args;
+    const metadata = { namespace, labels: labels('agent') };
+    const account = new ServiceAccount(
+      `${name}-account`,
+      {
+        metadata: {
+          ...metadata,
+          name: NAMES.deployment,
+          ...(identityClientId === undefined
+            ? {}
+            : { annotations: { 'azure.workload.identity/client-id': identityClientId } }),
+        },
+        automountServiceAccountToken: false,
+      },
+      { parent: this },
+    );
+    const volume = (volumeName: string, claim: string, size: string) =>
+      new PersistentVolumeClaim(
+        volumeName,
+        {
+          metadata: { ...metadata, name: claim },
+          spec: {
+            accessModes: ['ReadWriteOnce'],
+            resources: { requests: { storage: size } },
+            ...(config.storageClass === undefined ? {} : { storageClassName: config.storageClass }),
+          },
+        },
+        { parent: this, protect: config.protectData },
+      ).metadata.name;
+    const claims = {
+      data: volume(`${name}-data`, NAMES.volume, config.volumeSize),
+      workspace:
+        config.workspaceStorage === 'volume'
+          ? volume(`${name}-workspace`, NAMES.workspaceVolume, config.workspaceSize)
+          : undefined,
+    };
+    const timeout = `${config.graceSeconds + START_SECONDS}s`;
+    const deployment = new Deployment(
+      `${name}-deployment`,
+      {
+        metadata: {
+          ...metadata,
+          name: NAMES.deployment,
+          annotations: { ...UNTIL_NEW_POD, 'kubernetes.io/change-cause': changeCause(args) },
+        },
+        spec: {
+          replicas: 1,
+          revisionHistoryLimit: 10,
+          // One process renews the login, and the records of runs are on a volume for one pod.
+          strategy: { type: 'Recreate' },
+          selector: { matchLabels: selectorLabels('agent') },
+          template: {
+            metadata: {
+              labels: {
+                ...labels('agent'),
+                ...(identityClientId === undefined ? {} : { 'azure.workload.identity/use': 'true' }),
+              },
+              annotations: {
+                // An autoscaler that moves the pod would interrupt its run and empty its workspace.
+                'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false',
+                ...config.podAnnotations,
+                [`${ANNOTATION}/login-checksum`]: args.login.checksum,
+                [`${ANNOTATION}/token-checksum`]: args.tokens.checksum,
+                ...(args.claudeConfig && { [`${ANNOTATION}/config-checksum`]: args.claudeConfig.checksum }),
+              },
+            },
+            spec: agentPod(args, claims, account.metadata.name),
+          },
+        },
+      },
+      { parent: this, customTimeouts: { create: timeout, update: timeout, delete: timeout } },
+    );
+    new Service(
+      `${name}-service`,
+      {
+        // The provider would look on for ten seconds more once there is a ready pod, which the Deployment waits for.
+        metadata: { ...metadata, name: NAMES.service, annotations: { 'pulumi.com/skipAwait': 'true' } },
+        spec: {
+          type: 'ClusterIP',
+          selector: selectorLabels('agent'),
+          ports: [{ name: 'http', port: 80, targetPort: 'http' }],
+        },
+      },
+      { parent: this },
+    );
+    this.deploymentName = deployment.metadata.name;
+    this.registerOutputs({ deploymentName: this.deploymentName });
+  }
+}
+
+/** What `kubectl rollout history` shows of a revision. */
+function changeCause({ config, image, login }: AgentServiceArgs): pulumi.Output<string> {
+  const digest = image.apply((reference) => reference.split('@sha256:')[1]?.slice(0, 12) ?? reference);
+  const seed = login.checksum.apply((checksum) => checksum.slice(0, 12));
+  return pulumi.interpolate`image ${digest}, ${config.authMode} ${seed}`;
+}

@@ -1,0 +1,56 @@
+import { LimitRange } from '@pulumi/kubernetes/core/v1/limitRange.js';
+import { Namespace } from '@pulumi/kubernetes/core/v1/namespace.js';
+import { ResourceQuota } from '@pulumi/kubernetes/core/v1/resourceQuota.js';
+import * as pulumi from '@pulumi/pulumi';
+
+import { labels, NAMES } from '../names.ts';
+
+/** Arguments of {@link AgentNamespace}. */
+export interface AgentNamespaceArgs {
+  /** Refuse to delete it: everything in it would go with it. */
+  readonly protectData: boolean;
+}
+
+/** The namespace, in which Kubernetes takes restricted pods only and nothing is reachable from outside the cluster. */
+export class AgentNamespace extends pulumi.ComponentResource {
+  /** Known when the namespace is there. */
+  readonly namespaceName: pulumi.Output<string>;
+
+  /** @param name The _unique_ name of this component. */
+  constructor(name: string, args: AgentNamespaceArgs, opts?: pulumi.ComponentResourceOptions) {
+    super('claude-code-agent:stack:AgentNamespace', name, {}, opts);
+    const restricted = Object.fromEntries(
+      ['enforce', 'audit', 'warn'].map((mode) => [`pod-security.kubernetes.io/${mode}`, 'restricted']),
+    );
+    const namespace = new Namespace(
+      `${name}-namespace`,
+      { metadata: { name: NAMES.namespace, labels: { ...labels('namespace'), ...restricted } } },
+      { parent: this, protect: args.protectData },
+    );
+    this.namespaceName = namespace.metadata.name;
+    const metadata = { name: NAMES.namespace, namespace: this.namespaceName, labels: labels('namespace') };
+    new ResourceQuota(
+      `${name}-quota`,
+      { metadata, spec: { hard: { pods: '20', 'services.loadbalancers': '0', 'services.nodeports': '0' } } },
+      { parent: this },
+    );
+    // For pods that somebody starts by hand and that name no resources of their own.
+    new LimitRange(
+      `${name}-limits`,
+      {
+        metadata,
+        spec: {
+          limits: [
+            {
+              type: 'Container',
+              defaultRequest: { cpu: '50m', memory: '64Mi' },
+              default: { cpu: '500m', memory: '256Mi', 'ephemeral-storage': '1Gi' },
+            },
+          ],
+        },
+      },
+      { parent: this },
+    );
+    this.registerOutputs({ namespaceName: this.namespaceName });
+  }
+}

@@ -1,0 +1,158 @@
+import { isIPv6 } from 'node:net';
+
+import { NetworkPolicy } from '@pulumi/kubernetes/networking/v1/networkPolicy.js';
+import type * as k8s from '@pulumi/kubernetes';
+import * as pulumi from '@pulumi/pulumi';
+
+import { AGENT_PORT } from '../../agent/contract.ts';
+import type { ApiServer } from './api-server.ts';
+import type { Egress } from '../config/items.ts';
+import { takeBack } from './live-policies.ts';
+import type { LivePolicy } from './live-policies.ts';
+import { labels, selectorLabels } from '../names.ts';
+import type { Part } from '../names.ts';
+
+/** Arguments of {@link Network}. */
+export interface NetworkArgs {
+  readonly namespace: pulumi.Input<string>;
+  /** Where n8n's pods are, which may call the agent, and be called back. */
+  readonly n8nNamespace: string;
+  /** Empty: every pod of that namespace. */
+  readonly n8nPodLabels: Readonly<Record<string, string>>;
+  /** Of n8n's pods. */
+  readonly n8nPort: number;
+  /** Namespace whose pods may read the agent's metrics. */
+  readonly prometheusNamespace: string | undefined;
+  /** What agent and watchdog may reach besides the internet's port 443. */
+  readonly extraEgress: readonly Egress[];
+  /** Undefined: the watchdog does not ask n8n. */
+  readonly n8nApiUrl: string | undefined;
+  /** Where the watchdog keeps its ledger. */
+  readonly apiServer: pulumi.Output<ApiServer>;
+  /** What the cluster has now. */
+  readonly live: pulumi.Output<readonly LivePolicy[]>;
+}
+
+/** Where a cache of the cluster's DNS on each node listens, and where clouds serve the credentials of a machine. */
+const LINK_LOCAL = '169.254.0.0/16';
+const METADATA = '169.254.169.254/32';
+
+/**
+ * Not the internet: private networks (RFC 1918), carrier-grade NAT (cloud pod networks), link-local and Azure's own
+ * virtual address.
+ */
+const NOT_INTERNET = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', LINK_LOCAL, '168.63.129.16/32'];
+
+type PolicySpec = k8s.types.input.networking.v1.NetworkPolicySpec;
+type Peer = k8s.types.input.networking.v1.NetworkPolicyPeer;
+type IngressRule = k8s.types.input.networking.v1.NetworkPolicyIngressRule;
+type EgressRule = k8s.types.input.networking.v1.NetworkPolicyEgressRule;
+type N8nPods = Pick<NetworkArgs, 'n8nNamespace' | 'n8nPodLabels'>;
+
+const pods = (part: Part) => ({ matchLabels: selectorLabels(part) });
+const inNamespace = (name: string) => ({ matchLabels: { 'kubernetes.io/metadata.name': name } });
+const tcp = (port: number) => ({ protocol: 'TCP', port });
+const DNS_PORTS = [{ protocol: 'UDP', port: 53 }, tcp(53)];
+
+/**
+ * Who may talk to whom: nobody, but n8n and the watchdog to the agent, the agent to Anthropic and back to n8n, the
+ * watchdog to n8n, Teams and the API server, a Prometheus to the agent, and all to the DNS.
+ */
+export class Network extends pulumi.ComponentResource {
+  /** @param name The _unique_ name of this component. */
+  constructor(name: string, args: NetworkArgs, opts?: pulumi.ComponentResourceOptions) {
+    super('claude-code-agent:stack:Network', name, {}, opts);
+    for (const [policy, spec] of Object.entries(policiesOf(args))) {
+      const annotations = pulumi.all([args.live, spec]).apply(([live, wanted]) =>
+        takeBack(
+          live.find((candidate) => candidate.metadata.name === policy),
+          wanted,
+        ),
+      );
+      new NetworkPolicy(
+        `${name}-${policy}`,
+        { metadata: { name: policy, namespace: args.namespace, labels: labels('namespace'), annotations }, spec },
+        { parent: this },
+      );
+    }
+    this.registerOutputs();
+  }
+}
+
+function policiesOf(args: NetworkArgs): Record<string, PolicySpec> {
+  return {
+    // Only a list that is said, though empty, takes out rules that somebody added.
+    'default-deny': { podSelector: {}, policyTypes: ['Ingress', 'Egress'], ingress: [], egress: [] },
+    'allow-dns': { podSelector: {}, policyTypes: ['Egress'], egress: [dns()] },
+    'allow-agent': {
+      podSelector: pods('agent'),
+      policyTypes: ['Ingress', 'Egress'],
+      ingress: [agentCallers(args)],
+      egress: agentEgress(args),
+    },
+    'allow-watchdog': { podSelector: pods('watchdog'), policyTypes: ['Egress'], egress: watchdogEgress(args) },
+  };
+}
+
+function dns(): EgressRule {
+  const clusterDns = {
+    namespaceSelector: inNamespace('kube-system'),
+    podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } },
+  };
+  const cacheOfNode = { ipBlock: { cidr: LINK_LOCAL, except: [METADATA] } };
+  return { to: [clusterDns, cacheOfNode], ports: DNS_PORTS };
+}
+
+function agentCallers({ prometheusNamespace, ...args }: NetworkArgs): IngressRule {
+  const prometheus = prometheusNamespace === undefined ? [] : [{ namespaceSelector: inNamespace(prometheusNamespace) }];
+  return { from: [n8nPods(args), { podSelector: pods('watchdog') }, ...prometheus], ports: [tcp(AGENT_PORT)] };
+}
+
+function agentEgress({ extraEgress, apiServer, ...args }: NetworkArgs): pulumi.Input<EgressRule>[] {
+  // An API server with a public address is on the internet's port 443 too.
+  const toInternet = apiServer.apply((server) =>
+    internetBut(addressesOf(server).filter((cidr) => cidr.endsWith('/32'))),
+  );
+  return [toInternet, toN8n(args), ...extraEgress.map(egressRule)];
+}
+
+function watchdogEgress({ apiServer, extraEgress, n8nApiUrl, ...args }: NetworkArgs): pulumi.Input<EgressRule>[] {
+  const toAgent = { to: [{ podSelector: pods('agent') }], ports: [tcp(AGENT_PORT)] };
+  const toApiServer = apiServer.apply((server) => ({
+    to: addressesOf(server).map((cidr) => ({ ipBlock: { cidr } })),
+    ports: [tcp(server.port)],
+  }));
+  return [
+    toAgent,
+    toApiServer,
+    internetBut([]),
+    ...(n8nApiUrl === undefined ? [] : [toN8n(args)]),
+    ...extraEgress.map(egressRule),
+  ];
+}
+
+function internetBut(except: readonly string[]): EgressRule {
+  return { to: [{ ipBlock: { cidr: '0.0.0.0/0', except: [...NOT_INTERNET, ...except] } }], ports: [tcp(443)] };
+}
+
+function addressesOf({ addresses }: ApiServer): string[] {
+  return addresses.map((address) => `${address}/${isIPv6(address) ? 128 : 32}`);
+}
+
+function toN8n(args: N8nPods & Pick<NetworkArgs, 'n8nPort'>): EgressRule {
+  return { to: [n8nPods(args)], ports: [tcp(args.n8nPort)] };
+}
+
+function n8nPods({ n8nNamespace, n8nPodLabels }: N8nPods): Peer {
+  const all = Object.keys(n8nPodLabels).length === 0;
+  return {
+    namespaceSelector: inNamespace(n8nNamespace),
+    ...(!all && { podSelector: { matchLabels: n8nPodLabels } }),
+  };
+}
+
+function egressRule(place: Egress): EgressRule {
+  const peer =
+    'cidr' in place ? { ipBlock: { cidr: place.cidr } } : { namespaceSelector: inNamespace(place.namespace) };
+  return { to: [peer], ports: [tcp(place.port)] };
+}

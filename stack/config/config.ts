@@ -1,0 +1,198 @@
+import type * as pulumi from '@pulumi/pulumi';
+
+import { AUTH_MODES, LOG_LEVELS, PERMISSION_MODES, WORKSPACE_LIFETIMES } from '../../agent/contract.ts';
+import type { AuthMode, PermissionMode, WorkspaceLifetime } from '../../agent/contract.ts';
+import { readAzureConfig } from './azure.ts';
+import type { AzureConfig } from './azure.ts';
+import { ANNOTATIONS, CALLBACK_HOSTS, EGRESS, EXTRAS, LABELS, SELECTOR, TOLERATIONS } from './items.ts';
+import type { Egress, Toleration } from './items.ts';
+import { ConfigReader } from './reader.ts';
+import type { ConfigSource } from './reader.ts';
+import { SECRETS } from './secrets.ts';
+import { checkTogether } from './cross-checks.ts';
+import { TEXT } from './values.ts';
+import { readFederation } from './federation.ts';
+import type { Federation } from './federation.ts';
+
+/** Kubernetes quantities for the agent's container. */
+export interface Resources {
+  readonly cpuRequest: string;
+  readonly cpuLimit: string;
+  readonly memoryRequest: string;
+  readonly memoryLimit: string;
+}
+
+/** Records of runs over any of these are removed, oldest first. */
+export interface RecordLimits {
+  readonly days: number;
+  readonly count: number;
+  readonly megabytes: number;
+}
+
+/** Which nodes the pods run on. */
+export interface Placement {
+  readonly nodeSelector: Readonly<Record<string, string>>;
+  readonly tolerations: readonly Toleration[];
+}
+
+/** The configuration of one stack, checked. Pulumi.yaml describes every key and has its default. */
+export interface StackConfig {
+  readonly target: 'local' | 'azure';
+  /** Undefined where the target is another. */
+  readonly azure: AzureConfig | undefined;
+  /** Undefined: the current context of the kubeconfig. */
+  readonly kubeContext: string | undefined;
+  readonly registry: string;
+  /** An image by digest to run instead of building one. */
+  readonly pinnedImage: string | undefined;
+  readonly nodeImage: string;
+  readonly platform: 'linux/amd64' | 'linux/arm64';
+  readonly authMode: AuthMode;
+  readonly claudeToken: pulumi.Output<string> | undefined;
+  /** For `authMode` federation. */
+  readonly federation: Federation | undefined;
+  /** Undefined: `.local/session`, else `~/.claude`. */
+  readonly sessionDir: string | undefined;
+  readonly sessionFrom: 'folder' | 'cluster';
+  /** Names of files and folders in the session's folder. */
+  readonly sessionExtras: readonly string[];
+  readonly agentToken: pulumi.Output<string> | undefined;
+  /** JSON objects: MCP servers by name, and settings of `claude`. */
+  readonly mcpServers: pulumi.Output<string> | undefined;
+  readonly claudeSettings: pulumi.Output<string> | undefined;
+  /** Undefined: what Claude Code chooses. */
+  readonly model: string | undefined;
+  readonly permissionMode: PermissionMode;
+  readonly queueLimit: number;
+  readonly warmStart: boolean;
+  readonly graceSeconds: number;
+  readonly records: RecordLimits;
+  readonly logLevel: string;
+  readonly resources: Resources;
+  readonly workspaceStorage: 'emptyDir' | 'volume';
+  readonly workspaceSize: string;
+  readonly workspaceLifetime: WorkspaceLifetime;
+  readonly volumeSize: string;
+  /** Undefined: the cluster's default. */
+  readonly storageClass: string | undefined;
+  readonly protectData: boolean;
+  readonly n8nNamespace: string;
+  /** Empty: every pod of the namespace. */
+  readonly n8nPodLabels: Readonly<Record<string, string>>;
+  /** Of n8n's pods. */
+  readonly n8nPort: number;
+  /** Besides n8n's own Service. */
+  readonly callbackHosts: readonly string[];
+  readonly callbackGiveUpHours: number;
+  readonly callbackSecret: pulumi.Output<string> | undefined;
+  /** Undefined: no Prometheus may read the metrics. */
+  readonly prometheusNamespace: string | undefined;
+  /** Undefined: Anthropic's own. */
+  readonly anthropicBaseUrl: string | undefined;
+  readonly extraEgress: readonly Egress[];
+  /** Undefined: no proxy. */
+  readonly httpsProxy: string | undefined;
+  /** With commas; undefined: the cluster only. */
+  readonly noProxy: string | undefined;
+  readonly placement: Placement;
+  readonly extraLabels: Readonly<Record<string, string>>;
+  readonly podAnnotations: Readonly<Record<string, string>>;
+  readonly watchdogSchedule: string;
+  /** Undefined: the watchdog sends no cards. */
+  readonly teamsWebhookUrl: pulumi.Output<string> | undefined;
+  /** Undefined: the watchdog pauses no workflows. */
+  readonly n8nApiUrl: string | undefined;
+  readonly n8nApiKey: pulumi.Output<string> | undefined;
+  readonly n8nUrl: string | undefined;
+  readonly n8nTag: string;
+  readonly guideUrl: string | undefined;
+  readonly reminderHours: number;
+  readonly maintenanceReason: string;
+  readonly maintenanceMinutes: number;
+  /** All of the above as the configuration has it, by key, but for secrets. */
+  readonly plain: Readonly<Record<string, string>>;
+}
+
+/**
+ * Reads and checks the configuration; the only reader of it in the stack.
+ * @throws ConfigError naming every mistake: key, value (never a secret's), what is allowed.
+ */
+export function readConfig(source: ConfigSource): StackConfig {
+  const read = new ConfigReader(source);
+  const secret = (key: keyof typeof SECRETS) => read.secret(key, SECRETS[key]);
+  const target = read.oneOf('target', ['local', 'azure']);
+  const platform = read.oneOf('platform', ['linux/amd64', 'linux/arm64']);
+  const authMode = read.oneOf('authMode', AUTH_MODES);
+  const config = {
+    target,
+    azure: readAzureConfig(read, target, platform),
+    kubeContext: read.optional('kubeContext', ...TEXT.context),
+    registry: read.text('registry', ...TEXT.registry),
+    pinnedImage: read.optional('image', ...TEXT.imageByDigest),
+    nodeImage: read.text('nodeImage', ...TEXT.image),
+    platform,
+    authMode,
+    claudeToken: secret('claudeToken'),
+    federation: readFederation(read, authMode === 'federation'),
+    sessionDir: read.optional('sessionDir', ...TEXT.folder),
+    sessionFrom: read.oneOf('sessionFrom', ['folder', 'cluster']),
+    sessionExtras: read.list('sessionExtras', ...EXTRAS),
+    agentToken: secret('agentToken'),
+    mcpServers: secret('mcpServers'),
+    claudeSettings: secret('claudeSettings'),
+    model: read.optional('model', ...TEXT.model),
+    permissionMode: read.oneOf('permissionMode', PERMISSION_MODES),
+    queueLimit: read.integer('queueLimit', 0, 10_000),
+    warmStart: read.boolean('warmStart'),
+    graceSeconds: read.integer('graceSeconds', 1, 3600),
+    records: {
+      days: read.integer('recordDays', 1, 3650),
+      count: read.integer('recordCount', 1, 1_000_000),
+      megabytes: read.integer('recordMegabytes', 10, 100_000),
+    },
+    logLevel: read.oneOf('logLevel', LOG_LEVELS),
+    resources: {
+      cpuRequest: read.text('cpuRequest', ...TEXT.cpu),
+      cpuLimit: read.text('cpuLimit', ...TEXT.cpu),
+      memoryRequest: read.text('memoryRequest', ...TEXT.bytes),
+      memoryLimit: read.text('memoryLimit', ...TEXT.bytes),
+    },
+    workspaceStorage: read.oneOf('workspaceStorage', ['emptyDir', 'volume']),
+    workspaceSize: read.text('workspaceSize', ...TEXT.bytes),
+    workspaceLifetime: read.oneOf('workspaceLifetime', WORKSPACE_LIFETIMES),
+    volumeSize: read.text('volumeSize', ...TEXT.bytes),
+    storageClass: read.optional('storageClass', ...TEXT.storageClass),
+    protectData: read.boolean('protectData'),
+    n8nNamespace: read.text('n8nNamespace', ...TEXT.namespace),
+    n8nPodLabels: read.map('n8nPodLabels', SELECTOR),
+    n8nPort: read.integer('n8nPort', 1, 65_535),
+    callbackHosts: read.list('callbackHosts', ...CALLBACK_HOSTS),
+    callbackGiveUpHours: read.integer('callbackGiveUpHours', 1, 168),
+    callbackSecret: secret('callbackSecret'),
+    prometheusNamespace: read.optional('prometheusNamespace', ...TEXT.namespace),
+    anthropicBaseUrl: read.optional('anthropicBaseUrl', ...TEXT.url),
+    extraEgress: read.list('extraEgress', ...EGRESS),
+    httpsProxy: read.optional('httpsProxy', ...TEXT.proxy),
+    noProxy: read.optional('noProxy', ...TEXT.hosts),
+    placement: {
+      nodeSelector: read.map('nodeSelector', SELECTOR),
+      tolerations: read.list('tolerations', ...TOLERATIONS),
+    },
+    extraLabels: read.map('extraLabels', LABELS),
+    podAnnotations: read.map('podAnnotations', ANNOTATIONS),
+    watchdogSchedule: read.text('watchdogSchedule', ...TEXT.cron),
+    teamsWebhookUrl: secret('teamsWebhookUrl'),
+    n8nApiUrl: read.optional('n8nApiUrl', ...TEXT.url),
+    n8nApiKey: secret('n8nApiKey'),
+    n8nUrl: read.optional('n8nUrl', ...TEXT.url),
+    n8nTag: read.text('n8nTag', ...TEXT.tag),
+    guideUrl: read.optional('guideUrl', ...TEXT.guide),
+    reminderHours: read.integer('reminderHours', 1, 168),
+    maintenanceReason: read.text('maintenanceReason', ...TEXT.reason),
+    maintenanceMinutes: read.integer('maintenanceMinutes', 1, 10_080),
+  };
+  const hasN8nApiKey = source.peek('n8nApiKey') !== undefined;
+  for (const mistake of checkTogether({ ...config, hasN8nApiKey })) read.mistake(mistake);
+  read.finish();
+  return Object.freeze({ ...config, plain: read.plain() });
+}

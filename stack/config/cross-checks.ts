@@ -1,0 +1,88 @@
+import { CALLBACK_HOST } from '../../agent/contract.ts';
+import type { Egress } from './items.ts';
+import { quantity } from './quantity.ts';
+
+/** What of the configuration concerns each other. */
+export interface Together {
+  readonly target: string;
+  /** Undefined: Claude's credential is another. */
+  readonly federation: object | undefined;
+  readonly kubeContext: string | undefined;
+  readonly n8nNamespace: string;
+  readonly callbackHosts: readonly string[];
+  readonly resources: Readonly<Record<'cpuRequest' | 'cpuLimit' | 'memoryRequest' | 'memoryLimit', string>>;
+  readonly records: { readonly megabytes: number };
+  readonly volumeSize: string;
+  readonly anthropicBaseUrl: string | undefined;
+  readonly httpsProxy: string | undefined;
+  readonly extraEgress: readonly Egress[];
+  readonly n8nApiUrl: string | undefined;
+  /** A secret, which is there or not; the launcher can't read it. */
+  readonly hasN8nApiKey: boolean;
+}
+
+/** Mistakes that concern more than one key. A quantity that is wrong by itself compares with nothing. */
+export function checkTogether(config: Together): string[] {
+  const { resources, records, anthropicBaseUrl, httpsProxy } = config;
+  return [
+    ...(config.target === 'azure' && config.kubeContext !== undefined
+      ? ['kubeContext is for target local; with azure the cluster is azureCluster. Leave kubeContext empty.']
+      : []),
+    ...clearText(config),
+    ...above('cpuRequest', resources.cpuRequest, 'cpuLimit', resources.cpuLimit),
+    ...above('memoryRequest', resources.memoryRequest, 'memoryLimit', resources.memoryLimit),
+    ...above('recordMegabytes', `${records.megabytes}M`, 'volumeSize', config.volumeSize),
+    ...outOfReach('anthropicBaseUrl', anthropicBaseUrl, config),
+    ...outOfReach('httpsProxy', httpsProxy, config),
+    ...oneWithoutOther(config),
+    ...(ofN8n(config) ? [] : outOfReach('n8nApiUrl', config.n8nApiUrl, config)),
+    ...config.callbackHosts.flatMap((host, index) => hostOutOfReach(host, index, config)),
+  ];
+}
+
+function hostOutOfReach(host: string, index: number, { n8nNamespace, extraEgress }: Together): string[] {
+  const { hostname = '', port = '443' } = CALLBACK_HOST.exec(host)?.groups ?? {};
+  const namespace = /(?:^|\.)([^.]+)\.svc(?:\.|$)/.exec(hostname)?.[1];
+  const isOpen = namespace === undefined ? port === '443' : namespace === n8nNamespace;
+  if (isOpen || extraEgress.length > 0) return [];
+  return [
+    `callbackHosts[${index}] is ${host}, which the network policy keeps out of reach; extraEgress must name it, such as [{"namespace": "tools", "port": 8080}].`,
+  ];
+}
+
+function above(key: string, value: string, limitKey: string, limit: string): string[] {
+  return quantity(value) > quantity(limit) ? [`${key} is ${value}, above ${limitKey} (${limit}).`] : [];
+}
+
+/** Over these `claude` sends no identity token. */
+const CLEARTEXT = /^http:\/\/(?!(localhost|127\.0\.0\.1|\[::1\])([:/]|$))/;
+
+function clearText({ federation, anthropicBaseUrl = '' }: Together): string[] {
+  if (federation === undefined || !CLEARTEXT.test(anthropicBaseUrl)) return [];
+  return [
+    `anthropicBaseUrl is ${anthropicBaseUrl}; with authMode federation it must begin with https://, for the pod's identity token goes there.`,
+  ];
+}
+
+function oneWithoutOther({ n8nApiUrl, hasN8nApiKey }: Together): string[] {
+  if ((n8nApiUrl !== undefined) === hasN8nApiKey) return [];
+  const [has, lacks] = hasN8nApiKey ? ['n8nApiKey', 'n8nApiUrl'] : ['n8nApiUrl', 'n8nApiKey'];
+  return [`${has} is set, but ${lacks} is not; the watchdog needs both to pause workflows, or neither.`];
+}
+
+/** Whether this is n8n's own Service, by any of its names in the cluster. */
+function ofN8n({ n8nApiUrl, n8nNamespace }: Together): boolean {
+  const [, namespace, ...rest] = n8nApiUrl === undefined ? [] : new URL(n8nApiUrl).hostname.split('.');
+  return namespace === n8nNamespace && (rest.length === 0 || rest[0] === 'svc');
+}
+
+/** Anything but port 443 of the internet is closed to the pods, unless the config opens it. */
+function outOfReach(key: string, address: string | undefined, { extraEgress }: Together): string[] {
+  if (!address || extraEgress.length > 0) return [];
+  const { hostname, port, protocol } = new URL(address);
+  const inCluster = /\.svc(\.|$)/.test(hostname);
+  if (!inCluster && (port || (protocol === 'https:' ? '443' : '80')) === '443') return [];
+  return [
+    `${key} is ${address}, which the network policy keeps out of reach; extraEgress must name it, such as [{"namespace": "llm", "port": 8080}].`,
+  ];
+}

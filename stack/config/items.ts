@@ -1,0 +1,118 @@
+import { CALLBACK_HOST, CREDENTIALS_FILE, SESSION_ENTRIES } from '../../agent/contract.ts';
+import { TEXT } from './values.ts';
+import { overlap, parseRange } from './ip-range.ts';
+
+/** A place that the agent may reach besides port 443 of the internet; the port is the pod's, not the Service's. */
+export type Egress = { readonly port: number } & ({ readonly namespace: string } | { readonly cidr: string });
+
+/** A taint of nodes that the pods tolerate, as in `spec.tolerations` of a pod. */
+export interface Toleration {
+  readonly key?: string;
+  readonly operator?: string;
+  readonly value?: string;
+  readonly effect?: string;
+}
+
+/** Words for a list and for one of its items, and what takes an item. */
+export type AllowedList<T> = readonly [
+  words: { readonly list: string; readonly item: string },
+  pick: (item: unknown) => T | undefined,
+];
+
+/** A map of texts of which every entry fits; the words are for messages. */
+export interface AllowedMap {
+  readonly map: string;
+  readonly entry: string;
+  readonly fits: (key: string, value: string) => boolean;
+}
+
+/** What the agent takes of a session besides the entries that are always in. */
+const EXTRA_ENTRIES: readonly unknown[] = SESSION_ENTRIES.filter(
+  (entry) => entry !== CREDENTIALS_FILE && entry !== 'settings.json',
+);
+
+/** Names of files and folders in a session's folder. */
+export const EXTRAS: AllowedList<string> = [
+  {
+    list: 'a list of names, such as ["CLAUDE.md", "skills"]',
+    item: `one of ${EXTRA_ENTRIES.join(', ')}`,
+  },
+  (item) => (EXTRA_ENTRIES.includes(item) ? (item as string) : undefined),
+];
+
+/** Where clouds serve the credentials of a machine, and Azure the rest of what a machine asks for. */
+const OUT_OF_BOUNDS = ['169.254.0.0/16', '168.63.129.16/32'];
+
+/** Places to reach. */
+export const EGRESS: AllowedList<Egress> = [
+  {
+    list: 'a list, such as [{"namespace": "llm", "port": 8080}]',
+    item: `{"namespace": NAME, "port": NUMBER} or {"cidr": A.B.C.D/N, "port": NUMBER}, without ${OUT_OF_BOUNDS.join(' and ')}, where clouds serve the credentials of a machine`,
+  },
+  (item) => {
+    if (!isObject(item)) return undefined;
+    const { namespace, cidr, port, ...rest } = item;
+    if (Object.keys(rest).length > 0 || typeof port !== 'number') return undefined;
+    if (!Number.isInteger(port) || port < 1 || port > 65_535) return undefined;
+    if (typeof namespace === 'string' && TEXT.namespace[0](namespace) && cidr === undefined) return { namespace, port };
+    if (typeof cidr !== 'string' || !cidr.includes('/') || namespace !== undefined) return undefined;
+    const inBounds = parseRange(cidr) !== undefined && !OUT_OF_BOUNDS.some((range) => overlap(range, cidr));
+    return inBounds ? { cidr, port } : undefined;
+  },
+];
+
+/** Where callbacks may go. */
+export const CALLBACK_HOSTS: AllowedList<string> = [
+  {
+    list: 'a list of hosts, such as ["n8n.example.org", "*.example.org", "n8n.internal:5678"]',
+    item: 'a host or *.SUFFIX, with :PORT or without',
+  },
+  (item) => (typeof item === 'string' && CALLBACK_HOST.test(item) ? item : undefined),
+];
+
+const EFFECTS: readonly unknown[] = [undefined, 'NoSchedule', 'PreferNoSchedule', 'NoExecute'];
+
+/** Taints to tolerate. */
+export const TOLERATIONS: AllowedList<Toleration> = [
+  {
+    list: 'a list, such as [{"key": "dedicated", "operator": "Equal", "value": "agents", "effect": "NoSchedule"}]',
+    item: 'a toleration of texts: key, operator (Equal, or Exists without a value), value, effect (NoSchedule, PreferNoSchedule or NoExecute)',
+  },
+  (item) => {
+    if (!isObject(item) || !Object.values(item).every((value) => typeof value === 'string')) return undefined;
+    const { key, operator = 'Equal', value, effect, ...rest } = item as Record<string, string | undefined>;
+    if (Object.keys(rest).length > 0 || !EFFECTS.includes(effect)) return undefined;
+    const fits = operator === 'Exists' ? value === undefined : operator === 'Equal' && key !== undefined;
+    return fits && isLabel(key ?? 'any', value ?? '') ? item : undefined;
+  },
+];
+
+const LABEL_KEY = /^([a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?\/)?[a-zA-Z0-9]([-._a-zA-Z0-9]{0,61}[a-zA-Z0-9])?$/;
+const LABEL_VALUE = /^([a-zA-Z0-9]([-._a-zA-Z0-9]{0,61}[a-zA-Z0-9])?)?$/;
+const isLabel = (key: string, value: string): boolean => LABEL_KEY.test(key) && LABEL_VALUE.test(value);
+
+/** Labels to select nodes or pods by. */
+export const SELECTOR: AllowedMap = {
+  map: 'a map of texts, such as {"agentpool": "user"}',
+  entry: 'a label of Kubernetes, its value a text in quotes',
+  fits: isLabel,
+};
+
+/** Labels to add. */
+export const LABELS: AllowedMap = {
+  map: 'a map of texts, such as {"cost-center": "4711"}',
+  entry:
+    'a label of Kubernetes, its value a text in quotes; app.kubernetes.io/… and pod-security.kubernetes.io/… are taken',
+  fits: (key, value) => isLabel(key, value) && !/^(app|pod-security)\.kubernetes\.io\//.test(key),
+};
+
+/** Annotations to add. */
+export const ANNOTATIONS: AllowedMap = {
+  map: 'a map of texts, such as {"prometheus.io/scrape": "true"}',
+  entry: 'an annotation of Kubernetes, its value a text in quotes; claude-agent/… is taken',
+  fits: (key) => LABEL_KEY.test(key) && !key.startsWith('claude-agent/'),
+};
+
+function isObject(item: unknown): item is Record<string, unknown> {
+  return typeof item === 'object' && item !== null && !Array.isArray(item);
+}

@@ -1,0 +1,162 @@
+import type * as pulumi from '@pulumi/pulumi';
+
+import type { AllowedList, AllowedMap } from './items.ts';
+import type { SecretKey } from './secrets.ts';
+import type { Allowed } from './values.ts';
+import { nearest } from '../nearest.ts';
+import { npmRun } from '../next-command.ts';
+
+/** What a reader needs of `pulumi.Config`. */
+export interface ConfigSource {
+  get(key: string): string | undefined;
+  getSecret(key: string): pulumi.Output<string> | undefined;
+  /** A secret in plain text, to look at and not to keep. */
+  peek(key: string): string | undefined;
+  /** Whether a value stands there as it is, for everybody to read. */
+  isPlain(key: string): boolean;
+  /** Every key that is set, whether a program reads it or not. */
+  keys(): readonly string[];
+}
+
+/** Keys of one project, without its name. */
+export function ownKeys(config: Readonly<Record<string, unknown>>, project: string): string[] {
+  return Object.keys(config)
+    .filter((key) => key.startsWith(`${project}:`))
+    .map((key) => key.slice(project.length + 1));
+}
+
+/** The stack's configuration can't be used; the message names every mistake. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/** Reads typed values and collects what is wrong with them, so that an operator sees all of it at once. */
+export class ConfigReader {
+  readonly #source: ConfigSource;
+  readonly #mistakes: string[] = [];
+  readonly #known = new Set<string>();
+  readonly #plain: Record<string, string> = {};
+
+  constructor(source: ConfigSource) {
+    this.#source = source;
+  }
+
+  /** Adds a mistake that concerns more than one key. */
+  mistake(text: string): void {
+    this.#mistakes.push(text);
+  }
+
+  /** @throws ConfigError when anything read so far was wrong, or a key is set that was not read. */
+  finish(): void {
+    for (const key of this.#source.keys().filter((name) => !this.#known.has(name))) {
+      const meant = nearest(key, this.#known);
+      const sameLetters = meant?.toLowerCase() === key.toLowerCase();
+      const hint = meant === undefined ? '.' : sameLetters ? `; ${meant} is.` : `. Did you mean ${meant}?`;
+      this.mistake(`${key} is no key${hint} Remove it: \`${npmRun('pulumi', `config rm ${key}`)}\`.`);
+    }
+    if (this.#mistakes.length === 0) return;
+    const list = this.#mistakes.map((mistake) => `  - ${mistake}`).join('\n');
+    throw new ConfigError(
+      `The stack's configuration has ${this.#mistakes.length} mistake(s):\n${list}\nMend it with \`${npmRun('pulumi', 'config set KEY VALUE')}\`; docs/configuration.md describes every key.`,
+    );
+  }
+
+  /** The keys read so far and their values as given, empty where not given; no secrets. */
+  plain(): Readonly<Record<string, string>> {
+    return { ...this.#plain };
+  }
+
+  /** Text that fits; `allowed` says in words what that is. An empty text passes where `optional`. */
+  text(key: string, fits: RegExp | Allowed[0], allowed: string, { optional = false } = {}): string {
+    const value = this.#get(key);
+    const isFit = fits instanceof RegExp ? fits.test(value) : fits(value);
+    return isFit || (optional && value === '') ? value : this.#reject(key, value, allowed, '');
+  }
+
+  /** Like {@link ConfigReader.text}, but undefined where it is empty. */
+  optional(key: string, ...[fits, allowed]: Allowed): string | undefined {
+    return this.text(key, fits, allowed, { optional: true }) || undefined;
+  }
+
+  oneOf<const T extends readonly [string, ...string[]]>(key: string, values: T): T[number] {
+    const value = this.#get(key);
+    const found = values.find((candidate) => candidate === value);
+    return found ?? this.#reject(key, value, `one of ${values.join(', ')}`, values[0]);
+  }
+
+  integer(key: string, min: number, max: number): number {
+    const value = this.#get(key);
+    const number = /^\d+$/.test(value) ? Number(value) : NaN;
+    if (number >= min && number <= max) return number;
+    return this.#reject(key, value, `a whole number from ${min} to ${max}`, min);
+  }
+
+  boolean(key: string): boolean {
+    const value = this.#get(key);
+    if (value === 'true' || value === 'false') return value === 'true';
+    return this.#reject(key, value, 'true or false', false);
+  }
+
+  /** A list; one not given is empty. */
+  list<T>(key: string, ...[{ list, item: words }, pick]: AllowedList<T>): readonly T[] {
+    const raw = this.#get(key);
+    const items = raw === '' ? [] : parseJson(raw);
+    if (!Array.isArray(items)) return this.#reject(key, raw, list, []);
+    return items.flatMap((item: unknown, index) => {
+      const picked = pick(item);
+      if (picked !== undefined) return [picked];
+      return this.#rejectJson<T[]>(`${key}[${index}]`, JSON.stringify(item), words, []);
+    });
+  }
+
+  /** A map of texts; one not given is empty. */
+  map(key: string, { map, entry: words, fits }: AllowedMap): Readonly<Record<string, string>> {
+    const raw = this.#get(key);
+    const found = raw === '' ? {} : parseJson(raw);
+    if (typeof found !== 'object' || found === null || Array.isArray(found)) return this.#reject(key, raw, map, {});
+    const entries = Object.entries(found).flatMap(([name, value]: [string, unknown]) => {
+      if (typeof value === 'string' && fits(name, value)) return [[name, value] as const];
+      return this.#rejectJson<[string, string][]>(`${key}.${name}`, JSON.stringify(value), words, []);
+    });
+    return Object.fromEntries(entries);
+  }
+
+  /** A secret, or undefined where none is given. Its value is never part of a message. */
+  secret(key: string, { mistakeIn, mustBeEncrypted }: SecretKey): pulumi.Output<string> | undefined {
+    this.#known.add(key);
+    const text = this.#source.peek(key);
+    const mistake = text === undefined ? undefined : mistakeIn(text);
+    if (mistake !== undefined) this.mistake(`${key} ${mistake}`);
+    else if (mustBeEncrypted === true && text !== undefined && this.#source.isPlain(key)) {
+      const encrypt = npmRun('pulumi', `config set --secret ${key}`);
+      this.mistake(
+        `${key} (not shown) is in plain text. Revoke it where others may have read it, and set it anew: \`${encrypt}\`.`,
+      );
+    }
+    return this.#source.getSecret(key);
+  }
+
+  #get(key: string): string {
+    const value = this.#source.get(key) ?? '';
+    this.#known.add(key);
+    this.#plain[key] = value;
+    return value;
+  }
+
+  #reject<T>(key: string, value: string, allowed: string, standIn: T): T {
+    return this.#rejectJson(key, value === '' ? 'empty' : JSON.stringify(value), allowed, standIn);
+  }
+
+  #rejectJson<T>(key: string, received: string, allowed: string, standIn: T): T {
+    this.mistake(`${key} is ${received}; it must be ${allowed}.`);
+    return standIn;
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,114 @@
+import { CALLBACK_SECRET, CLAUDE_SETTINGS_KEYS } from '../../agent/contract.ts';
+import { nearest } from '../nearest.ts';
+import { npmRun } from '../next-command.ts';
+
+/** A key of the configuration whose value is a secret. */
+export interface SecretKey {
+  readonly description: string;
+  /** What is wrong with a value, in words that go on after the key and never hold the value. */
+  readonly mistakeIn: (text: string) => string | undefined;
+  /** It is refused where it is not encrypted, and so may be read by whoever reads the stack's file. */
+  readonly mustBeEncrypted?: true;
+}
+
+const unless =
+  (pattern: RegExp, words: string) =>
+  (text: string): string | undefined =>
+    pattern.test(text) ? undefined : `(not shown) must be ${words}.`;
+
+/** The keys that are secrets. They are in no schema: a schema can't hold a secret that may be left out. */
+export const SECRETS = {
+  claudeToken: {
+    description:
+      'For authMode oauthToken what `claude setup-token` printed, for apiKey a key of the Anthropic Console. Without it the Secret in the cluster stays as it is.',
+    mistakeIn: unless(/^\s*[\x21-\x7e]+\s*$/, 'one token or key, without spaces'),
+    mustBeEncrypted: true,
+  },
+  agentToken: {
+    description:
+      'The token that callers send. Without it the file .local/agent-token is taken, else the Secret in the cluster stays as it is.',
+    mistakeIn: unless(/^[\x21-\x7e]+$/, 'visible ASCII characters without spaces'),
+  },
+  mcpServers: {
+    description:
+      "MCP servers for every run, a JSON object by name; part by part: `config set --secret --path 'mcpServers.tickets.headers.Authorization'`.",
+    mistakeIn: mistakeInServers,
+  },
+  claudeSettings: {
+    description: 'Settings of claude for every run, a JSON object with the keys that the pinned claude knows.',
+    mistakeIn: mistakeInSettings,
+  },
+  callbackSecret: {
+    description:
+      'What signs callbacks (whsec_…, or two with a space between). Without it one is made from the API token.',
+    mistakeIn: (text) =>
+      secretsIn(text).length > 0 && secretsIn(text).every((secret) => CALLBACK_SECRET.test(secret))
+        ? undefined
+        : '(not shown) must be whsec_ and the base64 of 24 to 64 bytes, or several of them. Make one: `echo "whsec_$(openssl rand -base64 32)"`.',
+  },
+  teamsWebhookUrl: {
+    description: 'Where the watchdog sends its cards: the URL of a Teams Workflows webhook. Without it it sends none.',
+    mistakeIn: (text) =>
+      /^https?:\/\/\S+$/.test(text) && URL.canParse(text)
+        ? undefined
+        : '(not shown) must be the http(s) URL of a Teams Workflows webhook.',
+  },
+  n8nApiKey: {
+    description: 'With n8nApiUrl: lets the watchdog pause and resume the workflows of n8n.',
+    mistakeIn: unless(/^[\x21-\x7e]+$/, 'an API key of n8n, without spaces'),
+  },
+} as const satisfies Record<string, SecretKey>;
+
+/** The secrets that sign callbacks, of which there may be several with spaces between. */
+export function secretsIn(text: string): string[] {
+  return text.split(/\s+/).filter(Boolean);
+}
+
+function mistakeInObject(text: string): string | undefined {
+  return objectIn(text) === undefined
+    ? `(not shown) is no JSON object. Set it by \`${npmRun('pulumi', "config set --secret KEY '{…}'")}\`, or part by part with --path.`
+    : undefined;
+}
+
+/** Names the keys that `claude` would leave out, and says nothing of: a rule under one of them does not hold. */
+function mistakeInSettings(text: string): string | undefined {
+  const wrong = unknownIn(objectIn(text) ?? {}, '');
+  if (wrong.length === 0) return mistakeInObject(text);
+  return `(not shown): ${wrong.join('; ')}. All that there are: https://code.claude.com/docs/en/settings`;
+}
+
+function unknownIn(settings: object, place: string): string[] {
+  const known = CLAUDE_SETTINGS_KEYS[place];
+  if (known === undefined) return [];
+  return Object.entries(settings).flatMap(([key, value]: [string, unknown]) => {
+    const name = place === '' ? key : `${place}.${key}`;
+    if (known.includes(key)) return typeof value === 'object' && value !== null ? unknownIn(value, name) : [];
+    const meant = nearest(key, known);
+    return [`claude knows no ${name}${meant === undefined ? '' : ` (did you mean ${meant}?)`}`];
+  });
+}
+
+/** Names the servers that `claude` would leave out, and says nothing of. The agent looks closer. */
+function mistakeInServers(text: string): string | undefined {
+  const wrong = Object.entries(objectIn(text) ?? {}).filter(
+    ([name, server]) => !/^[\w-]{1,64}$/.test(name) || !isServer(server),
+  );
+  if (wrong.length === 0) return mistakeInObject(text);
+  return `(not shown): ${wrong.map(([name]) => name).join(', ')} must be {"command": PROGRAM, "args"?, "env"?} or {"type": "http" or "sse", "url": URL, "headers"?}, by a name of 1 to 64 letters, digits, _ and -.`;
+}
+
+function isServer(server: unknown): boolean {
+  if (typeof server !== 'object' || server === null) return false;
+  const { type, command, url } = server as Record<string, unknown>;
+  if (type === undefined || type === 'stdio') return typeof command === 'string' && command !== '';
+  return (type === 'http' || type === 'sse') && typeof url === 'string' && /^https?:\/\//.test(url);
+}
+
+function objectIn(text: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}

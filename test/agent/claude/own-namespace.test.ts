@@ -1,0 +1,61 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { afterEach, describe, expect, it } from 'vitest';
+import { Agent } from '../../support/agent.ts';
+import { ProcessShapes } from '../../support/process-shapes.ts';
+
+const NAMESPACE = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child'];
+/** As the image starts it. */
+const CONTAINER = [...NAMESPACE, 'tini', '--', process.execPath, 'agent/main.ts'];
+
+function missing(): string | undefined {
+  try {
+    execFileSync(CONTAINER[0] ?? '', [...NAMESPACE.slice(1), 'tini', '--version'], { stdio: 'ignore' });
+    execFileSync('nsenter', ['--version'], { stdio: 'ignore' });
+    return undefined;
+  } catch {
+    return 'it needs root, unshare and nsenter of util-linux, and tini';
+  }
+}
+
+const why = missing();
+let agent: Agent;
+let ofRun: ProcessShapes;
+let ofOperator: ProcessShapes;
+
+afterEach(async () => {
+  await agent[Symbol.asyncDispose]();
+  for (const shapes of [ofRun, ofOperator]) shapes[Symbol.dispose]();
+});
+
+/** Runs a command in the namespace, as `kubectl exec` does: it has no parent there. */
+function exec(command: string): void {
+  const first = readFileSync(`/proc/${agent.pid}/task/${agent.pid}/children`, 'utf8').trim();
+  execFileSync('nsenter', ['--target', first, '--pid', 'sh', '-c', command], { stdio: 'ignore', env: {} });
+}
+
+describe.skipIf(why !== undefined)(`a container of its own${why === undefined ? '' : ` (skipped: ${why})`}`, () => {
+  it('keeps what an operator started there, and nothing of a run, whatever it did to its marks', async () => {
+    ofRun = new ProcessShapes({
+      'in a session without environment': 'env -i setsid ./stay &',
+      'forked twice without environment': '(setsid sh -c "env -i setsid ./stay & exit" & exit)',
+      'without environment, with a lower limit': '({ ulimit -w 5 || ulimit -x 5; }; env -i setsid ./stay &)',
+      'without environment, with the lowest limit': '({ ulimit -w 0 || ulimit -x 0; }; env -i setsid ./stay &)',
+    });
+    ofOperator = new ProcessShapes({ 'in the background': './stay &', 'in a session': 'setsid ./stay &' });
+    agent = await Agent.start({
+      command: CONTAINER,
+      prompts: {
+        leaves: [
+          { do: 'shell', command: ofRun.command },
+          { do: 'result', text: 'done' },
+        ],
+      },
+    });
+    exec(ofOperator.command);
+    expect(await agent.run('leaves')).toMatchObject({ success: true });
+    await agent.run('the next one');
+    expect({ ofRun: ofRun.left, ofOperator: ofOperator.left.length }).toEqual({ ofRun: [], ofOperator: 2 });
+    expect(ofRun.started).toBe(true);
+  });
+});

@@ -1,0 +1,266 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Outcome } from '../../../agent/contract.ts';
+import { startAnthropicDouble, type AnthropicDouble } from '../../doubles/anthropic/server.ts';
+import { startOauthProxy, type OauthProxy, type RefreshMode } from '../../doubles/oauth-proxy/server.ts';
+import { Agent, isAlive, until } from '../../support/agent.ts';
+import { AS_ROOT } from '../../support/claude.ts';
+
+const FIRST = { accessToken: 'sk-ant-oat01-first', refreshToken: 'sk-ant-ort01-first' };
+const IN_EIGHT_HOURS = Date.now() + 8 * 3_600_000;
+
+/** The agent with the pinned CLI, on the double of the API, its session copied from a seed. */
+function realAgent(api: AnthropicDouble, env: Record<string, string> = {}): Agent {
+  return new Agent({ env: { AGENT_CLAUDE_PATH: undefined, ANTHROPIC_BASE_URL: api.url, ...AS_ROOT, ...env } });
+}
+
+function writeSeed(agent: Agent, login: object): string {
+  const seed = path.join(agent.folder, 'seed');
+  mkdirSync(seed, { recursive: true });
+  writeFileSync(
+    path.join(seed, '.credentials.json'),
+    JSON.stringify({ claudeAiOauth: { expiresAt: IN_EIGHT_HOURS, scopes: ['user:inference'], ...login } }),
+  );
+  return seed;
+}
+
+describe('the agent with the real CLI', () => {
+  let api: AnthropicDouble;
+  let agent: Agent;
+  beforeAll(async () => {
+    api = await startAnthropicDouble();
+    agent = realAgent(api);
+    const home = path.join(agent.folder, 'home/.claude');
+    mkdirSync(home);
+    const login = { ...FIRST, expiresAt: IN_EIGHT_HOURS, scopes: ['user:inference'] };
+    writeFileSync(path.join(home, '.credentials.json'), JSON.stringify({ claudeAiOauth: login }));
+    await agent.start();
+  });
+  afterAll(async () => {
+    await agent[Symbol.asyncDispose]();
+    await api.close();
+  });
+
+  async function warmMemory(): Promise<string> {
+    const text = await (await agent.fetch('/metrics')).text();
+    return /^claude_agent_warm_process_resident_memory_bytes \d+$/m.exec(text)?.[0] ?? '';
+  }
+
+  it('answers a prompt with the session in place', async () => {
+    expect(await agent.run('hello')).toMatchObject({ success: true, output: 'echo: hello', exitCode: 0 });
+    expect(await agent.health()).toMatchObject({
+      auth: { mode: 'session', state: 'ok', source: path.join(agent.folder, 'home/.claude/.credentials.json') },
+    });
+  });
+
+  it('goes on with a conversation that a process started ahead began', async () => {
+    const hits = async () => {
+      const text = await (await agent.fetch('/metrics')).text();
+      return Number(/warm_starts_total\{result="hit"\} (\d+)/.exec(text)?.[1]);
+    };
+    const before = await hits();
+    await until(async () => / [1-9]\d*$/m.test(await warmMemory()), 'a process that waits');
+    const { sessionId } = await agent.run('remember the word lighthouse');
+    expect(await hits()).toBe(before + 1);
+    expect(await agent.run('go on', { sessionId })).toMatchObject({ success: true, sessionId });
+    expect(JSON.stringify(api.messages().at(-1)?.body)).toContain('lighthouse');
+  });
+
+  it('counts for each run of a conversation what that run spent', async () => {
+    const { sessionId, ...first } = await agent.run('count this');
+    const later = [];
+    for (let i = 0; i < 3; i += 1) later.push(await agent.run('count this', { sessionId }));
+    expect(first.costUsd).toBeGreaterThan(0);
+    for (const { costUsd, usage } of later) {
+      expect(costUsd).toBeCloseTo(first.costUsd ?? 0, 10);
+      expect(usage).toEqual(first.usage);
+    }
+  });
+
+  it('waits for a sub-agent and counts its tokens', async () => {
+    const plain = await agent.run('count this');
+    const task = {
+      description: 'd',
+      prompt: '[[bash:sleep 1; echo done-$((40+2))]] sub',
+      subagent_type: 'general-purpose',
+    };
+    const input = JSON.stringify(task).replaceAll('[', '\\u005b').replaceAll(']', '\\u005d');
+    const answer = await agent.run(`[[tool:Agent ${input}]] delegate`);
+    expect(answer).toMatchObject({ success: true });
+    expect(answer.output).toContain('done-42');
+    const told = api.messages().filter(({ prompt }) => /sub$|delegate$/.test(prompt));
+    expect(told.length).toBeGreaterThan(2);
+    expect(answer.usage?.outputTokens).toBeGreaterThan((plain.usage?.outputTokens ?? 0) * 2);
+  });
+
+  it('lets Claude use Bash in the workspace', async () => {
+    const answer = await agent.run('[[bash:pwd]] where');
+    expect(answer).toMatchObject({ success: true, permissionDenials: [] });
+    expect(answer.output).toContain(agent.workspaceDir);
+  });
+
+  it.each<[prompt: string, outcome: Outcome]>([
+    ['[[fail:token_revoked]]', 'auth_failed'],
+    ['[[fail:org_not_allowed]]', 'auth_failed'],
+    ['[[fail:credit_too_low]]', 'auth_failed'],
+    ['[[fail:rate_limit]]', 'unavailable'],
+    ['[[fail:usage_limit]]', 'usage_limited'],
+    ['[[fail:overloaded]]', 'unavailable'],
+    ['[[fail:server_error]]', 'unavailable'],
+    ['[[fail:busy]]', 'unavailable'],
+    ['[[cut:0]]', 'unavailable'],
+    ['[[empty]]', 'failed'],
+    ['/clear', 'failed'],
+    ['[[slow:500]] one two three four five six seven eight nine ten', 'timed_out'],
+    ['[[hang]]', 'timed_out'],
+  ])('tells %s for what it is', async (prompt, outcome) => {
+    const answer = await agent.run(prompt, { timeout: 3900 });
+    expect(answer).toMatchObject({ outcome, success: false });
+    if (prompt.startsWith('[[slow')) expect(answer.output).toMatch(/^echo: one/);
+  });
+
+  it('returns what Claude was denied, though the run succeeds', async () => {
+    await agent.end('SIGTERM');
+    agent.env['AGENT_PERMISSION_MODE'] = 'dontAsk';
+    await agent.start();
+    const answer = await agent.run('[[bash:touch denied]] x');
+    expect(answer).toMatchObject({ success: true, permissionDenials: [{ toolName: 'Bash' }] });
+    await agent.end('SIGTERM');
+    delete agent.env['AGENT_PERMISSION_MODE'];
+    await agent.start();
+  });
+
+  it('ends the Bash tool of a run that timed out, whatever session it is in', async () => {
+    const file = path.join(agent.folder, 'pids');
+    const command = `(setsid tail -f /dev/null & echo $! > ${file}; echo $$ >> ${file}; tail -f /dev/null)`;
+    expect(await agent.run(`[[bash:${command}]] x`, { timeout: 4000 })).toMatchObject({ outcome: 'timed_out' });
+    const pids = readFileSync(file, 'utf8').trim().split('\n').map(Number);
+    expect(pids).toHaveLength(2);
+    await until(() => pids.every((pid) => !isAlive(pid)), 'both ended');
+  });
+
+  it.each([
+    ['succeeded', '', 'succeeded'],
+    ['timed out', '; tail -f /dev/null', 'timed_out'],
+  ])('ends what a run that %s left without an environment', async (_, end, outcome) => {
+    const file = path.join(agent.folder, `without-environment-${outcome}`);
+    const command = `env -i setsid sh -c 'echo $$ > ${file}; exec tail -f /dev/null' >/dev/null 2>&1 &`;
+    const wait = `until [ -s ${file} ]; do sleep 0.1; done`;
+    const answer = await agent.run(`[[bash:(${command}) ; ${wait}${end}]] x`, { timeout: 6000 });
+    expect(answer).toMatchObject({ outcome });
+    const pid = Number(readFileSync(file, 'utf8'));
+    await until(() => !isAlive(pid), 'it ended');
+  });
+
+  it('ends what a run that succeeded left in the background', async () => {
+    const file = path.join(agent.folder, 'left');
+    await agent.run(`[[bash:setsid tail -f /dev/null >/dev/null 2>&1 & echo $! > ${file}]] x`);
+    const pid = Number(readFileSync(file, 'utf8'));
+    await until(() => !isAlive(pid), 'it ended');
+  });
+});
+
+describe('custody of the session', () => {
+  let api: AnthropicDouble;
+  let proxy: OauthProxy;
+  let agent: Agent;
+
+  async function startWith(mode: RefreshMode, login: object, takesRenewed = true): Promise<void> {
+    api = await startAnthropicDouble({ accept: [] });
+    proxy = await startOauthProxy({
+      mode,
+      tokens: FIRST,
+      onRotated: ({ accessToken }) => takesRenewed && api.configure({ accept: [accessToken] }),
+    });
+    agent = realAgent(api, proxy.env);
+    agent.env['AGENT_SESSION_DIR'] = writeSeed(agent, login);
+    await agent.start();
+  }
+  const check = async () => {
+    const response = await agent.fetch('/auth/check', { method: 'POST' });
+    return (await response.json()) as { state: string; evidence: string };
+  };
+
+  afterEach(async () => {
+    await agent[Symbol.asyncDispose]();
+    await proxy.close();
+    await api.close();
+  });
+
+  it('keeps a refreshed login over restarts, though the seed is older, and takes a new seed once', async () => {
+    await startWith('rotate', { ...FIRST, expiresAt: Date.now() - 60_000 });
+    expect(await agent.run('hello')).toMatchObject({ success: true });
+    await agent.crash();
+    expect(await agent.run('hello again')).toMatchObject({ success: true });
+    expect(proxy.refreshes).toEqual([{ refreshToken: FIRST.refreshToken, outcome: 'rotated' }]);
+
+    api.configure({ accept: ['sk-ant-oat01-new'] });
+    writeSeed(agent, { accessToken: 'sk-ant-oat01-new', refreshToken: 'r', expiresAt: IN_EIGHT_HOURS + 60_000 });
+    await agent.crash();
+    expect(await agent.run('with the new login')).toMatchObject({ success: true });
+    expect(proxy.refreshes).toHaveLength(1);
+  });
+
+  it('tells a login that was revoked from one that could not be refreshed', async () => {
+    await startWith('unreachable', FIRST);
+    expect(await check()).toMatchObject({ state: 'outage', evidence: 'probe' });
+    proxy.setMode('revoked');
+    expect(await check()).toMatchObject({ state: 'auth_failed', evidence: 'probe' });
+    expect(await check()).toMatchObject({ state: 'auth_failed', evidence: 'none' });
+    expect((await agent.health()).auth).toMatchObject({ state: 'auth_failed' });
+  });
+
+  const told = async () => {
+    const answer = await agent.run('hello');
+    return { answer, health: (await agent.health()).auth, checked: await check() };
+  };
+
+  it('that was renewed during a run and is refused all the same failed, as the run says it', async () => {
+    await startWith('rotate', FIRST, false);
+    const { answer, health, checked } = await told();
+    expect(proxy.refreshes.length).toBeGreaterThan(0);
+    expect(answer).toMatchObject({ success: false, outcome: 'auth_failed', exitCode: 57 });
+    expect(health).toMatchObject({ state: 'auth_failed' });
+    expect(checked).toMatchObject({ state: 'auth_failed' });
+  });
+
+  it.each(['unreachable', 'failing'] as const)(
+    'that could not be renewed, for the place that does it is %s, is an outage, as the run says it',
+    async (mode) => {
+      await startWith(mode, FIRST);
+      const { answer, health, checked } = await told();
+      expect(answer).toMatchObject({ success: false, outcome: 'unavailable', exitCode: 69 });
+      expect(answer.error).toContain('The login itself may be good');
+      expect(health).toMatchObject({ state: 'outage' });
+      expect(checked).toMatchObject({ state: 'outage', cause: 'not_renewed' });
+    },
+  );
+
+  it('takes a run that succeeded of late for a check, and asks nothing', async () => {
+    await startWith('rotate', FIRST);
+    await agent.run('hello');
+    const asked = api.messages().length;
+    expect(await check()).toMatchObject({ state: 'ok', evidence: 'recent-run' });
+    expect(api.messages()).toHaveLength(asked);
+  });
+});
+
+describe('a credential that is not a session', () => {
+  it.each([
+    ['oauthToken', 'sk-ant-oat01-long', 'bearer'],
+    ['apiKey', 'sk-ant-api03-key', 'api-key'],
+  ])('of mode %s comes from its file and never shows', async (mode, value, scheme) => {
+    await using api = await startAnthropicDouble({ accept: [value] });
+    await using agent = realAgent(api, { AGENT_AUTH_MODE: mode });
+    const file = path.join(agent.folder, 'token');
+    writeFileSync(file, `${value}\n`);
+    agent.env['AGENT_CREDENTIAL_FILE'] = file;
+    await agent.start();
+    expect(await agent.run('hello')).toMatchObject({ success: true });
+    expect(api.messages().at(-1)?.credential).toEqual({ scheme, value });
+    const health = await agent.health();
+    expect(health.auth).toMatchObject({ mode, source: file, state: 'ok' });
+    expect(JSON.stringify(health) + agent.lines.join('')).not.toContain(value);
+  });
+});

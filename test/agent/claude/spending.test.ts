@@ -1,0 +1,100 @@
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Agent } from '../../support/agent.ts';
+import { costStateOf, spentSince, spentUntil } from '../../../agent/claude/spending.ts';
+
+const SESSION = 'ab6f6a5e-3c7f-4a35-9d53-6a3a5a1f3f77';
+
+/** A row as the CLI writes it. */
+function row(cost: number, ...outputTokens: number[]): string {
+  const models = outputTokens.map((tokens, i) => [
+    `model-${i}`,
+    { inputTokens: 1, outputTokens: tokens, costUSD: cost },
+  ]);
+  return JSON.stringify({
+    type: 'cost-state',
+    sessionId: SESSION,
+    totalCostUSD: cost,
+    modelUsage: Object.fromEntries(models) as object,
+  });
+}
+
+describe('what a conversation has spent', () => {
+  let configDir: string;
+  beforeEach(() => {
+    configDir = mkdtempSync(path.join(tmpdir(), 'spending-'));
+  });
+  afterEach(() => rmSync(configDir, { recursive: true }));
+
+  function write(project: string, ageSeconds: number, ...lines: string[]): void {
+    const folder = path.join(configDir, 'projects', project);
+    mkdirSync(folder, { recursive: true });
+    const file = path.join(folder, `${SESSION}.jsonl`);
+    writeFileSync(file, lines.map((line) => `${line}\n`).join(''));
+    const then = Date.now() / 1000 - ageSeconds;
+    utimesSync(file, then, then);
+  }
+
+  it('is unknown without a transcript, and without a row in it', async () => {
+    expect(await costStateOf(configDir, SESSION)).toBeUndefined();
+    write('here', 0, '{"type":"user"}');
+    expect(await costStateOf(configDir, SESSION)).toBeUndefined();
+  });
+
+  it('is in the last row, all models together', async () => {
+    write('here', 0, row(1, 10), '{"type":"user"}', row(2, 20, 5), '{"type":"mode"}');
+    expect(await costStateOf(configDir, SESSION)).toMatchObject({
+      costUsd: 2,
+      usage: { inputTokens: 2, outputTokens: 25, cacheCreationInputTokens: 0, cacheReadInputTokens: 0 },
+    });
+  });
+
+  it('is no row that only quotes one, nor one that is cut off', async () => {
+    const quoted = JSON.stringify({ type: 'assistant', message: { input: JSON.parse(row(9, 9)) as object } });
+    write('here', 0, row(1, 10), quoted, row(2, 20).slice(0, -9));
+    expect((await costStateOf(configDir, SESSION))?.costUsd).toBe(1);
+  });
+
+  it('is in the newest transcript, where the conversation went on in another folder', async () => {
+    write('newer', 10, row(2, 20));
+    write('older', 60, row(1, 10));
+    expect((await costStateOf(configDir, SESSION))?.costUsd).toBe(2);
+  });
+
+  it('is a run of it, less what was spent before, and never less than nothing', async () => {
+    write('here', 0, row(1, 10));
+    const before = await costStateOf(configDir, SESSION);
+    const usage = { inputTokens: 3, outputTokens: 25, cacheCreationInputTokens: 0, cacheReadInputTokens: 0 };
+    expect(spentUntil({ total_cost_usd: 1.5, modelUsage: usage }, before)).toEqual({
+      costUsd: 0.5,
+      usage: { ...usage, inputTokens: 2, outputTokens: 15 },
+    });
+    expect(spentSince(before, { costUsd: 0.25, usage: { ...usage, outputTokens: 1 } })).toEqual({
+      costUsd: 0,
+      usage: { ...usage, inputTokens: 2, outputTokens: 0 },
+    });
+    expect(spentUntil({}, before)).toEqual({});
+  });
+
+  it('is in the row that a run leaves which ends without a result', async () => {
+    await using agent = new Agent({
+      prompts: {
+        first: [
+          { do: 'row', costUsd: 1, outputTokens: 10 },
+          { do: 'result', text: 'fine' },
+        ],
+        cut: [
+          { do: 'row', costUsd: 1.25, outputTokens: 14 },
+          { do: 'exit', code: 1 },
+        ],
+        killed: [{ do: 'die', signal: 'SIGKILL' }],
+      },
+    });
+    await agent.start();
+    const { sessionId } = await agent.run('first');
+    expect(await agent.run('cut', { sessionId })).toMatchObject({ costUsd: 0.25, usage: { outputTokens: 4 } });
+    expect(await agent.run('killed', { sessionId })).not.toHaveProperty('costUsd');
+  });
+});

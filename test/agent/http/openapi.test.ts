@@ -1,0 +1,55 @@
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { operations } from '../../../agent/http/api/operations.ts';
+import { Agent, WITHOUT_TOKEN } from '../../support/agent.ts';
+import { assertMeets, published, type Media } from '../../support/openapi.ts';
+
+describe('docs/openapi.json', () => {
+  it('is a valid OpenAPI 3.1 document', async () => {
+    const validator = new Validator();
+    expect(await validator.validate(structuredClone(published))).toEqual({ valid: true });
+    expect(validator.version).toBe('3.1');
+  });
+
+  it('has examples that meet their own schemas', () => {
+    const examples = Object.values(published.paths)
+      .flatMap((methods) => Object.values(methods))
+      .flatMap(({ operationId, parameters = [], requestBody, responses }) => {
+        const bodies = [requestBody, ...Object.values(responses)].flatMap((each) => Object.values(each?.content ?? {}));
+        return [...parameters.map(({ schema, example }) => ({ schema, example })), ...bodies].flatMap((media: Media) =>
+          [media.example, ...Object.values(media.examples ?? {}).map(({ value }) => value)]
+            .filter((example) => example !== undefined)
+            .map((example) => ({ operationId, schema: media.schema, example })),
+        );
+      });
+    expect(examples.length).toBeGreaterThan(50);
+    for (const { operationId, schema, example } of examples)
+      assertMeets(schema, example, `An example of ${operationId}`);
+  });
+});
+
+describe('the agent', () => {
+  let agent: Agent;
+  beforeAll(async () => {
+    agent = await Agent.start();
+  });
+  afterAll(() => agent[Symbol.asyncDispose]());
+
+  it('serves the document to who has the token', async () => {
+    expect(await (await agent.fetch('/openapi.json')).json()).toEqual(published);
+    expect((await agent.fetch('/openapi.json', WITHOUT_TOKEN)).status).toBe(401);
+  });
+
+  it.each(operations)('does what the document calls %s, with its example', async (_, operation) => {
+    const { method, path, body, pathParameters = {}, answers } = operation;
+    const run = await agent.run('an earlier one');
+    const route = Object.keys(pathParameters).reduce((text, name) => text.replace(`{${name}}`, run.runId), path);
+    const response = await agent.fetch(route, {
+      method,
+      ...(body && { body: JSON.stringify(body.example), headers: { 'Content-Type': 'application/json' } }),
+    });
+    await response.body?.cancel();
+    await agent.fetch('/resume', { method: 'POST' });
+    expect(Object.keys(answers)).toContain(String(response.status));
+  });
+});

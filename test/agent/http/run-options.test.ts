@@ -1,0 +1,301 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startAnthropicDouble, type AnthropicDouble } from '../../doubles/anthropic/server.ts';
+import { Agent, until } from '../../support/agent.ts';
+import { AS_ROOT } from '../../support/claude.ts';
+
+describe('options of a run', () => {
+  let agent: Agent;
+  beforeAll(async () => {
+    agent = await Agent.start();
+  });
+  afterAll(() => agent[Symbol.asyncDispose]());
+
+  it('become arguments of claude', async () => {
+    await agent.run('with options', {
+      model: 'sonnet',
+      fallbackModel: 'haiku,claude-opus-5-5',
+      effort: 'xhigh',
+      systemPrompt: '--you are a heron',
+      appendSystemPrompt: '--be brief',
+      allowedTools: ['Read', 'Bash(git log:*)'],
+      disallowedTools: ['WebFetch', 'Bash(git push:*)', 'mcp__tickets__close', 'Task', 'Web*'],
+      permissionMode: 'dontAsk',
+      maxTurns: 3,
+      maxBudgetUsd: 0.5,
+      labels: { workflow: 'w1' },
+    });
+    const entry = agent.claude.journal().find(({ prompt }) => prompt === 'with options');
+    expect(entry).toMatchObject({
+      args: expect.arrayContaining([
+        '--model=sonnet',
+        '--fallback-model=haiku,claude-opus-5-5',
+        'xhigh',
+        '--system-prompt=--you are a heron',
+        '--append-system-prompt=--be brief',
+        '--allowedTools=Read',
+        '--allowedTools=Bash(git log:*)',
+        '--disallowedTools=WebFetch',
+        '--disallowedTools=Bash(git push:*)',
+        '--disallowedTools=mcp__tickets__close',
+        '--disallowedTools=Task',
+        '--disallowedTools=Web*',
+        'dontAsk',
+        '--max-turns',
+        '3',
+        '--max-budget-usd',
+        '0.5',
+      ]) as string[],
+    });
+  });
+
+  it.each([
+    ['model', '--help'],
+    ['model', ''],
+    ['model', 'a\0b'],
+    ['fallbackModel', 'sonnet,'],
+    ['fallbackModel', 'sonnet haiku'],
+    ['effort', 'maximum'],
+    ['systemPrompt', ''],
+    ['systemPrompt', 'a\0b'],
+    ['appendSystemPrompt', 'a\0b'],
+    ['allowedTools', ['Read\0']],
+    ['disallowedTools', 'Bash'],
+    ['disallowedTools', ['Bash\0']],
+    ['disallowedTools', Array.from({ length: 101 }, () => 'Bash')],
+    ['appendSystemPrompt', ''],
+    ['appendSystemPrompt', 'x'.repeat(20_001)],
+    ['allowedTools', 'Read'],
+    ['allowedTools', [1]],
+    ['permissionMode', 'yolo'],
+    ['maxTurns', 0],
+    ['maxBudgetUsd', 0],
+    ['outputSchema', 'string'],
+    ['outputSchema', { description: 'x'.repeat(65_536) }],
+    ['outputSchema', null],
+    ['outputSchema', []],
+    ['sessionId', 'latest'],
+    ['labels', { a: 1 }],
+    ['labels', { '': 'x' }],
+    ['labels', JSON.parse('{"__proto__": "x"}') as object],
+    ['labels', Object.fromEntries(Array.from({ length: 21 }, (_, i) => [`l${i}`, 'x']))],
+  ])('that are wrong are refused: %s %j', async (field, value) => {
+    const response = await agent.post({ prompt: 'refused', [field]: value });
+    expect(response.status).toBe(400);
+    const { errors } = (await response.json()) as { errors: { field: string; message: string }[] };
+    expect(errors.map((error) => error.field)).toEqual([field]);
+    expect(errors[0]?.message).toMatch(new RegExp(`^\`${field}\` must be `));
+    expect(agent.claude.begun()).not.toContain('refused');
+  });
+
+  it.each([
+    ['labels', { a: 'x', b: 1 }, 'the one named the string "b" is the number 1.'],
+    ['labels', { a: 'x', '': 'x' }, 'the one named the string "" is the string "x".'],
+    ['allowedTools', ['Read', 1], 'item 2 is the number 1.'],
+    [
+      'disallowedTools',
+      ['Write', 'bash'],
+      'item 2, the string "bash", is no tool that claude has. Did you mean `Bash`?',
+    ],
+    ['disallowedTools', ['Shell'], 'item 1, the string "Shell", is no tool that claude has.'],
+    ['disallowedTools', ['Bash(git'], 'is no rule, which is NAME or NAME(PATTERN), one in a string.'],
+    ['disallowedTools', ['Bash, Read'], 'is no rule, which is NAME or NAME(PATTERN), one in a string.'],
+    ['disallowedTools', ['Write(/etc/**)'], 'claude does not look at: for files it goes by Edit(/etc/**).'],
+    ['disallowedTools', ['B*(rm:*)'], 'has a pattern, which a name with * cannot have.'],
+    ['disallowedTools', ['Shell*'], 'is like no tool that claude has.'],
+    ['disallowedTools', ['mcp__a__b(c)'], 'has a pattern, which a tool of MCP cannot have.'],
+    ['outputSchema', { type: 'nothing' }, 'it is none that claude takes: schema/type must be equal to one of'],
+    ['outputSchema', { type: 'object', example: 1 }, 'unknown keyword: "example"'],
+    ['outputSchema', { $schema: 'https://json-schema.org/draft/2020-12/schema' }, 'leave `$schema` out'],
+    ['outputSchema', { description: 'x'.repeat(65_536) }, 'it has 65554 bytes.'],
+  ])('that are wrong in part are told which part: %s %j', async (field, value, says) => {
+    const response = await agent.post({ prompt: 'refused', [field]: value });
+    expect(response.status).toBe(400);
+    const { errors } = (await response.json()) as { errors: { field: string; message: string }[] };
+    expect(errors.map((error) => error.field)).toEqual([field]);
+    expect(errors[0]?.message).toContain(says);
+  });
+
+  it('that would take gigabytes to compile are refused, and the next one is looked at', async () => {
+    const of = (count: number, schema: object) =>
+      Object.fromEntries(Array.from({ length: count }, (_, i) => [`p${i}`, schema]));
+    const outputSchema = {
+      definitions: { a: { properties: of(900, { type: 'string' }) } },
+      properties: of(1200, { $ref: '#/definitions/a' }),
+    };
+    const response = await agent.post({ prompt: 'refused', outputSchema });
+    expect(response.status).toBe(400);
+    expect(await response.text()).toContain('too much time or memory');
+    expect((await agent.post({ prompt: 'x', outputSchema: { type: 'object' } })).status).toBe(200);
+  });
+
+  it.each(['outputSchema', 'labels', 'prompt', 'colour'])('that nest too deep are refused: %s', async (field) => {
+    for (const levels of [101, 5000, 500_000]) {
+      const body = `{"prompt": "refused", "${field}": ${'['.repeat(levels)}${']'.repeat(levels)}}`;
+      const response = await agent.post(body);
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({
+        errors: [{ field, message: `\`${field}\` must be nested at most 100 levels deep; it is nested deeper.` }],
+      });
+    }
+  });
+
+  it.each(['labels', 'allowedTools', 'disallowedTools'])(
+    'that are far too many are counted alone: %s',
+    async (field) => {
+      const many = Array.from({ length: 300_000 }, () => 1);
+      const response = await agent.post({ prompt: 'refused', [field]: many });
+      expect(await response.json()).toMatchObject({
+        errors: [{ field, message: expect.stringContaining('it has 300000.') as string }],
+      });
+    },
+  );
+
+  it('take an empty or null sessionId for none, and one in capital letters for the same', async () => {
+    for (const sessionId of ['', null]) expect(await agent.run('anew', { sessionId })).toMatchObject({ success: true });
+    const started = agent.claude.journal().flatMap((entry) => (entry.what === 'began' ? [entry] : []));
+    const args = started.filter(({ prompt }) => prompt === 'anew').map((entry) => entry.args);
+    expect(args).toHaveLength(2);
+    expect(args.flat()).not.toContain('--resume');
+    const id = crypto.randomUUID();
+    expect(await agent.run('goes on', { sessionId: id.toUpperCase() })).toMatchObject({ sessionId: id });
+  });
+});
+
+describe('the model of the agent', () => {
+  let agent: Agent;
+  beforeAll(async () => {
+    agent = await Agent.start({ env: { AGENT_MODEL: 'haiku' } });
+  });
+  afterAll(() => agent[Symbol.asyncDispose]());
+  const modelsOf = (prompt: string) =>
+    agent.claude
+      .journal()
+      .flatMap((entry) => (entry.what === 'began' && entry.prompt === prompt ? entry.args : []))
+      .filter((argument) => argument.startsWith('--model'));
+
+  it('is that of a run which names none, in a process that was started ahead, too', async () => {
+    await until(() => agent.claude.started().length === 1);
+    await agent.run('unnamed');
+    expect(modelsOf('unnamed')).toEqual(['--model=haiku']);
+    const metrics = await (await agent.fetch('/metrics')).text();
+    expect(metrics).toContain('claude_agent_warm_starts_total{result="hit"} 1');
+  });
+
+  it('gives way to that of a run', async () => {
+    await agent.run('named', { model: 'opus' });
+    expect(modelsOf('named')).toEqual(['--model=opus']);
+  });
+});
+
+describe('options of a run with the real CLI', () => {
+  let api: AnthropicDouble;
+  let agent: Agent;
+  beforeAll(async () => {
+    api = await startAnthropicDouble();
+    agent = new Agent({ env: { AGENT_CLAUDE_PATH: undefined, ANTHROPIC_BASE_URL: api.url, ...AS_ROOT } });
+    const claudeDir = path.join(agent.folder, 'home/.claude');
+    mkdirSync(claudeDir);
+    const login = {
+      accessToken: 'a',
+      refreshToken: 'r',
+      expiresAt: Date.now() + 3_600_000,
+      scopes: ['user:inference'],
+    };
+    writeFileSync(path.join(claudeDir, '.credentials.json'), JSON.stringify({ claudeAiOauth: login }));
+    await agent.start();
+  });
+  afterAll(async () => {
+    await agent[Symbol.asyncDispose]();
+    await api.close();
+  });
+
+  const outputSchema = { type: 'object', properties: { name: { type: 'string' } }, required: ['name'] };
+
+  it('outputSchema gives a structured output, and no success without one', async () => {
+    const met = (await agent.run('a name', { outputSchema })) as { structuredOutput?: unknown };
+    expect(met).toMatchObject({ success: true, structuredOutput: { name: 'a name' } });
+    const unmet = await agent.run('[[structured:none]] prose', { outputSchema });
+    expect(unmet).toMatchObject({
+      success: false,
+      outcome: 'failed',
+      error: expect.stringContaining('schema') as string,
+    });
+    expect(unmet).not.toHaveProperty('structuredOutput');
+    const wrong = await agent.post({ prompt: 'x', outputSchema: { type: 'nothing' } });
+    expect(wrong.status).toBe(400);
+  });
+
+  it('maxTurns and maxBudgetUsd end a run, and say so', async () => {
+    const turns = await agent.run('[[bash:true]] x', { maxTurns: 1 });
+    expect(turns).toMatchObject({
+      outcome: 'failed',
+      error: expect.stringContaining('maximum number of turns') as string,
+    });
+    const budget = await agent.run('[[bash:true]] x', { maxBudgetUsd: 0.000_001 });
+    expect(budget).toMatchObject({ outcome: 'failed', error: expect.stringContaining('maximum budget') as string });
+  });
+
+  it('sessionId goes on with the conversation, after a crash of the agent too', async () => {
+    const { sessionId } = await agent.run('first');
+    await agent.crash();
+    const second = await agent.run('second', { sessionId });
+    expect(second).toMatchObject({ success: true, sessionId });
+    expect(JSON.stringify(api.messages().at(-1)?.body)).toContain('echo: first');
+    const unknown = await agent.run('third', { sessionId: '00000000-0000-4000-8000-000000000000' });
+    expect(unknown).toMatchObject({
+      outcome: 'failed',
+      error: expect.stringContaining('No conversation found') as string,
+    });
+  });
+
+  it('a system prompt reaches Claude in a conversation that goes on, too, as each run has it', async () => {
+    const systemOf = (prompt: string) =>
+      JSON.stringify(
+        (api.messages().findLast((request) => request.prompt === prompt)?.body as { system: unknown }).system,
+      );
+    const { sessionId } = await agent.run('sys one', { appendSystemPrompt: 'Say egret.' });
+    expect(systemOf('sys one')).toContain('Say egret.');
+    await agent.run('sys two', { sessionId, appendSystemPrompt: 'Say heron.' });
+    expect(systemOf('sys two')).toContain('Say heron.');
+    expect(systemOf('sys two')).not.toContain('Say egret.');
+    await agent.run('sys three', { sessionId, systemPrompt: 'You are a stork.' });
+    expect(systemOf('sys three')).toContain('You are a stork.');
+    expect(systemOf('sys three')).not.toContain('Say egret.');
+  });
+
+  it('disallowedTools are denied though the mode lets everything run', async () => {
+    const options = { permissionMode: 'bypassPermissions' };
+    const free = await agent.run('[[bash:echo ran]] x', options);
+    expect(free.output).toContain('ran');
+    const withPattern = await agent.run('[[bash:echo ran]] x', { ...options, disallowedTools: ['Bash(echo:*)'] });
+    expect(withPattern.permissionDenials).toHaveLength(1);
+    const whole = await agent.run('[[bash:echo ran]] x', { ...options, disallowedTools: ['Bash'] });
+    expect(whole.output).toContain('No such tool available: Bash');
+  });
+
+  it('effort and fallbackModel are taken', async () => {
+    await agent.run('effort', { effort: 'low', model: 'sonnet', fallbackModel: 'haiku' });
+    const request = api.messages().findLast(({ prompt }) => prompt === 'effort');
+    expect(request?.body).toMatchObject({ output_config: { effort: 'low' } });
+  });
+
+  it('model, appendSystemPrompt and allowedTools reach Claude', async () => {
+    await agent.run('x', {
+      model: 'claude-haiku-4-5',
+      appendSystemPrompt: '--speak like a pirate',
+      permissionMode: 'dontAsk',
+    });
+    const request = api.messages().findLast(({ prompt }) => prompt === 'x');
+    expect(request?.model).toBe('claude-haiku-4-5');
+    expect(JSON.stringify(request?.body)).toContain('--speak like a pirate');
+    const denied = await agent.run('[[bash:touch made]] x', { permissionMode: 'dontAsk' });
+    expect(denied.permissionDenials).toHaveLength(1);
+    const allowed = await agent.run('[[bash:touch made]] x', {
+      permissionMode: 'dontAsk',
+      allowedTools: ['Read', 'Bash(touch made)'],
+    });
+    expect(allowed.permissionDenials).toHaveLength(0);
+  });
+});

@@ -1,0 +1,109 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { FieldError } from '../../../agent/http/api/problem.ts';
+import type { RunPage } from '../../../agent/http/api/run.ts';
+import { openStore } from '../../../agent/store/store.ts';
+import { Agent } from '../../support/agent.ts';
+
+let agent: Agent;
+const ids: Record<string, string> = {};
+
+/** Leaves runs as an earlier agent did, which took labels and schemas of any shape. */
+function recordRuns(): void {
+  let deep: Record<string, unknown> = { type: 'string' };
+  for (let levels = 0; levels < 1500; levels += 1) deep = { properties: { a: deep } };
+  const runs = {
+    'a:b': { labels: { a: 'b' } },
+    both: { labels: { a: 'b', c: 'd' } },
+    'a colon': { labels: { a: 'b:c', c: 'd' } },
+    'a number': { labels: { n: 1 } },
+    'an object': { labels: { a: { b: 'b' } } },
+    strange: { labels: { 'we"ird.$[0]': 'é\0', "'": '"' } },
+    'a deep schema': { labels: { a: 'b' }, options: { outputSchema: deep } },
+  };
+  using store = openStore(path.join(agent.stateDir, 'runs.db'));
+  for (const [name, { labels, ...rest }] of Object.entries(runs)) {
+    const request = { prompt: 'x', timeoutMs: 1, workdir: agent.workspaceDir, options: {}, ...rest };
+    const run = store.accept({ ...request, labels: labels as unknown as Record<string, string> }, crypto.randomUUID());
+    store.end(run, { outcome: 'failed', output: '', permissionDenials: [], warnings: [] });
+    ids[run.id] = name;
+  }
+}
+
+beforeAll(async () => {
+  // What earlier agents recorded is not what the document has.
+  agent = new Agent({ checksAnswers: false });
+  mkdirSync(agent.stateDir);
+  recordRuns();
+  await agent.start();
+});
+afterAll(() => agent[Symbol.asyncDispose]());
+
+const list = async (query: string) => {
+  const response = await agent.fetch(`/runs?${query}`);
+  expect(response.status).toBe(200);
+  return ((await response.json()) as RunPage).runs.map(({ id }) => ids[id]).sort();
+};
+const refusal = async (query: string) => {
+  const response = await agent.fetch(`/runs?${query}`);
+  expect(response.status).toBe(400);
+  return ((await response.json()) as { errors: FieldError[] }).errors;
+};
+
+describe('GET /runs lists the runs that have', () => {
+  it.each([
+    ['one label', 'label=c:d', ['a colon', 'both']],
+    ['every label that is given', 'label=a:b&label=c:d', ['both']],
+    ['nothing, where a name is to have two values', 'label=a:b&label=a:c', []],
+    ['a colon in the value', 'label=a:b:c', ['a colon']],
+    ['a text, not a number', 'label=n:1', []],
+    ['quotes, dots and a NUL', `label=${encodeURIComponent('we"ird.$[0]:é\0')}&label=':%22`, ['strange']],
+  ])('%s', async (_, query, names) => {
+    expect(await list(query)).toEqual(names);
+  });
+
+  it('a label, though there are records that SQLite takes for no JSON', async () => {
+    expect(await list('label=a:b')).toEqual(['a:b', 'both']);
+  });
+});
+
+describe('GET /runs names what is wrong with its query', () => {
+  it('a parameter that there is not, those that there are, and the one that was meant', async () => {
+    const [wrong, stranger] = await refusal('lable=a:b&colour=red');
+    expect(wrong).toEqual({
+      field: 'lable',
+      message:
+        '`lable` is no parameter; there are `limit`, `cursor`, `state`, `outcome`, `label`, `since`, `until`. Did you mean `label`?',
+    });
+    expect(stranger?.message).toMatch(/`until`\.$/);
+  });
+
+  it('the label that is no label, among others', async () => {
+    expect(await refusal('label=a:b&label=report')).toEqual([
+      { field: 'label', message: '`label` must be NAME:VALUE, such as workflow:report; it is the string "report".' },
+    ]);
+  });
+
+  it('labels that are too many', async () => {
+    expect(await refusal('label=a:b&'.repeat(21))).toEqual([
+      { field: 'label', message: '`label` must be given at most 20 times.' },
+    ]);
+  });
+
+  it('a parameter that may be given once', async () => {
+    expect(await refusal('limit=1&limit=2')).toEqual([{ field: 'limit', message: '`limit` may be given once.' }]);
+  });
+
+  it('a few parameters of very many', async () => {
+    const many = Array.from({ length: 1500 }, (_, i) => `x${i}=1`).join('&');
+    expect(await refusal(many)).toHaveLength(10);
+  });
+
+  it.each(['__proto__=1', 'label=__proto__', 'since=2026-02-30T00:00:00Z', 'limit=%00', 'cursor=1e3', 'label=%'])(
+    '%s',
+    async (query) => {
+      expect(await refusal(query)).toHaveLength(1);
+    },
+  );
+});

@@ -1,0 +1,160 @@
+import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { sessionCredential, withRemedy } from '../../../agent/login/credential.ts';
+import { sentenceOf } from '../../../agent/log.ts';
+import { startAnthropicDouble } from '../../doubles/anthropic/server.ts';
+import { Agent, TOKEN, until } from '../../support/agent.ts';
+import { AS_ROOT } from '../../support/claude.ts';
+
+const ROOT = path.join(import.meta.dirname, '../../..');
+
+let agent: Agent;
+beforeEach(() => (agent = new Agent()));
+afterEach(() => agent[Symbol.asyncDispose]());
+
+describe('without a login', () => {
+  const HOW = 'Log in with `npx claude auth login`, and the next run uses that login.';
+
+  it('the log, /health, the page and the answer say so, and what to do here', async () => {
+    await using api = await startAnthropicDouble();
+    Object.assign(agent.env, { AGENT_CLAUDE_PATH: undefined, ANTHROPIC_BASE_URL: api.url, ...AS_ROOT });
+    await agent.start();
+    await until(() => agent.lines.some((line) => line.includes('"warn"') && line.includes(HOW)), 'the log says so');
+    expect((await agent.health()).auth.problem).toMatch(/^There is no login: .*ENOENT/);
+    expect((await agent.health()).auth.problem).toContain(HOW);
+    const page = await fetch(`${agent.url}/`, { method: 'POST', body: new URLSearchParams({ token: TOKEN }) });
+    expect(await page.text()).toContain('npx claude auth login');
+    const { error, outcome } = await agent.run('hello');
+    expect({ error, outcome }).toEqual({ error: `Not logged in. ${HOW}`, outcome: 'auth_failed' });
+    expect(api.requests).toEqual([]);
+  });
+
+  it('an API key that is not used is named with the setting that uses it', async () => {
+    agent.env['ANTHROPIC_API_KEY'] = 'sk-ant-api03-canary';
+    await agent.start();
+    expect((await agent.health()).auth.problem).toContain(
+      'To use ANTHROPIC_API_KEY instead, start with AGENT_AUTH_MODE=apiKey.',
+    );
+    await until(() => agent.lines.some((line) => line.includes('AGENT_AUTH_MODE=apiKey')));
+    expect(agent.lines.join()).not.toContain('canary');
+  });
+
+  it('a pod is told of the commands of the stack', async () => {
+    const seed = path.join(agent.folder, 'seed');
+    mkdirSync(seed);
+    agent.env['AGENT_SESSION_DIR'] = seed;
+    await agent.start();
+    expect((await agent.health()).auth.problem).toMatch(
+      /There is no login: .* Run `npm run login`, and then `npm run up`\.$/,
+    );
+    await agent.end('SIGTERM');
+    agent.env['AGENT_STACK'] = 'prod';
+    await agent.start();
+    expect((await agent.health()).auth.problem).toContain(
+      'Run `npm run login -- --stack prod`, and then `npm run up -- --stack prod`.',
+    );
+  });
+
+  it('a Mac is not told that there is none, since the Keychain keeps it', () => {
+    expect(sessionCredential('/nowhere', '/', '', 'darwin').status().present).toBe(true);
+    expect(sessionCredential('/nowhere', '/', '', 'linux').status().present).toBe(false);
+  });
+});
+
+it.each([
+  ['Not logged in · Please run /login', 'Not logged in. Do this.'],
+  [
+    'OAuth refresh token is no longer valid; run /login to re-authenticate',
+    'OAuth refresh token is no longer valid. Do this.',
+  ],
+  ['Your session has expired. Please run /login to sign in again.', 'Your session has expired. Do this.'],
+  ['Please run /login', 'Claude needs a new login. Do this.'],
+  ['API Error: 529 Overloaded', 'API Error: 529 Overloaded'],
+])('what claude says at its own terminal is said for this one: %s', (said, told) => {
+  expect(withRemedy(said, 'Do this.')).toBe(told);
+});
+
+it('a line of the log is a sentence for people, and cannot move their cursor', () => {
+  const time = '2026-11-28T10:20:30.000Z';
+  const clock = new Date(time).toTimeString().slice(0, 8);
+  const auth = { mode: 'session', source: '/x' };
+  expect(sentenceOf({ level: 'info', time, url: 'http://x', auth, msg: 'listening' })).toBe(
+    `${clock}  Listening  (url http://x, auth.mode session, auth.source /x)`,
+  );
+  expect(
+    sentenceOf({ level: 'warn', time, removed: [], err: { message: 'a\u001b[2Jb', stack: 's' }, msg: 'it failed' }),
+  ).toBe(`${clock}  WARN: It failed  (removed none, a [2Jb)`);
+});
+
+const hasScript = spawnSync('script', ['--version']).status === 0;
+
+describe.skipIf(!hasScript)('on a terminal, which `script` of util-linux makes', () => {
+  let terminal: ChildProcessWithoutNullStreams;
+  let shown = '';
+
+  /** `npm start` as a person types it. */
+  async function npmStart(): Promise<string> {
+    shown = '';
+    const env = {
+      PATH: process.env['PATH'],
+      HOME: path.join(agent.folder, 'home'),
+      AGENT_PORT: '0',
+      AGENT_TOKEN: TOKEN,
+      AGENT_STATE_DIR: agent.stateDir,
+      AGENT_CLAUDE_PATH: agent.claude.path,
+      AGENT_WARM_START: 'off',
+    };
+    terminal = spawn('script', ['-qefc', 'npm start', '/dev/null'], { cwd: ROOT, env });
+    terminal.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString('utf8')));
+    // The last that it prints; a terminal gives any part of a line.
+    await until(() => /Try .*\s*\n/.test(shown), 'it listens');
+    return /http:\/\/127\.0\.0\.1:\d+/.exec(shown)?.[0] ?? '';
+  }
+  const run = (url: string) =>
+    fetch(`${url}/run`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${TOKEN}`, 'Content-Type': 'application/json' },
+      body: '{"prompt":"slow"}',
+    }).then((response) => response.json() as Promise<{ outcome: string }>);
+
+  afterEach(() => terminal.kill('SIGKILL'));
+
+  beforeEach(() => {
+    const slow = [
+      { do: 'wait', ms: 3000 },
+      { do: 'result', text: 'done' },
+    ];
+    const script = path.join(agent.folder, 'script.json');
+    writeFileSync(script, JSON.stringify({ journal: path.join(agent.folder, 'journal.jsonl'), prompts: { slow } }));
+  });
+
+  it('people read sentences', async () => {
+    await npmStart();
+    expect(shown).toMatch(/\d\d:\d\d:\d\d {2}WARN: There is no login: [^{]*npx claude auth login/);
+    expect(shown).not.toContain('{"level"');
+    terminal.stdin.write('\u0003');
+    await once(terminal, 'exit');
+    expect(shown).toContain('Drained');
+  });
+
+  it('Ctrl-C lets a running prompt finish, though npm passes it on, and a second one does not wait', async () => {
+    const finished = run(await npmStart());
+    await until(() => agent.claude.begun().length === 1);
+    terminal.stdin.write('\u0003');
+    expect(await finished).toMatchObject({ outcome: 'succeeded' });
+    await once(terminal, 'exit');
+
+    const cut = run(await npmStart());
+    await until(() => agent.claude.begun().length === 2);
+    terminal.stdin.write('\u0003');
+    await until(() => shown.includes('Draining'));
+    // As long as a person takes: what npm passes on comes within this time.
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    terminal.stdin.write('\u0003');
+    expect(await cut).toMatchObject({ outcome: 'interrupted' });
+    await once(terminal, 'exit');
+  });
+});

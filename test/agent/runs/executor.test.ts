@@ -1,0 +1,187 @@
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createClaude, type Claude } from '../../../agent/claude/claude.ts';
+import { variableCredential } from '../../../agent/login/credential.ts';
+import { LoginEvidence } from '../../../agent/login/status.ts';
+import { RunService } from '../../../agent/runs/service.ts';
+import { openStore, type RunStore } from '../../../agent/store/store.ts';
+import { Workspace } from '../../../agent/workspace/workspace.ts';
+import { until } from '../../support/agent.ts';
+
+/** A CLI that starts at once: says its result when it has its prompt, and ends with its input. */
+const CLI = `#!/bin/sh
+echo "$CLAUDE_AGENT_RUN" >>"$HOME/started"
+read -r prompt
+echo '{"type":"assistant","message":{"model":"m","content":[{"type":"text","text":"said"}]}}'
+echo '{"type":"result","subtype":"success","is_error":false,"result":"said","total_cost_usd":0.25}'
+cat >/dev/null
+`;
+const MAX_STEPS = 200;
+const MUST_BE_MET = [
+  'store.accept()',
+  'store.begin()',
+  'store.end()',
+  'claude.start()',
+  'claude.newSessionId()',
+  'evidence.corrected()',
+  'evidence.learn()',
+  'workspace.watch()',
+  'workspace.tidy()',
+  'workspace.problem',
+  'onStarted',
+  'onEnded',
+];
+const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+/** Throws at one call of all that are counted; a getter counts as a call. */
+class Sabotage {
+  /** What was sabotaged last; empty where nothing was. */
+  where = 'nothing yet';
+  #callsLeft = Infinity;
+
+  /** From now on the n-th call throws. */
+  arm(n: number): void {
+    this.where = '';
+    this.#callsLeft = n;
+  }
+
+  disarm(): void {
+    this.#callsLeft = Infinity;
+  }
+
+  /** Counts the calls of the methods and getters of `target`. */
+  of<T extends object>(name: string, target: T): T {
+    return new Proxy(target, {
+      get: (_, key) => {
+        const value: unknown = Reflect.get(target, key, target);
+        if (typeof key === 'symbol') return value;
+        if (typeof value !== 'function') {
+          this.#count(`${name}.${key}`);
+          return value;
+        }
+        return (...args: unknown[]): unknown => {
+          this.#count(`${name}.${key}()`);
+          return (value as (...args: unknown[]) => unknown).apply(target, args);
+        };
+      },
+    });
+  }
+
+  listener(name: string): () => void {
+    return () => this.#count(name);
+  }
+
+  #count(where: string): void {
+    this.#callsLeft -= 1;
+    if (this.#callsLeft !== 0) return;
+    this.where = where;
+    throw new Error(`sabotage of ${where}`);
+  }
+}
+
+describe('an accepted run', () => {
+  let folder: string;
+  let store: RunStore;
+  let sabotage: Sabotage;
+  let service: RunService;
+  let claude: Claude;
+  beforeEach(async () => {
+    folder = mkdtempSync(path.join(tmpdir(), 'executor-'));
+    writeFileSync(path.join(folder, 'claude'), CLI);
+    chmodSync(path.join(folder, 'claude'), 0o755);
+    mkdirSync(path.join(folder, 'workspace'));
+    sabotage = new Sabotage();
+    store = openStore(path.join(folder, 'runs.db'));
+    const credential = variableCredential('apiKey', undefined, 'sk-ant-api03-test', folder);
+    claude = createClaude({
+      path: path.join(folder, 'claude'),
+      instanceId: store.instanceId,
+      permissionMode: 'dontAsk',
+      mcpConfig: undefined,
+      claudeSettings: undefined,
+      credential,
+      configDir: path.join(folder, '.claude'),
+      preparedFor: undefined,
+      log: SILENT,
+      environment: { PATH: process.env['PATH'], HOME: folder },
+    });
+    const dir = path.join(folder, 'workspace');
+    service = new RunService({
+      store: sabotage.of('store', store),
+      claude: sabotage.of('claude', claude),
+      evidence: sabotage.of('evidence', new LoginEvidence(credential)),
+      workspace: sabotage.of('workspace', new Workspace({ dir, lifetime: 'keep', megabytes: undefined, log: SILENT })),
+      log: SILENT,
+      queueLimit: 10,
+      onStarted: sabotage.listener('onStarted'),
+      onEnded: sabotage.listener('onEnded'),
+    });
+    await service.recover();
+  });
+  afterEach(async () => {
+    await service.drain(0);
+    store[Symbol.dispose]();
+    rmSync(folder, { recursive: true });
+  });
+
+  /** Sends a run and returns what its client hears: an outcome, or the name of an error. */
+  const send = async (prompt: string): Promise<{ id?: string; heard: string }> => {
+    const request = { prompt, options: {}, labels: {}, timeoutMs: 20_000, workdir: path.join(folder, 'workspace') };
+    const accepted = await service.accept(request, true).catch((error: unknown) => error as Error);
+    if (accepted instanceof Error) return { heard: accepted.message };
+    const { result } = await accepted.ended;
+    return { id: accepted.run.id, heard: result.outcome };
+  };
+
+  it.each([
+    ['back by an hour', -3_600_000],
+    ['forward by thirty days', 30 * 86_400_000],
+  ])('has its time, no more and no less, though the clock is set %s', async (_, shift) => {
+    writeFileSync(path.join(folder, 'claude'), '#!/bin/sh\nread -r prompt\ntouch "$HOME/began"\nexec sleep 60\n');
+    const request = {
+      prompt: 'hangs',
+      options: {},
+      labels: {},
+      timeoutMs: 1500,
+      workdir: path.join(folder, 'workspace'),
+    };
+    const { ended, run } = await service.accept(request, true);
+    const later = await service.accept({ ...request, prompt: 'waits', timeoutMs: 20_000 }, false);
+    await until(() => existsSync(path.join(folder, 'began')), 'it began');
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + shift });
+    try {
+      expect(service.find(run.id)?.state).toBe('running');
+      expect((await ended).result.outcome).toBe('timed_out');
+      expect(service.find(later.run.id)?.state).not.toBe('ended');
+    } finally {
+      vi.useRealTimers();
+    }
+    service.cancel(later.run.id);
+    expect((await later.ended).result.outcome).toBe('cancelled');
+  });
+
+  it('has one terminal record and its client an answer, whatever throws on its way, and the queue goes on', async () => {
+    const met = new Set<string>();
+    const heard = new Set<string>();
+    for (let step = 1; step <= MAX_STEPS && sabotage.where !== ''; step += 1) {
+      sabotage.arm(step);
+      const answers = await Promise.all([send('begins at once'), send('waits'), send('waits longer')]);
+      sabotage.disarm();
+      met.add(sabotage.where);
+      const why = `step ${step}: ${sabotage.where}`;
+      expect(await send('after'), why).toMatchObject({ heard: 'succeeded' });
+      for (const answer of answers) {
+        heard.add(answer.heard.replace(/^sabotage of .*/, 'refused'));
+        if (answer.id !== undefined) expect(store.find(answer.id)?.result?.outcome, why).toBe(answer.heard);
+      }
+      expect(store.unfinished(), why).toEqual([]);
+      expect(service.unfinished, why).toEqual([]);
+    }
+    await service.drain(0);
+    expect(await claude.sweepLeftovers()).toBe(0);
+    expect(heard).toEqual(new Set(['refused', 'failed', 'succeeded']));
+    expect([...met].filter((where) => MUST_BE_MET.includes(where)).sort()).toEqual([...MUST_BE_MET].sort());
+  });
+});

@@ -1,0 +1,194 @@
+import { DatabaseSync } from 'node:sqlite';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Agent, isAlive, until, WITHOUT_TOKEN } from '../../support/agent.ts';
+
+let agent: Agent;
+beforeEach(async () => {
+  agent = await Agent.start({
+    prompts: {
+      hang: [{ do: 'ignore' }, { do: 'setsid' }, { do: 'hang' }],
+      slow: [
+        { do: 'wait', ms: 300 },
+        { do: 'result', text: 'slow' },
+      ],
+    },
+  });
+});
+afterEach(() => agent[Symbol.asyncDispose]());
+
+interface Row {
+  state: string;
+  prompt: string | null;
+  result: string | null;
+}
+
+/** Reads the records of an agent that is not running. */
+function records(): { state: string; prompt: string | null; outcome: string | undefined }[] {
+  const db = new DatabaseSync(path.join(agent.stateDir, 'runs.db'), { readOnly: true });
+  const rows = db.prepare('SELECT state, prompt, result FROM runs ORDER BY seq').all() as unknown as Row[];
+  db.close();
+  return rows.map(({ state, prompt, result }) => ({
+    state,
+    prompt,
+    outcome: result === null ? undefined : (JSON.parse(result) as { outcome: string }).outcome,
+  }));
+}
+
+const send = (prompt: string) => agent.post({ prompt }).catch(() => undefined);
+const queued = (count: number) => until(async () => (await agent.health()).queued === count, `${count} queued`);
+
+describe('an agent that is killed', () => {
+  it('runs what waited after its restart, ends what was running, and runs nothing twice', async () => {
+    void send('hang');
+    await until(() => agent.claude.journal().some(({ what }) => what === 'grandchild'));
+    void send('first');
+    await queued(1);
+    void send('second');
+    await queued(2);
+    const before = agent.claude.journal().map(({ pid }) => pid);
+
+    await agent.crash();
+    expect(before.some(isAlive)).toBe(false);
+    await until(() => agent.lines.filter((line) => line.includes('"outcome":"succeeded"')).length === 2, 'both ran');
+    expect(agent.claude.begun()).toEqual(['hang', 'first', 'second']);
+
+    await agent.crash();
+    expect((await agent.run('third')).success).toBe(true);
+    await agent.end('SIGTERM');
+    expect(agent.claude.begun()).toEqual(['hang', 'first', 'second', 'third']);
+    expect(records().map(({ outcome }) => outcome)).toEqual(['interrupted', 'succeeded', 'succeeded', 'succeeded']);
+  });
+
+  it('does not begin a run whose time was up meanwhile', async () => {
+    void send('hang');
+    await until(() => agent.claude.begun().length === 1);
+    void agent.post({ prompt: 'short', timeout: 500 }).catch(() => undefined);
+    await queued(1);
+    await agent.end('SIGKILL');
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    await agent.start();
+    await until(() => agent.lines.some((line) => line.includes('"outcome":"timed_out"')));
+    expect(agent.claude.begun()).toEqual(['hang']);
+  });
+
+  it('at any moment loses no accepted run and begins none twice', async () => {
+    let sent = 0;
+    for (let round = 0; round < 12; round += 1) {
+      for (let i = 0; i < 4; i += 1) void send(i === 0 ? 'slow' : `run ${(sent += 1)}`);
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 400));
+      await agent.crash();
+    }
+    await until(async () => {
+      const { activeRequests, queued: waiting } = await agent.health();
+      return activeRequests + waiting === 0;
+    });
+    await agent.end('SIGTERM');
+    expect(records().every(({ state, outcome }) => state === 'ended' && outcome !== undefined)).toBe(true);
+    const begun = agent.claude.begun().filter((prompt) => prompt !== 'slow');
+    expect(new Set(begun).size).toBe(begun.length);
+    expect(agent.claude.journal().some(({ pid }) => isAlive(pid))).toBe(false);
+  });
+});
+
+describe('a record', () => {
+  it('is there before the run begins, and forgets the prompt when it ends', async () => {
+    void send('hang');
+    await until(() => agent.claude.begun().length === 1);
+    await agent.end('SIGKILL');
+    expect(records()).toEqual([{ state: 'running', prompt: 'hang', outcome: undefined }]);
+    await agent.start();
+    await agent.end('SIGTERM');
+    expect(records()).toEqual([{ state: 'ended', prompt: null, outcome: 'interrupted' }]);
+  });
+
+  it('that cannot be written lets nothing be accepted', async () => {
+    await agent.end('SIGTERM');
+    const db = new DatabaseSync(path.join(agent.stateDir, 'runs.db'));
+    db.exec(`CREATE TRIGGER full BEFORE INSERT ON runs BEGIN SELECT RAISE(FAIL, 'disk full'); END`);
+    db.close();
+    await agent.start();
+    const response = await agent.post({ prompt: 'x' });
+    expect(response.status).toBe(503);
+    expect(Number(response.headers.get('Retry-After'))).toBeGreaterThan(0);
+    expect(await response.json()).toMatchObject({ type: 'urn:claude-code-agent:problem:storage' });
+    expect(agent.claude.begun()).toEqual([]);
+  });
+
+  it('that cannot be written is shared by none that is accepted, when many come at once', async () => {
+    await agent.end('SIGTERM');
+    const db = new DatabaseSync(path.join(agent.stateDir, 'runs.db'));
+    db.exec(
+      `CREATE TRIGGER full BEFORE INSERT ON runs WHEN new.prompt = 'p7' BEGIN SELECT RAISE(FAIL, 'disk full'); END`,
+    );
+    db.close();
+    await agent.start();
+    const prompts = Array.from({ length: 20 }, (_, i) => `p${i}`);
+    const answers = await Promise.all(
+      prompts.map(async (prompt) => ({ prompt, status: (await agent.post({ prompt })).status })),
+    );
+    const accepted = answers.filter(({ status }) => status === 200).map(({ prompt }) => prompt);
+    expect(answers.filter(({ status }) => status === 503).map(({ prompt }) => prompt)).toContain('p7');
+    expect(accepted.length).toBeGreaterThan(0);
+    expect(agent.claude.begun().sort()).toEqual(accepted.sort());
+    await agent.end('SIGTERM');
+    expect(records().map(({ outcome }) => outcome)).toEqual(accepted.map(() => 'succeeded'));
+  });
+
+  it('whose end cannot be written is no success', async () => {
+    await agent.end('SIGTERM');
+    const db = new DatabaseSync(path.join(agent.stateDir, 'runs.db'));
+    db.exec(
+      `CREATE TRIGGER full BEFORE UPDATE ON runs WHEN new.state = 'ended' BEGIN SELECT RAISE(FAIL, 'disk full'); END`,
+    );
+    db.close();
+    await agent.start();
+    const response = await agent.post({ prompt: 'x' });
+    expect(response.status).toBe(503);
+    expect((await agent.fetch('/ready', WITHOUT_TOKEN)).status).toBe(503);
+  });
+});
+
+describe('what cannot be written', () => {
+  /** Starts the agent again, on records that refuse what a trigger says. */
+  async function refusing(trigger: string): Promise<void> {
+    await agent.end('SIGTERM');
+    const db = new DatabaseSync(path.join(agent.stateDir, 'runs.db'));
+    db.exec(`CREATE TRIGGER full ${trigger} BEGIN SELECT RAISE(FAIL, 'disk full'); END`);
+    db.close();
+    await agent.start();
+  }
+  const kindOf = async (response: Response) => [response.status, ((await response.json()) as { type: string }).type];
+  const STORAGE = [503, 'urn:claude-code-agent:problem:storage'];
+
+  it('of a run that was cancelled while it waited keeps the run known, and it does not begin', async () => {
+    await refusing(`BEFORE UPDATE ON runs WHEN new.outcome = 'cancelled'`);
+    void agent.post({ prompt: 'slow' });
+    await until(() => agent.claude.begun().length === 1);
+    const headers = { 'Content-Type': 'application/json', 'Idempotency-Key': 'a-key' };
+    const create = () => agent.fetch('/runs', { method: 'POST', body: '{"prompt":"cancelled"}', headers });
+    const { id } = (await (await create()).json()) as { id: string };
+    for (let i = 0; i < 2; i += 1) {
+      expect(await kindOf(await agent.fetch(`/runs/${id}`, { method: 'DELETE' }))).toEqual(STORAGE);
+    }
+    expect(((await (await create()).json()) as { id: string }).id).toBe(id);
+    expect((await agent.fetch('/ready', WITHOUT_TOKEN)).status).toBe(503);
+    expect((await agent.run('after')).success).toBe(true);
+    expect(agent.claude.begun()).toEqual(['slow', 'after']);
+  });
+
+  it('of a pause leaves the agent as it was, and says so', async () => {
+    await refusing(`BEFORE INSERT ON meta WHEN new.key = 'pause'`);
+    expect(await kindOf(await agent.fetch('/pause', { method: 'POST' }))).toEqual(STORAGE);
+    expect((await agent.run('goes on')).success).toBe(true);
+  });
+});
+
+describe('a state folder', () => {
+  it('serves one agent at a time', async () => {
+    const second = new Agent({ env: { AGENT_STATE_DIR: agent.stateDir } });
+    await expect(second.start()).rejects.toThrow(/in use by another agent.*AGENT_STATE_DIR/s);
+    await second[Symbol.asyncDispose]();
+    expect((await agent.run('still here')).success).toBe(true);
+  });
+});

@@ -1,0 +1,229 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { DatabaseSync } from 'node:sqlite';
+import { setImmediate } from 'node:timers/promises';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openStore } from '../../../agent/store/store.ts';
+import { Agent, until } from '../../support/agent.ts';
+
+const HEADER = 100;
+const UNLIMITED = { days: 3650, count: 1_000_000, megabytes: 100_000 };
+
+describe('records of runs', () => {
+  let folder: string;
+  let file: string;
+  beforeEach(() => {
+    folder = mkdtempSync(path.join(tmpdir(), 'store-'));
+    file = path.join(folder, 'runs.db');
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  /** Makes runs that have ended, with a kibibyte of output each unless told, and one that waits. */
+  function fill(count: number, outputChars = 1024) {
+    const store = openStore(file);
+    const request = { prompt: 'x', timeoutMs: 1000, workdir: '/', options: {}, labels: {} };
+    const waiting = store.accept(request, 'session');
+    const ended = Array.from({ length: count }, (_, i) => {
+      const run = store.accept(request, 'session', { idempotency: { key: `k${i}`, requestHash: 'h' } });
+      const output = 'x'.repeat(outputChars);
+      return store.end(store.begin(run), { outcome: 'succeeded', output, permissionDenials: [], warnings: [] });
+    });
+    return { store, waiting, ended };
+  }
+
+  it('beyond the count are removed, oldest first, with their keys, and never one that has not ended', async () => {
+    const { store, waiting, ended } = fill(10);
+    expect(await store.prune({ ...UNLIMITED, count: 3 })).toBe(7);
+    expect(store.list({ limit: 100 }).runs.map(({ id }) => id)).toEqual([
+      ...ended
+        .slice(-3)
+        .map(({ id }) => id)
+        .reverse(),
+      waiting.id,
+    ]);
+    expect(store.findByKey({ key: 'k0', requestHash: 'h' })).toBeUndefined();
+    expect(store.findByKey({ key: 'k9', requestHash: 'h' })?.id).toBe(ended[9]?.id);
+    store[Symbol.dispose]();
+  });
+
+  it('beyond the age are removed', async () => {
+    const { store } = fill(3);
+    expect(await store.prune(UNLIMITED)).toBe(0);
+    expect(await store.prune({ ...UNLIMITED, days: -1 })).toBe(3);
+    store[Symbol.dispose]();
+  });
+
+  it('stay while their callback is not delivered, unless the file is too large, and take it with them', async () => {
+    const { store } = fill(3);
+    const request = { prompt: 'x', timeoutMs: 1000, workdir: '/', options: {}, labels: {}, callbackUrl: 'http://h/' };
+    const result = { outcome: 'succeeded', output: '', permissionDenials: [], warnings: [] } as const;
+    const [pending, delivered] = [0, 1].map(() => store.end(store.begin(store.accept(request, 'a-session')), result));
+    store.callbacks.update(delivered?.id ?? '', { host: 'h', state: 'delivered', attempts: 1 });
+    expect(await store.prune({ ...UNLIMITED, days: -1, count: 1 })).toBe(4);
+    expect(store.find(pending?.id ?? '')?.callback?.state).toBe('pending');
+    expect(store.callbacks.pending).toBe(1);
+    await store.prune({ ...UNLIMITED, megabytes: 0 });
+    expect(store.find(pending?.id ?? '')).toBeUndefined();
+    expect(store.callbacks.pending).toBe(0);
+    store[Symbol.dispose]();
+  });
+
+  it('beyond the size are removed, and the file shrinks', async () => {
+    const { store } = fill(200, 200_000);
+    expect(await store.prune({ ...UNLIMITED, megabytes: 10 })).toBeGreaterThan(0);
+    expect(statSync(file).size).toBeLessThanOrEqual(10 * 1_048_576);
+    expect(store.list({ limit: 100 }).runs.length).toBeGreaterThan(10);
+    store[Symbol.dispose]();
+  });
+
+  it('are removed in steps between which other work has its turn', async () => {
+    const { store } = fill(300, 100_000);
+    let isOver = false;
+    const pruning = store.prune({ ...UNLIMITED, count: 10 }).finally(() => (isOver = true));
+    let turns = 0;
+    for (; !isOver; turns += 1) await setImmediate();
+    expect(await pruning).toBe(290);
+    expect(turns).toBeGreaterThan(290 / 10);
+    store[Symbol.dispose]();
+  });
+
+  it('end with the store, even while some are being removed', async () => {
+    const { store } = fill(50);
+    const pruning = store.prune({ ...UNLIMITED, count: 1 });
+    store[Symbol.dispose]();
+    expect(await pruning).toBeLessThan(50);
+  });
+});
+
+describe('what a record holds', () => {
+  let agent: Agent;
+  afterEach(() => agent[Symbol.asyncDispose]());
+
+  /** Changes the file while no agent holds it. */
+  function change(sql: string, ...values: string[]): void {
+    const db = new DatabaseSync(path.join(agent.stateDir, 'runs.db'));
+    db.prepare(sql).run(...values);
+    db.close();
+  }
+
+  it('may be nested too deep for SQLite, as an earlier version let it be, without taking others from the list', async () => {
+    agent = await Agent.start({ checksAnswers: false });
+    const { runId } = await agent.run('deep');
+    await agent.run('flat');
+    await agent.end('SIGTERM');
+    const nested = '{"a":'.repeat(1500) + '1' + '}'.repeat(1500);
+    const result = `{"outcome":"succeeded","output":"","permissionDenials":[],"warnings":[],"structuredOutput":${nested}}`;
+    change('UPDATE runs SET result = ? WHERE id = ?', result, runId);
+    await agent.start();
+    const { runs } = (await (await agent.fetch('/runs')).json()) as { runs: { id: string; outcome: string }[] };
+    expect(runs.map(({ outcome }) => outcome)).toEqual(['succeeded', 'succeeded']);
+    expect((await agent.fetch(`/runs/${runId}`)).status).toBe(200);
+    expect(await (await agent.fetch('/', { headers: { Cookie: '' } })).text()).toContain('html');
+  });
+
+  it('may be unreadable for one run that waits: that one is ended as failed, and the others go on', async () => {
+    agent = await Agent.start({ prompts: { hang: [{ do: 'hang' }] } });
+    const ids: string[] = [];
+    for (const prompt of ['hang', 'unreadable', 'fine']) {
+      const body = JSON.stringify({ prompt });
+      const headers = { 'Content-Type': 'application/json' };
+      ids.push(((await (await agent.fetch('/runs', { method: 'POST', body, headers })).json()) as { id: string }).id);
+    }
+    await agent.end('SIGKILL');
+    change('UPDATE runs SET request = ? WHERE id = ?', '{"options":', ids[1] ?? '');
+    await agent.start();
+    const outcomes = () =>
+      Promise.all(
+        ids.map(async (id) => ((await (await agent.fetch(`/runs/${id}`)).json()) as { outcome?: string }).outcome),
+      );
+    await until(async () => !(await outcomes()).includes(undefined), 'all ended');
+    expect(await outcomes()).toEqual(['interrupted', 'failed', 'succeeded']);
+    expect(agent.claude.begun()).toEqual(['hang', 'fine']);
+    expect(agent.lines.some((line) => line.includes('"level":"error"') && line.includes(ids[1] ?? ''))).toBe(true);
+  });
+
+  it('is readable for its owner alone, and what is forgotten is in no file a moment later', async () => {
+    const secret = `forget-this-${'x'.repeat(5000)}`;
+    agent = await Agent.start({ prompts: { [secret]: [{ do: 'result', text: 'done' }] } });
+    await agent.run(secret);
+    const files = () => readdirSync(agent.stateDir).filter((name) => name.startsWith('runs.db'));
+    for (const name of files()) expect(statSync(path.join(agent.stateDir, name)).mode & 0o077, name).toBe(0);
+    const holds = (name: string) => readFileSync(path.join(agent.stateDir, name)).includes('forget-this');
+    await until(() => !files().some(holds), 'forgotten');
+  });
+});
+
+describe('a damaged file of records', () => {
+  let agent: Agent;
+  afterEach(() => agent[Symbol.asyncDispose]());
+
+  it.each([
+    ['is no database', () => Buffer.from('this is no database, and never was one'.repeat(200))],
+    [
+      'is broken within',
+      (content: Buffer) => Buffer.concat([content.subarray(0, 4096), content.subarray(4096).fill(7)]),
+    ],
+  ])('that %s is set aside with a clear log, and a new one is begun', async (_, damage) => {
+    agent = await Agent.start();
+    await agent.run('before');
+    await agent.end('SIGTERM');
+    const file = path.join(agent.stateDir, 'runs.db');
+    const damaged = damage(readFileSync(file));
+    writeFileSync(file, damaged);
+    await agent.start();
+    expect((await agent.run('after')).success).toBe(true);
+    const aside = readdirSync(agent.stateDir).find((name) => name.startsWith('runs.db.damaged-')) ?? '';
+    // SQLite counts changes in the header, even on closing a file it has only read.
+    const kept = readFileSync(path.join(agent.stateDir, aside));
+    expect(kept.subarray(HEADER).equals(damaged.subarray(HEADER))).toBe(true);
+    expect(agent.lines.some((line) => line.includes('"level":"error"') && line.includes(aside))).toBe(true);
+  });
+
+  it.each(['a frame in the middle', 'the last frame', 'the header'])(
+    'whose write-ahead log is damaged in %s says so, keeps a copy, and begins no run again',
+    async (place) => {
+      agent = await Agent.start({ prompts: { hang: [{ do: 'hang' }] } });
+      const send = (prompt: string) =>
+        agent.fetch('/runs', {
+          method: 'POST',
+          body: JSON.stringify({ prompt }),
+          headers: { 'Content-Type': 'application/json' },
+        });
+      await send('hang');
+      for (const prompt of ['one', 'two', 'three']) await send(prompt);
+      await agent.end('SIGKILL');
+      const wal = path.join(agent.stateDir, 'runs.db-wal');
+      const content = readFileSync(wal);
+      const frames = (content.length - 32) / 4120;
+      const at = {
+        'a frame in the middle': Math.floor(frames / 2),
+        'the last frame': frames - 1,
+        'the header': undefined,
+      }[place];
+      const offset = at === undefined ? 12 : 32 + at * 4120 + 2000;
+      content.writeUInt8(content.readUInt8(offset) ^ 0xff, offset);
+      writeFileSync(wal, content);
+
+      await agent.start();
+      expect(
+        agent.lines.some((line) => line.includes('"level":"error"') && line.includes('are damaged and lost')),
+      ).toBe(true);
+      const asides = readdirSync(agent.stateDir).filter((name) => name.includes('.damaged-'));
+      expect(asides.map((name) => path.extname(name.replace(/\.damaged-[^-]*-\d\d-[^-]*/, '')))).toContain('.db-wal');
+      expect((await agent.run('after')).success).toBe(true);
+      expect(agent.claude.begun()).toEqual(['hang', 'after']);
+    },
+  );
+
+  it('whose write-ahead log was whole at a kill goes on with what waited', async () => {
+    agent = await Agent.start({ prompts: { hang: [{ do: 'hang' }] } });
+    void agent.post({ prompt: 'hang' }).catch(() => undefined);
+    await until(() => agent.claude.begun().length === 1);
+    void agent.post({ prompt: 'waits' }).catch(() => undefined);
+    await until(async () => (await agent.health()).queued === 1);
+    await agent.crash();
+    await until(() => agent.claude.begun().includes('waits'));
+    expect(agent.lines.some((line) => line.includes('damaged'))).toBe(false);
+  });
+});

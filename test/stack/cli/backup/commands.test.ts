@@ -1,0 +1,169 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+
+import { execa } from 'execa';
+import { describe, expect, test } from 'vitest';
+
+import { project } from '../project.ts';
+
+const STATE = { version: 3, deployment: { resources: [{ urn: 'a', type: 't' }] } };
+const LOGIN = JSON.stringify({ claudeAiOauth: { accessToken: 'a', refreshToken: 'r', expiresAt: 1 } });
+
+/** A checkout that deployed something, without a cluster that can be reached. */
+function deployed() {
+  const made = project();
+  const { at } = made;
+  mkdirSync(at('.local', 'session'), { recursive: true });
+  mkdirSync(at('.local', 'pulumi'));
+  writeFileSync(at('.local', 'passphrase'), 'the-passphrase\n');
+  writeFileSync(at('.local', 'agent-token'), 'the-token\n');
+  writeFileSync(at('.local', 'session', '.credentials.json'), LOGIN);
+  writeFileSync(at('bin', 'stacks.json'), '[{"name":"dev","resourceCount":1}]');
+  writeFileSync(at('bin', 'state.json'), JSON.stringify(STATE));
+  return made;
+}
+
+/** A backup of it. */
+async function backedUp(): Promise<string> {
+  const { at, launch } = deployed();
+  await launch(['backup', at('b.tar.gz')]);
+  return at('b.tar.gz');
+}
+
+describe('npm run backup', () => {
+  test('has what is on this machine where the cluster can not be reached, says what it lacks, and ends with 2', async () => {
+    const { at, launch } = deployed();
+    const { exitCode, stderr } = await launch(['backup'], { FAKE_KUBECTL: 'no route to host' });
+    expect(exitCode, stderr).toBe(2);
+    expect(stderr).toMatch(/It lacks:\n {2}objects: no route to host\n {2}volume \([^)]*\): no route to host/);
+    expect(stderr).toContain('npm run restore -- ');
+    const [name = ''] = readdirSync(at('.local', 'backups'));
+    expect(statSync(at('.local', 'backups')).mode & 0o777).toBe(0o700);
+    expect(statSync(at('.local', 'backups', name)).mode & 0o777).toBe(0o600);
+    const { stdout } = await execa('tar', ['-tzf', at('.local', 'backups', name)]);
+    expect(
+      stdout
+        .split('\n')
+        .filter((line) => !line.endsWith('/'))
+        .sort(),
+    ).toEqual(
+      [
+        ...['local/agent-token', 'local/passphrase', 'local/session/.credentials.json', 'manifest.json'],
+        ...['stack/Pulumi.dev.yaml', 'state.json'],
+      ].map((file) => `claude-agent-backup/${file}`),
+    );
+  });
+
+  test('names a passphrase and a token that are not on this machine', async () => {
+    const { at, launch } = project();
+    writeFileSync(at('bin', 'stacks.json'), '[{"name":"dev","resourceCount":1}]');
+    writeFileSync(at('bin', 'state.json'), JSON.stringify(STATE));
+    const { exitCode, stderr } = await launch(['backup'], {
+      PULUMI_BACKEND_URL: 's3://bucket',
+      PULUMI_CONFIG_PASSPHRASE_FILE: '/nowhere',
+    });
+    expect(exitCode, stderr).toBe(2);
+    expect(stderr).toContain('passphrase: there is no ');
+    expect(stderr).toContain('API token: there is no .local/agent-token');
+  });
+
+  test('of nothing is none, and leaves no file', async () => {
+    const { at, launch } = project();
+    const { exitCode, stderr } = await launch(['backup']);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/There is nothing to back up:\n[^]*state: there is no stack dev/);
+    expect(readdirSync(at('.local', 'backups'))).toEqual([]);
+  });
+
+  test.each([
+    [['there.tar.gz'], /there.tar.gz is there already. Name another file/],
+    [['a', 'b'], /One file, not a and b/],
+    [['--conversations', 'all'], /'all' is no whole number of megabytes/],
+    [['--json'], /--json[^]*npm run backup -- \[FILE\]/],
+  ])('%j is refused', async (args, message) => {
+    const { at, launch } = deployed();
+    writeFileSync(at('there.tar.gz'), 'earlier');
+    const { exitCode, stderr } = await launch([
+      'backup',
+      ...args.map((arg) => (arg.startsWith('there') ? at(arg) : arg)),
+    ]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(message);
+    expect(readFileSync(at('there.tar.gz'), 'utf8')).toBe('earlier');
+  });
+});
+
+describe('npm run restore', () => {
+  test('of the state puts it, its passphrase, the token and the login in place on a new machine, and ends with up', async () => {
+    const file = await backedUp();
+    const { at, calls, launch, read } = project();
+    const { exitCode, stderr } = await launch(['restore', file, '--only', 'state', '--yes']);
+    expect(exitCode, stderr).toBe(0);
+    expect(read('.local', 'passphrase')).toBe('the-passphrase\n');
+    expect(read('.local', 'agent-token')).toBe('the-token\n');
+    expect(read('.local', 'session', '.credentials.json')).toBe(LOGIN);
+    expect(JSON.parse(read('bin', 'state.json'))).toEqual(STATE);
+    expect(calls().at(-1)?.args[0]).toBe('up');
+    expect(stderr).toContain('npm run login && npm run up');
+    expect(existsSync(at('.local', 'restore.json'))).toBe(false);
+  });
+
+  test('says what it would overwrite and touches nothing; told to, it keeps aside what it replaces', async () => {
+    const file = await backedUp();
+    const { at, launch, read } = deployed();
+    writeFileSync(at('.local', 'agent-token'), 'another\n');
+    const refused = await launch(['restore', file, '--only', 'state', '--yes']);
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr).toMatch(/a living system[^]*the stack dev has 1 resources[^]*npm run backup[^]*--overwrite/);
+    expect(read('.local', 'agent-token')).toBe('another\n');
+    const { exitCode, stderr } = await launch(['restore', file, '--only', 'state', '--yes', '--overwrite']);
+    expect(exitCode, stderr).toBe(0);
+    expect(read('.local', 'agent-token')).toBe('the-token\n');
+    const [, kept = ''] = /agent-token was another; it is kept as (\S+)\.\n/.exec(stderr) ?? [];
+    expect(readFileSync(kept, 'utf8')).toBe('another\n');
+    expect(stderr.match(/is kept as/g)).toHaveLength(1);
+  });
+
+  test('that fails in its last step is finished by running it again, though a system is there by now', async () => {
+    const file = await backedUp();
+    const { calls, launch } = project();
+    const args = ['restore', file, '--only', 'state', '--yes'];
+    const failed = await launch(args, { FAKE_EXIT: '3' });
+    expect(failed.exitCode).toBe(3);
+    expect(failed.stderr).toContain('Run the same again');
+    const imports = () => calls().filter(({ args: [, command] }) => command === 'import').length;
+    const before = imports();
+    const again = await launch(args);
+    expect(again.exitCode, again.stderr).toBe(0);
+    expect(again.stderr).toContain('it goes on from there');
+    expect(imports()).toBe(before);
+  });
+
+  test('into a cluster that can not be asked is refused, and so is a volume that no backup has', async () => {
+    const file = await backedUp();
+    const { at, launch } = project();
+    const unreachable = await launch(['restore', file, '--yes'], { FAKE_KUBECTL: 'no such context' });
+    expect(unreachable.exitCode).toBe(1);
+    expect(unreachable.stderr).toMatch(/The cluster can't be asked: no such context.*--config kubeContext=NAME/);
+    const none = await launch(['restore', file, '--only', 'volume', '--yes']);
+    expect(none.stderr).toMatch(/has nothing of the volume: objects: .*; volume \(/);
+    expect(readdirSync(at('.local'))).toEqual(['backups']);
+  });
+
+  test('of a file that is not there says so', async () => {
+    const { stderr } = await project().launch(['restore', '/nowhere/b.tar.gz']);
+    expect(stderr).toContain('There is no file /nowhere/b.tar.gz.');
+  });
+
+  test('of an image that was pinned, and that the registry lost, builds this checkout', async () => {
+    const made = deployed();
+    const pinned = `r/claude-agent@sha256:${'0'.repeat(64)}`;
+    writeFileSync(made.at('Pulumi.dev.yaml'), `config:\n  claude-code-agent:image: ${pinned}\n`);
+    await made.launch(['backup', made.at('b.tar.gz')]);
+    const { launch, read } = project();
+    const args = ['restore', made.at('b.tar.gz'), '--only', 'state', '--yes', '--config', 'queueLimit=7'];
+    const { exitCode, stderr } = await launch(args, { FAKE_DOCKER: `no such manifest: ${pinned}` });
+    expect(exitCode, stderr).toBe(0);
+    expect(stderr).toContain(`The registry has no ${pinned}, which was pinned: this checkout is built instead.`);
+    expect(read('Pulumi.dev.yaml')).toBe('config:\n  claude-code-agent:queueLimit: "7"\n');
+  });
+});

@@ -1,0 +1,90 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import * as path from 'node:path';
+
+import { execa } from 'execa';
+import { describe, expect, test } from 'vitest';
+
+import { openStore } from '../../../../agent/store/store.ts';
+import type { RunStore } from '../../../../agent/store/store.ts';
+import { folder } from './folder.ts';
+
+const PROGRAM = readFileSync('stack/cli/archive/in-pod/put-volume.ts', 'utf8');
+const LOGIN = 'claude/.credentials.json';
+
+const login = (name: string, expiresAt: number) =>
+  JSON.stringify({ claudeAiOauth: { accessToken: name, refreshToken: name, expiresAt } });
+
+/** Puts a backup on a volume, as it runs in the pod: its text alone, by Node.js. */
+async function put(backup: string, volume: string): Promise<void> {
+  const archive = path.join(folder(), 'volume.tar.gz');
+  await execa('tar', ['-czf', archive, '-C', backup, '.']);
+  await execa(process.execPath, ['--input-type=module-typescript', '-e', PROGRAM, '{}'], {
+    env: { AGENT_STATE_DIR: volume },
+    stdin: { file: archive },
+  });
+}
+
+function records(at: string, write: (store: RunStore) => void): void {
+  using store = openStore(path.join(at, 'runs.db'));
+  write(store);
+}
+const ASKED = { prompt: 'p', options: {}, labels: {}, timeoutMs: 1000, workdir: '/workspace' };
+const SAID = { outcome: 'succeeded', output: 'o', permissionDenials: [], warnings: [] } as const;
+
+describe('a backup that is put on a volume', () => {
+  test('brings the records back; what waited is something that ran, which the agent ends and never runs again', async () => {
+    const backup = folder();
+    const ids: string[] = [];
+    records(backup, (store) => {
+      const ended = store.end(store.begin(store.accept(ASKED, 's')), SAID);
+      ids.push(ended.id, store.accept({ ...ASKED, prompt: 'waits' }, 's').id);
+    });
+    const volume = folder();
+    records(volume, (store) => void store.accept(ASKED, 'of the new system'));
+    writeFileSync(path.join(volume, 'runs.db-wal'), 'of other records');
+    await put(backup, volume);
+    records(volume, (store) => {
+      expect(store.find(ids[0] ?? '')).toMatchObject({ state: 'ended', result: SAID });
+      expect(store.find(ids[1] ?? '')).toMatchObject({ state: 'running', startedAt: expect.any(String) as string });
+      expect(store.unfinished()).toHaveLength(1);
+    });
+  });
+
+  test('takes the place of what is there, entry by entry, and leaves the rest', async () => {
+    const backup = folder({ 'claude/projects/a/1.jsonl': 'old', 'home/.claude.json': '{}' });
+    const volume = folder({ 'claude/projects/a/2.jsonl': 'new', 'claude/cache/x': 'x' });
+    await put(backup, volume);
+    const there = (name: string) => existsSync(path.join(volume, name));
+    expect(there('claude/projects/a/1.jsonl')).toBe(true);
+    expect(there('claude/projects/a/2.jsonl')).toBe(false);
+    expect([there('claude/cache/x'), there('home/.claude.json'), there('.restore')]).toEqual([true, true, false]);
+  });
+
+  test.each([
+    ['brings its login where the volume has an older one', login('there', 1), 'backup'],
+    ['leaves a login that was renewed later', login('there', 9), 'there'],
+    ['brings its login where the one that is there is dead', login('', 9), 'backup'],
+    ['brings its login where the one that is there can not be read', 'no JSON', 'backup'],
+  ])('%s', async (_what, there, wins) => {
+    const backup = folder({ [LOGIN]: login('backup', 5), 'seed.json': '"of the backup"' });
+    const volume = folder({ [LOGIN]: there, 'seed.json': '"of the volume"' });
+    await put(backup, volume);
+    expect(readFileSync(path.join(volume, LOGIN), 'utf8')).toContain(`"accessToken":"${wins}"`);
+    expect(readFileSync(path.join(volume, 'seed.json'), 'utf8')).toContain(wins === 'backup' ? 'backup' : 'volume');
+  });
+
+  test('that is cut off on its way changes nothing', async () => {
+    const backup = folder({ 'claude/projects/a/1.jsonl': 'x'.repeat(100_000) });
+    const archive = path.join(folder(), 'volume.tar.gz');
+    await execa('tar', ['-czf', archive, '-C', backup, '.']);
+    writeFileSync(archive, readFileSync(archive).subarray(0, 150));
+    const volume = folder({ 'claude/projects/a/2.jsonl': 'new' });
+    const { failed } = await execa(process.execPath, ['--input-type=module-typescript', '-e', PROGRAM, '{}'], {
+      env: { AGENT_STATE_DIR: volume },
+      stdin: { file: archive },
+      reject: false,
+    });
+    expect(failed).toBe(true);
+    expect(readFileSync(path.join(volume, 'claude/projects/a/2.jsonl'), 'utf8')).toBe('new');
+  });
+});

@@ -1,0 +1,430 @@
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+
+import { execa } from 'execa';
+import { describe, expect, test } from 'vitest';
+
+import { textsOf } from '../../../stack/update-record.ts';
+import { project } from './project.ts';
+import type { Call } from './project.ts';
+
+describe('npm run up', () => {
+  test('on first use makes backend, passphrase, stack and API token below .local, and leaves the committed file as it was', async () => {
+    const { at, read, calls, launch } = project();
+    const { exitCode, stderr } = await launch(['up', '--yes']);
+    expect(exitCode, stderr).toBe(0);
+    expect(read('Pulumi.dev.yaml')).toBe(readFileSync('Pulumi.dev.yaml', 'utf8'));
+    for (const file of ['passphrase', 'agent-token']) {
+      expect(statSync(at('.local', file)).mode & 0o777).toBe(0o600);
+      expect(read('.local', file)).toMatch(/^[\w-]{43}\n$/);
+    }
+    expect(statSync(at('.local')).mode & 0o777).toBe(0o700);
+    const { args, env } = calls().at(-1) ?? { args: [], env: {} };
+    expect(args).toEqual(['up', '--stack', 'dev', '--config-file', at('.local', 'Pulumi.dev.yaml'), '--yes']);
+    expect(env).toEqual({
+      PULUMI_BACKEND_URL: `file://${at('.local', 'pulumi')}`,
+      PULUMI_CONFIG_PASSPHRASE_FILE: at('.local', 'passphrase'),
+      PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER: 'true',
+    });
+    expect(stderr).toContain('POST http://claude-agent.claude-agent.svc/run');
+    expect(stderr).not.toContain(read('.local', 'agent-token').trim());
+  });
+
+  test('makes nothing a second time, and takes in a change of the committed file', async () => {
+    const { at, read, calls, launch } = project();
+    await launch(['up']);
+    const made = [read('.local', 'passphrase'), read('.local', 'agent-token')];
+    writeFileSync(at('Pulumi.dev.yaml'), 'config:\n  claude-code-agent:queueLimit: 3\n');
+    expect((await launch(['up'])).exitCode).toBe(0);
+    expect([read('.local', 'passphrase'), read('.local', 'agent-token')]).toEqual(made);
+    expect(read('.local', 'Pulumi.dev.yaml')).toContain('queueLimit: 3');
+    expect(calls().filter(({ args }) => args[1] === 'init')).toHaveLength(1);
+  });
+
+  test('makes no new API token for a stack that is in use, whose callers it would lock out', async () => {
+    const { at, launch } = project();
+    writeFileSync(at('bin', 'stacks.json'), '[{"name":"dev","resourceCount":27}]');
+    const { exitCode } = await launch(['up'], { PULUMI_CONFIG_PASSPHRASE: 'x' });
+    expect(exitCode).toBe(0);
+    expect(existsSync(at('.local', 'agent-token'))).toBe(false);
+  });
+
+  test('makes no API token where the stack has one by config', async () => {
+    const { at, launch } = project();
+    writeFileSync(at('Pulumi.dev.yaml'), 'config:\n  claude-code-agent:agentToken:\n    secure: v1:x\n');
+    expect((await launch(['up'])).exitCode).toBe(0);
+    expect(existsSync(at('.local', 'agent-token'))).toBe(false);
+  });
+
+  test('says so when the passphrase of its stack is gone, instead of making another', async () => {
+    const { at, launch } = project();
+    writeFileSync(at('bin', 'stacks.json'), '[{"name":"dev","resourceCount":27}]');
+    const { exitCode, stderr } = await launch(['up']);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(`${at('.local', 'passphrase')} is not there`);
+    expect(existsSync(at('.local', 'passphrase'))).toBe(false);
+  });
+
+  test('respects a service that was chosen by a login, which keeps the key of the secrets too', async () => {
+    const { at, calls, launch } = project();
+    mkdirSync(at('.pulumi'));
+    writeFileSync(at('.pulumi', 'credentials.json'), '{"current":"https://api.pulumi.com"}');
+    expect((await launch(['up'])).exitCode).toBe(0);
+    const used = calls().at(-1)?.env ?? {};
+    expect(used).not.toHaveProperty('PULUMI_BACKEND_URL');
+    expect(used).not.toHaveProperty('PULUMI_CONFIG_PASSPHRASE_FILE');
+    expect(existsSync(at('.local', 'passphrase'))).toBe(false);
+  });
+
+  test.each([
+    ['makes a passphrase', '', true],
+    ['makes none for a secrets provider', 'secretsprovider: azurekeyvault://vault/keys/key\n', false],
+  ])('respects storage that was chosen by a variable, and %s', async (_, config, isMade) => {
+    const { at, calls, launch } = project();
+    writeFileSync(at('Pulumi.dev.yaml'), config);
+    expect((await launch(['up'], { PULUMI_BACKEND_URL: 'azblob://state' })).exitCode).toBe(0);
+    const used = calls().at(-1)?.env ?? {};
+    expect(used['PULUMI_BACKEND_URL']).toBe('azblob://state');
+    expect('PULUMI_CONFIG_PASSPHRASE_FILE' in used).toBe(isMade);
+    expect(existsSync(at('.local', 'passphrase'))).toBe(isMade);
+  });
+
+  test('takes another stack by argument or by PULUMI_STACK', async () => {
+    const { at, calls, launch } = project();
+    writeFileSync(at('bin', 'stacks.json'), '[{"name":"prod"},{"name":"test"}]');
+    await launch(['preview', '--stack', 'prod'], { PULUMI_CONFIG_PASSPHRASE: 'x' });
+    expect(calls().at(-1)?.args).toEqual([
+      'preview',
+      '--stack',
+      'prod',
+      '--config-file',
+      at('.local', 'Pulumi.prod.yaml'),
+    ]);
+    expect(existsSync(at('Pulumi.prod.yaml'))).toBe(false);
+    await launch(['refresh'], { PULUMI_STACK: 'test', PULUMI_CONFIG_PASSPHRASE: 'x' });
+    expect(calls().at(-1)?.args.slice(0, 3)).toEqual(['refresh', '--stack', 'test']);
+  });
+
+  test('runs any other command of Pulumi on the same stack, with the committed file', async () => {
+    const { at, calls, launch } = project();
+    expect((await launch(['pulumi', 'config', 'set', 'queueLimit', '3'])).exitCode).toBe(0);
+    const { args, env } = calls().at(-1) ?? { args: [], env: {} };
+    expect(args).toEqual(['config', 'set', 'queueLimit', '3']);
+    expect(env).toMatchObject({
+      PULUMI_STACK: 'dev',
+      PULUMI_BACKEND_URL: `file://${at('.local', 'pulumi')}`,
+      PULUMI_CONFIG_PASSPHRASE_FILE: at('.local', 'passphrase'),
+    });
+  });
+
+  test.each([
+    ['takes out the salt', 'config:\n  claude-code-agent:queueLimit: 3\n', ''],
+    ['keeps the salt of what is encrypted', 'config:\n  a:b:\n    secure: v1:x\n', 'encryptionsalt: v1:salt\n'],
+  ])('%s that another command of Pulumi wrote into the committed file', async (_, config, salt) => {
+    const { at, read, launch } = project();
+    writeFileSync(at('Pulumi.dev.yaml'), config);
+    expect((await launch(['pulumi', 'whoami'], { FAKE_SALT: '1' })).exitCode).toBe(0);
+    expect(read('Pulumi.dev.yaml')).toBe(config + salt);
+  });
+
+  test('says what Azure needs before the engine, which refreshes before it runs the program that would say so', async () => {
+    const { at, calls, launch } = project();
+    const needed = {
+      target: 'azure',
+      azureSubscription: `${'0'.repeat(8)}-0000-0000-0000-${'0'.repeat(12)}`,
+      azureRegistry: 'g/exampleacr',
+      azureCluster: 'g/aks',
+    };
+    const lines = Object.entries(needed).map(([key, value]) => `  claude-code-agent:${key}: ${value}\n`);
+    writeFileSync(at('Pulumi.dev.yaml'), `config:\n${lines.join('')}`);
+    for (const command of ['refresh', 'down', 'preview', 'up']) {
+      const { exitCode, stderr } = await launch([command]);
+      expect(exitCode).toBe(1);
+      expect(stderr).toContain("Azure's CLI is not on the PATH");
+      expect(stderr).not.toContain('    at ');
+    }
+    expect(calls().filter(({ args }) => ['refresh', 'destroy', 'preview', 'up'].includes(args[0] ?? ''))).toEqual([]);
+  });
+
+  test("ends with Pulumi's exit code, and then does not say that the agent runs", async () => {
+    const { launch } = project();
+    const { exitCode, stderr } = await launch(['up'], { FAKE_EXIT: '255' });
+    expect(exitCode).toBe(255);
+    expect(stderr).not.toContain('n8n calls');
+  });
+
+  test.each(['up', 'preview'])('names every mistake of the config before `%s` starts anything', async (command) => {
+    const { at, launch } = project();
+    writeFileSync(
+      at('Pulumi.dev.yaml'),
+      'config:\n  claude-code-agent:queueLimit: many\n  claude-code-agent:registy: x\n',
+    );
+    const { exitCode, stderr } = await launch([command]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('has 2 mistake(s)');
+    expect(stderr).toContain('queueLimit is "many"; it must be a whole number from 0 to 10000.');
+    expect(stderr).toContain('registy is no key.');
+    expect(stderr).not.toContain('    at ');
+    expect(existsSync(at('bin', 'stacks.json'))).toBe(false);
+    expect(existsSync(at('.local'))).toBe(false);
+  });
+
+  test('leaves config that is not all in the file to the program', async () => {
+    const { at, launch } = project();
+    writeFileSync(at('Pulumi.dev.yaml'), 'config:\n  claude-code-agent:queueLimit: many\n');
+    expect((await launch(['up', '--config', 'claude-code-agent:queueLimit=5'])).exitCode).toBe(0);
+    writeFileSync(at('Pulumi.dev.yaml'), 'environment: [prod]\nconfig:\n  claude-code-agent:queueLimit: many\n');
+    expect((await launch(['up'])).exitCode).toBe(0);
+  });
+
+  test('says so where a stack has a file that is no YAML', async () => {
+    const { at, launch } = project();
+    writeFileSync(at('Pulumi.dev.yaml'), 'config: [');
+    const { exitCode, stderr } = await launch(['up']);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("Pulumi.dev.yaml can't be read");
+  });
+
+  test('repeats what Pulumi said when the stack cannot be made, and leaves the committed file as it was', async () => {
+    const { read, launch } = project();
+    const { exitCode, stderr } = await launch(['up'], { FAKE_FAILS: '1' });
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('error: no such bucket');
+    expect(stderr).not.toContain('    at ');
+    expect(read('Pulumi.dev.yaml')).toBe(readFileSync('Pulumi.dev.yaml', 'utf8'));
+  });
+
+  test('names the commands when it is given another', async () => {
+    const { exitCode, stderr } = await project().launch(['deploy']);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(
+      "'deploy' is no command; allowed: up, preview, refresh, down, rollback, login, doctor, backup, restore, pulumi.",
+    );
+  });
+});
+
+describe('an image that the registry lost', () => {
+  const IMAGE = {
+    type: 'docker:index/image:Image',
+    urn: 'i',
+    outputs: { repoDigest: `r/claude-agent@sha256:${'0'.repeat(64)}` },
+  };
+  const LOST = 'no such manifest: r/claude-agent@sha256:000';
+
+  function deployed() {
+    const made = project();
+    writeFileSync(made.at('bin', 'stacks.json'), '[{"name":"dev","resourceCount":27}]');
+    writeFileSync(made.at('bin', 'state.json'), JSON.stringify({ deployment: { resources: [IMAGE] } }));
+    const up = (env: Record<string, string>) => made.launch(['up', '--yes'], { PULUMI_CONFIG_PASSPHRASE: 'x', ...env });
+    return { ...made, up };
+  }
+
+  test('is taken out of the state, so that the update builds it and pushes it', async () => {
+    const { read, up } = deployed();
+    const { exitCode, stderr } = await up({ FAKE_DOCKER: LOST });
+    expect(exitCode, stderr).toBe(0);
+    expect(stderr).toContain(`The registry has no ${IMAGE.outputs.repoDigest} any more: it is built and pushed again.`);
+    expect(read('bin', 'state.json')).not.toContain('docker:index/image:Image');
+  });
+
+  test('stays in the state where the registry only can not be asked', async () => {
+    const { read, up } = deployed();
+    expect((await up({ FAKE_DOCKER: 'Get "http://r/v2/": dial tcp: connection refused' })).exitCode).toBe(0);
+    expect(read('bin', 'state.json')).toContain('docker:index/image:Image');
+  });
+
+  test('and is pinned is said before anything is changed, with the way to build another', async () => {
+    const { at, calls, up } = deployed();
+    writeFileSync(at('Pulumi.dev.yaml'), `config:\n  claude-code-agent:image: ${IMAGE.outputs.repoDigest}\n`);
+    const { exitCode, stderr } = await up({ FAKE_DOCKER: LOST });
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('npm run pulumi -- config rm image && npm run up');
+    expect(calls().map(({ args }) => args[0])).not.toContain('up');
+  });
+});
+
+describe('npm run rollback', () => {
+  const image = (digit: string) => `127.0.0.1:5000/claude-agent@sha256:${digit.repeat(64)}`;
+  const record = (number: number, queueLimit: string) => ({
+    number,
+    time: `2026-01-0${number}T03:04:05.678Z`,
+    image: image(String(number)),
+    login: '111111111111',
+    token: '222222222222',
+    claude: '',
+    config: { queueLimit, image: '' },
+  });
+  const SESSION = { type: 'kubernetes:core/v1:Secret', urn: 's', inputs: { metadata: { name: 'claude-session' } } };
+  const stateOf = (...others: object[]) => ({
+    version: 3,
+    deployment: {
+      resources: [
+        ...others,
+        {
+          type: 'claude-code-agent:stack:UpdateHistory',
+          urn: 'h',
+          outputs: { records: textsOf([record(2, '50'), record(1, '100')]) },
+        },
+      ],
+    },
+  });
+  const CONFIG = 'config:\n  claude-code-agent:queueLimit: 50 # too few\n';
+
+  function deployed(state: object = stateOf(SESSION)) {
+    const made = project();
+    writeFileSync(made.at('bin', 'stacks.json'), '[{"name":"dev","resourceCount":27}]');
+    writeFileSync(made.at('bin', 'state.json'), JSON.stringify(state));
+    writeFileSync(made.at('Pulumi.dev.yaml'), CONFIG);
+    return {
+      ...made,
+      rollback: (args: string[], env: Record<string, string> = {}) =>
+        made.launch(['rollback', ...args], { PULUMI_CONFIG_PASSPHRASE: 'x', ...env }),
+    };
+  }
+
+  test('lists the updates on record, and touches nothing', async () => {
+    const { read, calls, rollback } = deployed();
+    const { exitCode, stdout } = await rollback([]);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('2       2026-01-02 03:04Z  222222222222  image, queueLimit 100 -> 50');
+    expect(read('Pulumi.dev.yaml')).toBe(CONFIG);
+    expect(calls().map(({ args }) => args.slice(0, 2).join(' '))).toEqual(['stack ls', 'stack export']);
+  });
+
+  test("goes back by an update with that one's config and image, from the login of the cluster", async () => {
+    const { at, read, calls, rollback } = deployed();
+    const { exitCode, stderr } = await rollback(['1', '--yes', '--non-interactive']);
+    expect(exitCode, stderr).toBe(0);
+    expect(stderr).toContain('image 222222222222 -> 111111111111, pinned from now on\n  queueLimit 50 -> 100\n');
+    expect(read('Pulumi.dev.yaml')).toBe(`config:\n  claude-code-agent:image: ${image('1')}\n`);
+    expect(read('.local', 'Pulumi.dev.yaml')).toContain('claude-code-agent:sessionFrom: cluster');
+    const update = ['up', '--stack', 'dev', '--config-file', at('.local', 'Pulumi.dev.yaml'), '--non-interactive'];
+    expect(calls().at(-1)?.args).toEqual([...update, '--yes', '--skip-preview', '--message', 'Back to update 1']);
+    expect(stderr).toContain('npm run rollback -- 2 ');
+    expect(stderr).toContain('npm run pulumi -- config rm image && npm run up');
+  });
+
+  test('takes the login of this machine where the cluster has none', async () => {
+    const { read, rollback } = deployed(stateOf());
+    expect((await rollback(['1', '--yes'])).exitCode).toBe(0);
+    expect(read('.local', 'Pulumi.dev.yaml')).not.toContain('sessionFrom');
+  });
+
+  test('asks where nothing is said, and then changes nothing', async () => {
+    const { read, calls, rollback } = deployed();
+    const { exitCode, stderr } = await rollback(['1']);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('queueLimit 50 -> 100');
+    expect(stderr).toContain('Nobody can be asked here. To go back unasked: --yes.');
+    expect(read('Pulumi.dev.yaml')).toBe(CONFIG);
+    expect(calls().some(({ args }) => args[0] === 'up')).toBe(false);
+  });
+
+  // The terminal is one that util-linux makes.
+  test.runIf(process.platform === 'linux').each([
+    ['n', 1, false],
+    ['y', 0, true],
+  ])('on a terminal previews and asks; after %s it ends with %i', async (answer, ended, updates) => {
+    const { at, read, calls, env } = deployed();
+    const command = `'${process.execPath}' '${at('stack', 'launcher', 'main.ts')}' rollback 1`;
+    const { exitCode, stdout } = await execa('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
+      cwd: tmpdir(),
+      env: { ...env, PULUMI_CONFIG_PASSPHRASE: 'x' },
+      extendEnv: false,
+      reject: false,
+      input: `${answer}\n`,
+    });
+    expect(exitCode, stdout).toBe(ended);
+    expect(stdout).toContain('Go back to update 1? [y/N]');
+    const commands = calls().map(({ args }) => args[0]);
+    expect(commands).toContain('preview');
+    expect(commands.includes('up')).toBe(updates);
+    expect(read('Pulumi.dev.yaml') === CONFIG).toBe(!updates);
+  });
+
+  test('says how to go on when the update fails, with the config in the file', async () => {
+    const { read, rollback } = deployed();
+    const { exitCode, stderr } = await rollback(['1', '--yes'], { FAKE_EXIT: '255' });
+    expect(exitCode).toBe(255);
+    expect(stderr).toContain('Pulumi.dev.yaml holds its config, so `npm run up` tries again');
+    expect(read('Pulumi.dev.yaml')).toContain(image('1'));
+  });
+
+  test('is refused for an update that is not on record', async () => {
+    const { exitCode, stderr } = await deployed().rollback(['7', '--yes']);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('There is no record of an update 7; there is 2, 1.');
+    expect(stderr).not.toContain('    at ');
+  });
+
+  test('is refused, with the file as it was, where the config of then would no longer do', async () => {
+    const state = JSON.stringify(stateOf(SESSION)).replace(String.raw`\"100\"`, String.raw`\"999999\"`);
+    const { read, calls, rollback } = deployed(JSON.parse(state) as object);
+    const { exitCode, stderr } = await rollback(['1', '--yes']);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('queueLimit is "999999"; it must be a whole number');
+    expect(stderr).not.toContain('    at ');
+    expect(read('Pulumi.dev.yaml')).toBe(CONFIG);
+    expect(calls().some(({ args }) => args[0] === 'up')).toBe(false);
+  });
+
+  test('takes the image that was built out of the state, so that no Docker is asked for it', async () => {
+    const { read, rollback } = deployed(stateOf({ type: 'docker:index/image:Image', urn: 'i' }));
+    expect((await rollback(['1', '--yes'])).exitCode).toBe(0);
+    expect(read('bin', 'state.json')).not.toContain('docker:index/image:Image');
+  });
+});
+
+describe('an update after one that was cut off', () => {
+  test('takes into the state what that was making', async () => {
+    const { at, read, calls, launch } = project();
+    const resource = {
+      type: 'kubernetes:apps/v1:Deployment',
+      urn: 'u::agent-deployment',
+      inputs: { metadata: { name: 'd', namespace: 'n' } },
+    };
+    const state = { version: 3, deployment: { resources: [], pending_operations: [{ type: 'creating', resource }] } };
+    writeFileSync(at('bin', 'state.json'), JSON.stringify(state));
+    const { exitCode, stderr } = await launch(['up']);
+    expect(exitCode, stderr).toBe(0);
+    expect(stderr).toContain('The last update was cut off while making agent-deployment; this one goes on from there.');
+    expect(JSON.parse(read('bin', 'state.json'))).toMatchObject({
+      deployment: { resources: [{ urn: 'u::agent-deployment', id: 'n/d' }], pending_operations: [] },
+    });
+    expect(existsSync(at('.local', 'state.json'))).toBe(false);
+    expect(calls().at(-1)?.args[0]).toBe('up');
+  });
+});
+
+describe('npm run login', () => {
+  const LOGIN = '{"claudeAiOauth":{"accessToken":"canary","refreshToken":"canary"}}';
+
+  test('logs in by the CLI into a folder of its own, unmoved by credentials of the environment', async () => {
+    const { at, read, launch } = project();
+    const { exitCode, stderr } = await launch(['login'], {
+      FAKE_LOGIN: LOGIN,
+      ANTHROPIC_API_KEY: 'stray',
+      CLAUDE_CODE_OAUTH_TOKEN: 'stray',
+    });
+    expect(exitCode, stderr).toBe(0);
+    const { args, env } = JSON.parse(read('bin', 'claude.json')) as Call;
+    expect(args).toEqual(['auth', 'login']);
+    expect(env['CLAUDE_CONFIG_DIR']).toBe(at('.local', 'session'));
+    expect(JSON.stringify(env)).not.toContain('stray');
+    expect(statSync(at('.local', 'session', '.credentials.json')).mode & 0o777).toBe(0o600);
+    expect(statSync(at('.local', 'session')).mode & 0o777).toBe(0o700);
+    expect(stderr).toContain('Next: npm run up');
+    expect(stderr).not.toContain('canary');
+  });
+
+  test.each([
+    ['the CLI fails', { FAKE_LOGIN: 'fails' }, 'ended with 1'],
+    ['the CLI leaves no login', {}, 'left no'],
+    ['the CLI leaves an empty one', { FAKE_LOGIN: '{"claudeAiOauth":{}}' }, 'holds no login'],
+  ])('fails when %s', async (_what, env, said) => {
+    const { exitCode, stderr } = await project().launch(['login'], env);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(said);
+    expect(stderr).not.toContain('    at ');
+  });
+});

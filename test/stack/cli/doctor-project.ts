@@ -1,0 +1,123 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+import { project } from './project.ts';
+
+/** What a program answers where its arguments contain a text: the first that does. */
+export interface Answer {
+  readonly to: string;
+  readonly out?: string | object;
+  readonly err?: string;
+  readonly code?: number;
+}
+
+/** A program that answers by a list, and fails with nothing to say where that has none. */
+const scripted = (file: string) => `#!${process.execPath}
+import fs from 'node:fs';
+const args = process.argv.slice(2).join(' ');
+const { out = '', err = '', code = err === '' ? 0 : 1 } =
+  JSON.parse(fs.readFileSync(${JSON.stringify(file)}, 'utf8')).find(({ to }) => args.includes(to)) ?? { err: ' ', code: 9 };
+process.stderr.write(err);
+process.stdout.write(typeof out === 'string' ? out : JSON.stringify(out));
+if (args.includes('port-forward') && out !== '') setInterval(() => undefined, 60_000); else process.exitCode = code;
+`;
+
+/** One line of the doctor. */
+export interface Finding {
+  readonly check: string;
+  readonly state: 'ok' | 'broken' | 'skipped';
+  readonly detail: string;
+  readonly next?: string;
+}
+
+export const at = (msAgo: number): string => new Date(Date.now() - msAgo).toISOString();
+
+/** A pass of the watchdog as its pod shows it. */
+export const passOf = (finishedAt: string, exitCode = 0) => ({
+  metadata: { creationTimestamp: finishedAt, ownerReferences: [{ name: 'claude-auth-watchdog-1' }] },
+  status: { containerStatuses: [{ state: { terminated: { exitCode, finishedAt } } }] },
+});
+
+/** The CronJob of the watchdog as the stack makes it. */
+export const cronJobOf = (schedule: string, more: { status?: object; spec?: object } = {}) => ({
+  metadata: { creationTimestamp: at(30 * 24 * 3_600_000) },
+  spec: {
+    schedule,
+    startingDeadlineSeconds: 600,
+    jobTemplate: { spec: { activeDeadlineSeconds: 900, template: { spec: { containers: [{ env: [] }] } } } },
+    ...more.spec,
+  },
+  status: more.status ?? {},
+});
+
+const HEALTH = { version: '1', queued: 0, auth: { mode: 'session', source: '/x', state: 'ok' } };
+
+/** A checkout with everything deployed and well, but for what the answers say. */
+export function doctorProject() {
+  const made = project();
+  mkdirSync(made.at('.local', 'pulumi'), { recursive: true });
+  const kubectl: Answer[] = [];
+  const well: Answer[] = [
+    { to: 'version --client', out: { clientVersion: { gitVersion: 'v1.34.0' } } },
+    { to: '/readyz', out: 'ok' },
+    { to: 'namespace/', out: 'Active' },
+    { to: 'get deployment/', out: { spec: { replicas: 1 }, status: { readyReplicas: 1 } } },
+    { to: 'component=agent', out: { items: [{ metadata: { name: 'agent-1' }, status: { phase: 'Running' } }] } },
+    { to: 'localhost:3000/ready', out: { status: 'ready' } },
+    { to: 'localhost:3000/health', out: HEALTH },
+    { to: 'get cronjob/', out: cronJobOf('*/30 * * * *') },
+    { to: 'component=watchdog', out: { items: [passOf(at(60_000))] } },
+    { to: 'get configmap/', out: {} },
+    { to: 'get secret/' },
+  ];
+  const [kubectlFile, dockerFile] = [made.at('bin', 'kubectl.json'), made.at('bin', 'docker.json')];
+  writeFileSync(made.at('bin', 'kubectl'), scripted(kubectlFile), { mode: 0o755 });
+  writeFileSync(made.at('bin', 'docker'), scripted(dockerFile), { mode: 0o755 });
+  const docker: Answer[] = [{ to: 'version', out: '28.0.0' }];
+  return {
+    ...made,
+    /** Answers in place of a system that is well. */
+    kubectl,
+    docker,
+    /** The stack has resources. */
+    deploy: () => {
+      writeFileSync(made.at('bin', 'stacks.json'), JSON.stringify([{ name: 'dev', resourceCount: 1 }]));
+      const resources = [{ urn: 'u', type: 'pulumi:pulumi:Stack', outputs: { image: 'localhost/a@sha256:1' } }];
+      writeFileSync(made.at('bin', 'state.json'), JSON.stringify({ deployment: { resources } }));
+    },
+    /** Looks, and gives what was found by its check. */
+    look: async (
+      more: Record<string, string> = {},
+      args: readonly string[] = ['--quick'],
+    ): Promise<Record<string, Finding>> => {
+      writeFileSync(kubectlFile, JSON.stringify([...kubectl, ...well]));
+      writeFileSync(dockerFile, JSON.stringify([...docker, { to: 'manifest inspect', out: '{}' }]));
+      const { stdout, stderr } = await made.launch(['doctor', '--json', ...args], {
+        PULUMI_CONFIG_PASSPHRASE: 'p',
+        ...more,
+      });
+      if (stdout === '') throw new Error(stderr);
+      const { findings } = JSON.parse(stdout) as { findings: Finding[] };
+      return Object.fromEntries(findings.map((finding) => [finding.check, finding]));
+    },
+  };
+}
+
+/** The list of runs of an agent, newest first, and how kubectl leads there. */
+export async function agentWithRuns(outcomes: readonly string[]) {
+  const runs = outcomes.map((outcome, id) => ({ id: `run-${id}`, acceptedAt: at(0), outcome }));
+  const server = createServer((request, response) => {
+    const url = new URL(request.url ?? '', 'http://agent');
+    response.end(JSON.stringify({ runs: runs.slice(0, Number(url.searchParams.get('limit'))) }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    forward: { to: 'port-forward', out: `Forwarding from 127.0.0.1:${port} -> 3000\n` } satisfies Answer,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

@@ -1,0 +1,326 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+
+import { describe, expect, test } from 'vitest';
+
+import { examine, ok } from '../../../stack/cli/doctor/finding.ts';
+import type { Check, Named } from '../../../stack/cli/doctor/finding.ts';
+import { agentWithRuns, at, cronJobOf, doctorProject, passOf } from './doctor-project.ts';
+
+async function examined(checks: readonly Check[]): Promise<Named[]> {
+  const findings: Named[] = [];
+  for await (const finding of examine(checks)) findings.push(finding);
+  return findings;
+}
+
+describe('the doctor', () => {
+  test('goes on after a look that fails in a way that nobody foresaw, and leaves out what needs it', async () => {
+    const found = await examined([
+      { name: 'agent', look: () => Promise.resolve(JSON.parse('<html>') as never) },
+      { name: 'login', needs: ['agent'], look: () => Promise.resolve(ok('works')) },
+      { name: 'image', look: () => Promise.resolve(ok('there')) },
+    ]);
+    expect(found).toMatchObject([
+      { check: 'agent', state: 'broken', detail: expect.stringContaining('not valid JSON') as string },
+      { check: 'login', state: 'skipped' },
+      { check: 'image', state: 'ok' },
+    ]);
+  });
+});
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** Once a day, at the minute that was so long ago. */
+function dailyAt(msAgo: number): string {
+  const due = new Date(Date.now() - msAgo);
+  return `${due.getUTCMinutes()} ${due.getUTCHours()} * * *`;
+}
+
+async function watchdogWith(schedule: string, passes: readonly object[], more: Parameters<typeof cronJobOf>[1] = {}) {
+  const doctor = doctorProject();
+  doctor.kubectl.push({ to: 'get cronjob/', out: cronJobOf(schedule, more) });
+  doctor.kubectl.push({ to: 'component=watchdog', out: { items: passes } });
+  return (await doctor.look())['watchdog'];
+}
+
+describe('the watchdog, to the doctor', () => {
+  test('is well by its own schedule: one that comes once a day, an hour and a half ago', async () => {
+    const last = at(89 * MINUTE);
+    const found = await watchdogWith(dailyAt(90 * MINUTE), [passOf(last)]);
+    expect(found).toEqual({ check: 'watchdog', state: 'ok', detail: `at ${last}, exit code 0` });
+  });
+
+  test('is broken where a pass was due and did not come, and says when', async () => {
+    const found = await watchdogWith(dailyAt(90 * MINUTE), [passOf(at(25 * HOUR))]);
+    expect(found).toMatchObject({
+      state: 'broken',
+      detail: expect.stringMatching(/^no pass since .*, though one was due at .* \(\d+ \d+ \* \* \*\)$/) as string,
+      next: expect.stringContaining('describe cronjob') as string,
+    });
+  });
+
+  test('has the time that a pass may take', async () => {
+    expect(await watchdogWith(dailyAt(10 * MINUTE), [passOf(at(DAY))])).toMatchObject({ state: 'ok' });
+  });
+
+  test('is broken where every half hour is due, and nothing came for two hours', async () => {
+    expect(await watchdogWith('*/30 * * * *', [passOf(at(2 * HOUR))])).toMatchObject({ state: 'broken' });
+  });
+
+  test('is remembered by its CronJob where its Jobs are removed already', async () => {
+    const [lastSuccessfulTime, last] = [at(2 * DAY), passOf(at(9 * DAY), 1)];
+    const due = new Date(Date.now() - 3 * DAY);
+    const yearly = `${due.getUTCMinutes()} ${due.getUTCHours()} ${due.getUTCDate()} ${due.getUTCMonth() + 1} *`;
+    const found = await watchdogWith(yearly, [last], { status: { lastSuccessfulTime } });
+    expect(found).toMatchObject({ state: 'ok', detail: `at ${lastSuccessfulTime}, exit code 0` });
+  });
+
+  test('is read in the time zone of its CronJob', async () => {
+    const due = new Date(Date.now() - 90 * MINUTE);
+    const inNepal = new Date(due.getTime() + (5 * 60 + 45) * MINUTE);
+    const schedule = `${inNepal.getUTCMinutes()} ${inNepal.getUTCHours()} * * *`;
+    const spec = { timeZone: 'Asia/Kathmandu' };
+    expect(await watchdogWith(schedule, [passOf(at(80 * MINUTE))], { spec })).toMatchObject({ state: 'ok' });
+    expect(await watchdogWith(schedule, [passOf(at(100 * MINUTE))], { spec })).toMatchObject({ state: 'broken' });
+  });
+
+  test('is broken where its last pass failed', async () => {
+    const found = await watchdogWith('*/30 * * * *', [passOf(at(MINUTE), 57), passOf(at(31 * MINUTE))]);
+    expect(found).toMatchObject({
+      state: 'broken',
+      detail: expect.stringContaining('somebody has to log in') as string,
+    });
+  });
+});
+
+describe('runs, to the doctor', () => {
+  const [good, bad, gone] = ['succeeded', 'failed', 'cancelled'];
+  test.each([
+    ['ok', [], 'none yet'],
+    ['ok', [bad], '0 of the last 1 succeeded'],
+    ['ok', [bad, bad], '0 of the last 2 succeeded'],
+    ['ok', [gone, gone, gone], 'none that tells anything (3 more were cancelled or interrupted)'],
+    ['ok', [gone, bad, gone, 'interrupted', bad], '0 of the last 2 succeeded (3 more were cancelled or interrupted)'],
+    ['ok', [gone, gone, gone, good], '1 of the last 1 succeeded (3 more were cancelled or interrupted)'],
+    ['ok', [bad, bad, good, bad], '1 of the last 4 succeeded'],
+    ['broken', [bad, 'timed_out', 'unavailable'], '0 of the last 3 succeeded; the last: failed'],
+    [
+      'broken',
+      [gone, 'auth_failed', bad, gone, bad, good],
+      '1 of the last 4 succeeded (2 more were cancelled or interrupted); the last: auth_failed',
+    ],
+  ] as const)('are %s that ended so, newest first: %j', async (state, outcomes, detail) => {
+    const doctor = doctorProject();
+    await using agent = await agentWithRuns(outcomes as readonly string[]);
+    doctor.kubectl.push(agent.forward);
+    writeFileSync(doctor.at('.local/agent-token'), 'token');
+    expect((await doctor.look())['runs']).toMatchObject({ state, detail });
+  });
+
+  test.each([
+    [
+      'E1128 00:00:00.000001    1 portforward.go:1] "log"\nerror: unable to forward port because pod is not running\nmore\n',
+      'kubectl port-forward: error: unable to forward port because pod is not running',
+    ],
+    ['', 'kubectl port-forward: it said nothing'],
+  ])('cannot be listed where kubectl fails with %j', async (err, detail) => {
+    const doctor = doctorProject();
+    doctor.kubectl.push({ to: 'port-forward', err, code: 1 });
+    writeFileSync(doctor.at('.local/agent-token'), 'token');
+    expect((await doctor.look())['runs']).toMatchObject({ state: 'broken', detail });
+  });
+});
+
+describe('the cause of a failure, to the doctor', () => {
+  const KUBELOGIN = `E1128 00:00:00.000001    1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list"
+Unable to connect to the server: getting credentials: exec: executable kubelogin not found
+
+It looks like you are trying to use a client-go credential plugin that is not installed.
+
+To learn more about this feature, consult the documentation available at:
+      https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins
+`;
+  test.each([
+    [
+      '/readyz',
+      KUBELOGIN,
+      'cluster',
+      'Unable to connect to the server: getting credentials: exec: executable kubelogin not found',
+    ],
+    ['/readyz', 'error: context "nowhere" does not exist\n', 'cluster', 'error: context "nowhere" does not exist'],
+    [
+      'localhost:3000/ready',
+      "curl: (7) Failed to connect to localhost port 3000: Couldn't connect\ncommand terminated with exit code 7\n",
+      'readiness',
+      "curl: (7) Failed to connect to localhost port 3000: Couldn't connect",
+    ],
+    [
+      'namespace/',
+      'Warning: v1 is deprecated\nError from server (Forbidden): namespaces "claude-agent" is forbidden\n',
+      'namespace',
+      'Error from server (Forbidden): namespaces "claude-agent" is forbidden',
+    ],
+  ])('of kubectl %s is the line that has it', async (to, err, check, detail) => {
+    const doctor = doctorProject();
+    doctor.kubectl.push({ to, err });
+    expect((await doctor.look())[check]).toMatchObject({ state: 'broken', detail });
+  });
+
+  test('of a kubectl that says nothing is at least how it ended', async () => {
+    const doctor = doctorProject();
+    doctor.kubectl.push({ to: '/readyz', code: 9 });
+    expect((await doctor.look())['cluster']?.detail).toMatch(/exit code 9/);
+  });
+
+  test.each([
+    [
+      'pulumi',
+      'version',
+      'npm warn exec The following package was not found\nnpm error code E404\nnpm error 404 Not Found - GET https://registry.example.com/pulumi\nnpm error A complete log of this run is in x\n',
+      'npm error code E404 npm error 404 Not Found - GET https://registry.example.com/pulumi',
+    ],
+    [
+      'state',
+      'stack ls',
+      'warning: A new version of Pulumi is available.\nerror: could not list stacks: unable to open bucket file:///nowhere:\n  stat /nowhere: no such file or directory\n',
+      'error: could not list stacks: unable to open bucket file:///nowhere: stat /nowhere: no such file or directory',
+    ],
+    ['state', 'stack ls', '', /exit code 3/],
+  ] as const)('of pulumi, to %s, is the line that has it', async (check, command, err, detail) => {
+    const doctor = doctorProject();
+    const program = `#!/bin/sh
+case "$*" in "${command}"*) printf '%s' '${err}' >&2; exit 3;; esac
+case "$*" in "stack ls"*) echo '[]';; *) echo v3;; esac
+`;
+    writeFileSync(doctor.at('bin/pulumi'), program, { mode: 0o755 });
+    const found = (await doctor.look())[check];
+    expect(found?.state).toBe('broken');
+    if (typeof detail === 'string') expect(found?.detail).toBe(detail);
+    else expect(found?.detail).toMatch(detail);
+  });
+});
+
+describe('a preview that fails, to the doctor', () => {
+  test('has its cause below what the engine says of each resource', async () => {
+    const doctor = doctorProject();
+    doctor.deploy();
+    const output = `Previewing update (dev):
+    pulumi:pulumi:Stack claude-code-agent-dev running error: Error: x
+Diagnostics:
+  pulumi:pulumi:Stack (claude-code-agent-dev):
+    warning: something else
+    error: preview failed
+    error: Running program '/x' failed with an unhandled exception:
+    Error: There is no login to seed the pod with
+        at file:///x/stack/session.ts:1:1
+`;
+    writeFileSync(doctor.at('bin/preview.txt'), output);
+    const program = `#!/bin/sh
+case "$1 $2" in
+  "stack ls") echo '[{"name":"dev","resourceCount":1}]';;
+  "stack export") cat ${doctor.at('bin/state.json')};;
+  "preview "*) cat ${doctor.at('bin/preview.txt')}; exit 1;;
+esac
+`;
+    writeFileSync(doctor.at('bin/pulumi'), program, { mode: 0o755 });
+    expect((await doctor.look({}, []))['drift']).toMatchObject({
+      state: 'broken',
+      detail:
+        "error: Running program '/x' failed with an unhandled exception: Error: There is no login to seed the pod with",
+    });
+  });
+});
+
+describe('a checkout that deployed nothing, to the doctor', () => {
+  const FRESH = { accessToken: 'a', refreshToken: 'r', expiresAt: Date.now() - HOUR };
+  function withLogin(login: object | string | undefined, folder = '.local/session') {
+    const doctor = doctorProject();
+    if (login === undefined) return doctor;
+    mkdirSync(doctor.at(folder), { recursive: true });
+    const text = typeof login === 'string' ? login : JSON.stringify({ claudeAiOauth: login });
+    writeFileSync(doctor.at(folder, '.credentials.json'), text);
+    return doctor;
+  }
+
+  test('has a login and a registry that answers', async () => {
+    const found = await withLogin(FRESH).look();
+    expect(found['state']).toMatchObject({ state: 'broken', detail: expect.stringContaining('nothing yet') as string });
+    expect(found['local login']).toMatchObject({
+      state: 'ok',
+      detail: expect.stringMatching(/\.local\/session\/\.credentials\.json$/) as string,
+    });
+    expect(found['registry']).toEqual({ check: 'registry', state: 'ok', detail: '127.0.0.1:5000 answers' });
+  });
+
+  test('is told that the daily login of this machine is a risk', async () => {
+    const found = await withLogin(FRESH, '.claude').look();
+    expect(found['local login']).toMatchObject({
+      state: 'ok',
+      detail: expect.stringContaining('npm run login') as string,
+    });
+  });
+
+  test.each([
+    ['none', undefined, 'there is no .credentials.json in '],
+    ['no JSON', 'x', 'is not JSON'],
+    ['an emptied one', { accessToken: '', refreshToken: '' }, 'holds no login'],
+    ['one that is over', { accessToken: 'a', expiresAt: Date.now() - HOUR }, "and can't be renewed"],
+  ])('is told what to do where its login is %s', async (_what, login, detail) => {
+    const found = await withLogin(login).look();
+    expect(found['local login']).toMatchObject({
+      state: 'broken',
+      detail: expect.stringContaining(detail) as string,
+      next: 'npm run login',
+    });
+  });
+
+  test.each([
+    ['oauthToken', '', 'broken'],
+    ['apiKey', '', 'broken'],
+    ['apiKey', '  claude-code-agent:claudeToken:\n    secure: v1:x\n', 'ok'],
+    ['federation', '', 'skipped'],
+  ])('needs with authMode %s and config %j: %s', async (mode, more, state) => {
+    const doctor = doctorProject();
+    writeFileSync(doctor.at('Pulumi.dev.yaml'), `config:\n  claude-code-agent:authMode: ${mode}\n${more}`);
+    expect((await doctor.look())['local login']).toMatchObject({ state });
+  });
+
+  const REFUSED =
+    'failed to configure transport: error pinging v2 registry: Get "https://127.0.0.1:5000/v2/": dial tcp 127.0.0.1:5000: connect: connection refused\n';
+  test.each([
+    ['has no such image yet', 'manifest unknown\n', 'ok', undefined],
+    ['is not there', REFUSED, 'broken', /^start it or .*config set registry/],
+    [
+      'wants a login',
+      'Get "http://127.0.0.1:5000/v2/x": no basic auth credentials\n',
+      'broken',
+      /^docker login 127\.0\.0\.1:5000$/,
+    ],
+    ['wants another one', 'errors:\ndenied: requested access to the resource is denied\n', 'broken', /^docker login /],
+  ])('has a registry that %s', async (_what, err, state, next) => {
+    const doctor = doctorProject();
+    doctor.docker.push({ to: 'manifest inspect', err });
+    const found = (await doctor.look())['registry'];
+    expect(found).toMatchObject({ state, detail: expect.stringContaining('127.0.0.1:5000') as string });
+    if (next) expect(found?.next).toMatch(next);
+    if (state === 'broken') expect(found?.detail).toContain(err.trim().split('\n').at(-1));
+  });
+
+  test('and one that pins its image needs no Docker for it', async () => {
+    const doctor = doctorProject();
+    rmSync(doctor.at('bin/docker'));
+    const image = `registry.example.com/claude-agent@sha256:${'0'.repeat(64)}`;
+    writeFileSync(doctor.at('Pulumi.dev.yaml'), `config:\n  claude-code-agent:image: ${image}\n`);
+    expect((await doctor.look({ PATH: doctor.at('bin') }))['registry']).toMatchObject({ state: 'skipped' });
+  });
+
+  test('and one that deployed is asked neither', async () => {
+    const doctor = doctorProject();
+    doctor.deploy();
+    const found = await doctor.look();
+    expect(found['state']).toMatchObject({ state: 'ok' });
+    expect(found).not.toHaveProperty('local login');
+    expect(found).not.toHaveProperty('registry');
+  });
+});

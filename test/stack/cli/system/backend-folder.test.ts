@@ -1,0 +1,115 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import * as path from 'node:path';
+
+import { describe, expect, test } from 'vitest';
+
+import { mendStateFiles, removeStaleLocks } from '../../../../stack/cli/system/backend-folder.ts';
+
+function backend() {
+  const folder = mkdtempSync(path.join(tmpdir(), 'backend-'));
+  const locks = path.join(folder, '.pulumi/locks/organization/p/dev');
+  const stacks = path.join(folder, '.pulumi/stacks/p');
+  for (const each of [locks, stacks]) mkdirSync(each, { recursive: true });
+  const said: string[] = [];
+  return {
+    place: { folder, project: 'p', stack: 'dev' },
+    said,
+    say: (line: string) => void said.push(line),
+    lock: (content: string) => {
+      writeFileSync(path.join(locks, 'l.json'), content);
+      writeFileSync(path.join(locks, 'l.json.attrs'), '{}');
+    },
+    locksLeft: () => readdirSync(locks),
+    stateFile: (suffix: string) => path.join(stacks, `dev.json${suffix}`),
+  };
+}
+
+/** A process under the name of Pulumi, or another one. */
+function running(name: string) {
+  const program = path.join(mkdtempSync(path.join(tmpdir(), 'process-')), name);
+  symlinkSync('/bin/sleep', program);
+  return spawn(program, ['60'], { stdio: 'ignore' });
+}
+
+const lockOf = (pid: number | undefined, host = hostname()) =>
+  JSON.stringify({ pid, username: 'ann', hostname: host, timestamp: '2026-01-02T03:04:05Z' });
+
+describe('the lock of a stack', () => {
+  test('goes with the process that held it', async () => {
+    const { place, say, said, lock, locksLeft } = backend();
+    const process_ = running('pulumi');
+    const ended = new Promise((resolve) => process_.on('exit', resolve));
+    process_.kill('SIGKILL');
+    await ended;
+    lock(lockOf(process_.pid));
+    await removeStaleLocks(place, say);
+    expect(locksLeft()).toEqual([]);
+    expect(said).toEqual(['The last update of the stack dev was killed; its lock is removed.']);
+  });
+
+  test('is stale, too, when its process id belongs to another program by now', async () => {
+    const { place, say, lock, locksLeft } = backend();
+    const process_ = running('editor');
+    lock(lockOf(process_.pid));
+    await removeStaleLocks(place, say);
+    expect(locksLeft()).toEqual([]);
+    process_.kill();
+  });
+
+  test.each(['', '{"pid":', lockOf(1).slice(0, -1), '{}', 'null', '[]', '{"pid":"1"}', lockOf(undefined)])(
+    'stays while it is half written (%j): somebody is beginning an update',
+    async (content) => {
+      const { place, say, said, lock, locksLeft } = backend();
+      lock(content);
+      const removed = removeStaleLocks(place, say);
+      await expect(removed).rejects.toThrow(/l\.json is no whole lock: .*`npm run pulumi -- cancel --yes`/);
+      await expect(removed).rejects.not.toThrow('undefined');
+      expect(locksLeft()).toHaveLength(2);
+      expect(said).toEqual([]);
+    },
+  );
+
+  test('stays while its process runs', async () => {
+    const { place, say, lock, locksLeft } = backend();
+    const process_ = running('pulumi');
+    lock(lockOf(process_.pid));
+    await expect(removeStaleLocks(place, say)).rejects.toThrow(
+      `The stack dev is being updated by ann@${hostname()} (process ${process_.pid}) since 2026-01-02T03:04:05Z.`,
+    );
+    process_.kill();
+    expect(locksLeft()).toHaveLength(2);
+  });
+
+  test('stays when it is of another machine, and says how to remove it', async () => {
+    const { place, say, lock, locksLeft } = backend();
+    lock(lockOf(1, 'laptop-a'));
+    await expect(removeStaleLocks(place, say)).rejects.toThrow('npm run pulumi -- cancel --yes');
+    expect(locksLeft()).toHaveLength(2);
+  });
+});
+
+describe('the files of a state', () => {
+  test('are read from the backup when they were cut off', () => {
+    const { place, say, said, stateFile } = backend();
+    writeFileSync(stateFile(''), '{"version":3,');
+    writeFileSync(stateFile('.bak'), '{"version":3}');
+    writeFileSync(stateFile('.attrs'), '');
+    mendStateFiles(place, say);
+    expect(readFileSync(stateFile(''), 'utf8')).toBe('{"version":3}');
+    expect(existsSync(stateFile('.attrs'))).toBe(false);
+    expect(said[0]).toContain('its last backup takes its place');
+  });
+
+  test('stay as they are when they are whole', () => {
+    const { place, say, said, stateFile } = backend();
+    writeFileSync(stateFile(''), '{"version":3,"new":true}');
+    writeFileSync(stateFile('.bak'), '{"version":3}');
+    writeFileSync(stateFile('.attrs'), '{"md5":"x"}');
+    mendStateFiles(place, say);
+    expect(readFileSync(stateFile(''), 'utf8')).toContain('new');
+    expect(existsSync(stateFile('.attrs'))).toBe(true);
+    expect(said).toEqual([]);
+  });
+});

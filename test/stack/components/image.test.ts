@@ -1,0 +1,67 @@
+import { cpSync, mkdtempSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import * as path from 'node:path';
+
+import { describe, expect, test } from 'vitest';
+
+import { IMAGE_INPUTS, imageTag } from '../../../stack/components/image-inputs.ts';
+import { byDigest } from '../../../stack/components/image.ts';
+
+function copyOfInputs(): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'inputs-'));
+  for (const input of ['.dockerignore', ...IMAGE_INPUTS]) cpSync(input, path.join(folder, input), { recursive: true });
+  return folder;
+}
+
+describe("the image's tag", () => {
+  test('is the same on another machine, whatever the times of the files', () => {
+    const copy = copyOfInputs();
+    utimesSync(path.join(copy, 'package.json'), 1, 1);
+    expect(imageTag(copy, { A: '1', B: '2' })).toBe(imageTag('.', { B: '2', A: '1' }));
+    expect(imageTag('.', {})).toMatch(/^[0-9a-f]{12}$/);
+  });
+
+  test.each([
+    '.dockerignore',
+    'agent/Dockerfile',
+    'agent/contract.ts',
+    'package-lock.json',
+    'package.json',
+    'watchdog/main.ts',
+  ])('changes with %s', (file) => {
+    const copy = copyOfInputs();
+    const before = imageTag(copy, {});
+    writeFileSync(path.join(copy, file), 'changed', { flag: 'a' });
+    expect(imageTag(copy, {})).not.toBe(before);
+  });
+
+  test('changes with a build argument and with a new file', () => {
+    const copy = copyOfInputs();
+    const before = imageTag(copy, { A: '1' });
+    expect(imageTag(copy, { A: '2' })).not.toBe(before);
+    writeFileSync(path.join(copy, 'watchdog', 'new.ts'), '');
+    expect(imageTag(copy, { A: '1' })).not.toBe(before);
+  });
+
+  test('covers what .dockerignore lets into the build, and nothing else is let in', () => {
+    const lines = readFileSync('.dockerignore', 'utf8')
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('#'));
+    expect(lines[0]).toBe('*');
+    expect(lines.slice(1).sort()).toEqual(IMAGE_INPUTS.map((input) => `!${input}`).sort());
+  });
+});
+
+describe('the result of a push', () => {
+  test('is taken with a digest', () => {
+    const reference = `registry:5000/claude-agent@sha256:${'0'.repeat(64)}`;
+    expect(byDigest(reference)).toBe(reference);
+  });
+
+  test.each(['<none>@<none>', 'registry:5000/claude-agent:tag', `sha256:${'0'.repeat(64)}`, ''])(
+    'without one is an error: %j',
+    (text) => {
+      expect(() => byDigest(text)).toThrow(/gave no digest/);
+    },
+  );
+});

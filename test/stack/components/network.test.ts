@@ -1,0 +1,102 @@
+import { describe, expect, test } from 'vitest';
+
+import { selectorLabels } from '../../../stack/names.ts';
+import { decidedFor, PLACES, REACHES, SOURCES } from '../../support/network-matrix.ts';
+import type { Place, Source } from '../../support/network-matrix.ts';
+import { isAllowed } from '../../support/network-policy.ts';
+import type { End, IpBlocks, Policy } from '../../support/network-policy.ts';
+import { runProgram } from '../program.ts';
+
+const TYPE = 'kubernetes:networking.k8s.io/v1:NetworkPolicy';
+const policiesOf = async (config: Record<string, string> = {}) =>
+  (await runProgram(config)).resources
+    .filter(({ type }) => type === TYPE)
+    .map(({ inputs }) => inputs as unknown as Policy);
+
+const pod = (ip: string, namespace: string, labels: Record<string, string>): End => ({
+  ip,
+  pod: { namespace, labels },
+});
+const N8N = { 'app.kubernetes.io/name': 'n8n' };
+const ENDS: Record<Source | 'dns', End> = {
+  agent: pod('10.244.0.11', 'claude-agent', selectorLabels('agent')),
+  watchdog: pod('10.244.0.12', 'claude-agent', selectorLabels('watchdog')),
+  neighbour: pod('10.244.0.13', 'claude-agent', {}),
+  n8n: pod('10.244.0.14', 'n8n', N8N),
+  prometheus: pod('10.244.0.15', 'monitoring', {}),
+  // The same labels elsewhere give no rights.
+  stranger: pod('10.244.0.16', 'elsewhere', { ...selectorLabels('watchdog'), ...N8N, 'k8s-app': 'kube-dns' }),
+  dns: pod('10.244.0.17', 'kube-system', { 'k8s-app': 'kube-dns' }),
+};
+/** Where the mocked cluster says that its API server is. */
+const API_SERVER: End = { ip: '192.0.2.1' };
+
+function endOf(place: Place): End {
+  if ('apiServer' in place) return API_SERVER;
+  return 'pod' in place ? ENDS[place.pod] : { ip: place.address };
+}
+
+/** What opens every way of the matrix. */
+const EVERY_WAY = { prometheusNamespace: 'monitoring', n8nApiUrl: 'http://n8n.n8n.svc', n8nApiKey: 'key' };
+
+async function reachable(
+  source: Source,
+  ipBlocks: IpBlocks,
+  config: Record<string, string> = EVERY_WAY,
+): Promise<string[]> {
+  const policies = await policiesOf(config);
+  return decidedFor(source).filter((name) => {
+    const place: Place = PLACES[name];
+    const { port, protocol = 'TCP' } = place;
+    return isAllowed(policies, { from: ENDS[source], to: endOf(place), port, protocol }, ipBlocks);
+  });
+}
+
+describe('the network', () => {
+  describe.each(['match pods too', 'match others only'] as const)('where ranges of addresses %s', (ipBlocks) => {
+    test.each(SOURCES)('lets %s reach what the matrix says, and nothing else', async (source) => {
+      expect(new Set(await reachable(source, ipBlocks))).toEqual(new Set(REACHES[source]));
+    });
+  });
+
+  test('lets no Prometheus in unless the config names its namespace', async () => {
+    expect(await reachable('prometheus', 'match pods too', {})).toEqual([]);
+  });
+
+  test('lets the watchdog out to n8n only where it pauses workflows', async () => {
+    const quiet = await reachable('watchdog', 'match pods too', {});
+    expect(new Set(quiet)).toEqual(new Set(REACHES.watchdog.filter((place) => place !== 'n8n')));
+  });
+
+  test("lets only n8n's own pods in, and calls only these back, where the config names their labels", async () => {
+    const own = { n8nPodLabels: JSON.stringify(N8N) };
+    expect(await reachable('n8n', 'match pods too', own)).toEqual(['agent']);
+    expect(await reachable('agent', 'match pods too', own)).toContain('n8n');
+    const others = { n8nPodLabels: '{"app":"n8n"}' };
+    expect(await reachable('n8n', 'match pods too', others)).toEqual([]);
+    expect(await reachable('agent', 'match pods too', others)).not.toContain('n8n');
+  });
+
+  test('follows n8n to another namespace and port', async () => {
+    expect(await reachable('n8n', 'match pods too', { n8nNamespace: 'automation' })).toEqual([]);
+    expect(await reachable('agent', 'match pods too', { n8nPort: '5432' })).toContain("n8n's other ports");
+    expect(await reachable('agent', 'match pods too', { n8nPort: '5432' })).not.toContain('n8n');
+  });
+
+  test('opens what the config names, for agent and watchdog alone', async () => {
+    const policies = await policiesOf({
+      extraEgress: '[{"namespace":"llm","port":8080},{"cidr":"10.1.0.0/16","port":3128}]',
+    });
+    const tcp = (from: End, to: End, port: number) =>
+      isAllowed(policies, { from, to, port, protocol: 'TCP' }, 'match pods too');
+    const gateway = pod('10.244.0.20', 'llm', {});
+    for (const end of [ENDS.agent, ENDS.watchdog]) {
+      expect(tcp(end, gateway, 8080)).toBe(true);
+      expect(tcp(end, { ip: '10.1.2.3' }, 3128)).toBe(true);
+      expect(tcp(end, gateway, 8081)).toBe(false);
+      expect(tcp(end, { ip: '10.2.2.3' }, 3128)).toBe(false);
+    }
+    expect(tcp(ENDS.neighbour, gateway, 8080)).toBe(false);
+    expect(tcp(ENDS.neighbour, { ip: '10.1.2.3' }, 3128)).toBe(false);
+  });
+});

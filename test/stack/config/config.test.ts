@@ -1,0 +1,443 @@
+import { readFileSync } from 'node:fs';
+
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+
+import { readProject } from '../../../stack/config/file.ts';
+import { ConfigError, ownKeys } from '../../../stack/config/reader.ts';
+import type { ConfigSource } from '../../../stack/config/reader.ts';
+import { SECRETS } from '../../../stack/config/secrets.ts';
+import { readConfig } from '../../../stack/config/config.ts';
+import type { StackConfig } from '../../../stack/config/config.ts';
+import { defaults } from '../program.ts';
+
+function read(
+  given: Record<string, string> = {},
+  onRead: (key: string) => void = () => undefined,
+  plain: readonly string[] = [],
+): StackConfig {
+  const config = {
+    ...defaults(),
+    ...Object.fromEntries(Object.entries(given).map(([key, value]) => [full(key), value])),
+  };
+  const source: ConfigSource = {
+    get: (key) => {
+      onRead(key);
+      return config[full(key)];
+    },
+    getSecret: (key) => {
+      onRead(key);
+      return undefined;
+    },
+    peek: (key) => config[full(key)],
+    isPlain: (key) => plain.includes(key),
+    keys: () => ownKeys(config, 'claude-code-agent'),
+  };
+  return readConfig(source);
+}
+const full = (key: string): string => `claude-code-agent:${key}`;
+
+function mistakesOf(given: Record<string, string>): string {
+  try {
+    read(given);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+  throw new Error('The configuration was accepted.');
+}
+
+const AZURE = {
+  target: 'azure',
+  azureSubscription: '11111111-2222-4333-8444-555555555555',
+  azureRegistry: 'exampleacr',
+  azureAdminGroups: '["aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"]',
+};
+
+describe('the configuration', () => {
+  test('is valid as Pulumi.yaml has it, and its values are typed', () => {
+    expect(read()).toMatchObject({
+      target: 'local',
+      kubeContext: undefined,
+      pinnedImage: undefined,
+      authMode: 'session',
+      queueLimit: 100,
+      protectData: true,
+      sessionExtras: [],
+      extraEgress: [],
+      callbackHosts: [],
+      callbackGiveUpHours: 24,
+      storageClass: undefined,
+    });
+  });
+
+  test('has every key that the program reads in Pulumi.yaml or among the secrets, and no other', () => {
+    const keys = new Set<string>();
+    read({}, (key) => keys.add(key));
+    const { config } = readProject('.');
+    expect([...keys].sort()).toEqual([...Object.keys(config), ...Object.keys(SECRETS)].sort());
+    for (const [key, { type, description, default: value }] of Object.entries(config)) {
+      expect(value, key).toBeDefined();
+      expect(type, key).toBe(Array.isArray(value) ? 'array' : Number.isInteger(value) ? 'integer' : typeof value);
+      expect(description.length, key).toBeGreaterThan(10);
+    }
+  });
+
+  test('names all mistakes at once, and how to mend them', () => {
+    const message = mistakesOf({
+      target: 'moon',
+      queueLimit: '-1',
+      protectData: 'yes',
+      registy: 'x',
+      memoryLimit: '1Gi',
+    });
+    expect(message).toContain('has 5 mistake(s)');
+    for (const key of ['target', 'queueLimit', 'protectData', 'registy', 'memoryRequest']) {
+      expect(message).toContain(`\n  - ${key} is `);
+    }
+    expect(message).toContain('npm run pulumi -- config set KEY VALUE');
+  });
+
+  test.each([
+    ['target', 'moon', 'must be one of local, azure'],
+    ['kubeContext', 'a b', 'without spaces'],
+    ['registry', 'https://example.org', 'must be a registry, such as'],
+    ['image', 'claude-agent:latest', 'must be an image by digest'],
+    ['nodeImage', 'Node 24', 'must be the name of an image'],
+    ['platform', 'windows/amd64', 'must be one of linux/amd64, linux/arm64'],
+    ['authMode', 'password', 'must be one of session, oauthToken, apiKey, federation'],
+    ['sessionDir', ' ', 'must be a folder'],
+    ['sessionFrom', 'laptop', 'must be one of folder, cluster'],
+    ['sessionExtras', '"skills"', 'must be a list of names'],
+    ['permissionMode', 'yolo', 'must be one of bypassPermissions'],
+    ['model', '--help', 'it must be the name of a model, such as "sonnet"'],
+    ['queueLimit', '10001', 'must be a whole number from 0 to 10000'],
+    ['graceSeconds', 'ten', 'must be a whole number from 1 to 3600'],
+    ['recordDays', '0', 'must be a whole number from 1 to 3650'],
+    ['recordCount', '1.5', 'must be a whole number from 1 to 1000000'],
+    ['recordMegabytes', '9', 'must be a whole number from 10 to 100000'],
+    ['logLevel', 'loud', 'must be one of trace, debug'],
+    ['anthropicBaseUrl', 'https://user:pw@gateway.example.org', 'must be an http(s) URL without user'],
+    ['anthropicBaseUrl', 'http://gateway:99999', 'must be an http(s) URL'],
+    ['cpuRequest', '1 core', 'must be a CPU quantity'],
+    ['cpuLimit', '', 'cpuLimit is empty; it must be a CPU quantity'],
+    ['memoryRequest', '2GB', 'must be a quantity, such as 2Gi'],
+    ['memoryLimit', '8g', 'must be a quantity, such as 2Gi'],
+    ['workspaceStorage', 'disk', 'must be one of emptyDir, volume'],
+    ['workspaceSize', '-1Gi', 'must be a quantity'],
+    ['volumeSize', '10', 'recordMegabytes is 512M, above volumeSize (10)'],
+    ['storageClass', 'Fast Disk', "must be a storage class's name"],
+    ['protectData', 'yes', 'must be true or false'],
+    ['n8nNamespace', 'N8N', 'must be the name of a namespace'],
+    ['n8nPodLabels', '["n8n"]', 'must be a map of texts'],
+    ['n8nPodLabels', '{"app":true}', 'n8nPodLabels.app is true; it must be a label'],
+    ['n8nPort', '0', 'must be a whole number from 1 to 65535'],
+    ['prometheusNamespace', 'a.b', 'must be the name of a namespace'],
+    ['httpsProxy', 'proxy:3128', 'must be an http(s) URL without user or path'],
+    ['noProxy', 'a, b', 'separated by commas and no spaces'],
+    ['nodeSelector', '{"a b":"c"}', 'nodeSelector.a b is "c"; it must be a label'],
+    ['extraLabels', '{"app.kubernetes.io/name":"x"}', 'are taken'],
+    ['extraLabels', '{"cost":"a b"}', 'must be a label of Kubernetes'],
+    ['podAnnotations', '{"claude-agent/x":"y"}', 'is taken'],
+    ['podAnnotations', '{"prometheus.io/scrape":true}', 'its value a text in quotes'],
+    ['cpuRequest', '5', 'cpuRequest is 5, above cpuLimit (4)'],
+    ['cpuRequest', '4001m', 'cpuRequest is 4001m, above cpuLimit (4)'],
+    ['memoryRequest', '9Gi', 'memoryRequest is 9Gi, above memoryLimit (8Gi)'],
+    ['watchdogSchedule', 'hourly', 'must be a cron expression of five fields'],
+    ['n8nApiUrl', 'n8n:5678', 'must be an http(s) URL without user'],
+    ['n8nApiUrl', 'https://n8n.example.org', 'n8nApiUrl is set, but n8nApiKey is not'],
+    ['n8nApiKey', 'x', 'n8nApiKey is set, but n8nApiUrl is not'],
+    ['n8nUrl', 'n8n', 'must be an http(s) URL without user'],
+    ['n8nTag', 'a,b', 'must be the name of one tag'],
+    ['guideUrl', 'wiki', 'must be an http(s) URL'],
+    ['reminderHours', '0', 'must be a whole number from 1 to 168'],
+    ['maintenanceReason', '', 'must be a text of 1 to 500 characters'],
+    ['maintenanceMinutes', '10081', 'must be a whole number from 1 to 10080'],
+  ])('refuses %s %j', (key, value, words) => {
+    const message = mistakesOf({ [key]: value });
+    expect(message).toContain('has 1 mistake(s)');
+    expect(message).toContain(words);
+  });
+
+  test.each([
+    ['claudeToken', 'two canaries', 'must be one token or key'],
+    ['agentToken', 'canary\n', 'must be visible ASCII characters'],
+    ['agentToken', '', 'must be visible ASCII characters'],
+    ['callbackSecret', 'hush-canary', 'must be whsec_ and the base64 of 24 to 64 bytes'],
+    ['callbackSecret', 'whsec_canary', 'must be whsec_'],
+    ['callbackSecret', '', 'Make one: `echo "whsec_$(openssl rand -base64 32)"`'],
+    ['mcpServers', 'no json canary', 'is no JSON object'],
+    ['mcpServers', '[]', 'is no JSON object'],
+    ['mcpServers', '{"a":{"url":"https://canary"}}', ': a must be {"command": PROGRAM'],
+    ['mcpServers', '{"a b":{"command":"canary"}}', ': a b must be'],
+    ['claudeSettings', '"canary"', 'is no JSON object'],
+    ['teamsWebhookUrl', 'canary.example.org', 'must be the http(s) URL of a Teams Workflows webhook'],
+    ['teamsWebhookUrl', 'https://', 'must be the http(s) URL'],
+  ])('refuses the secret %s %j, and does not show it', (key, value, words) => {
+    const message = mistakesOf({ [key]: value });
+    expect(message).toContain('has 1 mistake(s)');
+    expect(message).toContain(`${key} (not shown)`);
+    expect(message).toContain(words);
+    expect(message).not.toContain('canary');
+  });
+
+  test('refuses claudeToken in plain text, and takes it encrypted', () => {
+    const message = (() => {
+      try {
+        read({ claudeToken: 'sk-canary' }, undefined, ['claudeToken']);
+      } catch (error) {
+        return (error as Error).message;
+      }
+      return '';
+    })();
+    expect(message).toContain('claudeToken (not shown) is in plain text.');
+    expect(message).toContain('`npm run pulumi -- config set --secret claudeToken`');
+    expect(message).not.toContain('canary');
+    expect(() => read({ claudeToken: 'sk-canary' })).not.toThrow();
+  });
+
+  test.each([
+    ['{"permision":{}}', 'claude knows no permision (did you mean permissions?)'],
+    ['{"permissions":{"denny":["canary"]}}', 'claude knows no permissions.denny (did you mean deny?)'],
+    ['{"hooks":{"PreTooluse":[]}}', 'claude knows no hooks.PreTooluse (did you mean PreToolUse?)'],
+    ['{"sandbox":{"network":{"deniedDomain":[]}}}', 'did you mean deniedDomains?'],
+    ['{"xyzzyxyzzy":"canary","model":"opus"}', 'claude knows no xyzzyxyzzy.'],
+  ])('refuses the settings %s, whose key claude would leave out', (claudeSettings, words) => {
+    const message = mistakesOf({ claudeSettings });
+    expect(message).toContain('has 1 mistake(s)');
+    expect(message).toContain(words);
+    expect(message).not.toContain('canary');
+  });
+
+  test('takes settings with any key that claude knows', () => {
+    const claudeSettings = '{"model":"opus","permissions":{"deny":["Bash"]},"env":{"ANY":"1"},"hooks":{"Stop":[]}}';
+    expect(() => read({ claudeSettings })).not.toThrow();
+  });
+
+  test('names what is wrong with secrets among all other mistakes', () => {
+    expect(mistakesOf({ queueLimit: '-1', n8nApiKey: 'a b', mcpServers: '[]' })).toContain('has 4 mistake(s)');
+  });
+
+  test('refuses a key that there is not, and names the one that was meant', () => {
+    expect(mistakesOf({ queuelimit: '5' })).toContain(
+      'queuelimit is no key; queueLimit is. Remove it: `npm run pulumi -- config rm queuelimit`.',
+    );
+  });
+
+  test.each(['* * * * *', '*/30 * * * *', '0,30 8-18 1 JAN-MAR Mon', '5/15 0 ? * 0-6', '0 0 31 12 6'])(
+    'takes %j as a schedule',
+    (watchdogSchedule) => {
+      expect(read({ watchdogSchedule }).watchdogSchedule).toBe(watchdogSchedule);
+    },
+  );
+
+  test.each([
+    'hourly',
+    '@hourly',
+    '* * * *',
+    '60 * * * *',
+    '* 24 * * *',
+    '* * 0 * *',
+    '* * * 13 *',
+    '* * * * 7',
+    '*/0 * * * *',
+    '5-1 * * * *',
+    '* * * * Someday',
+    'TZ=UTC * * * * *',
+  ])('refuses %j as a schedule', (watchdogSchedule) => {
+    expect(mistakesOf({ watchdogSchedule })).toContain('must be a cron expression of five fields');
+  });
+
+  test.each([
+    '[{"key":"a"}]',
+    '[{"operator":"Exists"}]',
+    '[{"key":"a","operator":"Equal","value":"b","effect":"NoExecute"}]',
+  ])('takes %s as tolerations', (tolerations) => {
+    expect(read({ tolerations }).placement.tolerations).toEqual(JSON.parse(tolerations));
+  });
+
+  test.each([
+    '{}',
+    '["a"]',
+    '[{"key":"a","value":1}]',
+    '[{"value":"b"}]',
+    '[{"key":"a","operator":"Exists","value":"b"}]',
+    '[{"key":"a","operator":"In"}]',
+    '[{"key":"a","effect":"Never"}]',
+    '[{"key":"a","seconds":"5"}]',
+  ])('refuses %s as tolerations', (tolerations) => {
+    expect(mistakesOf({ tolerations })).toContain('tolerations');
+  });
+
+  test.each(['..', '../other', '/etc', '', 'a/b', '.credentials.json', 'hooks'])(
+    'refuses %j as something extra of the session',
+    (name) => {
+      expect(mistakesOf({ sessionExtras: JSON.stringify([name]) })).toContain('sessionExtras[0]');
+    },
+  );
+
+  test.each([
+    '[{"namespace":"llm","cidr":"10.0.0.0/8","port":1}]',
+    '[{"namespace":"llm","port":0}]',
+    '[{"namespace":"llm","port":"80"}]',
+    '[{"cidr":"everything","port":80}]',
+    '[{"cidr":"999.0.0.0/8","port":80}]',
+    '[{"cidr":"10.0.0.0/33","port":80}]',
+    '[{"cidr":"10.0.0.1","port":80}]',
+    '[{"cidr":"169.254.169.254/32","port":80}]',
+    '[{"cidr":"168.63.0.0/16","port":80}]',
+    '[{"cidr":"0.0.0.0/0","port":80}]',
+    '[{"namespace":"llm","port":80,"ports":[1]}]',
+    '{"namespace":"llm","port":80}',
+    'not json',
+  ])('refuses %s as extra egress', (extraEgress) => {
+    expect(mistakesOf({ extraEgress })).toContain('extraEgress');
+  });
+
+  test.each([
+    ['anthropicBaseUrl', 'http://gateway.llm.svc:8080'],
+    ['anthropicBaseUrl', 'https://gateway.llm.svc'],
+    ['anthropicBaseUrl', 'http://gateway.example.org'],
+    ['httpsProxy', 'http://proxy.example.org:3128'],
+    ['n8nApiUrl', 'http://n8n.automation.svc:5678'],
+    ['n8nApiUrl', 'http://n8n.example.org:5678'],
+  ])('refuses %s %s, which the network policy keeps out of reach, unless the config opens it', (key, value) => {
+    const given = { [key]: value, ...(key === 'n8nApiUrl' && { n8nApiKey: 'key' }) };
+    expect(mistakesOf(given)).toContain('extraEgress must name it');
+    expect(read({ ...given, extraEgress: '[{"cidr":"10.1.0.0/16","port":8080}]' })).toMatchObject({ [key]: value });
+  });
+
+  test.each([
+    'http://n8n.n8n:5678',
+    'http://n8n.n8n.svc',
+    'http://n8n-main.n8n.svc.cluster.local:5678',
+    'https://n8n.example.org',
+  ])('needs nothing opened for n8n at %s', (n8nApiUrl) => {
+    expect(read({ n8nApiUrl, n8nApiKey: 'key' }).n8nApiUrl).toBe(n8nApiUrl);
+  });
+
+  test('needs nothing opened for a gateway on port 443 of the internet', () => {
+    expect(read({ anthropicBaseUrl: 'https://gateway.example.org' }).anthropicBaseUrl).toBe(
+      'https://gateway.example.org',
+    );
+  });
+
+  test.each(['["https://n8n.example.org"]', '["*"]', '["a b"]', '[7]', '"n8n.example.org"'])(
+    'refuses %s as hosts that callbacks may go to',
+    (callbackHosts) => {
+      expect(mistakesOf({ callbackHosts })).toContain('callbackHosts');
+    },
+  );
+
+  test('refuses a host for callbacks that the network policy keeps out of reach', () => {
+    const callbackHosts = '["n8n.example.org:8443", "hooks.tools.svc"]';
+    const message = mistakesOf({ callbackHosts });
+    expect(message).toContain('callbackHosts[0] is n8n.example.org:8443, which the network policy keeps out of reach');
+    expect(message).toContain('callbackHosts[1] is hooks.tools.svc');
+    expect(read({ callbackHosts, extraEgress: '[{"cidr":"10.1.0.0/16","port":8443}]' }).callbackHosts).toHaveLength(2);
+    const reachable = '["n8n.example.org", "*.example.org:443", "n8n-webhook.n8n.svc.cluster.local"]';
+    expect(read({ callbackHosts: reachable }).callbackHosts).toHaveLength(3);
+  });
+
+  test('has what the target azure needs, typed; NAME is to be made, GROUP/NAME is there', () => {
+    expect(read({ azureRegistry: 'exampleacr' }).azure).toBeUndefined();
+    expect(read({ ...AZURE, azureLogs: 'rg-shared/log-shared' }).azure).toMatchObject({
+      location: 'westeurope',
+      resourceGroup: 'rg-claude-agent',
+      registry: { kind: 'made', name: 'exampleacr' },
+      cluster: { kind: 'made', name: 'aks-claude-agent' },
+      identity: { kind: 'made', name: 'id-claude-agent' },
+      logs: { kind: 'existing', group: 'rg-shared', name: 'log-shared' },
+      grantPull: true,
+    });
+    const shared = { azureRegistry: 'rg-shared/iiusacr', azureCluster: 'rg-shared/aks-shared', azureAdminGroups: '[]' };
+    expect(read({ ...AZURE, ...shared }).azure?.registry).toEqual({
+      kind: 'existing',
+      group: 'rg-shared',
+      name: 'iiusacr',
+    });
+  });
+
+  test('is valid in the example of a stack on Azure, with what it has commented out too', () => {
+    const example = readFileSync('docs/Pulumi.prod.yaml', 'utf8');
+    const made = example.replace(/^ {2}# {3}/gm, '  ');
+    for (const text of [example, made]) {
+      const { config } = parse(text, { uniqueKeys: false }) as { config: Record<string, unknown> };
+      const given = Object.entries(config).map(([key, value]) => [
+        key.replace('claude-code-agent:', ''),
+        typeof value === 'string' ? value : JSON.stringify(value),
+      ]);
+      const { azure } = read(Object.fromEntries(given) as Record<string, string>);
+      expect(azure?.registry.kind).toBe(text === example ? 'existing' : 'made');
+      expect(azure?.grantPull).toBe(text !== example);
+    }
+    expect(made).not.toBe(example);
+  });
+
+  test('names all that the target azure lacks, with the commands that tell it', () => {
+    const message = mistakesOf({ target: 'azure', kubeContext: 'docker-desktop' });
+    expect(message).toContain('4 mistake(s)');
+    expect(message).toContain('azureSubscription is empty; it must be the id of a subscription: `az account show');
+    expect(message).toContain(
+      'azureRegistry is empty; it must be NAME to make one, or GROUP/NAME for one that is there',
+    );
+    expect(message).toContain('azureAdminGroups is empty, and the cluster has no local accounts');
+    expect(message).toContain('kubeContext is for target local');
+  });
+
+  test.each([
+    ['azureRegistry', 'my-registry'],
+    ['azureRegistry', 'acr1'],
+    ['azureRegistry', 'a/b/registry'],
+    ['azureRegistry', 'group./exampleacr'],
+    ['azureCluster', '-aks'],
+    ['azureCluster', 'aks_'],
+    ['azureCluster', 'a'.repeat(64)],
+    ['azureResourceGroup', 'group.'],
+    ['azureResourceGroup', 'my group'],
+    ['azureIdentity', 'id'],
+    ['azureIdentity', '-identity'],
+    ['azureLogs', 'log'],
+    ['azureLogs', 'log_claude'],
+    ['azureLocation', 'West Europe'],
+    ['azureSubscription', 'Production'],
+    ['azureVmSize', 'D4s_v5'],
+    ['azureLogsDays', '7'],
+    ['azureNodesMin', '0'],
+    ['azureRegistrySku', 'Classic'],
+    ['azureClusterTier', 'Paid'],
+    ['azureAdminGroups', '["admins"]'],
+    ['azureApiServerRanges', '["everywhere"]'],
+  ])('refuses %s %j, which Azure would refuse later', (key, value) => {
+    expect(mistakesOf({ ...AZURE, [key]: value })).toContain(key);
+  });
+
+  test.each([
+    ['more machines at least than at most', { azureNodesMin: '4', azureNodesMax: '2' }, 'more than azureNodesMax'],
+    ['machines of another processor', { azureVmSize: 'Standard_D4ps_v5' }, 'platform is linux/amd64'],
+    ['the wrong machines for ARM', { platform: 'linux/arm64' }, 'machines of azureVmSize Standard_D4s_v5 are not'],
+    [
+      'a workspace that nothing would log to',
+      { azureRegistry: 'rg/exampleacr', azureCluster: 'rg/aks', azureLogs: 'log-claude-agent' },
+      'nothing would log to it',
+    ],
+  ])('refuses %s', (_what, given, said) => {
+    expect(mistakesOf({ ...AZURE, ...given })).toContain(said);
+  });
+
+  test('asks for what a federation needs, where the mode is federation, and for https', () => {
+    const message = mistakesOf({
+      authMode: 'federation',
+      federationServiceAccountId: 'fdrl_1',
+      federationTokenSeconds: '60',
+      anthropicBaseUrl: 'http://gateway.example.org:443',
+    });
+    expect(message).toContain('5 mistake(s)');
+    expect(message).toContain('federationRuleId is empty; it must be the id of a federation rule (fdrl_…).');
+    expect(message).toContain("federationOrganizationId is empty; it must be the organization's id");
+    expect(message).toContain('federationServiceAccountId is "fdrl_1"; it must be');
+    expect(message).toContain('federationTokenSeconds is "60"; it must be a whole number from 600 to 86400.');
+    expect(message).toContain('with authMode federation it must begin with https://');
+    expect(read().federation).toBeUndefined();
+  });
+});

@@ -1,0 +1,233 @@
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import * as path from 'node:path';
+
+import { execa } from 'execa';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+
+import { SECRETS } from '../../../stack/config/secrets.ts';
+import { withoutSecrets } from '../../../stack/plan/record.ts';
+import { partialCheckout } from '../../support/partial-checkout.ts';
+import { loginFolder, REFRESH_TOKEN } from '../program.ts';
+
+/** A clean clone, on a machine with nothing but Node: no engine, no kubeconfig, no login. */
+function clone() {
+  const parts = ['.dockerignore', 'agent', 'package-lock.json', 'package.json', 'stack', 'watchdog'];
+  const folder = partialCheckout([...parts, 'Pulumi.yaml', 'Pulumi.dev.yaml']);
+  const at = (...names: string[]) => path.join(folder, ...names);
+  const plan = (...args: string[]) =>
+    execa(process.execPath, ['stack/plan/main.ts', ...args], {
+      cwd: folder,
+      env: { HOME: folder, PATH: '/nowhere' },
+      extendEnv: false,
+      reject: false,
+    });
+  return { at, plan };
+}
+
+describe('npm run plan', () => {
+  test('shows every resource in a tree, and writes each to a file, with no engine and no cluster', async () => {
+    const { at, plan } = clone();
+    const { exitCode, stdout, stderr } = await plan();
+    expect(exitCode, stderr).toBe(0);
+    const lines = stdout.split('\n');
+    expect(lines[0]).toMatch(/^RESOURCE +TYPE +NAME +FILE$/);
+    expect(stdout).toMatch(/^agent +AgentService$/m);
+    expect(stdout).toMatch(
+      /^ {2}agent-deployment +Deployment +claude-code-agent +deployment-claude-code-agent\.yaml$/m,
+    );
+    expect(stdout).toMatch(
+      /^ {2}image-build +docker:index\/image:Image +127\.0\.0\.1:5000\/claude-agent:[0-9a-f]{12} /m,
+    );
+    const files = readdirSync(at('.local', 'plan'));
+    expect(stdout).toContain(`${files.length} resources of stack dev, as YAML in ${at('.local', 'plan')}`);
+    for (const file of files) expect(stdout).toContain(file);
+    const deployment = parse(readFileSync(at('.local', 'plan', 'deployment-claude-code-agent.yaml'), 'utf8')) as object;
+    expect(deployment).toMatchObject({
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      spec: { template: { spec: { containers: [{ image: `127.0.0.1:5000/claude-agent@sha256:${'0'.repeat(64)}` }] } } },
+    });
+    expect(stderr).toContain('Secret claude-session stays as it is: there is no .credentials.json');
+  });
+
+  test('quotes what kubectl would not read as text', async () => {
+    const { at, plan } = clone();
+    expect((await plan()).exitCode).toBe(0);
+    const deployment = readFileSync(at('.local', 'plan', 'deployment-claude-code-agent.yaml'), 'utf8');
+    expect(deployment).toContain('value: "on"');
+  });
+
+  test('shows placeholders for secrets, and the names of what they hold', async () => {
+    const { at, plan } = clone();
+    mkdirSync(at('.local'));
+    cpSync(loginFolder(), at('.local', 'session'), { recursive: true });
+    writeFileSync(at('.local', 'agent-token'), 'canary-agent-token');
+    const { exitCode, stdout, stderr } = await plan();
+    expect(exitCode, stderr).toBe(0);
+    const files = readdirSync(at('.local', 'plan')).map((name) => readFileSync(at('.local', 'plan', name), 'utf8'));
+    for (const text of [stdout, stderr, ...files]) {
+      for (const canary of [REFRESH_TOKEN, 'canary-agent-token']) {
+        expect(text).not.toContain(canary);
+        expect(text).not.toContain(
+          Buffer.from(canary)
+            .toString('base64')
+            .replace(/.{1,3}$/, ''),
+        );
+      }
+    }
+    const secret = parse(readFileSync(at('.local', 'plan', 'secret-claude-session.yaml'), 'utf8')) as { data: object };
+    expect(secret.data).toEqual({ '.credentials.json': '[secret]' });
+  });
+
+  test('takes another stack, a file of one, and a folder; replaces its own files there and leaves others', async () => {
+    const { at, plan } = clone();
+    const out = at('out');
+    expect((await plan('--out', out)).exitCode).toBe(0);
+    writeFileSync(path.join(out, 'mine.yaml'), 'mine: true\n');
+    writeFileSync(
+      at('Pulumi.prod.yaml'),
+      JSON.stringify({
+        config: {
+          'claude-code-agent:image': `r.example.org/a@sha256:${'ab'.repeat(32)}`,
+          'claude-code-agent:queueLimit': 7,
+          ...Object.fromEntries(Object.keys(SECRETS).map((key) => [`claude-code-agent:${key}`, { secure: 'v1:x' }])),
+          'claude-code-agent:mcpServers': { tickets: { type: 'http', url: { secure: 'v1:x' } } },
+          n8nApiUrl: 'http://n8n.n8n.svc',
+        },
+      }),
+    );
+    const { exitCode, stdout, stderr } = await plan('--stack', 'prod', '--out', out);
+    expect(exitCode, stderr).toBe(0);
+    expect(stdout).not.toContain('docker:');
+    expect(stdout).toContain('resources of stack prod');
+    expect(existsSync(path.join(out, 'image-image-build.yaml'))).toBe(false);
+    expect(existsSync(path.join(out, 'mine.yaml'))).toBe(true);
+    expect(readFileSync(path.join(out, 'deployment-claude-code-agent.yaml'), 'utf8')).toContain('value: "7"');
+    const byFile = await plan('--config-file', at('Pulumi.prod.yaml'), '--out', out);
+    expect(byFile.stdout).not.toContain('docker:');
+  });
+
+  test.each([
+    ['a registry and a cluster that are there', 'rg-shared/', ['ResourceGroup', 'UserAssignedIdentity']],
+    ['all that can be made', '', ['ResourceGroup', 'Registry', 'ManagedCluster', 'AgentPool', 'RoleAssignment']],
+  ])('shows a stack on Azure with %s, without Azure', async (_what, group, made) => {
+    const { at, plan } = clone();
+    const config = {
+      target: 'azure',
+      azureSubscription: '11111111-2222-4333-8444-555555555555',
+      azureRegistry: `${group}exampleacr`,
+      azureCluster: `${group}aks-example`,
+      azureAdminGroups: group === '' ? ['aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee'] : [],
+    };
+    writeFileSync(at('Pulumi.prod.yaml'), JSON.stringify({ config }));
+    const { exitCode, stdout, stderr } = await plan('--stack', 'prod');
+    expect(exitCode, stderr).toBe(0);
+    const kinds = [...stdout.matchAll(/ azure-native:\w+:(\w+) /g)].map(([, kind]) => kind);
+    expect(kinds).toEqual(expect.arrayContaining(made));
+    expect(kinds.includes('Registry')).toBe(group === '');
+    expect(kinds.includes('ManagedCluster')).toBe(group === '');
+    expect(stdout).toMatch(/ exampleacr\.azurecr\.io\/claude-agent:[0-9a-f]{12} /);
+    expect(stdout).toMatch(/ Deployment +claude-code-agent /);
+  });
+
+  test('says the same of mistakes in the config as `up`, and writes nothing', async () => {
+    const { at, plan } = clone();
+    writeFileSync(
+      at('Pulumi.dev.yaml'),
+      'config:\n  claude-code-agent:queueLimit: many\n  claude-code-agent:registy: x\n',
+    );
+    const planned = await plan();
+    const up = await execa(process.execPath, ['stack/cli/main.ts', 'up'], {
+      cwd: at(),
+      env: { HOME: at(), PATH: '/nowhere' },
+      extendEnv: false,
+      reject: false,
+    });
+    expect(planned.exitCode).toBe(1);
+    expect(planned.stderr).toContain('has 2 mistake(s)');
+    expect(planned.stderr).toBe(up.stderr);
+    expect(existsSync(at('.local', 'plan'))).toBe(false);
+  });
+
+  test.each([
+    [['--config-file', 'none.yaml'], 'There is no file none.yaml'],
+    [['--target', 'azure'], "Unknown option '--target'"],
+    [['prod'], "Unexpected argument 'prod'"],
+  ])('refuses %j and says why', async (args, words) => {
+    const { exitCode, stderr } = await clone().plan(...args);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(words);
+    expect(stderr).not.toContain('    at ');
+  });
+
+  test('says so of a login that cannot be used', async () => {
+    const { at, plan } = clone();
+    mkdirSync(at('.claude'));
+    writeFileSync(at('.claude', '.credentials.json'), 'not json');
+    const { exitCode, stderr } = await plan();
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('.credentials.json is not JSON. Log in anew: `npm run login`.');
+  });
+});
+
+describe('what npm run plan refuses', () => {
+  test.each(['--help', '-h'])('is nothing with %s, which says what there is, and plans nothing', async (help) => {
+    const { at, plan } = clone();
+    const { exitCode, stdout } = await plan(help);
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/^npm run plan -- \[--stack NAME\]/);
+    expect(existsSync(at('.local'))).toBe(false);
+  });
+
+  test('is a file in place of a folder, without a trace', async () => {
+    const { at, plan } = clone();
+    const { exitCode, stderr } = await plan('--out', at('package.json'));
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(`--out ${at('package.json')} is a file. Name a folder`);
+    expect(stderr).not.toContain('    at ');
+    const below = await plan('--out', at('package.json', 'below'));
+    expect(below.stderr).toMatch(/--out \S+ can't be written to: ENOTDIR/);
+    expect(below.stderr).not.toContain('    at ');
+  });
+
+  test.each([
+    ['claudeToken', 'sk-ant-canary', 'claudeToken (not shown) is in plain text.'],
+    ['claudeSettings', '{"permissions":{"denny":["Bash"]}}', 'claude knows no permissions.denny (did you mean deny?)'],
+  ])('is %s %j, as `up` does, with the stack in each command', async (key, value, words) => {
+    const { at, plan } = clone();
+    writeFileSync(at('Pulumi.prod.yaml'), JSON.stringify({ config: { [`claude-code-agent:${key}`]: value } }));
+    const planned = await plan('--stack', 'prod');
+    expect(planned.exitCode).toBe(1);
+    expect(planned.stderr).toContain(words);
+    expect(planned.stderr).not.toContain('canary');
+    expect(planned.stderr).toContain('config set KEY VALUE --stack prod');
+    const up = await execa(process.execPath, ['stack/cli/main.ts', 'up', '--stack', 'prod'], {
+      cwd: at(),
+      env: { HOME: at(), PATH: '/nowhere' },
+      extendEnv: false,
+      reject: false,
+    });
+    expect(up.stderr).toBe(planned.stderr);
+  });
+
+  test('is a login that cannot be used, with the stack in the command that mends it', async () => {
+    const { at, plan } = clone();
+    mkdirSync(at('.claude'));
+    writeFileSync(at('.claude', '.credentials.json'), 'not json');
+    const { stderr } = await plan('--stack', 'prod');
+    expect(stderr).toContain('Log in anew: `npm run login -- --stack prod`.');
+  });
+});
+
+test('a placeholder stands for every text below what is marked as secret', () => {
+  const marked = (value: unknown) => ({
+    '4dabf18193072939515e22adb298388d': '1b47061264138c4ac30d75fd1eb44270',
+    value,
+  });
+  expect(withoutSecrets({ a: marked({ b: ['c', 'd'], e: 1 }), f: ['g', marked('h')], i: null })).toEqual({
+    a: { b: ['[secret]', '[secret]'], e: '[secret]' },
+    f: ['g', '[secret]'],
+    i: null,
+  });
+});

@@ -1,0 +1,199 @@
+import { z } from 'zod';
+
+import { parseJson, shortened } from '../http/body.ts';
+import { NoAnswerError, send } from '../http/http.ts';
+import type { Reply } from '../http/http.ts';
+
+/** A workflow of n8n, as far as pausing needs to know it. */
+export interface Workflow {
+  readonly id: string;
+  readonly name: string;
+  readonly active: boolean;
+  readonly isArchived: boolean;
+  /** The draft; changes with every edit and with nothing else. */
+  readonly draftVersion: string | undefined;
+  /** The version that is published. Unknown to n8n before 2.0, which has one version only. */
+  readonly publishedVersion: string | undefined;
+  /** It is what n8n runs when another one fails. */
+  readonly isErrorWorkflow: boolean;
+}
+
+/** Where n8n is. */
+export interface N8nOptions {
+  /** Base URL, with or without `/api/v1`. */
+  readonly apiUrl: string;
+  /** A secret. */
+  readonly apiKey: string;
+}
+
+/** n8n can't be asked now: it is down, or does not take the key. */
+export class N8nUnavailableError extends Error {
+  override readonly name = 'N8nUnavailableError';
+}
+
+/** n8n does not do it with this workflow; the message is n8n's own. */
+export class N8nRefusedError extends Error {
+  override readonly name = 'N8nRefusedError';
+}
+
+/** Workflows in one answer, at first; fewer where it gets too long. */
+const PAGE = 100;
+/** A cursor that leads on for ever would keep a pass from ever acting. */
+const MAX_PAGES = 1000;
+/** Of an answer. n8n itself takes no workflow above 16 MiB. */
+const MAX_BYTES = 16 * 1024 * 1024;
+const TIMEOUT_MS = 15_000;
+const PATIENCE_MS = 10_000;
+const TOO_LONG = `longer than the ${MAX_BYTES / 1024 / 1024} MiB that the watchdog reads`;
+const SCOPES = 'workflow:list, workflow:read, workflow:activate, workflow:deactivate';
+
+const ERROR_TRIGGER = 'n8n-nodes-base.errorTrigger';
+
+const workflowSchema = z
+  .object({
+    id: z.coerce.string(),
+    name: z.string(),
+    active: z.boolean(),
+    isArchived: z.boolean().default(false),
+    versionId: z.string().nullish(),
+    activeVersionId: z.string().nullish(),
+    nodes: z.array(z.object({ type: z.string(), disabled: z.boolean().default(false) })).default([]),
+  })
+  .transform(({ versionId, activeVersionId, nodes, ...rest }): Workflow => ({
+    ...rest,
+    isErrorWorkflow: nodes.some(({ type, disabled }) => type === ERROR_TRIGGER && !disabled),
+    draftVersion: versionId ?? undefined,
+    publishedVersion: activeVersionId ?? undefined,
+  }));
+
+const pageSchema = z.object({ data: z.array(workflowSchema), nextCursor: z.string().nullish() });
+
+/** The public API of n8n, as far as the watchdog uses it. */
+export class N8n {
+  readonly #base: string;
+  readonly #key: string;
+
+  constructor({ apiUrl, apiKey }: N8nOptions) {
+    this.#base = `${apiUrl.replace(/\/+$/, '').replace(/\/api\/v1$/, '')}/api/v1`;
+    this.#key = apiKey;
+  }
+
+  /**
+   * Every published workflow with the tag, but for those that tell of the failures of others. Changes nothing before all
+   * pages are there: a cursor is a position in what the filter matches, so pausing some would skip others.
+   * @throws N8nUnavailableError
+   */
+  async listPublished(tag: string): Promise<Workflow[]> {
+    for (let limit = PAGE; ; limit = Math.ceil(limit / 4)) {
+      const found = await this.#listBy(limit, tag);
+      if (found !== 'too-long') return found;
+      if (limit === 1) throw new N8nUnavailableError(`a workflow of n8n with the tag ${tag} is ${TOO_LONG}`);
+    }
+  }
+
+  /** @param limit Workflows in one answer; a cursor keeps it. */
+  async #listBy(limit: number, tag: string): Promise<Workflow[] | 'too-long'> {
+    const found = new Map<string, Workflow>();
+    const seen = new Set<string>();
+    let cursor: string | undefined;
+    for (let pages = 0; pages < MAX_PAGES; pages++) {
+      const query = new URLSearchParams({ tags: tag, active: 'true', limit: String(limit), ...(cursor && { cursor }) });
+      const reply = await this.#call('GET', `/workflows?${query.toString()}`);
+      if (reply.cut?.kind === 'too-long') return 'too-long';
+      const page = this.#understand(pageSchema, reply);
+      for (const workflow of page.data) {
+        if (workflow.active && !workflow.isErrorWorkflow) found.set(workflow.id, workflow);
+      }
+      if (!page.nextCursor || seen.has(page.nextCursor)) return [...found.values()];
+      cursor = page.nextCursor;
+      seen.add(cursor);
+    }
+    throw new N8nUnavailableError(`n8n's list of workflows does not end within ${MAX_PAGES} pages`);
+  }
+
+  /**
+   * @returns undefined where there is none of that id.
+   * @throws N8nUnavailableError
+   */
+  async find(id: string): Promise<Workflow | undefined> {
+    const reply = await this.#call('GET', `/workflows/${encodeURIComponent(id)}`);
+    return reply.status === 404 ? undefined : this.#understand(workflowSchema, reply);
+  }
+
+  /** @throws N8nUnavailableError @throws N8nRefusedError */
+  async unpublish(id: string): Promise<void> {
+    this.#succeeded(await this.#either(id, ['unpublish', 'deactivate']));
+  }
+
+  /**
+   * Publishes this very version; without one (n8n before 2.0) the workflow as it is.
+   * @throws N8nUnavailableError @throws N8nRefusedError
+   */
+  async publish(id: string, version: string | undefined): Promise<void> {
+    const body = version === undefined ? undefined : { versionId: version };
+    const reply = this.#succeeded(await this.#either(id, ['publish', 'activate'], body));
+    const { publishedVersion } = this.#understand(workflowSchema, reply);
+    if (version !== undefined && publishedVersion !== version) {
+      throw new N8nRefusedError(`n8n published version ${publishedVersion ?? 'unknown'} in place of ${version}`);
+    }
+  }
+
+  /** An n8n without the first path answers 404, or 405 where it has another method there. */
+  async #either(id: string, [current, older]: readonly [string, string], body?: object): Promise<Reply> {
+    const path = `/workflows/${encodeURIComponent(id)}`;
+    const reply = await this.#call('POST', `${path}/${current}`, body);
+    if (reply.status !== 404 && reply.status !== 405) return reply;
+    const again = await this.#call('POST', `${path}/${older}`, body);
+    return again.status === 404 || again.status === 405 ? reply : again;
+  }
+
+  async #call(method: 'GET' | 'POST', path: string, body?: object): Promise<Reply> {
+    let reply: Reply;
+    try {
+      reply = await send({
+        url: this.#base + path,
+        method,
+        headers: { 'X-N8N-API-KEY': this.#key },
+        body,
+        timeoutMs: TIMEOUT_MS,
+        patienceMs: PATIENCE_MS,
+        maxBytes: MAX_BYTES,
+      });
+    } catch (error) {
+      if (error instanceof NoAnswerError) {
+        throw new N8nUnavailableError(`n8n can't be reached at ${this.#base} (${error.message})`, { cause: error });
+      }
+      throw error;
+    }
+    const { status, redirectsTo } = reply;
+    if (status >= 300 && status < 400) {
+      const to = redirectsTo === undefined ? '' : ` to ${redirectsTo}`;
+      throw new N8nUnavailableError(
+        `n8n answered HTTP ${status}, a redirect${to}, where its API key must not go; config n8nApiUrl must be where n8n itself answers`,
+      );
+    }
+    if (status === 401)
+      throw new N8nUnavailableError('n8n refuses the API key (HTTP 401); make a new one: config n8nApiKey');
+    if (status === 403) throw new N8nUnavailableError(`n8n's API key may not do this (HTTP 403); it needs ${SCOPES}`);
+    if (status === 429 || status >= 500) throw new N8nUnavailableError(`n8n answered HTTP ${status}`);
+    return reply;
+  }
+
+  #succeeded(reply: Reply): Reply {
+    if (reply.status >= 200 && reply.status < 300) return reply;
+    throw new N8nRefusedError(messageOf(reply));
+  }
+
+  #understand<T>(schema: z.ZodType<T>, reply: Reply): T {
+    const parsed = schema.safeParse(parseJson(reply.text));
+    if (reply.status === 200 && parsed.success) return parsed.data;
+    const reason = reply.cut?.reason ?? 'its answer is not that of an n8n';
+    const why = reply.status === 200 ? reason : messageOf(reply);
+    throw new N8nUnavailableError(`n8n can't be understood at ${this.#base}: ${why}`);
+  }
+}
+
+function messageOf({ status, text }: Reply): string {
+  const said = z.object({ message: z.string() }).safeParse(parseJson(text));
+  return said.success ? `${shortened(said.data.message)} (HTTP ${status})` : `HTTP ${status}`;
+}

@@ -1,0 +1,269 @@
+import { WATCHDOG_DEFAULTS } from '../contract.ts';
+import type { CredentialKind } from '../contract.ts';
+import type { DueCard, LedgerState, PausedWorkflow } from '../ledger/ledger.ts';
+import { causeOf, fixOf, spanOf, timeOf, TITLES } from './words.ts';
+import { waiting } from '../n8n/workflows.ts';
+
+/** What a card needs to know besides the ledger. */
+export interface CardContext {
+  readonly authMode: CredentialKind;
+  /** The stack that suggested commands are for; undefined: the usual one. */
+  readonly stack?: string;
+  readonly guideUrl: string | undefined;
+  readonly n8nUrl: string | undefined;
+  /** Why n8n can't be asked now, where that is so. */
+  readonly n8nProblem: string | undefined;
+  readonly now: string;
+}
+
+interface DrawContext extends CardContext {
+  readonly maxNames: number;
+}
+
+/** A colour of Adaptive Cards: red, amber, green, blue. */
+type Style = 'attention' | 'warning' | 'good' | 'accent';
+
+interface Content {
+  readonly style: Style;
+  readonly title: string;
+  readonly lead: string;
+  readonly facts: readonly (readonly [title: string, value: string])[];
+  readonly blocks: readonly Block[];
+  readonly withRefresh: boolean;
+}
+
+/** A heading with lines below it, or nothing where there are no lines. */
+interface Block {
+  readonly heading: string;
+  readonly lines: readonly string[];
+  readonly isCode?: boolean;
+}
+
+/** Teams refuses a message above 28 KB; room is left for what wraps the card. */
+export const MAX_CARD_BYTES = 26_000;
+
+/** Names in one list at most, the rest is counted; fewer where a card gets too large. */
+const MAX_NAMES = [40, 20, 5, 0] as const;
+const MAX_TEXT = 600;
+
+/** An Adaptive Card as JSON. */
+export type Card = Readonly<Record<string, unknown>>;
+
+/** The card that is due, in the words for this ledger. Pure. */
+export function cardOf(due: DueCard, state: LedgerState, context: CardContext): Card {
+  const [most, ...fewer] = MAX_NAMES;
+  let card = draw(due, state, { ...context, maxNames: most });
+  for (const maxNames of fewer) {
+    if (Buffer.byteLength(JSON.stringify(card)) <= MAX_CARD_BYTES) break;
+    card = draw(due, state, { ...context, maxNames });
+  }
+  return card;
+}
+
+/** @param context with how many names to list. */
+function draw(due: DueCard, state: LedgerState, context: DrawContext): Card {
+  const content = CONTENTS[due.kind](due, state, context);
+  const again = due.attemptedAt === undefined ? [] : [SENT_AGAIN];
+  return {
+    type: 'AdaptiveCard',
+    $schema: 'http://adaptivecards.io/schemas/adaptive-card.json',
+    version: '1.4',
+    fallbackText: content.title,
+    body: [
+      {
+        type: 'Container',
+        style: content.style,
+        bleed: true,
+        items: [text(content.title, { size: 'Large', weight: 'Bolder' }), text([content.lead, ...again].join(' '))],
+      },
+      ...(content.facts.length === 0
+        ? []
+        : [{ type: 'FactSet', facts: content.facts.map(([title, value]) => ({ title, value })) }]),
+      ...content.blocks.filter(({ lines }) => lines.length > 0).flatMap(blockOf),
+    ],
+    actions: actionsOf(content, context),
+  };
+}
+
+const SENT_AGAIN = 'This card may have come before: the pass that sent it ended before it knew.';
+
+const CONTENTS: Record<DueCard['kind'], (due: DueCard, state: LedgerState, context: DrawContext) => Content> = {
+  trouble: troubleCard,
+  recovered: (_due, state, context) => overCard(state, context),
+  'workflows-back': (_due, state, context) => backCard(state, context),
+  maintenance: maintenanceCard,
+  'maintenance-over': (_due, state, context) => overCard(state, context),
+};
+
+function troubleCard({ reminder }: DueCard, state: LedgerState, context: DrawContext): Content {
+  const { trouble } = state;
+  if (!trouble) throw new Error('There is no trouble to tell of.');
+  const isLogin = trouble.state === 'auth_failed';
+  const title = `${reminder ? 'Still: ' : ''}${TITLES[trouble.state]}`;
+  const cause = causeOf(trouble, context.authMode);
+  const advice =
+    trouble.state === 'auth_failed' || trouble.state === 'agent_down' ? '' : ' Wait: a new login would not help.';
+  return {
+    style: isLogin ? 'attention' : 'warning',
+    title,
+    lead: `${cause}${advice}`,
+    facts: [
+      ['Pod', trouble.host ?? 'deployment/claude-code-agent (namespace claude-agent)'],
+      ['Since', `${timeOf(trouble.since)}${reminder ? ` (${spanOf(trouble.since, context.now)})` : ''}`],
+      ...(trouble.state === 'usage_limited'
+        ? [['Limit ends', trouble.resetsAt === undefined ? 'not known' : timeOf(trouble.resetsAt)] as const]
+        : []),
+    ],
+    blocks: [
+      { heading: 'In detail', lines: trouble.detail === '' || cause.includes(trouble.detail) ? [] : [trouble.detail] },
+      {
+        heading: isLogin ? 'What to do' : 'Where to look',
+        lines: fixOf(trouble, context.authMode, context.stack ?? WATCHDOG_DEFAULTS.stack),
+        isCode: true,
+      },
+      ...workflowBlocks(state, context),
+    ],
+    withRefresh: isLogin,
+  };
+}
+
+function overCard(state: LedgerState, context: DrawContext): Content {
+  const { recovery } = state;
+  if (!recovery) throw new Error('There is no recovery to tell of.');
+  const took = spanOf(recovery.since, recovery.until);
+  const isMaintenance = recovery.from === 'maintenance';
+  return {
+    style: 'good',
+    title: isMaintenance ? 'Maintenance is over' : 'Claude works again',
+    lead: isMaintenance
+      ? `It took ${took}. Claude answers with its login.`
+      : `It recovered after ${took}; what was wrong: ${TITLES[recovery.from as keyof typeof TITLES]}.`,
+    facts: [
+      ['From', timeOf(recovery.since)],
+      ['Until', timeOf(recovery.until)],
+    ],
+    blocks: [
+      { heading: 'Reason', lines: recovery.reason === undefined ? [] : [recovery.reason] },
+      ...backBlocks(state, context),
+      ...problemBlock(state, context),
+    ],
+    withRefresh: false,
+  };
+}
+
+function backCard(state: LedgerState, context: DrawContext): Content {
+  return {
+    style: 'good',
+    title: 'The workflows are back',
+    lead: 'n8n can be reached again, and the workflows that waited for it are published.',
+    facts: [],
+    blocks: backBlocks(state, context),
+    withRefresh: false,
+  };
+}
+
+function maintenanceCard({ reminder }: DueCard, state: LedgerState, context: DrawContext): Content {
+  const { maintenance } = state;
+  if (!maintenance) throw new Error('There is no maintenance to tell of.');
+  const isLate = maintenance.expectedEnd !== undefined && maintenance.expectedEnd < context.now;
+  return {
+    style: 'accent',
+    title: reminder ? 'Still: maintenance of the Claude agent' : 'Maintenance of the Claude agent',
+    lead: isLate
+      ? 'It was expected to be over by now. No prompts are run until it is ended.'
+      : 'No prompts are run until it is over.',
+    facts: [
+      ['Since', timeOf(maintenance.since)],
+      ...(maintenance.expectedEnd === undefined ? [] : [['Expected end', timeOf(maintenance.expectedEnd)] as const]),
+    ],
+    blocks: [
+      { heading: 'Reason', lines: [maintenance.reason] },
+      ...workflowBlocks(state, context),
+      {
+        heading: 'To end it',
+        lines: ['kubectl create job --from=cronjob/claude-maintenance-end maintenance-end -n claude-agent'],
+        isCode: true,
+      },
+    ],
+    withRefresh: false,
+  };
+}
+
+function workflowBlocks(state: LedgerState, context: DrawContext): Block[] {
+  const paused = waiting(state.workflows);
+  return [
+    { heading: `Paused workflows (${paused.length})`, lines: names(paused, context.maxNames) },
+    leftBlock(state.workflows, context.maxNames),
+    ...problemBlock(state, context),
+  ];
+}
+
+function backBlocks({ workflows }: LedgerState, { maxNames }: DrawContext): Block[] {
+  const resumed = workflows.filter(({ step }) => step === 'resumed');
+  const still = waiting(workflows);
+  return [
+    { heading: `Resumed workflows (${resumed.length})`, lines: names(resumed, maxNames) },
+    { heading: `Still paused (${still.length})`, lines: names(still, maxNames) },
+    leftBlock(workflows, maxNames),
+  ];
+}
+
+function leftBlock(workflows: readonly PausedWorkflow[], maxNames: number): Block {
+  const left = workflows.filter(({ step }) => step === 'left');
+  const lines = capped(
+    left.map(({ name, why = '' }) => `• ${short(name)} ${why}`),
+    maxNames,
+  );
+  return { heading: `Left alone, please look (${left.length})`, lines };
+}
+
+function problemBlock(state: LedgerState, { n8nProblem }: CardContext): Block[] {
+  if (n8nProblem === undefined) return [];
+  const promise = state.recovery ? 'What is still paused comes back' : 'Workflows are paused';
+  return [
+    { heading: 'n8n', lines: [`${n8nProblem}. ${promise} as soon as n8n can be asked; each check tries again.`] },
+  ];
+}
+
+const names = (workflows: readonly PausedWorkflow[], max: number): string[] =>
+  capped(
+    workflows.map(({ name }) => `• ${short(name)}`),
+    max,
+  );
+
+function capped(lines: readonly string[], max: number): string[] {
+  if (lines.length <= max) return [...lines];
+  return [...lines.slice(0, max), max === 0 ? `${lines.length}, too many to name` : `… and ${lines.length - max} more`];
+}
+
+function short(name: string): string {
+  const chars = Array.from(name);
+  return chars.length <= 80 ? name : `${chars.slice(0, 79).join('')}…`;
+}
+
+function blockOf({ heading, lines, isCode = false }: Block): Card[] {
+  const style = isCode ? { fontType: 'Monospace', size: 'Small' } : {};
+  return [
+    { ...text(heading, { weight: 'Bolder' }), separator: true, spacing: 'Medium' },
+    ...lines.map((line) => ({ ...text(line, style), spacing: 'Small' })),
+  ];
+}
+
+function actionsOf({ withRefresh }: Content, { guideUrl, n8nUrl }: CardContext): Card[] {
+  const open = (title: string, url: string) => ({ type: 'Action.OpenUrl', title, url });
+  return [
+    ...(withRefresh && guideUrl !== undefined ? [open('Refresh Tokens', sectionOf(guideUrl))] : []),
+    ...(n8nUrl === undefined ? [] : [open('Open n8n', n8nUrl)]),
+  ];
+}
+
+/** The guide's own section, unless the address names one. */
+const sectionOf = (guideUrl: string): string => (guideUrl.includes('#') ? guideUrl : `${guideUrl}#refresh-tokens`);
+
+/** Text that is nobody's Markdown: unlike a TextBlock, a TextRun shows a workflow's name as it is. */
+const text = (content: string, style: object = {}) => ({
+  type: 'RichTextBlock',
+  inlines: [
+    { type: 'TextRun', text: content.length <= MAX_TEXT ? content : `${content.slice(0, MAX_TEXT - 1)}…`, ...style },
+  ],
+});
