@@ -1,58 +1,65 @@
-/** Import directions. The agent's layers: main → app → routes → page → callbacks → runs → claude; each may import what stands to its right.
- * What the interface is, `api`, stands apart: app and routes are made from it. */
+/**
+ * Import directions.
+ * Agent: main → http → callbacks → runs → login → claude, with `store` and `workspace` below runs. `http/api` describes
+ * the interface and imports nothing of these; `http/page` draws.
+ * Stack: index → components | azure → config | session. `cli` and `plan` run the program; commands of `cli` share
+ * `cli/system` (and backup and restore share `cli/archive`), and never import each other.
+ */
 const forbid = (name, from, to, comment) => ({ name, severity: 'error', comment, from, to });
+const path = (...names) => ({ path: `^(${names.join('|')})` });
 
 export default {
   forbidden: [
     forbid('no-circular', {}, { circular: true }, 'A cycle has no first file to read.'),
     forbid(
       'agent-stands-alone',
-      { path: '^agent/' },
-      { path: '^(stack|watchdog|test)/' },
+      path('agent/'),
+      path('stack/', 'watchdog/', 'test/'),
       'The image runs the agent without the rest.',
     ),
     forbid(
+      'nothing-imports-main',
+      {},
+      path('(agent|watchdog|stack/cli|stack/plan)/main\\.ts'),
+      'A program is started.',
+    ),
+    forbid(
       'claude-is-the-last-layer',
-      { path: '^agent/claude/' },
-      { path: '^agent/(main|app|api/|routes/|page/|callbacks/|runs/)' },
-      '',
+      path('agent/claude/'),
+      { ...path('agent/(http|runs|store|login|callbacks|workspace)/'), pathNot: 'agent/login/(credential|custody)' },
+      'What starts the CLI knows nothing of runs or logins.',
     ),
-    forbid(
-      'runs-before-claude-only',
-      { path: '^agent/runs/' },
-      { path: '^agent/(main|app|api/|routes/|page/|callbacks/)' },
-      '',
-    ),
-    forbid('page-below-routes', { path: '^agent/http/page/' }, { path: '^agent/(main|app|api/|routes/)' }, ''),
-    forbid(
-      'callbacks-below-routes',
-      { path: '^agent/callbacks/' },
-      { path: '^agent/(main|app|api/|routes/|page/)' },
-      '',
-    ),
+    forbid('login-below-runs', path('agent/login/'), path('agent/(http|callbacks)/'), ''),
+    forbid('runs-below-http', path('agent/(runs|store|workspace)/'), path('agent/(http|callbacks)/'), ''),
+    forbid('callbacks-below-http', path('agent/callbacks/'), path('agent/http/'), ''),
+    forbid('page-below-routes', path('agent/http/page/'), path('agent/http/(app|api/|routes/)'), ''),
     forbid(
       'api-describes-only',
-      { path: '^agent/http/api/' },
-      { path: '^agent/(main|app|routes/|page/|callbacks/|runs/|claude/)' },
+      path('agent/http/api/'),
+      path('agent/(runs|store|claude|login|callbacks|workspace)/', 'agent/http/(?!api/)'),
       '',
     ),
-    forbid('routes-below-app', { path: '^agent/http/routes/' }, { path: '^agent/(main|app)' }, ''),
-    forbid('app-below-main', { path: '^agent/app' }, { path: '^agent/main' }, ''),
+    forbid('routes-below-app', path('agent/http/(?!app|server)'), path('agent/http/(app|server)'), ''),
     forbid(
       'watchdog-talks-http',
-      { path: '^watchdog/' },
-      { path: '^(agent|stack|test)/' },
+      path('watchdog/'),
+      path('agent/', 'stack/', 'test/'),
       'The watchdog knows the agent by its HTTP interface alone.',
     ),
     forbid(
       'stack-imports-contracts-only',
-      { path: '^stack/' },
+      path('stack/'),
       { path: '^(agent|watchdog|test)/', pathNot: '^(agent|watchdog)/contract\\.ts$' },
       'The stack shares names with the programs, not code.',
     ),
+    forbid('config-reads-only', path('stack/(config|session)/'), path('stack/(index|components|azure|plan|cli)'), ''),
+    forbid('components-below-index', path('stack/(components|azure)/'), path('stack/(index|plan|cli)'), ''),
+    forbid('azure-is-a-target', path('stack/components/'), path('stack/azure/'), 'Only index.ts knows which target.'),
+    forbid('plan-below-cli', path('stack/plan/(?!main)'), path('stack/cli/'), ''),
+    forbid('system-below-commands', path('stack/cli/system/'), path('stack/cli/(?!system/)'), ''),
     forbid(
       'image-has-dependencies-only',
-      { path: '^(agent|watchdog)/' },
+      path('agent/', 'watchdog/'),
       { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
       'What the image runs is in dependencies.',
     ),

@@ -115,7 +115,7 @@ export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', '
  * The living session's folder inside the state folder, where a seed is copied to. The image's `claude` wrapper uses the
  * same one, so that `kubectl exec … -- claude` answers with the agent's own login.
  */
-export const LIVING_SESSION_FOLDER = 'claude';
+export const SESSION_FOLDER = 'claude';
 
 /** Every way a run can end, with the exit code that `POST /run` reports for it. */
 export const EXIT_CODES = {

@@ -15,11 +15,11 @@ import { createClaude } from './claude/claude.ts';
 import { Custody } from './login/custody.ts';
 import { npmRun, sessionCredential, variableCredential, type CredentialSource } from './login/credential.ts';
 import { federatedCredential } from './login/federation.ts';
-import { AGENT_ENV, CREDENTIAL_VARIABLES, FEDERATION_CACHE_FOLDER, LIVING_SESSION_FOLDER } from './contract.ts';
+import { AGENT_ENV, CREDENTIAL_VARIABLES, FEDERATION_CACHE_FOLDER, SESSION_FOLDER } from './contract.ts';
 import { DiskWait } from './disk-wait.ts';
 import { makeFolder } from './workspace/folders.ts';
 import { resourceOf } from './http/routes/run-resource.ts';
-import { LoginEvidence } from './login/status.ts';
+import { LoginStatus } from './login/status.ts';
 import { forgetSoon, keepConversationsWithin, keepWithin, openSoundStore } from './store/housekeeping.ts';
 import { LoginCheck } from './login/check.ts';
 import { RunMetrics } from './http/metrics.ts';
@@ -137,7 +137,7 @@ function composeAgent(settings: Settings, log: Logger): Agent {
   const token = apiToken(settings, settings.stateDir);
   const custody = custodyOf(settings, log);
   const credential = chooseCredential(settings);
-  const evidence = new LoginEvidence(credential);
+  const loginStatus = new LoginStatus(credential);
   const configDir = configDirOf(settings) ?? path.join(homeOf(settings), '.claude');
   const conversations = { days: settings.conversationDays, megabytes: settings.conversationMegabytes };
   // A person's own folder holds their own conversations.
@@ -183,7 +183,7 @@ function composeAgent(settings: Settings, log: Logger): Agent {
   const service = new RunService({
     store,
     claude,
-    evidence,
+    loginStatus,
     workspace,
     log,
     queueLimit: settings.queueLimit,
@@ -195,13 +195,13 @@ function composeAgent(settings: Settings, log: Logger): Agent {
     },
   });
   metrics.watchWorkspace(workspace);
-  metrics.watch(service, claude, evidence, packageJson.version);
+  metrics.watch(service, claude, loginStatus, packageJson.version);
   metrics.watchCallbacks(store.callbacks);
-  const loginCheck = new LoginCheck(service, claude, evidence, workspace);
+  const loginCheck = new LoginCheck(service, claude, loginStatus, workspace);
   metrics.watchChecks(loginCheck);
   const app = createApp({
     service,
-    evidence,
+    loginStatus,
     loginCheck,
     metrics,
     log,
@@ -291,7 +291,7 @@ function loginRemedy({ sessionDir, environment, stack }: Settings): string {
 
 /** With a seed the session lives in the state folder; without one the operator's own is used in place. */
 function configDirOf({ sessionDir, stateDir, environment }: Settings): string | undefined {
-  return sessionDir === undefined ? environment['CLAUDE_CONFIG_DIR'] : path.join(stateDir, LIVING_SESSION_FOLDER);
+  return sessionDir === undefined ? environment['CLAUDE_CONFIG_DIR'] : path.join(stateDir, SESSION_FOLDER);
 }
 
 /** On a pod's empty volume the home folder is not there yet; claude needs one it can write to. */

@@ -1,14 +1,14 @@
 import type { LedgerState } from './ledger/ledger.ts';
 import { N8nUnavailableError } from './n8n/n8n.ts';
-import type { Means } from './reconcile.ts';
+import type { Dependencies } from './reconcile.ts';
 import { timeOf, TITLES } from './teams/words.ts';
 import { waiting } from './n8n/workflows.ts';
 
 /** Says what a pass would do with this state, and does nothing. n8n is only asked which workflows are published. */
-export async function rehearse(
+export async function dryRunOf(
   before: LedgerState,
   next: LedgerState,
-  { n8n, n8nTag, webhookUrl }: Pick<Means, 'n8n' | 'n8nTag' | 'webhookUrl'>,
+  { n8n, n8nTag, webhookUrl }: Pick<Dependencies, 'n8n' | 'n8nTag' | 'webhookUrl'>,
 ): Promise<string[]> {
   const { trouble, suspicion, maintenance, recovery } = next;
   const said: string[] = [];
@@ -28,14 +28,14 @@ export async function rehearse(
   }
   if (!maintenance && next.agentPause) said.push('Would let the agent go on.');
   if (next.card) {
-    const means =
+    const sending =
       webhookUrl === undefined ? 'Would send a card, if a webhook were configured' : 'Would send a card to Teams';
-    said.push(`${means}: ${next.card.kind}${next.card.reminder ? ' (reminder)' : ''}.`);
+    said.push(`${sending}: ${next.card.kind}${next.card.reminder ? ' (reminder)' : ''}.`);
   }
   return said.length === 0 ? ['Would do nothing.'] : said;
 }
 
-async function wouldPause(n8n: Means['n8n'], tag: string): Promise<string> {
+async function wouldPause(n8n: Dependencies['n8n'], tag: string): Promise<string> {
   if (!n8n) return 'Would pause no workflows: no n8n is configured.';
   try {
     const names = (await n8n.listPublished(tag)).map(({ name }) => name);

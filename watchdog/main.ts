@@ -15,7 +15,7 @@ import { makeLog } from './log.ts';
 import { MaintenanceError } from './maintenance.ts';
 import { N8n } from './n8n/n8n.ts';
 import { startMaintenance, stopMaintenance, watch } from './pass.ts';
-import type { PassParts } from './pass.ts';
+import type { PassOptions } from './pass.ts';
 import { dryRunKeptByNpm, readSettings, SettingsError } from './settings.ts';
 import type { WatchdogSettings } from './settings.ts';
 
@@ -37,12 +37,12 @@ try {
 
 async function run({ command, dryRun, request }: Arguments, settings: WatchdogSettings): Promise<number> {
   const { n8n, n8nTag, n8nUrl, webhookUrl, authMode, stack, guideUrl } = settings;
-  const parts: PassParts = {
+  const options: PassOptions = {
     settings,
     ledger: await ledgerAt(settings.ledger),
     holder: `${hostname()}/${process.pid}`,
     dryRun,
-    means: {
+    dependencies: {
       n8n: n8n && new N8n(n8n),
       n8nTag,
       agent: new AgentControl(settings),
@@ -53,11 +53,11 @@ async function run({ command, dryRun, request }: Arguments, settings: WatchdogSe
   };
   switch (command) {
     case 'watch':
-      return watch(parts);
+      return watch(options);
     case 'maintenance-start':
-      return startMaintenance(parts, request);
+      return startMaintenance(options, request);
     case 'maintenance-end':
-      return stopMaintenance(parts);
+      return stopMaintenance(options);
   }
 }
 

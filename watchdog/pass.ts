@@ -1,4 +1,4 @@
-import { Book } from './ledger/lease.ts';
+import { LedgerLease } from './ledger/lease.ts';
 import { checkAgent } from './check.ts';
 import type { Verdict } from './check.ts';
 import { MAINTENANCE_ANNOTATIONS, WATCHDOG_EXIT } from './contract.ts';
@@ -8,21 +8,21 @@ import { LedgerConflictError, LedgerError } from './ledger/ledger.ts';
 import type { Entry, Ledger, LedgerState } from './ledger/ledger.ts';
 import { maintenanceOf } from './maintenance.ts';
 import type { MaintenanceRequest } from './maintenance.ts';
-import { rehearse } from './dry-run.ts';
+import { dryRunOf } from './dry-run.ts';
 import { reportOf } from './report.ts';
 import type { WatchdogSettings } from './settings.ts';
-import { isSettled, settle } from './reconcile.ts';
-import type { Means } from './reconcile.ts';
+import { isReconciled, reconcile } from './reconcile.ts';
+import type { Dependencies } from './reconcile.ts';
 
 /** What a pass works with. */
-export interface PassParts {
+export interface PassOptions {
   readonly settings: WatchdogSettings;
   readonly ledger: Ledger;
   /** Names this pass in the ledger: host and process. */
   readonly holder: string;
   /** Only say what would be done. */
   readonly dryRun: boolean;
-  readonly means: Omit<Means, 'did' | 'failed'>;
+  readonly dependencies: Omit<Dependencies, 'did' | 'failed'>;
   readonly log: PassLog;
 }
 
@@ -37,25 +37,25 @@ export interface PassLog {
  * Asks the agent, puts what it says into the ledger, and does what follows from it.
  * @returns the exit code: what the agent said, or 1 where that was good and something else was not.
  */
-export async function watch(parts: PassParts): Promise<number> {
+export async function watch(options: PassOptions): Promise<number> {
   const began = new Date();
-  const verdict = await look(parts);
-  const good = await act(parts, ({ state }) => decide(state, verdict, { ...moment(parts), began }));
+  const verdict = await look(options);
+  const good = await act(options, ({ state }) => decide(state, verdict, { ...moment(options), began }));
   return exitOf(verdict, good);
 }
 
 /** Announces a maintenance, pauses the workflows and the agent, and waits for the run that is going on. */
-export async function startMaintenance(parts: PassParts, request: MaintenanceRequest): Promise<number> {
-  const { means, settings, log, dryRun } = parts;
+export async function startMaintenance(options: PassOptions, request: MaintenanceRequest): Promise<number> {
+  const { dependencies, settings, log, dryRun } = options;
   const plan = ({ state, annotations }: Entry): LedgerState => {
     const now = new Date();
     const since = new Date(state.maintenance?.since ?? now);
     return beginMaintenance(state, maintenanceOf(request, annotations, settings, { since, now }), now);
   };
-  const good = await act(parts, plan);
+  const good = await act(options, plan);
   if (!good || dryRun) return good ? WATCHDOG_EXIT.ok : WATCHDOG_EXIT.notOk;
   try {
-    if (await means.agent.drained(settings.drainMs)) {
+    if (await dependencies.agent.drained(settings.drainMs)) {
       log.info({}, 'No run is going on: the maintenance can begin.');
       return WATCHDOG_EXIT.ok;
     }
@@ -67,17 +67,18 @@ export async function startMaintenance(parts: PassParts, request: MaintenanceReq
 }
 
 /** Ends a maintenance if Claude answers, and brings back agent and workflows. */
-export async function stopMaintenance(parts: PassParts): Promise<number> {
-  const verdict = await look(parts);
+export async function stopMaintenance(options: PassOptions): Promise<number> {
+  const verdict = await look(options);
   const plan = ({ state }: Entry): LedgerState => {
-    const ended = endMaintenance(state, verdict, moment(parts));
-    if (!ended) parts.log.error({}, 'The maintenance goes on, for Claude does not answer. End it again when it does.');
+    const ended = endMaintenance(state, verdict, moment(options));
+    if (!ended)
+      options.log.error({}, 'The maintenance goes on, for Claude does not answer. End it again when it does.');
     return ended ?? state;
   };
-  return exitOf(verdict, await act(parts, plan, Object.values(MAINTENANCE_ANNOTATIONS)));
+  return exitOf(verdict, await act(options, plan, Object.values(MAINTENANCE_ANNOTATIONS)));
 }
 
-async function look({ settings, log }: PassParts): Promise<Verdict> {
+async function look({ settings, log }: PassOptions): Promise<Verdict> {
   const verdict = await checkAgent(settings);
   const { level, exitCode, sentence } = reportOf(verdict, settings.authMode, settings.stack);
   log[level]({ ...verdict, exitCode }, sentence);
@@ -89,7 +90,7 @@ async function look({ settings, log }: PassParts): Promise<Verdict> {
  * @returns whether all that was to be done was done.
  */
 async function act(
-  { ledger, holder, dryRun, means, log }: PassParts,
+  { ledger, holder, dryRun, dependencies, log }: PassOptions,
   plan: (entry: Entry) => LedgerState,
   forget: readonly string[] = [],
 ): Promise<boolean> {
@@ -101,7 +102,7 @@ async function act(
   try {
     if (dryRun) {
       const entry = await ledger.read();
-      for (const sentence of await rehearse(entry.state, plan(entry), means)) log.info({ dryRun }, sentence);
+      for (const sentence of await dryRunOf(entry.state, plan(entry), dependencies)) log.info({ dryRun }, sentence);
       return true;
     }
     const onWait = (by: string, atMostMs: number) =>
@@ -109,8 +110,8 @@ async function act(
         {},
         `Another pass (${by}) is at work; waiting until it is done, or has written nothing for ${Math.ceil(atMostMs / 1000)} s.`,
       );
-    const book = await Book.take(ledger, holder, plan, isSettled, onWait);
-    if (book) await settle(book, { ...means, failed, did: (sentence) => log.info({}, sentence) }, forget);
+    const lease = await LedgerLease.take(ledger, holder, plan, isReconciled, onWait);
+    if (lease) await reconcile(lease, { ...dependencies, failed, did: (sentence) => log.info({}, sentence) }, forget);
   } catch (error) {
     if (error instanceof LedgerConflictError)
       log.warn({}, `Another pass acts on this: ${error.message}. This one ends.`);
@@ -126,4 +127,4 @@ function exitOf(verdict: Verdict, good: boolean): number {
   return verdict.state === 'ok' && good ? WATCHDOG_EXIT.ok : WATCHDOG_EXIT.notOk;
 }
 
-const moment = ({ settings }: PassParts): Moment => ({ now: new Date(), reminderMs: settings.reminderMs });
+const moment = ({ settings }: PassOptions): Moment => ({ now: new Date(), reminderMs: settings.reminderMs });

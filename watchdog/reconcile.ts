@@ -1,6 +1,6 @@
 import type { AgentControl } from './agent.ts';
 import { AgentError } from './agent.ts';
-import type { Book } from './ledger/lease.ts';
+import type { LedgerLease } from './ledger/lease.ts';
 import { cardOf } from './teams/card.ts';
 import type { CardContext } from './teams/card.ts';
 import type { LedgerState } from './ledger/ledger.ts';
@@ -10,7 +10,7 @@ import { postCard } from './teams/teams.ts';
 import { listWorkflows, pauseWorkflows, resumeWorkflows, waiting } from './n8n/workflows.ts';
 
 /** What the ledger is carried out with. */
-export interface Means {
+export interface Dependencies {
   /** Undefined where no n8n is configured. */
   readonly n8n: N8n | undefined;
   readonly n8nTag: string;
@@ -28,7 +28,7 @@ export interface Means {
 const UNKNOWN_MS = 15 * 60_000;
 
 /** Whether nothing in this state is left to be done. */
-export function isSettled(state: LedgerState): boolean {
+export function isReconciled(state: LedgerState): boolean {
   const { trouble, maintenance, recovery, agentPause, card } = state;
   return !trouble && !maintenance && !recovery && !agentPause && !card && waiting(state.workflows).length === 0;
 }
@@ -39,31 +39,35 @@ export function isSettled(state: LedgerState): boolean {
  * @param forget annotations to remove with the last write, unless a maintenance goes on.
  * @throws LedgerConflictError when another pass took over. @throws LedgerError
  */
-export async function settle(book: Book, means: Means, forget: readonly string[] = []): Promise<void> {
-  const isAnnounced = book.state.maintenance !== undefined && book.state.card !== undefined;
-  const listing = await withN8n(means, (n8n) => list(book, n8n, means));
-  if (isAnnounced) await tell(book, means, listing);
-  const problem = listing ?? (await withN8n(means, (n8n) => carryOut(book, n8n, means)));
-  await setAgent(book, means);
-  if (problem === undefined && book.state.recovery?.toldOfWaiting && !book.state.card) {
-    await book.change({ card: { kind: 'workflows-back', reminder: false } });
+export async function reconcile(
+  lease: LedgerLease,
+  dependencies: Dependencies,
+  forget: readonly string[] = [],
+): Promise<void> {
+  const isAnnounced = lease.state.maintenance !== undefined && lease.state.card !== undefined;
+  const listing = await withN8n(dependencies, (n8n) => list(lease, n8n, dependencies));
+  if (isAnnounced) await tell(lease, dependencies, listing);
+  const problem = listing ?? (await withN8n(dependencies, (n8n) => carryOut(lease, n8n, dependencies)));
+  await setAgent(lease, dependencies);
+  if (problem === undefined && lease.state.recovery?.toldOfWaiting && !lease.state.card) {
+    await lease.change({ card: { kind: 'workflows-back', reminder: false } });
   }
-  if (!isAnnounced) await tell(book, means, problem);
-  if (problem === undefined && !book.state.card) close(book);
-  await book.release(book.state.maintenance ? [] : forget);
+  if (!isAnnounced) await tell(lease, dependencies, problem);
+  if (problem === undefined && !lease.state.card) close(lease);
+  await lease.release(lease.state.maintenance ? [] : forget);
 }
 
 const wantsPause = ({ trouble, maintenance }: LedgerState): boolean => Boolean(trouble ?? maintenance);
 
-async function list(book: Book, n8n: N8n, { n8nTag }: Means): Promise<void> {
-  if (wantsPause(book.state) && !book.state.listed) await listWorkflows(book, n8n, n8nTag);
+async function list(lease: LedgerLease, n8n: N8n, { n8nTag }: Dependencies): Promise<void> {
+  if (wantsPause(lease.state) && !lease.state.listed) await listWorkflows(lease, n8n, n8nTag);
 }
 
-async function carryOut(book: Book, n8n: N8n, { did }: Means): Promise<void> {
-  const before = book.state.workflows;
-  const isPause = wantsPause(book.state);
-  await (isPause ? pauseWorkflows(book, n8n) : resumeWorkflows(book, n8n)).finally(() => {
-    const changed = book.state.workflows.filter(({ id, step }) => before.find((old) => old.id === id)?.step !== step);
+async function carryOut(lease: LedgerLease, n8n: N8n, { did }: Dependencies): Promise<void> {
+  const before = lease.state.workflows;
+  const isPause = wantsPause(lease.state);
+  await (isPause ? pauseWorkflows(lease, n8n) : resumeWorkflows(lease, n8n)).finally(() => {
+    const changed = lease.state.workflows.filter(({ id, step }) => before.find((old) => old.id === id)?.step !== step);
     const named = (step: string) => changed.filter((workflow) => workflow.step === step).map(({ name }) => name);
     const [paused, resumed] = [named('paused'), named('resumed')];
     if (paused.length > 0) did(`Paused ${paused.length} workflow(s) of n8n: ${paused.join(', ')}.`);
@@ -73,7 +77,7 @@ async function carryOut(book: Book, n8n: N8n, { did }: Means): Promise<void> {
 }
 
 /** @returns why n8n can't be asked, if so. */
-async function withN8n({ n8n, failed }: Means, work: (n8n: N8n) => Promise<void>): Promise<string | undefined> {
+async function withN8n({ n8n, failed }: Dependencies, work: (n8n: N8n) => Promise<void>): Promise<string | undefined> {
   if (!n8n) return undefined;
   try {
     await work(n8n);
@@ -85,19 +89,19 @@ async function withN8n({ n8n, failed }: Means, work: (n8n: N8n) => Promise<void>
   }
 }
 
-async function setAgent(book: Book, { agent, did, failed }: Means): Promise<void> {
-  const { agentPause, maintenance } = book.state;
+async function setAgent(lease: LedgerLease, { agent, did, failed }: Dependencies): Promise<void> {
+  const { agentPause, maintenance } = lease.state;
   if (!agentPause) return;
   try {
     if (!maintenance) {
       const stays = await agent.resume(agentPause.reason);
-      await book.change({ agentPause: undefined });
+      await lease.change({ agentPause: undefined });
       did(
         stays === undefined ? 'The agent takes prompts again.' : `The agent stays paused by somebody else: ${stays}.`,
       );
     } else if (!agentPause.done) {
       await agent.pause(agentPause.reason);
-      await book.change({ agentPause: { ...agentPause, done: true } });
+      await lease.change({ agentPause: { ...agentPause, done: true } });
       did('The agent is paused: it begins no run.');
     }
   } catch (error) {
@@ -106,29 +110,31 @@ async function setAgent(book: Book, { agent, did, failed }: Means): Promise<void
   }
 }
 
-async function tell(book: Book, means: Means, n8nProblem: string | undefined): Promise<void> {
-  const { card, recovery } = book.state;
+async function tell(lease: LedgerLease, dependencies: Dependencies, n8nProblem: string | undefined): Promise<void> {
+  const { card, recovery } = lease.state;
   if (!card) return;
   const now = new Date().toISOString();
   if (card.attemptedAt !== undefined && apart(card.attemptedAt, now) < UNKNOWN_MS) {
-    means.failed(
+    dependencies.failed(
       'Nobody knows whether the last card arrived; it is sent again by a pass that is a quarter of an hour later.',
     );
     return;
   }
-  const content = cardOf(card, book.state, { ...means.card, n8nProblem, now });
-  if (means.webhookUrl !== undefined) {
-    await book.change({ card: { ...card, attemptedAt: now } });
-    const delivery = await postCard(means.webhookUrl, content);
+  const content = cardOf(card, lease.state, { ...dependencies.card, n8nProblem, now });
+  if (dependencies.webhookUrl !== undefined) {
+    await lease.change({ card: { ...card, attemptedAt: now } });
+    const delivery = await postCard(dependencies.webhookUrl, content);
     if (delivery.kind !== 'accepted') {
-      means.failed(`The card "${String(content['fallbackText'])}" could not be sent to Teams: ${delivery.reason}.`);
-      if (delivery.kind === 'refused') await book.change({ card });
+      dependencies.failed(
+        `The card "${String(content['fallbackText'])}" could not be sent to Teams: ${delivery.reason}.`,
+      );
+      if (delivery.kind === 'refused') await lease.change({ card });
       return;
     }
-    means.did(`Sent the card "${String(content['fallbackText'])}" to Teams.`);
+    dependencies.did(`Sent the card "${String(content['fallbackText'])}" to Teams.`);
   }
-  const isWaiting = waiting(book.state.workflows).length > 0;
-  await book.change({
+  const isWaiting = waiting(lease.state.workflows).length > 0;
+  await lease.change({
     card: undefined,
     toldAt: recovery ? undefined : now,
     ...(recovery && { recovery: { ...recovery, toldOfWaiting: isWaiting } }),
@@ -136,9 +142,9 @@ async function tell(book: Book, means: Means, n8nProblem: string | undefined): P
 }
 
 /** What is over and told is forgotten. */
-function close(book: Book): void {
-  const { recovery, workflows } = book.state;
-  if (recovery && waiting(workflows).length === 0) book.note({ recovery: undefined, workflows: [], listed: false });
+function close(lease: LedgerLease): void {
+  const { recovery, workflows } = lease.state;
+  if (recovery && waiting(workflows).length === 0) lease.note({ recovery: undefined, workflows: [], listed: false });
 }
 
 /** Milliseconds between two times, whichever is earlier: a clock may have been set back between them. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Callback } from './callback.ts';
+import type { Callback } from '../runs/callback.ts';
 import type { DueCallback } from '../store/callback-records.ts';
 import type { RunLog } from '../runs/records.ts';
 import type { EndedRun, Run } from '../runs/run.ts';
@@ -10,7 +10,7 @@ import { messageOf } from './message.ts';
 import { post, reasonOf } from './post.ts';
 
 /** What a {@link CallbackSender} is made of. */
-export interface CallbackSenderParts {
+export interface CallbackSenderDependencies {
   readonly store: Pick<RunStore, 'callbacks' | 'find'>;
   readonly hosts: CallbackHosts;
   /** The keys that sign; the newest first. */
@@ -36,15 +36,15 @@ const LONGEST_TIMER_MS = 3_600_000;
 
 /** Delivers the callbacks of runs that have ended, over restarts: at least once each, until they are given up. */
 export class CallbackSender {
-  readonly #parts: CallbackSenderParts;
+  readonly #dependencies: CallbackSenderDependencies;
   /** What is being sent, by its run. */
   readonly #sending = new Map<string, { readonly host: string; readonly done: Promise<void> }>();
   readonly #end = new AbortController();
   #state: 'idle' | 'sending' | 'stopped' = 'idle';
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(parts: CallbackSenderParts) {
-    this.#parts = parts;
+  constructor(dependencies: CallbackSenderDependencies) {
+    this.#dependencies = dependencies;
   }
 
   /** Begins with whatever an earlier agent on the same store left. */
@@ -80,7 +80,7 @@ export class CallbackSender {
 
   #sendDue(): void {
     if (this.#state !== 'sending') return;
-    const { callbacks } = this.#parts.store;
+    const { callbacks } = this.#dependencies.store;
     try {
       while (this.#sending.size < AT_ONCE) {
         const due = callbacks.due(new Date().toISOString(), this.#busy());
@@ -111,7 +111,7 @@ export class CallbackSender {
   }
 
   async #deliver({ runId, url, callback }: DueCallback): Promise<void> {
-    const { store, giveUpSeconds, onAttempt } = this.#parts;
+    const { store, giveUpSeconds, onAttempt } = this.#dependencies;
     const run = store.find(runId) as EndedRun;
     const attempt = await this.#attempt(run, url);
     if (!attempt) return;
@@ -124,7 +124,7 @@ export class CallbackSender {
 
   /** Returns undefined where the attempt was ended by us. */
   async #attempt(run: EndedRun, url: string): Promise<Attempt | undefined> {
-    const { hosts, secrets, userAgent, dataOf, timeoutSeconds } = this.#parts;
+    const { hosts, secrets, userAgent, dataOf, timeoutSeconds } = this.#dependencies;
     const target = hosts.find(url);
     if (!target || 'refusedHost' in target)
       return { error: 'Its host is none, or no longer one, that callbacks may go to.' };
@@ -142,7 +142,7 @@ export class CallbackSender {
   async #record(runId: string, callback: Callback): Promise<boolean> {
     for (;;) {
       try {
-        this.#parts.store.callbacks.update(runId, callback);
+        this.#dependencies.store.callbacks.update(runId, callback);
         return true;
       } catch (error) {
         if (this.#state === 'stopped') return false;
@@ -152,13 +152,13 @@ export class CallbackSender {
   }
 
   async #storageFails(error: unknown): Promise<void> {
-    this.#parts.log.error({ err: error }, 'records of callbacks cannot be read or written');
+    this.#dependencies.log.error({ err: error }, 'records of callbacks cannot be read or written');
     await sleep(STORAGE_WAITS_MS, undefined, { signal: this.#end.signal }).catch(() => undefined);
   }
 
   #tell(runId: string, { host, state, attempts, lastStatus, lastError, nextAttemptAt }: Callback): void {
     const fields = { runId, host, attempts, status: lastStatus, error: lastError };
-    const { log } = this.#parts;
+    const { log } = this.#dependencies;
     if (state === 'delivered') log.info(fields, 'callback delivered');
     else if (state === 'pending') log.warn({ ...fields, nextAttemptAt }, 'callback failed');
     else log.error(fields, 'callback given up');

@@ -102,7 +102,7 @@ export function createClaude(options: ClaudeOptions): Claude {
   const warm = new WarmStart((sessionId) => {
     if (options.preparedFor === undefined) return undefined;
     const start = startFor({ sessionId, options: {}, workdir: options.preparedFor }, EXPECTED_RUN_MS);
-    return { likeness: start.likeness, start: () => start.start(`prepared-${sessionId}`) };
+    return { fingerprint: start.fingerprint, start: () => start.start(`prepared-${sessionId}`) };
   }, options.log);
 
   function startFor(
@@ -114,7 +114,7 @@ export function createClaude(options: ClaudeOptions): Claude {
     // Why an identity token could not be exchanged only the last message tells: the CLI must come to it by itself.
     const retries = credential.mode === 'federation' ? retriesWithin(remainingMs) : undefined;
     return {
-      likeness: JSON.stringify([
+      fingerprint: JSON.stringify([
         args,
         own,
         prompt.workdir,
@@ -168,7 +168,7 @@ export function createClaude(options: ClaudeOptions): Claude {
       const before = prompt.resume ? await spentBefore(prompt.sessionId) : undefined;
       const remainingMs = prompt.deadline - performance.now();
       const fresh = startFor(prompt, remainingMs);
-      const waiting = await warm.take(prompt.sessionId, fresh.likeness);
+      const waiting = await warm.take(prompt.sessionId, fresh.fingerprint);
       const process = (waiting ?? fresh.start(prompt.runId)).begin({
         prompt: prompt.text,
         deadline: prompt.deadline,

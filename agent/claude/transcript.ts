@@ -1,5 +1,5 @@
 import { CappedText } from './capped-text.ts';
-import { exchangeErrorOf } from '../login/token-exchange.ts';
+import { exchangeErrorOf } from './token-exchange.ts';
 import { MAX_OUTPUT_CHARS, parseEvent, type ClaudeEvent, type ResultEvent } from './events.ts';
 
 /** What the CLI says of an MCP server that it could not use; others are there, or on their way. */

@@ -15,7 +15,7 @@ interface Prepared {
   readonly process: WaitingClaude;
   readonly sessionId: string;
   /** Tells whether it is what a run would start now: equal where it is. */
-  readonly likeness: string;
+  readonly fingerprint: string;
   readonly renewal: NodeJS.Timeout;
   /** Whether its session id was given to a run. */
   promised: boolean;
@@ -23,7 +23,7 @@ interface Prepared {
 
 /** What {@link WarmStart} starts. */
 export interface PreparedStart {
-  readonly likeness: string;
+  readonly fingerprint: string;
   start(): WaitingClaude;
 }
 
@@ -59,7 +59,7 @@ export class WarmStart {
     const sessionId = randomUUID();
     try {
       const prepared = this.#startFor(sessionId);
-      if (prepared) this.#keep(prepared.start(), sessionId, prepared.likeness);
+      if (prepared) this.#keep(prepared.start(), sessionId, prepared.fingerprint);
     } catch (error) {
       this.#log.warn({ err: error }, 'no process could be prepared');
     }
@@ -69,10 +69,10 @@ export class WarmStart {
    * A run begins.
    * @returns the process that waits for just such a run; otherwise none waits any more.
    */
-  async take(sessionId: string, likeness: string): Promise<WaitingClaude | undefined> {
+  async take(sessionId: string, fingerprint: string): Promise<WaitingClaude | undefined> {
     this.#mayPrepare = false;
     const prepared = this.#prepared;
-    if (prepared?.process.waits && prepared.sessionId === sessionId && prepared.likeness === likeness) {
+    if (prepared?.process.waits && prepared.sessionId === sessionId && prepared.fingerprint === fingerprint) {
       clearTimeout(prepared.renewal);
       this.#prepared = undefined;
       return prepared.process;
@@ -99,9 +99,9 @@ export class WarmStart {
     }
   }
 
-  #keep(process: WaitingClaude, sessionId: string, likeness: string): void {
+  #keep(process: WaitingClaude, sessionId: string, fingerprint: string): void {
     const renewal = setTimeout(() => void this.#renew(), RENEWED_AFTER_MS).unref();
-    const prepared: Prepared = { process, sessionId, likeness, renewal, promised: false };
+    const prepared: Prepared = { process, sessionId, fingerprint, renewal, promised: false };
     this.#prepared = prepared;
     void process.exited.then(() => {
       if (this.#prepared !== prepared) return;

@@ -5,10 +5,10 @@ import { OPERATIONS, operations, type OperationId } from './api/operations.ts';
 import type { CallbackHosts } from '../callbacks/hosts.ts';
 import { checkLogin } from './routes/auth.ts';
 import { bearer } from './bearer.ts';
-import { tellHealth, tellReadiness } from './routes/health.ts';
+import { getHealth, getReadiness } from './routes/health.ts';
 import { jsonBody, smallBody } from './json-body.ts';
-import { tellMetrics } from './routes/metrics.ts';
-import { tellInterface } from './routes/openapi.ts';
+import { getMetrics } from './routes/metrics.ts';
+import { getOpenApi } from './routes/openapi.ts';
 import { ownSite } from './own-site.ts';
 import { pageRoute } from './routes/page.ts';
 import { pause, resume } from './routes/pause.ts';
@@ -16,17 +16,17 @@ import { problem } from './problem.ts';
 import { watchRun } from './routes/run-events.ts';
 import { runAndWait } from './routes/run.ts';
 import { cancelRun, createRun, getRun, listRuns } from './routes/runs.ts';
-import { inTurn } from './fairness.ts';
+import { fairness } from './fairness.ts';
 import { StorageError } from '../runs/errors.ts';
-import type { LoginEvidence } from '../login/status.ts';
+import type { LoginStatus } from '../login/status.ts';
 import type { LoginCheck } from '../login/check.ts';
 import type { RunMetrics } from './metrics.ts';
 import type { RunService } from '../runs/service.ts';
 
 /** What the application is made of. */
-export interface AppParts {
+export interface AppDependencies {
   readonly service: RunService;
-  readonly evidence: LoginEvidence;
+  readonly loginStatus: LoginStatus;
   readonly loginCheck: LoginCheck;
   readonly metrics: RunMetrics;
   readonly log: Logger;
@@ -45,8 +45,8 @@ export interface AppParts {
 }
 
 /** Puts the routes together. Does not listen. */
-export function createApp(parts: AppParts): Hono {
-  const { log, tokenSha256, watchdogTokenSha256 } = parts;
+export function createApp(dependencies: AppDependencies): Hono {
+  const { log, tokenSha256, watchdogTokenSha256 } = dependencies;
   const app = new Hono();
 
   app.use(async (c, next) => {
@@ -57,15 +57,15 @@ export function createApp(parts: AppParts): Hono {
     log[level]({ method: c.req.method, path: c.req.path, status: c.res.status, ms }, 'request');
   });
 
-  const withoutToken = ownSite(parts.allowedHosts);
+  const withoutToken = ownSite(dependencies.allowedHosts);
   app.use('/', withoutToken);
-  app.route('/', pageRoute(parts));
+  app.route('/', pageRoute(dependencies));
 
-  const handlers = handlersOf(parts);
+  const handlers = handlersOf(dependencies);
   const hashes = { api: tokenSha256, watchdog: watchdogTokenSha256 };
   for (const [id, { method, path, tokens }] of operations) {
     const opening = tokens.map((token) => hashes[token]).filter((hash) => hash !== undefined);
-    const guard = tokens.length > 0 ? [inTurn, bearer(...opening)] : [withoutToken];
+    const guard = tokens.length > 0 ? [fairness, bearer(...opening)] : [withoutToken];
     app.on(method, [honoPath(path)], ...guard, ...handlers[id]);
   }
   app.use(bearer(tokenSha256));
@@ -91,8 +91,8 @@ export function createApp(parts: AppParts): Hono {
 }
 
 /** What does each operation: none without a description, none described without this. */
-function handlersOf(parts: AppParts): Record<OperationId, readonly H[]> {
-  const { service, evidence, workspaceDir, callbackHosts, version } = parts;
+function handlersOf(dependencies: AppDependencies): Record<OperationId, readonly H[]> {
+  const { service, loginStatus, workspaceDir, callbackHosts, version } = dependencies;
   return {
     run: [...jsonBody, runAndWait(service, workspaceDir, callbackHosts)],
     createRun: [...jsonBody, createRun(service, workspaceDir, callbackHosts)],
@@ -100,13 +100,13 @@ function handlersOf(parts: AppParts): Record<OperationId, readonly H[]> {
     getRun: [getRun(service)],
     cancelRun: [cancelRun(service)],
     watchRun: [watchRun(service)],
-    checkLogin: [checkLogin(parts.loginCheck)],
+    checkLogin: [checkLogin(dependencies.loginCheck)],
     pause: [smallBody, pause(service)],
     resume: [resume(service)],
-    health: [tellHealth(service, evidence, version)],
-    ready: [tellReadiness(service)],
-    metrics: [tellMetrics(parts.metrics)],
-    openapi: [tellInterface(version)],
+    health: [getHealth(service, loginStatus, version)],
+    ready: [getReadiness(service)],
+    metrics: [getMetrics(dependencies.metrics)],
+    openapi: [getOpenApi(version)],
   };
 }
 

@@ -9,7 +9,7 @@ const waiting: (() => void)[] = [];
  * Lets some of those who wait go on with each turn of the event loop, in the order in which they came: `/health`, which
  * does not wait, must not wait for all the runs that are sent at once.
  */
-export const inTurn: MiddlewareHandler = async (_, next) => {
+export const fairness: MiddlewareHandler = async (_, next) => {
   await new Promise<void>((resolve) => {
     if (waiting.push(resolve) === 1) setImmediate(goOn);
   });

@@ -1,9 +1,9 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Claude, StartedClaude } from '../claude/claude.ts';
 import { AUTH_STATES, EXIT_CODES } from '../contract.ts';
-import type { Callback } from '../callbacks/callback.ts';
+import type { Callback } from '../runs/callback.ts';
 import type { CallbackRecords } from '../store/callback-records.ts';
-import type { LoginEvidence } from '../login/status.ts';
+import type { LoginStatus } from '../login/status.ts';
 import type { LoginCheck } from '../login/check.ts';
 import { millisecondsBetween, type EndedRun } from '../runs/run.ts';
 import type { RunService } from '../runs/service.ts';
@@ -72,7 +72,7 @@ export class RunMetrics {
   }
 
   /** Adds what is read at each scrape. */
-  watch(service: RunService, claude: Claude, evidence: LoginEvidence, version: string): void {
+  watch(service: RunService, claude: Claude, loginStatus: LoginStatus, version: string): void {
     this.#gauge('claude_agent_info', 'The version of the agent.', (gauge) => gauge.set({ version }, 1), ['version']);
     this.#gauge('claude_agent_active_runs', 'Runs that are going on.', (gauge) => gauge.set(service.load.active));
     this.#gauge('claude_agent_queue_depth', 'Runs that wait.', (gauge) => gauge.set(service.load.queued));
@@ -87,7 +87,7 @@ export class RunMetrics {
       'claude_agent_login_state',
       '1 for what is known of the login.',
       (gauge) => {
-        const { state } = evidence.current.login;
+        const { state } = loginStatus.current.login;
         for (const each of [...AUTH_STATES, 'unknown']) gauge.set({ state: each }, each === state ? 1 : 0);
       },
       ['state'],
@@ -96,12 +96,12 @@ export class RunMetrics {
       'claude_agent_login_expiry_timestamp_seconds',
       'When the access token ends; 0 where unknown.',
       (gauge) => {
-        const { expiresAt } = evidence.current.credential;
+        const { expiresAt } = loginStatus.current.credential;
         gauge.set(expiresAt === undefined ? 0 : Date.parse(expiresAt) / 1000);
       },
     );
     this.#gauge('claude_agent_login_renewable', '1 where Claude can renew its access token by itself.', (gauge) =>
-      gauge.set(evidence.credential.status().refreshable ? 1 : 0),
+      gauge.set(loginStatus.credential.status().refreshable ? 1 : 0),
     );
   }
 

@@ -1,11 +1,11 @@
 import type { LoginCause } from '../contract.ts';
 import type { ApiError } from '../claude/transcript.ts';
-import type { TellingState } from './status.ts';
+import type { KnownState } from './status.ts';
 import type { RunResult } from '../runs/run.ts';
 
 /** Names the cause from what a probe met; undefined where it found nothing wrong. */
 export function causeOf(
-  state: TellingState,
+  state: KnownState,
   { outcome }: Pick<RunResult, 'outcome'>,
   error: ApiError | undefined,
 ): LoginCause | undefined {

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import type { AuthState, LoginCause } from '../contract.ts';
 import type { Claude } from '../claude/claude.ts';
 import type { ClaudeProcess } from '../claude/process.ts';
-import type { LoginEvidence } from './status.ts';
+import type { LoginStatus } from './status.ts';
 import { causeOf } from './cause.ts';
 import { judge } from '../runs/outcome.ts';
 import type { Pause, RunResult } from '../runs/run.ts';
@@ -41,16 +41,16 @@ const PROBE = 'Reply with the single word: ok';
 export class LoginCheck {
   readonly #service: RunService;
   readonly #claude: Claude;
-  readonly #evidence: LoginEvidence;
+  readonly #loginStatus: LoginStatus;
   readonly #workspace: Workspace;
   #current: Promise<LoginReport> | undefined;
   #answeredAt: Date | undefined;
 
   /** @param workspace where to ask the small prompt. */
-  constructor(service: RunService, claude: Claude, evidence: LoginEvidence, workspace: Workspace) {
+  constructor(service: RunService, claude: Claude, loginStatus: LoginStatus, workspace: Workspace) {
     this.#service = service;
     this.#claude = claude;
-    this.#evidence = evidence;
+    this.#loginStatus = loginStatus;
     this.#workspace = workspace;
   }
 
@@ -66,7 +66,7 @@ export class LoginCheck {
   }
 
   async #check(): Promise<LoginReport> {
-    const { login, credential } = this.#evidence.current;
+    const { login, credential } = this.#loginStatus.current;
     if (!credential.present) {
       return this.#report('none', { state: 'auth_failed', detail: login.detail, cause: 'no_credential' });
     }
@@ -80,7 +80,7 @@ export class LoginCheck {
   }
 
   async #probe(started: (process: ClaudeProcess) => void): Promise<Finding> {
-    const { version } = this.#evidence.credential.status();
+    const { version } = this.#loginStatus.credential.status();
     const { dir } = this.#workspace;
     const problem = this.#workspace.problemWith(dir);
     if (problem !== undefined) return { state: 'outage', detail: problem, cause: 'claude_failed' };
@@ -98,8 +98,8 @@ export class LoginCheck {
     await process.reaped;
     const judged = judge(report);
     const { apiError } = report.transcript;
-    const result = this.#evidence.corrected(judged, apiError?.status, version);
-    const learned = this.#evidence.learn(result);
+    const result = this.#loginStatus.corrected(judged, apiError?.status, version);
+    const learned = this.#loginStatus.learn(result);
     if (!learned) return withoutEvidence(result);
     const { state, detail, resetsAt } = learned;
     const cause = causeOf(state, judged, apiError);

@@ -63,7 +63,7 @@ export class Custody {
     const state = this.#stateOf(path.join(configDir ?? home ?? stateDir, STATE_FILE));
     if (configDir !== undefined && seedDir !== undefined) {
       this.#login = this.#custodyOf(path.join(configDir, CREDENTIALS_FILE));
-      this.#login.settle('a run');
+      this.#login.reconcile('a run');
       this.#adopt(seedDir, configDir);
     }
     const given = new Map(seedDir === undefined ? [] : readSeed(seedDir)).set(STATE_FILE, state);
@@ -91,7 +91,7 @@ export class Custody {
 
   /** No run is going on: what changed since the last one, people changed. @throws when the login cannot be put back. */
   betweenRuns(): void {
-    this.#login?.settle('people');
+    this.#login?.reconcile('people');
   }
 
   /** `claude` has said something. @param apiError why the API refused the last request; undefined after an answer. */
@@ -101,12 +101,12 @@ export class Custody {
 
   /** No process of the run is left. */
   afterRun(): void {
-    this.#orTell(() => this.#login?.settle('a run'));
+    this.#orTell(() => this.#login?.reconcile('a run'));
   }
 
   /** The agent is about to end, and no run is going on. */
   atTheEnd(): void {
-    this.#orTell(() => this.#login?.settle('people'));
+    this.#orTell(() => this.#login?.reconcile('people'));
   }
 
   /** The run goes on, or has ended, whatever becomes of its login. */

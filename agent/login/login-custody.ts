@@ -63,7 +63,7 @@ export class LoginCustody {
    * @param byWhom `a run` may have changed it, or nobody but `people`.
    * @throws when it cannot be read or written.
    */
-  settle(byWhom: 'a run' | 'people'): void {
+  reconcile(byWhom: 'a run' | 'people'): void {
     const text = this.#text();
     const login = this.#kept.read();
     if (text === login) return;

@@ -3,12 +3,12 @@ import type { CredentialSource, CredentialStatus } from './credential.ts';
 import type { RunResult } from '../runs/run.ts';
 
 /** What a run can tell of the login. */
-export type TellingState = Exclude<AuthState, 'busy'>;
+export type KnownState = Exclude<AuthState, 'busy'>;
 
 /** What is known of the login, from what runs met. Times are ISO 8601. */
 export interface LoginState {
   /** `unknown` until something was tried with the credential as it is now. */
-  readonly state: TellingState | 'unknown';
+  readonly state: KnownState | 'unknown';
   readonly detail: string;
   /** When a run last met this state. */
   readonly seenAt?: string;
@@ -16,7 +16,7 @@ export interface LoginState {
   readonly resetsAt?: string;
 }
 
-const STATE_OF: Record<Outcome, TellingState | undefined> = {
+const STATE_OF: Record<Outcome, KnownState | undefined> = {
   succeeded: 'ok',
   auth_failed: 'auth_failed',
   usage_limited: 'usage_limited',
@@ -31,7 +31,7 @@ const NOT_RENEWED =
   "The login has to be renewed, and the place that does it (platform.claude.com) can't be reached or fails. The login itself may be good.";
 
 /** Remembers what the last telling run said about the login. A credential that changed since then begins anew. */
-export class LoginEvidence {
+export class LoginStatus {
   readonly credential: CredentialSource;
   #last: { readonly login: LoginState; readonly version: string } | undefined;
 
@@ -57,7 +57,7 @@ export class LoginEvidence {
    * @param result as {@link corrected} gives it.
    * @returns what the run says of the login, if anything.
    */
-  learn(result: RunResult): (LoginState & { state: TellingState }) | undefined {
+  learn(result: RunResult): (LoginState & { state: KnownState }) | undefined {
     const state = STATE_OF[result.outcome];
     if (state === undefined) return undefined;
     const login = {

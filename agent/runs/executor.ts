@@ -1,7 +1,7 @@
 import type { Claude, StartedClaude } from '../claude/claude.ts';
 import { nothing, notBegunForStorage, timedOutInQueue } from './endings.ts';
 import type { RunEvents } from './events.ts';
-import type { LoginEvidence } from '../login/status.ts';
+import type { LoginStatus } from '../login/status.ts';
 import type { Job } from './job.ts';
 import { brokenOff, judge } from './outcome.ts';
 import type { RunLog, RunRecords } from './records.ts';
@@ -9,10 +9,10 @@ import type { EndedRun, RunResult } from './run.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
 /** What an {@link Executor} needs. */
-export interface ExecutorParts {
+export interface ExecutorDependencies {
   readonly records: RunRecords;
   readonly claude: Claude;
-  readonly evidence: LoginEvidence;
+  readonly loginStatus: LoginStatus;
   readonly events: RunEvents;
   readonly workspace: Workspace;
   readonly log: RunLog;
@@ -27,10 +27,10 @@ export interface ExecutorParts {
  * throws on the way becomes the result of the run.
  */
 export class Executor {
-  readonly #parts: ExecutorParts;
+  readonly #dependencies: ExecutorDependencies;
 
-  constructor(parts: ExecutorParts) {
-    this.#parts = parts;
+  constructor(dependencies: ExecutorDependencies) {
+    this.#dependencies = dependencies;
   }
 
   /**
@@ -40,8 +40,8 @@ export class Executor {
   async execute(job: Job): Promise<void> {
     const result = await this.#resultOf(job);
     if (!result) return;
-    const ended = await this.#parts.records.end(job, result);
-    if (ended) this.#parts.records.tell(ended, () => this.#parts.onEnded(job, ended));
+    const ended = await this.#dependencies.records.end(job, result);
+    if (ended) this.#dependencies.records.tell(ended, () => this.#dependencies.onEnded(job, ended));
     await this.#reap(job);
   }
 
@@ -50,20 +50,20 @@ export class Executor {
     try {
       return await this.#run(job);
     } catch (error) {
-      this.#parts.log.error({ runId: job.run.id, err: error }, 'the agent failed while a run was going on');
+      this.#dependencies.log.error({ runId: job.run.id, err: error }, 'the agent failed while a run was going on');
       job.process?.end('fault');
       return brokenOff(error);
     }
   }
 
   async #run(job: Job): Promise<RunResult | undefined> {
-    const { records, workspace, evidence, onStarted } = this.#parts;
+    const { records, workspace, loginStatus, onStarted } = this.#dependencies;
     if (!(await records.begin(job))) return undefined;
     const instead = reasonNotToBegin(job, workspace);
     if (instead) return instead;
     records.tellBegun(job);
 
-    const { version } = evidence.credential.status();
+    const { version } = loginStatus.credential.status();
     const process = await this.#start(job);
     if (!('report' in process)) return process;
     job.process = process;
@@ -73,13 +73,13 @@ export class Executor {
 
     const report = await process.report;
     const judged = judge(report, job.run.request.options);
-    const result = evidence.corrected(judged, report.transcript.apiError?.status, version);
-    records.tell(job.run, () => evidence.learn(result));
+    const result = loginStatus.corrected(judged, report.transcript.apiError?.status, version);
+    records.tell(job.run, () => loginStatus.learn(result));
     return result;
   }
 
   async #start({ run, deadline }: Job): Promise<StartedClaude | RunResult> {
-    const { claude, events } = this.#parts;
+    const { claude, events } = this.#dependencies;
     const { prompt, workdir, options, resume } = run.request;
     try {
       return await claude.start({
@@ -100,7 +100,7 @@ export class Executor {
   /** Never rejects. */
   async #reap({ run, process, stopWatching }: Job): Promise<void> {
     if (!process) return;
-    const { workspace, records, log } = this.#parts;
+    const { workspace, records, log } = this.#dependencies;
     await process.reaped.catch((error: unknown) =>
       log.error({ runId: run.id, err: error }, 'processes of a run cannot be ended'),
     );

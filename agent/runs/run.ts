@@ -1,7 +1,7 @@
 import type { ClaudeOptions } from '../claude/options.ts';
 import type { Usage } from '../claude/spending.ts';
 import type { Outcome } from '../contract.ts';
-import type { Callback } from '../callbacks/callback.ts';
+import type { Callback } from './callback.ts';
 
 /** What a client asked for, checked and complete. */
 export interface RunRequest {

@@ -11,7 +11,7 @@ import {
 } from './endings.ts';
 import { DrainingError, PausedError, StorageError, WorkspaceFullError } from './errors.ts';
 import { RunEvents } from './events.ts';
-import type { LoginEvidence } from '../login/status.ts';
+import type { LoginStatus } from '../login/status.ts';
 import { endJob, jobFor, type Job } from './job.ts';
 import { Executor } from './executor.ts';
 import { SerialQueue } from './queue.ts';
@@ -49,10 +49,10 @@ interface Asked {
 }
 
 /** What {@link RunService} is made of. */
-export interface RunServiceParts {
+export interface RunServiceDependencies {
   readonly store: RunStore;
   readonly claude: Claude;
-  readonly evidence: LoginEvidence;
+  readonly loginStatus: LoginStatus;
   readonly workspace: Workspace;
   readonly log: RunLog;
   /** How many runs may wait behind the running one. */
@@ -87,7 +87,7 @@ export class RunService {
   #outOfGrace = false;
   #pause: Pause | undefined;
 
-  constructor({ store, claude, evidence, workspace, log, queueLimit, onStarted, onEnded }: RunServiceParts) {
+  constructor({ store, claude, loginStatus, workspace, log, queueLimit, onStarted, onEnded }: RunServiceDependencies) {
     this.#store = store;
     this.#claude = claude;
     this.#log = log;
@@ -96,7 +96,7 @@ export class RunService {
     this.#executor = new Executor({
       records: this.#records,
       claude,
-      evidence,
+      loginStatus,
       events: this.events,
       workspace,
       log,
@@ -106,7 +106,7 @@ export class RunService {
       },
       onEnded: (job, run) => {
         this.#goingOn = false;
-        this.#settle(job, run);
+        this.#resolve(job, run);
       },
     });
     this.#queue = new SerialQueue(queueLimit, () => claude.prepare());
@@ -398,7 +398,7 @@ export class RunService {
     const { id } = job.run;
     const ending = this.#records.end(job, result, keyIsFree).then((ended) => {
       if (ended && error) job.ended.reject(error);
-      if (ended) this.#settle(job, ended);
+      if (ended) this.#resolve(job, ended);
       this.#endings.delete(ending);
     });
     this.#endings.add(ending);
@@ -406,7 +406,7 @@ export class RunService {
     if (!job.endUnwritten) this.#jobs.delete(id);
   }
 
-  #settle(job: Job, run: EndedRun): void {
+  #resolve(job: Job, run: EndedRun): void {
     job.ended.resolve(run);
     this.#jobs.delete(run.id);
   }

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { callbackTo, type Callback } from '../callbacks/callback.ts';
+import { callbackTo, type Callback } from '../runs/callback.ts';
 
 /** A callback whose next attempt is due. */
 export interface DueCallback {

@@ -3,7 +3,7 @@ import { chmodSync, closeSync, openSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { DatabaseSync } from 'node:sqlite';
 import type { Outcome } from '../contract.ts';
-import type { Callback } from '../callbacks/callback.ts';
+import type { Callback } from '../runs/callback.ts';
 import { CALLBACK_SCHEMA, callbackRecords, type CallbackRecords } from './callback-records.ts';
 import { DiskReserve } from './disk-reserve.ts';
 import { nothing } from '../runs/endings.ts';

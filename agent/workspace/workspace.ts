@@ -27,7 +27,7 @@ const LOOK_SHARE = 10;
 const NAMED = 3;
 
 /** What {@link Workspace} is made of. */
-export interface WorkspaceParts {
+export interface WorkspaceDependencies {
   readonly dir: string;
   /** `run`: a run that names no folder begins in an empty one, which is emptied after it. */
   readonly lifetime: WorkspaceLifetime;
@@ -42,16 +42,16 @@ export class Workspace {
   readonly dir: string;
   /** Where a run works that names no folder. */
   readonly runDir: string;
-  readonly #parts: WorkspaceParts;
+  readonly #dependencies: WorkspaceDependencies;
   #use: DiskUse | undefined;
   #looking: Promise<void> | undefined;
   #nextLook: NodeJS.Timeout | undefined;
 
-  constructor(parts: WorkspaceParts) {
-    this.#parts = parts;
-    mkdirSync(parts.dir, { recursive: true, mode: 0o700 });
-    this.dir = realpathSync(parts.dir);
-    this.runDir = parts.lifetime === 'run' ? path.join(this.dir, RUN_FOLDER) : this.dir;
+  constructor(dependencies: WorkspaceDependencies) {
+    this.#dependencies = dependencies;
+    mkdirSync(dependencies.dir, { recursive: true, mode: 0o700 });
+    this.dir = realpathSync(dependencies.dir);
+    this.runDir = dependencies.lifetime === 'run' ? path.join(this.dir, RUN_FOLDER) : this.dir;
     ensureFolder(this.runDir);
   }
 
@@ -63,7 +63,8 @@ export class Workspace {
     for (const dir of new Set([this.dir, this.runDir])) {
       try {
         const aside = ensureFolder(dir);
-        if (aside !== undefined) this.#parts.log.warn({ dir, aside }, 'a folder of the workspace had been replaced');
+        if (aside !== undefined)
+          this.#dependencies.log.warn({ dir, aside }, 'a folder of the workspace had been replaced');
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
         throw new WorkspaceUnusableError(`The workspace ${dir} cannot be used: ${why}.`, { cause: error });
@@ -92,7 +93,7 @@ export class Workspace {
 
   /** In bytes; undefined for no limit. */
   get limitBytes(): number | undefined {
-    return this.#parts.megabytes === undefined ? undefined : this.#parts.megabytes * MEBIBYTE;
+    return this.#dependencies.megabytes === undefined ? undefined : this.#dependencies.megabytes * MEBIBYTE;
   }
 
   /** Why nothing may begin: it is over its limit. Says what to do. */
@@ -128,7 +129,7 @@ export class Workspace {
     try {
       this.ensure();
     } catch (error) {
-      this.#parts.log.error({ err: error, dir: this.dir }, 'the workspace cannot be used');
+      this.#dependencies.log.error({ err: error, dir: this.dir }, 'the workspace cannot be used');
       return;
     }
     if (this.runDir !== this.dir) this.#setAside();
@@ -147,7 +148,7 @@ export class Workspace {
     try {
       this.#use = await diskUse(this.dir);
     } catch (error) {
-      this.#parts.log.warn({ err: error, dir: this.dir }, 'the size of the workspace cannot be told');
+      this.#dependencies.log.warn({ err: error, dir: this.dir }, 'the size of the workspace cannot be told');
     }
   }
 
@@ -174,7 +175,7 @@ export class Workspace {
       mkdirSync(aside);
       for (const entry of entries) move(path.join(this.runDir, entry), path.join(aside, entry));
     } catch (error) {
-      this.#parts.log.error({ err: error, dir: this.runDir }, 'the folder of runs cannot be emptied');
+      this.#dependencies.log.error({ err: error, dir: this.runDir }, 'the folder of runs cannot be emptied');
     }
   }
 
@@ -187,7 +188,7 @@ export class Workspace {
         await rm(removed, { recursive: true, force: true, maxRetries: 3 });
       });
     } catch (error) {
-      this.#parts.log.error({ err: error, dir: removed }, 'what a run left cannot be removed');
+      this.#dependencies.log.error({ err: error, dir: removed }, 'what a run left cannot be removed');
     }
   }
 }

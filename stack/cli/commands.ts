@@ -9,32 +9,37 @@ import { checkConfig } from '../config/check.ts';
 import type { CommandContext } from './context.ts';
 import { kubectlOf } from './doctor/cluster.ts';
 import type { Kubectl } from './doctor/cluster.ts';
-import { findEngine, LauncherError, show } from './system/engine.ts';
+import { findEngine, CliError, showEngine } from './system/engine.ts';
 import { previewOfNew } from './preview-of-new.ts';
 import { azureRegistryOf, lookUpImage, mustBeThere } from './system/registry.ts';
 import type { InRegistry } from './system/registry.ts';
-import { goBack } from './rollback/rollback.ts';
+import { rollBack } from './rollback/rollback.ts';
 import { contentOf, contextOf, StackFile, stackFileOf } from '../config/stack-file.ts';
 import { findStack, makeFolders, prepareStack, withoutStack } from './system/stack.ts';
 import type { ReadyStack } from './system/stack.ts';
-import { readState, settle } from './system/state.ts';
-import type { EngineCall, ExportedState, SettleOptions } from './system/state.ts';
-import { isDeployed, isEmpty, takeOver } from './adopt/adopt-cluster.ts';
+import { readState, repairState } from './system/state.ts';
+import type { EngineCall, ExportedState, RepairOptions } from './system/state.ts';
+import { isDeployed, isEmpty, adoptCluster } from './adopt/adopt-cluster.ts';
 import { listOf, recordsOf } from './rollback/update-list.ts';
 
 /**
  * `up`: an update, after what earlier accidents left is mended. Returns Pulumi's exit code, as all of these do.
- * @throws LauncherError, ConfigError or StackFileError with what the operator has to do first, as all of these do.
+ * @throws CliError, ConfigError or StackFileError with what the operator has to do first, as all of these do.
  */
 export async function up(context: CommandContext): Promise<number> {
-  const { surroundings, args, say } = context;
+  const { environment, args, say } = context;
   refuseMistakes(context);
   const stack = await prepareToChange(context);
   if (stack.pinned !== '') await mustBeThere(stack.pinned, stack.lookUp);
-  const state = await stack.settle({ builds: stack.pinned === '', lookUp: stack.lookUp });
+  const state = await stack.repairState({ builds: stack.pinned === '', lookUp: stack.lookUp });
   if (isEmpty(state) && (await stack.deployed())) {
     const { kubectl, ready } = stack;
-    await takeOver(stack.call, state, { kubectl, configFile: ready.configFile, localDir: surroundings.localDir, say });
+    await adoptCluster(stack.call, state, {
+      kubectl,
+      configFile: ready.configFile,
+      localDir: environment.localDir,
+      say,
+    });
   }
   const exitCode = await stack.pulumi('up');
   // Without the agent there is nothing to call yet.
@@ -45,8 +50,8 @@ export async function up(context: CommandContext): Promise<number> {
 /** `preview`: what {@link up} would do, for a stack that is not there too; makes none. */
 export async function preview(context: CommandContext): Promise<number> {
   refuseMistakes(context);
-  const { surroundings, stack, say } = context;
-  const file = stackFileOf(surroundings.projectDir, stack);
+  const { environment, stack, say } = context;
+  const file = stackFileOf(environment.projectDir, stack);
   if (!fs.existsSync(file)) say(`There is no ${file}: this is a stack with every default.`);
   const found = await find(context);
   await checkAzureLogin(file);
@@ -56,14 +61,14 @@ export async function preview(context: CommandContext): Promise<number> {
 /** `refresh`: takes into the state what the cluster has. */
 export async function refresh(context: CommandContext): Promise<number> {
   const stack = await findToChange(context);
-  await stack.settle({ builds: stack.pinned === '' });
+  await stack.repairState({ builds: stack.pinned === '' });
   return stack.pulumi('refresh');
 }
 
 /** `down`: removes everything. */
 export async function down(context: CommandContext): Promise<number> {
   const stack = await findToChange(context);
-  await stack.settle({ builds: false });
+  await stack.repairState({ builds: false });
   return stack.pulumi('destroy');
 }
 
@@ -78,13 +83,13 @@ export async function rollback(context: CommandContext, number: string | undefin
     return 0;
   }
   const stack = await findToChange(context);
-  const state = await stack.settle({ builds: false });
+  const state = await stack.repairState({ builds: false });
   const { call, ready, lookUp } = stack;
-  return goBack({ call, ready, state, number, args: context.args, lookUp, say: context.say });
+  return rollBack({ call, ready, state, number, args: context.args, lookUp, say: context.say });
 }
 
 /** Refuses mistakes in the config, all at once and before anything is made. */
-function refuseMistakes({ surroundings: { projectDir }, stack, args }: CommandContext): void {
+function refuseMistakes({ environment: { projectDir }, stack, args }: CommandContext): void {
   // What `--config` sets, only the engine reads.
   if (!args.some((arg) => /^(-c|--config)/.test(arg))) checkConfig(projectDir, stackFileOf(projectDir, stack));
 }
@@ -101,20 +106,20 @@ interface PreparedStack {
   readonly lookUp: (image: string) => Promise<InRegistry>;
   readonly removeStaleLocks: () => Promise<void>;
   /** Takes what a killed update left out of the state, and returns it. */
-  readonly settle: (options: Pick<SettleOptions, 'builds' | 'lookUp'>) => Promise<ExportedState>;
+  readonly repairState: (options: Pick<RepairOptions, 'builds' | 'lookUp'>) => Promise<ExportedState>;
   /** Runs a command of Pulumi with the operator's arguments. */
   readonly pulumi: (command: string) => Promise<number>;
 }
 
 /** Gets a stack ready that is about to be changed, and makes it where there is none. */
 async function prepareToChange(context: CommandContext): Promise<PreparedStack> {
-  await checkAzureLogin(stackFileOf(context.surroundings.projectDir, context.stack));
+  await checkAzureLogin(stackFileOf(context.environment.projectDir, context.stack));
   const parts = partsOf(context);
-  const { surroundings, stack, say } = context;
+  const { environment, stack, say } = context;
   const stackToChange = prepared(
     parts,
     context,
-    await prepareStack(surroundings, parts.engine, stack, say, parts.deployed),
+    await prepareStack(environment, parts.engine, stack, say, parts.deployed),
   );
   await stackToChange.removeStaleLocks();
   return stackToChange;
@@ -123,35 +128,35 @@ async function prepareToChange(context: CommandContext): Promise<PreparedStack> 
 /** {@link mustFind}, for a command that is about to change something. */
 async function findToChange(context: CommandContext): Promise<PreparedStack> {
   const found = await find(context);
-  await checkAzureLogin(stackFileOf(context.surroundings.projectDir, context.stack));
+  await checkAzureLogin(stackFileOf(context.environment.projectDir, context.stack));
   const stack = found ?? (await refuseWithout(context));
   await stack.removeStaleLocks();
   return stack;
 }
 
-/** @throws LauncherError where there is no such stack, with those that there are. */
+/** @throws CliError where there is no such stack, with those that there are. */
 async function mustFind(context: CommandContext): Promise<PreparedStack> {
   return (await find(context)) ?? refuseWithout(context);
 }
 
-async function refuseWithout({ surroundings, stack }: CommandContext): Promise<never> {
-  const engine = findEngine(surroundings.projectDir, surroundings.env);
-  throw new LauncherError(await withoutStack(surroundings, engine, stack));
+async function refuseWithout({ environment, stack }: CommandContext): Promise<never> {
+  const engine = findEngine(environment.projectDir, environment.env);
+  throw new CliError(await withoutStack(environment, engine, stack));
 }
 
 /** A stack that is there; makes none. */
 async function find(context: CommandContext): Promise<PreparedStack | undefined> {
   const parts = partsOf(context);
-  makeFolders(context.surroundings);
-  const ready = await findStack(context.surroundings, parts.engine, context.stack);
+  makeFolders(context.environment);
+  const ready = await findStack(context.environment, parts.engine, context.stack);
   return ready && prepared(parts, context, ready);
 }
 
 /** What a command works with, whether the stack is there or not. */
 type Parts = ReturnType<typeof partsOf>;
 
-function partsOf({ surroundings, project, stack, say }: CommandContext) {
-  const { projectDir, env, backendFolder } = surroundings;
+function partsOf({ environment, project, stack, say }: CommandContext) {
+  const { projectDir, env, backendFolder } = environment;
   const inFolder: FolderStack | undefined =
     backendFolder === undefined ? undefined : { folder: backendFolder, project, stack };
   if (inFolder !== undefined) mendStateFiles(inFolder, say);
@@ -164,7 +169,7 @@ function partsOf({ surroundings, project, stack, say }: CommandContext) {
 
 function prepared(
   { engine, inFolder, settings, kubectl, deployed }: Parts,
-  { surroundings: { projectDir, localDir }, stack, args, say }: CommandContext,
+  { environment: { projectDir, localDir }, stack, args, say }: CommandContext,
   ready: ReadyStack,
 ): PreparedStack {
   const call = { engine, projectDir, env: ready.env, stack };
@@ -178,9 +183,14 @@ function prepared(
     removeStaleLocks: async () => {
       if (inFolder !== undefined) await removeStaleLocks(inFolder, say);
     },
-    settle: (options) => settle(call, { ...options, localDir, say }),
+    repairState: (options) => repairState(call, { ...options, localDir, say }),
     pulumi: (command) =>
-      show(engine, [command, '--stack', stack, '--config-file', ready.configFile, ...args], projectDir, ready.env),
+      showEngine(
+        engine,
+        [command, '--stack', stack, '--config-file', ready.configFile, ...args],
+        projectDir,
+        ready.env,
+      ),
   };
 }
 

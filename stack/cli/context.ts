@@ -1,8 +1,8 @@
-import type { Surroundings } from './system/environment.ts';
+import type { CliEnvironment } from './system/environment.ts';
 
-/** What each command of the launcher is given. */
+/** What each command of the command line is given. */
 export interface CommandContext {
-  readonly surroundings: Surroundings;
+  readonly environment: CliEnvironment;
   /** As Pulumi.yaml names it. */
   readonly project: string;
   readonly stack: string;

@@ -6,7 +6,7 @@ import { execa } from 'execa';
 
 import { CREDENTIALS_FILE } from '../../agent/contract.ts';
 import { checkCredentials } from '../session/credentials.ts';
-import { LauncherError } from './system/engine.ts';
+import { CliError } from './system/engine.ts';
 import { privateFolder } from './system/local-files.ts';
 
 /** What {@link login} needs. */
@@ -22,7 +22,7 @@ export interface LoginOptions {
 /**
  * Logs in to Claude for the pod, on the operator's terminal. The login is in a folder of its own, so that nothing on
  * this machine renews it and logs the pod out.
- * @throws LauncherError when the CLI fails or leaves no login.
+ * @throws CliError when the CLI fails or leaves no login.
  */
 export async function login({ folder, claude, env, platform }: LoginOptions): Promise<string> {
   privateFolder(folder);
@@ -41,10 +41,10 @@ export async function login({ folder, claude, env, platform }: LoginOptions): Pr
     reject: false,
   });
   if (exitCode !== 0)
-    throw new LauncherError(`\`claude auth login\` ended with ${exitCode ?? 'a signal'}; nothing changed.`);
+    throw new CliError(`\`claude auth login\` ended with ${exitCode ?? 'a signal'}; nothing changed.`);
   const file = path.join(folder, CREDENTIALS_FILE);
   if (platform === 'darwin') await takeFromKeychain(folder, file, env);
-  if (!fs.existsSync(file)) throw new LauncherError(`\`claude auth login\` left no ${file}.`);
+  if (!fs.existsSync(file)) throw new CliError(`\`claude auth login\` left no ${file}.`);
   fs.chmodSync(file, 0o600);
   checkCredentials(file, fs.readFileSync(file));
   return file;
@@ -61,7 +61,7 @@ async function takeFromKeychain(folder: string, file: string, env: Readonly<Node
   });
   if (found.failed) {
     if (fs.existsSync(file)) return;
-    throw new LauncherError(
+    throw new CliError(
       `The login is not in the Keychain (${found.shortMessage}). Use \`claude setup-token\` and authMode oauthToken instead.`,
     );
   }

@@ -20,9 +20,9 @@ import { refuseWithinRestore } from './archive/progress.ts';
 import { restore } from './restore/restore.ts';
 import { down, preview, refresh, rollback, up } from './commands.ts';
 import { doctor } from './doctor/report.ts';
-import { LauncherError } from './system/engine.ts';
-import { readSurroundings } from './system/environment.ts';
-import type { Surroundings } from './system/environment.ts';
+import { CliError } from './system/engine.ts';
+import { readEnvironment } from './system/environment.ts';
+import type { CliEnvironment } from './system/environment.ts';
 import { login } from './login.ts';
 import { asksPulumiForHelp, pulumi, stackIn } from './pulumi.ts';
 import { PULUMI_USAGE, USAGES } from './usages.ts';
@@ -36,7 +36,7 @@ try {
   const [name = '', ...given] = process.argv.slice(2);
   process.exitCode = await run(name, given);
 } catch (error) {
-  const mistakes = [LauncherError, UsageError, SeedError, ConfigError, StackFileError];
+  const mistakes = [CliError, UsageError, SeedError, ConfigError, StackFileError];
   if (!(error instanceof Error) || !(mistakes.some((kind) => error instanceof kind) || isOfFiles(error))) throw error;
   say(error.message);
   process.exitCode = 1;
@@ -53,23 +53,23 @@ async function run(name: string, given: readonly string[]): Promise<number> {
     process.stdout.write(`${helpOf(usage)}\n`);
     return 0;
   }
-  const surroundings = readSurroundings();
-  refuseSwallowed(usage, given, surroundings.env);
-  const usual = surroundings.stack ?? USUAL_STACK;
+  const environment = readEnvironment();
+  refuseSwallowed(usage, given, environment.env);
+  const usual = environment.stack ?? USUAL_STACK;
   const line = name === 'pulumi' ? undefined : readLine(usage, given);
   const stack = checkedStack((line === undefined ? stackIn(given).stack : line.value('stack')) ?? usual);
   suggestFor(stack, usual);
-  const context = { surroundings, project: PROJECT, stack, given, args: line?.passedOn ?? [], say };
+  const context = { environment, project: PROJECT, stack, given, args: line?.passedOn ?? [], say };
   const commands: Readonly<Record<keyof typeof USAGES | 'pulumi', () => Promise<number>>> = {
     up: () => {
-      refuseWithinRestore(surroundings.localDir);
+      refuseWithinRestore(environment.localDir);
       return up(context);
     },
     preview: () => preview(context),
     refresh: () => refresh(context),
     down: () => down(context),
     rollback: () => rollback(context, line?.positionals[0]),
-    login: () => logIn(surroundings),
+    login: () => logIn(environment),
     doctor: () => doctor(context),
     backup: () => backup(context),
     restore: () => restore({ ...context, up: (...args) => up({ ...context, args }) }),
@@ -95,7 +95,7 @@ function checkedStack(stack: string): string {
   throw new UsageError(`'${stack}' is no name of a stack: letters, digits, '_', '-' and '.', as in --stack prod.`);
 }
 
-async function logIn({ projectDir, env }: Surroundings): Promise<number> {
+async function logIn({ projectDir, env }: CliEnvironment): Promise<number> {
   const folder = path.join(projectDir, OWN_SESSION);
   const claude = env['AGENT_CLAUDE_PATH'] ?? path.join(projectDir, 'node_modules', '.bin', 'claude');
   say(`Logged in: ${await login({ folder, claude, env, platform: process.platform })}. Next: ${npmRun('up')}`);

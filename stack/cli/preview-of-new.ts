@@ -5,7 +5,7 @@ import * as path from 'node:path';
 
 import { TOKEN_FILE } from '../token-file.ts';
 import type { CommandContext } from './context.ts';
-import { findEngine, show } from './system/engine.ts';
+import { findEngine, showEngine } from './system/engine.ts';
 import { privateFolder } from './system/local-files.ts';
 import { contentOf, StackFile, stackFileOf } from '../config/stack-file.ts';
 import { engineEnvironment } from './system/stack.ts';
@@ -14,8 +14,8 @@ import { engineEnvironment } from './system/stack.ts';
  * Previews a stack that is not there, which Pulumi can't: in a backend for this once, with an empty state. Nothing is left of
  * it. Returns Pulumi's exit code.
  */
-export async function previewOfNew({ surroundings, project, stack, args }: CommandContext): Promise<number> {
-  const { projectDir, localDir, env: given } = surroundings;
+export async function previewOfNew({ environment, project, stack, args }: CommandContext): Promise<number> {
+  const { projectDir, localDir, env: given } = environment;
   const committedFile = stackFileOf(projectDir, stack);
   const configFile = path.join(privateFolder(localDir), path.basename(committedFile));
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'claude-agent-preview-'));
@@ -23,12 +23,12 @@ export async function previewOfNew({ surroundings, project, stack, args }: Comma
     writeEmptyState(folder, project, stack);
     fs.writeFileSync(configFile, withToken(contentOf(committedFile), projectDir), { mode: 0o600 });
     const env = {
-      ...engineEnvironment(surroundings),
+      ...engineEnvironment(environment),
       PULUMI_BACKEND_URL: `file://${folder}`,
-      ...passphrase(surroundings),
+      ...passphrase(environment),
     };
     const command = ['preview', '--stack', path.basename(stack), '--config-file', configFile, ...args];
-    return await show(findEngine(projectDir, given), command, projectDir, env);
+    return await showEngine(findEngine(projectDir, given), command, projectDir, env);
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
     fs.rmSync(configFile, { force: true });
@@ -58,7 +58,7 @@ function withToken(content: string, projectDir: string): string {
 }
 
 /** What may have encrypted the secrets in the stack's file, else one for nothing. */
-function passphrase({ localDir, ownPassphrase }: CommandContext['surroundings']): NodeJS.ProcessEnv {
+function passphrase({ localDir, ownPassphrase }: CommandContext['environment']): NodeJS.ProcessEnv {
   if (ownPassphrase) return {};
   const file = path.join(localDir, 'passphrase');
   return fs.existsSync(file)

@@ -3,7 +3,7 @@ import type { ForeignOptions } from './command-line.ts';
 /** Such as `yes/y refresh/r diff`. */
 const words = (text: string): string[] => text.trim().split(/\s+/);
 
-/** Of Pulumi itself: without `cwd`, since a stack's project is where the launcher is. */
+/** Of Pulumi itself: without `cwd`, since a stack's project is where the command line is. */
 const GLOBAL = {
   flags: 'disable-integrity-checking emoji/e fully-qualify-stack-names/Q logflow logtostderr non-interactive',
   values: 'color memprofilerate otel-traces profiling tracing verbose/v',

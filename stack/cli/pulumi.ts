@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import { asksForHelp } from './command-line.ts';
 import { mendStateFiles } from './system/backend-folder.ts';
 import type { CommandContext } from './context.ts';
-import { findEngine, LauncherError, show } from './system/engine.ts';
+import { findEngine, CliError, showEngine } from './system/engine.ts';
 import { stackFileOf } from '../config/stack-file.ts';
 import { dropNeedlessSalt, engineFor, findStack, makeFolders, prepareStack, withoutStack } from './system/stack.ts';
 
@@ -32,27 +32,27 @@ const needsStack = (word: string, act: string): boolean =>
 /**
  * `npm run pulumi -- …`: any command of Pulumi on the stack, with the arguments as they were given. Makes no stack, except
  * that `config` needs one to encrypt by: it makes that of a stack's file.
- * @throws LauncherError where there is no such stack, and the command needs one.
+ * @throws CliError where there is no such stack, and the command needs one.
  */
-export async function pulumi({ surroundings, project, stack, given, say }: CommandContext): Promise<number> {
-  const { projectDir, env, backendFolder } = surroundings;
+export async function pulumi({ environment, project, stack, given, say }: CommandContext): Promise<number> {
+  const { projectDir, env, backendFolder } = environment;
   const engine = findEngine(projectDir, env);
   const committedFile = stackFileOf(projectDir, stack);
-  if (given.length === 0 || asksPulumiForHelp(given)) return show(engine, given, projectDir, { ...env });
+  if (given.length === 0 || asksPulumiForHelp(given)) return showEngine(engine, given, projectDir, { ...env });
   if (backendFolder !== undefined) mendStateFiles({ folder: backendFolder, project, stack }, say);
-  makeFolders(surroundings);
+  makeFolders(environment);
   const [word = '', act = ''] = stackIn(given).rest.filter((arg) => !arg.startsWith('-'));
-  const ready = await findStack(surroundings, engine, stack);
+  const ready = await findStack(environment, engine, stack);
   const makes = ready === undefined && word === 'config' && act !== '' && fs.existsSync(committedFile);
   // Where there is a terminal, Pulumi itself would offer to make it.
   if (ready === undefined && !makes && needsStack(word, act))
-    throw new LauncherError(await withoutStack(surroundings, engine, stack));
-  const environment =
+    throw new CliError(await withoutStack(environment, engine, stack));
+  const engineEnv =
     ready?.env ??
     (makes
-      ? (await prepareStack(surroundings, engine, stack, say, () => Promise.resolve(true))).env
-      : engineFor(surroundings, committedFile, act === 'init', say));
-  const exitCode = await show(engine, given, projectDir, { ...environment, PULUMI_STACK: stack });
+      ? (await prepareStack(environment, engine, stack, say, () => Promise.resolve(true))).env
+      : engineFor(environment, committedFile, act === 'init', say));
+  const exitCode = await showEngine(engine, given, projectDir, { ...engineEnv, PULUMI_STACK: stack });
   dropNeedlessSalt(committedFile);
   return exitCode;
 }

@@ -7,7 +7,7 @@ const STACK: Option = {
   help: 'The stack; without it the one that PULUMI_STACK names, else dev.',
 };
 
-/** The commands of the launcher by their names, which are those of the scripts in package.json. */
+/** The commands of the command line by their names, which are those of the scripts in package.json. */
 export const USAGES = {
   up: {
     command: 'npm run up',

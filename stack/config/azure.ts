@@ -82,11 +82,11 @@ export function readAzureConfig(read: ConfigReader, target: string, platform: st
     logsDays: read.integer('azureLogsDays', 30, 730),
   };
   if (!isTarget) return undefined;
-  checkTogether(config, platform, read);
+  crossChecks(config, platform, read);
   return Object.freeze(config);
 }
 
-function checkTogether(
+function crossChecks(
   { cluster, madeCluster, logs, registry }: AzureConfig,
   platform: string,
   read: ConfigReader,

@@ -9,7 +9,7 @@ import type { Egress, Toleration } from './items.ts';
 import { ConfigReader } from './reader.ts';
 import type { ConfigSource } from './reader.ts';
 import { SECRETS } from './secrets.ts';
-import { checkTogether } from './cross-checks.ts';
+import { crossChecks } from './cross-checks.ts';
 import { TEXT } from './values.ts';
 import { readFederation } from './federation.ts';
 import type { Federation } from './federation.ts';
@@ -192,7 +192,7 @@ export function readConfig(source: ConfigSource): StackConfig {
     maintenanceMinutes: read.integer('maintenanceMinutes', 1, 10_080),
   };
   const hasN8nApiKey = source.peek('n8nApiKey') !== undefined;
-  for (const mistake of checkTogether({ ...config, hasN8nApiKey })) read.mistake(mistake);
+  for (const mistake of crossChecks({ ...config, hasN8nApiKey })) read.mistake(mistake);
   read.finish();
   return Object.freeze({ ...config, plain: read.plain() });
 }

@@ -3,7 +3,7 @@ import type { Egress } from './items.ts';
 import { quantity } from './quantity.ts';
 
 /** What of the configuration concerns each other. */
-export interface Together {
+export interface CrossChecked {
   readonly target: string;
   /** Undefined: Claude's credential is another. */
   readonly federation: object | undefined;
@@ -22,7 +22,7 @@ export interface Together {
 }
 
 /** Mistakes that concern more than one key. A quantity that is wrong by itself compares with nothing. */
-export function checkTogether(config: Together): string[] {
+export function crossChecks(config: CrossChecked): string[] {
   const { resources, records, anthropicBaseUrl, httpsProxy } = config;
   return [
     ...(config.target === 'azure' && config.kubeContext !== undefined
@@ -40,7 +40,7 @@ export function checkTogether(config: Together): string[] {
   ];
 }
 
-function hostOutOfReach(host: string, index: number, { n8nNamespace, extraEgress }: Together): string[] {
+function hostOutOfReach(host: string, index: number, { n8nNamespace, extraEgress }: CrossChecked): string[] {
   const { hostname = '', port = '443' } = CALLBACK_HOST.exec(host)?.groups ?? {};
   const namespace = /(?:^|\.)([^.]+)\.svc(?:\.|$)/.exec(hostname)?.[1];
   const isOpen = namespace === undefined ? port === '443' : namespace === n8nNamespace;
@@ -57,27 +57,27 @@ function above(key: string, value: string, limitKey: string, limit: string): str
 /** Over these `claude` sends no identity token. */
 const CLEARTEXT = /^http:\/\/(?!(localhost|127\.0\.0\.1|\[::1\])([:/]|$))/;
 
-function clearText({ federation, anthropicBaseUrl = '' }: Together): string[] {
+function clearText({ federation, anthropicBaseUrl = '' }: CrossChecked): string[] {
   if (federation === undefined || !CLEARTEXT.test(anthropicBaseUrl)) return [];
   return [
     `anthropicBaseUrl is ${anthropicBaseUrl}; with authMode federation it must begin with https://, for the pod's identity token goes there.`,
   ];
 }
 
-function oneWithoutOther({ n8nApiUrl, hasN8nApiKey }: Together): string[] {
+function oneWithoutOther({ n8nApiUrl, hasN8nApiKey }: CrossChecked): string[] {
   if ((n8nApiUrl !== undefined) === hasN8nApiKey) return [];
   const [has, lacks] = hasN8nApiKey ? ['n8nApiKey', 'n8nApiUrl'] : ['n8nApiUrl', 'n8nApiKey'];
   return [`${has} is set, but ${lacks} is not; the watchdog needs both to pause workflows, or neither.`];
 }
 
 /** Whether this is n8n's own Service, by any of its names in the cluster. */
-function ofN8n({ n8nApiUrl, n8nNamespace }: Together): boolean {
+function ofN8n({ n8nApiUrl, n8nNamespace }: CrossChecked): boolean {
   const [, namespace, ...rest] = n8nApiUrl === undefined ? [] : new URL(n8nApiUrl).hostname.split('.');
   return namespace === n8nNamespace && (rest.length === 0 || rest[0] === 'svc');
 }
 
 /** Anything but port 443 of the internet is closed to the pods, unless the config opens it. */
-function outOfReach(key: string, address: string | undefined, { extraEgress }: Together): string[] {
+function outOfReach(key: string, address: string | undefined, { extraEgress }: CrossChecked): string[] {
   if (!address || extraEgress.length > 0) return [];
   const { hostname, port, protocol } = new URL(address);
   const inCluster = /\.svc(\.|$)/.test(hostname);

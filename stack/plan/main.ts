@@ -12,7 +12,7 @@ import type { Usage } from '../cli/command-line.ts';
 import { fileConfig, readProject, StackFileError } from '../config/file.ts';
 import { ConfigError } from '../config/reader.ts';
 import { checkConfig } from '../config/check.ts';
-import { readSurroundings } from '../cli/system/environment.ts';
+import { readEnvironment } from '../cli/system/environment.ts';
 import { suggestFor, USUAL_STACK } from '../next-command.ts';
 import { SeedError } from '../session/files.ts';
 import { refuseSwallowed } from '../cli/npm-options.ts';
@@ -45,7 +45,7 @@ try {
 }
 
 async function plan(args: readonly string[]): Promise<void> {
-  const { env, stack: chosen = USUAL_STACK } = readSurroundings();
+  const { env, stack: chosen = USUAL_STACK } = readEnvironment();
   refuseSwallowed(USAGE, args, env);
   const line = readLine(USAGE, args);
   const stack = line.value('stack') ?? chosen;

@@ -86,7 +86,7 @@ describe.concurrent('an identity token', () => {
   });
 });
 
-/** What the agent tells these failures by; see `agent/login/token-exchange.ts`. */
+/** What the agent tells these failures by; see `agent/claude/token-exchange.ts`. */
 describe.concurrent('an exchange that fails is of an unknown kind, without a status, and a sentence that says', () => {
   it.each([
     ['no_federation', 'Token exchange failed with status 401 '],

@@ -1,6 +1,6 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { CLAUDE_TOOLS, FORMER_TOOLS } from '../../agent/claude/tools.ts';
+import { CLAUDE_TOOLS, FORMER_TOOLS } from '../../agent/http/api/claude-tools.ts';
 import { CLAUDE } from '../support/claude.ts';
 
 it('the tools of claude are those that the pinned CLI names', () => {

@@ -4,7 +4,7 @@ import path from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { Book, CLAIM_MS } from '../../watchdog/ledger/lease.ts';
+import { LedgerLease, CLAIM_MS } from '../../watchdog/ledger/lease.ts';
 import { FileLedger } from '../../watchdog/ledger/file.ts';
 import { LedgerConflictError, WELL } from '../../watchdog/ledger/ledger.ts';
 
@@ -13,7 +13,7 @@ const MINUTE = 60_000;
 
 /** A ledger that a pass of another machine has, and a pass that takes it as soon as it can. */
 async function claimed(until: string) {
-  const ledger = new FileLedger(path.join(mkdtempSync(path.join(tmpdir(), 'book-')), 'ledger.db'));
+  const ledger = new FileLedger(path.join(mkdtempSync(path.join(tmpdir(), 'lease-')), 'ledger.db'));
   const claim = async () => {
     await ledger.write(await ledger.read(), { ...WELL, claim: { by: 'elsewhere/1', until } });
   };
@@ -21,14 +21,14 @@ async function claimed(until: string) {
   const waits: [string, number][] = [];
   let outcome: unknown;
   const never = () => false;
-  void Book.take(
+  void LedgerLease.take(
     ledger,
     'here/2',
     ({ state }) => state,
     never,
     (...wait) => void waits.push(wait),
   ).then(
-    (book) => (outcome = book),
+    (lease) => (outcome = lease),
     (error: unknown) => (outcome = error),
   );
   await vi.advanceTimersByTimeAsync(0);
@@ -44,7 +44,7 @@ describe('a claim of another pass', () => {
     await vi.advanceTimersByTimeAsync(CLAIM_MS - 2000);
     expect(outcome()).toBeUndefined();
     await vi.advanceTimersByTimeAsync(4000);
-    expect(outcome()).toBeInstanceOf(Book);
+    expect(outcome()).toBeInstanceOf(LedgerLease);
     expect(waits).toEqual([['elsewhere/1', CLAIM_MS]]);
   });
 
@@ -56,7 +56,7 @@ describe('a claim of another pass', () => {
     }
     expect(outcome()).toBeUndefined();
     await vi.advanceTimersByTimeAsync(CLAIM_MS);
-    expect(outcome()).toBeInstanceOf(Book);
+    expect(outcome()).toBeInstanceOf(LedgerLease);
   });
 
   test('that is over by its own word is taken at once after it', async () => {
@@ -64,7 +64,7 @@ describe('a claim of another pass', () => {
     await vi.advanceTimersByTimeAsync(4000);
     expect(outcome()).toBeUndefined();
     await vi.advanceTimersByTimeAsync(2000);
-    expect(outcome()).toBeInstanceOf(Book);
+    expect(outcome()).toBeInstanceOf(LedgerLease);
   });
 
   test('that is renewed without end is left to the next pass', async () => {

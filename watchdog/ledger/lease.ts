@@ -13,7 +13,7 @@ const LONGEST_WAIT_MS = 10 * 60_000;
 export type OnWait = (by: string, atMostMs: number) => void;
 
 /** The ledger in the hands of the one pass that may act. */
-export class Book {
+export class LedgerLease {
   readonly #ledger: Ledger;
   readonly #holder: string;
   #entry: Entry;
@@ -38,13 +38,13 @@ export class Book {
     plan: (entry: Entry) => LedgerState,
     isDone: (state: LedgerState) => boolean,
     onWait: OnWait,
-  ): Promise<Book | undefined> {
-    const entry = await Book.#readFree(ledger, onWait);
+  ): Promise<LedgerLease | undefined> {
+    const entry = await LedgerLease.#readFree(ledger, onWait);
     const next = plan(entry);
     if (!isDone(next)) {
-      const book = new Book(ledger, holder, entry);
-      await book.#write({ ...next, claim: book.#claim() });
-      return book;
+      const lease = new LedgerLease(ledger, holder, entry);
+      await lease.#write({ ...next, claim: lease.#claim() });
+      return lease;
     }
     const settled = { ...next, claim: undefined };
     if (JSON.stringify(settled) !== JSON.stringify(entry.state)) await ledger.write(entry, settled);

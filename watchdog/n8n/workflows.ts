@@ -1,4 +1,4 @@
-import type { Book } from '../ledger/lease.ts';
+import type { LedgerLease } from '../ledger/lease.ts';
 import type { PausedWorkflow } from '../ledger/ledger.ts';
 import { N8nRefusedError } from './n8n.ts';
 import type { N8n, Workflow } from './n8n.ts';
@@ -13,27 +13,27 @@ export const waiting = (workflows: readonly PausedWorkflow[]): PausedWorkflow[] 
  * Writes down which workflows to pause, and at which version they are, before any is touched.
  * @throws N8nUnavailableError, and then nothing is written.
  */
-export async function listWorkflows(book: Book, n8n: N8n, tag: string): Promise<void> {
+export async function listWorkflows(lease: LedgerLease, n8n: N8n, tag: string): Promise<void> {
   const published = await n8n.listPublished(tag);
-  const known = new Set(book.state.workflows.map(({ id }) => id));
+  const known = new Set(lease.state.workflows.map(({ id }) => id));
   const planned = published
     .filter(({ id }) => !known.has(id))
     .map((workflow): PausedWorkflow => ({ ...asItIs(workflow), id: workflow.id, step: 'planned' }));
-  await book.change({ workflows: [...book.state.workflows, ...planned], listed: true });
+  await lease.change({ workflows: [...lease.state.workflows, ...planned], listed: true });
 }
 
 /**
  * Unpublishes what the ledger says, and looks at what is unpublished: what a person did something to is theirs.
  * @throws N8nUnavailableError; the next pass goes on then.
  */
-export function pauseWorkflows(book: Book, n8n: N8n): Promise<void> {
-  return forEach(book, async (workflow) => {
+export function pauseWorkflows(lease: LedgerLease, n8n: N8n): Promise<void> {
+  return forEach(lease, async (workflow) => {
     const { id, step } = workflow;
     const now = await n8n.find(id);
     if (step === 'paused') return leftAs(touched(workflow, now));
     if (!now || now.isArchived) return leftAs(touched(workflow, now));
     if (!now.active) return step === 'planned' ? leftAs('was switched off by hand') : { step: 'paused' };
-    await book.change({ workflows: withChange(book, id, { ...asItIs(now), step: 'pausing' }) });
+    await lease.change({ workflows: withChange(lease, id, { ...asItIs(now), step: 'pausing' }) });
     await n8n.unpublish(id);
     return { step: 'paused' };
   });
@@ -43,8 +43,8 @@ export function pauseWorkflows(book: Book, n8n: N8n): Promise<void> {
  * Publishes what the ledger says is paused, each at the version it had, unless a person did something to it.
  * @throws N8nUnavailableError; the next pass goes on then.
  */
-export function resumeWorkflows(book: Book, n8n: N8n): Promise<void> {
-  return forEach(book, async (workflow) => {
+export function resumeWorkflows(lease: LedgerLease, n8n: N8n): Promise<void> {
+  return forEach(lease, async (workflow) => {
     const { id, step, publishedVersion } = workflow;
     const now = await n8n.find(id);
     if (step === 'planned' && now?.active) return { step: 'resumed' };
@@ -52,7 +52,7 @@ export function resumeWorkflows(book: Book, n8n: N8n): Promise<void> {
     if (step !== 'paused' && now?.active && now.publishedVersion === publishedVersion) return { step: 'resumed' };
     const why = touched(workflow, now);
     if (why !== undefined) return leftAs(why);
-    await book.change({ workflows: withChange(book, id, { step: 'resuming' }) });
+    await lease.change({ workflows: withChange(lease, id, { step: 'resuming' }) });
     await n8n.publish(id, publishedVersion);
     return { step: 'resumed' };
   });
@@ -67,18 +67,21 @@ function touched({ draftVersion }: PausedWorkflow, now: Workflow | undefined): s
 }
 
 /** One workflow after the other; what n8n refuses for one does not stop the others. */
-async function forEach(book: Book, work: (workflow: PausedWorkflow) => Promise<Change | undefined>): Promise<void> {
-  for (const workflow of waiting(book.state.workflows)) {
+async function forEach(
+  lease: LedgerLease,
+  work: (workflow: PausedWorkflow) => Promise<Change | undefined>,
+): Promise<void> {
+  for (const workflow of waiting(lease.state.workflows)) {
     const change = await work(workflow).catch((error: unknown) => {
       if (error instanceof N8nRefusedError) return leftAs(`is refused by n8n: ${error.message}`);
       throw error;
     });
-    if (change) book.note({ workflows: withChange(book, workflow.id, change) });
+    if (change) lease.note({ workflows: withChange(lease, workflow.id, change) });
   }
 }
 
-const withChange = (book: Book, id: string, change: Change): PausedWorkflow[] =>
-  book.state.workflows.map((workflow) => (workflow.id === id ? { ...workflow, ...change } : workflow));
+const withChange = (lease: LedgerLease, id: string, change: Change): PausedWorkflow[] =>
+  lease.state.workflows.map((workflow) => (workflow.id === id ? { ...workflow, ...change } : workflow));
 
 const asItIs = ({ name, publishedVersion, draftVersion }: Workflow) => ({ name, publishedVersion, draftVersion });
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { EFFORTS, MODEL, MODEL_ALLOWED, MODEL_NAME, PERMISSION_MODES, RUN_LIMITS as LIMITS } from '../../contract.ts';
-import { denyRuleMistake } from '../../claude/deny-rule.ts';
+import { denyRuleMistake } from './deny-rule.ts';
 import { component } from './component.ts';
 
 const text = (max: number, what: string) => z.string(what).min(1, what).max(max, what);

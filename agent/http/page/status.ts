@@ -1,5 +1,5 @@
 import type { CredentialSource, CredentialStatus } from '../../login/credential.ts';
-import type { LoginEvidence, LoginState } from '../../login/status.ts';
+import type { LoginStatus, LoginState } from '../../login/status.ts';
 import type { OutcomeCount, Pause, Run, RunFilter, RunPage } from '../../runs/run.ts';
 import type { RunService } from '../../runs/service.ts';
 
@@ -35,12 +35,12 @@ export interface Status {
 /** Looks at everything the page shows. */
 export function statusOf(
   service: RunService,
-  evidence: LoginEvidence,
+  loginStatus: LoginStatus,
   version: string,
   filter: EndedFilter = {},
 ): Status {
   const now = new Date();
-  const { login, credential } = evidence.current;
+  const { login, credential } = loginStatus.current;
   const unfinished = service.unfinished;
   return {
     now,
@@ -56,6 +56,6 @@ export function statusOf(
     day: service.outcomesOfDay(now),
     login,
     credential,
-    source: evidence.credential,
+    source: loginStatus.credential,
   };
 }

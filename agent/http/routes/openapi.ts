@@ -2,7 +2,7 @@ import type { Handler } from 'hono';
 import { openApiDocument } from '../api/document.ts';
 
 /** `GET /openapi.json`: the interface, for programs. */
-export function tellInterface(version: string): Handler {
+export function getOpenApi(version: string): Handler {
   let document: string | undefined;
   return (c) => {
     document ??= JSON.stringify(openApiDocument(version));

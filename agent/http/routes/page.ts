@@ -1,7 +1,7 @@
 import { Hono, type Context } from 'hono';
 import { CONTENT_SECURITY_POLICY, statusPage, tokenPage } from '../page/document.ts';
 import { statusOf } from '../page/status.ts';
-import type { LoginEvidence } from '../../login/status.ts';
+import type { LoginStatus } from '../../login/status.ts';
 import type { RunService } from '../../runs/service.ts';
 import { withoutUndefined } from '../../without-undefined.ts';
 import { knows, tokenOf } from '../bearer.ts';
@@ -9,9 +9,9 @@ import { readForm, smallForm } from './page-form.ts';
 import { problem } from '../problem.ts';
 
 /** What the page is made from. */
-export interface PageParts {
+export interface PageDependencies {
   readonly service: RunService;
-  readonly evidence: LoginEvidence;
+  readonly loginStatus: LoginStatus;
   readonly version: string;
   /** SHA-256 in hex of the token that opens the page. */
   readonly tokenSha256: string;
@@ -24,7 +24,7 @@ export interface PageParts {
  * it in a field of each form, with one in the header, as every other client does. There is no cookie, so another site has
  * nothing to send in somebody's name.
  */
-export function pageRoute({ service, evidence, version, tokenSha256, n8nUrl }: PageParts): Hono {
+export function pageRoute({ service, loginStatus, version, tokenSha256, n8nUrl }: PageDependencies): Hono {
   const route = new Hono();
   const isKnown = knows([tokenSha256]);
   const refuse = (c: Context, status: 401 | 413 | 415, why = 'This is not the token of this agent.') =>
@@ -46,7 +46,7 @@ export function pageRoute({ service, evidence, version, tokenSha256, n8nUrl }: P
     else if (action === 'pause') service.pause(reason);
     else if (action === 'resume') service.resume();
     const filter = withoutUndefined(asked);
-    return c.html(statusPage(statusOf(service, evidence, version, filter), { token, filter, n8nUrl }));
+    return c.html(statusPage(statusOf(service, loginStatus, version, filter), { token, filter, n8nUrl }));
   });
   route.all('/', (c) =>
     problem(c, 'method-not-allowed', `/ takes GET, HEAD, POST, not ${c.req.method}.`, {

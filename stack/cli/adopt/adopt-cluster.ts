@@ -16,8 +16,8 @@ export async function isDeployed(kubectl: Kubectl): Promise<boolean> {
   return 'output' in answer && answer.output === 'pulumi';
 }
 
-/** What {@link takeOver} needs besides the engine. */
-export interface TakeOverOptions {
+/** What {@link adoptCluster} needs besides the engine. */
+export interface AdoptOptions {
   readonly kubectl: Kubectl;
   /** Of the stack's settings. */
   readonly configFile: string;
@@ -31,10 +31,10 @@ export interface TakeOverOptions {
  * first object that is there.
  * @returns the state as it is now.
  */
-export async function takeOver(
+export async function adoptCluster(
   call: EngineCall,
   state: ExportedState,
-  { kubectl, configFile, localDir, say }: TakeOverOptions,
+  { kubectl, configFile, localDir, say }: AdoptOptions,
 ): Promise<ExportedState> {
   say(`The cluster has this system, and the stack ${call.stack} has nothing: it takes over what is there.`);
   const { record } = await import('../../plan/record.ts');

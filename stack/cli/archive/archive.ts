@@ -3,7 +3,7 @@ import * as path from 'node:path';
 
 import { execa } from 'execa';
 
-import { LauncherError } from '../system/engine.ts';
+import { CliError } from '../system/engine.ts';
 import { isRunning } from '../system/processes.ts';
 import { PLACES } from './manifest.ts';
 
@@ -60,23 +60,22 @@ function parts(folder: string): string[] {
     .map((name) => `${INSIDE}/${name}`);
 }
 
-/** Unpacks a backup into a scratch folder, and returns the folder that it holds. @throws LauncherError when it is none. */
+/** Unpacks a backup into a scratch folder, and returns the folder that it holds. @throws CliError when it is none. */
 export async function unpack(file: string, scratch: string): Promise<string> {
   try {
     await tar(['-xzf', file, '--no-same-owner', '-C', scratch]);
   } catch (error) {
-    if (!(error instanceof LauncherError)) throw error;
-    throw new LauncherError(`${file} can't be unpacked, so it is damaged or no backup: ${error.message}`, {
+    if (!(error instanceof CliError)) throw error;
+    throw new CliError(`${file} can't be unpacked, so it is damaged or no backup: ${error.message}`, {
       cause: error,
     });
   }
   const folder = path.join(scratch, INSIDE);
-  if (!fs.existsSync(folder))
-    throw new LauncherError(`${file} is no backup of this system: it has no ${INSIDE} in it.`);
+  if (!fs.existsSync(folder)) throw new CliError(`${file} is no backup of this system: it has no ${INSIDE} in it.`);
   return folder;
 }
 
 async function tar(args: readonly string[]): Promise<void> {
   const { failed, stderr, shortMessage } = await execa('tar', args, { reject: false, stdin: 'ignore' });
-  if (failed) throw new LauncherError(stderr.trim().split('\n')[0] ?? shortMessage);
+  if (failed) throw new CliError(stderr.trim().split('\n')[0] ?? shortMessage);
 }

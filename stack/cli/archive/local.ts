@@ -3,7 +3,7 @@ import * as path from 'node:path';
 
 import { TOKEN_FILE } from '../../token-file.ts';
 import { OWN_SESSION } from '../../session/seed.ts';
-import type { Surroundings } from '../system/environment.ts';
+import type { CliEnvironment } from '../system/environment.ts';
 import { privateFolder } from '../system/local-files.ts';
 
 /** Files and folders of `.local` that make a system: without them its state can't be read, nor its callers let in. */
@@ -18,8 +18,8 @@ export const LOCAL = {
  * @param configText Of the stack's file.
  * @returns in a sentence each, what is not there and needed.
  */
-export function takeLocal(surroundings: Surroundings, configText: string, folder: string): string[] {
-  const { localDir, env, backend } = surroundings;
+export function takeLocal(environment: CliEnvironment, configText: string, folder: string): string[] {
+  const { localDir, env, backend } = environment;
   privateFolder(folder);
   for (const name of [LOCAL.token, LOCAL.session]) {
     const source = path.join(localDir, name);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 
-import { LauncherError } from '../system/engine.ts';
+import { CliError } from '../system/engine.ts';
 
 /** Of the folder inside the archive. A restore refuses any other. */
 export const FORMAT = 1;
@@ -52,7 +52,7 @@ export function filesOf(folder: string): Manifest['files'] {
   return Object.fromEntries(
     names.map((name) => {
       const content = path.join(folder, name);
-      if (!fs.lstatSync(content).isFile()) throw new LauncherError(`${name} in the backup is no plain file.`);
+      if (!fs.lstatSync(content).isFile()) throw new CliError(`${name} in the backup is no plain file.`);
       return [name, { bytes: fs.statSync(content).size, sha256: sha256Of(content) }];
     }),
   );
@@ -62,15 +62,15 @@ export function filesOf(folder: string): Manifest['files'] {
  * Reads the manifest of an unpacked backup, and holds every file to it.
  * @param name Of the backup, for messages.
  * @param stack It has to be of this one.
- * @throws LauncherError naming what is wrong.
+ * @throws CliError naming what is wrong.
  */
 export function checkedManifest(folder: string, name: string, project: string, stack: string): Manifest {
   const manifest = readManifest(path.join(folder, PLACES.manifest), name);
   if (manifest.project !== project) {
-    throw new LauncherError(`${name} is a backup of the project ${manifest.project}, not of ${project}.`);
+    throw new CliError(`${name} is a backup of the project ${manifest.project}, not of ${project}.`);
   }
   if (manifest.stack !== stack) {
-    throw new LauncherError(
+    throw new CliError(
       `${name} is a backup of the stack ${manifest.stack}, not of ${stack}: npm run restore -- ${name} --stack ${manifest.stack}`,
     );
   }
@@ -80,9 +80,7 @@ export function checkedManifest(folder: string, name: string, project: string, s
     ...Object.keys(there).filter((file) => manifest.files[file] === undefined),
   ];
   if (wrong.length > 0) {
-    throw new LauncherError(
-      `${name} is damaged: not as its manifest says are ${wrong.join(', ')}. Take another backup.`,
-    );
+    throw new CliError(`${name} is damaged: not as its manifest says are ${wrong.join(', ')}. Take another backup.`);
   }
   return manifest;
 }
@@ -92,12 +90,12 @@ function readManifest(file: string, name: string): Manifest {
   try {
     manifest = JSON.parse(fs.readFileSync(file, 'utf8')) as Partial<Manifest> | null;
   } catch (cause) {
-    throw new LauncherError(`${name} is no backup of this system: it has no ${PLACES.manifest} that can be read.`, {
+    throw new CliError(`${name} is no backup of this system: it has no ${PLACES.manifest} that can be read.`, {
       cause,
     });
   }
   if (manifest?.format !== FORMAT) {
-    throw new LauncherError(
+    throw new CliError(
       `${name} has the format ${String(manifest?.format)}; this version reads ${FORMAT}. Restore it with the version that made it: ${JSON.stringify(manifest?.versions ?? {})}.`,
     );
   }

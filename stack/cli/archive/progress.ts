@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 
 import { npmRun } from '../../next-command.ts';
-import { LauncherError } from '../system/engine.ts';
+import { CliError } from '../system/engine.ts';
 import { writeWhole } from './whole-file.ts';
 
 /** What is on disk of a restore that is not at its end. */
@@ -54,11 +54,11 @@ export class Progress {
   }
 }
 
-/** @throws LauncherError while a restore has yet to fill the volume: an agent that starts now would begin other records. */
+/** @throws CliError while a restore has yet to fill the volume: an agent that starts now would begin other records. */
 export function refuseWithinRestore(localDir: string): void {
   const before = readPlace(placeIn(localDir));
   if (before === undefined || before.done.includes(VOLUME_STEP)) return;
-  throw new LauncherError(
+  throw new CliError(
     `A restore of ${before.file} is not at its end. Run it again: ${npmRun('restore', before.file)}. Or give it up: rm ${placeIn(localDir)}`,
   );
 }

@@ -5,7 +5,7 @@ import packageJson from '../../../package.json' with { type: 'json' };
 import { helpOf, readLine, UsageError } from '../command-line.ts';
 import { npmRun } from '../../next-command.ts';
 import type { CommandContext } from '../context.ts';
-import { LauncherError } from '../system/engine.ts';
+import { CliError } from '../system/engine.ts';
 import { privateFolder, stampOf } from '../system/local-files.ts';
 import { USAGES } from '../usages.ts';
 import { folderIn, pack, removeScratches, withScratch } from '../archive/archive.ts';
@@ -21,24 +21,24 @@ const CONVERSATION_MEGABYTES = 1024;
 /**
  * `npm run backup -- [FILE] [--conversations MEGABYTES]`: one file with everything that this system is. Changes nothing.
  * @returns 0, or {@link INCOMPLETE}.
- * @throws LauncherError when there is nothing to back up, or the file can't be written.
+ * @throws CliError when there is nothing to back up, or the file can't be written.
  */
-export async function backup({ surroundings, project, stack, given: args, say }: CommandContext): Promise<number> {
+export async function backup({ environment, project, stack, given: args, say }: CommandContext): Promise<number> {
   const { given, conversationMegabytes } = argumentsOf(args);
-  const folder = privateFolder(path.join(surroundings.localDir, 'backups'));
+  const folder = privateFolder(path.join(environment.localDir, 'backups'));
   await removeScratches(folder);
   const now = new Date();
   const file = path.resolve(given ?? path.join(folder, `${project}-${stack}-${stampOf(now)}.tar.gz`));
-  if (fs.existsSync(file)) throw new LauncherError(`${file} is there already. Name another file.`);
+  if (fs.existsSync(file)) throw new CliError(`${file} is there already. Name another file.`);
   await removeScratches(path.dirname(file));
   // Beside the file, since only there it can be given its name at once.
   return withScratch(privateFolder(path.dirname(file)), async (scratch) => {
     const inside = folderIn(scratch);
-    const parts = await takeAll(surroundings, stack, inside, conversationMegabytes);
+    const parts = await takeAll(environment, stack, inside, conversationMegabytes);
     const missing = parts.flatMap((part) => part.missing);
     const contents = Object.assign({}, ...parts.map((part) => part.contents)) as Record<string, string>;
     if (contents['state'] === undefined && contents['objects'] === undefined) {
-      throw new LauncherError(['There is nothing to back up:', ...missing].join('\n  '));
+      throw new CliError(['There is nothing to back up:', ...missing].join('\n  '));
     }
     const versions = Object.assign(
       { agent: packageJson.version, node: process.version },

@@ -3,9 +3,9 @@ import * as path from 'node:path';
 
 import { NAMES } from '../../names.ts';
 import { kubectlOf } from '../doctor/cluster.ts';
-import { ask, findEngine, LauncherError } from '../system/engine.ts';
+import { runEngine, findEngine, CliError } from '../system/engine.ts';
 import { backendName } from '../system/environment.ts';
-import type { Surroundings } from '../system/environment.ts';
+import type { CliEnvironment } from '../system/environment.ts';
 import { privateFolder } from '../system/local-files.ts';
 import { contentOf, contextOf, StackFile, stackFileOf } from '../../config/stack-file.ts';
 import { findStack } from '../system/stack.ts';
@@ -26,17 +26,17 @@ export interface Taken {
  * @param megabytes Of conversations.
  */
 export async function takeAll(
-  surroundings: Surroundings,
+  environment: CliEnvironment,
   stack: string,
   inside: string,
   megabytes: number,
 ): Promise<Taken[]> {
-  const { projectDir } = surroundings;
+  const { projectDir } = environment;
   const stackFile = stackFileOf(projectDir, stack);
   const configText = contentOf(stackFile);
   const context = contextOf(new StackFile(configText, projectDir));
   const at = (place: string): string => path.join(inside, place);
-  const missing = takeLocal(surroundings, configText, at(PLACES.local));
+  const missing = takeLocal(environment, configText, at(PLACES.local));
   const local = fs.readdirSync(at(PLACES.local)).map((name) => NAMED[name] ?? name);
   if (configText !== '') {
     fs.writeFileSync(path.join(privateFolder(at(PLACES.stackFile)), path.basename(stackFile)), configText, {
@@ -45,7 +45,7 @@ export async function takeAll(
   }
   const files = [...local, ...(configText === '' ? [] : [path.basename(stackFile)])].join(', ');
   const others = await Promise.all([
-    takeState(surroundings, stack, at(PLACES.state)),
+    takeState(environment, stack, at(PLACES.state)),
     takeObjects(context, at(PLACES.objects)),
     takeFromVolume(context, megabytes, at(PLACES.volume)),
   ]);
@@ -58,22 +58,22 @@ const NAMED: Readonly<Record<string, string>> = {
   [LOCAL.session]: 'login of npm run login',
 };
 
-async function takeState(surroundings: Surroundings, stack: string, file: string): Promise<Taken> {
-  const { projectDir, env } = surroundings;
+async function takeState(environment: CliEnvironment, stack: string, file: string): Promise<Taken> {
+  const { projectDir, env } = environment;
   try {
     const engine = findEngine(projectDir, env);
-    const ready = await findStack(surroundings, engine, stack);
+    const ready = await findStack(environment, engine, stack);
     if (ready === undefined)
-      return { contents: {}, missing: [`state: there is no stack ${stack} in ${backendName(surroundings)}`] };
-    const state = await ask(engine, ['stack', 'export', '--stack', stack], projectDir, ready.env);
+      return { contents: {}, missing: [`state: there is no stack ${stack} in ${backendName(environment)}`] };
+    const state = await runEngine(engine, ['stack', 'export', '--stack', stack], projectDir, ready.env);
     const { deployment } = JSON.parse(state) as { deployment?: { resources?: unknown[] } };
     const count = deployment?.resources?.length ?? 0;
     if (count === 0) return { contents: {}, missing: [`state: the stack ${stack} has nothing yet`] };
     fs.writeFileSync(file, state, { mode: 0o600 });
-    const pulumi = (await ask(engine, ['version'], projectDir, env)).trim();
+    const pulumi = (await runEngine(engine, ['version'], projectDir, env)).trim();
     return { contents: { state: `${count} resources` }, missing: [], versions: { pulumi } };
   } catch (error) {
-    if (!(error instanceof LauncherError)) throw error;
+    if (!(error instanceof CliError)) throw error;
     return { contents: {}, missing: [`state: ${error.message.trim()}`] };
   }
 }

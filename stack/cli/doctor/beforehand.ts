@@ -10,12 +10,12 @@ import { readSeed } from '../../session/seed.ts';
 import { SeedError } from '../../session/files.ts';
 import { lookUpImage } from '../system/registry.ts';
 import type { StackFile } from '../../config/stack-file.ts';
-import { said } from '../system/exec.ts';
+import { tryRun } from '../system/exec.ts';
 import { broken, ok, skipped } from './finding.ts';
 import type { Check, Finding } from './finding.ts';
 
 /** What is looked at where nothing is deployed yet. */
-export interface BeforehandParts {
+export interface BeforehandDependencies {
   readonly config: StackFile;
   /** Names of the secrets that the stack's file has. */
   readonly secrets: ReadonlySet<string>;
@@ -25,7 +25,7 @@ export interface BeforehandParts {
 }
 
 /** What the first update takes from this machine, looked at before there is one: the login and the registry. */
-export function beforehand({ config, secrets, projectDir, isDeployed }: BeforehandParts): Check[] {
+export function beforehand({ config, secrets, projectDir, isDeployed }: BeforehandDependencies): Check[] {
   const when = (): boolean => !isDeployed();
   const isAzure = config.get('target') === 'azure';
   return [
@@ -86,7 +86,7 @@ async function registry(config: StackFile): Promise<Finding> {
   const name = config.get('registry') ?? '';
   const image = pinned === '' ? `${name}/${NAMES.image}` : pinned;
   const host = image.split('/')[0] ?? '';
-  if (pinned !== '' && 'missing' in (await said('docker', ['--version'])))
+  if (pinned !== '' && 'missing' in (await tryRun('docker', ['--version'])))
     return skipped(`${host} is not asked: that takes Docker, which a pinned image does not need`);
   const found = await lookUpImage(image, undefined);
   if (found.image === 'unknown') return broken(`${host}: ${found.failure}`, nextFor(found.failure, host, config));
@@ -110,7 +110,7 @@ async function azureRegistry(name: string): Promise<Finding> {
   const [group = '', existing] = name.split('/');
   if (existing === undefined) return ok(`${npmRun('up')} makes ${name}`);
   const query = ['--resource-group', group, '--name', existing, '--query', 'loginServer', '--output', 'tsv'];
-  const answer = await said('az', ['acr', 'show', ...query]);
+  const answer = await tryRun('az', ['acr', 'show', ...query]);
   if ('output' in answer) return ok(`${answer.output.trim()} is there`);
   return broken(`${name}: ${answer.failure}`, setAnother('azureRegistry'));
 }

@@ -1,13 +1,13 @@
 import { AGENT_PORT } from '../../../agent/contract.ts';
 import { NAMES } from '../../names.ts';
 import { npmRun } from '../../next-command.ts';
-import { said } from '../system/exec.ts';
-import type { Said } from '../system/exec.ts';
+import { tryRun } from '../system/exec.ts';
+import type { RunAttempt } from '../system/exec.ts';
 import { broken, ok } from './finding.ts';
 import type { Check, Finding } from './finding.ts';
 
 /** kubectl on the stack's cluster, in its namespace. */
-export type Kubectl = (args: readonly string[]) => Promise<Said>;
+export type Kubectl = (args: readonly string[]) => Promise<RunAttempt>;
 
 /** What tells kubectl where the stack is. @param context of the kubeconfig; empty for the current one. */
 export const stackIn = (context: string): readonly string[] => [
@@ -18,11 +18,11 @@ export const stackIn = (context: string): readonly string[] => [
 /** @param context of the kubeconfig; empty for the current one. */
 export function kubectlOf(context: string): Kubectl {
   const where = stackIn(context);
-  return (args) => said('kubectl', [...where, ...args]);
+  return (args) => tryRun('kubectl', [...where, ...args]);
 }
 
 /** What the agent answers to `GET` of a path, asked in its own pod. */
-export function fromAgent(kubectl: Kubectl, path: string): Promise<Said> {
+export function fromAgent(kubectl: Kubectl, path: string): Promise<RunAttempt> {
   return kubectl(['exec', `deploy/${NAMES.deployment}`, '--', 'curl', '-s', '-S', `localhost:${AGENT_PORT}${path}`]);
 }
 

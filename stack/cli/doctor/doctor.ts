@@ -4,9 +4,9 @@ import * as path from 'node:path';
 import { execa } from 'execa';
 
 import { TOKEN_FILE } from '../../token-file.ts';
-import { ask, findEngine } from '../system/engine.ts';
+import { runEngine, findEngine } from '../system/engine.ts';
 import { backendName } from '../system/environment.ts';
-import type { Surroundings } from '../system/environment.ts';
+import type { CliEnvironment } from '../system/environment.ts';
 import { findStack } from '../system/stack.ts';
 import type { ReadyStack } from '../system/stack.ts';
 import { azureRegistryOf } from '../system/registry.ts';
@@ -31,21 +31,21 @@ const PREVIEW_MS = 300_000;
  * @returns all of them, in the order in which they are worth mending.
  */
 export async function examineAll(
-  surroundings: Surroundings,
+  environment: CliEnvironment,
   stack: string,
   quick: boolean,
   onFinding: (finding: Named) => void,
 ): Promise<readonly Named[]> {
   const findings: Named[] = [];
-  for await (const finding of examine(checksOf(surroundings, stack, quick))) {
+  for await (const finding of examine(checksOf(environment, stack, quick))) {
     findings.push(finding);
     onFinding(finding);
   }
   return findings;
 }
 
-function checksOf(surroundings: Surroundings, stack: string, quick: boolean): Check[] {
-  const { projectDir, env } = surroundings;
+function checksOf(environment: CliEnvironment, stack: string, quick: boolean): Check[] {
+  const { projectDir, env } = environment;
   const content = contentOf(stackFileOf(projectDir, stack));
   const config = new StackFile(content, projectDir);
   const secrets = new Set([...content.matchAll(/^\s+claude-code-agent:(\w+):/gm)].map(([, key = '']) => key));
@@ -57,10 +57,10 @@ function checksOf(surroundings: Surroundings, stack: string, quick: boolean): Ch
   let ready: ReadyStack | undefined;
   const about = stackChecks({
     stack,
-    backend: backendName(surroundings),
+    backend: backendName(environment),
     azureRegistry: azureRegistryOf(config),
     readState: async () => {
-      ready = await findStack(surroundings, engine, stack);
+      ready = await findStack(environment, engine, stack);
       return ready && readState({ engine, projectDir, env: ready.env, stack });
     },
     preview: async () => {
@@ -85,7 +85,7 @@ function checksOf(surroundings: Surroundings, stack: string, quick: boolean): Ch
     },
   });
   return [
-    ...tools(() => ask(engine, ['version'], projectDir, env), config),
+    ...tools(() => runEngine(engine, ['version'], projectDir, env), config),
     about.state,
     ...beforehand({ config, secrets, projectDir, isDeployed: about.isDeployed }),
     ...cluster(kubectl),

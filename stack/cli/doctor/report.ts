@@ -9,11 +9,11 @@ const MARK = { ok: '✓', broken: '✗', skipped: '–' } as const;
 const WIDTH = 'azure login'.length;
 
 /** `doctor`: what is well and what is not, as lines or with `--json` as one object. Returns 1 where something is broken. */
-export async function doctor({ surroundings, stack, given }: CommandContext): Promise<number> {
+export async function doctor({ environment, stack, given }: CommandContext): Promise<number> {
   const line = readLine(USAGES.doctor, given);
   const asJson = line.has('json');
   const write = (text: string): void => void process.stdout.write(`${text}\n`);
-  const findings = await examineAll(surroundings, stack, line.has('quick'), (finding) => {
+  const findings = await examineAll(environment, stack, line.has('quick'), (finding) => {
     if (!asJson) write(lineOf(finding));
   });
   const well = findings.every(({ state }) => state !== 'broken');

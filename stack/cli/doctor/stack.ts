@@ -7,7 +7,7 @@ import { broken, ok } from './finding.ts';
 import type { Check, Finding } from './finding.ts';
 
 /** What is looked at of the stack itself. */
-export interface StackParts {
+export interface StackDependencies {
   /** Name of the stack. */
   readonly stack: string;
   /** Where its state is, for people. */
@@ -30,7 +30,7 @@ export function stack({
   readState,
   preview,
   azureRegistry,
-}: StackParts): Record<'state' | 'image' | 'drift', Check> & { readonly isDeployed: () => boolean } {
+}: StackDependencies): Record<'state' | 'image' | 'drift', Check> & { readonly isDeployed: () => boolean } {
   let image: string | undefined;
   let isDeployed = false;
   return {

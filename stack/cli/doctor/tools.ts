@@ -1,5 +1,5 @@
 import type { StackFile } from '../../config/stack-file.ts';
-import { engineCause, said } from '../system/exec.ts';
+import { engineCause, tryRun } from '../system/exec.ts';
 import { broken, ok } from './finding.ts';
 import type { Check } from './finding.ts';
 import { checkOperator, OperatorError } from '../../azure/operator.ts';
@@ -24,7 +24,7 @@ export function tools(engineVersion: () => Promise<string>, config: StackFile): 
     {
       name: 'kubectl',
       look: async () => {
-        const version = await said('kubectl', ['version', '--client', '--output', 'json']);
+        const version = await tryRun('kubectl', ['version', '--client', '--output', 'json']);
         if ('failure' in version) return broken(version.failure, 'Install it: https://kubernetes.io/docs/tasks/tools/');
         const { clientVersion } = JSON.parse(version.output) as { clientVersion: { gitVersion: string } };
         return ok(clientVersion.gitVersion);
@@ -33,7 +33,7 @@ export function tools(engineVersion: () => Promise<string>, config: StackFile): 
     {
       name: 'docker',
       look: async () => {
-        const version = await said('docker', ['version', '--format', '{{.Server.Version}}']);
+        const version = await tryRun('docker', ['version', '--format', '{{.Server.Version}}']);
         if ('output' in version) return ok(version.output.trim());
         if (config.get('image') !== '') return ok('not there, nor needed: config image is pinned');
         return version.missing

@@ -1,38 +1,38 @@
 import { NAMES } from '../../names.ts';
 import type { Kubectl } from '../doctor/cluster.ts';
-import { LauncherError } from '../system/engine.ts';
+import { CliError } from '../system/engine.ts';
 import type { Engine } from '../system/engine.ts';
 import { backendName } from '../system/environment.ts';
-import type { Surroundings } from '../system/environment.ts';
+import type { CliEnvironment } from '../system/environment.ts';
 import { findStack } from '../system/stack.ts';
 import { readState } from '../system/state.ts';
 import type { Part } from './options.ts';
 
 /**
  * What a restore of these parts would overwrite, in a sentence each; empty for a new machine and a new cluster.
- * @throws LauncherError when the cluster can't be asked.
+ * @throws CliError when the cluster can't be asked.
  */
-export async function livingParts(
-  surroundings: Surroundings,
+export async function existingData(
+  environment: CliEnvironment,
   engine: Engine,
   stack: string,
   kubectl: Kubectl,
   parts: readonly Part[],
 ): Promise<string[]> {
-  const inState = parts.includes('state') ? await livingState(surroundings, engine, stack) : [];
+  const inState = parts.includes('state') ? await livingState(environment, engine, stack) : [];
   return parts.includes('volume') ? [...inState, ...(await livingVolume(kubectl))] : inState;
 }
 
-async function livingState(surroundings: Surroundings, engine: Engine, stack: string): Promise<string[]> {
-  const { projectDir } = surroundings;
+async function livingState(environment: CliEnvironment, engine: Engine, stack: string): Promise<string[]> {
+  const { projectDir } = environment;
   try {
-    const ready = await findStack(surroundings, engine, stack);
+    const ready = await findStack(environment, engine, stack);
     if (ready === undefined) return [];
     const { deployment } = await readState({ engine, projectDir, env: ready.env, stack });
     const count = deployment?.resources?.length ?? 0;
-    return count === 0 ? [] : [`the stack ${stack} has ${count} resources, in ${backendName(surroundings)}`];
+    return count === 0 ? [] : [`the stack ${stack} has ${count} resources, in ${backendName(environment)}`];
   } catch (error) {
-    if (error instanceof LauncherError) return [`there is a stack ${stack}: ${error.message}`];
+    if (error instanceof CliError) return [`there is a stack ${stack}: ${error.message}`];
     throw error;
   }
 }
@@ -41,14 +41,14 @@ async function livingVolume(kubectl: Kubectl): Promise<string[]> {
   const names = [`namespace/${NAMES.namespace}`, `persistentvolumeclaim/${NAMES.volume}`];
   const answer = await kubectl(['get', ...names, '--ignore-not-found', '--output', 'json']);
   if ('failure' in answer) {
-    throw new LauncherError(
+    throw new CliError(
       `The cluster can't be asked: ${answer.failure}. See \`kubectl config get-contexts\`; --config kubeContext=NAME names another context.`,
     );
   }
   const { items = [] } = JSON.parse(answer.output || '{}') as { items?: Found[] };
   const namespace = items.find(({ kind }) => kind === 'Namespace');
   if (namespace?.metadata.deletionTimestamp !== undefined) {
-    throw new LauncherError(
+    throw new CliError(
       `The namespace ${NAMES.namespace} is being deleted. Wait for its end: kubectl wait --for=delete namespace/${NAMES.namespace}`,
     );
   }

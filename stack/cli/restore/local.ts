@@ -3,7 +3,7 @@ import * as path from 'node:path';
 
 import { CREDENTIALS_FILE } from '../../../agent/contract.ts';
 import { TOKEN_FILE } from '../../token-file.ts';
-import type { Surroundings } from '../system/environment.ts';
+import type { CliEnvironment } from '../system/environment.ts';
 import { privateFolder, randomSecretFile, stampOf } from '../system/local-files.ts';
 import { stackFileOf } from '../../config/stack-file.ts';
 import { LOCAL } from '../archive/local.ts';
@@ -13,7 +13,7 @@ import { writeWhole } from '../archive/whole-file.ts';
 
 /** What {@link putLocal} needs. */
 export interface PutLocalOptions {
-  readonly surroundings: Surroundings;
+  readonly environment: CliEnvironment;
   /** Of the unpacked backup. */
   readonly folder: string;
   readonly stack: string;
@@ -25,8 +25,8 @@ export interface PutLocalOptions {
 /**
  * Puts this machine's files in place: passphrase, API token, login and the stack's file. What they replace is kept aside.
  */
-export function putLocal({ surroundings, folder, stack, stackFileContent, say }: PutLocalOptions): void {
-  const { projectDir, localDir } = surroundings;
+export function putLocal({ environment, folder, stack, stackFileContent, say }: PutLocalOptions): void {
+  const { projectDir, localDir } = environment;
   const wanted = new Map<string, Buffer>();
   const from = path.join(folder, PLACES.local);
   for (const name of fs.existsSync(from) ? namesBelow(from) : []) {

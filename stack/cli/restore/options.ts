@@ -1,5 +1,5 @@
 import { helpOf, readLine, UsageError } from '../command-line.ts';
-import { LauncherError } from '../system/engine.ts';
+import { CliError } from '../system/engine.ts';
 import { StackFile } from '../../config/stack-file.ts';
 import { USAGES } from '../usages.ts';
 
@@ -44,13 +44,13 @@ export function restoreOptions(args: readonly string[]): RestoreOptions {
   };
 }
 
-/** The stack's file of a backup with the config that was given. @throws LauncherError for a key that is none. */
+/** The stack's file of a backup with the config that was given. @throws CliError for a key that is none. */
 export function withConfig(content: string, config: RestoreOptions['config'], projectDir: string): string {
   if (Object.keys(config).length === 0) return content;
   const file = new StackFile(content, projectDir);
   for (const [key, value] of Object.entries(config)) {
     if (file.get(key) === undefined)
-      throw new LauncherError(`--config ${key}: there is no such key (docs/configuration.md).`);
+      throw new CliError(`--config ${key}: there is no such key (docs/configuration.md).`);
     file.set(key, value);
   }
   return file.toString();

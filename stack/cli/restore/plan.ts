@@ -3,7 +3,7 @@ import * as path from 'node:path';
 
 import { checkConfig } from '../../config/check.ts';
 import type { CommandContext } from '../context.ts';
-import { findEngine, LauncherError } from '../system/engine.ts';
+import { findEngine, CliError } from '../system/engine.ts';
 import type { Engine } from '../system/engine.ts';
 import { contentOf, contextOf, StackFile, stackFileOf } from '../../config/stack-file.ts';
 import { unpack } from '../archive/archive.ts';
@@ -12,7 +12,7 @@ import type { Manifest } from '../archive/manifest.ts';
 import { withConfig } from './options.ts';
 import type { RestoreOptions } from './options.ts';
 
-/** What a restore needs of the launcher. */
+/** What a restore needs of the command line. */
 export interface RestoreContext extends CommandContext {
   /** Runs `npm run up` on the stack with more arguments. Returns its exit code. */
   readonly up: (...args: string[]) => Promise<number>;
@@ -34,15 +34,15 @@ export interface Plan extends RestoreContext {
   readonly fillsVolume: boolean;
 }
 
-/** Unpacks and checks a backup; changes nothing. @throws LauncherError, or ConfigError for a stack's file that can't be used. */
+/** Unpacks and checks a backup; changes nothing. @throws CliError, or ConfigError for a stack's file that can't be used. */
 export async function planOf(given: RestoreContext, options: RestoreOptions, scratch: string): Promise<Plan> {
-  const { surroundings, project, stack } = given;
-  const { projectDir, env } = surroundings;
+  const { environment, project, stack } = given;
+  const { projectDir, env } = environment;
   const folder = await unpack(path.resolve(options.file), scratch);
   const manifest = checkedManifest(folder, options.file, project, stack);
   const fillsVolume = options.parts.includes('volume') && fs.existsSync(path.join(folder, PLACES.volume));
   if (!options.parts.includes('state') && !fillsVolume) {
-    throw new LauncherError(`${options.file} has nothing of the volume: ${manifest.missing.join('; ')}`);
+    throw new CliError(`${options.file} has nothing of the volume: ${manifest.missing.join('; ')}`);
   }
   const own = stackFileOf(projectDir, stack);
   const backedUp = path.join(folder, PLACES.stackFile, path.basename(own));
@@ -57,9 +57,9 @@ export async function planOf(given: RestoreContext, options: RestoreOptions, scr
 }
 
 /** What an operator reads before saying yes. */
-export function descriptionOf({ options, manifest, context, stackFileContent, surroundings }: Plan): string {
+export function descriptionOf({ options, manifest, context, stackFileContent, environment }: Plan): string {
   const { contents, createdAt, missing } = manifest;
-  const registry = new StackFile(stackFileContent, surroundings.projectDir).get('registry') ?? '';
+  const registry = new StackFile(stackFileContent, environment.projectDir).get('registry') ?? '';
   const rows = Object.entries(contents).map(([part, what]) => `  ${part.padEnd(13)} ${what}`);
   return [
     `Restore ${options.parts.join(' and ')} of ${createdAt}, from a backup that has`,

@@ -5,10 +5,10 @@ import { NAMES } from '../../names.ts';
 import { npmRun, npmRunAll } from '../../next-command.ts';
 import { confirmed, mustBeAsked } from '../system/confirm.ts';
 import { kubectlOf } from '../doctor/cluster.ts';
-import { LauncherError } from '../system/engine.ts';
+import { CliError } from '../system/engine.ts';
 import { privateFolder } from '../system/local-files.ts';
 import { removeScratches, withScratch } from '../archive/archive.ts';
-import { livingParts } from './existing-data.ts';
+import { existingData } from './existing-data.ts';
 import { newestLogin } from '../archive/newest-login.ts';
 import { Progress, VOLUME_STEP } from '../archive/progress.ts';
 import { restoreOptions } from './options.ts';
@@ -20,18 +20,18 @@ import { restoreLocal, restoreState, restoreVolume, upWithoutAgent } from './ste
  * `npm run restore -- FILE`: brings a system back from a backup, into whatever cluster the config names. The agent starts
  * once its volume holds what the backup has. Killed at any point, it goes on when it is run again.
  * @returns the exit code of the update that ends it, or 1 where the operator said no.
- * @throws LauncherError when the backup is damaged, a living system is in the way, or a step fails.
+ * @throws CliError when the backup is damaged, a living system is in the way, or a step fails.
  */
 export async function restore(given: RestoreContext): Promise<number> {
-  const { surroundings, say } = given;
+  const { environment, say } = given;
   const options = restoreOptions(given.given);
-  if (!fs.existsSync(options.file)) throw new LauncherError(`There is no file ${path.resolve(options.file)}.`);
-  const beside = privateFolder(path.join(surroundings.localDir, 'backups'));
+  if (!fs.existsSync(options.file)) throw new CliError(`There is no file ${path.resolve(options.file)}.`);
+  const beside = privateFolder(path.join(environment.localDir, 'backups'));
   await removeScratches(beside);
   return withScratch(beside, async (scratch) => {
     const plan = await planOf(given, options, scratch);
     const which = JSON.stringify([plan.manifest.createdAt, options.parts]);
-    const progress = new Progress(surroundings.localDir, which, path.resolve(options.file));
+    const progress = new Progress(environment.localDir, which, path.resolve(options.file));
     if (progress.wasBegun) say('This restore was begun before; it goes on from there.');
     else await refuseToOverwrite(plan);
     say(descriptionOf(plan));
@@ -57,10 +57,10 @@ export async function restore(given: RestoreContext): Promise<number> {
   });
 }
 
-async function refuseToOverwrite({ surroundings, engine, stack, context, options }: Plan): Promise<void> {
-  const living = await livingParts(surroundings, engine, stack, kubectlOf(context), options.parts);
+async function refuseToOverwrite({ environment, engine, stack, context, options }: Plan): Promise<void> {
+  const living = await existingData(environment, engine, stack, kubectlOf(context), options.parts);
   if (living.length === 0 || options.overwrite) return;
-  throw new LauncherError(
+  throw new CliError(
     [
       'There is a living system, which this would overwrite:',
       ...living.map((line) => `  ${line}`),

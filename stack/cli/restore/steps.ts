@@ -7,7 +7,7 @@ import { NAMES } from '../../names.ts';
 import { mendStateFiles, removeStaleLocks } from '../system/backend-folder.ts';
 import { configOf } from '../../config/check.ts';
 import { kubectlOf } from '../doctor/cluster.ts';
-import { ask, LauncherError } from '../system/engine.ts';
+import { runEngine, CliError } from '../system/engine.ts';
 import { azureRegistryOf, lookUpImage } from '../system/registry.ts';
 import { StackFile } from '../../config/stack-file.ts';
 import { findStack, prepareStack } from '../system/stack.ts';
@@ -24,8 +24,8 @@ export async function restoreLocal(plan: Plan): Promise<void> {
 }
 
 /** The stack's file, without what is not true any more: a pinned image that is lost, another machine's login. */
-async function stackFileFor({ stackFileContent, surroundings, folder, options, say }: Plan): Promise<string> {
-  const file = new StackFile(stackFileContent, surroundings.projectDir);
+async function stackFileFor({ stackFileContent, environment, folder, options, say }: Plan): Promise<string> {
+  const file = new StackFile(stackFileContent, environment.projectDir);
   const pinned = file.get('image') ?? '';
   const isLost = pinned !== '' && (await lookUpImage(pinned, azureRegistryOf(file))).image === 'lost';
   if (isLost) {
@@ -44,16 +44,16 @@ async function stackFileFor({ stackFileContent, surroundings, folder, options, s
 }
 
 /** The engine's state as it was: what is not there any more, the next update finds gone, and makes again. */
-export async function restoreState({ surroundings, engine, stack, folder, project, say }: Plan): Promise<void> {
-  const { projectDir, backendFolder } = surroundings;
+export async function restoreState({ environment, engine, stack, folder, project, say }: Plan): Promise<void> {
+  const { projectDir, backendFolder } = environment;
   const file = path.join(folder, PLACES.state);
   if (!fs.existsSync(file)) return;
   const inFolder = backendFolder === undefined ? undefined : { folder: backendFolder, project, stack };
   if (inFolder !== undefined) mendStateFiles(inFolder, say);
   // Its API token came with this machine's files.
-  const { env } = await prepareStack(surroundings, engine, stack, say, () => Promise.resolve(true));
+  const { env } = await prepareStack(environment, engine, stack, say, () => Promise.resolve(true));
   if (inFolder !== undefined) await removeStaleLocks(inFolder, say);
-  await ask(engine, ['stack', 'import', '--stack', stack, '--file', file], projectDir, env);
+  await runEngine(engine, ['stack', 'import', '--stack', stack, '--file', file], projectDir, env);
 }
 
 /** Makes everything but the agent, whose volume is to be filled before it starts. */
@@ -61,16 +61,16 @@ export async function upWithoutAgent({ up, stack, project }: Plan): Promise<void
   const type = 'claude-code-agent:stack:AgentService$kubernetes:apps/v1:Deployment';
   const agent = `urn:pulumi:${stack}::${project}::${type}::agent-deployment`;
   const exitCode = await up('--yes', '--skip-preview', '--non-interactive', '--exclude', agent, '--exclude-dependents');
-  if (exitCode !== 0) throw new LauncherError('Not everything could be made again; run the same again to go on.');
+  if (exitCode !== 0) throw new CliError('Not everything could be made again; run the same again to go on.');
 }
 
 /** Puts run records, login and conversations on the volume; and the watchdog's ledger, which says what it paused in n8n. */
 export async function restoreVolume(plan: Plan): Promise<void> {
-  const { surroundings, engine, stack, folder, scratch, context, say } = plan;
-  const { projectDir } = surroundings;
-  const ready = await findStack(surroundings, engine, stack);
-  if (ready === undefined) throw new LauncherError(`There is no stack ${stack}.`);
-  const image = (await ask(engine, ['stack', 'output', 'image', '--stack', stack], projectDir, ready.env)).trim();
+  const { environment, engine, stack, folder, scratch, context, say } = plan;
+  const { projectDir } = environment;
+  const ready = await findStack(environment, engine, stack);
+  if (ready === undefined) throw new CliError(`There is no stack ${stack}.`);
+  const image = (await runEngine(engine, ['stack', 'output', 'image', '--stack', stack], projectDir, ready.env)).trim();
   say(`Putting run records, login and conversations on the volume ${NAMES.volume}.`);
   const config = configOf(projectDir, ready.configFile);
   await putVolume({ context, config, image, folder: path.join(folder, PLACES.volume), scratch });
@@ -87,5 +87,5 @@ async function restoreLedger({ folder, context }: Plan): Promise<void> {
   const now = await kubectl(['get', `configmap/${NAMES.watchdog}`, '--output', 'jsonpath={.data}']);
   if ('output' in now && now.output !== '') return;
   const patch = await kubectl(['patch', `configmap/${NAMES.watchdog}`, '--patch', JSON.stringify({ data })]);
-  if ('failure' in patch) throw new LauncherError(`The watchdog's ledger could not be restored: ${patch.failure}`);
+  if ('failure' in patch) throw new CliError(`The watchdog's ledger could not be restored: ${patch.failure}`);
 }

@@ -8,7 +8,7 @@ import { NAMES, selectorLabels } from '../../names.ts';
 import { npmRun } from '../../next-command.ts';
 import { CONTAINER_SECURITY, placed, POD_BASE } from '../../components/pod.ts';
 import { stackIn } from '../doctor/cluster.ts';
-import { errorLines, LauncherError } from '../system/engine.ts';
+import { errorLines, CliError } from '../system/engine.ts';
 import { program } from '../archive/in-pod/program.ts';
 
 const POD = 'claude-agent-restore';
@@ -32,7 +32,7 @@ export interface PutVolumeOptions {
 /**
  * Puts run records, login and conversations on the agent's volume, by a pod that is made for it and goes afterwards. An
  * agent that runs is ended first: it opens the records once, when it starts.
- * @throws LauncherError when a step of it fails; it can be run again.
+ * @throws CliError when a step of it fails; it can be run again.
  */
 export async function putVolume({ context, config, image, folder, scratch }: PutVolumeOptions): Promise<void> {
   const kubectl = (args: readonly string[], input?: { file: string } | string): Promise<string> =>
@@ -103,7 +103,7 @@ async function runKubectl(args: readonly string[], input?: { file: string } | st
   if (!failed) return stdout;
   const shown = args.filter((arg) => !arg.includes('\n')).join(' ');
   const why = code === 'ENOENT' ? 'kubectl is not on the PATH' : errorLines(stderr) || shortMessage;
-  throw new LauncherError(
+  throw new CliError(
     `\`kubectl ${shown}\` failed: ${why}\nLook what is wrong: ${npmRun('doctor')}. Then run the same restore again: it goes on from here.`,
   );
 }

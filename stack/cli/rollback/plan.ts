@@ -1,5 +1,5 @@
 import type { UpdateRecord } from '../../update-record.ts';
-import { LauncherError } from '../system/engine.ts';
+import { CliError } from '../system/engine.ts';
 import { asText, StackFile } from '../../config/stack-file.ts';
 import { shortImage, shown } from './update-list.ts';
 
@@ -10,7 +10,7 @@ import { shortImage, shown } from './update-list.ts';
 const KEPT_KEY = /^(target|registry|volumeSize|workspaceStorage|workspaceSize|storageClass|n8nApiUrl|azure.*)$/;
 
 /** What going back to an update does to the stack's file. */
-export interface WayBack {
+export interface RollbackPlan {
   readonly record: UpdateRecord;
   /** The stack's file with that update's config, its image pinned. */
   readonly content: string;
@@ -23,19 +23,19 @@ export interface WayBack {
  * @param records Newest first.
  * @param content Of the stack's file.
  * @param projectDir Root of the repository.
- * @throws LauncherError when there is no record of that number.
+ * @throws CliError when there is no record of that number.
  */
-export function wayBackTo(
+export function rollbackPlan(
   number: string,
   records: readonly UpdateRecord[],
   content: string,
   projectDir: string,
-): WayBack {
+): RollbackPlan {
   const record = records.find((candidate) => String(candidate.number) === number);
   const [current] = records;
   if (record === undefined || current === undefined) {
     const known = records.map((candidate) => candidate.number).join(', ');
-    throw new LauncherError(`There is no record of an update ${number}; there is ${known === '' ? 'none' : known}.`);
+    throw new CliError(`There is no record of an update ${number}; there is ${known === '' ? 'none' : known}.`);
   }
   const file = new StackFile(content, projectDir);
   const image = shortImage(record.image);

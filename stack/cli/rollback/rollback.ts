@@ -5,17 +5,17 @@ import { NAMES } from '../../names.ts';
 import { npmRun, npmRunAll } from '../../next-command.ts';
 import { checkConfig } from '../../config/check.ts';
 import { confirmed, mustBeAsked } from '../system/confirm.ts';
-import { show } from '../system/engine.ts';
+import { showEngine } from '../system/engine.ts';
 import { mustBeThere } from '../system/registry.ts';
 import type { InRegistry } from '../system/registry.ts';
 import type { ReadyStack } from '../system/stack.ts';
 import { contentOf, StackFile } from '../../config/stack-file.ts';
 import type { EngineCall, ExportedState } from '../system/state.ts';
 import { recordsOf } from './update-list.ts';
-import { wayBackTo } from './plan.ts';
+import { rollbackPlan } from './plan.ts';
 
-/** What {@link goBack} needs. */
-export interface WayBackOptions {
+/** What {@link rollBack} needs. */
+export interface RollbackOptions {
   readonly call: EngineCall;
   readonly ready: ReadyStack;
   readonly state: ExportedState;
@@ -31,16 +31,16 @@ export interface WayBackOptions {
 /**
  * Goes back to the config and the image of an update on record, by an update of its own, which leaves the login of the
  * cluster as it is. Returns Pulumi's exit code.
- * @throws LauncherError when there is no such record, or nobody to ask and no `--yes`.
+ * @throws CliError when there is no such record, or nobody to ask and no `--yes`.
  * @throws ConfigError when that update's config can't be used any more.
  */
-export async function goBack({ call, ready, state, number, args, lookUp, say }: WayBackOptions): Promise<number> {
+export async function rollBack({ call, ready, state, number, args, lookUp, say }: RollbackOptions): Promise<number> {
   const records = recordsOf(state);
   const isYes = (arg: string): boolean => arg === '--yes' || arg === '-y';
   const yes = args.some(isYes);
   const rest = args.filter((arg) => !isYes(arg));
   const { projectDir, engine, env } = call;
-  const way = wayBackTo(number, records, contentOf(ready.committedFile), projectDir);
+  const way = rollbackPlan(number, records, contentOf(ready.committedFile), projectDir);
   await mustBeThere(way.record.image, lookUp);
   say(`${way.description}\n`);
   if (!yes) mustBeAsked('go back');
@@ -48,7 +48,7 @@ export async function goBack({ call, ready, state, number, args, lookUp, say }: 
   fs.writeFileSync(ready.configFile, hasSession(state) ? withSessionOfCluster(way.content, projectDir) : way.content);
   checkConfig(projectDir, ready.configFile);
   const run = (command: string, ...more: string[]): Promise<number> =>
-    show(
+    showEngine(
       engine,
       [command, '--stack', call.stack, '--config-file', ready.configFile, ...rest, ...more],
       projectDir,

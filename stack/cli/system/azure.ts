@@ -1,14 +1,14 @@
 import { parse } from 'yaml';
 
 import { checkOperator, OperatorError } from '../../azure/operator.ts';
-import { LauncherError } from './engine.ts';
+import { CliError } from './engine.ts';
 import { contentOf } from '../../config/stack-file.ts';
 
 /**
  * Sees that the operator is logged in to Azure, where the stack's target is that. The program sees to it itself, but
  * only after the engine's refresh, and `refresh` and `destroy` don't run the program.
  * @param configFile The stack's file, which need not be there.
- * @throws LauncherError with the commands that mend it.
+ * @throws CliError with the commands that mend it.
  */
 export async function checkAzureLogin(configFile: string): Promise<void> {
   const file = parse(contentOf(configFile)) as { config?: Record<string, unknown> } | null;
@@ -17,7 +17,7 @@ export async function checkAzureLogin(configFile: string): Promise<void> {
   try {
     await checkOperator(String(value('azureSubscription')));
   } catch (error) {
-    if (error instanceof OperatorError) throw new LauncherError(error.message, { cause: error });
+    if (error instanceof OperatorError) throw new CliError(error.message, { cause: error });
     throw error;
   }
 }

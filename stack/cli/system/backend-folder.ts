@@ -3,7 +3,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 
 import { npmRun } from '../../next-command.ts';
-import { LauncherError } from './engine.ts';
+import { CliError } from './engine.ts';
 import { isRunning } from './processes.ts';
 
 /** A stack whose state is in a folder. */
@@ -30,7 +30,7 @@ export function mendStateFiles({ folder, project, stack }: FolderStack, say: (li
 
 /**
  * Removes the lock of an engine that was killed on this machine.
- * @throws LauncherError when another update holds the lock, or may do so on another machine.
+ * @throws CliError when another update holds the lock, or may do so on another machine.
  */
 export async function removeStaleLocks(place: FolderStack, say: (line: string) => void): Promise<void> {
   const { folder, project, stack } = place;
@@ -56,12 +56,12 @@ async function removeStaleLock(file: string, stack: string, say: (line: string) 
   if (content === undefined) return;
   const lock = lockIn(content);
   if (lock === undefined) {
-    throw new LauncherError(
+    throw new CliError(
       `${file} is no whole lock: another update of the stack ${stack} is just beginning, or was cut off by a crash of its machine while it began. Wait a minute and try again; if no update runs then: ${cancel()}.`,
     );
   }
   if (lock.hostname !== os.hostname() || (await isRunning(lock.pid, 'pulumi'))) {
-    throw new LauncherError(
+    throw new CliError(
       `The stack ${stack} is being updated by ${lock.username}@${lock.hostname} (process ${lock.pid}) since ${lock.timestamp}. Wait until that has ended; if it no longer runs: ${cancel()}.`,
     );
   }

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 
-import { LauncherError } from './engine.ts';
+import { CliError } from './engine.ts';
 
 /** Asks on the operator's terminal; anything but yes is no. */
 export async function confirmed(question: string): Promise<boolean> {
@@ -12,7 +12,7 @@ export async function confirmed(question: string): Promise<boolean> {
   }
 }
 
-/** @param what Would be done unasked. @throws LauncherError where nobody is there to be asked. */
+/** @param what Would be done unasked. @throws CliError where nobody is there to be asked. */
 export function mustBeAsked(what: string): void {
-  if (!process.stdin.isTTY) throw new LauncherError(`Nobody can be asked here. To ${what} unasked: --yes.`);
+  if (!process.stdin.isTTY) throw new CliError(`Nobody can be asked here. To ${what} unasked: --yes.`);
 }

@@ -33,15 +33,15 @@ function isOnPath(program: string, folders = ''): boolean {
 }
 
 /** Something must be done by hand first; the message says what. */
-export class LauncherError extends Error {
-  override readonly name = 'LauncherError';
+export class CliError extends Error {
+  override readonly name = 'CliError';
 }
 
 /**
  * Runs Pulumi for its output.
- * @throws LauncherError with what Pulumi said when it fails, and what to do.
+ * @throws CliError with what Pulumi said when it fails, and what to do.
  */
-export async function ask(
+export async function runEngine(
   engine: Engine,
   args: readonly string[],
   cwd: string,
@@ -56,7 +56,7 @@ export async function ask(
   });
   if (!result.failed) return result.stdout;
   const said = errorLines(result.stderr) || errorLines(result.stdout) || whyNot(engine.program, result);
-  throw new LauncherError(`\`pulumi ${args.join(' ')}\` failed: ${said}\n${nextFor(said, engine)}`);
+  throw new CliError(`\`pulumi ${args.join(' ')}\` failed: ${said}\n${nextFor(said, engine)}`);
 }
 
 /** Why a program did not run, or ended, without a word. */
@@ -91,7 +91,7 @@ function nextFor(said: string, { program }: Engine): string {
 }
 
 /** Runs Pulumi on the operator's terminal. Returns its exit code. */
-export async function show(
+export async function showEngine(
   engine: Engine,
   args: readonly string[],
   cwd: string,
@@ -109,7 +109,7 @@ export async function show(
       reject: false,
     });
     if (result.exitCode === undefined)
-      throw new LauncherError(`Pulumi could not run: ${whyNot(engine.program, result)}\n${nextFor('', engine)}`);
+      throw new CliError(`Pulumi could not run: ${whyNot(engine.program, result)}\n${nextFor('', engine)}`);
     return result.exitCode;
   } finally {
     process.off('SIGINT', wait);

@@ -2,8 +2,8 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 
-/** What the launcher knows of its surroundings. Paths are absolute. */
-export interface Surroundings {
+/** What the command line knows of its environment. Paths are absolute. */
+export interface CliEnvironment {
   /** Root of the repository. */
   readonly projectDir: string;
   /** `.local` below it: state, passphrase, token, session; not in git. */
@@ -11,7 +11,7 @@ export interface Surroundings {
   /** Environment that the engine gets, before anything is added. */
   readonly env: Readonly<NodeJS.ProcessEnv>;
   /**
-   * Where the state is: in a folder that the launcher makes, or in what the operator chose by PULUMI_BACKEND_URL, an
+   * Where the state is: in a folder that the command line makes, or in what the operator chose by PULUMI_BACKEND_URL, an
    * access token or `pulumi login`: a Pulumi service, which keeps the key of the secrets too, or plain storage.
    */
   readonly backend: 'local' | 'service' | 'storage';
@@ -24,10 +24,11 @@ export interface Surroundings {
 }
 
 /** Where the state is, for people. */
-export const backendName = ({ backend, backendFolder }: Surroundings): string => backendFolder ?? `Pulumi's ${backend}`;
+export const backendName = ({ backend, backendFolder }: CliEnvironment): string =>
+  backendFolder ?? `Pulumi's ${backend}`;
 
-/** Reads the environment; the only reader in the launcher. */
-export function readSurroundings(env: NodeJS.ProcessEnv = process.env): Surroundings {
+/** Reads the environment; the only reader in the command line. */
+export function readEnvironment(env: NodeJS.ProcessEnv = process.env): CliEnvironment {
   const projectDir = path.resolve(import.meta.dirname, '..', '..', '..');
   const localDir = path.join(projectDir, '.local');
   const chosen = chosenBackend(env);

@@ -3,12 +3,12 @@ import { stripVTControlCharacters } from 'node:util';
 import { execa } from 'execa';
 
 /** What became of a program: its output, or in a line why there is none. */
-export type Said = { readonly output: string } | { readonly failure: string; readonly missing: boolean };
+export type RunAttempt = { readonly output: string } | { readonly failure: string; readonly missing: boolean };
 
 const PATIENCE_MS = 20_000;
 
 /** Runs a program for its output; never rejects. */
-export async function said(program: string, args: readonly string[]): Promise<Said> {
+export async function tryRun(program: string, args: readonly string[]): Promise<RunAttempt> {
   const result = await execa(program, args, { reject: false, stdin: 'ignore', timeout: PATIENCE_MS });
   if (!result.failed) return { output: result.stdout };
   const missing = result.code === 'ENOENT';

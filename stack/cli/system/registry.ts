@@ -1,6 +1,6 @@
 import { npmRunAll } from '../../next-command.ts';
-import { said } from './exec.ts';
-import { LauncherError } from './engine.ts';
+import { tryRun } from './exec.ts';
+import { CliError } from './engine.ts';
 import type { StackFile } from '../../config/stack-file.ts';
 
 /** What a registry says of an image. `unknown`: it could not be asked, which says nothing about the image. */
@@ -19,17 +19,17 @@ export async function lookUpImage(image: string, azureRegistry: string | undefin
   const name = image.slice(image.indexOf('/') + 1);
   const answer =
     azureRegistry === undefined
-      ? await said('docker', ['manifest', 'inspect', ...(isLoopback(image) ? ['--insecure'] : []), image])
-      : await said('az', ['acr', 'repository', 'show', '--name', azureRegistry, '--image', name]);
+      ? await tryRun('docker', ['manifest', 'inspect', ...(isLoopback(image) ? ['--insecure'] : []), image])
+      : await tryRun('az', ['acr', 'repository', 'show', '--name', azureRegistry, '--image', name]);
   if ('output' in answer) return { image: 'there' };
   return { image: NOT_THERE.test(answer.failure) ? 'lost' : 'unknown', failure: answer.failure };
 }
 
-/** @throws LauncherError when the registry lost an image that is not to be built: pods would wait for it in vain. */
+/** @throws CliError when the registry lost an image that is not to be built: pods would wait for it in vain. */
 export async function mustBeThere(image: string, lookUp: (image: string) => Promise<InRegistry>): Promise<void> {
   const found = await lookUp(image);
   if (found.image !== 'lost') return;
-  throw new LauncherError(
+  throw new CliError(
     `The registry has no ${image} (${found.failure}). Build this checkout instead: ${npmRunAll(['pulumi', 'config rm image'], 'up')}`,
   );
 }

@@ -4,10 +4,10 @@ import * as path from 'node:path';
 import { nearest } from '../../nearest.ts';
 import { npmRun } from '../../next-command.ts';
 import { TOKEN_FILE } from '../../token-file.ts';
-import { ask, LauncherError } from './engine.ts';
+import { runEngine, CliError } from './engine.ts';
 import type { Engine } from './engine.ts';
 import { backendName } from './environment.ts';
-import type { Surroundings } from './environment.ts';
+import type { CliEnvironment } from './environment.ts';
 import { privateFolder, randomSecretFile } from './local-files.ts';
 import { contentOf, stackFileOf } from '../../config/stack-file.ts';
 
@@ -25,20 +25,20 @@ export interface ReadyStack {
  * @param isDeployed Whether the cluster has the system, although the stack has nothing.
  */
 export async function prepareStack(
-  surroundings: Surroundings,
+  environment: CliEnvironment,
   engine: Engine,
   stack: string,
   say: (line: string) => void,
   isDeployed: () => Promise<boolean>,
 ): Promise<ReadyStack> {
-  const { projectDir } = surroundings;
-  makeFolders(surroundings);
-  const env = engineEnvironment(surroundings);
+  const { projectDir } = environment;
+  makeFolders(environment);
+  const env = engineEnvironment(environment);
   const stacks = await stacksIn(engine, projectDir, env);
   const resources = countIn(stacks, stack);
   if (resources === undefined)
-    say(`There is no stack ${stack}${amongOthers(stacks)}: it is made, in ${backendName(surroundings)}.`);
-  const ready = readyStack(surroundings, stack, env, resources === undefined, say);
+    say(`There is no stack ${stack}${amongOthers(stacks)}: it is made, in ${backendName(environment)}.`);
+  const ready = readyStack(environment, stack, env, resources === undefined, say);
   if (resources === undefined) {
     await initStack(engine, projectDir, env, stack, ready.committedFile);
   }
@@ -54,30 +54,30 @@ export async function prepareStack(
 /**
  * The stack as {@link prepareStack} gives it, where it is there already; makes nothing.
  * @returns undefined where there is no such stack.
- * @throws LauncherError where the backend can't be reached, or the passphrase is gone.
+ * @throws CliError where the backend can't be reached, or the passphrase is gone.
  */
 export async function findStack(
-  surroundings: Surroundings,
+  environment: CliEnvironment,
   engine: Engine,
   stack: string,
 ): Promise<ReadyStack | undefined> {
-  const env = engineEnvironment(surroundings);
-  if (countIn(await knownStacks(surroundings, engine), stack) === undefined) return undefined;
-  return readyStack(surroundings, stack, env, false, () => undefined);
+  const env = engineEnvironment(environment);
+  if (countIn(await knownStacks(environment, engine), stack) === undefined) return undefined;
+  return readyStack(environment, stack, env, false, () => undefined);
 }
 
 /**
  * Why a command that makes no stack can't go on, and what can be done.
- * @throws LauncherError where the backend can't be reached.
+ * @throws CliError where the backend can't be reached.
  */
-export async function withoutStack(surroundings: Surroundings, engine: Engine, stack: string): Promise<string> {
-  const stacks = await knownStacks(surroundings, engine);
+export async function withoutStack(environment: CliEnvironment, engine: Engine, stack: string): Promise<string> {
+  const stacks = await knownStacks(environment, engine);
   const near = nearest(
     stack,
     stacks.map(({ name }) => name),
   );
   const hint = near === undefined ? '' : ` Did you mean --stack ${near}?`;
-  return `There is no stack ${stack} in ${backendName(surroundings)}${amongOthers(stacks)}.${hint} To make it: ${npmRun('up')}`;
+  return `There is no stack ${stack} in ${backendName(environment)}${amongOthers(stacks)}.${hint} To make it: ${npmRun('up')}`;
 }
 
 /**
@@ -85,22 +85,22 @@ export async function withoutStack(surroundings: Surroundings, engine: Engine, s
  * @param makesPassphrase For the secrets of a stack that it is about to make.
  */
 export function engineFor(
-  surroundings: Surroundings,
+  environment: CliEnvironment,
   committedFile: string,
   makesPassphrase: boolean,
   say: (line: string) => void,
 ): NodeJS.ProcessEnv {
-  const env = engineEnvironment(surroundings);
+  const env = engineEnvironment(environment);
   const passphrase =
-    makesPassphrase || fs.existsSync(path.join(surroundings.localDir, 'passphrase'))
-      ? passphraseFile(surroundings, contentOf(committedFile), makesPassphrase, say)
+    makesPassphrase || fs.existsSync(path.join(environment.localDir, 'passphrase'))
+      ? passphraseFile(environment, contentOf(committedFile), makesPassphrase, say)
       : undefined;
   if (passphrase !== undefined) env['PULUMI_CONFIG_PASSPHRASE_FILE'] = passphrase;
   return env;
 }
 
 /** Makes the folders of the state and of what goes with it, where they are this machine's. */
-export function makeFolders({ localDir, backend, backendFolder }: Surroundings): void {
+export function makeFolders({ localDir, backend, backendFolder }: CliEnvironment): void {
   privateFolder(localDir);
   if (backend === 'local' && backendFolder !== undefined) privateFolder(backendFolder);
 }
@@ -109,16 +109,16 @@ const amongOthers = (stacks: readonly KnownStack[]): string =>
   stacks.length === 0 ? '' : `; there is ${stacks.map(({ name }) => name).join(', ')}`;
 
 function readyStack(
-  surroundings: Surroundings,
+  environment: CliEnvironment,
   stack: string,
   env: NodeJS.ProcessEnv,
   isNew: boolean,
   say: (line: string) => void,
 ): ReadyStack {
-  const { projectDir, localDir } = surroundings;
+  const { projectDir, localDir } = environment;
   const committedFile = stackFileOf(projectDir, stack);
   const config = contentOf(committedFile);
-  const passphrase = passphraseFile(surroundings, config, isNew, say);
+  const passphrase = passphraseFile(environment, config, isNew, say);
   if (passphrase !== undefined) env['PULUMI_CONFIG_PASSPHRASE_FILE'] = passphrase;
   const configFile = path.join(localDir, path.basename(committedFile));
   fs.writeFileSync(configFile, config, { mode: 0o600 });
@@ -126,7 +126,7 @@ function readyStack(
 }
 
 /** What Pulumi's engine gets: the operator's environment, and where the state is. */
-export function engineEnvironment({ env, backend, backendFolder }: Surroundings): NodeJS.ProcessEnv {
+export function engineEnvironment({ env, backend, backendFolder }: CliEnvironment): NodeJS.ProcessEnv {
   return {
     ...env,
     // The salt of the secrets is in the state too; then the stack's file needs none.
@@ -137,7 +137,7 @@ export function engineEnvironment({ env, backend, backendFolder }: Surroundings)
 
 /** The file with the passphrase of the stack's secrets, made for a new stack; undefined where there needs to be none. */
 function passphraseFile(
-  { backend, localDir, ownPassphrase }: Surroundings,
+  { backend, localDir, ownPassphrase }: CliEnvironment,
   config: string,
   isNew: boolean,
   say: (line: string) => void,
@@ -146,7 +146,7 @@ function passphraseFile(
   const file = path.join(localDir, 'passphrase');
   if (fs.existsSync(file)) return file;
   if (!isNew) {
-    throw new LauncherError(
+    throw new CliError(
       `${file} is not there, and with it the passphrase of the stack's secrets. Put it back, or give it in PULUMI_CONFIG_PASSPHRASE.`,
     );
   }
@@ -174,14 +174,14 @@ interface KnownStack {
 }
 
 /** The stacks of the backend; none where its folder is not there yet. */
-async function knownStacks(surroundings: Surroundings, engine: Engine): Promise<readonly KnownStack[]> {
-  const { projectDir, backend, backendFolder } = surroundings;
+async function knownStacks(environment: CliEnvironment, engine: Engine): Promise<readonly KnownStack[]> {
+  const { projectDir, backend, backendFolder } = environment;
   if (backend === 'local' && backendFolder !== undefined && !fs.existsSync(backendFolder)) return [];
-  return stacksIn(engine, projectDir, engineEnvironment(surroundings));
+  return stacksIn(engine, projectDir, engineEnvironment(environment));
 }
 
 async function stacksIn(engine: Engine, cwd: string, env: NodeJS.ProcessEnv): Promise<readonly KnownStack[]> {
-  return JSON.parse(await ask(engine, ['stack', 'ls', '--json'], cwd, env)) as KnownStack[];
+  return JSON.parse(await runEngine(engine, ['stack', 'ls', '--json'], cwd, env)) as KnownStack[];
 }
 
 /** Resources in the stack; undefined where there is no such stack. */
@@ -200,7 +200,7 @@ async function initStack(
 ): Promise<void> {
   const before = fs.existsSync(committed) ? fs.readFileSync(committed) : undefined;
   try {
-    await ask(engine, ['stack', 'init', stack, '--no-select', '--non-interactive'], cwd, env);
+    await runEngine(engine, ['stack', 'init', stack, '--no-select', '--non-interactive'], cwd, env);
   } finally {
     if (before !== undefined) fs.writeFileSync(committed, before);
     else fs.rmSync(committed, { force: true });

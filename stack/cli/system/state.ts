@@ -1,14 +1,14 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 
-import { ask } from './engine.ts';
+import { runEngine } from './engine.ts';
 import type { Engine } from './engine.ts';
 import type { InRegistry } from './registry.ts';
 import { idOf } from './resource-id.ts';
 
 const IMAGE_TYPE = 'docker:index/image:Image';
 
-/** A resource in an exported state, as far as the launcher looks at it. */
+/** A resource in an exported state, as far as the command line looks at it. */
 export interface StateResource {
   readonly urn: string;
   readonly type: string;
@@ -27,7 +27,7 @@ export interface ExportedState {
   };
 }
 
-/** What the launcher runs the engine with. */
+/** What the command line runs the engine with. */
 export interface EngineCall {
   readonly engine: Engine;
   readonly projectDir: string;
@@ -37,11 +37,11 @@ export interface EngineCall {
 
 /** The state of a stack, secrets encrypted. */
 export async function readState({ engine, projectDir, env, stack }: EngineCall): Promise<ExportedState> {
-  return JSON.parse(await ask(engine, ['stack', 'export', '--stack', stack], projectDir, env)) as ExportedState;
+  return JSON.parse(await runEngine(engine, ['stack', 'export', '--stack', stack], projectDir, env)) as ExportedState;
 }
 
-/** What {@link settle} needs besides the engine. */
-export interface SettleOptions {
+/** What {@link repairState} needs besides the engine. */
+export interface RepairOptions {
   /** Whether the update to come builds an image. */
   readonly builds: boolean;
   /** Asks the registry for the image that was built last; without it that is taken to be there. */
@@ -52,9 +52,9 @@ export interface SettleOptions {
 }
 
 /** Puts right what would keep an update from running: {@link withPending}, {@link withoutImage}. Returns the state. */
-export async function settle(
+export async function repairState(
   call: EngineCall,
-  { builds, lookUp, localDir, say }: SettleOptions,
+  { builds, lookUp, localDir, say }: RepairOptions,
 ): Promise<ExportedState> {
   const exported = await readState(call);
   const pending = withPending(exported);
@@ -71,8 +71,8 @@ export async function settle(
 /** The provider never asks the registry, so that an update would go on from an image that nobody has. */
 async function isImageLost(
   { deployment }: ExportedState,
-  lookUp: SettleOptions['lookUp'],
-  say: SettleOptions['say'],
+  lookUp: RepairOptions['lookUp'],
+  say: RepairOptions['say'],
 ): Promise<boolean> {
   const built = deployment?.resources?.find(({ type }) => type === IMAGE_TYPE)?.outputs?.['repoDigest'];
   if (typeof built !== 'string' || (await lookUp?.(built))?.image !== 'lost') return false;
@@ -86,7 +86,7 @@ export async function writeState(call: EngineCall, state: ExportedState, localDi
   const file = path.join(localDir, 'state.json');
   fs.writeFileSync(file, JSON.stringify(state), { mode: 0o600 });
   try {
-    await ask(engine, ['stack', 'import', '--stack', stack, '--file', file], projectDir, env);
+    await runEngine(engine, ['stack', 'import', '--stack', stack, '--file', file], projectDir, env);
   } finally {
     fs.rmSync(file);
   }

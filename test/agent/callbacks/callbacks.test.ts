@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { RunAnswer } from '../../../agent/http/api/run.ts';
-import type { Callback } from '../../../agent/callbacks/callback.ts';
+import type { Callback } from '../../../agent/runs/callback.ts';
 import { openStore } from '../../../agent/store/store.ts';
 import { makeCertificates } from '../../doubles/oauth-proxy/certificates.ts';
 import { Receiver, type Message, type Reaction } from '../../doubles/receiver/server.ts';

@@ -9,7 +9,7 @@ import { startAnthropicDouble } from '../../doubles/anthropic/server.ts';
 import { Agent, TOKEN, until } from '../../support/agent.ts';
 import { AS_ROOT } from '../../support/claude.ts';
 
-const ROOT = path.join(import.meta.dirname, '../../..');
+const ROOT = path.join(import.meta.dirname, '..', '..', '..');
 
 let agent: Agent;
 beforeEach(() => (agent = new Agent()));

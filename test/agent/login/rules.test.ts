@@ -42,7 +42,7 @@ describe('a login that changed during a run', () => {
     write(RENEWED);
     custody.look(undefined);
     expect(there()).toBe(RENEWED);
-    custody.settle('a run');
+    custody.reconcile('a run');
     expect([there(), held]).toEqual([GOOD, GOOD]);
   });
 
@@ -54,7 +54,7 @@ describe('a login that changed during a run', () => {
   ])('holds where the one before it %s', (_, before) => {
     hold(before);
     write(RENEWED);
-    custody.settle('a run');
+    custody.reconcile('a run');
     expect([there(), held]).toEqual([RENEWED, RENEWED]);
   });
 
@@ -68,13 +68,13 @@ describe('a login that changed during a run', () => {
     write(login('planted', inHours(8)));
     custody.look(REFUSAL);
     custody.look(undefined);
-    custody.settle('a run');
+    custody.reconcile('a run');
     expect(there()).toBe(RENEWED);
 
     custody.look(REFUSAL);
     custody.look(undefined);
     write(login('planted', inHours(8)));
-    custody.settle('a run');
+    custody.reconcile('a run');
     expect(there()).toBe(RENEWED);
   });
 
@@ -83,7 +83,7 @@ describe('a login that changed during a run', () => {
     custody.look(BUSY);
     write(RENEWED);
     custody.look(BUSY);
-    custody.settle('a run');
+    custody.reconcile('a run');
     expect(there()).toBe(GOOD);
   });
 
@@ -93,7 +93,7 @@ describe('a login that changed during a run', () => {
     custody.look(undefined);
     write(login('planted', inHours(8)));
     custody.look(undefined);
-    custody.settle('a run');
+    custody.reconcile('a run');
     expect([there(), held]).toEqual([RENEWED, RENEWED]);
   });
 
@@ -109,7 +109,7 @@ describe('a login that changed during a run', () => {
     hold(old);
     write(text);
     custody.look(REFUSAL);
-    custody.settle('a run');
+    custody.reconcile('a run');
     expect([there(), held]).toEqual([old, old]);
   });
 
@@ -117,7 +117,7 @@ describe('a login that changed during a run', () => {
     hold(GOOD);
     custody.look(REFUSAL);
     write(EMPTIED);
-    custody.settle('a run');
+    custody.reconcile('a run');
     expect(held).toBe(EMPTIED);
   });
 
@@ -127,7 +127,7 @@ describe('a login that changed during a run', () => {
     if (what === 'a folder') mkdirSync(path.join(file(), 'x'), { recursive: true });
     if (what === 'a link') symlinkSync('/etc/hostname', file());
     custody.look(undefined);
-    custody.settle('a run');
+    custody.reconcile('a run');
     expect(there()).toBe(GOOD);
   });
 });
@@ -136,14 +136,14 @@ describe('a login that changed while no run was going on', () => {
   it('holds, as people do that', () => {
     hold(GOOD);
     write(RENEWED);
-    custody.settle('people');
+    custody.reconcile('people');
     expect([there(), held]).toEqual([RENEWED, RENEWED]);
   });
 
   it('is put back where it ends too late', () => {
     hold(GOOD);
     write(login('planted', 8e15));
-    custody.settle('people');
+    custody.reconcile('people');
     expect(there()).toBe(GOOD);
   });
 });
@@ -156,7 +156,7 @@ describe('a login of which nothing was recorded', () => {
   ])('%s', (_, text, expected) => {
     hold(undefined);
     write(text);
-    custody.settle('a run');
+    custody.reconcile('a run');
     expect(held).toBe(expected);
   });
 });

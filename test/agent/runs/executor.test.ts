@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createClaude, type Claude } from '../../../agent/claude/claude.ts';
 import { variableCredential } from '../../../agent/login/credential.ts';
-import { LoginEvidence } from '../../../agent/login/status.ts';
+import { LoginStatus } from '../../../agent/login/status.ts';
 import { RunService } from '../../../agent/runs/service.ts';
 import { openStore, type RunStore } from '../../../agent/store/store.ts';
 import { Workspace } from '../../../agent/workspace/workspace.ts';
@@ -25,8 +25,8 @@ const MUST_BE_MET = [
   'store.end()',
   'claude.start()',
   'claude.newSessionId()',
-  'evidence.corrected()',
-  'evidence.learn()',
+  'loginStatus.corrected()',
+  'loginStatus.learn()',
   'workspace.watch()',
   'workspace.tidy()',
   'workspace.problem',
@@ -111,7 +111,7 @@ describe('an accepted run', () => {
     service = new RunService({
       store: sabotage.of('store', store),
       claude: sabotage.of('claude', claude),
-      evidence: sabotage.of('evidence', new LoginEvidence(credential)),
+      loginStatus: sabotage.of('loginStatus', new LoginStatus(credential)),
       workspace: sabotage.of('workspace', new Workspace({ dir, lifetime: 'keep', megabytes: undefined, log: SILENT })),
       log: SILENT,
       queueLimit: 10,

@@ -326,7 +326,7 @@ describe('npm run rollback', () => {
     ['y', 0, true],
   ])('on a terminal previews and asks; after %s it ends with %i', async (answer, ended, updates) => {
     const { at, read, calls, env } = deployed();
-    const command = `'${process.execPath}' '${at('stack', 'launcher', 'main.ts')}' rollback 1`;
+    const command = `'${process.execPath}' '${at('stack', 'cli', 'main.ts')}' rollback 1`;
     const { exitCode, stdout } = await execa('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
       cwd: tmpdir(),
       env: { ...env, PULUMI_CONFIG_PASSPHRASE: 'x' },

@@ -77,7 +77,7 @@ export function project() {
         .split('\n')
         .map((line) => JSON.parse(line) as Call),
     launch: (args: string[], more: Record<string, string> = {}) =>
-      execa(process.execPath, [at('stack', 'launcher', 'main.ts'), ...args], {
+      execa(process.execPath, [at('stack', 'cli', 'main.ts'), ...args], {
         cwd: tmpdir(),
         env: { ...env, ...more },
         extendEnv: false,

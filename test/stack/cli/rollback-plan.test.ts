@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 
-import { LauncherError } from '../../../stack/cli/system/engine.ts';
+import { CliError } from '../../../stack/cli/system/engine.ts';
 import { listOf } from '../../../stack/cli/rollback/update-list.ts';
-import { wayBackTo } from '../../../stack/cli/rollback/plan.ts';
+import { rollbackPlan } from '../../../stack/cli/rollback/plan.ts';
 import type { UpdateRecord } from '../../../stack/update-record.ts';
 
 const image = (digit: string) => `127.0.0.1:5000/claude-agent@sha256:${digit.repeat(64)}`;
@@ -27,7 +27,7 @@ const record = (number: number, changes: Partial<UpdateRecord> = {}, config: Rec
   config: { ...DEFAULTS, ...config },
 });
 const back = (to: UpdateRecord, content: string, current: UpdateRecord = record(9)) =>
-  wayBackTo(String(to.number), [current, to], content, process.cwd());
+  rollbackPlan(String(to.number), [current, to], content, process.cwd());
 
 describe('the way back to an update', () => {
   test("sets that update's config in the stack's file, pins its image, and leaves comments and secrets", () => {
@@ -106,8 +106,8 @@ config:
   });
 
   test.each(['3', 'x', '-1', '02'])('is refused for a number without a record: %s', (number) => {
-    const go = () => wayBackTo(number, [record(4), record(2)], '', process.cwd());
-    expect(go).toThrow(LauncherError);
+    const go = () => rollbackPlan(number, [record(4), record(2)], '', process.cwd());
+    expect(go).toThrow(CliError);
     expect(go).toThrow(`There is no record of an update ${number}; there is 4, 2.`);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { exchangeErrorOf } from '../../../agent/login/token-exchange.ts';
+import { exchangeErrorOf } from '../../../agent/claude/token-exchange.ts';
 
 describe('an exchange that fails', () => {
   it.each([

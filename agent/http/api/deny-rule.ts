@@ -1,5 +1,5 @@
-import { CLAUDE_TOOLS, FORMER_TOOLS } from './tools.ts';
-import { didYouMean, KnownNames } from '../did-you-mean.ts';
+import { CLAUDE_TOOLS, FORMER_TOOLS } from './claude-tools.ts';
+import { didYouMean, KnownNames } from '../../did-you-mean.ts';
 
 const names = [...CLAUDE_TOOLS, ...FORMER_TOOLS];
 const known = new KnownNames(names);
