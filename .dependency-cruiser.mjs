@@ -2,11 +2,15 @@
  * Import directions.
  * Agent: main → http → callbacks → runs → login → claude, with `store` and `workspace` below runs. `http/api` describes
  * the interface and imports nothing of these; `http/page` draws.
- * Stack: index → components | azure → config | session. `cli` and `plan` run the program; commands of `cli` share
- * `cli/system` (and backup and restore share `cli/archive`), and never import each other.
+ * Stack: index → components | azure → config | session. `pulumi-internals` has what leans on how Pulumi works inside. `cli`
+ * and `plan` run the program; commands of `cli` share `cli/system` and `cli/arguments` (backup and restore also
+ * `cli/archive`), and never import each other.
  */
 const forbid = (name, from, to, comment) => ({ name, severity: 'error', comment, from, to });
 const path = (...names) => ({ path: `^(${names.join('|')})` });
+
+/** Files and folders of `stack/cli` that are a command. */
+const COMMANDS = 'up|preview|plan|refresh|down|rollback|login|doctor|backup|restore|pulumi';
 
 export default {
   forbidden: [
@@ -17,12 +21,7 @@ export default {
       path('stack/', 'watchdog/', 'test/'),
       'The image runs the agent without the rest.',
     ),
-    forbid(
-      'nothing-imports-main',
-      {},
-      path('(agent|watchdog|stack/cli|stack/plan)/main\\.ts'),
-      'A program is started.',
-    ),
+    forbid('nothing-imports-main', {}, path('(agent|watchdog|stack/cli)/main\\.ts'), 'A program is started.'),
     forbid(
       'claude-is-the-last-layer',
       path('agent/claude/'),
@@ -54,9 +53,35 @@ export default {
     ),
     forbid('config-reads-only', path('stack/(config|session)/'), path('stack/(index|components|azure|plan|cli)'), ''),
     forbid('components-below-index', path('stack/(components|azure)/'), path('stack/(index|plan|cli)'), ''),
+    forbid('secrets-below-pods', path('stack/components/secrets/'), path('stack/components/(?!secrets/)'), ''),
     forbid('azure-is-a-target', path('stack/components/'), path('stack/azure/'), 'Only index.ts knows which target.'),
-    forbid('plan-below-cli', path('stack/plan/(?!main)'), path('stack/cli/'), ''),
-    forbid('system-below-commands', path('stack/cli/system/'), path('stack/cli/(?!system/)'), ''),
+    forbid('plan-below-cli', path('stack/plan/'), path('stack/cli/'), ''),
+    forbid(
+      'internals-stand-alone',
+      path('stack/pulumi-internals/'),
+      path('stack/(index|components|azure|session|cli)'),
+      '',
+    ),
+    forbid(
+      'command-is-on-its-own',
+      { path: `^stack/cli/(${COMMANDS})\\b` },
+      { path: `^stack/cli/(?:${COMMANDS})\\b`, pathNot: '^stack/cli/$1\\b' },
+      'Commands share `system`, and never import each other.',
+    ),
+    forbid(
+      'system-below-commands',
+      path('stack/cli/(system|arguments)/'),
+      path('stack/cli/(?!(system|arguments)/)'),
+      '',
+    ),
+    forbid('arguments-below-system', path('stack/cli/arguments/'), path('stack/cli/system/'), ''),
+    forbid('archive-below-commands', path('stack/cli/archive/'), path('stack/cli/(?!(archive|system|arguments)/)'), ''),
+    forbid(
+      'index-is-run-by-name',
+      { pathNot: '^(stack/cli/(plan|up)/|test/)' },
+      path('stack/index\\.ts'),
+      'The program reads the config when it is imported.',
+    ),
     forbid(
       'image-has-dependencies-only',
       path('agent/', 'watchdog/'),

@@ -1,6 +1,6 @@
-import { asksForHelp, helpOf, readLine, UsageError } from '../stack/cli/command-line.ts';
-import type { CommandLine, Usage } from '../stack/cli/command-line.ts';
-import { refuseSwallowed } from '../stack/cli/npm-options.ts';
+import { asksForHelp, helpOf, readLine, UsageError } from '../stack/cli/arguments/command-line.ts';
+import type { CommandLine, Usage } from '../stack/cli/arguments/command-line.ts';
+import { refuseSwallowed } from '../stack/cli/arguments/npm-options.ts';
 
 /**
  * Reads the arguments of this process, as the first thing that a script does. Where help is asked for, or an argument does

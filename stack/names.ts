@@ -1,3 +1,5 @@
+import { TOKEN_FILE as TOKEN_FILE_NAME } from '../agent/contract.ts';
+
 /** Names that runbooks, n8n workflows and people's fingers depend on. They never change. */
 export const NAMES = {
   namespace: 'claude-agent',
@@ -18,6 +20,9 @@ export const NAMES = {
   workspaceVolume: 'claude-agent-workspace',
   updates: 'claude-agent-updates',
 } as const;
+
+/** The API token's file, below the root of the repository; `npm start` uses the same. */
+export const TOKEN_FILE = `.local/${TOKEN_FILE_NAME}`;
 
 /** Where callers in the cluster reach the agent: the Service on port 80. */
 export const SERVICE_URL = `http://${NAMES.service}.${NAMES.namespace}.svc`;

@@ -95,3 +95,6 @@ export function changesBetween(from: UpdateContent, to: UpdateContent): readonly
   ];
   return all.filter((change) => change.from !== change.to);
 }
+
+/** The digest's first 12 digits, as in `kubectl rollout history`. */
+export const shortImage = (reference: string): string => reference.split('@sha256:')[1]?.slice(0, 12) ?? reference;

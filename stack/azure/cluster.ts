@@ -3,8 +3,8 @@ import { ManagedCluster } from '@pulumi/azure-native/containerservice/managedClu
 import * as pulumi from '@pulumi/pulumi';
 
 import { access, dnsPrefix, machine, poolName, systemPool, WORKLOADS } from './cluster-inputs.ts';
-import { tags } from './common.ts';
-import type { Place } from './common.ts';
+import { tags } from './place.ts';
+import type { Place } from './place.ts';
 import type { MadeCluster } from '../config/azure.ts';
 import { containerInsights } from './insights.ts';
 import type { LogWorkspace } from './logs.ts';

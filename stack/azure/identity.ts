@@ -5,8 +5,8 @@ import * as pulumi from '@pulumi/pulumi';
 
 import { NAMES } from '../names.ts';
 import { npmRun } from '../next-command.ts';
-import { tags } from './common.ts';
-import type { Place } from './common.ts';
+import { tags } from './place.ts';
+import type { Place } from './place.ts';
 import type { Cluster } from './cluster.ts';
 import type { Named } from '../config/azure.ts';
 

@@ -4,8 +4,8 @@ import { DiagnosticSetting } from '@pulumi/azure-native/monitor/diagnosticSettin
 import type * as pulumi from '@pulumi/pulumi';
 
 import { NAMES } from '../names.ts';
-import { tags } from './common.ts';
-import type { Place } from './common.ts';
+import { tags } from './place.ts';
+import type { Place } from './place.ts';
 import type { LogWorkspace } from './logs.ts';
 
 /** What {@link containerInsights} needs. */

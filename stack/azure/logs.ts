@@ -2,8 +2,8 @@ import { getWorkspaceOutput } from '@pulumi/azure-native/operationalinsights/get
 import { Workspace } from '@pulumi/azure-native/operationalinsights/workspace.js';
 import * as pulumi from '@pulumi/pulumi';
 
-import { tags } from './common.ts';
-import type { Place } from './common.ts';
+import { tags } from './place.ts';
+import type { Place } from './place.ts';
 import type { AzureConfig, Named } from '../config/azure.ts';
 
 /** Arguments of {@link LogWorkspace}. */

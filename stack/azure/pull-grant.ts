@@ -1,9 +1,10 @@
+import { createHash } from 'node:crypto';
+
 import { RoleAssignment } from '@pulumi/azure-native/authorization/roleAssignment.js';
 import * as pulumi from '@pulumi/pulumi';
 
 import { npmRun } from '../next-command.ts';
 import type { Cluster } from './cluster.ts';
-import { guidOf } from './guid.ts';
 import type { ContainerRegistry } from './registry.ts';
 
 /** Arguments of {@link pullGrant}. */
@@ -52,4 +53,17 @@ export function pullerOf(
   throw new Error(
     `The cluster ${clusterName} has no identity to pull images with. Let it pull by another way: \`az aks update --resource-group ${group} --name ${clusterName} --attach-acr ${registryName}\`; then \`${npmRun('pulumi', 'config set azureGrantPull false')}\`.`,
   );
+}
+
+/** A GUID that is the same for the same parts on every machine, in the form of RFC 9562's version 8. */
+export function guidOf(...parts: readonly string[]): string {
+  const hex = createHash('sha256').update(parts.join('\0')).digest('hex');
+  const variant = ((Number.parseInt(hex.slice(16, 17), 16) & 3) | 8).toString(16);
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `8${hex.slice(13, 16)}`,
+    `${variant}${hex.slice(17, 20)}`,
+    hex.slice(20, 32),
+  ].join('-');
 }

@@ -2,8 +2,8 @@ import { getRegistryOutput } from '@pulumi/azure-native/containerregistry/getReg
 import { Registry } from '@pulumi/azure-native/containerregistry/registry.js';
 import * as pulumi from '@pulumi/pulumi';
 
-import { tags } from './common.ts';
-import type { Place } from './common.ts';
+import { tags } from './place.ts';
+import type { Place } from './place.ts';
 import type { AzureConfig } from '../config/azure.ts';
 
 /** Arguments of {@link ContainerRegistry}. */

@@ -1,31 +1,31 @@
 /**
- * `npm run up | preview | refresh | down | rollback | login | doctor | backup | restore`: Pulumi with whatever it needs made on
+ * `npm run up | preview | plan | refresh | down | rollback | login | doctor | backup | restore`: Pulumi with whatever it needs made on
  * first use. Further arguments go to Pulumi: `npm run up -- --yes`. `npm run pulumi -- config set …` is any other command of
  * Pulumi on the same stack.
  * @module
  */
-import * as path from 'node:path';
-
-import { asksForHelp, helpOf, readLine, UsageError } from './command-line.ts';
-import type { Usage } from './command-line.ts';
+import { asksForHelp, helpOf, readLine, UsageError } from './arguments/command-line.ts';
+import type { Usage } from './arguments/command-line.ts';
 import { StackFileError } from '../config/file.ts';
 import { ConfigError } from '../config/reader.ts';
 import { nearest } from '../nearest.ts';
-import { npmRun, suggestFor, USUAL_STACK } from '../next-command.ts';
-import { OWN_SESSION } from '../session/seed.ts';
+import { suggestFor, USUAL_STACK } from '../next-command.ts';
 import { SeedError } from '../session/files.ts';
-import { refuseSwallowed } from './npm-options.ts';
+import { refuseSwallowed } from './arguments/npm-options.ts';
 import { backup } from './backup/backup.ts';
 import { refuseWithinRestore } from './archive/progress.ts';
 import { restore } from './restore/restore.ts';
-import { down, preview, refresh, rollback, up } from './commands.ts';
 import { doctor } from './doctor/report.ts';
-import { CliError } from './system/engine.ts';
+import { down } from './down.ts';
+import { CliError } from './system/terminal.ts';
 import { readEnvironment } from './system/environment.ts';
-import type { CliEnvironment } from './system/environment.ts';
-import { login } from './login.ts';
-import { asksPulumiForHelp, pulumi, stackIn } from './pulumi.ts';
-import { PULUMI_USAGE, USAGES } from './usages.ts';
+import { logIn } from './login.ts';
+import { preview } from './preview.ts';
+import { asksPulumiForHelp, pulumi, stackOption } from './pulumi.ts';
+import { refresh } from './refresh.ts';
+import { rollback } from './rollback/rollback.ts';
+import { up } from './up/up.ts';
+import { PULUMI_USAGE, USAGES } from './arguments/usages.ts';
 
 /** As Pulumi.yaml names it. */
 const PROJECT = 'claude-code-agent';
@@ -56,10 +56,11 @@ async function run(name: string, given: readonly string[]): Promise<number> {
   const environment = readEnvironment();
   refuseSwallowed(usage, given, environment.env);
   const usual = environment.stack ?? USUAL_STACK;
-  const line = name === 'pulumi' ? undefined : readLine(usage, given);
-  const stack = checkedStack((line === undefined ? stackIn(given).stack : line.value('stack')) ?? usual);
+  // What Pulumi itself takes is not ours to judge.
+  const line = readLine(usage, name === 'pulumi' ? [] : given);
+  const stack = checkedStack((name === 'pulumi' ? stackOption(given).stack : line.value('stack')) ?? usual);
   suggestFor(stack, usual);
-  const context = { environment, project: PROJECT, stack, given, args: line?.passedOn ?? [], say };
+  const context = { environment, project: PROJECT, stack, given, args: line.passedOn, say };
   const commands: Readonly<Record<keyof typeof USAGES | 'pulumi', () => Promise<number>>> = {
     up: () => {
       refuseWithinRestore(environment.localDir);
@@ -68,9 +69,11 @@ async function run(name: string, given: readonly string[]): Promise<number> {
     preview: () => preview(context),
     refresh: () => refresh(context),
     down: () => down(context),
-    rollback: () => rollback(context, line?.positionals[0]),
-    login: () => logIn(environment),
-    doctor: () => doctor(context),
+    rollback: () => rollback(context, line.positionals[0]),
+    // It loads Pulumi's SDK, which takes longer than all else.
+    plan: async () => (await import('./plan/plan.ts')).plan(context, line),
+    login: () => logIn(context),
+    doctor: () => doctor(context, line),
     backup: () => backup(context),
     restore: () => restore({ ...context, up: (...args) => up({ ...context, args }) }),
     pulumi: () => pulumi(context),
@@ -93,11 +96,4 @@ function usageOf(name: string): Usage {
 function checkedStack(stack: string): string {
   if (/^(?!.*\.\.)[\w.-]{1,100}(\/[\w.-]{1,100}){0,2}$/.test(stack)) return stack;
   throw new UsageError(`'${stack}' is no name of a stack: letters, digits, '_', '-' and '.', as in --stack prod.`);
-}
-
-async function logIn({ projectDir, env }: CliEnvironment): Promise<number> {
-  const folder = path.join(projectDir, OWN_SESSION);
-  const claude = env['AGENT_CLAUDE_PATH'] ?? path.join(projectDir, 'node_modules', '.bin', 'claude');
-  say(`Logged in: ${await login({ folder, claude, env, platform: process.platform })}. Next: ${npmRun('up')}`);
-  return 0;
 }

@@ -1,9 +1,10 @@
 import * as fs from 'node:fs';
 
-import { asksForHelp } from './command-line.ts';
+import { asksForHelp } from './arguments/command-line.ts';
 import { mendStateFiles } from './system/backend-folder.ts';
-import type { CommandContext } from './context.ts';
-import { findEngine, CliError, showEngine } from './system/engine.ts';
+import type { CommandContext } from './system/environment.ts';
+import { findEngine, showEngine } from './system/engine.ts';
+import { CliError } from './system/terminal.ts';
 import { stackFileOf } from '../config/stack-file.ts';
 import { dropNeedlessSalt, engineFor, findStack, makeFolders, prepareStack, withoutStack } from './system/stack.ts';
 
@@ -12,7 +13,7 @@ export const asksPulumiForHelp = (args: readonly string[]): boolean =>
   asksForHelp(args) && args.some((arg) => !arg.startsWith('-'));
 
 /** The value of `--stack` or `-s`, where given, and the arguments without it. */
-export function stackIn(args: readonly string[]): { stack?: string; rest: readonly string[] } {
+export function stackOption(args: readonly string[]): { stack?: string; rest: readonly string[] } {
   for (const [at, arg] of args.entries()) {
     const next = args[at + 1];
     if ((arg === '--stack' || arg === '-s') && next !== undefined) return { stack: next, rest: args.toSpliced(at, 2) };
@@ -41,7 +42,7 @@ export async function pulumi({ environment, project, stack, given, say }: Comman
   if (given.length === 0 || asksPulumiForHelp(given)) return showEngine(engine, given, projectDir, { ...env });
   if (backendFolder !== undefined) mendStateFiles({ folder: backendFolder, project, stack }, say);
   makeFolders(environment);
-  const [word = '', act = ''] = stackIn(given).rest.filter((arg) => !arg.startsWith('-'));
+  const [word = '', act = ''] = stackOption(given).rest.filter((arg) => !arg.startsWith('-'));
   const ready = await findStack(environment, engine, stack);
   const makes = ready === undefined && word === 'config' && act !== '' && fs.existsSync(committedFile);
   // Where there is a terminal, Pulumi itself would offer to make it.

@@ -5,7 +5,7 @@ import { ServiceAccount } from '@pulumi/kubernetes/core/v1/serviceAccount.js';
 import * as pulumi from '@pulumi/pulumi';
 
 import { agentPod } from './agent-pod.ts';
-import type { AgentPodArgs } from './agent-pod.ts';
+import type { AgentPodArgs } from './agent-environment.ts';
 import { ANNOTATION, labels, NAMES, selectorLabels } from '../names.ts';
 
 /** Arguments of {@link AgentService}. */

@@ -5,8 +5,8 @@ import { WATCHDOG_ENV } from '../../watchdog/contract.ts';
 import type { StackConfig } from '../config/config.ts';
 import { NAMES, SERVICE_URL } from '../names.ts';
 import { CONTAINER_SECURITY, placed, POD_BASE, proxied, SECRET_MODE } from './pod.ts';
-import { TOKEN_KEYS } from './tokens.ts';
-import type { Tokens } from './tokens.ts';
+import { TOKEN_KEYS } from './secrets/tokens.ts';
+import type { Tokens } from './secrets/tokens.ts';
 
 /** Keys of the Secret with what the watchdog tells others by. */
 export const NOTIFY_KEYS = { teamsWebhookUrl: 'teams-webhook-url', n8nApiKey: 'n8n-api-key' } as const;

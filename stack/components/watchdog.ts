@@ -8,10 +8,10 @@ import type * as k8s from '@pulumi/kubernetes';
 import * as pulumi from '@pulumi/pulumi';
 
 import type { StackConfig } from '../config/config.ts';
-import { HIDDEN_METADATA, nameOf } from './hidden-metadata.ts';
+import { HIDDEN_METADATA, nameOf } from './secrets/kept-secret.ts';
 import { labels, NAMES } from '../names.ts';
 import { encoded } from '../session/secret-keys.ts';
-import type { Tokens } from './tokens.ts';
+import type { Tokens } from './secrets/tokens.ts';
 import { NOTIFY_KEYS, watchdogPod } from './watchdog-pod.ts';
 
 /** Arguments of {@link Watchdog}. */

@@ -35,7 +35,10 @@ export interface Placement {
   readonly tolerations: readonly Toleration[];
 }
 
-/** The configuration of one stack, checked. Pulumi.yaml describes every key and has its default. */
+/**
+ * The configuration of one stack, checked. Pulumi.yaml describes every key and has its default; `agentEnvironment` and
+ * `watchdogPod` in `stack/components` turn it into variables of the pods.
+ */
 export interface StackConfig {
   readonly target: 'local' | 'azure';
   /** Undefined where the target is another. */

@@ -6,8 +6,8 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { commandLine } from '../../scripts/command.ts';
-import { helpOf } from '../../stack/cli/command-line.ts';
-import type { Usage } from '../../stack/cli/command-line.ts';
+import { helpOf } from '../../stack/cli/arguments/command-line.ts';
+import type { Usage } from '../../stack/cli/arguments/command-line.ts';
 import { nearest } from '../../stack/nearest.ts';
 import { endAgents } from './agents.ts';
 import { burst } from './burst.ts';

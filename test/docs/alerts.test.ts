@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import { labels, NAMES } from '../../stack/names.ts';
-import { TOKEN_KEYS } from '../../stack/components/tokens.ts';
+import { TOKEN_KEYS } from '../../stack/components/secrets/tokens.ts';
 import { Agent } from '../support/agent.ts';
 import { findTool } from '../support/tools.ts';
 import { readDocument } from './markdown.ts';

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
 /** What is a program of its own, whose help is its own. */
 const OTHERS = /^(vitest|tsc|eslint|prettier|depcruise)\b/;
-/** Without those of the launcher, which test/stack/cli/arguments.test.ts has. */
+/** Without those of the launcher, which test/stack/cli/arguments/commands.test.ts has. */
 const own = Object.entries(scripts)
   .map(([name, command]) => [name, command.replace(/^exec /, '')] as const)
   .filter(([, command]) => !OTHERS.test(command) && !command.includes('cli/main.ts'));

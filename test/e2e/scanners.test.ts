@@ -30,7 +30,7 @@ const CONFIG = {
 beforeAll(async () => {
   const config = path.join(folder, 'Pulumi.scanned.yaml');
   writeFileSync(config, JSON.stringify({ config: CONFIG }));
-  const args = ['stack/plan/main.ts', '--config-file', config, '--out', plan];
+  const args = ['stack/cli/main.ts', 'plan', '--config-file', config, '--out', plan];
   await execa(process.execPath, args, { env: { HOME: folder } });
   const isManifest = (file: string) => 'apiVersion' in (parse(readFileSync(file, 'utf8')) as object);
   const all = readdirSync(plan).map((name) => path.join(plan, name));

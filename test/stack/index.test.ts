@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 
-import { callbackSecretOf } from '../../stack/components/tokens.ts';
+import { callbackSecretOf } from '../../stack/components/secrets/tokens.ts';
 import { API_TOKEN, CALLBACK_SECRET, DIGEST, find, loginFolder, REFRESH_TOKEN, runProgram } from './program.ts';
 import type { Rendered } from './program.ts';
 

@@ -3,7 +3,7 @@ import * as path from 'node:path';
 
 import { execa } from 'execa';
 
-import { CliError } from '../system/engine.ts';
+import { CliError } from '../system/terminal.ts';
 import { isRunning } from '../system/processes.ts';
 import { PLACES } from './manifest.ts';
 

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 
-import { TOKEN_FILE } from '../../token-file.ts';
+import { TOKEN_FILE } from '../../names.ts';
 import { OWN_SESSION } from '../../session/seed.ts';
 import type { CliEnvironment } from '../system/environment.ts';
 import { privateFolder } from '../system/local-files.ts';

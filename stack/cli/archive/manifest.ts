@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 
-import { CliError } from '../system/engine.ts';
+import { CliError } from '../system/terminal.ts';
 
 /** Of the folder inside the archive. A restore refuses any other. */
 export const FORMAT = 1;

@@ -5,7 +5,7 @@ import { stringify } from 'yaml';
 
 import { NAMES } from '../../names.ts';
 import { privateFolder } from '../system/local-files.ts';
-import type { Kubectl } from '../doctor/cluster.ts';
+import type { Kubectl } from '../system/kubectl.ts';
 
 /** An object of the cluster. */
 export interface KubeObject {

@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 
 import { npmRun } from '../../next-command.ts';
-import { CliError } from '../system/engine.ts';
+import { CliError } from '../system/terminal.ts';
 import { writeWhole } from './whole-file.ts';
 
 /** What is on disk of a restore that is not at its end. */

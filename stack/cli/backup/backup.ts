@@ -2,12 +2,12 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 
 import packageJson from '../../../package.json' with { type: 'json' };
-import { helpOf, readLine, UsageError } from '../command-line.ts';
+import { helpOf, readLine, UsageError } from '../arguments/command-line.ts';
 import { npmRun } from '../../next-command.ts';
-import type { CommandContext } from '../context.ts';
-import { CliError } from '../system/engine.ts';
+import type { CommandContext } from '../system/environment.ts';
+import { CliError } from '../system/terminal.ts';
 import { privateFolder, stampOf } from '../system/local-files.ts';
-import { USAGES } from '../usages.ts';
+import { USAGES } from '../arguments/usages.ts';
 import { folderIn, pack, removeScratches, withScratch } from '../archive/archive.ts';
 import { filesOf, FORMAT, PLACES } from '../archive/manifest.ts';
 import type { Manifest } from '../archive/manifest.ts';

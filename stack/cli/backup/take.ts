@@ -2,8 +2,9 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 
 import { NAMES } from '../../names.ts';
-import { kubectlOf } from '../doctor/cluster.ts';
-import { runEngine, findEngine, CliError } from '../system/engine.ts';
+import { kubectlOf } from '../system/kubectl.ts';
+import { runEngine, findEngine } from '../system/engine.ts';
+import { CliError } from '../system/terminal.ts';
 import { backendName } from '../system/environment.ts';
 import type { CliEnvironment } from '../system/environment.ts';
 import { privateFolder } from '../system/local-files.ts';

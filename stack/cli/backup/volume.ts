@@ -5,7 +5,7 @@ import { execa } from 'execa';
 
 import { SESSION_ENTRIES } from '../../../agent/contract.ts';
 import { NAMES } from '../../names.ts';
-import { stackIn } from '../doctor/cluster.ts';
+import { stackIn } from '../system/kubectl.ts';
 import { privateFolder } from '../system/local-files.ts';
 import { program } from '../archive/in-pod/program.ts';
 import type { VolumeReport, Wanted } from '../archive/in-pod/take-volume.ts';

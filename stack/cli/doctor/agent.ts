@@ -1,7 +1,7 @@
 import { NAMES } from '../../names.ts';
 import { npmRunAll } from '../../next-command.ts';
-import { fromAgent } from './cluster.ts';
-import type { Kubectl } from './cluster.ts';
+import { fromAgent } from '../system/kubectl.ts';
+import type { Kubectl } from '../system/kubectl.ts';
 import { broken, ok } from './finding.ts';
 import type { Check, Finding } from './finding.ts';
 

@@ -1,30 +1,9 @@
-import { AGENT_PORT } from '../../../agent/contract.ts';
 import { NAMES } from '../../names.ts';
 import { npmRun } from '../../next-command.ts';
-import { tryRun } from '../system/exec.ts';
-import type { RunAttempt } from '../system/exec.ts';
+import { fromAgent } from '../system/kubectl.ts';
+import type { Kubectl } from '../system/kubectl.ts';
 import { broken, ok } from './finding.ts';
 import type { Check, Finding } from './finding.ts';
-
-/** kubectl on the stack's cluster, in its namespace. */
-export type Kubectl = (args: readonly string[]) => Promise<RunAttempt>;
-
-/** What tells kubectl where the stack is. @param context of the kubeconfig; empty for the current one. */
-export const stackIn = (context: string): readonly string[] => [
-  ...(context === '' ? [] : ['--context', context]),
-  ...['--namespace', NAMES.namespace],
-];
-
-/** @param context of the kubeconfig; empty for the current one. */
-export function kubectlOf(context: string): Kubectl {
-  const where = stackIn(context);
-  return (args) => tryRun('kubectl', [...where, ...args]);
-}
-
-/** What the agent answers to `GET` of a path, asked in its own pod. */
-export function fromAgent(kubectl: Kubectl, path: string): Promise<RunAttempt> {
-  return kubectl(['exec', `deploy/${NAMES.deployment}`, '--', 'curl', '-s', '-S', `localhost:${AGENT_PORT}${path}`]);
-}
 
 /** The cluster, and the agent's pod in it. */
 export function cluster(kubectl: Kubectl): Check[] {

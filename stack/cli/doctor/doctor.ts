@@ -3,7 +3,7 @@ import * as path from 'node:path';
 
 import { execa } from 'execa';
 
-import { TOKEN_FILE } from '../../token-file.ts';
+import { TOKEN_FILE } from '../../names.ts';
 import { runEngine, findEngine } from '../system/engine.ts';
 import { backendName } from '../system/environment.ts';
 import type { CliEnvironment } from '../system/environment.ts';
@@ -14,7 +14,8 @@ import { contentOf, contextOf, StackFile, stackFileOf } from '../../config/stack
 import { readState } from '../system/state.ts';
 import { agent } from './agent.ts';
 import { beforehand } from './beforehand.ts';
-import { cluster, kubectlOf } from './cluster.ts';
+import { cluster } from './cluster.ts';
+import { kubectlOf } from '../system/kubectl.ts';
 import { examine } from './finding.ts';
 import type { Check, Named } from './finding.ts';
 import { runs } from './runs.ts';

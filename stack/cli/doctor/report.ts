@@ -1,6 +1,5 @@
-import { readLine } from '../command-line.ts';
-import type { CommandContext } from '../context.ts';
-import { USAGES } from '../usages.ts';
+import type { CommandLine } from '../arguments/command-line.ts';
+import type { CommandContext } from '../system/environment.ts';
 import { examineAll } from './doctor.ts';
 import type { Named } from './finding.ts';
 
@@ -9,8 +8,7 @@ const MARK = { ok: '✓', broken: '✗', skipped: '–' } as const;
 const WIDTH = 'azure login'.length;
 
 /** `doctor`: what is well and what is not, as lines or with `--json` as one object. Returns 1 where something is broken. */
-export async function doctor({ environment, stack, given }: CommandContext): Promise<number> {
-  const line = readLine(USAGES.doctor, given);
+export async function doctor({ environment, stack }: CommandContext, line: CommandLine): Promise<number> {
   const asJson = line.has('json');
   const write = (text: string): void => void process.stdout.write(`${text}\n`);
   const findings = await examineAll(environment, stack, line.has('quick'), (finding) => {

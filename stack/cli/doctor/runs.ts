@@ -2,11 +2,10 @@ import { once } from 'node:events';
 
 import { execa } from 'execa';
 
-import { NAMES } from '../../names.ts';
+import { NAMES, TOKEN_FILE } from '../../names.ts';
 import { npmRun } from '../../next-command.ts';
-import { TOKEN_FILE } from '../../token-file.ts';
 import { causeIn } from '../system/exec.ts';
-import { stackIn } from './cluster.ts';
+import { stackIn } from '../system/kubectl.ts';
 import { broken, ok, skipped } from './finding.ts';
 import type { Check, Finding } from './finding.ts';
 

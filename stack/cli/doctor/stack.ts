@@ -1,7 +1,7 @@
 import { npmRun, npmRunAll } from '../../next-command.ts';
 import { lookUpImage } from '../system/registry.ts';
-import type { ExportedState } from '../system/state.ts';
-import { shortImage } from '../rollback/update-list.ts';
+import type { ExportedState } from '../../pulumi-internals/state.ts';
+import { shortImage } from '../../update-record.ts';
 import { causeIn, engineCause } from '../system/exec.ts';
 import { broken, ok } from './finding.ts';
 import type { Check, Finding } from './finding.ts';

@@ -2,7 +2,7 @@ import { WATCHDOG_ENV } from '../../../watchdog/contract.ts';
 import { lastDue } from '../../config/cron.ts';
 import { NAMES } from '../../names.ts';
 import { npmRun, npmRunAll } from '../../next-command.ts';
-import type { Kubectl } from './cluster.ts';
+import type { Kubectl } from '../system/kubectl.ts';
 import { broken, ok, skipped } from './finding.ts';
 import type { Check, Finding } from './finding.ts';
 

@@ -1,6 +1,6 @@
 import { NAMES } from '../../names.ts';
-import type { Kubectl } from '../doctor/cluster.ts';
-import { CliError } from '../system/engine.ts';
+import type { Kubectl } from '../system/kubectl.ts';
+import { CliError } from '../system/terminal.ts';
 import type { Engine } from '../system/engine.ts';
 import { backendName } from '../system/environment.ts';
 import type { CliEnvironment } from '../system/environment.ts';

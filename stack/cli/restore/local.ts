@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 
 import { CREDENTIALS_FILE } from '../../../agent/contract.ts';
-import { TOKEN_FILE } from '../../token-file.ts';
+import { TOKEN_FILE } from '../../names.ts';
 import type { CliEnvironment } from '../system/environment.ts';
 import { privateFolder, randomSecretFile, stampOf } from '../system/local-files.ts';
 import { stackFileOf } from '../../config/stack-file.ts';

@@ -1,7 +1,7 @@
-import { helpOf, readLine, UsageError } from '../command-line.ts';
-import { CliError } from '../system/engine.ts';
+import { helpOf, readLine, UsageError } from '../arguments/command-line.ts';
+import { CliError } from '../system/terminal.ts';
 import { StackFile } from '../../config/stack-file.ts';
-import { USAGES } from '../usages.ts';
+import { USAGES } from '../arguments/usages.ts';
 
 /** What `npm run restore` was asked for. */
 export interface RestoreOptions {

@@ -2,8 +2,9 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 
 import { checkConfig } from '../../config/check.ts';
-import type { CommandContext } from '../context.ts';
-import { findEngine, CliError } from '../system/engine.ts';
+import type { CommandContext } from '../system/environment.ts';
+import { findEngine } from '../system/engine.ts';
+import { CliError } from '../system/terminal.ts';
 import type { Engine } from '../system/engine.ts';
 import { contentOf, contextOf, StackFile, stackFileOf } from '../../config/stack-file.ts';
 import { unpack } from '../archive/archive.ts';

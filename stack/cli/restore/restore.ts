@@ -3,9 +3,8 @@ import * as path from 'node:path';
 
 import { NAMES } from '../../names.ts';
 import { npmRun, npmRunAll } from '../../next-command.ts';
-import { confirmed, mustBeAsked } from '../system/confirm.ts';
-import { kubectlOf } from '../doctor/cluster.ts';
-import { CliError } from '../system/engine.ts';
+import { confirmed, mustBeAsked, CliError } from '../system/terminal.ts';
+import { kubectlOf } from '../system/kubectl.ts';
 import { privateFolder } from '../system/local-files.ts';
 import { removeScratches, withScratch } from '../archive/archive.ts';
 import { existingData } from './existing-data.ts';

@@ -7,8 +7,9 @@ import type { StackConfig } from '../../config/config.ts';
 import { NAMES, selectorLabels } from '../../names.ts';
 import { npmRun } from '../../next-command.ts';
 import { CONTAINER_SECURITY, placed, POD_BASE } from '../../components/pod.ts';
-import { stackIn } from '../doctor/cluster.ts';
-import { errorLines, CliError } from '../system/engine.ts';
+import { stackIn } from '../system/kubectl.ts';
+import { errorLines } from '../system/engine.ts';
+import { CliError } from '../system/terminal.ts';
 import { program } from '../archive/in-pod/program.ts';
 
 const POD = 'claude-agent-restore';

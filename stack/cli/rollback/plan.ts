@@ -1,7 +1,8 @@
 import type { UpdateRecord } from '../../update-record.ts';
-import { CliError } from '../system/engine.ts';
+import { CliError } from '../system/terminal.ts';
 import { asText, StackFile } from '../../config/stack-file.ts';
-import { shortImage, shown } from './update-list.ts';
+import { shown } from './update-list.ts';
+import { shortImage } from '../../update-record.ts';
 
 /**
  * Config that a way back leaves as it is: where the stack is, what it has in Azure, the volumes, which can neither shrink

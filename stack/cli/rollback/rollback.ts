@@ -4,18 +4,38 @@ import * as path from 'node:path';
 import { NAMES } from '../../names.ts';
 import { npmRun, npmRunAll } from '../../next-command.ts';
 import { checkConfig } from '../../config/check.ts';
-import { confirmed, mustBeAsked } from '../system/confirm.ts';
+import { confirmed, mustBeAsked } from '../system/terminal.ts';
 import { showEngine } from '../system/engine.ts';
 import { mustBeThere } from '../system/registry.ts';
 import type { InRegistry } from '../system/registry.ts';
 import type { ReadyStack } from '../system/stack.ts';
 import { contentOf, StackFile } from '../../config/stack-file.ts';
-import type { EngineCall, ExportedState } from '../system/state.ts';
-import { recordsOf } from './update-list.ts';
+import type { EngineCall } from '../system/state.ts';
+import type { ExportedState } from '../../pulumi-internals/state.ts';
+import { listOf, recordsOf } from './update-list.ts';
+import { findToChange, mustFind } from '../system/prepared-stack.ts';
+import type { CommandContext } from '../system/environment.ts';
+import { readState } from '../system/state.ts';
 import { rollbackPlan } from './plan.ts';
 
+/**
+ * `rollback`: lists earlier updates, or goes back to one.
+ * @param number Of the update to go back to, as the operator gave it.
+ */
+export async function rollback(context: CommandContext, number: string | undefined): Promise<number> {
+  if (number === undefined) {
+    const { call } = await mustFind(context);
+    process.stdout.write(listOf(recordsOf(await readState(call))));
+    return 0;
+  }
+  const stack = await findToChange(context);
+  const state = await stack.repairState({ builds: false });
+  const { call, ready, lookUp } = stack;
+  return rollBack({ call, ready, state, number, args: context.args, lookUp, say: context.say });
+}
+
 /** What {@link rollBack} needs. */
-export interface RollbackOptions {
+interface RollbackOptions {
   readonly call: EngineCall;
   readonly ready: ReadyStack;
   readonly state: ExportedState;
@@ -34,7 +54,7 @@ export interface RollbackOptions {
  * @throws CliError when there is no such record, or nobody to ask and no `--yes`.
  * @throws ConfigError when that update's config can't be used any more.
  */
-export async function rollBack({ call, ready, state, number, args, lookUp, say }: RollbackOptions): Promise<number> {
+async function rollBack({ call, ready, state, number, args, lookUp, say }: RollbackOptions): Promise<number> {
   const records = recordsOf(state);
   const isYes = (arg: string): boolean => arg === '--yes' || arg === '-y';
   const yes = args.some(isYes);

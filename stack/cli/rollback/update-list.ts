@@ -1,7 +1,7 @@
 import { npmRun } from '../../next-command.ts';
-import { changesBetween, HISTORY_TYPE, recordsIn } from '../../update-record.ts';
+import { changesBetween, HISTORY_TYPE, recordsIn, shortImage } from '../../update-record.ts';
 import type { Change, RecordTexts, UpdateRecord } from '../../update-record.ts';
-import type { ExportedState } from '../system/state.ts';
+import type { ExportedState } from '../../pulumi-internals/state.ts';
 
 /** The records of a stack's updates, newest first. */
 export function recordsOf({ deployment }: ExportedState): readonly UpdateRecord[] {
@@ -23,9 +23,6 @@ export function listOf(records: readonly UpdateRecord[]): string {
   const lines = table.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '));
   return `${lines.join('\n')}\n\nBack to one of them: ${npmRun('rollback', 'NUMBER')}\n`;
 }
-
-/** The digest's first 12 digits, as in `kubectl rollout history`. */
-export const shortImage = (reference: string): string => reference.split('@sha256:')[1]?.slice(0, 12) ?? reference;
 
 /** A config value for a reader; an empty one can be seen. */
 export const shown = (value: string | undefined): string => (value === undefined || value === '' ? "''" : value);

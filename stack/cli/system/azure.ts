@@ -1,7 +1,7 @@
 import { parse } from 'yaml';
 
 import { checkOperator, OperatorError } from '../../azure/operator.ts';
-import { CliError } from './engine.ts';
+import { CliError } from './terminal.ts';
 import { contentOf } from '../../config/stack-file.ts';
 
 /**

@@ -3,7 +3,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 
 import { npmRun } from '../../next-command.ts';
-import { CliError } from './engine.ts';
+import { CliError } from './terminal.ts';
 import { isRunning } from './processes.ts';
 
 /** A stack whose state is in a folder. */

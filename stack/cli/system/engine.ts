@@ -4,6 +4,7 @@ import * as path from 'node:path';
 import { execa } from 'execa';
 
 import { npmRun } from '../../next-command.ts';
+import { CliError } from './terminal.ts';
 
 /** How to start Pulumi's engine: a program and the arguments before Pulumi's own. */
 export interface Engine {
@@ -30,11 +31,6 @@ function isOnPath(program: string, folders = ''): boolean {
       return false;
     }
   });
-}
-
-/** Something must be done by hand first; the message says what. */
-export class CliError extends Error {
-  override readonly name = 'CliError';
 }
 
 /**

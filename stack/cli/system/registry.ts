@@ -1,6 +1,6 @@
 import { npmRunAll } from '../../next-command.ts';
 import { tryRun } from './exec.ts';
-import { CliError } from './engine.ts';
+import { CliError } from './terminal.ts';
 import type { StackFile } from '../../config/stack-file.ts';
 
 /** What a registry says of an image. `unknown`: it could not be asked, which says nothing about the image. */

@@ -3,8 +3,9 @@ import * as path from 'node:path';
 
 import { nearest } from '../../nearest.ts';
 import { npmRun } from '../../next-command.ts';
-import { TOKEN_FILE } from '../../token-file.ts';
-import { runEngine, CliError } from './engine.ts';
+import { TOKEN_FILE } from '../../names.ts';
+import { runEngine } from './engine.ts';
+import { CliError } from './terminal.ts';
 import type { Engine } from './engine.ts';
 import { backendName } from './environment.ts';
 import type { CliEnvironment } from './environment.ts';

@@ -198,7 +198,7 @@ describe('npm run up', () => {
     const { exitCode, stderr } = await project().launch(['deploy']);
     expect(exitCode).toBe(1);
     expect(stderr).toContain(
-      "'deploy' is no command; allowed: up, preview, refresh, down, rollback, login, doctor, backup, restore, pulumi.",
+      "'deploy' is no command; allowed: up, preview, plan, refresh, down, rollback, login, doctor, backup, restore, pulumi.",
     );
   });
 });

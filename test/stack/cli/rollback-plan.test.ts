@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 
-import { CliError } from '../../../stack/cli/system/engine.ts';
+import { CliError } from '../../../stack/cli/system/terminal.ts';
 import { listOf } from '../../../stack/cli/rollback/update-list.ts';
 import { rollbackPlan } from '../../../stack/cli/rollback/plan.ts';
 import type { UpdateRecord } from '../../../stack/update-record.ts';

@@ -16,7 +16,7 @@ function clone() {
   const folder = partialCheckout([...parts, 'Pulumi.yaml', 'Pulumi.dev.yaml']);
   const at = (...names: string[]) => path.join(folder, ...names);
   const plan = (...args: string[]) =>
-    execa(process.execPath, ['stack/plan/main.ts', ...args], {
+    execa(process.execPath, ['stack/cli/main.ts', 'plan', ...args], {
       cwd: folder,
       env: { HOME: folder, PATH: '/nowhere' },
       extendEnv: false,

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { SeedError } from '../../../stack/session/files.ts';
 import { readSeed } from '../../../stack/session/seed.ts';
 import type { SeedPlace } from '../../../stack/session/seed.ts';
-import { refuseOlder } from '../../../stack/components/session.ts';
+import { refuseOlder } from '../../../stack/components/secrets/session.ts';
 import { loginFolder, REFRESH_TOKEN } from '../program.ts';
 
 const empty = () => mkdtempSync(path.join(tmpdir(), 'empty-'));

@@ -1,0 +1,9 @@
+import type { CommandContext } from './system/environment.ts';
+import { findToChange } from './system/prepared-stack.ts';
+
+/** `down`: removes everything. */
+export async function down(context: CommandContext): Promise<number> {
+  const stack = await findToChange(context);
+  await stack.repairState({ builds: false });
+  return stack.pulumi('destroy');
+}

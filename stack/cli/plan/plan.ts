@@ -1,0 +1,38 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+
+import { checkConfig } from '../../config/check.ts';
+import { fileConfig, readProject, StackFileError } from '../../config/file.ts';
+import { stackFileOf } from '../../config/stack-file.ts';
+import { record } from '../../plan/record.ts';
+import { render, table } from '../../plan/render.ts';
+import { standIn } from '../../plan/stand-ins.ts';
+import type { CommandLine } from '../arguments/command-line.ts';
+import type { CommandContext } from '../system/environment.ts';
+import { writeFiles } from './files.ts';
+
+/**
+ * `plan`: what `up` would make, without Pulumi's engine, a cluster, a registry or Azure: a table of all resources, and each
+ * as a YAML file. What only these would know is made up (a digest of zeros, the address 192.0.2.1), and secrets are
+ * placeholders. Returns 0.
+ * @throws StackFileError where a named file is not there, and CliError where the folder can't be written to.
+ */
+export async function plan({ environment, stack, say }: CommandContext, line: CommandLine): Promise<number> {
+  const { projectDir, localDir } = environment;
+  const project = readProject(projectDir);
+  const given = line.value('config-file');
+  const file = given ?? stackFileOf(projectDir, stack);
+  if (!fs.existsSync(file)) {
+    if (given !== undefined) throw new StackFileError(`There is no file ${file}.`);
+    say(`There is no ${file}: this is a stack with every default.`);
+  }
+  const folder = path.resolve(line.value('out') ?? path.join(localDir, 'plan'));
+  checkConfig(projectDir, file);
+  const config = fileConfig(project, file);
+  const { resources } = await record({ project: project.name, stack, config, standIn }, () => import('../../index.ts'));
+  const rows = render(resources);
+  writeFiles(folder, rows);
+  const objects = rows.filter(({ file }) => file !== undefined).length;
+  process.stdout.write(`${table(rows)}\n\n${objects} resources of stack ${stack}, as YAML in ${folder}\n`);
+  return 0;
+}

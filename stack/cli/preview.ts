@@ -1,0 +1,80 @@
+import { randomBytes } from 'node:crypto';
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+
+import { TOKEN_FILE } from '../names.ts';
+import type { CommandContext } from './system/environment.ts';
+import { findEngine, showEngine } from './system/engine.ts';
+import { privateFolder } from './system/local-files.ts';
+import { contentOf, StackFile, stackFileOf } from '../config/stack-file.ts';
+import { engineEnvironment } from './system/stack.ts';
+import { checkAzureLogin } from './system/azure.ts';
+import { find, refuseMistakes } from './system/prepared-stack.ts';
+
+/** `preview`: what {@link up} would do, for a stack that is not there too; makes none. */
+export async function preview(context: CommandContext): Promise<number> {
+  refuseMistakes(context);
+  const { environment, stack, say } = context;
+  const file = stackFileOf(environment.projectDir, stack);
+  if (!fs.existsSync(file)) say(`There is no ${file}: this is a stack with every default.`);
+  const found = await find(context);
+  await checkAzureLogin(file);
+  return found === undefined ? previewOfNew(context) : found.pulumi('preview');
+}
+
+/**
+ * Previews a stack that is not there, which Pulumi can't: in a backend for this once, with an empty state. Nothing is left of
+ * it. Returns Pulumi's exit code.
+ */
+async function previewOfNew({ environment, project, stack, args }: CommandContext): Promise<number> {
+  const { projectDir, localDir, env: given } = environment;
+  const committedFile = stackFileOf(projectDir, stack);
+  const configFile = path.join(privateFolder(localDir), path.basename(committedFile));
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'claude-agent-preview-'));
+  try {
+    writeEmptyState(folder, project, stack);
+    fs.writeFileSync(configFile, withToken(contentOf(committedFile), projectDir), { mode: 0o600 });
+    const env = {
+      ...engineEnvironment(environment),
+      PULUMI_BACKEND_URL: `file://${folder}`,
+      ...passphrase(environment),
+    };
+    const command = ['preview', '--stack', path.basename(stack), '--config-file', configFile, ...args];
+    return await showEngine(findEngine(projectDir, given), command, projectDir, env);
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+    fs.rmSync(configFile, { force: true });
+  }
+}
+
+/** As the file backend lays out its folder since version 1. */
+function writeEmptyState(folder: string, project: string, stack: string): void {
+  const stacks = path.join(folder, '.pulumi', 'stacks', project);
+  fs.mkdirSync(stacks, { recursive: true });
+  fs.writeFileSync(path.join(folder, '.pulumi', 'meta.yaml'), 'version: 1\n');
+  const name = path.basename(stack);
+  // Without a deployment the engine panics where a program reads the outputs of its stack.
+  const latest = { manifest: { time: new Date().toISOString(), magic: '', version: '' } };
+  const state = { version: 3, checkpoint: { stack: `organization/${project}/${name}`, latest } };
+  fs.writeFileSync(path.join(stacks, `${name}.json`), JSON.stringify(state));
+}
+
+/** The API token that an update would make first. */
+function withToken(content: string, projectDir: string): string {
+  const isGiven =
+    /^\s+(claude-code-agent:)?agentToken:/m.test(content) || fs.existsSync(path.join(projectDir, TOKEN_FILE));
+  if (isGiven) return content;
+  const file = new StackFile(content, projectDir);
+  file.set('agentToken', 'made-by-the-first-update');
+  return file.toString();
+}
+
+/** What may have encrypted the secrets in the stack's file, else one for nothing. */
+function passphrase({ localDir, ownPassphrase }: CommandContext['environment']): NodeJS.ProcessEnv {
+  if (ownPassphrase) return {};
+  const file = path.join(localDir, 'passphrase');
+  return fs.existsSync(file)
+    ? { PULUMI_CONFIG_PASSPHRASE_FILE: file }
+    : { PULUMI_CONFIG_PASSPHRASE: randomBytes(32).toString('base64url') };
+}

@@ -1,0 +1,50 @@
+import { fileConfig, readProject } from '../../config/file.ts';
+import { NAMES } from '../../names.ts';
+import type { RecordTexts } from '../../update-record.ts';
+import { stateOf } from '../../pulumi-internals/adopted-state.ts';
+import type { Kubectl } from '../system/kubectl.ts';
+import { readState, writeState } from '../system/state.ts';
+import type { EngineCall } from '../system/state.ts';
+import type { ExportedState } from '../../pulumi-internals/state.ts';
+
+/** What {@link adoptCluster} needs besides the engine. */
+export interface AdoptOptions {
+  readonly kubectl: Kubectl;
+  /** Of the stack's settings. */
+  readonly configFile: string;
+  /** For a file that is gone when this ends. */
+  readonly localDir: string;
+  readonly say: (line: string) => void;
+}
+
+/**
+ * Gives a stack that has nothing the system that the cluster has: its state was lost, and an update would fail at the
+ * first object that is there.
+ * @returns the state as it is now.
+ */
+export async function adoptCluster(
+  call: EngineCall,
+  state: ExportedState,
+  { kubectl, configFile, localDir, say }: AdoptOptions,
+): Promise<ExportedState> {
+  say(`The cluster has this system, and the stack ${call.stack} has nothing: it takes over what is there.`);
+  const { record } = await import('../../plan/record.ts');
+  const { standIn } = await import('../../plan/stand-ins.ts');
+  const project = readProject(call.projectDir);
+  const config = fileConfig(project, configFile);
+  const { resources } = await record(
+    { project: project.name, stack: call.stack, config, standIn },
+    () => import('../../index.ts'),
+  );
+  const taken = stateOf(resources, project.name, call.stack, await shownRecords(kubectl));
+  await writeState(call, { ...state, deployment: { ...state.deployment, resources: taken } }, localDir);
+  return readState(call);
+}
+
+/** The records of updates that the cluster shows: the state's own are lost with it. */
+async function shownRecords(kubectl: Kubectl): Promise<RecordTexts> {
+  const answer = await kubectl(['get', `configmap/${NAMES.updates}`, '--output', 'json']);
+  if ('failure' in answer) return {};
+  const { data = {} } = JSON.parse(answer.output) as { data?: RecordTexts };
+  return data;
+}

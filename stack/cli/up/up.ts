@@ -1,0 +1,42 @@
+import { NAMES, SERVICE_URL, TOKEN_FILE } from '../../names.ts';
+import type { CommandContext } from '../system/environment.ts';
+import { prepareToChange, refuseMistakes } from '../system/prepared-stack.ts';
+import { mustBeThere } from '../system/registry.ts';
+import { isEmpty } from '../../pulumi-internals/state.ts';
+import { adoptCluster } from './adopt-cluster.ts';
+
+/**
+ * `up`: an update, after what earlier accidents left is mended. Returns Pulumi's exit code, as all of these do.
+ * @throws CliError, ConfigError or StackFileError with what the operator has to do first, as all of these do.
+ */
+export async function up(context: CommandContext): Promise<number> {
+  const { environment, args, say } = context;
+  refuseMistakes(context);
+  const stack = await prepareToChange(context);
+  if (stack.pinned !== '') await mustBeThere(stack.pinned, stack.lookUp);
+  const state = await stack.repairState({ builds: stack.pinned === '', lookUp: stack.lookUp });
+  if (isEmpty(state) && (await stack.deployed())) {
+    const { kubectl, ready } = stack;
+    await adoptCluster(stack.call, state, {
+      kubectl,
+      configFile: ready.configFile,
+      localDir: environment.localDir,
+      say,
+    });
+  }
+  const exitCode = await stack.pulumi('up');
+  // Without the agent there is nothing to call yet.
+  if (exitCode === 0 && !args.includes('--exclude')) say(howToCall());
+  return exitCode;
+}
+
+function howToCall(): string {
+  return `
+n8n calls   POST ${SERVICE_URL}/run
+with        Authorization: Bearer (what is in ${TOKEN_FILE})
+
+From this machine:
+  kubectl -n ${NAMES.namespace} port-forward service/${NAMES.service} 3000:80
+  curl -sS http://127.0.0.1:3000/run -H "Authorization: Bearer $(cat ${TOKEN_FILE})" -H 'Content-Type: application/json' -d '{"prompt": "Say hello."}'
+`;
+}

@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto';
+
+import { Secret } from '@pulumi/kubernetes/core/v1/secret.js';
+import * as pulumi from '@pulumi/pulumi';
+
+/**
+ * Options of every Secret. `kubectl apply` writes a copy of the data into an annotation, and a refresh takes annotations into
+ * the state: so the state has the metadata of Secrets encrypted, too.
+ */
+export const HIDDEN_METADATA = { additionalSecretOutputs: ['metadata'] };
+
+/** The name of a Secret with {@link HIDDEN_METADATA}; a name is no secret. */
+export const nameOf = ({ metadata }: Secret): pulumi.Output<string> => pulumi.unsecret(metadata.name);
+
+/** SHA-256 in lower-case hex. */
+export const sha256 = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');
+
+/**
+ * Checksum of a Secret's data as the cluster has it, for an annotation of a pod template: the pod is replaced when, and
+ * only when, the data changed. Not a secret itself: a digest of tokens of 128 bits and more tells nothing of them.
+ */
+export function checksumOf(data: pulumi.Output<Record<string, string>>): pulumi.Output<string> {
+  const sum = data.apply((entries) =>
+    sha256(JSON.stringify(Object.entries(entries).sort(([a], [b]) => (a < b ? -1 : 1)))),
+  );
+  return pulumi.unsecret(sum);
+}
+
+/** Arguments of {@link keptSecret}. */
+export interface KeptSecretArgs {
+  /** Name of the Secret in the cluster. */
+  readonly secretName: string;
+  readonly namespace: pulumi.Input<string>;
+  readonly labels: Record<string, string>;
+  /** Values in base64 by key, or undefined where this machine has none. */
+  readonly data: pulumi.Input<Record<string, string>> | undefined;
+  /** Said where this machine has no data and the stack has no Secret yet. */
+  readonly missing: string;
+  /** Called before an update with the data (base64) that the state has and the data that would replace it. */
+  readonly beforeUpdate?: (old: Record<string, string>, next: Record<string, string>) => void;
+}
+
+/**
+ * A Secret that stays as it is where this machine has no data for it: then the engine takes its data from the state,
+ * and creating it, since there is none, is an error in preview and in update.
+ * @param name The _unique_ name of the resource.
+ */
+export function keptSecret(name: string, args: KeptSecretArgs, opts: pulumi.CustomResourceOptions): Secret {
+  const { data, beforeUpdate } = args;
+  const hook = (when: string, run: (hookArgs: pulumi.ResourceHookArgs) => Promise<void>): pulumi.ResourceHook =>
+    new pulumi.ResourceHook(`${name}-${when}`, run, { onDryRun: true });
+  const hooks: pulumi.ResourceHookBinding = {};
+  if (data === undefined) hooks.beforeCreate = [hook('has-data', () => Promise.reject(new Error(args.missing)))];
+  if (data !== undefined && beforeUpdate !== undefined) {
+    hooks.beforeUpdate = [
+      hook('is-allowed', async ({ oldOutputs, newInputs }) => {
+        beforeUpdate(await dataOf(oldOutputs), await dataOf(newInputs));
+      }),
+    ];
+  }
+  return new Secret(
+    name,
+    {
+      metadata: {
+        name: args.secretName,
+        namespace: args.namespace,
+        labels: args.labels,
+      },
+      type: 'Opaque',
+      data: pulumi.secret(data ?? {}),
+    },
+    { ...opts, ...HIDDEN_METADATA, hooks, ignoreChanges: data === undefined ? ['data'] : [] },
+  );
+}
+
+/** The engine hands secrets to a hook as outputs. */
+async function dataOf(properties: Record<string, unknown> | undefined): Promise<Record<string, string>> {
+  const { data } = await new Promise<Record<string, unknown>>((resolve) => {
+    pulumi.output(properties ?? {}).apply(resolve);
+  });
+  if (typeof data !== 'object' || data === null) return {};
+  return Object.fromEntries(
+    Object.entries(data).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
+}

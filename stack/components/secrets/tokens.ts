@@ -1,0 +1,120 @@
+import { createHmac } from 'node:crypto';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+
+import * as pulumi from '@pulumi/pulumi';
+
+import { checksumOf, sha256, nameOf, keptSecret } from './kept-secret.ts';
+import { secretsIn } from '../../config/secrets.ts';
+import { labels, NAMES, TOKEN_FILE } from '../../names.ts';
+import { npmRun } from '../../next-command.ts';
+import { encoded } from '../../session/secret-keys.ts';
+
+/** Keys of the Secrets that {@link Tokens} makes. */
+export const TOKEN_KEYS = {
+  agentSha256: 'sha256',
+  watchdogSha256: 'watchdog-sha256',
+  watchdogToken: 'token',
+  callbackSecret: 'secret',
+} as const;
+
+/**
+ * The API token from {@link TOKEN_FILE}, or undefined where there is none.
+ * @throws Error when the file is there but can't be read or is empty.
+ */
+export function readTokenFile(projectDir: string): pulumi.Output<string> | undefined {
+  const file = path.join(projectDir, TOKEN_FILE);
+  if (!fs.existsSync(file)) return undefined;
+  const token = fs.readFileSync(file, 'utf8').trim();
+  if (token === '')
+    throw new Error(`${file} is empty. Remove it: \`rm ${file}\`; \`${npmRun('up')}\` makes a new one.`);
+  return pulumi.secret(token);
+}
+
+/** The watchdog's own token: from the API token, so that nobody has to keep it, and useless for anything but its check. */
+export function watchdogTokenOf(agentToken: string): string {
+  return createHmac('sha256', agentToken).update(NAMES.watchdog).digest('hex');
+}
+
+/** The secret that signs callbacks, made from the API token as well, which it does not tell. */
+export function callbackSecretOf(agentToken: string): string {
+  return `whsec_${createHmac('sha256', agentToken).update(NAMES.callbackSecret).digest('base64')}`;
+}
+
+/** Arguments of {@link Tokens}. */
+export interface TokensArgs {
+  readonly namespace: pulumi.Input<string>;
+  /** The API token, or undefined: then the Secrets of the cluster stay as they are. */
+  readonly agentToken: pulumi.Output<string> | undefined;
+  /** Secrets that sign callbacks, with spaces between; undefined takes the one of {@link callbackSecretOf}. */
+  readonly callbackSecret: pulumi.Output<string> | undefined;
+}
+
+/**
+ * What the agent's callers prove themselves with, and the agent to those it calls back. The cluster has the API token's
+ * SHA-256 only.
+ */
+export class Tokens extends pulumi.ComponentResource {
+  /** Secret for the agent, with the SHA-256 of both tokens. */
+  readonly agentSecretName: pulumi.Output<string>;
+  /** Secret for the watchdog, with its own token. */
+  readonly watchdogSecretName: pulumi.Output<string>;
+  /** Secret for the agent and the receivers of callbacks. */
+  readonly callbackSecretName: pulumi.Output<string>;
+  /** Changes when, and only when, what the agent has of them does. */
+  readonly checksum: pulumi.Output<string>;
+
+  /** @param name The _unique_ name of this component. */
+  constructor(name: string, args: TokensArgs, opts?: pulumi.ComponentResourceOptions) {
+    super('claude-code-agent:stack:Tokens', name, {}, opts);
+    const { namespace, agentToken, callbackSecret } = args;
+    const missing = `There is no API token for the agent, and none in the cluster yet. \`${npmRun('up')}\` makes one in ${TOKEN_FILE}; or set your own: \`${npmRun('pulumi', 'config set --secret agentToken')}\`.`;
+    const agent = keptSecret(
+      `${name}-agent`,
+      {
+        secretName: NAMES.agentTokenSecret,
+        namespace,
+        labels: labels('agent'),
+        missing,
+        data: agentToken?.apply((token) => ({
+          [TOKEN_KEYS.agentSha256]: encoded(sha256(token)),
+          [TOKEN_KEYS.watchdogSha256]: encoded(sha256(watchdogTokenOf(token))),
+        })),
+      },
+      { parent: this },
+    );
+    const watchdog = keptSecret(
+      `${name}-watchdog`,
+      {
+        secretName: NAMES.watchdogTokenSecret,
+        namespace,
+        labels: labels('watchdog'),
+        missing,
+        data: agentToken?.apply((token) => ({ [TOKEN_KEYS.watchdogToken]: encoded(watchdogTokenOf(token)) })),
+      },
+      { parent: this },
+    );
+    const callback = keptSecret(
+      `${name}-callback`,
+      {
+        secretName: NAMES.callbackSecret,
+        namespace,
+        labels: labels('agent'),
+        missing,
+        data: (
+          callbackSecret?.apply((text) => secretsIn(text).join('\n')) ?? agentToken?.apply(callbackSecretOf)
+        )?.apply((secret) => ({
+          [TOKEN_KEYS.callbackSecret]: encoded(secret),
+        })),
+      },
+      { parent: this },
+    );
+    this.agentSecretName = nameOf(agent);
+    this.watchdogSecretName = nameOf(watchdog);
+    this.callbackSecretName = nameOf(callback);
+    this.checksum = checksumOf(
+      pulumi.all([agent.data, callback.data]).apply(([hashes, secret]) => ({ ...hashes, ...secret })),
+    );
+    this.registerOutputs({ checksum: this.checksum });
+  }
+}

@@ -1,0 +1,85 @@
+import { randomUUID } from 'node:crypto';
+
+import type { Recorded } from '../plan/record.ts';
+import { HISTORY_TYPE } from '../update-record.ts';
+import type { RecordTexts } from '../update-record.ts';
+import { idOf } from './resource-id.ts';
+import type { StateResource } from './state.ts';
+
+/** An entry of a state, as the engine imports it. */
+export interface StateEntry extends StateResource {
+  /** False for what only groups others. */
+  readonly custom: boolean;
+  readonly parent?: string;
+  /** Its URN and id. */
+  readonly provider?: string;
+  readonly protect?: boolean;
+  readonly additionalSecretOutputs?: readonly string[];
+}
+
+const SECRET_TYPE = 'kubernetes:core/v1:Secret';
+/** What of a Secret is encrypted when a refresh reads it: kubectl leaves a copy of the data in the metadata. */
+const SECRET_OUTPUTS = ['data', 'stringData', 'metadata'];
+
+/**
+ * The state that a program's resources would have if they were all there. An update begins with a refresh, which drops
+ * those that are not, and reads the others. What is built (the image) or only looked up is left out.
+ * @param resources As the program registers them, parents first or not.
+ */
+export function stateOf(
+  resources: readonly Recorded[],
+  project: string,
+  stack: string,
+  records: RecordTexts,
+): StateEntry[] {
+  const root = { urn: urn(stack, project, 'pulumi:pulumi:Stack', `${project}-${stack}`), type: 'pulumi:pulumi:Stack' };
+  const byName = new Map(resources.map((resource) => [resource.name, resource]));
+  const pathOf = ({ type, parent }: Recorded): string => {
+    const above = parent === undefined ? undefined : byName.get(parent);
+    return above === undefined ? type : `${pathOf(above)}$${type}`;
+  };
+  const urnOf = (resource: Recorded): string => urn(stack, project, pathOf(resource), resource.name);
+  const provider = resources.find(({ type }) => type === 'pulumi:providers:kubernetes');
+  const providerId = randomUUID();
+  const entries = resources.flatMap((resource): StateEntry[] => {
+    const { type, parent, inputs, isProtected } = resource;
+    const above = parent === undefined ? undefined : byName.get(parent);
+    const common = { urn: urnOf(resource), type, parent: above === undefined ? root.urn : urnOf(above) };
+    if (type.startsWith('claude-code-agent:')) {
+      return [{ ...common, custom: false, ...(type === HISTORY_TYPE && { outputs: { records } }) }];
+    }
+    const known = asInState(inputs) as Record<string, unknown>;
+    if (resource === provider) return [{ ...common, custom: true, id: providerId, inputs: known, outputs: known }];
+    const id = type.startsWith('kubernetes:') ? idOf({ type, inputs: known }, undefined) : undefined;
+    if (id === undefined || provider === undefined) return [];
+    const by = `${urnOf(provider)}::${providerId}`;
+    const hidden = type === SECRET_TYPE ? { additionalSecretOutputs: SECRET_OUTPUTS } : {};
+    return [
+      { ...common, custom: true, id, inputs: known, outputs: known, provider: by, protect: isProtected, ...hidden },
+    ];
+  });
+  return [{ ...root, custom: false }, ...parentsFirst(entries)];
+}
+
+const urn = (stack: string, project: string, types: string, name: string): string =>
+  `urn:pulumi:${stack}::${project}::${types}::${name}`;
+
+/** The engine takes a state only where what a resource depends on stands before it. */
+function parentsFirst(entries: readonly StateEntry[]): StateEntry[] {
+  const depth = ({ type, urn: own }: StateEntry): number =>
+    type === 'pulumi:providers:kubernetes' ? -1 : (own.split('::')[2]?.split('$').length ?? 0);
+  return entries.toSorted((a, b) => depth(a) - depth(b));
+}
+
+/** How Pulumi marks a secret, in a program and in a state. */
+const MARK = { key: '4dabf18193072939515e22adb298388d', secret: '1b47061264138c4ac30d75fd1eb44270' } as const;
+
+/** A value as a state has it; the engine encrypts its secrets when it takes it. */
+function asInState(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(asInState);
+  if (typeof value !== 'object' || value === null) return value;
+  if ((value as Record<string, unknown>)[MARK.key] === MARK.secret) {
+    return { [MARK.key]: MARK.secret, plaintext: JSON.stringify((value as { value?: unknown }).value) };
+  }
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, asInState(item)]));
+}

@@ -1,0 +1,215 @@
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+
+import { execa } from 'execa';
+import { describe, expect, test } from 'vitest';
+
+import { errorLines } from '../../../../stack/cli/system/engine.ts';
+import { optionsOf } from '../../../../stack/cli/arguments/pulumi-options.ts';
+import { USAGES } from '../../../../stack/cli/arguments/usages.ts';
+import { project } from '../project.ts';
+
+const engine = await execa('pulumi', ['version'], { reject: false });
+const COMMANDS = [...Object.keys(USAGES), 'pulumi'];
+/** Programs that the launcher calls, and what of a checkout is not the launcher's. */
+const made = ({ at }: ReturnType<typeof project>): string[] =>
+  readdirSync(at()).filter((name) => name.startsWith('.') && name !== '.git');
+
+describe('the arguments of the launcher', () => {
+  test.each(COMMANDS.map((name, index) => [name, index % 3 === 0 ? '-h' : '--help'] as const))(
+    '%s %s says what the command does and takes, and does nothing',
+    async (name, help) => {
+      const checkout = project();
+      const { exitCode, stdout, stderr } = await checkout.launch([name, help]);
+      expect(exitCode, stderr).toBe(0);
+      expect(stdout).toContain(`npm run ${name}`);
+      expect(stdout).toContain('--stack NAME');
+      expect(stderr).toBe('');
+      expect(existsSync(checkout.at('bin', 'calls.jsonl'))).toBe(false);
+      expect(existsSync(checkout.at('bin', 'claude.json'))).toBe(false);
+      expect(made(checkout)).toEqual([]);
+    },
+  );
+
+  test.each(Object.keys(USAGES))('of %s that it does not take are refused before anything is done', async (name) => {
+    const checkout = project();
+    const { exitCode, stdout, stderr } = await checkout.launch([name, '--stak', 'prod']);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("Unknown option '--stak'. Did you mean --stack?");
+    expect(stderr).toContain(`npm run ${name}`);
+    expect(stderr).not.toContain('    at ');
+    expect(stdout).toBe('');
+    expect(existsSync(checkout.at('bin', 'calls.jsonl'))).toBe(false);
+    expect(existsSync(checkout.at('bin', 'claude.json'))).toBe(false);
+    expect(made(checkout)).toEqual([]);
+  });
+
+  test.each([
+    [['up', 'prod'], 'A stack is named by --stack: npm run up -- --stack prod'],
+    [['rollback', '3', '4'], 'One number, not 3 and 4.'],
+    [['up', '--yess'], 'Did you mean --yes?'],
+    [['rolback'], 'Did you mean npm run rollback?'],
+    [['up', '--stack', '../prod'], "'../prod' is no name of a stack"],
+  ])('%j are refused with what was meant', async (args, words) => {
+    const { exitCode, stderr } = await project().launch(args);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(words);
+  });
+
+  test.each([
+    [['up'], 'npm run up -- --stack prod'],
+    [['rollback', '3'], 'npm run rollback -- 3 --stack prod'],
+    [['pulumi', 'config', 'set', 'queueLimit', '3'], 'npm run pulumi -- config set queueLimit 3 --stack prod'],
+  ])('%j before which npm took --stack prod are refused with the right command', async (args, instead) => {
+    const checkout = project();
+    const { exitCode, stderr } = await checkout.launch([...args, 'prod'], { npm_config_stack: 'true' });
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(`Type: ${instead}`);
+    expect(made(checkout)).toEqual([]);
+  });
+
+  test('that npm really takes come to be refused', async () => {
+    const { at, env } = project();
+    const { exitCode, stderr } = await execa('npm', ['run', 'up', '--stack', 'prod'], {
+      cwd: at(),
+      env: { ...env, PATH: `${at('bin')}:${process.env['PATH'] ?? ''}` },
+      extendEnv: false,
+      reject: false,
+    });
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('npm run up -- --stack prod');
+    expect(existsSync(at('bin', 'calls.jsonl'))).toBe(false);
+  });
+
+  test("pass on to Pulumi's own commands, whose help is Pulumi's", async () => {
+    const { at, calls, launch } = project();
+    expect((await launch(['pulumi', 'config', 'set', '--help'])).exitCode).toBe(0);
+    expect(calls().map(({ args }) => args)).toEqual([['config', 'set', '--help']]);
+    expect(existsSync(at('.local'))).toBe(false);
+  });
+
+  test.skipIf(engine.failed || !engine.stdout.includes('3.250.0'))(
+    'have the options of the pinned Pulumi (skipped without Pulumi 3.250.0 on the PATH)',
+    async () => {
+      for (const command of ['up', 'preview', 'refresh', 'destroy'] as const) {
+        const { stdout } = await execa('pulumi', [command, '--help']);
+        const listed = [...stdout.matchAll(/^ +(?:-(\w), )? *--([\w-]+)(?: (\w+:?)(\S*))?(?= {2}| {3}|$)/gm)];
+        const names = listed.map(([, , name = '']) => name).filter((name) => !['stack', 'help', 'cwd'].includes(name));
+        const { flags, values } = optionsOf(command);
+        expect([...flags, ...values].sort(), command).toEqual(names.sort());
+      }
+    },
+  );
+});
+
+describe('a stack that is not there', () => {
+  const ARGS = [
+    ['rollback'],
+    ['rollback', '3', '--yes'],
+    ['refresh', '--yes'],
+    ['down', '--yes'],
+    ['pulumi', 'config', 'set', 'queueLimit', '3'],
+    ['pulumi', 'stack', 'output'],
+    ['pulumi', 'up', '--yes'],
+  ];
+  test.each(ARGS)('is not made by %s', async (...args) => {
+    const { at, calls, launch } = project();
+    writeFileSync(at('bin', 'stacks.json'), '[{"name":"dev","resourceCount":3},{"name":"prod","resourceCount":3}]');
+    const { exitCode, stderr } = await launch([...args, '--stack', 'prdo'], { PULUMI_CONFIG_PASSPHRASE: 'x' });
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('There is no stack prdo in ');
+    expect(stderr).toContain('; there is dev, prod. Did you mean --stack prod? To make it: npm run up -- --stack prdo');
+    expect(new Set(calls().map(({ args: called }) => called.slice(0, 2).join(' ')))).toEqual(new Set(['stack ls']));
+    expect(existsSync(at('.local', 'passphrase'))).toBe(false);
+  });
+
+  test('is named by `up` before it makes it', async () => {
+    const { calls, launch } = project();
+    const { exitCode, stderr } = await launch(['up', '--stack', 'prdo', '--yes']);
+    expect(exitCode, stderr).toBe(0);
+    expect(stderr).toMatch(/^There is no stack prdo: it is made, in \S+\.local\/pulumi\./);
+    expect(calls().map(({ args }) => args.slice(0, 3).join(' '))).toContain('stack init prdo');
+  });
+
+  test('is previewed with every default, which is said, in a backend of its own that is gone afterwards', async () => {
+    const { at, calls, launch } = project();
+    const { exitCode, stderr } = await launch(['preview', '--stack', 'prdo', '--diff']);
+    expect(exitCode, stderr).toBe(0);
+    expect(stderr).toContain(`There is no ${at('Pulumi.prdo.yaml')}: this is a stack with every default.`);
+    const { args, env } = calls().at(-1) ?? { args: [], env: {} };
+    expect(args).toEqual([
+      ...['preview', '--stack', 'prdo', '--config-file', at('.local', 'Pulumi.prdo.yaml'), '--diff'],
+    ]);
+    const folder = env['PULUMI_BACKEND_URL']?.replace('file://', '') ?? '';
+    expect(folder).toContain('claude-agent-preview-');
+    expect(existsSync(folder)).toBe(false);
+    expect(calls().some(({ args: [, command] }) => command === 'init')).toBe(false);
+    expect(readdirSync(at('.local'))).toEqual(['pulumi']);
+  });
+});
+
+describe('what the launcher suggests for another stack', () => {
+  test('names it: after a login, for a mistake of the config, for a lost image, for a lock', async () => {
+    const { at, launch } = project();
+    const login = await launch(['login', '--stack', 'prod'], {
+      FAKE_LOGIN: '{"claudeAiOauth":{"accessToken":"a","refreshToken":"r"}}',
+    });
+    expect(login.stderr).toContain('Next: npm run up -- --stack prod');
+    writeFileSync(at('Pulumi.prod.yaml'), 'config:\n  claude-code-agent:registy: x\n');
+    const mistake = await launch(['up', '--stack', 'prod']);
+    expect(mistake.stderr).toContain(
+      'registy is no key. Did you mean registry? Remove it: `npm run pulumi -- config rm registy --stack prod`.',
+    );
+    expect(mistake.stderr).toContain('`npm run pulumi -- config set KEY VALUE --stack prod`');
+    const image = `r/claude-agent@sha256:${'0'.repeat(64)}`;
+    writeFileSync(at('Pulumi.prod.yaml'), `config:\n  claude-code-agent:image: ${image}\n`);
+    const lost = await launch(['up'], { PULUMI_STACK: 'prod', FAKE_DOCKER: `no such manifest: ${image}` });
+    expect(lost.stderr).toContain('npm run pulumi -- config rm image --stack prod && npm run up -- --stack prod');
+    const locks = at('.local', 'pulumi', '.pulumi', 'locks', 'organization', 'claude-code-agent', 'prod');
+    mkdirSync(locks, { recursive: true });
+    const lock = { pid: 1, username: 'u', hostname: 'elsewhere', timestamp: 't' };
+    writeFileSync(`${locks}/a.json`, JSON.stringify(lock));
+    const locked = await launch(['refresh', '--stack', 'prod']);
+    expect(locked.stderr).toContain('`npm run pulumi -- cancel --yes --stack prod`');
+  });
+
+  test('names it in every line of the doctor', async () => {
+    const { launch } = project();
+    const { stdout } = await launch(['doctor', '--stack', 'prod', '--quick', '--json']);
+    const { findings } = JSON.parse(stdout) as { findings: { next?: string }[] };
+    const commands = findings.flatMap(({ next = '' }) => [...next.matchAll(/npm run [^&,(]+/g)].map(([text]) => text));
+    expect(commands.length).toBeGreaterThan(0);
+    for (const command of commands) expect(command).toContain('--stack prod');
+  });
+});
+
+describe('a program that fails', () => {
+  test.each([
+    ['error: incorrect passphrase', 'Put the file .local/passphrase back'],
+    ['goroutine 1\nerror: could not list: no such host', 'npm run pulumi -- whoami --verbose'],
+    ['', 'it said nothing (Command failed with exit code 7)'],
+  ])('is told by its first words, %j, and what to do', async (said, words) => {
+    const { at, launch } = project();
+    writeFileSync(at('bin', 'pulumi'), `#!/bin/sh\nprintf '%s\\n' "$SAID" >&2\nexit 7\n`, { mode: 0o755 });
+    const { exitCode, stderr } = await launch(['rollback'], { SAID: said });
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(`\`pulumi stack ls --json\` failed: ${said.replace(/^goroutine 1\n/, '')}`);
+    expect(stderr).toContain(words);
+    expect(stderr).not.toContain('goroutine');
+  });
+
+  test('in the middle of a long output is told by its error, without its stack', () => {
+    const said =
+      'Loading\n\nUnable to connect: error: no route\n    at Object.run (a.js:1)\nmore 1\nmore 2\nmore 3\nmore 4\nmore 5';
+    expect(errorLines(said)).toBe('Unable to connect: error: no route\nmore 1\nmore 2\nmore 3\nmore 4');
+    expect(errorLines(' \n')).toBe('');
+  });
+
+  test('to start is told with what brings it', async () => {
+    const { at, launch } = project();
+    const { exitCode, stderr } = await launch(['rollback'], { PATH: at('nowhere') });
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('failed: npx is not on the PATH');
+    expect(stderr).toContain('https://www.pulumi.com/docs/install/');
+    expect(stderr).not.toContain('    at ');
+  });
+});

@@ -1,0 +1,69 @@
+import { describe, expect, test } from 'vitest';
+
+import { MAX_RECORDS, recordsIn, textsOf, withRecord } from '../../stack/update-record.ts';
+import type { UpdateContent, UpdateRecord } from '../../stack/update-record.ts';
+
+const NOW = new Date('2026-01-02T03:04:05.678Z');
+const content = (changes: Partial<UpdateContent> = {}): UpdateContent => ({
+  image: `registry/claude-agent@sha256:${'a'.repeat(64)}`,
+  login: '111111111111',
+  token: '222222222222',
+  claude: '',
+  config: { queueLimit: '100' },
+  ...changes,
+});
+
+describe('the records of updates', () => {
+  test('begin with number 1 and the time', () => {
+    expect(withRecord([], content(), NOW)).toEqual([{ number: 1, time: '2026-01-02T03:04:05.678Z', ...content() }]);
+  });
+
+  test('get none for an update that changes nothing', () => {
+    const records = withRecord([], content(), NOW);
+    expect(withRecord(records, content(), new Date())).toBe(records);
+  });
+
+  test.each<[string, Partial<UpdateContent>]>([
+    ['image', { image: `registry/claude-agent@sha256:${'b'.repeat(64)}` }],
+    ['login', { login: '333333333333' }],
+    ['token', { token: '333333333333' }],
+    ['set of MCP servers', { claude: '333333333333' }],
+    ['config', { config: { queueLimit: '50' } }],
+    ['set of keys', { config: { queueLimit: '100', aNewKey: '' } }],
+  ])('get one more in front for another %s', (_what, changes) => {
+    const records = withRecord(withRecord([], content(), NOW), content(changes), NOW);
+    expect(records.map(({ number }) => number)).toEqual([2, 1]);
+    expect(records[0]).toMatchObject(changes);
+  });
+
+  test('drop the oldest and go on counting when there are too many', () => {
+    let records: readonly UpdateRecord[] = [];
+    for (let update = 1; update <= MAX_RECORDS + 3; update++) {
+      records = withRecord(records, content({ config: { queueLimit: String(update) } }), NOW);
+    }
+    expect(records).toHaveLength(MAX_RECORDS);
+    expect([records[0]?.number, records.at(-1)?.number]).toEqual([MAX_RECORDS + 3, 4]);
+  });
+
+  test('come back from their texts, newest first', () => {
+    const records = Array.from({ length: 12 }, (_, index) => ({
+      number: 12 - index,
+      time: NOW.toISOString(),
+      ...content(),
+    }));
+    expect(recordsIn(textsOf(records))).toEqual(records);
+    expect(recordsIn(undefined)).toEqual([]);
+  });
+
+  test('have the same text in whatever order their keys are', () => {
+    const { config, ...rest } = content({ config: { a: '1', b: '2' } });
+    const one = { ...rest, config, number: 1, time: NOW.toISOString() };
+    const other = { config: { b: '2', a: '1' }, time: NOW.toISOString(), number: 1, ...rest };
+    expect(textsOf([other])).toEqual(textsOf([one]));
+  });
+
+  test('are read from earlier states, which have them as objects', () => {
+    const records = withRecord(withRecord([], content(), NOW), content({ login: '333333333333' }), NOW);
+    expect(recordsIn(records)).toEqual(records);
+  });
+});
