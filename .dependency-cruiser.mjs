@@ -77,6 +77,12 @@ export default {
     forbid('arguments-below-system', path('stack/cli/arguments/'), path('stack/cli/system/'), ''),
     forbid('archive-below-commands', path('stack/cli/archive/'), path('stack/cli/(?!(archive|system|arguments)/)'), ''),
     forbid(
+      'one-exec',
+      { path: '^stack/', pathNot: '^stack/(exec\\.ts|cli/(archive|backup|restore)/)' },
+      path('node_modules/execa/'),
+      'One module runs programs, and tells why they failed.',
+    ),
+    forbid(
       'index-is-run-by-name',
       { pathNot: '^(stack/cli/(plan|up)/|test/)' },
       path('stack/index\\.ts'),

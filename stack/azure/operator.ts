@@ -1,4 +1,5 @@
-import { execa } from 'execa';
+import { run } from '../exec.ts';
+import type { RunFailure } from '../exec.ts';
 
 /** The operator must log in or install something first; the message has the commands. */
 export class OperatorError extends Error {
@@ -12,17 +13,27 @@ export class OperatorError extends Error {
  */
 export async function checkOperator(subscription: string): Promise<void> {
   const [az, kubelogin] = await Promise.all([
-    ask('az', 'account', 'get-access-token', '--subscription', subscription, '--query', 'expiresOn', '--output', 'tsv'),
-    ask('kubelogin', '--version'),
+    failureOf(
+      'az',
+      'account',
+      'get-access-token',
+      '--subscription',
+      subscription,
+      '--query',
+      'expiresOn',
+      '--output',
+      'tsv',
+    ),
+    failureOf('kubelogin', '--version'),
   ]);
   const missing: string[] = [];
-  if (az === NOT_FOUND)
+  if (az?.missing === true)
     missing.push("Azure's CLI is not on the PATH. Install it: https://aka.ms/azure-cli, then `az login`.");
   else if (az !== undefined)
-    missing.push(`Azure: run \`az login\` with access to subscription ${subscription}. az said: ${az}`);
-  if (kubelogin === NOT_FOUND) missing.push('kubelogin is not on the PATH. Install it: `az aks install-cli`.');
+    missing.push(`Azure: run \`az login\` with access to subscription ${subscription}. az said: ${az.failure}`);
+  if (kubelogin?.missing === true) missing.push('kubelogin is not on the PATH. Install it: `az aks install-cli`.');
   else if (kubelogin !== undefined)
-    missing.push(`kubelogin does not run; install it anew: \`az aks install-cli\`. It said: ${kubelogin}`);
+    missing.push(`kubelogin does not run; install it anew: \`az aks install-cli\`. It said: ${kubelogin.failure}`);
   if (missing.length === 0) return;
   throw new OperatorError(
     `The target azure needs this first; nothing has been touched:\n${missing.map((line) => `  - ${line}`).join('\n')}`,
@@ -36,24 +47,17 @@ export async function checkOperator(subscription: string): Promise<void> {
  */
 export async function loginToRegistry(registry: string, subscription: string): Promise<void> {
   const args = ['acr', 'login', '--name', registry, '--subscription', subscription];
-  const said = await ask('az', ...args);
-  if (said === undefined) return;
+  const failed = await failureOf('az', ...args);
+  if (failed === undefined) return;
   throw new OperatorError(
-    `Docker could not log in to the registry ${registry}. See that \`az ${args.join(' ')}\` succeeds, then run \`up\` again; the push needs the role AcrPush. ${said === NOT_FOUND ? 'az is not on the PATH.' : `az said: ${said}`}`,
+    `Docker could not log in to the registry ${registry}. See that \`az ${args.join(' ')}\` succeeds, then run \`up\` again; the push needs the role AcrPush. ${failed.missing ? `${failed.failure}.` : `az said: ${failed.failure}`}`,
   );
 }
 
-const NOT_FOUND = Symbol('no such program');
+const TIMEOUT_MS = 60_000;
 
-/** What a program complained of; undefined where it succeeded. */
-async function ask(program: string, ...args: string[]): Promise<string | typeof NOT_FOUND | undefined> {
-  const { failed, code, stderr, shortMessage } = await execa(program, args, {
-    reject: false,
-    stdin: 'ignore',
-    timeout: 60_000,
-  });
-  if (!failed) return undefined;
-  if (code === 'ENOENT') return NOT_FOUND;
-  const [said = ''] = stderr.trim().split('\n');
-  return said === '' ? shortMessage : said;
+/** Why a program failed; undefined where it succeeded. */
+async function failureOf(program: string, ...args: string[]): Promise<RunFailure | undefined> {
+  const attempt = await run(program, args, { timeoutMs: TIMEOUT_MS });
+  return 'failure' in attempt ? attempt : undefined;
 }

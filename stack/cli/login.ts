@@ -2,9 +2,8 @@ import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 
-import { execa } from 'execa';
-
 import { CREDENTIALS_FILE } from '../../agent/contract.ts';
+import { run, show } from '../exec.ts';
 import { npmRun } from '../next-command.ts';
 import { checkCredentials } from '../session/credentials.ts';
 import { OWN_SESSION } from '../session/seed.ts';
@@ -37,7 +36,7 @@ export interface LoginOptions {
  */
 export async function login({ folder, claude, env, platform }: LoginOptions): Promise<string> {
   privateFolder(folder);
-  const { exitCode } = await execa(claude, ['auth', 'login'], {
+  const ended = await show(claude, ['auth', 'login'], {
     // Each of these variables would take the place of the login.
     env: {
       ...env,
@@ -47,12 +46,11 @@ export async function login({ folder, claude, env, platform }: LoginOptions): Pr
       ANTHROPIC_AUTH_TOKEN: undefined,
       CLAUDE_CODE_OAUTH_TOKEN: undefined,
     },
-    extendEnv: false,
-    stdio: 'inherit',
-    reject: false,
   });
-  if (exitCode !== 0)
-    throw new CliError(`\`claude auth login\` ended with ${exitCode ?? 'a signal'}; nothing changed.`);
+  if ('failure' in ended || ended.exitCode !== 0)
+    throw new CliError(
+      `\`claude auth login\` ended with ${'failure' in ended ? 'a signal' : ended.exitCode}; nothing changed.`,
+    );
   const file = path.join(folder, CREDENTIALS_FILE);
   if (platform === 'darwin') await takeFromKeychain(folder, file, env);
   if (!fs.existsSync(file)) throw new CliError(`\`claude auth login\` left no ${file}.`);
@@ -65,16 +63,12 @@ export async function login({ folder, claude, env, platform }: LoginOptions): Pr
 async function takeFromKeychain(folder: string, file: string, env: Readonly<NodeJS.ProcessEnv>): Promise<void> {
   const suffix = createHash('sha256').update(folder.normalize('NFC')).digest('hex').slice(0, 8);
   const item = ['-a', env['USER'] ?? 'claude-code-user', '-s', `Claude Code-credentials-${suffix}`];
-  const found = await execa('security', ['find-generic-password', ...item, '-w'], {
-    env,
-    extendEnv: false,
-    reject: false,
-  });
-  if (found.failed) {
+  const found = await run('security', ['find-generic-password', ...item, '-w'], { env, timeoutMs: 0 });
+  if ('failure' in found) {
     if (fs.existsSync(file)) return;
     throw new CliError(
-      `The login is not in the Keychain (${found.shortMessage}). Use \`claude setup-token\` and authMode oauthToken instead.`,
+      `The login is not in the Keychain (${found.failure}). Use \`claude setup-token\` and authMode oauthToken instead.`,
     );
   }
-  fs.writeFileSync(file, found.stdout, { mode: 0o600 });
+  fs.writeFileSync(file, found.output, { mode: 0o600 });
 }

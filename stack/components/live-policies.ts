@@ -51,13 +51,10 @@ async function read(where: readonly string[]): Promise<readonly LivePolicy[]> {
     '--request-timeout',
     '10s',
   ];
-  const { execa } = await import('execa'); // While the engine works, and not before it may begin.
-  const { failed, stdout, shortMessage } = await execa('kubectl', [...get, ...where], {
-    reject: false,
-    stdin: 'ignore',
-  });
-  if (!failed) return (JSON.parse(stdout) as { items: readonly LivePolicy[] }).items;
-  void pulumi.log.warn(`Rules that somebody added to a network policy are not looked for: ${shortMessage}`);
+  const { run } = await import('../exec.ts'); // While the engine works, and not before it may begin.
+  const found = await run('kubectl', [...get, ...where]);
+  if ('output' in found) return (JSON.parse(found.output) as { items: readonly LivePolicy[] }).items;
+  void pulumi.log.warn(`Rules that somebody added to a network policy are not looked for: ${found.failure}`);
   return [];
 }
 

@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import { execa } from 'execa';
 
 import { CliError } from '../system/terminal.ts';
-import { isRunning } from '../system/processes.ts';
+import { isRunning } from '../../exec.ts';
 import { PLACES } from './manifest.ts';
 
 /** The one folder in the archive. */

@@ -10,7 +10,7 @@ import { readSeed } from '../../session/seed.ts';
 import { SeedError } from '../../session/files.ts';
 import { lookUpImage } from '../system/registry.ts';
 import type { StackFile } from '../../config/stack-file.ts';
-import { tryRun } from '../system/exec.ts';
+import { run } from '../../exec.ts';
 import { broken, ok, skipped } from './finding.ts';
 import type { Check, Finding } from './finding.ts';
 
@@ -86,7 +86,7 @@ async function registry(config: StackFile): Promise<Finding> {
   const name = config.get('registry') ?? '';
   const image = pinned === '' ? `${name}/${NAMES.image}` : pinned;
   const host = image.split('/')[0] ?? '';
-  if (pinned !== '' && 'missing' in (await tryRun('docker', ['--version'])))
+  if (pinned !== '' && 'missing' in (await run('docker', ['--version'])))
     return skipped(`${host} is not asked: that takes Docker, which a pinned image does not need`);
   const found = await lookUpImage(image, undefined);
   if (found.image === 'unknown') return broken(`${host}: ${found.failure}`, nextFor(found.failure, host, config));
@@ -110,7 +110,7 @@ async function azureRegistry(name: string): Promise<Finding> {
   const [group = '', existing] = name.split('/');
   if (existing === undefined) return ok(`${npmRun('up')} makes ${name}`);
   const query = ['--resource-group', group, '--name', existing, '--query', 'loginServer', '--output', 'tsv'];
-  const answer = await tryRun('az', ['acr', 'show', ...query]);
+  const answer = await run('az', ['acr', 'show', ...query]);
   if ('output' in answer) return ok(`${answer.output.trim()} is there`);
   return broken(`${name}: ${answer.failure}`, setAnother('azureRegistry'));
 }

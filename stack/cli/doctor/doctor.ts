@@ -1,8 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 
-import { execa } from 'execa';
-
+import { run } from '../../exec.ts';
 import { TOKEN_FILE } from '../../names.ts';
 import { runEngine, findEngine } from '../system/engine.ts';
 import { backendName } from '../system/environment.ts';
@@ -67,22 +66,12 @@ function checksOf(environment: CliEnvironment, stack: string, quick: boolean): C
     preview: async () => {
       const command = ['preview', '--refresh', '--expect-no-changes', '--non-interactive', '--color', 'never'];
       const where = ['--stack', stack, '--config-file', ready?.configFile ?? ''];
-      const {
-        exitCode = 1,
-        all,
-        timedOut,
-        shortMessage,
-      } = await execa(engine.program, [...engine.prefix, ...command, ...where], {
+      const preview = await run(engine.program, [...engine.prefix, ...command, ...where], {
         cwd: projectDir,
         env: { ...ready?.env },
-        extendEnv: false,
-        stdin: 'ignore',
-        all: true,
-        reject: false,
-        timeout: PREVIEW_MS,
+        timeoutMs: PREVIEW_MS,
       });
-      if (timedOut) return { exitCode: 1, output: `error: pulumi preview did not end in ${PREVIEW_MS / 1000} s` };
-      return { exitCode, output: all || (shortMessage ?? '') };
+      return 'output' in preview ? undefined : preview.printed || preview.failure;
     },
   });
   return [

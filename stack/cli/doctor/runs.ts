@@ -1,11 +1,6 @@
-import { once } from 'node:events';
-
-import { execa } from 'execa';
-
 import { NAMES, TOKEN_FILE } from '../../names.ts';
 import { npmRun } from '../../next-command.ts';
-import { causeIn } from '../system/exec.ts';
-import { stackIn } from '../system/kubectl.ts';
+import { throughPort } from '../system/kubectl.ts';
 import { broken, ok, skipped } from './finding.ts';
 import type { Check, Finding } from './finding.ts';
 
@@ -47,25 +42,8 @@ export function runs(context: string, token: string | undefined): Check[] {
   ];
 }
 
-async function listed(context: string, token: string): Promise<readonly Run[] | 'refused'> {
-  const target = ['port-forward', `deploy/${NAMES.deployment}`, ':http'];
-  const forward = execa('kubectl', [...stackIn(context), ...target], {
-    stdin: 'ignore',
-    reject: false,
-    timeout: 20_000,
-  });
-  const ended = forward.then(({ stderr }) => [stderr]);
-  try {
-    // Either `Forwarding from 127.0.0.1:40123 -> 3000`, or why not.
-    const [said] = (await Promise.race([once(forward.stdout, 'data'), ended])) as unknown[];
-    const port = /127\.0\.0\.1:(\d+)/.exec(String(said))?.[1];
-    if (port === undefined) throw new Error(`kubectl port-forward: ${causeIn(String(said)) || 'it said nothing'}`);
-    return await ask(`http://127.0.0.1:${port}/runs?limit=${COUNT}&state=ended`, token);
-  } finally {
-    forward.kill();
-    await ended;
-  }
-}
+const listed = (context: string, token: string): Promise<readonly Run[] | 'refused'> =>
+  throughPort(context, (address) => ask(`${address}/runs?limit=${COUNT}&state=ended`, token));
 
 async function ask(url: string, token: string): Promise<readonly Run[] | 'refused'> {
   const response = await fetch(url, {

@@ -2,7 +2,8 @@ import { npmRun, npmRunAll } from '../../next-command.ts';
 import { lookUpImage } from '../system/registry.ts';
 import type { ExportedState } from '../../pulumi-internals/state.ts';
 import { shortImage } from '../../update-record.ts';
-import { causeIn, engineCause } from '../system/exec.ts';
+import { causeIn } from '../../exec.ts';
+import { EngineError } from '../system/engine.ts';
 import { broken, ok } from './finding.ts';
 import type { Check, Finding } from './finding.ts';
 
@@ -14,8 +15,8 @@ export interface StackDependencies {
   readonly backend: string;
   /** Reads the state; undefined where there is no such stack. @throws Error when the backend can't be reached. */
   readonly readState: () => Promise<ExportedState | undefined>;
-  /** Runs `pulumi preview` against what is really there; its exit code and what it said. */
-  readonly preview: () => Promise<{ readonly exitCode: number; readonly output: string }>;
+  /** Runs `pulumi preview` against what is really there; what it printed where it finds a change or fails. */
+  readonly preview: () => Promise<string | undefined>;
   /** Name of the registry in Azure, where it is there. */
   readonly azureRegistry: string | undefined;
 }
@@ -47,7 +48,7 @@ export function stack({
           const next = /passphrase/i.test(message)
             ? 'put the file with the passphrase back, or give it in PULUMI_CONFIG_PASSPHRASE'
             : `see that ${backend} can be reached: pulumi whoami -v`;
-          return broken(engineCause(message), next);
+          return broken(error instanceof EngineError ? error.reason : message, next);
         }
         const { resources = [], pending_operations: pending } = state?.deployment ?? {};
         if (!resources?.length)
@@ -64,8 +65,8 @@ export function stack({
       name: 'drift',
       needs: ['state', 'cluster'],
       look: async () => {
-        const { exitCode, output } = await preview();
-        if (exitCode === 0) return ok('the cluster is as the config says');
+        const output = await preview();
+        if (output === undefined) return ok('the cluster is as the config says');
         const lines = output.split('\n').map((line) => line.trim().replace(/\s{2,}/g, ' '));
         const changed = lines.filter((line) => CHANGE.test(line));
         const what =

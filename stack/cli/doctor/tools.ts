@@ -1,5 +1,6 @@
 import type { StackFile } from '../../config/stack-file.ts';
-import { engineCause, tryRun } from '../system/exec.ts';
+import { run } from '../../exec.ts';
+import { EngineError } from '../system/engine.ts';
 import { broken, ok } from './finding.ts';
 import type { Check } from './finding.ts';
 import { checkOperator, OperatorError } from '../../azure/operator.ts';
@@ -14,8 +15,9 @@ export function tools(engineVersion: () => Promise<string>, config: StackFile): 
         try {
           return ok((await engineVersion()).trim());
         } catch (error) {
+          if (!(error instanceof EngineError)) throw error;
           return broken(
-            engineCause((error as Error).message),
+            error.reason,
             'Install Pulumi (https://www.pulumi.com/docs/install/), or see that npm can download it',
           );
         }
@@ -24,7 +26,7 @@ export function tools(engineVersion: () => Promise<string>, config: StackFile): 
     {
       name: 'kubectl',
       look: async () => {
-        const version = await tryRun('kubectl', ['version', '--client', '--output', 'json']);
+        const version = await run('kubectl', ['version', '--client', '--output', 'json']);
         if ('failure' in version) return broken(version.failure, 'Install it: https://kubernetes.io/docs/tasks/tools/');
         const { clientVersion } = JSON.parse(version.output) as { clientVersion: { gitVersion: string } };
         return ok(clientVersion.gitVersion);
@@ -33,7 +35,7 @@ export function tools(engineVersion: () => Promise<string>, config: StackFile): 
     {
       name: 'docker',
       look: async () => {
-        const version = await tryRun('docker', ['version', '--format', '{{.Server.Version}}']);
+        const version = await run('docker', ['version', '--format', '{{.Server.Version}}']);
         if ('output' in version) return ok(version.output.trim());
         if (config.get('image') !== '') return ok('not there, nor needed: config image is pinned');
         return version.missing

@@ -8,7 +8,7 @@ import { NAMES, selectorLabels } from '../../names.ts';
 import { npmRun } from '../../next-command.ts';
 import { CONTAINER_SECURITY, placed, POD_BASE } from '../../components/pod.ts';
 import { stackIn } from '../system/kubectl.ts';
-import { errorLines } from '../system/engine.ts';
+import { causeLines } from '../../exec.ts';
 import { CliError } from '../system/terminal.ts';
 import { program } from '../archive/in-pod/program.ts';
 
@@ -103,7 +103,7 @@ async function runKubectl(args: readonly string[], input?: { file: string } | st
   });
   if (!failed) return stdout;
   const shown = args.filter((arg) => !arg.includes('\n')).join(' ');
-  const why = code === 'ENOENT' ? 'kubectl is not on the PATH' : errorLines(stderr) || shortMessage;
+  const why = code === 'ENOENT' ? 'kubectl is not on the PATH' : causeLines(stderr) || shortMessage;
   throw new CliError(
     `\`kubectl ${shown}\` failed: ${why}\nLook what is wrong: ${npmRun('doctor')}. Then run the same restore again: it goes on from here.`,
   );

@@ -4,7 +4,7 @@ import * as path from 'node:path';
 
 import { npmRun } from '../../next-command.ts';
 import { CliError } from './terminal.ts';
-import { isRunning } from './processes.ts';
+import { isRunning } from '../../exec.ts';
 
 /** A stack whose state is in a folder. */
 export interface FolderStack {

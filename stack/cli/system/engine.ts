@@ -1,8 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 
-import { execa } from 'execa';
-
+import { run, show } from '../../exec.ts';
 import { npmRun } from '../../next-command.ts';
 import { CliError } from './terminal.ts';
 
@@ -33,9 +32,20 @@ function isOnPath(program: string, folders = ''): boolean {
   });
 }
 
+/** Pulumi failed; the message has what it printed, and what to do. */
+export class EngineError extends CliError {
+  /** The reason in one line. */
+  readonly reason: string;
+
+  constructor(message: string, reason: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
 /**
  * Runs Pulumi for its output.
- * @throws CliError with what Pulumi said when it fails, and what to do.
+ * @throws EngineError when it fails.
  */
 export async function runEngine(
   engine: Engine,
@@ -43,36 +53,10 @@ export async function runEngine(
   cwd: string,
   env: NodeJS.ProcessEnv,
 ): Promise<string> {
-  const result = await execa(engine.program, [...engine.prefix, ...args], {
-    cwd,
-    env,
-    extendEnv: false,
-    reject: false,
-    stdin: 'ignore',
-  });
-  if (!result.failed) return result.stdout;
-  const said = errorLines(result.stderr) || errorLines(result.stdout) || whyNot(engine.program, result);
-  throw new CliError(`\`pulumi ${args.join(' ')}\` failed: ${said}\n${nextFor(said, engine)}`);
-}
-
-/** Why a program did not run, or ended, without a word. */
-function whyNot(
-  program: string,
-  { code, shortMessage = '' }: { code?: string | undefined; shortMessage?: string | undefined },
-): string {
-  if (code === 'ENOENT') return `${program} is not on the PATH`;
-  return `it said nothing (${shortMessage.split(': ')[0] ?? shortMessage})`;
-}
-
-/** Lines of a cause that people read; the rest is a stack or a list. */
-const CAUSE_LINES = 5;
-
-/** The first lines of what a program said, from the first that names an error on, where one does. */
-export function errorLines(text: string): string {
-  const lines = text.split('\n').map((line) => line.trimEnd());
-  const spoken = lines.filter((line) => line.trim() !== '' && !/^\s+at /.test(line));
-  const error = spoken.findIndex((line) => /\b(error|ERR!)\b/i.test(line));
-  return spoken.slice(Math.max(error, 0)).slice(0, CAUSE_LINES).join('\n');
+  const attempt = await run(engine.program, [...engine.prefix, ...args], { cwd, env, timeoutMs: 0 });
+  if ('output' in attempt) return attempt.output;
+  const { lines, failure } = attempt;
+  throw new EngineError(`\`pulumi ${args.join(' ')}\` failed: ${lines}\n${nextFor(lines, engine)}`, failure);
 }
 
 /** What to do about a cause. */
@@ -97,16 +81,9 @@ export async function showEngine(
   const wait = (): void => undefined;
   process.on('SIGINT', wait);
   try {
-    const result = await execa(engine.program, [...engine.prefix, ...args], {
-      cwd,
-      env,
-      extendEnv: false,
-      stdio: 'inherit',
-      reject: false,
-    });
-    if (result.exitCode === undefined)
-      throw new CliError(`Pulumi could not run: ${whyNot(engine.program, result)}\n${nextFor('', engine)}`);
-    return result.exitCode;
+    const ended = await show(engine.program, [...engine.prefix, ...args], { cwd, env });
+    if ('exitCode' in ended) return ended.exitCode;
+    throw new EngineError(`Pulumi could not run: ${ended.failure}\n${nextFor('', engine)}`, ended.failure);
   } finally {
     process.off('SIGINT', wait);
   }

@@ -1,10 +1,13 @@
 import { AGENT_PORT } from '../../../agent/contract.ts';
 import { NAMES } from '../../names.ts';
-import { tryRun } from './exec.ts';
-import type { RunAttempt } from './exec.ts';
+import { run, start } from '../../exec.ts';
+import type { RunFailure } from '../../exec.ts';
 
 /** kubectl on the stack's cluster, in its namespace. */
-export type Kubectl = (args: readonly string[]) => Promise<RunAttempt>;
+export type Kubectl = (args: readonly string[]) => Promise<Answer>;
+
+/** What it printed, or why it failed. */
+type Answer = { readonly output: string } | Pick<RunFailure, 'failure' | 'missing'>;
 
 /** What tells kubectl where the stack is. @param context of the kubeconfig; empty for the current one. */
 export const stackIn = (context: string): readonly string[] => [
@@ -15,11 +18,35 @@ export const stackIn = (context: string): readonly string[] => [
 /** @param context of the kubeconfig; empty for the current one. */
 export function kubectlOf(context: string): Kubectl {
   const where = stackIn(context);
-  return (args) => tryRun('kubectl', [...where, ...args]);
+  return (args) => run('kubectl', [...where, ...args]);
+}
+
+/**
+ * Calls the agent through a port of this machine, which is open until `call` ends.
+ * @param context of the kubeconfig; empty for the current one.
+ * @param call is given the address, such as `http://127.0.0.1:40123`.
+ * @throws Error with kubectl's reason where it opens none.
+ */
+export async function throughPort<T>(context: string, call: (address: string) => Promise<T>): Promise<T> {
+  const { first, stop } = await start('kubectl', [
+    ...stackIn(context),
+    'port-forward',
+    `deploy/${NAMES.deployment}`,
+    ':http',
+  ]);
+  try {
+    if ('failure' in first) throw new Error(`kubectl port-forward: ${first.failure}`);
+    // `Forwarding from 127.0.0.1:40123 -> 3000`
+    const [address] = /127\.0\.0\.1:\d+/.exec(first.output) ?? [];
+    if (address === undefined) throw new Error(`kubectl port-forward: ${first.output.trim()}`);
+    return await call(`http://${address}`);
+  } finally {
+    await stop();
+  }
 }
 
 /** What the agent answers to `GET` of a path, asked in its own pod. */
-export function fromAgent(kubectl: Kubectl, path: string): Promise<RunAttempt> {
+export function fromAgent(kubectl: Kubectl, path: string): Promise<Answer> {
   return kubectl(['exec', `deploy/${NAMES.deployment}`, '--', 'curl', '-s', '-S', `localhost:${AGENT_PORT}${path}`]);
 }
 

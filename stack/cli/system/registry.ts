@@ -1,5 +1,5 @@
 import { npmRunAll } from '../../next-command.ts';
-import { tryRun } from './exec.ts';
+import { run } from '../../exec.ts';
 import { CliError } from './terminal.ts';
 import type { StackFile } from '../../config/stack-file.ts';
 
@@ -19,8 +19,8 @@ export async function lookUpImage(image: string, azureRegistry: string | undefin
   const name = image.slice(image.indexOf('/') + 1);
   const answer =
     azureRegistry === undefined
-      ? await tryRun('docker', ['manifest', 'inspect', ...(isLoopback(image) ? ['--insecure'] : []), image])
-      : await tryRun('az', ['acr', 'repository', 'show', '--name', azureRegistry, '--image', name]);
+      ? await run('docker', ['manifest', 'inspect', ...(isLoopback(image) ? ['--insecure'] : []), image])
+      : await run('az', ['acr', 'repository', 'show', '--name', azureRegistry, '--image', name]);
   if ('output' in answer) return { image: 'there' };
   return { image: NOT_THERE.test(answer.failure) ? 'lost' : 'unknown', failure: answer.failure };
 }

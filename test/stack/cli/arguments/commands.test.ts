@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 
-import { errorLines } from '../../../../stack/cli/system/engine.ts';
+import { causeLines } from '../../../../stack/exec.ts';
 import { optionsOf } from '../../../../stack/cli/arguments/pulumi-options.ts';
 import { USAGES } from '../../../../stack/cli/arguments/usages.ts';
 import { project } from '../project.ts';
@@ -200,8 +200,8 @@ describe('a program that fails', () => {
   test('in the middle of a long output is told by its error, without its stack', () => {
     const said =
       'Loading\n\nUnable to connect: error: no route\n    at Object.run (a.js:1)\nmore 1\nmore 2\nmore 3\nmore 4\nmore 5';
-    expect(errorLines(said)).toBe('Unable to connect: error: no route\nmore 1\nmore 2\nmore 3\nmore 4');
-    expect(errorLines(' \n')).toBe('');
+    expect(causeLines(said)).toBe('Unable to connect: error: no route\nmore 1\nmore 2\nmore 3\nmore 4');
+    expect(causeLines(' \n')).toBe('');
   });
 
   test('to start is told with what brings it', async () => {
