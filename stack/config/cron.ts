@@ -1,9 +1,15 @@
+/**
+ * Schedules of CronJobs. The API server parses them with robfig/cron; croner, which no other parser for Node comes closer to,
+ * knows more (`L`, `W`, `#`, 7 for Sunday, a step without a range). What only croner takes would fail in the middle of an
+ * update, so {@link isCron} refuses it first.
+ * @module
+ */
 import { Cron } from 'croner';
 
 /** As the API server reads it: five fields, with lists, ranges, steps and the names of months and days. */
 const FIVE_FIELDS = { mode: '5-part', sloppyRanges: true, paused: true } as const;
 
-/** A part of a list. The parser also takes `L`, `W`, `#` and a step without a range, which the API server refuses. */
+/** A part of a list, as the API server takes it. */
 const PART = /^(\*|\?|(\d+|[a-z]{3})(-(\d+|[a-z]{3}))?)(\/\d+)?$/i;
 
 /** Sunday is 0 for the API server, and nothing else. */

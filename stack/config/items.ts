@@ -1,6 +1,7 @@
+import ipaddr from 'ipaddr.js';
+
 import { CALLBACK_HOST, CREDENTIALS_FILE, SESSION_ENTRIES } from '../../agent/contract.ts';
 import { TEXT } from './values.ts';
-import { overlap, parseRange } from './ip-range.ts';
 
 /** A place that the agent may reach besides port 443 of the internet; the port is the pod's, not the Service's. */
 export type Egress = { readonly port: number } & ({ readonly namespace: string } | { readonly cidr: string });
@@ -56,10 +57,18 @@ export const EGRESS: AllowedList<Egress> = [
     if (!Number.isInteger(port) || port < 1 || port > 65_535) return undefined;
     if (typeof namespace === 'string' && TEXT.namespace[0](namespace) && cidr === undefined) return { namespace, port };
     if (typeof cidr !== 'string' || !cidr.includes('/') || namespace !== undefined) return undefined;
-    const inBounds = parseRange(cidr) !== undefined && !OUT_OF_BOUNDS.some((range) => overlap(range, cidr));
-    return inBounds ? { cidr, port } : undefined;
+    return isInBounds(cidr) ? { cidr, port } : undefined;
   },
 ];
+
+/** Whether this is a range of IPv4 addresses that has none of {@link OUT_OF_BOUNDS}. */
+function isInBounds(cidr: string): boolean {
+  if (!ipaddr.IPv4.isValidCIDRFourPartDecimal(cidr)) return false;
+  const [address, bits] = ipaddr.IPv4.parseCIDR(cidr);
+  return OUT_OF_BOUNDS.map((range) => ipaddr.IPv4.parseCIDR(range)).every(
+    ([other, otherBits]) => !address.match(other, Math.min(bits, otherBits)),
+  );
+}
 
 /** Where callbacks may go. */
 export const CALLBACK_HOSTS: AllowedList<string> = [

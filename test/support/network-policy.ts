@@ -1,4 +1,4 @@
-import { overlap } from '../../stack/config/ip-range.ts';
+import ipaddr from 'ipaddr.js';
 
 /** The parts of a NetworkPolicy that decide (networking.k8s.io/v1). */
 export interface Policy {
@@ -122,7 +122,9 @@ function isPeer(peer: Peer, end: End, ownNamespace: string, ipBlocks: IpBlocks):
   const { ipBlock, namespaceSelector, podSelector } = peer;
   if (ipBlock !== undefined) {
     if (end.pod !== undefined && ipBlocks === 'match others only') return false;
-    return overlap(ipBlock.cidr, end.ip) && !(ipBlock.except ?? []).some((range) => overlap(range, end.ip));
+    const address = ipaddr.parse(end.ip);
+    const has = (range: string): boolean => address.match(ipaddr.parseCIDR(range));
+    return has(ipBlock.cidr) && !(ipBlock.except ?? []).some(has);
   }
   if (end.pod === undefined) return false;
   const { namespace, labels } = end.pod;
