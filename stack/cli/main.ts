@@ -6,7 +6,7 @@
  */
 import { asksForHelp, helpOf, readLine, UsageError } from './arguments/command-line.ts';
 import type { Usage } from './arguments/command-line.ts';
-import { StackFileError } from '../config/file.ts';
+import { StackFileError } from '../config/stack-file.ts';
 import { ConfigError } from '../config/reader.ts';
 import { nearest } from '../nearest.ts';
 import { suggestFor, USUAL_STACK } from '../next-command.ts';

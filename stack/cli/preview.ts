@@ -10,7 +10,7 @@ import { privateFolder } from './system/local-files.ts';
 import { contentOf, StackFile, stackFileOf } from '../config/stack-file.ts';
 import { engineEnvironment } from './system/stack.ts';
 import { checkAzureLogin } from './system/azure.ts';
-import { find, refuseMistakes } from './system/prepared-stack.ts';
+import { find, refuseMistakes, settingsOf } from './system/prepared-stack.ts';
 
 /** `preview`: what {@link up} would do, for a stack that is not there too; makes none. */
 export async function preview(context: CommandContext): Promise<number> {
@@ -19,7 +19,7 @@ export async function preview(context: CommandContext): Promise<number> {
   const file = stackFileOf(environment.projectDir, stack);
   if (!fs.existsSync(file)) say(`There is no ${file}: this is a stack with every default.`);
   const found = await find(context);
-  await checkAzureLogin(file);
+  await checkAzureLogin(settingsOf(context));
   return found === undefined ? previewOfNew(context) : found.pulumi('preview');
 }
 
@@ -62,10 +62,8 @@ function writeEmptyState(folder: string, project: string, stack: string): void {
 
 /** The API token that an update would make first. */
 function withToken(content: string, projectDir: string): string {
-  const isGiven =
-    /^\s+(claude-code-agent:)?agentToken:/m.test(content) || fs.existsSync(path.join(projectDir, TOKEN_FILE));
-  if (isGiven) return content;
   const file = new StackFile(content, projectDir);
+  if (file.isSet('agentToken') || fs.existsSync(path.join(projectDir, TOKEN_FILE))) return content;
   file.set('agentToken', 'made-by-the-first-update');
   return file.toString();
 }

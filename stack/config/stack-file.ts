@@ -4,7 +4,21 @@ import * as path from 'node:path';
 import { parse, parseDocument } from 'yaml';
 import type { Document } from 'yaml';
 
-const NAMESPACE = 'claude-code-agent:';
+import { asText, hasEncrypted, programText } from './value-text.ts';
+
+/** A project, as far as its configuration goes. */
+export interface Project {
+  readonly name: string;
+  /** By key. */
+  readonly config: Readonly<
+    Record<string, { readonly type: string; readonly description: string; readonly default: unknown }>
+  >;
+}
+
+/** @param projectDir Root of the repository. */
+export function readProject(projectDir: string): Project {
+  return parse(fs.readFileSync(path.join(projectDir, 'Pulumi.yaml'), 'utf8')) as Project;
+}
 
 /** The file of a stack's settings, beside Pulumi.yaml. */
 export const stackFileOf = (projectDir: string, stack: string): string => path.join(projectDir, `Pulumi.${stack}.yaml`);
@@ -12,35 +26,47 @@ export const stackFileOf = (projectDir: string, stack: string): string => path.j
 /** What is in a stack's file; it need not be there, and is empty then. */
 export const contentOf = (file: string): string => (fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : '');
 
-/** Reads and changes the plain config of a stack's file; comments, secrets and everything else in it stay. */
+/** A stack's settings file can't be read; the message says why. */
+export class StackFileError extends Error {
+  override readonly name = 'StackFileError';
+}
+
+/** A stack's settings file: the only reader and writer of it. What {@link StackFile.set} does not name stays as it is. */
 export class StackFile {
+  readonly #project: Project;
   readonly #document: Document;
-  readonly #defaults: ReadonlyMap<string, unknown>;
 
   /**
    * @param content Of `Pulumi.<stack>.yaml`; may be empty.
    * @param projectDir Where Pulumi.yaml is, with the keys and their defaults.
+   * @param file Its name, for messages.
+   * @throws StackFileError when the content is no settings file.
    */
-  constructor(content: string, projectDir: string) {
+  constructor(content: string, projectDir: string, file = "The stack's file") {
+    this.#project = readProject(projectDir);
     this.#document = parseDocument(content);
-    const project = parse(fs.readFileSync(path.join(projectDir, 'Pulumi.yaml'), 'utf8')) as {
-      config: Record<string, { default: unknown }>;
-    };
-    this.#defaults = new Map(Object.entries(project.config).map(([key, entry]) => [key, entry.default]));
+    const [error] = this.#document.errors;
+    if (error !== undefined) throw new StackFileError(`${file} can't be read: ${error.message}`, { cause: error });
+    const config = this.#content.config ?? {};
+    if (typeof config !== 'object' || Array.isArray(config))
+      throw new StackFileError(`${file}: \`config\` is no map of keys.`);
+  }
+
+  /** Reads a file; one that is not there sets nothing. */
+  static at(file: string, projectDir: string): StackFile {
+    return new StackFile(contentOf(file), projectDir, file);
   }
 
   /** The value in force, as {@link asText} gives it: the file's, else the default; undefined for an unknown key. */
   get(key: string): string | undefined {
-    const standard = this.#defaults.get(key);
-    if (standard === undefined) return undefined;
-    const { config } = (this.#document.toJS() ?? {}) as { config?: Record<string, unknown> };
-    return asText(config?.[NAMESPACE + key] ?? standard);
+    const standard = this.#project.config[key]?.default;
+    return standard === undefined ? undefined : asText(this.#settings[this.#full(key)] ?? standard);
   }
 
   /** Brings the value in force to `value`; a default needs no line in the file. */
   set(key: string, value: string): void {
-    const place = ['config', NAMESPACE + key];
-    const standard = this.#defaults.get(key);
+    const place = ['config', this.#full(key)];
+    const standard = this.#project.config[key]?.default;
     if (asText(standard) === asText(value)) {
       if (this.#document.hasIn(place)) this.#document.deleteIn(place);
       return;
@@ -49,9 +75,56 @@ export class StackFile {
     this.#document.setIn(place, this.#document.createNode(content));
   }
 
+  /** Whether the file itself has a value for a key, encrypted or not. */
+  isSet(key: string): boolean {
+    return this.#full(key) in this.#settings;
+  }
+
+  /** Whether the file has a value of which no part is encrypted. */
+  isPlain(key: string): boolean {
+    return this.isSet(key) && !hasEncrypted(this.#settings[this.#full(key)]);
+  }
+
+  /**
+   * What the engine would give the program: the file's values, else the defaults, as `pulumi.runtime.setAllConfig` takes
+   * them. An encrypted value is a placeholder.
+   * @returns Texts by full key (`PROJECT:KEY`).
+   */
+  values(): Record<string, string> {
+    const { config } = this.#project;
+    const defaults = Object.entries(config).map(([key, entry]) => [this.#full(key), programText(key, entry.default)]);
+    const given = Object.entries(this.#settings).map(([key, value]) => [
+      key,
+      programText(key.replace(/^.*:/, ''), value),
+    ]);
+    return Object.fromEntries([...defaults, ...given]) as Record<string, string>;
+  }
+
+  /** Whether values come from an environment of Pulumi ESC, too, which is not in the file. */
+  get hasEnvironment(): boolean {
+    return this.#content.environment !== undefined;
+  }
+
+  /** Whether a provider such as a cloud's key vault encrypts the secrets, and no passphrase. */
+  get hasSecretsProvider(): boolean {
+    return this.#content.secretsprovider !== undefined;
+  }
+
   toString(): string {
     return this.#document.toString({ lineWidth: 0 });
   }
+
+  get #content(): { config?: unknown; environment?: unknown; secretsprovider?: unknown } {
+    return (this.#document.toJS() ?? {}) as object;
+  }
+
+  /** By full key; in the file the project's name may be left out. */
+  get #settings(): Readonly<Record<string, unknown>> {
+    const config = Object.entries(this.#content.config ?? {});
+    return Object.fromEntries(config.map(([key, value]: [string, unknown]) => [this.#full(key), value]));
+  }
+
+  readonly #full = (key: string): string => (key.includes(':') ? key : `${this.#project.name}:${key}`);
 }
 
 /**
@@ -62,27 +135,18 @@ export function contextOf(file: StackFile): string {
   return file.get('target') === 'azure' ? '' : (file.get('kubeContext') ?? '');
 }
 
-/** A config value as text that is equal for equal values: lists and maps as JSON, without spaces, keys in order. */
-export function asText(value: unknown): string {
-  const content = typeof value === 'string' && /^[[{]/.test(value) ? fromText(value) : value;
-  return typeof content === 'string' ? content : JSON.stringify(inOrder(content));
+/** Name of the registry in Azure, where the stack's is there. */
+export function azureRegistryOf(file: StackFile): string | undefined {
+  return file.get('target') === 'azure' ? file.get('azureRegistry')?.split('/').at(-1) : undefined;
 }
 
-/** A text may begin like a list without being one. */
-function fromText(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
-}
-
-function inOrder(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(inOrder);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, inner]) => [key, inOrder(inner)]),
-  );
+/**
+ * Takes out the salt that Pulumi writes into a stack's file with any command, where nothing in the file is encrypted: the
+ * state has it too, and git need not see a change.
+ * @param content Of the file, which keeps its form.
+ */
+export function withoutNeedlessSalt(content: string): string {
+  const document = parseDocument(content);
+  if (document.errors.length > 0 || hasEncrypted(document.toJS())) return content;
+  return content.replace(/^encryptionsalt: .*\n/m, '');
 }

@@ -4,7 +4,7 @@ import * as path from 'node:path';
 
 import { vi } from 'vitest';
 
-import { fileConfig, readProject } from '../../stack/config/file.ts';
+import { StackFile } from '../../stack/config/stack-file.ts';
 import { record } from '../../stack/plan/record.ts';
 import type { Recorded, StandIn } from '../../stack/plan/record.ts';
 import { standIn } from '../../stack/plan/stand-ins.ts';
@@ -21,7 +21,7 @@ export const REFRESH_TOKEN = 'canary-refresh-token';
 export const CALLBACK_SECRET = `whsec_${Buffer.from('canary-callback-secret-of-32-byt').toString('base64')}`;
 
 /** The defaults of Pulumi.yaml by full key; the engine applies them, mocks don't. */
-export const defaults = (): Record<string, string> => fileConfig(readProject('.'), '');
+export const defaults = (): Record<string, string> => new StackFile('', '.').values();
 
 /** A folder with a login, as `npm run login` leaves it. */
 export function loginFolder(files: Record<string, string> = {}): string {

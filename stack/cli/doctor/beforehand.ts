@@ -17,19 +17,17 @@ import type { Check, Finding } from './finding.ts';
 /** What is looked at where nothing is deployed yet. */
 export interface BeforehandDependencies {
   readonly config: StackFile;
-  /** Names of the secrets that the stack's file has. */
-  readonly secrets: ReadonlySet<string>;
   /** Root of the repository. */
   readonly projectDir: string;
   readonly isDeployed: () => boolean;
 }
 
 /** What the first update takes from this machine, looked at before there is one: the login and the registry. */
-export function beforehand({ config, secrets, projectDir, isDeployed }: BeforehandDependencies): Check[] {
+export function beforehand({ config, projectDir, isDeployed }: BeforehandDependencies): Check[] {
   const when = (): boolean => !isDeployed();
   const isAzure = config.get('target') === 'azure';
   return [
-    { name: 'local login', when, look: () => Promise.resolve(login(config, secrets, projectDir)) },
+    { name: 'local login', when, look: () => Promise.resolve(login(config, projectDir)) },
     {
       name: 'registry',
       when,
@@ -42,11 +40,11 @@ export function beforehand({ config, secrets, projectDir, isDeployed }: Beforeha
 const setConfig = (key: string): string => npmRun('pulumi', `config set ${key}`);
 const setAnother = (key: string): string => `${setConfig(`${key} …`)}   (names another one)`;
 
-function login(config: StackFile, secrets: ReadonlySet<string>, projectDir: string): Finding {
+function login(config: StackFile, projectDir: string): Finding {
   const mode = config.get('authMode') ?? '';
   if (mode === 'federation') return skipped('none is needed: authMode is federation');
   if (mode !== 'session') {
-    if (secrets.has('claudeToken')) return ok('the secret claudeToken is in the config');
+    if (config.isSet('claudeToken')) return ok('the secret claudeToken is in the config');
     const first = mode === 'oauthToken' ? 'claude setup-token, then ' : '';
     return broken(
       `authMode is ${mode}, and the config has no claudeToken`,

@@ -8,8 +8,7 @@ import { backendName } from '../system/environment.ts';
 import type { CliEnvironment } from '../system/environment.ts';
 import { findStack } from '../system/stack.ts';
 import type { ReadyStack } from '../system/stack.ts';
-import { azureRegistryOf } from '../system/registry.ts';
-import { contentOf, contextOf, StackFile, stackFileOf } from '../../config/stack-file.ts';
+import { azureRegistryOf, contextOf, StackFile, stackFileOf } from '../../config/stack-file.ts';
 import { readState } from '../system/state.ts';
 import { agent } from './agent.ts';
 import { beforehand } from './beforehand.ts';
@@ -46,9 +45,7 @@ export async function examineAll(
 
 function checksOf(environment: CliEnvironment, stack: string, quick: boolean): Check[] {
   const { projectDir, env } = environment;
-  const content = contentOf(stackFileOf(projectDir, stack));
-  const config = new StackFile(content, projectDir);
-  const secrets = new Set([...content.matchAll(/^\s+claude-code-agent:(\w+):/gm)].map(([, key = '']) => key));
+  const config = StackFile.at(stackFileOf(projectDir, stack), projectDir);
   const context = contextOf(config);
   const kubectl = kubectlOf(context);
   const tokenFile = path.join(projectDir, TOKEN_FILE);
@@ -77,7 +74,7 @@ function checksOf(environment: CliEnvironment, stack: string, quick: boolean): C
   return [
     ...tools(() => runEngine(engine, ['version'], projectDir, env), config),
     about.state,
-    ...beforehand({ config, secrets, projectDir, isDeployed: about.isDeployed }),
+    ...beforehand({ config, projectDir, isDeployed: about.isDeployed }),
     ...cluster(kubectl),
     about.image,
     ...agent(kubectl),

@@ -2,8 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 
 import { checkConfig } from '../../config/check.ts';
-import { fileConfig, readProject, StackFileError } from '../../config/file.ts';
-import { stackFileOf } from '../../config/stack-file.ts';
+import { StackFile, StackFileError, stackFileOf } from '../../config/stack-file.ts';
 import { record } from '../../plan/record.ts';
 import { render, table } from '../../plan/render.ts';
 import { standIn } from '../../plan/stand-ins.ts';
@@ -17,9 +16,8 @@ import { writeFiles } from './files.ts';
  * placeholders. Returns 0.
  * @throws StackFileError where a named file is not there, and CliError where the folder can't be written to.
  */
-export async function plan({ environment, stack, say }: CommandContext, line: CommandLine): Promise<number> {
+export async function plan({ environment, project, stack, say }: CommandContext, line: CommandLine): Promise<number> {
   const { projectDir, localDir } = environment;
-  const project = readProject(projectDir);
   const given = line.value('config-file');
   const file = given ?? stackFileOf(projectDir, stack);
   if (!fs.existsSync(file)) {
@@ -28,8 +26,8 @@ export async function plan({ environment, stack, say }: CommandContext, line: Co
   }
   const folder = path.resolve(line.value('out') ?? path.join(localDir, 'plan'));
   checkConfig(projectDir, file);
-  const config = fileConfig(project, file);
-  const { resources } = await record({ project: project.name, stack, config, standIn }, () => import('../../index.ts'));
+  const config = StackFile.at(file, projectDir).values();
+  const { resources } = await record({ project, stack, config, standIn }, () => import('../../index.ts'));
   const rows = render(resources);
   writeFiles(folder, rows);
   const objects = rows.filter(({ file }) => file !== undefined).length;

@@ -1,6 +1,7 @@
 import type { UpdateRecord } from '../../update-record.ts';
 import { CliError } from '../system/terminal.ts';
-import { asText, StackFile } from '../../config/stack-file.ts';
+import { StackFile } from '../../config/stack-file.ts';
+import { asText } from '../../config/value-text.ts';
 import { shown } from './update-list.ts';
 import { shortImage } from '../../update-record.ts';
 

@@ -1,5 +1,5 @@
 import { checkConfig } from '../../config/check.ts';
-import { contentOf, contextOf, StackFile, stackFileOf } from '../../config/stack-file.ts';
+import { azureRegistryOf, contextOf, StackFile, stackFileOf } from '../../config/stack-file.ts';
 import { checkAzureLogin } from './azure.ts';
 import { mendStateFiles, removeStaleLocks } from './backend-folder.ts';
 import type { FolderStack } from './backend-folder.ts';
@@ -7,7 +7,7 @@ import { findEngine, showEngine } from './engine.ts';
 import type { CommandContext } from './environment.ts';
 import { isDeployed, kubectlOf } from './kubectl.ts';
 import type { Kubectl } from './kubectl.ts';
-import { azureRegistryOf, lookUpImage } from './registry.ts';
+import { lookUpImage } from './registry.ts';
 import type { InRegistry } from './registry.ts';
 import { findStack, makeFolders, prepareStack, withoutStack } from './stack.ts';
 import type { ReadyStack } from './stack.ts';
@@ -15,6 +15,10 @@ import { repairState } from './state.ts';
 import type { EngineCall, RepairOptions } from './state.ts';
 import type { ExportedState } from '../../pulumi-internals/state.ts';
 import { CliError } from './terminal.ts';
+
+/** The settings of the stack that a command is for. */
+export const settingsOf = ({ environment: { projectDir }, stack }: CommandContext): StackFile =>
+  StackFile.at(stackFileOf(projectDir, stack), projectDir);
 
 /** Refuses mistakes in the config, all at once and before anything is made. */
 export function refuseMistakes({ environment: { projectDir }, stack, args }: CommandContext): void {
@@ -41,7 +45,7 @@ export interface PreparedStack {
 
 /** Gets a stack ready that is about to be changed, and makes it where there is none. */
 export async function prepareToChange(context: CommandContext): Promise<PreparedStack> {
-  await checkAzureLogin(stackFileOf(context.environment.projectDir, context.stack));
+  await checkAzureLogin(settingsOf(context));
   const parts = partsOf(context);
   const { environment, stack, say } = context;
   const stackToChange = prepared(
@@ -56,7 +60,7 @@ export async function prepareToChange(context: CommandContext): Promise<Prepared
 /** {@link mustFind}, for a command that is about to change something. */
 export async function findToChange(context: CommandContext): Promise<PreparedStack> {
   const found = await find(context);
-  await checkAzureLogin(stackFileOf(context.environment.projectDir, context.stack));
+  await checkAzureLogin(settingsOf(context));
   const stack = found ?? (await refuseWithout(context));
   await stack.removeStaleLocks();
   return stack;
@@ -88,7 +92,7 @@ function partsOf({ environment, project, stack, say }: CommandContext) {
   const inFolder: FolderStack | undefined =
     backendFolder === undefined ? undefined : { folder: backendFolder, project, stack };
   if (inFolder !== undefined) mendStateFiles(inFolder, say);
-  const settings = new StackFile(contentOf(stackFileOf(projectDir, stack)), projectDir);
+  const settings = StackFile.at(stackFileOf(projectDir, stack), projectDir);
   const kubectl = kubectlOf(contextOf(settings));
   // Which cluster of Azure's it is, only an update knows.
   const deployed = async (): Promise<boolean> => settings.get('target') !== 'azure' && (await isDeployed(kubectl));

@@ -1,7 +1,6 @@
 import { npmRunAll } from '../../next-command.ts';
 import { run } from '../../exec.ts';
 import { CliError } from './terminal.ts';
-import type { StackFile } from '../../config/stack-file.ts';
 
 /** What a registry says of an image. `unknown`: it could not be asked, which says nothing about the image. */
 export type InRegistry = { readonly image: 'there' } | { readonly image: 'lost' | 'unknown'; readonly failure: string };
@@ -32,11 +31,6 @@ export async function mustBeThere(image: string, lookUp: (image: string) => Prom
   throw new CliError(
     `The registry has no ${image} (${found.failure}). Build this checkout instead: ${npmRunAll(['pulumi', 'config rm image'], 'up')}`,
   );
-}
-
-/** Name of the registry in Azure, where the stack's is there. */
-export function azureRegistryOf(file: StackFile): string | undefined {
-  return file.get('target') === 'azure' ? file.get('azureRegistry')?.split('/').at(-1) : undefined;
 }
 
 /** As Docker itself decides whom it talks to without TLS. */

@@ -10,7 +10,7 @@ import type { Engine } from './engine.ts';
 import { backendName } from './environment.ts';
 import type { CliEnvironment } from './environment.ts';
 import { privateFolder, randomSecretFile } from './local-files.ts';
-import { contentOf, stackFileOf } from '../../config/stack-file.ts';
+import { contentOf, StackFile, stackFileOf, withoutNeedlessSalt } from '../../config/stack-file.ts';
 
 /** A stack that is ready for a command. */
 export interface ReadyStack {
@@ -43,7 +43,7 @@ export async function prepareStack(
   if (resources === undefined) {
     await initStack(engine, projectDir, env, stack, ready.committedFile);
   }
-  const given = /^\s+(claude-code-agent:)agentToken:/m.test(fs.readFileSync(ready.configFile, 'utf8'));
+  const given = StackFile.at(ready.configFile, projectDir).isSet('agentToken');
   const hasFile = fs.existsSync(path.join(projectDir, TOKEN_FILE));
   // A system that is there has a token in use somewhere; a new one would lock its callers out.
   if (!resources && !given && !hasFile && !(await isDeployed())) {
@@ -94,7 +94,7 @@ export function engineFor(
   const env = engineEnvironment(environment);
   const passphrase =
     makesPassphrase || fs.existsSync(path.join(environment.localDir, 'passphrase'))
-      ? passphraseFile(environment, contentOf(committedFile), makesPassphrase, say)
+      ? passphraseFile(environment, committedFile, makesPassphrase, say)
       : undefined;
   if (passphrase !== undefined) env['PULUMI_CONFIG_PASSPHRASE_FILE'] = passphrase;
   return env;
@@ -119,7 +119,7 @@ function readyStack(
   const { projectDir, localDir } = environment;
   const committedFile = stackFileOf(projectDir, stack);
   const config = contentOf(committedFile);
-  const passphrase = passphraseFile(environment, config, isNew, say);
+  const passphrase = passphraseFile(environment, committedFile, isNew, say);
   if (passphrase !== undefined) env['PULUMI_CONFIG_PASSPHRASE_FILE'] = passphrase;
   const configFile = path.join(localDir, path.basename(committedFile));
   fs.writeFileSync(configFile, config, { mode: 0o600 });
@@ -138,12 +138,13 @@ export function engineEnvironment({ env, backend, backendFolder }: CliEnvironmen
 
 /** The file with the passphrase of the stack's secrets, made for a new stack; undefined where there needs to be none. */
 function passphraseFile(
-  { backend, localDir, ownPassphrase }: CliEnvironment,
-  config: string,
+  { backend, localDir, projectDir, ownPassphrase }: CliEnvironment,
+  committedFile: string,
   isNew: boolean,
   say: (line: string) => void,
 ): string | undefined {
-  if (ownPassphrase || backend === 'service' || /^secretsprovider:/m.test(config)) return undefined;
+  if (ownPassphrase || backend === 'service' || StackFile.at(committedFile, projectDir).hasSecretsProvider)
+    return undefined;
   const file = path.join(localDir, 'passphrase');
   if (fs.existsSync(file)) return file;
   if (!isNew) {
@@ -156,15 +157,11 @@ function passphraseFile(
   return file;
 }
 
-/**
- * Takes out the salt that Pulumi writes into a stack's file with any command, where nothing in the file is encrypted: the
- * state has it too, and git need not see a change.
- */
+/** {@link withoutNeedlessSalt}, in a file; one with nothing else goes. */
 export function dropNeedlessSalt(committed: string): void {
-  const config = contentOf(committed);
-  if (/^\s+secure:/m.test(config)) return;
-  const without = config.replace(/^encryptionsalt: .*\n/m, '');
-  if (without === config) return;
+  const content = contentOf(committed);
+  const without = withoutNeedlessSalt(content);
+  if (without === content) return;
   if (without === '') fs.rmSync(committed);
   else fs.writeFileSync(committed, without);
 }

@@ -1,4 +1,4 @@
-import { fileConfig, readProject } from '../../config/file.ts';
+import { readProject, StackFile } from '../../config/stack-file.ts';
 import { NAMES } from '../../names.ts';
 import type { RecordTexts } from '../../update-record.ts';
 import { stateOf } from '../../pulumi-internals/adopted-state.ts';
@@ -31,7 +31,7 @@ export async function adoptCluster(
   const { record } = await import('../../plan/record.ts');
   const { standIn } = await import('../../plan/stand-ins.ts');
   const project = readProject(call.projectDir);
-  const config = fileConfig(project, configFile);
+  const config = StackFile.at(configFile, call.projectDir).values();
   const { resources } = await record(
     { project: project.name, stack: call.stack, config, standIn },
     () => import('../../index.ts'),

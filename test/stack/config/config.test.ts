@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 
-import { readProject } from '../../../stack/config/file.ts';
+import { readProject } from '../../../stack/config/stack-file.ts';
 import { ConfigError, ownKeys } from '../../../stack/config/reader.ts';
 import type { ConfigSource } from '../../../stack/config/reader.ts';
 import { SECRETS } from '../../../stack/config/secrets.ts';

@@ -1,0 +1,53 @@
+/** A config value as text that is equal for equal values: lists and maps as JSON, without spaces, keys in order. */
+export function asText(value: unknown): string {
+  const content = typeof value === 'string' && /^[[{]/.test(value) ? fromText(value) : value;
+  return typeof content === 'string' ? content : JSON.stringify(inOrder(content));
+}
+
+/** A text may begin like a list without being one. */
+function fromText(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function inOrder(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inOrder);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, inner]) => [key, inOrder(inner)]),
+  );
+}
+
+/** What stands in for a value that is encrypted, by its key or the last part of it, where only some form will do. */
+const STAND_INS: Readonly<Record<string, string>> = {
+  teamsWebhookUrl: 'https://encrypted.invalid',
+  url: 'https://encrypted.invalid',
+  callbackSecret: `whsec_${Buffer.alloc(32).toString('base64')}`,
+  mcpServers: '{}',
+  claudeSettings: '{}',
+};
+const ENCRYPTED = '[encrypted]';
+const standInFor = (key: string): string => STAND_INS[key] ?? ENCRYPTED;
+
+/** A config value as the engine gives it to a program, with a placeholder for whatever is encrypted. */
+export function programText(key: string, value: unknown): string {
+  if (typeof value === 'string') return value;
+  if (value === undefined || value === null) return '';
+  if (isEncrypted(value)) return standInFor(key);
+  return JSON.stringify(value, (name, part: unknown) => (isEncrypted(part) ? standInFor(name) : part));
+}
+
+/** Whether any part of a value is encrypted. */
+export function hasEncrypted(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return isEncrypted(value) || Object.values(value).some(hasEncrypted);
+}
+
+function isEncrypted(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'secure' in value;
+}
