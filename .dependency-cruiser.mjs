@@ -48,8 +48,12 @@ export default {
     forbid(
       'stack-imports-contracts-only',
       path('stack/'),
-      { path: '^(agent|watchdog|test)/', pathNot: '^(agent|watchdog)/contract\\.ts$' },
-      'The stack shares names with the programs, not code.',
+      {
+        path: '^(agent|watchdog|test)/',
+        pathNot: '^(agent|watchdog)/contract\\.ts$',
+        dependencyTypesNot: ['type-only'],
+      },
+      'The stack shares names with the programs, and the shapes of what they send; not code.',
     ),
     forbid('config-reads-only', path('stack/(config|session)/'), path('stack/(index|components|azure|plan|cli)'), ''),
     forbid('components-below-index', path('stack/(components|azure)/'), path('stack/(index|plan|cli)'), ''),

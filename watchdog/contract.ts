@@ -76,6 +76,12 @@ export const WATCHDOG_EXIT = { ok: 0, authFailed: 57, notOk: 1 } as const;
 /** What `node watchdog/main.ts` takes as its first argument; without one it makes a pass. */
 export const WATCHDOG_COMMANDS = ['maintenance-start', 'maintenance-end'] as const;
 
+/** Key of the ledger in its ConfigMap. */
+export const LEDGER_KEY = 'ledger.json';
+
+/** How the reason begins of a pause that a maintenance made, and that its end takes back. */
+export const MAINTENANCE_PAUSE = 'Maintenance since ';
+
 /** Annotations of the ledger's ConfigMap that say more of a maintenance than the settings. */
 export const MAINTENANCE_ANNOTATIONS = {
   /** Why, 1 to 500 characters. */

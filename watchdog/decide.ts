@@ -1,4 +1,5 @@
 import type { Verdict } from './check.ts';
+import { MAINTENANCE_PAUSE } from './contract.ts';
 import type { Fact, LedgerState, Maintenance, TroubleState } from './ledger/ledger.ts';
 
 /** Hours between two cards that say the same, in milliseconds, and what time it is. */
@@ -48,7 +49,7 @@ export function beginMaintenance(state: LedgerState, asked: Omit<Maintenance, 's
     maintenance,
     suspicion: undefined,
     recovery: undefined,
-    agentPause: { reason: `Maintenance since ${maintenance.since}: ${asked.reason}`.slice(0, 500), done: false },
+    agentPause: { reason: `${MAINTENANCE_PAUSE}${maintenance.since}: ${asked.reason}`.slice(0, 500), done: false },
     listed: false,
     workflows: stillPaused(state),
     card: { kind: 'maintenance', reminder: false },

@@ -1,12 +1,11 @@
 import { ApiException, CoreV1Api, KubeConfig, Observable, V1ConfigMap, V1ObjectMeta } from '@kubernetes/client-node';
 import type { ConfigurationOptions, ObservableMiddleware } from '@kubernetes/client-node';
 
+import { LEDGER_KEY } from '../contract.ts';
 import { readBody } from '../http/body.ts';
 import { codeOf, isTimeout } from '../http/causes.ts';
 import { LedgerConflictError, LedgerError, parseLedger } from './ledger.ts';
 import type { Entry, Ledger, LedgerState } from './ledger.ts';
-
-const KEY = 'ledger.json';
 
 /** For one answer of the API server, which the client would wait for without end. */
 const TIMEOUT_MS = 20_000;
@@ -39,7 +38,7 @@ export class ConfigMapLedger implements Ledger {
     body.metadata ??= new V1ObjectMeta();
     body.metadata.resourceVersion = revision;
     for (const name of forget) delete body.metadata.annotations?.[name];
-    body.data = { [KEY]: JSON.stringify(state) };
+    body.data = { [LEDGER_KEY]: JSON.stringify(state) };
     return this.#entryOf(
       await this.#attempt('written', this.#api.replaceNamespacedConfigMap({ ...this.#where, body }, BOUNDED)),
     );
@@ -53,7 +52,7 @@ export class ConfigMapLedger implements Ledger {
   #entryOf(map: V1ConfigMap): Entry {
     this.#last = map;
     return {
-      state: parseLedger(map.data?.[KEY], this.place),
+      state: parseLedger(map.data?.[LEDGER_KEY], this.place),
       revision: map.metadata?.resourceVersion ?? '',
       annotations: map.metadata?.annotations ?? {},
     };

@@ -1,24 +1,11 @@
+import type { Health } from '../../../agent/http/api/state.ts';
+import { MAINTENANCE_PAUSE } from '../../../watchdog/contract.ts';
 import { NAMES } from '../../names.ts';
 import { npmRunAll } from '../../next-command.ts';
 import { fromAgent } from '../system/kubectl.ts';
 import type { Kubectl } from '../system/kubectl.ts';
 import { broken, ok } from './finding.ts';
 import type { Check, Finding } from './finding.ts';
-
-/** What `GET /health` says, as far as it is looked at. */
-interface Health {
-  readonly version: string;
-  readonly queued: number;
-  readonly paused?: { readonly since: string; readonly reason?: string };
-  readonly auth: {
-    readonly mode: string;
-    readonly source: string;
-    readonly state: 'ok' | 'auth_failed' | 'usage_limited' | 'outage' | 'unknown';
-    readonly expiresAt?: string;
-    readonly resetsAt?: string;
-    readonly problem?: string;
-  };
-}
 
 /** What the agent says of itself and of its login. */
 export function agent(kubectl: Kubectl): Check[] {
@@ -50,7 +37,7 @@ export function agent(kubectl: Kubectl): Check[] {
 const END = `kubectl create job --from=cronjob/${NAMES.maintenanceEnd} maintenance-end -n ${NAMES.namespace}`;
 /** The end of a maintenance takes back no pause but its own. */
 const RESUME = 'Resume on the status page, or as in docs/troubleshooting.md#paused-by-a-person';
-const isMaintenance = (reason = ''): boolean => reason.startsWith('Maintenance since ');
+const isMaintenance = (reason = ''): boolean => reason.startsWith(MAINTENANCE_PAUSE);
 const CHECK = `kubectl create job --from=cronjob/${NAMES.watchdog} check-now -n ${NAMES.namespace}`;
 
 function ofLogin({ auth: { mode, source, state, expiresAt, resetsAt, problem } }: Health): Finding {

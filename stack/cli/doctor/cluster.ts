@@ -1,3 +1,5 @@
+import type { Problem } from '../../../agent/http/api/problem.ts';
+import type { Ready } from '../../../agent/http/api/state.ts';
 import { NAMES } from '../../names.ts';
 import { npmRun } from '../../next-command.ts';
 import { fromAgent } from '../system/kubectl.ts';
@@ -35,8 +37,8 @@ export function cluster(kubectl: Kubectl): Check[] {
       look: async () => {
         const answer = await fromAgent(kubectl, '/ready');
         if ('failure' in answer) return broken(answer.failure, LOGS);
-        const { status, detail } = JSON.parse(answer.output) as { status: unknown; detail?: string };
-        return status === 'ready' ? ok('it accepts runs') : broken(detail ?? answer.output, LOGS);
+        const report = JSON.parse(answer.output) as Ready | Problem;
+        return report.status === 'ready' ? ok('it accepts runs') : broken(report.detail, LOGS);
       },
     },
   ];

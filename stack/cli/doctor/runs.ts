@@ -1,16 +1,12 @@
+import type { ListedRun } from '../../../agent/http/api/run.ts';
 import { NAMES, TOKEN_FILE } from '../../names.ts';
 import { npmRun } from '../../next-command.ts';
 import { throughPort } from '../system/kubectl.ts';
 import { broken, ok, skipped } from './finding.ts';
 import type { Check, Finding } from './finding.ts';
 
-/** A run, as far as it is looked at. */
-interface Run {
-  readonly id: string;
-  readonly acceptedAt: string;
-  readonly outcome?: string;
-  readonly error?: string;
-}
+/** What `state=ended` lists. */
+type EndedRun = Extract<ListedRun, { readonly outcome: unknown }>;
 
 const COUNT = 20;
 const wrongToken = (): Finding =>
@@ -42,17 +38,17 @@ export function runs(context: string, token: string | undefined): Check[] {
   ];
 }
 
-const listed = (context: string, token: string): Promise<readonly Run[] | 'refused'> =>
+const listed = (context: string, token: string): Promise<readonly EndedRun[] | 'refused'> =>
   throughPort(context, (address) => ask(`${address}/runs?limit=${COUNT}&state=ended`, token));
 
-async function ask(url: string, token: string): Promise<readonly Run[] | 'refused'> {
+async function ask(url: string, token: string): Promise<readonly EndedRun[] | 'refused'> {
   const response = await fetch(url, {
     headers: { authorization: `Bearer ${token}` },
     signal: AbortSignal.timeout(10_000),
   });
   if (response.status === 401) return 'refused';
   if (!response.ok) throw new Error(`GET /runs was answered with HTTP ${response.status}`);
-  return ((await response.json()) as { runs: Run[] }).runs;
+  return ((await response.json()) as { runs: readonly EndedRun[] }).runs;
 }
 
 /** `fetch` says "fetch failed"; why is in the cause. */
@@ -64,7 +60,7 @@ const SAY_NOTHING: ReadonlySet<string | undefined> = new Set(['cancelled', 'inte
 /** One that failed may be the prompt's own fault. */
 const TOO_MANY = 3;
 
-function judged(list: readonly Run[]): Finding {
+function judged(list: readonly EndedRun[]): Finding {
   const telling = list.filter(({ outcome }) => !SAY_NOTHING.has(outcome));
   const [last] = telling;
   const others = list.length - telling.length;
@@ -74,6 +70,6 @@ function judged(list: readonly Run[]): Finding {
   const counted = `${good} of the last ${telling.length} succeeded${without}`;
   const newest = telling.slice(0, TOO_MANY);
   if (newest.length < TOO_MANY || newest.some(({ outcome }) => outcome === 'succeeded')) return ok(counted);
-  const said = `${last.outcome ?? ''}${last.error === undefined ? '' : `: ${last.error}`}`;
+  const said = `${last.outcome}${last.error === undefined ? '' : `: ${last.error}`}`;
   return broken(`${counted}; the last: ${said}`, `GET /runs/${last.id}`);
 }

@@ -1,4 +1,5 @@
-import { WATCHDOG_ENV } from '../../../watchdog/contract.ts';
+import { LEDGER_KEY, WATCHDOG_ENV } from '../../../watchdog/contract.ts';
+import type { LedgerState } from '../../../watchdog/ledger/ledger.ts';
 import { lastDue } from '../../config/cron.ts';
 import { NAMES } from '../../names.ts';
 import { npmRun, npmRunAll } from '../../next-command.ts';
@@ -105,20 +106,13 @@ async function readCronJob(kubectl: Kubectl): Promise<CronJobRead> {
   return 'failure' in answer ? answer : (JSON.parse(answer.output) as CronJob);
 }
 
-interface Ledger {
-  readonly trouble?: { readonly state: string; readonly since: string };
-  readonly maintenance?: { readonly since: string; readonly reason: string };
-  readonly card?: { readonly kind: string };
-  readonly workflows: readonly { readonly step: string }[];
-}
-
 async function ledger(kubectl: Kubectl): Promise<Finding> {
   const answer = await kubectl(['get', `configmap/${NAMES.watchdog}`, '--output', 'json']);
   if ('failure' in answer) return broken(answer.failure, npmRun('up'));
   const { data } = JSON.parse(answer.output) as { data?: Record<string, string> };
-  const text = data?.['ledger.json'];
+  const text = data?.[LEDGER_KEY];
   if (text === undefined) return ok('nothing was ever wrong');
-  const { trouble, maintenance, card, workflows } = JSON.parse(text) as Ledger;
+  const { trouble, maintenance, card, workflows } = JSON.parse(text) as LedgerState;
   const paused = workflows.filter(({ step }) => step !== 'resumed' && step !== 'left').length;
   const also = [
     ...(paused > 0 ? [`${paused} workflow(s) paused`] : []),
