@@ -6,5 +6,6 @@ export default defineConfig({
     exclude: ['test/e2e/**', 'test/n8n/**'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    reporters: ['default', './test/support/skips.ts'],
   },
 });

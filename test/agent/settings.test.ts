@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readSettings, SettingsError } from '../../agent/settings.ts';
+import { needs, unless } from '../support/needs.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'settings-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -139,10 +140,14 @@ describe('settings', () => {
     expect(readSettings({ AGENT_WARM_START: value, IS_SANDBOX: '1' })).toMatchObject({ warmStart });
   });
 
-  it.runIf(process.getuid?.() === 0)('give root the mode that claude lets root have, and say so', () => {
-    const settings = readSettings({});
-    expect(settings.permissionMode).toBe('dontAsk');
-    expect(settings.notes[0]).toContain('IS_SANDBOX=1');
-    expect(mistakes({ AGENT_PERMISSION_MODE: 'bypassPermissions' })[0]).toContain('which claude refuses to root');
-  });
+  it(
+    'give root the mode that claude lets root have, and say so',
+    needs(unless(process.getuid?.() === 0, 'It is for root alone.')),
+    () => {
+      const settings = readSettings({});
+      expect(settings.permissionMode).toBe('dontAsk');
+      expect(settings.notes[0]).toContain('IS_SANDBOX=1');
+      expect(mistakes({ AGENT_PERMISSION_MODE: 'bypassPermissions' })[0]).toContain('which claude refuses to root');
+    },
+  );
 });

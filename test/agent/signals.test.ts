@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { Agent, isAlive, until } from '../support/agent.ts';
 import { closedPort } from '../support/closed-port.ts';
+import { needs, unless } from '../support/needs.ts';
 
 const prompts = { hang: [{ do: 'setsid' }, { do: 'hang' }] } as const;
 const NPM_START = ['npm', 'start'] as const;
@@ -33,7 +34,7 @@ function programs(): number[] {
 }
 
 const begun = () => until(() => agent.claude.begun().length === 1);
-describe.runIf(process.platform === 'linux')('npm start', () => {
+describe('npm start', needs(unless(process.platform === 'linux', 'It looks into /proc, which only Linux has.')), () => {
   it('that gets SIGTERM drains the agent, and ends after it', async () => {
     agent = new Agent({ prompts, command: NPM_START, env: { AGENT_GRACE_SECONDS: '1' } });
     await agent.start();
@@ -46,23 +47,27 @@ describe.runIf(process.platform === 'linux')('npm start', () => {
   });
 });
 
-describe.runIf(TERMINAL_PROGRAM !== undefined)('an agent', () => {
-  it('whose terminal is closed drains, though nobody reads its log', async () => {
-    const url = await closedPort();
-    agent = new Agent({ prompts, env: { AGENT_GRACE_SECONDS: '1', AGENT_PORT: new URL(url).port } });
-    const env = { ...agent.environment, SHELL: '/bin/sh' };
-    const command = `'${process.execPath}' agent/main.ts`;
-    const terminal = spawn(TERMINAL_PROGRAM ?? '', ['--command', command, '/dev/null'], { env });
-    agent.url = url;
-    await until(() => agent.health().then(Boolean, () => false), 'it listens');
-    const answer = agent.run('hang');
-    await begun();
-    terminal.kill('SIGKILL');
-    expect(await answer).toMatchObject({ outcome: 'interrupted' });
-    await until(() => programs().length === 0, 'it ended');
-    expect(agent.claude.journal().some(({ pid }) => isAlive(pid))).toBe(false);
-  });
-});
+describe(
+  'an agent',
+  needs(unless(TERMINAL_PROGRAM !== undefined, 'There is no /usr/bin/script (bsdutils of util-linux).')),
+  () => {
+    it('whose terminal is closed drains, though nobody reads its log', async () => {
+      const url = await closedPort();
+      agent = new Agent({ prompts, env: { AGENT_GRACE_SECONDS: '1', AGENT_PORT: new URL(url).port } });
+      const env = { ...agent.environment, SHELL: '/bin/sh' };
+      const command = `'${process.execPath}' agent/main.ts`;
+      const terminal = spawn(TERMINAL_PROGRAM ?? '', ['--command', command, '/dev/null'], { env });
+      agent.url = url;
+      await until(() => agent.health().then(Boolean, () => false), 'it listens');
+      const answer = agent.run('hang');
+      await begun();
+      terminal.kill('SIGKILL');
+      expect(await answer).toMatchObject({ outcome: 'interrupted' });
+      await until(() => programs().length === 0, 'it ended');
+      expect(agent.claude.journal().some(({ pid }) => isAlive(pid))).toBe(false);
+    });
+  },
+);
 
 describe("Node's inspector", () => {
   it('is refused by every script that starts a program with a secret', () => {

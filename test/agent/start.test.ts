@@ -5,6 +5,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Agent, TOKEN, until } from '../support/agent.ts';
+import { needs, unless } from '../support/needs.ts';
 
 const run = promisify(execFile);
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -66,8 +67,9 @@ describe('the start', () => {
     expect(agent.lines.join('\n')).not.toMatch(/^ +at /m);
   });
 
-  it.runIf(existsSync('/proc/self')).each(['AGENT_STATE_DIR', 'AGENT_WORKSPACE_DIR', 'HOME'])(
+  it.each(['AGENT_STATE_DIR', 'AGENT_WORKSPACE_DIR', 'HOME'])(
     'does not try for ever to make a folder of %s where nobody can',
+    needs(unless(existsSync('/proc/self'), 'There is no /proc.')),
     async (name) => {
       agent.env[name] = '/proc/x/y';
       await expect(agent.start()).rejects.toThrow(/exit code 2: .*\/proc\/x\/y.*ENOENT/s);

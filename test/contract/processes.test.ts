@@ -8,6 +8,7 @@ import { ask } from '../support/ask.ts';
 import { AS_ROOT, BYPASS, Claude } from '../support/claude.ts';
 import { makeHome, type Home } from '../support/home.ts';
 import '../support/two-at-a-time.ts';
+import { needs, unless } from '../support/needs.ts';
 
 let api: AnthropicDouble;
 beforeAll(async () => {
@@ -48,47 +49,51 @@ function isAlive(pid: number): boolean {
   }
 }
 
-describe.runIf(process.platform === 'linux')('the processes of a run', { concurrent: true }, () => {
-  it('run tools in a session of their own, which ends with SIGTERM to the CLI', async () => {
-    await using home = await makeHome();
-    await using claude = new Claude(options(home));
-    claude.send('[[bash:echo $$ > tool.pid; tail -f /dev/null]] run');
-    const tool = await pidIn(home, 'tool.pid');
-    expect(await sessionOf(tool)).toBe(tool);
-    expect(await sessionOf(claude.pid)).not.toBe(tool);
-    claude.kill('SIGTERM');
-    expect((await claude.exited).code).toBe(143);
-    await vi.waitFor(() => expect(isAlive(tool)).toBe(false), { timeout: 10_000 });
-  });
+describe(
+  'the processes of a run',
+  { concurrent: true, ...needs(unless(process.platform === 'linux', 'It looks into /proc, which only Linux has.')) },
+  () => {
+    it('run tools in a session of their own, which ends with SIGTERM to the CLI', async () => {
+      await using home = await makeHome();
+      await using claude = new Claude(options(home));
+      claude.send('[[bash:echo $$ > tool.pid; tail -f /dev/null]] run');
+      const tool = await pidIn(home, 'tool.pid');
+      expect(await sessionOf(tool)).toBe(tool);
+      expect(await sessionOf(claude.pid)).not.toBe(tool);
+      claude.kill('SIGTERM');
+      expect((await claude.exited).code).toBe(143);
+      await vi.waitFor(() => expect(isAlive(tool)).toBe(false), { timeout: 10_000 });
+    });
 
-  it('outlive even a success where a tool starts them by setsid, and carry the mark of the environment', async () => {
-    await using home = await makeHome();
-    const mark = `CONTRACT_MARK=${randomUUID()}`;
-    const prompt = '[[bash:setsid tail -f /dev/null > /dev/null 2>&1 & echo $! > child.pid]] run';
-    const [name = '', value = ''] = mark.split('=');
-    const { code } = await ask(prompt, options(home, { [name]: value }));
-    const child = await pidIn(home, 'child.pid');
-    try {
-      expect(code).toBe(0);
-      const environment = await readFile(`/proc/${child}/environ`, 'utf8');
-      expect(environment.split('\0')).toContain(mark);
-    } finally {
-      process.kill(child, 'SIGKILL');
-    }
-  });
+    it('outlive even a success where a tool starts them by setsid, and carry the mark of the environment', async () => {
+      await using home = await makeHome();
+      const mark = `CONTRACT_MARK=${randomUUID()}`;
+      const prompt = '[[bash:setsid tail -f /dev/null > /dev/null 2>&1 & echo $! > child.pid]] run';
+      const [name = '', value = ''] = mark.split('=');
+      const { code } = await ask(prompt, options(home, { [name]: value }));
+      const child = await pidIn(home, 'child.pid');
+      try {
+        expect(code).toBe(0);
+        const environment = await readFile(`/proc/${child}/environ`, 'utf8');
+        expect(environment.split('\0')).toContain(mark);
+      } finally {
+        process.kill(child, 'SIGKILL');
+      }
+    });
 
-  it('see an API key that the CLI was given, but no OAuth token', async () => {
-    await using home = await makeHome();
-    const prompt = '[[bash:env > tool.env]] run';
-    await ask(prompt, options(home));
-    expect(await readAll(home, 'tool.env')).toContain('sk-ant-api03-test');
-    await ask(prompt, options(home, { ANTHROPIC_API_KEY: '', CLAUDE_CODE_OAUTH_TOKEN: 'sk-ant-oat01-test' }));
-    expect(await readAll(home, 'tool.env')).toContain('CLAUDECODE=1');
-    expect(await readAll(home, 'tool.env')).not.toContain('sk-ant-oat01-test');
-  });
-});
+    it('see an API key that the CLI was given, but no OAuth token', async () => {
+      await using home = await makeHome();
+      const prompt = '[[bash:env > tool.env]] run';
+      await ask(prompt, options(home));
+      expect(await readAll(home, 'tool.env')).toContain('sk-ant-api03-test');
+      await ask(prompt, options(home, { ANTHROPIC_API_KEY: '', CLAUDE_CODE_OAUTH_TOKEN: 'sk-ant-oat01-test' }));
+      expect(await readAll(home, 'tool.env')).toContain('CLAUDECODE=1');
+      expect(await readAll(home, 'tool.env')).not.toContain('sk-ant-oat01-test');
+    });
+  },
+);
 
-describe.runIf(process.getuid?.() === 0)('root', () => {
+describe('root', needs(unless(process.getuid?.() === 0, 'It is for root alone.')), () => {
   it('may not bypass permissions, unless IS_SANDBOX says that it is in a sandbox', async () => {
     await using home = await makeHome();
     const { events, stderr, code } = await ask('hello', options(home, { IS_SANDBOX: '' }));

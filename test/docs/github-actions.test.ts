@@ -1,6 +1,7 @@
 import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { needs } from '../support/needs.ts';
 import { findTool } from '../support/tools.ts';
 import { readDocument } from './markdown.ts';
 
@@ -30,14 +31,11 @@ const actionlint = await findTool('actionlint');
 const missing = 'missing' in actionlint ? actionlint.missing : undefined;
 
 describe(FILE, () => {
-  it.skipIf(missing !== undefined)(
-    `is sound to actionlint${missing === undefined ? '' : ` (${missing})`}`,
-    async () => {
-      if ('missing' in actionlint) return;
-      const { all } = await execa(actionlint.program, ['-no-color', FILE], { reject: false, all: true });
-      expect(all).toBe('');
-    },
-  );
+  it('is sound to actionlint', needs(missing), async () => {
+    if ('missing' in actionlint) return;
+    const { all } = await execa(actionlint.program, ['-no-color', FILE], { reject: false, all: true });
+    expect(all).toBe('');
+  });
 
   it('calls scripts that there are, and takes every action by its commit', () => {
     const steps = Object.values(jobs).flatMap((job) => job.steps);

@@ -9,8 +9,8 @@ import { aroundSteps } from './docs-around.ts';
 import { NOTIFY_SETTINGS } from './notified.ts';
 import { Reader } from './reader.ts';
 import { missingRequirement } from './requirements.ts';
+import { needs } from '../support/needs.ts';
 
-const missing = await missingRequirement();
 const steps = stepsOf(['README.md', 'docs/operations.md', 'docs/troubleshooting.md']);
 
 let checkout: Checkout;
@@ -19,7 +19,7 @@ let laptop: Checkout;
 let readers: Readonly<Record<string, Reader>>;
 let around: ReturnType<typeof aroundSteps>;
 
-describe.skipIf(missing !== undefined)(`the guide${missing === undefined ? '' : ` (skipped: ${missing})`}`, () => {
+describe('the guide', needs(await missingRequirement()), () => {
   beforeAll(async () => {
     const env = {
       // In the place of the browser.

@@ -8,8 +8,8 @@ import { control, kubectl, run, until, watchdog } from './cluster.ts';
 import { startDouble } from './doubles.ts';
 import { NOTIFY_SETTINGS, startNotified } from './notified.ts';
 import { missingRequirement } from './requirements.ts';
+import { needs } from '../support/needs.ts';
 
-const missing = await missingRequirement();
 const AGENT = ['--namespace', 'claude-agent'];
 const DEPLOYMENT = 'deployment/claude-code-agent';
 
@@ -206,7 +206,7 @@ const BREAKS: readonly Break[] = [
 ];
 const IMAGE_PATH = 'jsonpath={.spec.template.spec.containers[0].image}';
 
-describe.skipIf(missing !== undefined)(`npm run doctor${missing === undefined ? '' : ` (skipped: ${missing})`}`, () => {
+describe('npm run doctor', needs(await missingRequirement()), () => {
   beforeAll(async () => {
     checkout = new Checkout({ settings: NOTIFY_SETTINGS });
     await checkout.fill();

@@ -12,6 +12,7 @@ import { checkov, kubeconform, kubeScore } from './scanners/findings.ts';
 import type { Finding } from './scanners/findings.ts';
 import { writeSchemas } from './scanners/schemas.ts';
 import { findTool } from '../support/tools.ts';
+import { needs } from '../support/needs.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'scanners-'));
 const plan = path.join(folder, 'plan');
@@ -66,7 +67,7 @@ function spoilt(name: string, from: string, to: string): string {
 const DEPLOYMENT = 'deployment-claude-code-agent.yaml';
 
 const score = await findTool('kube-score');
-describe.skipIf('missing' in score)(`kube-score${'missing' in score ? ` (skipped: ${score.missing})` : ''}`, () => {
+describe('kube-score', needs('missing' in score ? score.missing : undefined), () => {
   const program = 'program' in score ? score.program : '';
 
   test('finds nothing but what there is a written reason for', async () => {
@@ -81,7 +82,7 @@ describe.skipIf('missing' in score)(`kube-score${'missing' in score ? ` (skipped
 });
 
 const check = await findTool('checkov');
-describe.skipIf('missing' in check)(`checkov${'missing' in check ? ` (skipped: ${check.missing})` : ''}`, () => {
+describe('checkov', needs('missing' in check ? check.missing : undefined), () => {
   const program = 'program' in check ? check.program : '';
 
   test('finds nothing but what there is a written reason for', async () => {
@@ -98,33 +99,30 @@ describe.skipIf('missing' in check)(`checkov${'missing' in check ? ` (skipped: $
 const conform = await findTool('kubeconform');
 const openApi = await execa('kubectl', ['get', '--raw', '/openapi/v2'], { reject: false, timeout: 60_000 });
 const without =
-  'missing' in conform ? conform.missing : openApi.failed ? 'there is no cluster to ask for its schemas' : undefined;
-describe.skipIf(without !== undefined)(
-  `kubeconform, with the schemas of the cluster's API server${without === undefined ? '' : ` (skipped: ${without})`}`,
-  () => {
-    const program = 'program' in conform ? conform.program : '';
-    let schemas: string;
-    beforeAll(() => {
-      const kinds = files.map((file) => (parse(readFileSync(file, 'utf8')) as { kind: string }).kind);
-      schemas = writeSchemas(openApi.stdout, path.join(folder, 'schemas'), new Set(kinds));
-    });
+  'missing' in conform ? conform.missing : openApi.failed ? 'There is no cluster to ask for its schemas.' : undefined;
+describe("kubeconform, with the schemas of the cluster's API server", needs(without), () => {
+  const program = 'program' in conform ? conform.program : '';
+  let schemas: string;
+  beforeAll(() => {
+    const kinds = files.map((file) => (parse(readFileSync(file, 'utf8')) as { kind: string }).kind);
+    schemas = writeSchemas(openApi.stdout, path.join(folder, 'schemas'), new Set(kinds));
+  });
 
-    test('finds every object as the API server wants it', async () => {
-      expect(await kubeconform(program, schemas, files)).toEqual({ findings: [], valid: files.length });
-    });
+  test('finds every object as the API server wants it', async () => {
+    expect(await kubeconform(program, schemas, files)).toEqual({ findings: [], valid: files.length });
+  });
 
-    test.each([
-      ['replicas: 1', 'replicas: one', 'got string, want integer'],
-      ['revisionHistoryLimit', 'revisionHistorylimit', "additional properties 'revisionHistorylimit' not allowed"],
-    ])('finds what is wrong: %j as %j', async (from, to, says) => {
-      const { findings, valid } = await kubeconform(program, schemas, [spoilt(DEPLOYMENT, from, to)]);
-      expect(valid).toBe(0);
-      expect(findings).toEqual([
-        expect.objectContaining({
-          object: 'Deployment/claude-code-agent',
-          says: expect.stringContaining(says) as string,
-        }),
-      ]);
-    });
-  },
-);
+  test.each([
+    ['replicas: 1', 'replicas: one', 'got string, want integer'],
+    ['revisionHistoryLimit', 'revisionHistorylimit', "additional properties 'revisionHistorylimit' not allowed"],
+  ])('finds what is wrong: %j as %j', async (from, to, says) => {
+    const { findings, valid } = await kubeconform(program, schemas, [spoilt(DEPLOYMENT, from, to)]);
+    expect(valid).toBe(0);
+    expect(findings).toEqual([
+      expect.objectContaining({
+        object: 'Deployment/claude-code-agent',
+        says: expect.stringContaining(says) as string,
+      }),
+    ]);
+  });
+});

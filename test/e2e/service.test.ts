@@ -6,8 +6,8 @@ import { startPulumiService, type PulumiService } from '../doubles/pulumi-servic
 import { Checkout } from './checkout.ts';
 import { agentPod, kubectl } from './cluster.ts';
 import { missingRequirement } from './requirements.ts';
+import { needs } from '../support/needs.ts';
 
-const missing = await missingRequirement();
 const UP = ['--yes', '--skip-preview', '--non-interactive'];
 
 let service: PulumiService;
@@ -25,57 +25,54 @@ const queueLimit = async () =>
     await kubectl(['get', 'deployment/claude-code-agent', '--namespace', 'claude-agent', '--output', 'json']),
   )?.[1];
 
-describe.skipIf(missing !== undefined)(
-  `the state in a Pulumi service${missing === undefined ? '' : ` (skipped: ${missing})`}`,
-  () => {
-    beforeAll(async () => {
-      service = await startPulumiService();
-      const env = { PULUMI_BACKEND_URL: service.url, PULUMI_ACCESS_TOKEN: service.accessToken };
-      checkout = new Checkout({ env });
-      elsewhere = new Checkout({ env: { ...env, DOCKER_HOST: 'unix:///nowhere/docker.sock' } });
-      await checkout.fill();
-      await elsewhere.fill();
-      checkout.logIn(2);
-    });
+describe('the state in a Pulumi service', needs(await missingRequirement()), () => {
+  beforeAll(async () => {
+    service = await startPulumiService();
+    const env = { PULUMI_BACKEND_URL: service.url, PULUMI_ACCESS_TOKEN: service.accessToken };
+    checkout = new Checkout({ env });
+    elsewhere = new Checkout({ env: { ...env, DOCKER_HOST: 'unix:///nowhere/docker.sock' } });
+    await checkout.fill();
+    await elsewhere.fill();
+    checkout.logIn(2);
+  });
 
-    afterAll(async () => {
-      await checkout.npm('down', ...UP);
-      elsewhere.remove();
-      checkout.remove();
-      await service[Symbol.asyncDispose]();
-    });
+  afterAll(async () => {
+    await checkout.npm('down', ...UP);
+    elsewhere.remove();
+    checkout.remove();
+    await service[Symbol.asyncDispose]();
+  });
 
-    test('holds an update, with its secrets encrypted by the service, and makes no passphrase', async () => {
-      await succeeds(checkout, 'up', ...UP);
-      expect((await agentPod()).revision).toBe('1');
-      const state = JSON.stringify(service.stacks.get('claude-code-agent/dev')?.deployment);
-      expect(state).toContain('"type":"service"');
-      expect(state).not.toContain('canary');
-      expect(existsSync(checkout.at('.local', 'passphrase'))).toBe(false);
-      expect(existsSync(checkout.at('.local', 'pulumi'))).toBe(false);
-      expect(await checkout.gitStatus()).toBe('');
-    });
+  test('holds an update, with its secrets encrypted by the service, and makes no passphrase', async () => {
+    await succeeds(checkout, 'up', ...UP);
+    expect((await agentPod()).revision).toBe('1');
+    const state = JSON.stringify(service.stacks.get('claude-code-agent/dev')?.deployment);
+    expect(state).toContain('"type":"service"');
+    expect(state).not.toContain('canary');
+    expect(existsSync(checkout.at('.local', 'passphrase'))).toBe(false);
+    expect(existsSync(checkout.at('.local', 'pulumi'))).toBe(false);
+    expect(await checkout.gitStatus()).toBe('');
+  });
 
-    test('says of the second that it changes nothing', async () => {
-      await succeeds(checkout, 'preview', '--refresh', '--expect-no-changes', '--non-interactive');
-    });
+  test('says of the second that it changes nothing', async () => {
+    await succeeds(checkout, 'preview', '--refresh', '--expect-no-changes', '--non-interactive');
+  });
 
-    test('lets another machine, which has nothing else, go back to an earlier update', async () => {
-      checkout.configure({ queueLimit: '7' });
-      await succeeds(checkout, 'up', ...UP);
-      expect(await queueLimit()).toBe('7');
-      const listed = await succeeds(elsewhere, 'rollback');
-      expect(listed).toMatch(/^1 /m);
-      expect(listed).toMatch(/^2 .*queueLimit/m);
+  test('lets another machine, which has nothing else, go back to an earlier update', async () => {
+    checkout.configure({ queueLimit: '7' });
+    await succeeds(checkout, 'up', ...UP);
+    expect(await queueLimit()).toBe('7');
+    const listed = await succeeds(elsewhere, 'rollback');
+    expect(listed).toMatch(/^1 /m);
+    expect(listed).toMatch(/^2 .*queueLimit/m);
 
-      await succeeds(elsewhere, 'rollback', '1', ...UP);
-      expect(await queueLimit()).toBe('100');
-      await succeeds(elsewhere, 'preview', '--refresh', '--expect-no-changes', '--non-interactive');
-      expect(await succeeds(elsewhere, 'rollback')).toMatch(/^3 /m);
-    });
+    await succeeds(elsewhere, 'rollback', '1', ...UP);
+    expect(await queueLimit()).toBe('100');
+    await succeeds(elsewhere, 'preview', '--refresh', '--expect-no-changes', '--non-interactive');
+    expect(await succeeds(elsewhere, 'rollback')).toMatch(/^3 /m);
+  });
 
-    test('was asked for nothing that it does not know', () => {
-      expect(service.unknown).toEqual([]);
-    });
-  },
-);
+  test('was asked for nothing that it does not know', () => {
+    expect(service.unknown).toEqual([]);
+  });
+});

@@ -8,6 +8,6 @@ export default defineConfig({
     bail: 1,
     testTimeout: 240_000,
     hookTimeout: 240_000,
-    reporters: ['verbose'],
+    reporters: ['verbose', './test/support/skips.ts'],
   },
 });

@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CHROMIUM } from '../support/chromium.ts';
+import { NO_CHROMIUM } from '../support/chromium.ts';
 import { missingN8n } from '../support/n8n-home.ts';
 import { Editor } from './editor.ts';
-import { theN8n, whySkipped } from './site.ts';
+import { theN8n } from './site.ts';
 import { pathOf, readWorkflow, workflowFiles } from './workflow-file.ts';
+import { needs } from '../support/needs.ts';
 
-const why = CHROMIUM === undefined ? ' (skipped: no Chromium; CHROMIUM names one)' : whySkipped;
-
-describe.skipIf(missingN8n !== undefined || CHROMIUM === undefined)(`import in the editor${why}`, () => {
+describe('import in the editor', needs(missingN8n ?? NO_CHROMIUM), () => {
   let editor: Editor;
   beforeAll(async () => {
     editor = await Editor.open(theN8n());

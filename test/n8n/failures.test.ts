@@ -4,8 +4,9 @@ import { TOKEN, until } from '../support/agent.ts';
 import { closedPort } from '../support/closed-port.ts';
 import { readDocument } from '../docs/markdown.ts';
 import { outputOf, runsOf, type Execution } from './author.ts';
-import { Site, whySkipped } from './site.ts';
+import { Site } from './site.ts';
 import type { WorkflowNode } from './workflow-file.ts';
+import { needs } from '../support/needs.ts';
 
 // Most of the time all of them wait for n8n's next try.
 vi.setConfig({ maxConcurrency: 7 });
@@ -69,7 +70,7 @@ const pause = (site: Site) =>
     body: '{"reason":"maintenance"}',
   });
 
-describe.skipIf(missingN8n !== undefined).concurrent(`what goes wrong${whySkipped}`, () => {
+describe('what goes wrong', { concurrent: true, ...needs(missingN8n) }, () => {
   it('a full queue: Ask Claude tries five times and ends with the reason', async () => {
     await using site = await Site.scripted({ hang: HANG }, { AGENT_QUEUE_LIMIT: '1' });
     await fill(site);

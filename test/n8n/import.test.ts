@@ -2,15 +2,16 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { missingN8n, N8N_HOME } from '../support/n8n-home.ts';
-import { theN8n, whySkipped } from './site.ts';
+import { theN8n } from './site.ts';
 import { readWorkflow, WORKFLOWS, workflowFiles } from './workflow-file.ts';
+import { needs } from '../support/needs.ts';
 
 interface NodeType {
   readonly name: string;
   readonly version: number | readonly number[];
 }
 
-describe.skipIf(missingN8n !== undefined)(`import of docs/n8n${whySkipped}`, () => {
+describe('import of docs/n8n', needs(missingN8n), () => {
   it('takes every workflow without a warning, with its tag', async () => {
     const n8n = theN8n();
     const said = await n8n.command('import:workflow', '--separate', `--input=${WORKFLOWS}`);

@@ -2,10 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTeamsDouble, type TeamsDouble } from '../doubles/teams/server.ts';
 import { missingN8n } from '../support/n8n-home.ts';
 import { eventually } from './author.ts';
-import { Site, whySkipped } from './site.ts';
+import { Site } from './site.ts';
 import type { WorkflowNode } from './workflow-file.ts';
+import { needs } from '../support/needs.ts';
 
-describe.skipIf(missingN8n !== undefined)(`On error${whySkipped}`, () => {
+describe('On error', needs(missingN8n), () => {
   let site: Site;
   let teams: TeamsDouble;
   beforeAll(async () => {

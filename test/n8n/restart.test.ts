@@ -3,9 +3,10 @@ import type { RunResource } from '../../agent/http/api/run.ts';
 import { until } from '../support/agent.ts';
 import { missingN8n } from '../support/n8n-home.ts';
 import { eventually, outputOf } from './author.ts';
-import { Site, whySkipped } from './site.ts';
+import { Site } from './site.ts';
+import { needs } from '../support/needs.ts';
 
-describe.skipIf(missingN8n !== undefined)(`a restart of n8n${whySkipped}`, () => {
+describe('a restart of n8n', needs(missingN8n), () => {
   // An n8n that starts marks what runs as crashed, and with it, now and then, what a callback has just woken.
   it(
     'in which a run ends: what sleeps until its callback gets it, and what had a connection open is lost',

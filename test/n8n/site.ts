@@ -6,12 +6,8 @@ import type { Step } from '../doubles/claude/script.ts';
 import { Agent } from '../support/agent.ts';
 import { AS_ROOT } from '../support/claude.ts';
 import { RealN8n } from '../support/n8n.ts';
-import { missingN8n } from '../support/n8n-home.ts';
 import { Author } from './author.ts';
 import { Relay } from './relay.ts';
-
-/** Behind the title of what is skipped without an n8n. */
-export const whySkipped = missingN8n === undefined ? '' : ` (skipped: ${missingN8n})`;
 
 /** The n8n that all files share. */
 export function theN8n(): RealN8n {

@@ -8,6 +8,6 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: 90_000,
     hookTimeout: 90_000,
-    reporters: ['verbose'],
+    reporters: ['verbose', './test/support/skips.ts'],
   },
 });

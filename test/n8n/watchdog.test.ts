@@ -6,9 +6,10 @@ import { missingN8n } from '../support/n8n-home.ts';
 import type { RealN8n } from '../support/n8n.ts';
 import { World } from '../watchdog/world.ts';
 import { Author } from './author.ts';
-import { theN8n, whySkipped } from './site.ts';
+import { theN8n } from './site.ts';
+import { needs } from '../support/needs.ts';
 
-describe.skipIf(missingN8n !== undefined)(`n8n and the watchdog${whySkipped}`, () => {
+describe('n8n and the watchdog', needs(missingN8n), () => {
   let n8n: RealN8n;
   let world: World;
   beforeAll(async () => {

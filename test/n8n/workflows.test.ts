@@ -2,8 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { missingN8n } from '../support/n8n-home.ts';
 import { result } from '../doubles/claude/events.ts';
 import { outputOf, runsOf } from './author.ts';
-import { Site, whySkipped } from './site.ts';
+import { Site } from './site.ts';
 import { readWorkflow } from './workflow-file.ts';
+import { needs } from '../support/needs.ts';
 
 const TICKET = 'Since this morning nobody can order in the shop. Please help at once!';
 const FIELDS = { urgent: true, category: 'outage', summary: 'The shop is down.' };
@@ -19,10 +20,10 @@ function promptIn(file: string): string {
   return /"name":"prompt","value":"([^"]*)"/.exec(input)?.[1] ?? '';
 }
 
-describe.skipIf(missingN8n !== undefined).each([
+describe.each([
   ['the scripted CLI', () => Site.scripted(prompts)],
   ['the real CLI', () => Site.real()],
-])(`with %s, a workflow as it was imported${whySkipped}`, (cli, start) => {
+])('with %s, a workflow as it was imported', needs(missingN8n), (cli, start) => {
   let site: Site;
   beforeAll(async () => {
     site = await start();

@@ -11,8 +11,12 @@ const PLACES = [
 /** The browser of this machine, undefined where there is none. */
 export const CHROMIUM = [process.env['CHROMIUM'] ?? '', ...PLACES].find((place) => existsSync(place));
 
+/** Why tests that need it are skipped. */
+export const NO_CHROMIUM =
+  CHROMIUM === undefined ? 'There is no Chromium: apt-get install chromium, or name one in CHROMIUM.' : undefined;
+
 /** Starts it, without a window. */
 export function startChromium(): Promise<Browser> {
-  if (CHROMIUM === undefined) throw new Error('There is no Chromium here; name one in CHROMIUM.');
+  if (CHROMIUM === undefined) throw new Error(NO_CHROMIUM);
   return chromium.launch({ executablePath: CHROMIUM, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] });
 }

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Step } from '../../doubles/claude/script.ts';
 import { Agent, until } from '../../support/agent.ts';
 import { ProcessShapes } from '../../support/process-shapes.ts';
+import { needs, unless } from '../../support/needs.ts';
 
 let agent: Agent;
 let shapes: ProcessShapes;
@@ -34,40 +35,44 @@ async function hanging(fields: object = {}): Promise<{ id: string; answer: Promi
   return { id: runs[0]?.id ?? '', answer };
 }
 
-describe.runIf(process.platform === 'linux')('of all processes that a run started, none', () => {
-  it('is left by a success', async () => {
-    expect(await agent.run('ends')).toMatchObject({ success: true, output: 'done' });
-    await nothingIsLeft();
-  });
+describe(
+  'of all processes that a run started, none',
+  needs(unless(process.platform === 'linux', 'It looks into /proc, which only Linux has.')),
+  () => {
+    it('is left by a success', async () => {
+      expect(await agent.run('ends')).toMatchObject({ success: true, output: 'done' });
+      await nothingIsLeft();
+    });
 
-  it('is left by a CLI that dies', async () => {
-    expect(await agent.run('dies')).toMatchObject({ outcome: 'failed' });
-    await nothingIsLeft();
-  });
+    it('is left by a CLI that dies', async () => {
+      expect(await agent.run('dies')).toMatchObject({ outcome: 'failed' });
+      await nothingIsLeft();
+    });
 
-  it('is left by a deadline', async () => {
-    const { answer } = await hanging({ timeout: 3000 });
-    expect(await (await answer).json()).toMatchObject({ outcome: 'timed_out' });
-    await nothingIsLeft();
-  });
+    it('is left by a deadline', async () => {
+      const { answer } = await hanging({ timeout: 3000 });
+      expect(await (await answer).json()).toMatchObject({ outcome: 'timed_out' });
+      await nothingIsLeft();
+    });
 
-  it('is left by a cancel', async () => {
-    const { id, answer } = await hanging();
-    await agent.fetch(`/runs/${id}`, { method: 'DELETE' });
-    expect(await (await answer).json()).toMatchObject({ outcome: 'cancelled' });
-    await nothingIsLeft();
-  });
+    it('is left by a cancel', async () => {
+      const { id, answer } = await hanging();
+      await agent.fetch(`/runs/${id}`, { method: 'DELETE' });
+      expect(await (await answer).json()).toMatchObject({ outcome: 'cancelled' });
+      await nothingIsLeft();
+    });
 
-  it.each(['SIGTERM', 'SIGHUP'] as const)('is left by a shutdown by %s', async (signal) => {
-    const { answer } = await hanging();
-    expect(await agent.end(signal)).toBe(0);
-    expect(await (await answer).json()).toMatchObject({ outcome: 'interrupted' });
-    expect(shapes.left).toEqual([]);
-  });
+    it.each(['SIGTERM', 'SIGHUP'] as const)('is left by a shutdown by %s', async (signal) => {
+      const { answer } = await hanging();
+      expect(await agent.end(signal)).toBe(0);
+      expect(await (await answer).json()).toMatchObject({ outcome: 'interrupted' });
+      expect(shapes.left).toEqual([]);
+    });
 
-  it('is left by the start after a crash', async () => {
-    await hanging();
-    await agent.crash();
-    expect(shapes.left).toEqual([]);
-  });
-});
+    it('is left by the start after a crash', async () => {
+      await hanging();
+      await agent.crash();
+      expect(shapes.left).toEqual([]);
+    });
+  },
+);

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Agent } from '../../support/agent.ts';
 import { ProcessShapes } from '../../support/process-shapes.ts';
+import { needs } from '../../support/needs.ts';
 
 const NAMESPACE = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child'];
 /** As the image starts it. */
@@ -14,11 +15,10 @@ function missing(): string | undefined {
     execFileSync('nsenter', ['--version'], { stdio: 'ignore' });
     return undefined;
   } catch {
-    return 'it needs root, unshare and nsenter of util-linux, and tini';
+    return 'It needs root, unshare and nsenter of util-linux, and tini.';
   }
 }
 
-const why = missing();
 let agent: Agent;
 let ofRun: ProcessShapes;
 let ofOperator: ProcessShapes;
@@ -34,7 +34,7 @@ function exec(command: string): void {
   execFileSync('nsenter', ['--target', first, '--pid', 'sh', '-c', command], { stdio: 'ignore', env: {} });
 }
 
-describe.skipIf(why !== undefined)(`a container of its own${why === undefined ? '' : ` (skipped: ${why})`}`, () => {
+describe('a container of its own', needs(missing()), () => {
   it('keeps what an operator started there, and nothing of a run, whatever it did to its marks', async () => {
     ofRun = new ProcessShapes({
       'in a session without environment': 'env -i setsid ./stay &',

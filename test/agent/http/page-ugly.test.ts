@@ -7,8 +7,9 @@ import { EXIT_CODES, type Outcome } from '../../../agent/contract.ts';
 import type { Status } from '../../../agent/http/page/status.ts';
 import { headlineOf } from '../../../agent/http/page/summary.ts';
 import { Agent, TOKEN, until } from '../../support/agent.ts';
-import { CHROMIUM, startChromium } from '../../support/chromium.ts';
+import { NO_CHROMIUM, startChromium } from '../../support/chromium.ts';
 import { recordRuns, type RecordedRun } from '../../support/recorded-runs.ts';
+import { needs } from '../../support/needs.ts';
 
 const HOUR = 3_600_000;
 const WAITING = 105;
@@ -159,7 +160,7 @@ interface Box {
   readonly height: number;
 }
 
-describe.skipIf(CHROMIUM === undefined)('the same in a browser (needs Chromium)', () => {
+describe('the same in a browser', needs(NO_CHROMIUM), () => {
   let browser: Browser;
   let page: Page;
   beforeAll(async () => {

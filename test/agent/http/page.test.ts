@@ -5,8 +5,9 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Step } from '../../doubles/claude/script.ts';
 import { Agent, TOKEN, until } from '../../support/agent.ts';
-import { CHROMIUM, startChromium } from '../../support/chromium.ts';
+import { NO_CHROMIUM, startChromium } from '../../support/chromium.ts';
 import { recordRuns } from '../../support/recorded-runs.ts';
+import { needs } from '../../support/needs.ts';
 
 const HOUR = 3_600_000;
 const EVIL = '<script>alert(1)</script>';
@@ -163,7 +164,7 @@ describe('the status page without a script', () => {
   });
 });
 
-describe.skipIf(CHROMIUM === undefined)('the status page in a browser (needs Chromium)', () => {
+describe('the status page in a browser', needs(NO_CHROMIUM), () => {
   let browser: Browser;
   let page: Page;
   let problems: string[];

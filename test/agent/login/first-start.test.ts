@@ -8,6 +8,7 @@ import { sentenceOf } from '../../../agent/log.ts';
 import { startAnthropicDouble } from '../../doubles/anthropic/server.ts';
 import { Agent, TOKEN, until } from '../../support/agent.ts';
 import { AS_ROOT } from '../../support/claude.ts';
+import { needs, unless } from '../../support/needs.ts';
 
 const ROOT = path.join(import.meta.dirname, '..', '..', '..');
 
@@ -91,70 +92,74 @@ it('a line of the log is a sentence for people, and cannot move their cursor', (
 
 const hasScript = spawnSync('script', ['--version']).status === 0;
 
-describe.skipIf(!hasScript)('on a terminal, which `script` of util-linux makes', () => {
-  let terminal: ChildProcessWithoutNullStreams;
-  let shown = '';
+describe(
+  'on a terminal, which `script` of util-linux makes',
+  needs(unless(hasScript, 'There is no `script` (bsdutils of util-linux).')),
+  () => {
+    let terminal: ChildProcessWithoutNullStreams;
+    let shown = '';
 
-  /** `npm start` as a person types it. */
-  async function npmStart(): Promise<string> {
-    shown = '';
-    const env = {
-      PATH: process.env['PATH'],
-      HOME: path.join(agent.folder, 'home'),
-      AGENT_PORT: '0',
-      AGENT_TOKEN: TOKEN,
-      AGENT_STATE_DIR: agent.stateDir,
-      AGENT_CLAUDE_PATH: agent.claude.path,
-      AGENT_WARM_START: 'off',
-    };
-    terminal = spawn('script', ['-qefc', 'npm start', '/dev/null'], { cwd: ROOT, env });
-    terminal.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString('utf8')));
-    // The last that it prints; a terminal gives any part of a line.
-    await until(() => /Try .*\s*\n/.test(shown), 'it listens');
-    return /http:\/\/127\.0\.0\.1:\d+/.exec(shown)?.[0] ?? '';
-  }
-  const run = (url: string) =>
-    fetch(`${url}/run`, {
-      method: 'POST',
-      headers: { Authorization: `Bearer ${TOKEN}`, 'Content-Type': 'application/json' },
-      body: '{"prompt":"slow"}',
-    }).then((response) => response.json() as Promise<{ outcome: string }>);
+    /** `npm start` as a person types it. */
+    async function npmStart(): Promise<string> {
+      shown = '';
+      const env = {
+        PATH: process.env['PATH'],
+        HOME: path.join(agent.folder, 'home'),
+        AGENT_PORT: '0',
+        AGENT_TOKEN: TOKEN,
+        AGENT_STATE_DIR: agent.stateDir,
+        AGENT_CLAUDE_PATH: agent.claude.path,
+        AGENT_WARM_START: 'off',
+      };
+      terminal = spawn('script', ['-qefc', 'npm start', '/dev/null'], { cwd: ROOT, env });
+      terminal.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString('utf8')));
+      // The last that it prints; a terminal gives any part of a line.
+      await until(() => /Try .*\s*\n/.test(shown), 'it listens');
+      return /http:\/\/127\.0\.0\.1:\d+/.exec(shown)?.[0] ?? '';
+    }
+    const run = (url: string) =>
+      fetch(`${url}/run`, {
+        method: 'POST',
+        headers: { Authorization: `Bearer ${TOKEN}`, 'Content-Type': 'application/json' },
+        body: '{"prompt":"slow"}',
+      }).then((response) => response.json() as Promise<{ outcome: string }>);
 
-  afterEach(() => terminal.kill('SIGKILL'));
+    afterEach(() => terminal.kill('SIGKILL'));
 
-  beforeEach(() => {
-    const slow = [
-      { do: 'wait', ms: 3000 },
-      { do: 'result', text: 'done' },
-    ];
-    const script = path.join(agent.folder, 'script.json');
-    writeFileSync(script, JSON.stringify({ journal: path.join(agent.folder, 'journal.jsonl'), prompts: { slow } }));
-  });
+    beforeEach(() => {
+      const slow = [
+        { do: 'wait', ms: 3000 },
+        { do: 'result', text: 'done' },
+      ];
+      const script = path.join(agent.folder, 'script.json');
+      writeFileSync(script, JSON.stringify({ journal: path.join(agent.folder, 'journal.jsonl'), prompts: { slow } }));
+    });
 
-  it('people read sentences', async () => {
-    await npmStart();
-    expect(shown).toMatch(/\d\d:\d\d:\d\d {2}WARN: There is no login: [^{]*npx claude auth login/);
-    expect(shown).not.toContain('{"level"');
-    terminal.stdin.write('\u0003');
-    await once(terminal, 'exit');
-    expect(shown).toContain('Drained');
-  });
+    it('people read sentences', async () => {
+      await npmStart();
+      expect(shown).toMatch(/\d\d:\d\d:\d\d {2}WARN: There is no login: [^{]*npx claude auth login/);
+      expect(shown).not.toContain('{"level"');
+      terminal.stdin.write('\u0003');
+      await once(terminal, 'exit');
+      expect(shown).toContain('Drained');
+    });
 
-  it('Ctrl-C lets a running prompt finish, though npm passes it on, and a second one does not wait', async () => {
-    const finished = run(await npmStart());
-    await until(() => agent.claude.begun().length === 1);
-    terminal.stdin.write('\u0003');
-    expect(await finished).toMatchObject({ outcome: 'succeeded' });
-    await once(terminal, 'exit');
+    it('Ctrl-C lets a running prompt finish, though npm passes it on, and a second one does not wait', async () => {
+      const finished = run(await npmStart());
+      await until(() => agent.claude.begun().length === 1);
+      terminal.stdin.write('\u0003');
+      expect(await finished).toMatchObject({ outcome: 'succeeded' });
+      await once(terminal, 'exit');
 
-    const cut = run(await npmStart());
-    await until(() => agent.claude.begun().length === 2);
-    terminal.stdin.write('\u0003');
-    await until(() => shown.includes('Draining'));
-    // As long as a person takes: what npm passes on comes within this time.
-    await new Promise((resolve) => setTimeout(resolve, 600));
-    terminal.stdin.write('\u0003');
-    expect(await cut).toMatchObject({ outcome: 'interrupted' });
-    await once(terminal, 'exit');
-  });
-});
+      const cut = run(await npmStart());
+      await until(() => agent.claude.begun().length === 2);
+      terminal.stdin.write('\u0003');
+      await until(() => shown.includes('Draining'));
+      // As long as a person takes: what npm passes on comes within this time.
+      await new Promise((resolve) => setTimeout(resolve, 600));
+      terminal.stdin.write('\u0003');
+      expect(await cut).toMatchObject({ outcome: 'interrupted' });
+      await once(terminal, 'exit');
+    });
+  },
+);

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RunResource } from '../../../agent/http/api/run.ts';
 import type { Health } from '../../../agent/http/api/state.ts';
 import { Agent, until, WITHOUT_TOKEN } from '../../support/agent.ts';
+import { needs, unless } from '../../support/needs.ts';
 
 /** Whether this process may mount a file system: root outside of most containers. */
 function mayMount(): boolean {
@@ -21,100 +22,104 @@ function mayMount(): boolean {
   }
 }
 
-describe.skipIf(!mayMount())('on a disk of its own (needs the right to mount a tmpfs), the agent', () => {
-  let agent: Agent;
-  let disk: string;
-  beforeEach(() => {
-    agent = new Agent({ prompts: { hang: [{ do: 'hang' }] } });
-    disk = path.join(agent.folder, 'disk');
-    mkdirSync(disk);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', disk]);
-    agent.env['AGENT_STATE_DIR'] = disk;
-  });
-  afterEach(async () => {
-    await agent.end('SIGKILL');
-    execFileSync('umount', ['--lazy', disk]);
-    await agent[Symbol.asyncDispose]();
-  });
+describe(
+  'on a disk of its own, the agent',
+  needs(unless(mayMount(), 'It needs the right to mount a tmpfs: run it as root.')),
+  () => {
+    let agent: Agent;
+    let disk: string;
+    beforeEach(() => {
+      agent = new Agent({ prompts: { hang: [{ do: 'hang' }] } });
+      disk = path.join(agent.folder, 'disk');
+      mkdirSync(disk);
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', disk]);
+      agent.env['AGENT_STATE_DIR'] = disk;
+    });
+    afterEach(async () => {
+      await agent.end('SIGKILL');
+      execFileSync('umount', ['--lazy', disk]);
+      await agent[Symbol.asyncDispose]();
+    });
 
-  /** Takes all room that is left, as another program would. */
-  function fill(): void {
-    const { bavail, bsize } = statfsSync(disk);
-    writeFileSync(path.join(disk, 'filler'), Buffer.alloc(bavail * bsize));
-  }
-  const makeRoom = () => rmSync(path.join(disk, 'filler'));
-  const ready = async () => (await agent.fetch('/ready', WITHOUT_TOKEN)).status;
-  const create = async (prompt: string, key?: string) => {
-    const headers = { 'Content-Type': 'application/json', ...(key !== undefined && { 'Idempotency-Key': key }) };
-    return agent.fetch('/runs', { method: 'POST', body: JSON.stringify({ prompt }), headers });
-  };
-  const idOf = async (response: Response) => ((await response.json()) as RunResource).id;
-  const outcomeOf = async (id: string) => {
-    const run = (await (await agent.fetch(`/runs/${id}`)).json()) as RunResource;
-    return run.state === 'ended' ? run.outcome : run.state;
-  };
+    /** Takes all room that is left, as another program would. */
+    function fill(): void {
+      const { bavail, bsize } = statfsSync(disk);
+      writeFileSync(path.join(disk, 'filler'), Buffer.alloc(bavail * bsize));
+    }
+    const makeRoom = () => rmSync(path.join(disk, 'filler'));
+    const ready = async () => (await agent.fetch('/ready', WITHOUT_TOKEN)).status;
+    const create = async (prompt: string, key?: string) => {
+      const headers = { 'Content-Type': 'application/json', ...(key !== undefined && { 'Idempotency-Key': key }) };
+      return agent.fetch('/runs', { method: 'POST', body: JSON.stringify({ prompt }), headers });
+    };
+    const idOf = async (response: Response) => ((await response.json()) as RunResource).id;
+    const outcomeOf = async (id: string) => {
+      const run = (await (await agent.fetch(`/runs/${id}`)).json()) as RunResource;
+      return run.state === 'ended' ? run.outcome : run.state;
+    };
 
-  it('still ends what it has accepted when the disk is full, and accepts nothing until there is room', async () => {
-    await agent.start();
-    const running = await idOf(await create('hang'));
-    const waiting = await idOf(await create('waits', 'a-key'));
-    fill();
-    const cancelled = await agent.fetch(`/runs/${waiting}`, { method: 'DELETE' });
-    expect([cancelled.status, await outcomeOf(waiting)]).toEqual([200, 'cancelled']);
-    expect((await create('another')).status).toBe(503);
-    expect(await ready()).toBe(503);
-    expect((await agent.health()).storage).toContain('ENOSPC');
-    await agent.fetch(`/runs/${running}`, { method: 'DELETE' });
-    await until(async () => (await outcomeOf(running)) === 'cancelled');
+    it('still ends what it has accepted when the disk is full, and accepts nothing until there is room', async () => {
+      await agent.start();
+      const running = await idOf(await create('hang'));
+      const waiting = await idOf(await create('waits', 'a-key'));
+      fill();
+      const cancelled = await agent.fetch(`/runs/${waiting}`, { method: 'DELETE' });
+      expect([cancelled.status, await outcomeOf(waiting)]).toEqual([200, 'cancelled']);
+      expect((await create('another')).status).toBe(503);
+      expect(await ready()).toBe(503);
+      expect((await agent.health()).storage).toContain('ENOSPC');
+      await agent.fetch(`/runs/${running}`, { method: 'DELETE' });
+      await until(async () => (await outcomeOf(running)) === 'cancelled');
 
-    await agent.crash();
-    expect(await outcomeOf(waiting)).toBe('cancelled');
-    makeRoom();
-    await until(async () => (await ready()) === 200, 'ready');
-    expect((await agent.run('after')).success).toBe(true);
-    expect(agent.claude.begun()).toEqual(['hang', 'after']);
-  });
+      await agent.crash();
+      expect(await outcomeOf(waiting)).toBe('cancelled');
+      makeRoom();
+      await until(async () => (await ready()) === 200, 'ready');
+      expect((await agent.run('after')).success).toBe(true);
+      expect(agent.claude.begun()).toEqual(['hang', 'after']);
+    });
 
-  it.each([
-    ['full', fill, makeRoom],
-    [
-      'read-only',
-      () => execFileSync('mount', ['-o', 'remount,ro', disk]),
-      () => execFileSync('mount', ['-o', 'remount,rw', disk]),
-    ],
-  ])('that starts on one that is %s is alive, says so, and goes on when it can', async (_, breakIt, mendIt) => {
-    breakIt();
-    await agent.start();
-    expect((await agent.fetch('/health', WITHOUT_TOKEN)).status).toBe(200);
-    expect(((await agent.health()) satisfies Health).storage).toMatch(/Make room/);
-    expect(await ready()).toBe(503);
-    expect((await agent.post({ prompt: 'too early' })).status).toBe(503);
-    mendIt();
-    await until(async () => (await ready()) === 200, 'ready');
-    expect((await agent.run('after')).success).toBe(true);
-    expect(await agent.end('SIGTERM')).toBe(0);
-  });
+    it.each([
+      ['full', fill, makeRoom],
+      [
+        'read-only',
+        () => execFileSync('mount', ['-o', 'remount,ro', disk]),
+        () => execFileSync('mount', ['-o', 'remount,rw', disk]),
+      ],
+    ])('that starts on one that is %s is alive, says so, and goes on when it can', async (_, breakIt, mendIt) => {
+      breakIt();
+      await agent.start();
+      expect((await agent.fetch('/health', WITHOUT_TOKEN)).status).toBe(200);
+      expect(((await agent.health()) satisfies Health).storage).toMatch(/Make room/);
+      expect(await ready()).toBe(503);
+      expect((await agent.post({ prompt: 'too early' })).status).toBe(503);
+      mendIt();
+      await until(async () => (await ready()) === 200, 'ready');
+      expect((await agent.run('after')).success).toBe(true);
+      expect(await agent.end('SIGTERM')).toBe(0);
+    });
 
-  it('that has records starts on a full disk and a read-only one, and interrupts what was running when it can', async () => {
-    await agent.start();
-    const running = await idOf(await create('hang'));
-    fill();
-    await agent.crash();
-    await until(async () => (await outcomeOf(running)) === 'interrupted');
-    expect(await ready()).toBe(503);
-    await agent.end('SIGKILL');
-    execFileSync('mount', ['-o', 'remount,ro', disk]);
-    await agent.start();
-    expect(await ready()).toBe(503);
-    execFileSync('mount', ['-o', 'remount,rw', disk]);
-    makeRoom();
-    await until(async () => (await ready()) === 200, 'ready');
-    expect(await outcomeOf(running)).toBe('interrupted');
-  });
+    it('that has records starts on a full disk and a read-only one, and interrupts what was running when it can', async () => {
+      await agent.start();
+      const running = await idOf(await create('hang'));
+      fill();
+      await agent.crash();
+      await until(async () => (await outcomeOf(running)) === 'interrupted');
+      expect(await ready()).toBe(503);
+      await agent.end('SIGKILL');
+      execFileSync('mount', ['-o', 'remount,ro', disk]);
+      await agent.start();
+      expect(await ready()).toBe(503);
+      execFileSync('mount', ['-o', 'remount,rw', disk]);
+      makeRoom();
+      await until(async () => (await ready()) === 200, 'ready');
+      expect(await outcomeOf(running)).toBe('interrupted');
+    });
 
-  it('ends at once when it is told to while it waits for the disk', async () => {
-    fill();
-    await agent.start();
-    expect(await agent.end('SIGTERM')).toBe(0);
-  });
-});
+    it('ends at once when it is told to while it waits for the disk', async () => {
+      fill();
+      await agent.start();
+      expect(await agent.end('SIGTERM')).toBe(0);
+    });
+  },
+);

@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { textsOf } from '../../../stack/update-record.ts';
 import { project } from './project.ts';
 import type { Call } from './project.ts';
+import { needs, unless } from '../../support/needs.ts';
 
 describe('npm run up', () => {
   test('on first use makes backend, passphrase, stack and API token below .local, and leaves the committed file as it was', async () => {
@@ -321,26 +322,30 @@ describe('npm run rollback', () => {
   });
 
   // The terminal is one that util-linux makes.
-  test.runIf(process.platform === 'linux').each([
+  test.each([
     ['n', 1, false],
     ['y', 0, true],
-  ])('on a terminal previews and asks; after %s it ends with %i', async (answer, ended, updates) => {
-    const { at, read, calls, env } = deployed();
-    const command = `'${process.execPath}' '${at('stack', 'cli', 'main.ts')}' rollback 1`;
-    const { exitCode, stdout } = await execa('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
-      cwd: tmpdir(),
-      env: { ...env, PULUMI_CONFIG_PASSPHRASE: 'x' },
-      extendEnv: false,
-      reject: false,
-      input: `${answer}\n`,
-    });
-    expect(exitCode, stdout).toBe(ended);
-    expect(stdout).toContain('Go back to update 1? [y/N]');
-    const commands = calls().map(({ args }) => args[0]);
-    expect(commands).toContain('preview');
-    expect(commands.includes('up')).toBe(updates);
-    expect(read('Pulumi.dev.yaml') === CONFIG).toBe(!updates);
-  });
+  ])(
+    'on a terminal previews and asks; after %s it ends with %i',
+    needs(unless(process.platform === 'linux', 'It needs `script` of util-linux.')),
+    async (answer, ended, updates) => {
+      const { at, read, calls, env } = deployed();
+      const command = `'${process.execPath}' '${at('stack', 'cli', 'main.ts')}' rollback 1`;
+      const { exitCode, stdout } = await execa('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
+        cwd: tmpdir(),
+        env: { ...env, PULUMI_CONFIG_PASSPHRASE: 'x' },
+        extendEnv: false,
+        reject: false,
+        input: `${answer}\n`,
+      });
+      expect(exitCode, stdout).toBe(ended);
+      expect(stdout).toContain('Go back to update 1? [y/N]');
+      const commands = calls().map(({ args }) => args[0]);
+      expect(commands).toContain('preview');
+      expect(commands.includes('up')).toBe(updates);
+      expect(read('Pulumi.dev.yaml') === CONFIG).toBe(!updates);
+    },
+  );
 
   test('says how to go on when the update fails, with the config in the file', async () => {
     const { read, rollback } = deployed();

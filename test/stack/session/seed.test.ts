@@ -9,6 +9,7 @@ import { readSeed } from '../../../stack/session/seed.ts';
 import type { SeedPlace } from '../../../stack/session/seed.ts';
 import { refuseOlder } from '../../../stack/components/secrets/session.ts';
 import { loginFolder, REFRESH_TOKEN } from '../program.ts';
+import { needs, unless } from '../../support/needs.ts';
 
 const empty = () => mkdtempSync(path.join(tmpdir(), 'empty-'));
 const place = (given: Partial<SeedPlace>): SeedPlace => ({
@@ -138,8 +139,9 @@ describe('the seed', () => {
     expect(errorOf({ sessionDir })).toMatch(/\.credentials\.json can't be read \(EISDIR.*chown/);
   });
 
-  test.skipIf(process.getuid?.() === 0)(
-    'without permission is an error that names the file (not for root, who may read everything)',
+  test(
+    'without permission is an error that names the file',
+    needs(unless(process.getuid?.() !== 0, 'Root may read every file.')),
     () => {
       const sessionDir = loginFolder();
       chmodSync(path.join(sessionDir, '.credentials.json'), 0);

@@ -7,6 +7,7 @@ import { causeLines } from '../../../../stack/exec.ts';
 import { optionsOf } from '../../../../stack/cli/arguments/pulumi-options.ts';
 import { USAGES } from '../../../../stack/cli/arguments/usages.ts';
 import { project } from '../project.ts';
+import { needs, unless } from '../../../support/needs.ts';
 
 const engine = await execa('pulumi', ['version'], { reject: false });
 const COMMANDS = [...Object.keys(USAGES), 'pulumi'];
@@ -87,8 +88,9 @@ describe('the arguments of the launcher', () => {
     expect(existsSync(at('.local'))).toBe(false);
   });
 
-  test.skipIf(engine.failed || !engine.stdout.includes('3.250.0'))(
-    'have the options of the pinned Pulumi (skipped without Pulumi 3.250.0 on the PATH)',
+  test(
+    'have the options of the pinned Pulumi',
+    needs(unless(engine.stdout.includes('3.250.0'), 'There is no Pulumi 3.250.0 on the PATH.')),
     async () => {
       for (const command of ['up', 'preview', 'refresh', 'destroy'] as const) {
         const { stdout } = await execa('pulumi', [command, '--help']);
