@@ -1,9 +1,23 @@
 import { defineConfig } from 'vitest/config';
 
+/** A part of the tests: `vitest run --project agent`, or `npm run test:agent`. */
+const part = (name: string, ...include: string[]) => ({ extends: true, test: { name, include } }) as const;
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    exclude: ['test/e2e/**', 'test/n8n/**'],
+    projects: [
+      part('agent', 'test/agent/**/*.test.ts', 'test/doubles/**/*.test.ts'),
+      part('watchdog', 'test/watchdog/**/*.test.ts'),
+      part('stack', 'test/stack/**/*.test.ts', 'test/policy/**/*.test.ts'),
+      part('docs', 'test/docs/**/*.test.ts'),
+      part('contract', 'test/contract/**/*.test.ts'),
+      {
+        extends: true,
+        test: { name: 'hard', include: ['test/**/*.hard.test.ts'], env: { TEST_LANE: 'hard' } },
+      },
+    ],
+    // Most tests wait for a process of their own; four at a time keep two cores busy.
+    maxWorkers: 4,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     reporters: ['default', './test/support/skips.ts'],

@@ -38,3 +38,21 @@ export function recordRuns(stateDir: string, runs: readonly RecordedRun[]): void
   }
   db.close();
 }
+
+interface Row {
+  state: string;
+  prompt: string | null;
+  result: string | null;
+}
+
+/** Reads the records of an agent that is not running, oldest first. */
+export function recordsOf(stateDir: string): { state: string; prompt: string | null; outcome: string | undefined }[] {
+  const db = new DatabaseSync(path.join(stateDir, 'runs.db'), { readOnly: true });
+  const rows = db.prepare('SELECT state, prompt, result FROM runs ORDER BY seq').all() as unknown as Row[];
+  db.close();
+  return rows.map(({ state, prompt, result }) => ({
+    state,
+    prompt,
+    outcome: result === null ? undefined : (JSON.parse(result) as { outcome: string }).outcome,
+  }));
+}

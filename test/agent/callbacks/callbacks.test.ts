@@ -12,9 +12,6 @@ import { Agent, until } from '../../support/agent.ts';
 
 const NAMES = path.join(import.meta.dirname, '..', '..', 'doubles', 'names.ts');
 
-/** How often the agent is killed at a moment of chance. */
-const ROUNDS = 6;
-
 const prompts = {
   slow: [
     { do: 'wait', ms: 300 },
@@ -215,23 +212,6 @@ describe('over a restart', () => {
     await delivered(id);
     expect(dataOf(first())).toMatchObject({ id, outcome: 'interrupted', exitCode: 143 });
   });
-
-  it('at any moment no callback is lost, and all that arrive are of runs that ended so', async () => {
-    await start();
-    const ids: string[] = [];
-    for (let round = 0; round < ROUNDS; round += 1) {
-      for (const prompt of ['slow', 'x', 'y']) {
-        const sent = create({ prompt, callbackUrl: receiver.url('/hook') });
-        ids.push(...(await sent.then(({ id }) => [id]).catch(() => [])));
-      }
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * 500));
-      await agent.crash();
-    }
-    for (const id of ids) await until(async () => (await callbackOf(id))?.state === 'delivered', `${id} delivered`);
-    const outcomes = new Map(receiver.messages.map((message) => [dataOf(message).id, dataOf(message).outcome]));
-    expect(outcomes.size).toBe(ROUNDS * 3);
-    for (const id of ids) expect(outcomes.get(id)).toBe((await get(id)).outcome);
-  }, 120_000);
 
   it('a receiver that was down gets what it missed when it is back', async () => {
     await start();

@@ -2,6 +2,7 @@ import { DatabaseSync } from 'node:sqlite';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Agent, isAlive, until, WITHOUT_TOKEN } from '../../support/agent.ts';
+import { recordsOf } from '../../support/recorded-runs.ts';
 
 let agent: Agent;
 beforeEach(async () => {
@@ -16,24 +17,6 @@ beforeEach(async () => {
   });
 });
 afterEach(() => agent[Symbol.asyncDispose]());
-
-interface Row {
-  state: string;
-  prompt: string | null;
-  result: string | null;
-}
-
-/** Reads the records of an agent that is not running. */
-function records(): { state: string; prompt: string | null; outcome: string | undefined }[] {
-  const db = new DatabaseSync(path.join(agent.stateDir, 'runs.db'), { readOnly: true });
-  const rows = db.prepare('SELECT state, prompt, result FROM runs ORDER BY seq').all() as unknown as Row[];
-  db.close();
-  return rows.map(({ state, prompt, result }) => ({
-    state,
-    prompt,
-    outcome: result === null ? undefined : (JSON.parse(result) as { outcome: string }).outcome,
-  }));
-}
 
 const send = (prompt: string) => agent.post({ prompt }).catch(() => undefined);
 const queued = (count: number) => until(async () => (await agent.health()).queued === count, `${count} queued`);
@@ -57,7 +40,12 @@ describe('an agent that is killed', () => {
     expect((await agent.run('third')).success).toBe(true);
     await agent.end('SIGTERM');
     expect(agent.claude.begun()).toEqual(['hang', 'first', 'second', 'third']);
-    expect(records().map(({ outcome }) => outcome)).toEqual(['interrupted', 'succeeded', 'succeeded', 'succeeded']);
+    expect(recordsOf(agent.stateDir).map(({ outcome }) => outcome)).toEqual([
+      'interrupted',
+      'succeeded',
+      'succeeded',
+      'succeeded',
+    ]);
   });
 
   it('does not begin a run whose time was up meanwhile', async () => {
@@ -71,24 +59,6 @@ describe('an agent that is killed', () => {
     await until(() => agent.lines.some((line) => line.includes('"outcome":"timed_out"')));
     expect(agent.claude.begun()).toEqual(['hang']);
   });
-
-  it('at any moment loses no accepted run and begins none twice', async () => {
-    let sent = 0;
-    for (let round = 0; round < 12; round += 1) {
-      for (let i = 0; i < 4; i += 1) void send(i === 0 ? 'slow' : `run ${(sent += 1)}`);
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * 400));
-      await agent.crash();
-    }
-    await until(async () => {
-      const { activeRequests, queued: waiting } = await agent.health();
-      return activeRequests + waiting === 0;
-    });
-    await agent.end('SIGTERM');
-    expect(records().every(({ state, outcome }) => state === 'ended' && outcome !== undefined)).toBe(true);
-    const begun = agent.claude.begun().filter((prompt) => prompt !== 'slow');
-    expect(new Set(begun).size).toBe(begun.length);
-    expect(agent.claude.journal().some(({ pid }) => isAlive(pid))).toBe(false);
-  });
 });
 
 describe('a record', () => {
@@ -96,10 +66,10 @@ describe('a record', () => {
     void send('hang');
     await until(() => agent.claude.begun().length === 1);
     await agent.end('SIGKILL');
-    expect(records()).toEqual([{ state: 'running', prompt: 'hang', outcome: undefined }]);
+    expect(recordsOf(agent.stateDir)).toEqual([{ state: 'running', prompt: 'hang', outcome: undefined }]);
     await agent.start();
     await agent.end('SIGTERM');
-    expect(records()).toEqual([{ state: 'ended', prompt: null, outcome: 'interrupted' }]);
+    expect(recordsOf(agent.stateDir)).toEqual([{ state: 'ended', prompt: null, outcome: 'interrupted' }]);
   });
 
   it('that cannot be written lets nothing be accepted', async () => {
@@ -132,7 +102,7 @@ describe('a record', () => {
     expect(accepted.length).toBeGreaterThan(0);
     expect(agent.claude.begun().sort()).toEqual(accepted.sort());
     await agent.end('SIGTERM');
-    expect(records().map(({ outcome }) => outcome)).toEqual(accepted.map(() => 'succeeded'));
+    expect(recordsOf(agent.stateDir).map(({ outcome }) => outcome)).toEqual(accepted.map(() => 'succeeded'));
   });
 
   it('whose end cannot be written is no success', async () => {

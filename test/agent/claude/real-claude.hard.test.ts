@@ -6,6 +6,7 @@ import { startAnthropicDouble, type AnthropicDouble } from '../../doubles/anthro
 import { startOauthProxy, type OauthProxy, type RefreshMode } from '../../doubles/oauth-proxy/server.ts';
 import { Agent, isAlive, until } from '../../support/agent.ts';
 import { AS_ROOT } from '../../support/claude.ts';
+import { slice } from '../../support/lane.ts';
 
 const FIRST = { accessToken: 'sk-ant-oat01-first', refreshToken: 'sk-ant-ort01-first' };
 const IN_EIGHT_HOURS = Date.now() + 8 * 3_600_000;
@@ -100,21 +101,26 @@ describe('the agent with the real CLI', () => {
     expect(answer.output).toContain(agent.workspaceDir);
   });
 
-  it.each<[prompt: string, outcome: Outcome]>([
-    ['[[fail:token_revoked]]', 'auth_failed'],
-    ['[[fail:org_not_allowed]]', 'auth_failed'],
-    ['[[fail:credit_too_low]]', 'auth_failed'],
-    ['[[fail:rate_limit]]', 'unavailable'],
-    ['[[fail:usage_limit]]', 'usage_limited'],
-    ['[[fail:overloaded]]', 'unavailable'],
-    ['[[fail:server_error]]', 'unavailable'],
-    ['[[fail:busy]]', 'unavailable'],
-    ['[[cut:0]]', 'unavailable'],
-    ['[[empty]]', 'failed'],
-    ['/clear', 'failed'],
-    ['[[slow:500]] one two three four five six seven eight nine ten', 'timed_out'],
-    ['[[hang]]', 'timed_out'],
-  ])('tells %s for what it is', async (prompt, outcome) => {
+  it.each(
+    slice<[prompt: string, outcome: Outcome]>(
+      [
+        ['[[fail:token_revoked]]', 'auth_failed'],
+        ['[[fail:org_not_allowed]]', 'auth_failed'],
+        ['[[fail:credit_too_low]]', 'auth_failed'],
+        ['[[fail:rate_limit]]', 'unavailable'],
+        ['[[fail:usage_limit]]', 'usage_limited'],
+        ['[[fail:overloaded]]', 'unavailable'],
+        ['[[fail:server_error]]', 'unavailable'],
+        ['[[fail:busy]]', 'unavailable'],
+        ['[[cut:0]]', 'unavailable'],
+        ['[[empty]]', 'failed'],
+        ['/clear', 'failed'],
+        ['[[slow:500]] one two three four five six seven eight nine ten', 'timed_out'],
+        ['[[hang]]', 'timed_out'],
+      ],
+      3,
+    ),
+  )('tells %s for what it is', async (prompt, outcome) => {
     const answer = await agent.run(prompt, { timeout: 3900 });
     expect(answer).toMatchObject({ outcome, success: false });
     if (prompt.startsWith('[[slow')) expect(answer.output).toMatch(/^echo: one/);
@@ -225,7 +231,7 @@ describe('custody of the session', () => {
     expect(checked).toMatchObject({ state: 'auth_failed' });
   });
 
-  it.each(['unreachable', 'failing'] as const)(
+  it.each(slice(['unreachable', 'failing'] as const, 1))(
     'that could not be renewed, for the place that does it is %s, is an outage, as the run says it',
     async (mode) => {
       await startWith(mode, FIRST);

@@ -2,9 +2,10 @@ import { describe, expect, test } from 'vitest';
 
 import '../support/two-at-a-time.ts';
 import { later, type Kill, World } from './world.ts';
+import { rounds } from '../support/lane.ts';
 
 /** How often a pass is killed in all, each time at another call; some 200 is every call of every story. */
-const KILLS = Number(process.env['WATCHDOG_KILLS'] ?? 24);
+const KILLS = rounds(8, 240);
 
 type Act = (world: World, kill?: Kill) => Promise<void>;
 

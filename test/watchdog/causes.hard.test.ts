@@ -9,6 +9,7 @@ import { AS_ROOT } from '../support/claude.ts';
 import { identityToken } from '../support/identity-token.ts';
 import '../support/two-at-a-time.ts';
 import { World } from './world.ts';
+import { slice } from '../support/lane.ts';
 
 const FIRST = { accessToken: 'sk-ant-oat01-first', refreshToken: 'sk-ant-ort01-first' };
 const HOUR = 3_600_000;
@@ -96,7 +97,7 @@ const TABLE: readonly Situation[] = [
 ];
 
 describe.concurrent('the real CLI, an agent and a pass of the watchdog', () => {
-  test.each(TABLE)(
+  test.each(slice(TABLE, 6))(
     '$title: $state',
     async (situation) => {
       const { api: mode = '', baseUrl, accepted = true, renewedAccepted = true, env } = situation;

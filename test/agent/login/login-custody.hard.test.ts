@@ -5,6 +5,7 @@ import { startAnthropicDouble, type AnthropicDouble } from '../../doubles/anthro
 import { startOauthProxy, type OauthProxy } from '../../doubles/oauth-proxy/server.ts';
 import { Agent, until } from '../../support/agent.ts';
 import { AS_ROOT } from '../../support/claude.ts';
+import { slice } from '../../support/lane.ts';
 
 const HOUR = 3_600_000;
 const FIRST = { accessToken: 'sk-ant-oat01-first', refreshToken: 'sk-ant-ort01-first' };
@@ -72,10 +73,15 @@ afterEach(async () => {
 });
 
 describe('a login that a prompt wrote', () => {
-  it.each([
-    ['a far', 8e15],
-    ['a likely', Date.now() + 8 * HOUR],
-  ])('with %s end does not count, not after a restart either, and a newer seed is taken', async (_, expiresAt) => {
+  it.each(
+    slice<[string, number]>(
+      [
+        ['a far', 8e15],
+        ['a likely', Date.now() + 8 * HOUR],
+      ],
+      1,
+    ),
+  )('with %s end does not count, not after a restart either, and a newer seed is taken', async (_, expiresAt) => {
     await startWith({ ...FIRST, expiresAt: inEightHours() });
     await plant({ ...PLANTED, expiresAt });
     expect(await used()).toBe(FIRST.accessToken);
@@ -95,10 +101,15 @@ describe('a login that a prompt wrote', () => {
     expect(agent.lines.join('\n')).not.toMatch(/sk-ant-o[ar]t01/);
   });
 
-  it.each<[what: string, command: (file: string) => string]>([
-    ['nothing', (file) => `rm ${file}`],
-    ['a named pipe', (file) => `rm ${file}; mkfifo ${file}`],
-  ])('as %s is put back, and the agent answers meanwhile', async (_, command) => {
+  it.each(
+    slice<[what: string, command: (file: string) => string]>(
+      [
+        ['nothing', (file) => `rm ${file}`],
+        ['a named pipe', (file) => `rm ${file}; mkfifo ${file}`],
+      ],
+      1,
+    ),
+  )('as %s is put back, and the agent answers meanwhile', async (_, command) => {
     await startWith({ ...FIRST, expiresAt: inEightHours() });
     // Without its login the run itself may fail.
     const spoilt = agent.run(`[[bash:${command(at(LIVING))}; touch ${at('spoilt')}]] spoil`, { timeout: 5000 });
@@ -111,10 +122,15 @@ describe('a login that a prompt wrote', () => {
 });
 
 describe('a login that claude renewed', () => {
-  it.each([
-    ['because it was about to end', Date.now() + 60_000, undefined],
-    ['because the API refused it', Date.now() + 8 * HOUR, ['nothing']],
-  ])('%s stays, also where the same prompt writes over it, and over restarts', async (_, expiresAt, accept) => {
+  it.each(
+    slice<[string, number, string[] | undefined]>(
+      [
+        ['because it was about to end', Date.now() + 60_000, undefined],
+        ['because the API refused it', Date.now() + 8 * HOUR, ['nothing']],
+      ],
+      1,
+    ),
+  )('%s stays, also where the same prompt writes over it, and over restarts', async (_, expiresAt, accept) => {
     await startWith({ ...FIRST, expiresAt }, accept);
     await plant({ ...PLANTED, expiresAt: inEightHours() });
     const renewed = proxy.current.accessToken;

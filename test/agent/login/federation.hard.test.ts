@@ -7,6 +7,7 @@ import { Agent } from '../../support/agent.ts';
 import { AS_ROOT } from '../../support/claude.ts';
 import { closedPort } from '../../support/closed-port.ts';
 import { identityToken } from '../../support/identity-token.ts';
+import { slice } from '../../support/lane.ts';
 
 const AUDIENCE = 'https://api.anthropic.com';
 const EXCHANGE = '/v1/oauth/token';
@@ -89,10 +90,15 @@ describe('an agent whose credential is an identity token', () => {
     expect(paths().slice(-4)).toEqual([EXCHANGE, MESSAGES, EXCHANGE, MESSAGES]);
   });
 
-  it.each<[failure: string, outcome: Outcome]>([
-    ['no_such_rule', 'auth_failed'],
-    ['overloaded', 'unavailable'],
-  ])('tells an exchange that fails by %s for what it is', async (failure, outcome) => {
+  it.each(
+    slice<[failure: string, outcome: Outcome]>(
+      [
+        ['no_such_rule', 'auth_failed'],
+        ['overloaded', 'unavailable'],
+      ],
+      1,
+    ),
+  )('tells an exchange that fails by %s for what it is', async (failure, outcome) => {
     api.configure({ federation: { failure } });
     issue(identityToken());
     await agent.start();
@@ -101,10 +107,15 @@ describe('an agent whose credential is an identity token', () => {
     expect(answer.error).toContain('Token exchange failed with status');
   });
 
-  it.each([
-    ['no_federation', 'auth_failed'],
-    ['server_error', 'outage'],
-  ])('tells the watchdog, too, what %s means', async (failure, state) => {
+  it.each(
+    slice(
+      [
+        ['no_federation', 'auth_failed'],
+        ['server_error', 'outage'],
+      ],
+      1,
+    ),
+  )('tells the watchdog, too, what %s means', async (failure, state) => {
     api.configure({ federation: { failure } });
     issue(identityToken());
     await agent.start();
