@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import type { RunAnswer } from '../../agent/http/api/run.ts';
 import type { Health } from '../../agent/http/api/state.ts';
 import type { Step } from '../doubles/claude/script.ts';
+import { COMPILE_CACHE } from './compile-cache.ts';
 import { assertDocumented } from './openapi.ts';
 import { scriptClaude, type ScriptedClaude } from './scripted-claude.ts';
 
@@ -75,6 +76,7 @@ export class Agent implements AsyncDisposable {
     return {
       PATH: process.env['PATH'],
       HOME: path.join(this.folder, 'home'),
+      ...COMPILE_CACHE,
       AGENT_PORT: '0',
       AGENT_TOKEN: TOKEN,
       AGENT_STATE_DIR: this.stateDir,

@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { JournalEntry, Step } from '../doubles/claude/script.ts';
+import { COMPILE_CACHE } from './compile-cache.ts';
 
 const DOUBLE = path.join(import.meta.dirname, '..', 'doubles', 'claude', 'main.ts');
 
@@ -22,7 +23,10 @@ export function scriptClaude(folder: string, prompts: Readonly<Record<string, re
   const script = path.join(folder, 'script.json');
   const journal = path.join(folder, 'journal.jsonl');
   writeFileSync(script, JSON.stringify({ journal, prompts: { '*': ECHO, ...prompts } }));
-  writeFileSync(file, `#!/bin/sh\nexec '${process.execPath}' '${DOUBLE}' '${script}' "$@"\n`);
+  writeFileSync(
+    file,
+    `#!/bin/sh\nexport NODE_COMPILE_CACHE='${COMPILE_CACHE.NODE_COMPILE_CACHE}'\nexec '${process.execPath}' '${DOUBLE}' '${script}' "$@"\n`,
+  );
   chmodSync(file, 0o755);
   const read = () =>
     existsSync(journal)

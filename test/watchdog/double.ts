@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 
 import { execa } from 'execa';
+import { COMPILE_CACHE } from '../support/compile-cache.ts';
 
 export const TOKEN = 'canary-watchdog-token';
 
@@ -69,6 +70,7 @@ export function tokenFile(content = `${TOKEN}\n`): string {
 export async function pass(agentUrl: string, more: Record<string, string> = {}) {
   const { exitCode, stdout, stderr } = await execa(process.execPath, ['watchdog/main.ts'], {
     env: {
+      ...COMPILE_CACHE,
       WATCHDOG_AGENT_URL: agentUrl,
       WATCHDOG_TOKEN_FILE: tokenFile(),
       WATCHDOG_LEDGER_FILE: path.join(folder(), 'ledger.db'),

@@ -9,6 +9,7 @@ import type { LedgerState } from '../../watchdog/ledger/ledger.ts';
 import { type N8nDouble, type N8nDoubleOptions, startN8nDouble } from '../doubles/n8n/server.ts';
 import { startTeamsDouble, type TeamsDouble } from '../doubles/teams/server.ts';
 import { startStatefulAgent, type StatefulAgent } from './agent-double.ts';
+import { COMPILE_CACHE } from '../support/compile-cache.ts';
 
 /** One pass of the program. */
 export interface Pass {
@@ -58,6 +59,7 @@ export class World implements AsyncDisposable {
     this.#abort = new AbortController();
     const result = await execa(process.execPath, ['watchdog/main.ts', ...args], {
       env: {
+        ...COMPILE_CACHE,
         WATCHDOG_AGENT_URL: this.agent.url,
         WATCHDOG_TOKEN_FILE: this.#file('token', 'canary-watchdog-token'),
         WATCHDOG_TIMEOUT_SECONDS: '5',
