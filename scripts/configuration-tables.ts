@@ -23,21 +23,6 @@ export function stackTables(projectDir: string): string {
   return [...groups, `### Secrets\n\n${howTo}\n\n${secrets}`].join('\n\n');
 }
 
-/** The keys of the stack that most stacks set. */
-const USUAL = [
-  ...['target', 'registry', 'authMode', 'permissionMode', 'queueLimit', 'graceSeconds'],
-  ...['cpuRequest', 'cpuLimit', 'memoryRequest', 'memoryLimit', 'volumeSize', 'n8nNamespace', 'n8nApiUrl', 'n8nUrl'],
-];
-
-/** A table of the keys that most stacks set, the secrets among them. */
-export function usualTable(projectDir: string): string {
-  const secrets = ['teamsWebhookUrl', 'n8nApiKey'] as const;
-  return rows(KEY_HEAD, [
-    ...USUAL.map((key) => keyRow(key, readProject(projectDir))),
-    ...secrets.map((key) => [code(key), 'secret', '', SECRETS[key].description]),
-  ]);
-}
-
 /** The table of every setting of the agent. */
 export function agentTable(): string {
   return settingsTable(agentSettings());

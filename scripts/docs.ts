@@ -9,7 +9,7 @@ import * as path from 'node:path';
 import * as prettier from 'prettier';
 
 import { commandLine } from './command.ts';
-import { agentTable, limitsTable, stackTables, usualTable, watchdogTable } from './configuration-tables.ts';
+import { agentTable, limitsTable, stackTables, watchdogTable } from './configuration-tables.ts';
 
 const line = commandLine({
   command: 'npm run docs',
@@ -20,7 +20,6 @@ const projectDir = path.resolve(import.meta.dirname, '..');
 
 /** What is between each pair of marks on a page, in their order. */
 const PAGES: Readonly<Record<string, readonly string[]>> = {
-  'README.md': [usualTable(projectDir)],
   'docs/configuration.md': [stackTables(projectDir), agentTable()],
   'docs/api.md': [limitsTable()],
   'docs/watchdog.md': [watchdogTable()],

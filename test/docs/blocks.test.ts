@@ -132,6 +132,11 @@ describe('the documents', () => {
     }
   });
 
+  it('have their PowerShell on one page', () => {
+    const pages = blocks.filter(({ language }) => language === 'powershell').map(({ document }) => document);
+    expect([...new Set(pages)]).toEqual(['docs/windows.md']);
+  });
+
   it('name each step once', () => {
     const names = stepsOf(GUIDE).map(({ step }) => step);
     expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([]);

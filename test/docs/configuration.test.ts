@@ -9,7 +9,6 @@ import { partialCheckout } from '../support/partial-checkout.ts';
 const copy = () =>
   partialCheckout([
     'agent',
-    'README.md',
     'docs',
     'scripts',
     'stack',

@@ -73,7 +73,7 @@ export function aroundSteps(
       },
     },
     call: { after: (output) => expect(output).toContain('"output":"echo: Say hello"') },
-    look: { after: (output) => expect(output).toContain('echo: test') },
+    'claude-answers': { after: (output) => expect(output).toContain('echo: test') },
     'watchdog-history': { before: () => watchdog('scheduled') },
     login: {
       before: async () => {
