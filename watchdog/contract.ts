@@ -1,8 +1,18 @@
 /**
- * Names and numbers that the watchdog shares with the stack. No code, no imports: the stack reads this file to wire the
- * CronJobs, and nothing else of the watchdog.
+ * What the watchdog shares with the stack, which imports no other file of it: the names and numbers that the CronJobs are
+ * wired with, and the ledger that `npm run doctor` reads. Imports types only, so that the stack loads nothing else.
  * @module
  */
+import type { LedgerState, PausedWorkflow } from './ledger/ledger.ts';
+
+export type { LedgerState };
+
+/** Key of the ConfigMap's `data` that holds the ledger: a {@link LedgerState} as JSON. */
+export const LEDGER_KEY = 'ledger.json';
+
+/** The workflows that the watchdog has paused or is about to pause, and has not resumed. */
+export const stillPaused = (workflows: readonly PausedWorkflow[]): PausedWorkflow[] =>
+  workflows.filter(({ step }) => step !== 'resumed' && step !== 'left');
 
 /** Every setting of the watchdog by its environment variable; `watchdog/settings.ts` is their only reader. */
 export const WATCHDOG_ENV = {
@@ -75,9 +85,6 @@ export const WATCHDOG_EXIT = { ok: 0, authFailed: 57, notOk: 1 } as const;
 
 /** What `node watchdog/main.ts` takes as its first argument; without one it makes a pass. */
 export const WATCHDOG_COMMANDS = ['maintenance-start', 'maintenance-end'] as const;
-
-/** Key of the ledger in its ConfigMap. */
-export const LEDGER_KEY = 'ledger.json';
 
 /** How the reason begins of a pause that a maintenance made, and that its end takes back. */
 export const MAINTENANCE_PAUSE = 'Maintenance since ';

@@ -1,5 +1,5 @@
 import type { Verdict } from './check.ts';
-import { MAINTENANCE_PAUSE } from './contract.ts';
+import { MAINTENANCE_PAUSE, stillPaused } from './contract.ts';
 import type { Fact, LedgerState, Maintenance, TroubleState } from './ledger/ledger.ts';
 
 /** Hours between two cards that say the same, in milliseconds, and what time it is. */
@@ -51,7 +51,7 @@ export function beginMaintenance(state: LedgerState, asked: Omit<Maintenance, 's
     recovery: undefined,
     agentPause: { reason: `${MAINTENANCE_PAUSE}${maintenance.since}: ${asked.reason}`.slice(0, 500), done: false },
     listed: false,
-    workflows: stillPaused(state),
+    workflows: stillPaused(state.workflows),
     card: { kind: 'maintenance', reminder: false },
     toldAt: undefined,
   };
@@ -117,7 +117,7 @@ function begin(state: LedgerState, fact: Fact): LedgerState {
     suspicion: undefined,
     recovery: undefined,
     listed: trouble !== undefined && state.listed,
-    workflows: stillPaused(state),
+    workflows: stillPaused(state.workflows),
     card: { kind: 'trouble', reminder: false },
     toldAt: undefined,
   };
@@ -143,7 +143,3 @@ function remind(state: LedgerState, { now, reminderMs }: Moment, notBefore?: str
   if (notBefore !== undefined && now.toISOString() < notBefore) return state;
   return { ...state, card: { kind: state.maintenance ? 'maintenance' : 'trouble', reminder: true } };
 }
-
-/** What came back or was left alone in an earlier recovery is told, and no longer of interest. */
-const stillPaused = ({ workflows }: LedgerState) =>
-  workflows.filter(({ step }) => step !== 'resumed' && step !== 'left');

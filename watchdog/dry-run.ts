@@ -1,8 +1,8 @@
+import { stillPaused } from './contract.ts';
 import type { LedgerState } from './ledger/ledger.ts';
 import { N8nUnavailableError } from './n8n/n8n.ts';
 import type { Dependencies } from './reconcile.ts';
 import { timeOf, TITLES } from './teams/words.ts';
-import { waiting } from './n8n/workflows.ts';
 
 /** Says what a pass would do with this state, and does nothing. n8n is only asked which workflows are published. */
 export async function dryRunOf(
@@ -18,7 +18,7 @@ export async function dryRunOf(
   if (trouble) said.push(`In the ledger: ${TITLES[trouble.state]}, since ${timeOf(trouble.since)}.`);
   if (maintenance) said.push(`In the ledger: maintenance since ${timeOf(maintenance.since)} (${maintenance.reason}).`);
   if ((trouble ?? maintenance) && !next.listed) said.push(await wouldPause(n8n, n8nTag));
-  const back = waiting(next.workflows).map(({ name }) => name);
+  const back = stillPaused(next.workflows).map(({ name }) => name);
   if (back.length > 0)
     said.push(
       `${recovery ? 'Would resume' : 'Would leave paused'} ${back.length} workflow(s) of n8n: ${back.join(', ')}.`,

@@ -1,5 +1,6 @@
 import type { AgentControl } from './agent.ts';
 import { AgentError } from './agent.ts';
+import { stillPaused } from './contract.ts';
 import type { LedgerLease } from './ledger/lease.ts';
 import { cardOf } from './teams/card.ts';
 import type { CardContext } from './teams/card.ts';
@@ -7,7 +8,7 @@ import type { LedgerState } from './ledger/ledger.ts';
 import { N8nUnavailableError } from './n8n/n8n.ts';
 import type { N8n } from './n8n/n8n.ts';
 import { postCard } from './teams/teams.ts';
-import { listWorkflows, pauseWorkflows, resumeWorkflows, waiting } from './n8n/workflows.ts';
+import { listWorkflows, pauseWorkflows, resumeWorkflows } from './n8n/workflows.ts';
 
 /** What the ledger is carried out with. */
 export interface Dependencies {
@@ -30,7 +31,7 @@ const UNKNOWN_MS = 15 * 60_000;
 /** Whether nothing in this state is left to be done. */
 export function isReconciled(state: LedgerState): boolean {
   const { trouble, maintenance, recovery, agentPause, card } = state;
-  return !trouble && !maintenance && !recovery && !agentPause && !card && waiting(state.workflows).length === 0;
+  return !trouble && !maintenance && !recovery && !agentPause && !card && stillPaused(state.workflows).length === 0;
 }
 
 /**
@@ -133,7 +134,7 @@ async function tell(lease: LedgerLease, dependencies: Dependencies, n8nProblem: 
     }
     dependencies.did(`Sent the card "${String(content['fallbackText'])}" to Teams.`);
   }
-  const isWaiting = waiting(lease.state.workflows).length > 0;
+  const isWaiting = stillPaused(lease.state.workflows).length > 0;
   await lease.change({
     card: undefined,
     toldAt: recovery ? undefined : now,
@@ -144,7 +145,8 @@ async function tell(lease: LedgerLease, dependencies: Dependencies, n8nProblem: 
 /** What is over and told is forgotten. */
 function close(lease: LedgerLease): void {
   const { recovery, workflows } = lease.state;
-  if (recovery && waiting(workflows).length === 0) lease.note({ recovery: undefined, workflows: [], listed: false });
+  if (recovery && stillPaused(workflows).length === 0)
+    lease.note({ recovery: undefined, workflows: [], listed: false });
 }
 
 /** Milliseconds between two times, whichever is earlier: a clock may have been set back between them. */

@@ -1,13 +1,10 @@
+import { stillPaused } from '../contract.ts';
 import type { LedgerLease } from '../ledger/lease.ts';
 import type { PausedWorkflow } from '../ledger/ledger.ts';
 import { N8nRefusedError } from './n8n.ts';
 import type { N8n, Workflow } from './n8n.ts';
 
 type Change = Partial<PausedWorkflow> & Pick<PausedWorkflow, 'step'>;
-
-/** Workflows that are off by the watchdog's hand or soon will be, and not on again. */
-export const waiting = (workflows: readonly PausedWorkflow[]): PausedWorkflow[] =>
-  workflows.filter(({ step }) => step !== 'resumed' && step !== 'left');
 
 /**
  * Writes down which workflows to pause, and at which version they are, before any is touched.
@@ -71,7 +68,7 @@ async function forEach(
   lease: LedgerLease,
   work: (workflow: PausedWorkflow) => Promise<Change | undefined>,
 ): Promise<void> {
-  for (const workflow of waiting(lease.state.workflows)) {
+  for (const workflow of stillPaused(lease.state.workflows)) {
     const change = await work(workflow).catch((error: unknown) => {
       if (error instanceof N8nRefusedError) return leftAs(`is refused by n8n: ${error.message}`);
       throw error;

@@ -1,8 +1,7 @@
-import { WATCHDOG_DEFAULTS } from '../contract.ts';
+import { stillPaused, WATCHDOG_DEFAULTS } from '../contract.ts';
 import type { CredentialKind } from '../contract.ts';
 import type { DueCard, LedgerState, PausedWorkflow } from '../ledger/ledger.ts';
 import { causeOf, fixOf, spanOf, timeOf, TITLES } from './words.ts';
-import { waiting } from '../n8n/workflows.ts';
 
 /** What a card needs to know besides the ledger. */
 export interface CardContext {
@@ -190,7 +189,7 @@ function maintenanceCard({ reminder }: DueCard, state: LedgerState, context: Dra
 }
 
 function workflowBlocks(state: LedgerState, context: DrawContext): Block[] {
-  const paused = waiting(state.workflows);
+  const paused = stillPaused(state.workflows);
   return [
     { heading: `Paused workflows (${paused.length})`, lines: names(paused, context.maxNames) },
     leftBlock(state.workflows, context.maxNames),
@@ -200,7 +199,7 @@ function workflowBlocks(state: LedgerState, context: DrawContext): Block[] {
 
 function backBlocks({ workflows }: LedgerState, { maxNames }: DrawContext): Block[] {
   const resumed = workflows.filter(({ step }) => step === 'resumed');
-  const still = waiting(workflows);
+  const still = stillPaused(workflows);
   return [
     { heading: `Resumed workflows (${resumed.length})`, lines: names(resumed, maxNames) },
     { heading: `Still paused (${still.length})`, lines: names(still, maxNames) },
