@@ -3,8 +3,8 @@ import type { CommandLine, Usage } from '../stack/cli/arguments/command-line.ts'
 import { refuseSwallowed } from '../stack/cli/arguments/npm-options.ts';
 
 /**
- * Reads the arguments of this process, as the first thing that a script does. Where help is asked for, or an argument does
- * not fit, it prints that and ends the process, with 0 or 2.
+ * Reads the arguments of this process; to be called first in a script. On `--help`, or when an argument does not fit, prints
+ * the help or the error and ends the process with 0 or 2.
  */
 export function commandLine(usage: Usage): CommandLine {
   const args = process.argv.slice(2);
@@ -12,9 +12,28 @@ export function commandLine(usage: Usage): CommandLine {
     process.stdout.write(`${helpOf(usage)}\n`);
     process.exit(0);
   }
-  try {
+  return orExit(() => {
     refuseSwallowed(usage, args, process.env);
     return readLine(usage, args);
+  });
+}
+
+/** The parts that the arguments name, in the order of `known`; all of them when none is named. Exits with 2 on others. */
+export function namedParts<T extends string>(
+  usage: Usage,
+  { positionals }: CommandLine,
+  known: readonly T[],
+): readonly T[] {
+  const unknown = positionals.find((name) => !known.some((part) => part === name));
+  return orExit(() => {
+    if (unknown !== undefined) throw new UsageError(`There is no part '${unknown}'.\n\n${helpOf(usage)}`);
+    return positionals.length === 0 ? known : known.filter((part) => positionals.includes(part));
+  });
+}
+
+function orExit<T>(read: () => T): T {
+  try {
+    return read();
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     process.stderr.write(`${error.message}\n`);

@@ -86,7 +86,7 @@ describe('a tag', () => {
     ['by hand with a word for a reason', `<!-- by-hand: no -->\n${FENCE}`, 'is no tag'],
     ['a field that there is not', `<!-- e2e: { step: look, expects: x } -->\n${FENCE}`, 'is no tag'],
     ['a pattern that is none', `<!-- e2e: { step: look, prints: '(' } -->\n${FENCE}`, 'Invalid regular expression'],
-    ['another comment', `<!-- Begin: npm run docs -->\n${FENCE}`, 'is no tag'],
+    ['another comment', `<!-- Begin: generated -->\n${FENCE}`, 'is no tag'],
   ])('is refused: %s', (_, text, message) => {
     const all = () => blocksOf(text).map(tagOf);
     expect(all).toThrow(BlockError);

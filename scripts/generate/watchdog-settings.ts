@@ -1,4 +1,4 @@
-import { WATCHDOG_DEFAULTS, WATCHDOG_ENV } from '../watchdog/contract.ts';
+import { WATCHDOG_DEFAULTS, WATCHDOG_ENV } from '../../watchdog/contract.ts';
 
 /** What each setting of the watchdog is for. */
 const MEANING = {

@@ -1,20 +1,20 @@
 import { maxHeaderSize } from 'node:http';
-import { componentSchemas } from '../agent/http/api/json-schema.ts';
-import '../agent/http/api/operations.ts';
-import { MAX_PAGE } from '../agent/http/api/run-query.ts';
-import { FIRST_DELAY_MS, MAX_DELAY_MS, MAX_RETRY_AFTER_MS } from '../agent/callbacks/attempts.ts';
-import { MAX_DENIALS, MAX_INPUT_CHARS, MAX_JSON_LEVELS } from '../agent/claude/bounded.ts';
-import { MAX_OUTPUT_CHARS } from '../agent/claude/events.ts';
-import { AGENT_ENV, RUN_LIMITS } from '../agent/contract.ts';
-import { SEARCH_CHARS } from '../agent/http/page/filter.ts';
-import { FORM_BYTES } from '../agent/http/routes/page-form.ts';
-import { WATCHING } from '../agent/http/routes/run-events.ts';
-import { REMEMBERED } from '../agent/runs/events.ts';
-import { FRESH_MS, PROBE_WAITS_MS } from '../agent/login/check.ts';
-import { MAX_ERROR_CHARS } from '../agent/runs/outcome.ts';
-import { SEARCHED_BYTES, SEARCHED_RUNS } from '../agent/store/search.ts';
-import { HEADERS_MS, REQUEST_MS } from '../agent/http/server.ts';
-import { SCHEMAS } from '../agent/settings.ts';
+import { componentSchemas } from '../../agent/http/api/json-schema.ts';
+import '../../agent/http/api/operations.ts';
+import { MAX_PAGE } from '../../agent/http/api/run-query.ts';
+import { FIRST_DELAY_MS, MAX_DELAY_MS, MAX_RETRY_AFTER_MS } from '../../agent/callbacks/attempts.ts';
+import { MAX_DENIALS, MAX_INPUT_CHARS, MAX_JSON_LEVELS } from '../../agent/claude/bounded.ts';
+import { MAX_OUTPUT_CHARS } from '../../agent/claude/events.ts';
+import { AGENT_ENV, RUN_LIMITS } from '../../agent/contract.ts';
+import { SEARCH_CHARS } from '../../agent/http/page/filter.ts';
+import { FORM_BYTES } from '../../agent/http/routes/page-form.ts';
+import { WATCHING } from '../../agent/http/routes/run-events.ts';
+import { REMEMBERED } from '../../agent/runs/events.ts';
+import { FRESH_MS, PROBE_WAITS_MS } from '../../agent/login/check.ts';
+import { MAX_ERROR_CHARS } from '../../agent/runs/outcome.ts';
+import { SEARCHED_BYTES, SEARCHED_RUNS } from '../../agent/store/search.ts';
+import { HEADERS_MS, REQUEST_MS } from '../../agent/http/server.ts';
+import { SCHEMAS } from '../../agent/settings.ts';
 
 /** What is limited, by how much, and what happens beyond it. Markdown. */
 export type Limit = readonly [what: string, limit: string, beyond: string];

@@ -1,24 +1,13 @@
-/**
- * Takes the pictures of the status page in `docs/images`, from an agent with made-up runs: `npm run screenshots`.
- * @module
- */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { result } from '../test/doubles/claude/events.ts';
-import type { Step } from '../test/doubles/claude/script.ts';
-import { Agent, TOKEN, until } from '../test/support/agent.ts';
-import { startChromium } from '../test/support/chromium.ts';
-import { recordRuns, type RecordedRun } from '../test/support/recorded-runs.ts';
-import { commandLine } from './command.ts';
+import { result } from '../../test/doubles/claude/events.ts';
+import type { Step } from '../../test/doubles/claude/script.ts';
+import { Agent, TOKEN, until } from '../../test/support/agent.ts';
+import { startChromium } from '../../test/support/chromium.ts';
+import { recordRuns, type RecordedRun } from '../../test/support/recorded-runs.ts';
 
-commandLine({
-  command: 'npm run screenshots',
-  summary: 'Takes the pictures of the status page in docs/images, by Chromium (CHROMIUM names another one).',
-  options: {},
-});
-
-const FOLDER = path.join(import.meta.dirname, '..', 'docs', 'images');
+const FOLDER = path.join(import.meta.dirname, '..', '..', 'docs', 'images');
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 /** How long the running run has gone on in the pictures. */
@@ -83,37 +72,41 @@ const prompts: Record<string, readonly Step[]> = {
   ],
   long: [{ do: 'hang' }],
 };
-await using agent = new Agent({ prompts, env: { AGENT_N8N_URL: 'https://n8n.example.com' } });
-recordRuns(agent.stateDir, madeUpDay());
-const login = { accessToken: 'a', refreshToken: 'r', expiresAt: Date.now() + 5 * HOUR + 12 * MINUTE, scopes: [] };
-const claudeDir = path.join(agent.folder, 'home/.claude');
-mkdirSync(claudeDir);
-writeFileSync(path.join(claudeDir, '.credentials.json'), JSON.stringify({ claudeAiOauth: login }));
-await agent.start();
 
-await agent.run('short', { labels: labelsOf(0) });
-for (const [i, prompt] of ['long', 'next', 'third'].entries()) {
-  const body = JSON.stringify({ prompt, labels: labelsOf(161 + i) });
-  await agent.fetch('/runs', { method: 'POST', body, headers: { 'Content-Type': 'application/json' } });
+/** Takes the pictures of the status page in docs/images, from an agent with made-up runs. @throws without Chromium */
+export async function takeScreenshots(): Promise<void> {
+  await using agent = new Agent({ prompts, env: { AGENT_N8N_URL: 'https://n8n.example.com' } });
+  recordRuns(agent.stateDir, madeUpDay());
+  const login = { accessToken: 'a', refreshToken: 'r', expiresAt: Date.now() + 5 * HOUR + 12 * MINUTE, scopes: [] };
+  const claudeDir = path.join(agent.folder, 'home/.claude');
+  mkdirSync(claudeDir);
+  writeFileSync(path.join(claudeDir, '.credentials.json'), JSON.stringify({ claudeAiOauth: login }));
+  await agent.start();
+
+  await agent.run('short', { labels: labelsOf(0) });
+  for (const [i, prompt] of ['long', 'next', 'third'].entries()) {
+    const body = JSON.stringify({ prompt, labels: labelsOf(161 + i) });
+    await agent.fetch('/runs', { method: 'POST', body, headers: { 'Content-Type': 'application/json' } });
+  }
+  await until(() => agent.claude.begun().includes('long'), 'the beginning of a run');
+
+  await sleep(UNTIL_TAKEN);
+
+  mkdirSync(FOLDER, { recursive: true });
+  const browser = await startChromium();
+  for (const { name, colorScheme, width, height } of SHOTS) {
+    const page = await browser.newPage({
+      colorScheme,
+      viewport: { width, height },
+      deviceScaleFactor: 1,
+      locale: 'en-GB',
+    });
+    await page.goto(agent.url);
+    await page.getByLabel('API token').fill(TOKEN);
+    await page.getByRole('button', { name: 'Show' }).click();
+    await page.getByText('live', { exact: true }).waitFor();
+    await page.evaluate(`document.querySelector('#login code').textContent = '${SOURCE}'`);
+    await page.screenshot({ path: path.join(FOLDER, `${name}.png`) });
+  }
+  await browser.close();
 }
-await until(() => agent.claude.begun().includes('long'), 'the beginning of a run');
-
-await sleep(UNTIL_TAKEN);
-
-mkdirSync(FOLDER, { recursive: true });
-const browser = await startChromium();
-for (const { name, colorScheme, width, height } of SHOTS) {
-  const page = await browser.newPage({
-    colorScheme,
-    viewport: { width, height },
-    deviceScaleFactor: 1,
-    locale: 'en-GB',
-  });
-  await page.goto(agent.url);
-  await page.getByLabel('API token').fill(TOKEN);
-  await page.getByRole('button', { name: 'Show' }).click();
-  await page.getByText('live', { exact: true }).waitFor();
-  await page.evaluate(`document.querySelector('#login code').textContent = '${SOURCE}'`);
-  await page.screenshot({ path: path.join(FOLDER, `${name}.png`) });
-}
-await browser.close();

@@ -1,5 +1,5 @@
-import { AGENT_ENV } from '../agent/contract.ts';
-import { SCHEMAS } from '../agent/settings.ts';
+import { AGENT_ENV } from '../../agent/contract.ts';
+import { SCHEMAS } from '../../agent/settings.ts';
 
 /** What each setting of the agent is for. */
 const MEANING = {

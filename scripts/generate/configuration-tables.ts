@@ -3,9 +3,9 @@ import * as path from 'node:path';
 
 import { isMap, isScalar, parseDocument } from 'yaml';
 
-import { readProject } from '../stack/config/stack-file.ts';
-import type { Project } from '../stack/config/stack-file.ts';
-import { SECRETS } from '../stack/config/secrets.ts';
+import { readProject } from '../../stack/config/stack-file.ts';
+import type { Project } from '../../stack/config/stack-file.ts';
+import { SECRETS } from '../../stack/config/secrets.ts';
 import { agentSettings } from './agent-settings.ts';
 import { limits } from './limits.ts';
 import { watchdogSettings } from './watchdog-settings.ts';
