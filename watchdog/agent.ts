@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 
 import { parseJson } from './http/body.ts';
-import { NoAnswerError, send } from './http/http.ts';
+import { NoAnswerError, send } from './http/client.ts';
 
 /** Where the agent is. */
 export interface AgentOptions {
@@ -32,7 +32,7 @@ const healthSchema = z.object({
 });
 
 /** Pauses the agent and lets it go on. */
-export class AgentControl {
+export class AgentClient {
   readonly #options: AgentOptions;
 
   constructor(options: AgentOptions) {

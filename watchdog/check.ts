@@ -4,8 +4,8 @@ import { z } from 'zod';
 
 import { parseJson, shortened } from './http/body.ts';
 import type { Cut } from './http/body.ts';
-import { ask, NoAnswerError } from './http/http.ts';
-import type { Reply } from './http/http.ts';
+import { ask, NoAnswerError } from './http/client.ts';
+import type { Reply } from './http/client.ts';
 
 /** Of an answer. What is in it goes into the ledger and onto a card. */
 const MAX_BYTES = 64 * 1024;
@@ -28,10 +28,10 @@ const answerSchema = z.object({
 });
 
 /** What the agent said of its login. */
-export type AuthAnswer = z.infer<typeof answerSchema>;
+export type LoginStatus = z.infer<typeof answerSchema>;
 
 /** What one pass found out. `agent_down`: there was no answer that means anything, and `reason` says why. */
-export type Verdict = AuthAnswer | { readonly state: 'agent_down'; readonly reason: string };
+export type CheckResult = LoginStatus | { readonly state: 'agent_down'; readonly reason: string };
 
 /** How to ask; times in milliseconds. */
 export interface CheckOptions {
@@ -52,8 +52,8 @@ export interface CheckOptions {
  * rollout takes it away for a while; every other answer is final. Never rejects
  * for what the agent does.
  */
-export async function checkAgent(options: CheckOptions): Promise<Verdict> {
-  let verdict: Verdict = { state: 'agent_down', reason: 'it was not asked' };
+export async function checkAgent(options: CheckOptions): Promise<CheckResult> {
+  let verdict: CheckResult = { state: 'agent_down', reason: 'it was not asked' };
   for (let attempt = 1; attempt <= options.attempts; attempt++) {
     const { again, ...found } = await lookOnce(options);
     verdict = found.verdict;
@@ -63,7 +63,7 @@ export async function checkAgent(options: CheckOptions): Promise<Verdict> {
   return verdict;
 }
 
-type Finding = { readonly verdict: Verdict; readonly again: boolean };
+type Finding = { readonly verdict: CheckResult; readonly again: boolean };
 
 async function lookOnce({ agentUrl, token, timeoutMs }: CheckOptions): Promise<Finding> {
   const url = new URL('/auth/check', agentUrl);

@@ -1,9 +1,9 @@
-import type { Verdict } from './check.ts';
+import type { CheckResult } from './check.ts';
 import { MAINTENANCE_PAUSE, stillPaused } from './contract.ts';
-import type { Fact, LedgerState, Maintenance, TroubleState } from './ledger/ledger.ts';
+import type { Trouble, LedgerState, Maintenance, TroubleState } from './ledger/ledger.ts';
 
 /** Hours between two cards that say the same, in milliseconds, and what time it is. */
-export interface Moment {
+export interface PassTiming {
   readonly now: Date;
   /** When this pass began; default `now`. Two passes at once are not two in a row. */
   readonly began?: Date;
@@ -20,7 +20,7 @@ const NEEDS_TWO: ReadonlySet<TroubleState> = new Set(['outage', 'agent_down']);
  * What the ledger has to say after a verdict: what is wrong, what has to be paused or brought back, and which card is
  * due. Pure; carrying it out is somebody else's. During a maintenance nothing is judged.
  */
-export function decide(state: LedgerState, verdict: Verdict, moment: Moment): LedgerState {
+export function decide(state: LedgerState, verdict: CheckResult, moment: PassTiming): LedgerState {
   if (state.maintenance) return remind(state, moment, state.maintenance.expectedEnd);
   switch (verdict.state) {
     case 'ok':
@@ -37,7 +37,7 @@ export function decide(state: LedgerState, verdict: Verdict, moment: Moment): Le
 }
 
 /** Begins a maintenance, or says anew why there is one and how long it takes. */
-export function beginMaintenance(state: LedgerState, asked: Omit<Maintenance, 'since'>, now: Date): LedgerState {
+export function enterMaintenance(state: LedgerState, asked: Omit<Maintenance, 'since'>, now: Date): LedgerState {
   const { maintenance: before } = state;
   const maintenance = { since: before?.since ?? now.toISOString(), ...asked };
   if (before) {
@@ -61,7 +61,11 @@ export function beginMaintenance(state: LedgerState, asked: Omit<Maintenance, 's
  * Ends a maintenance where the login was tried: it works, or somebody has to log in, which is then what is wrong.
  * @returns undefined where it can't end: whether all is well is not known, or not so.
  */
-export function endMaintenance(state: LedgerState, verdict: Verdict, { now }: Moment): LedgerState | undefined {
+export function leaveMaintenance(
+  state: LedgerState,
+  verdict: CheckResult,
+  { now }: PassTiming,
+): LedgerState | undefined {
   const { maintenance, ...rest } = state;
   if (!maintenance) return state;
   if (verdict.state === 'auth_failed') return begin(rest, factOf(verdict.state, verdict, now));
@@ -82,14 +86,14 @@ export function endMaintenance(state: LedgerState, verdict: Verdict, { now }: Mo
   };
 }
 
-function factOf(state: TroubleState, verdict: Verdict, now: Date): Fact {
+function factOf(state: TroubleState, verdict: CheckResult, now: Date): Trouble {
   const since = now.toISOString();
   if ('reason' in verdict) return { state, since, detail: verdict.reason };
   const { detail, cause, resetsAt, host } = verdict;
   return { state, since, detail, cause, resetsAt, host };
 }
 
-function worse(state: LedgerState, fact: Fact, moment: Moment): LedgerState {
+function worse(state: LedgerState, fact: Trouble, moment: PassTiming): LedgerState {
   const { trouble, suspicion } = state;
   if (trouble?.state === fact.state) return same(state, trouble, fact, moment);
   // An API that can't be reached says nothing of the login: it is still the one that failed.
@@ -102,14 +106,14 @@ function worse(state: LedgerState, fact: Fact, moment: Moment): LedgerState {
   return begin(state, { ...fact, since: suspicion.since });
 }
 
-function same(state: LedgerState, trouble: Fact, fact: Fact, moment: Moment): LedgerState {
+function same(state: LedgerState, trouble: Trouble, fact: Trouble, moment: PassTiming): LedgerState {
   const next = { ...state, trouble: { ...fact, since: trouble.since }, suspicion: undefined };
   const moved = Math.abs(Date.parse(fact.resetsAt ?? '') - Date.parse(trouble.resetsAt ?? '')) > SAME_END_MS;
   if (moved) return { ...next, card: { kind: 'trouble', reminder: false } };
   return remind({ ...next, trouble: { ...next.trouble, resetsAt: trouble.resetsAt ?? fact.resetsAt } }, moment);
 }
 
-function begin(state: LedgerState, fact: Fact): LedgerState {
+function begin(state: LedgerState, fact: Trouble): LedgerState {
   const { trouble } = state;
   return {
     ...state,
@@ -123,7 +127,7 @@ function begin(state: LedgerState, fact: Fact): LedgerState {
   };
 }
 
-function recovered(state: LedgerState, { now }: Moment): LedgerState {
+function recovered(state: LedgerState, { now }: PassTiming): LedgerState {
   const { trouble, ...rest } = state;
   if (!trouble) return state;
   return {
@@ -135,7 +139,7 @@ function recovered(state: LedgerState, { now }: Moment): LedgerState {
 }
 
 /** @param notBefore when a reminder makes sense at the earliest. */
-function remind(state: LedgerState, { now, reminderMs }: Moment, notBefore?: string): LedgerState {
+function remind(state: LedgerState, { now, reminderMs }: PassTiming, notBefore?: string): LedgerState {
   const { toldAt, card } = state;
   if (toldAt === undefined || card !== undefined) return state;
   // A time to come is by a clock that was set back since.

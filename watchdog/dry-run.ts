@@ -1,6 +1,6 @@
 import { stillPaused } from './contract.ts';
 import type { LedgerState } from './ledger/ledger.ts';
-import { N8nUnavailableError } from './n8n/n8n.ts';
+import { N8nUnavailableError } from './n8n/client.ts';
 import type { Dependencies } from './reconcile.ts';
 import { timeOf, TITLES } from './teams/words.ts';
 

@@ -5,7 +5,7 @@
  */
 import { hostname } from 'node:os';
 
-import { AgentControl } from './agent.ts';
+import { AgentClient } from './agent.ts';
 import { asksForHelp, readArguments, USAGE, UsageError } from './arguments.ts';
 import type { Arguments } from './arguments.ts';
 import { WATCHDOG_EXIT } from './contract.ts';
@@ -13,8 +13,8 @@ import { LedgerError } from './ledger/ledger.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import { makeLog } from './log.ts';
 import { MaintenanceError } from './maintenance.ts';
-import { N8n } from './n8n/n8n.ts';
-import { startMaintenance, stopMaintenance, watch } from './pass.ts';
+import { N8nClient } from './n8n/client.ts';
+import { startMaintenance, endMaintenance, runPass } from './pass.ts';
 import type { PassOptions } from './pass.ts';
 import { dryRunKeptByNpm, readSettings, SettingsError } from './settings.ts';
 import type { WatchdogSettings } from './settings.ts';
@@ -43,9 +43,9 @@ async function run({ command, dryRun, request }: Arguments, settings: WatchdogSe
     holder: `${hostname()}/${process.pid}`,
     dryRun,
     dependencies: {
-      n8n: n8n && new N8n(n8n),
+      n8n: n8n && new N8nClient(n8n),
       n8nTag,
-      agent: new AgentControl(settings),
+      agent: new AgentClient(settings),
       webhookUrl,
       card: { authMode, stack, guideUrl, n8nUrl: n8nUrl ?? n8n?.apiUrl },
     },
@@ -53,11 +53,11 @@ async function run({ command, dryRun, request }: Arguments, settings: WatchdogSe
   };
   switch (command) {
     case 'watch':
-      return watch(options);
+      return runPass(options);
     case 'maintenance-start':
       return startMaintenance(options, request);
     case 'maintenance-end':
-      return stopMaintenance(options);
+      return endMaintenance(options);
   }
 }
 

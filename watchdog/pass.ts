@@ -1,11 +1,11 @@
 import { LedgerLease } from './ledger/lease.ts';
 import { checkAgent } from './check.ts';
-import type { Verdict } from './check.ts';
+import type { CheckResult } from './check.ts';
 import { MAINTENANCE_ANNOTATIONS, WATCHDOG_EXIT } from './contract.ts';
-import { beginMaintenance, decide, endMaintenance } from './decide.ts';
-import type { Moment } from './decide.ts';
+import { enterMaintenance, decide, leaveMaintenance } from './decide.ts';
+import type { PassTiming } from './decide.ts';
 import { LedgerConflictError, LedgerError } from './ledger/ledger.ts';
-import type { Entry, Ledger, LedgerState } from './ledger/ledger.ts';
+import type { LedgerEntry, Ledger, LedgerState } from './ledger/ledger.ts';
 import { maintenanceOf } from './maintenance.ts';
 import type { MaintenanceRequest } from './maintenance.ts';
 import { dryRunOf } from './dry-run.ts';
@@ -37,7 +37,7 @@ export interface PassLog {
  * Asks the agent, puts what it says into the ledger, and does what follows from it.
  * @returns the exit code: what the agent said, or 1 where that was good and something else was not.
  */
-export async function watch(options: PassOptions): Promise<number> {
+export async function runPass(options: PassOptions): Promise<number> {
   const began = new Date();
   const verdict = await look(options);
   const good = await act(options, ({ state }) => decide(state, verdict, { ...moment(options), began }));
@@ -47,10 +47,10 @@ export async function watch(options: PassOptions): Promise<number> {
 /** Announces a maintenance, pauses the workflows and the agent, and waits for the run that is going on. */
 export async function startMaintenance(options: PassOptions, request: MaintenanceRequest): Promise<number> {
   const { dependencies, settings, log, dryRun } = options;
-  const plan = ({ state, annotations }: Entry): LedgerState => {
+  const plan = ({ state, annotations }: LedgerEntry): LedgerState => {
     const now = new Date();
     const since = new Date(state.maintenance?.since ?? now);
-    return beginMaintenance(state, maintenanceOf(request, annotations, settings, { since, now }), now);
+    return enterMaintenance(state, maintenanceOf(request, annotations, settings, { since, now }), now);
   };
   const good = await act(options, plan);
   if (!good || dryRun) return good ? WATCHDOG_EXIT.ok : WATCHDOG_EXIT.notOk;
@@ -67,10 +67,10 @@ export async function startMaintenance(options: PassOptions, request: Maintenanc
 }
 
 /** Ends a maintenance if Claude answers, and brings back agent and workflows. */
-export async function stopMaintenance(options: PassOptions): Promise<number> {
+export async function endMaintenance(options: PassOptions): Promise<number> {
   const verdict = await look(options);
-  const plan = ({ state }: Entry): LedgerState => {
-    const ended = endMaintenance(state, verdict, moment(options));
+  const plan = ({ state }: LedgerEntry): LedgerState => {
+    const ended = leaveMaintenance(state, verdict, moment(options));
     if (!ended)
       options.log.error({}, 'The maintenance goes on, for Claude does not answer. End it again when it does.');
     return ended ?? state;
@@ -78,7 +78,7 @@ export async function stopMaintenance(options: PassOptions): Promise<number> {
   return exitOf(verdict, await act(options, plan, Object.values(MAINTENANCE_ANNOTATIONS)));
 }
 
-async function look({ settings, log }: PassOptions): Promise<Verdict> {
+async function look({ settings, log }: PassOptions): Promise<CheckResult> {
   const verdict = await checkAgent(settings);
   const { level, exitCode, sentence } = reportOf(verdict, settings.authMode, settings.stack);
   log[level]({ ...verdict, exitCode }, sentence);
@@ -91,7 +91,7 @@ async function look({ settings, log }: PassOptions): Promise<Verdict> {
  */
 async function act(
   { ledger, holder, dryRun, dependencies, log }: PassOptions,
-  plan: (entry: Entry) => LedgerState,
+  plan: (entry: LedgerEntry) => LedgerState,
   forget: readonly string[] = [],
 ): Promise<boolean> {
   let good = true;
@@ -110,7 +110,7 @@ async function act(
         {},
         `Another pass (${by}) is at work; waiting until it is done, or has written nothing for ${Math.ceil(atMostMs / 1000)} s.`,
       );
-    const lease = await LedgerLease.take(ledger, holder, plan, isReconciled, onWait);
+    const lease = await LedgerLease.acquire(ledger, holder, plan, isReconciled, onWait);
     if (lease) await reconcile(lease, { ...dependencies, failed, did: (sentence) => log.info({}, sentence) }, forget);
   } catch (error) {
     if (error instanceof LedgerConflictError)
@@ -122,9 +122,9 @@ async function act(
   return good;
 }
 
-function exitOf(verdict: Verdict, good: boolean): number {
+function exitOf(verdict: CheckResult, good: boolean): number {
   if (verdict.state === 'auth_failed') return WATCHDOG_EXIT.authFailed;
   return verdict.state === 'ok' && good ? WATCHDOG_EXIT.ok : WATCHDOG_EXIT.notOk;
 }
 
-const moment = ({ settings }: PassOptions): Moment => ({ now: new Date(), reminderMs: settings.reminderMs });
+const moment = ({ settings }: PassOptions): PassTiming => ({ now: new Date(), reminderMs: settings.reminderMs });

@@ -1,21 +1,21 @@
-import type { AgentControl } from './agent.ts';
+import type { AgentClient } from './agent.ts';
 import { AgentError } from './agent.ts';
 import { stillPaused } from './contract.ts';
 import type { LedgerLease } from './ledger/lease.ts';
 import { cardOf } from './teams/card.ts';
 import type { CardContext } from './teams/card.ts';
 import type { LedgerState } from './ledger/ledger.ts';
-import { N8nUnavailableError } from './n8n/n8n.ts';
-import type { N8n } from './n8n/n8n.ts';
-import { postCard } from './teams/teams.ts';
+import { N8nUnavailableError } from './n8n/client.ts';
+import type { N8nClient } from './n8n/client.ts';
+import { postCard } from './teams/webhook.ts';
 import { listWorkflows, pauseWorkflows, resumeWorkflows } from './n8n/workflows.ts';
 
 /** What the ledger is carried out with. */
 export interface Dependencies {
   /** Undefined where no n8n is configured. */
-  readonly n8n: N8n | undefined;
+  readonly n8n: N8nClient | undefined;
   readonly n8nTag: string;
-  readonly agent: AgentControl;
+  readonly agent: AgentClient;
   /** A secret. Undefined where no webhook is configured. */
   readonly webhookUrl: string | undefined;
   readonly card: Omit<CardContext, 'n8nProblem' | 'now'>;
@@ -51,7 +51,7 @@ export async function reconcile(
   const problem = listing ?? (await withN8n(dependencies, (n8n) => carryOut(lease, n8n, dependencies)));
   await setAgent(lease, dependencies);
   if (problem === undefined && lease.state.recovery?.toldOfWaiting && !lease.state.card) {
-    await lease.change({ card: { kind: 'workflows-back', reminder: false } });
+    await lease.commit({ card: { kind: 'workflows-back', reminder: false } });
   }
   if (!isAnnounced) await tell(lease, dependencies, problem);
   if (problem === undefined && !lease.state.card) close(lease);
@@ -60,11 +60,11 @@ export async function reconcile(
 
 const wantsPause = ({ trouble, maintenance }: LedgerState): boolean => Boolean(trouble ?? maintenance);
 
-async function list(lease: LedgerLease, n8n: N8n, { n8nTag }: Dependencies): Promise<void> {
+async function list(lease: LedgerLease, n8n: N8nClient, { n8nTag }: Dependencies): Promise<void> {
   if (wantsPause(lease.state) && !lease.state.listed) await listWorkflows(lease, n8n, n8nTag);
 }
 
-async function carryOut(lease: LedgerLease, n8n: N8n, { did }: Dependencies): Promise<void> {
+async function carryOut(lease: LedgerLease, n8n: N8nClient, { did }: Dependencies): Promise<void> {
   const before = lease.state.workflows;
   const isPause = wantsPause(lease.state);
   await (isPause ? pauseWorkflows(lease, n8n) : resumeWorkflows(lease, n8n)).finally(() => {
@@ -78,7 +78,10 @@ async function carryOut(lease: LedgerLease, n8n: N8n, { did }: Dependencies): Pr
 }
 
 /** @returns why n8n can't be asked, if so. */
-async function withN8n({ n8n, failed }: Dependencies, work: (n8n: N8n) => Promise<void>): Promise<string | undefined> {
+async function withN8n(
+  { n8n, failed }: Dependencies,
+  work: (n8n: N8nClient) => Promise<void>,
+): Promise<string | undefined> {
   if (!n8n) return undefined;
   try {
     await work(n8n);
@@ -96,13 +99,13 @@ async function setAgent(lease: LedgerLease, { agent, did, failed }: Dependencies
   try {
     if (!maintenance) {
       const stays = await agent.resume(agentPause.reason);
-      await lease.change({ agentPause: undefined });
+      await lease.commit({ agentPause: undefined });
       did(
         stays === undefined ? 'The agent takes prompts again.' : `The agent stays paused by somebody else: ${stays}.`,
       );
     } else if (!agentPause.done) {
       await agent.pause(agentPause.reason);
-      await lease.change({ agentPause: { ...agentPause, done: true } });
+      await lease.commit({ agentPause: { ...agentPause, done: true } });
       did('The agent is paused: it begins no run.');
     }
   } catch (error) {
@@ -123,19 +126,19 @@ async function tell(lease: LedgerLease, dependencies: Dependencies, n8nProblem: 
   }
   const content = cardOf(card, lease.state, { ...dependencies.card, n8nProblem, now });
   if (dependencies.webhookUrl !== undefined) {
-    await lease.change({ card: { ...card, attemptedAt: now } });
+    await lease.commit({ card: { ...card, attemptedAt: now } });
     const delivery = await postCard(dependencies.webhookUrl, content);
     if (delivery.kind !== 'accepted') {
       dependencies.failed(
         `The card "${String(content['fallbackText'])}" could not be sent to Teams: ${delivery.reason}.`,
       );
-      if (delivery.kind === 'refused') await lease.change({ card });
+      if (delivery.kind === 'refused') await lease.commit({ card });
       return;
     }
     dependencies.did(`Sent the card "${String(content['fallbackText'])}" to Teams.`);
   }
   const isWaiting = stillPaused(lease.state.workflows).length > 0;
-  await lease.change({
+  await lease.commit({
     card: undefined,
     toldAt: recovery ? undefined : now,
     ...(recovery && { recovery: { ...recovery, toldOfWaiting: isWaiting } }),
@@ -146,7 +149,7 @@ async function tell(lease: LedgerLease, dependencies: Dependencies, n8nProblem: 
 function close(lease: LedgerLease): void {
   const { recovery, workflows } = lease.state;
   if (recovery && stillPaused(workflows).length === 0)
-    lease.note({ recovery: undefined, workflows: [], listed: false });
+    lease.stage({ recovery: undefined, workflows: [], listed: false });
 }
 
 /** Milliseconds between two times, whichever is earlier: a clock may have been set back between them. */

@@ -1,6 +1,6 @@
 import { WATCHDOG_DEFAULTS, WATCHDOG_EXIT } from './contract.ts';
 import type { CredentialKind } from './contract.ts';
-import type { AuthAnswer, Verdict } from './check.ts';
+import type { LoginStatus, CheckResult } from './check.ts';
 import { asSentence, npmRun } from './teams/words.ts';
 
 /** One pass in a sentence for whoever is woken by it, its log level, and the exit code of the Job. */
@@ -11,7 +11,11 @@ export interface Report {
 }
 
 /** Puts a verdict into words. Only `auth_failed` asks for a new login. */
-export function reportOf(verdict: Verdict, authMode: CredentialKind, stack: string = WATCHDOG_DEFAULTS.stack): Report {
+export function reportOf(
+  verdict: CheckResult,
+  authMode: CredentialKind,
+  stack: string = WATCHDOG_DEFAULTS.stack,
+): Report {
   const { notOk } = WATCHDOG_EXIT;
   switch (verdict.state) {
     case 'ok':
@@ -64,7 +68,7 @@ function evidenceOf(evidence: 'recent-run' | 'probe' | 'none'): string {
   }
 }
 
-function pauseOf({ paused }: AuthAnswer): string {
+function pauseOf({ paused }: LoginStatus): string {
   if (!paused) return '';
   return ` The agent is paused since ${paused.since} (${paused.reason ?? 'no reason given'}).`;
 }

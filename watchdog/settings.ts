@@ -4,7 +4,7 @@ import { z } from 'zod';
 
 import { CREDENTIAL_KINDS, WATCHDOG_DEFAULTS, WATCHDOG_ENV } from './contract.ts';
 import type { CredentialKind } from './contract.ts';
-import type { N8nOptions } from './n8n/n8n.ts';
+import type { N8nOptions } from './n8n/client.ts';
 
 /** What one pass needs to know; times in milliseconds. */
 export interface WatchdogSettings {

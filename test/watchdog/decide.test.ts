@@ -1,18 +1,18 @@
 import { describe, expect, test } from 'vitest';
 
-import type { Verdict } from '../../watchdog/check.ts';
-import { beginMaintenance, decide, endMaintenance } from '../../watchdog/decide.ts';
-import { type LedgerState, type TroubleState, WELL } from '../../watchdog/ledger/ledger.ts';
+import type { CheckResult } from '../../watchdog/check.ts';
+import { enterMaintenance, decide, leaveMaintenance } from '../../watchdog/decide.ts';
+import { type LedgerState, type TroubleState, EMPTY_LEDGER } from '../../watchdog/ledger/ledger.ts';
 
 const START = new Date('2026-03-01T02:00:00.000Z');
 const HALF_HOUR = 30 * 60_000;
 const at = (minutes: number) => ({ now: new Date(START.getTime() + minutes * 60_000), reminderMs: 4 * 3_600_000 });
 const RESETS = '2026-03-01T05:00:00.000Z';
 
-type Seen = Verdict['state'];
+type Seen = CheckResult['state'];
 const SEEN: readonly Seen[] = ['ok', 'auth_failed', 'usage_limited', 'outage', 'agent_down', 'busy'];
 
-const saw = (state: Seen, more: object = {}): Verdict => {
+const saw = (state: Seen, more: object = {}): CheckResult => {
   if (state === 'agent_down') return { state, reason: 'it is gone' };
   const common = { checkedAt: START.toISOString(), evidence: 'probe', detail: `It is ${state}.`, source: 'x' } as const;
   return { ...common, state, ...(state === 'usage_limited' && { resetsAt: RESETS }), ...more };
@@ -25,9 +25,9 @@ const told = (state: LedgerState): LedgerState => ({
   recovery: undefined,
   toldAt: state.trouble ? START.toISOString() : undefined,
 });
-const after = (...seen: Seen[]) => seen.reduce((state, one) => told(decide(state, saw(one), at(0))), WELL);
+const after = (...seen: Seen[]) => seen.reduce((state, one) => told(decide(state, saw(one), at(0))), EMPTY_LEDGER);
 const STATES = {
-  well: WELL,
+  well: EMPTY_LEDGER,
   'outage suspected': after('outage'),
   'agent suspected': after('agent_down'),
   auth_failed: after('auth_failed'),
@@ -121,15 +121,15 @@ describe('the table of transitions', () => {
   });
 
   test.each(CELLS)('in a maintenance nothing changes: %s, then %s', (name, seen) => {
-    const state = told(beginMaintenance(STATES[name], { reason: 'Upgrade' }, START));
+    const state = told(enterMaintenance(STATES[name], { reason: 'Upgrade' }, START));
     expect(decide(state, saw(seen), at(30))).toEqual(state);
   });
 
   test.each(CELLS)(
     'a maintenance that began in %s ends with %s only when Claude answers, or needs a login',
     (name, seen) => {
-      const state = told(beginMaintenance(STATES[name], { reason: 'Upgrade' }, START));
-      const ended = endMaintenance(state, saw(seen), at(60));
+      const state = told(enterMaintenance(STATES[name], { reason: 'Upgrade' }, START));
+      const ended = leaveMaintenance(state, saw(seen), at(60));
       if (seen === 'ok') expect(ended && summary(ended)).toBe('well !maintenance-over');
       else if (seen === 'auth_failed') expect(ended && summary(ended)).toBe('auth_failed !');
       else expect(ended).toBeUndefined();
@@ -156,7 +156,7 @@ describe('two passes in a row', () => {
   });
 
   test('are not two that go on at once', () => {
-    const suspected = decide(WELL, saw('agent_down'), at(1));
+    const suspected = decide(EMPTY_LEDGER, saw('agent_down'), at(1));
     const began = at(0).now;
     expect(summary(decide(suspected, saw('agent_down'), { ...at(2), began }))).toBe('well, agent_down?');
     expect(summary(decide(suspected, saw('agent_down'), { ...at(31), began: at(30).now }))).toBe('agent_down !');
@@ -184,7 +184,7 @@ describe('time', () => {
   test('a maintenance reminds of itself only after its expected end', () => {
     const expectedEnd = at(600).now.toISOString();
     const state = {
-      ...beginMaintenance(WELL, { reason: 'Upgrade', expectedEnd }, START),
+      ...enterMaintenance(EMPTY_LEDGER, { reason: 'Upgrade', expectedEnd }, START),
       card: undefined,
       toldAt: START.toISOString(),
     };
@@ -193,7 +193,7 @@ describe('time', () => {
   });
 
   test('what is wrong keeps the time it was seen first, through suspicion and change', () => {
-    const suspected = decide(WELL, saw('outage'), at(0));
+    const suspected = decide(EMPTY_LEDGER, saw('outage'), at(0));
     const confirmed = decide(suspected, saw('outage'), at(30));
     const changed = decide(confirmed, saw('auth_failed'), at(60));
     const over = decide(changed, saw('ok'), at(90));

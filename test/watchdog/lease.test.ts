@@ -4,9 +4,9 @@ import path from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { LedgerLease, CLAIM_MS } from '../../watchdog/ledger/lease.ts';
+import { LedgerLease, LEASE_MS } from '../../watchdog/ledger/lease.ts';
 import { FileLedger } from '../../watchdog/ledger/file.ts';
-import { LedgerConflictError, WELL } from '../../watchdog/ledger/ledger.ts';
+import { LedgerConflictError, EMPTY_LEDGER } from '../../watchdog/ledger/ledger.ts';
 
 const FAR = '2999-01-01T00:00:00.000Z';
 const MINUTE = 60_000;
@@ -15,13 +15,13 @@ const MINUTE = 60_000;
 async function claimed(until: string) {
   const ledger = new FileLedger(path.join(mkdtempSync(path.join(tmpdir(), 'lease-')), 'ledger.db'));
   const claim = async () => {
-    await ledger.write(await ledger.read(), { ...WELL, claim: { by: 'elsewhere/1', until } });
+    await ledger.write(await ledger.read(), { ...EMPTY_LEDGER, claim: { by: 'elsewhere/1', until } });
   };
   await claim();
   const waits: [string, number][] = [];
   let outcome: unknown;
   const never = () => false;
-  void LedgerLease.take(
+  void LedgerLease.acquire(
     ledger,
     'here/2',
     ({ state }) => state,
@@ -41,11 +41,11 @@ describe('a claim of another pass', () => {
 
   test('that lasts for centuries is waited for as long as a claim holds, and no longer', async () => {
     const { waits, outcome } = await claimed(FAR);
-    await vi.advanceTimersByTimeAsync(CLAIM_MS - 2000);
+    await vi.advanceTimersByTimeAsync(LEASE_MS - 2000);
     expect(outcome()).toBeUndefined();
     await vi.advanceTimersByTimeAsync(4000);
     expect(outcome()).toBeInstanceOf(LedgerLease);
-    expect(waits).toEqual([['elsewhere/1', CLAIM_MS]]);
+    expect(waits).toEqual([['elsewhere/1', LEASE_MS]]);
   });
 
   test('that is renewed is waited for, though by this clock it lasts for centuries', async () => {
@@ -55,7 +55,7 @@ describe('a claim of another pass', () => {
       await vi.advanceTimersByTimeAsync(MINUTE);
     }
     expect(outcome()).toBeUndefined();
-    await vi.advanceTimersByTimeAsync(CLAIM_MS);
+    await vi.advanceTimersByTimeAsync(LEASE_MS);
     expect(outcome()).toBeInstanceOf(LedgerLease);
   });
 

@@ -1,6 +1,6 @@
 import type { CardContext } from '../../watchdog/teams/card.ts';
 import type { DueCard, LedgerState } from '../../watchdog/ledger/ledger.ts';
-import { WELL } from '../../watchdog/ledger/ledger.ts';
+import { EMPTY_LEDGER } from '../../watchdog/ledger/ledger.ts';
 
 /** A ledger and the card that is due in it. */
 export interface Sample {
@@ -29,7 +29,7 @@ export const SAMPLES = {
   'login-failed': {
     due: trouble,
     state: {
-      ...WELL,
+      ...EMPTY_LEDGER,
       workflows: paused,
       trouble: {
         state: 'auth_failed',
@@ -43,7 +43,7 @@ export const SAMPLES = {
   'usage-limited': {
     due: trouble,
     state: {
-      ...WELL,
+      ...EMPTY_LEDGER,
       workflows: paused,
       trouble: {
         state: 'usage_limited',
@@ -58,7 +58,7 @@ export const SAMPLES = {
   recovered: {
     due: { kind: 'recovered', reminder: false },
     state: {
-      ...WELL,
+      ...EMPTY_LEDGER,
       recovery: { from: 'auth_failed', since: SINCE, until: '2026-03-01T04:12:00.000Z', toldOfWaiting: false },
       workflows: [
         ...workflows('resumed', 'Summarise support tickets', 'invoice_triage [EU]'),
@@ -69,7 +69,7 @@ export const SAMPLES = {
   maintenance: {
     due: { kind: 'maintenance', reminder: false },
     state: {
-      ...WELL,
+      ...EMPTY_LEDGER,
       workflows: paused,
       maintenance: {
         since: SINCE,
@@ -87,13 +87,16 @@ export const MORE = {
   outage: {
     due: trouble,
     state: {
-      ...WELL,
+      ...EMPTY_LEDGER,
       trouble: { state: 'outage', cause: 'unreachable', since: SINCE, detail: 'Unable to connect to API (ENOTFOUND)' },
     },
   },
   'agent down, n8n down': {
     due: trouble,
-    state: { ...WELL, trouble: { state: 'agent_down', since: SINCE, detail: "it can't be reached (ECONNREFUSED)" } },
+    state: {
+      ...EMPTY_LEDGER,
+      trouble: { state: 'agent_down', since: SINCE, detail: "it can't be reached (ECONNREFUSED)" },
+    },
     context: { n8nProblem: "n8n can't be reached at http://n8n.n8n.svc:5678/api/v1 (ECONNREFUSED)" },
   },
   'workflows back': { due: { kind: 'workflows-back', reminder: false }, state: SAMPLES.recovered.state },

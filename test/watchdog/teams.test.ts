@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { postCard } from '../../watchdog/teams/teams.ts';
+import { postCard } from '../../watchdog/teams/webhook.ts';
 import { startTeamsDouble, type TeamsFailure } from '../doubles/teams/server.ts';
 import { raw } from '../support/misbehaving.ts';
 

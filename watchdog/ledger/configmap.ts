@@ -5,7 +5,7 @@ import { LEDGER_KEY } from '../contract.ts';
 import { readBody } from '../http/body.ts';
 import { codeOf, isTimeout } from '../http/causes.ts';
 import { LedgerConflictError, LedgerError, parseLedger } from './ledger.ts';
-import type { Entry, Ledger, LedgerState } from './ledger.ts';
+import type { LedgerEntry, Ledger, LedgerState } from './ledger.ts';
 
 /** For one answer of the API server, which the client would wait for without end. */
 const TIMEOUT_MS = 20_000;
@@ -29,11 +29,11 @@ export class ConfigMapLedger implements Ledger {
     this.#api = config.makeApiClient(CoreV1Api);
   }
 
-  async read(): Promise<Entry> {
+  async read(): Promise<LedgerEntry> {
     return this.#entryOf(await this.#attempt('read', this.#api.readNamespacedConfigMap(this.#where, BOUNDED)));
   }
 
-  async write({ revision }: Entry, state: LedgerState, forget: readonly string[] = []): Promise<Entry> {
+  async write({ revision }: LedgerEntry, state: LedgerState, forget: readonly string[] = []): Promise<LedgerEntry> {
     const body = this.#last;
     body.metadata ??= new V1ObjectMeta();
     body.metadata.resourceVersion = revision;
@@ -49,7 +49,7 @@ export class ConfigMapLedger implements Ledger {
     return false;
   }
 
-  #entryOf(map: V1ConfigMap): Entry {
+  #entryOf(map: V1ConfigMap): LedgerEntry {
     this.#last = map;
     return {
       state: parseLedger(map.data?.[LEDGER_KEY], this.place),

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
 import { LedgerConflictError, LedgerError, parseLedger } from './ledger.ts';
-import type { Entry, Ledger, LedgerState } from './ledger.ts';
+import type { LedgerEntry, Ledger, LedgerState } from './ledger.ts';
 
 /** A ledger in a SQLite file, for a watchdog without a cluster. */
 export class FileLedger implements Ledger {
@@ -26,14 +26,14 @@ export class FileLedger implements Ledger {
     }
   }
 
-  read(): Promise<Entry> {
+  read(): Promise<LedgerEntry> {
     return this.#attempt('read', () => {
       const row = this.#database.prepare('SELECT revision, text FROM ledger').get() as Row;
       return { state: parseLedger(row.text, this.place), revision: String(row.revision), annotations: {} };
     });
   }
 
-  write({ revision }: Entry, state: LedgerState): Promise<Entry> {
+  write({ revision }: LedgerEntry, state: LedgerState): Promise<LedgerEntry> {
     return this.#attempt('written', () => {
       const update = this.#database.prepare('UPDATE ledger SET text = ?, revision = revision + 1 WHERE revision = ?');
       const { changes } = update.run(JSON.stringify(state), Number(revision));

@@ -1,8 +1,8 @@
 import { LedgerConflictError } from './ledger.ts';
-import type { Entry, Ledger, LedgerState } from './ledger.ts';
+import type { LedgerEntry, Ledger, LedgerState } from './ledger.ts';
 
 /** How long a claim holds that is not renewed; longer than any single act takes. Every write renews it. */
-export const CLAIM_MS = 120_000;
+export const LEASE_MS = 120_000;
 
 const LOOK_AGAIN_MS = 1000;
 
@@ -16,9 +16,9 @@ export type OnWait = (by: string, atMostMs: number) => void;
 export class LedgerLease {
   readonly #ledger: Ledger;
   readonly #holder: string;
-  #entry: Entry;
+  #entry: LedgerEntry;
 
-  private constructor(ledger: Ledger, holder: string, entry: Entry) {
+  private constructor(ledger: Ledger, holder: string, entry: LedgerEntry) {
     this.#ledger = ledger;
     this.#holder = holder;
     this.#entry = entry;
@@ -32,10 +32,10 @@ export class LedgerLease {
    * @returns undefined when there is nothing to do; nothing is written then unless the state changed.
    * @throws LedgerConflictError when another pass took it at the same time. @throws LedgerError
    */
-  static async take(
+  static async acquire(
     ledger: Ledger,
     holder: string,
-    plan: (entry: Entry) => LedgerState,
+    plan: (entry: LedgerEntry) => LedgerState,
     isDone: (state: LedgerState) => boolean,
     onWait: OnWait,
   ): Promise<LedgerLease | undefined> {
@@ -51,7 +51,7 @@ export class LedgerLease {
     return undefined;
   }
 
-  static async #readFree(ledger: Ledger, onWait: OnWait): Promise<Entry> {
+  static async #readFree(ledger: Ledger, onWait: OnWait): Promise<LedgerEntry> {
     const start = performance.now();
     let last: { readonly revision: string; readonly seenAt: number } | undefined;
     for (;;) {
@@ -60,10 +60,10 @@ export class LedgerLease {
       const left = claim ? Date.parse(claim.until) - Date.now() : 0;
       if (!claim || left <= 0 || ledger.isGone(claim.by)) return entry;
       const now = performance.now();
-      if (!last) onWait(claim.by, Math.min(left, CLAIM_MS));
+      if (!last) onWait(claim.by, Math.min(left, LEASE_MS));
       // `until` is by a clock of another machine. By this one's, a claim holds from when it was last seen to be renewed.
       if (last?.revision !== entry.revision) last = { revision: entry.revision, seenAt: now };
-      if (now - last.seenAt >= CLAIM_MS) return entry;
+      if (now - last.seenAt >= LEASE_MS) return entry;
       if (now - start >= LONGEST_WAIT_MS) {
         throw new LedgerConflictError(`${claim.by} has ${ledger.place} for ${LONGEST_WAIT_MS / 60_000} minutes`);
       }
@@ -76,7 +76,7 @@ export class LedgerLease {
   }
 
   /** Takes down what is written with the next change: what came of an act, never what is about to be done. */
-  note(patch: Partial<LedgerState>): void {
+  stage(patch: Partial<LedgerState>): void {
     this.#entry = { ...this.#entry, state: { ...this.state, ...patch } };
   }
 
@@ -84,7 +84,7 @@ export class LedgerLease {
    * Writes a change, and with it that this pass is still at work.
    * @throws LedgerConflictError when another pass took the ledger meanwhile: then this one has to end at once.
    */
-  async change(patch: Partial<LedgerState>): Promise<void> {
+  async commit(patch: Partial<LedgerState>): Promise<void> {
     await this.#write({ ...this.state, ...patch, claim: this.#claim() });
   }
 
@@ -94,7 +94,7 @@ export class LedgerLease {
   }
 
   #claim(): NonNullable<LedgerState['claim']> {
-    return { by: this.#holder, until: new Date(Date.now() + CLAIM_MS).toISOString() };
+    return { by: this.#holder, until: new Date(Date.now() + LEASE_MS).toISOString() };
   }
 
   async #write(state: LedgerState, forget: readonly string[] = []): Promise<void> {

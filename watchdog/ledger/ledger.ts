@@ -4,15 +4,15 @@ import { z } from 'zod';
  * What can be wrong, in the order of what a person has to do about it: log in again, wait until a known time, wait, look
  * at the agent.
  */
-export const TROUBLES = ['auth_failed', 'usage_limited', 'outage', 'agent_down'] as const;
+export const TROUBLE_STATES = ['auth_failed', 'usage_limited', 'outage', 'agent_down'] as const;
 
-/** One of {@link TROUBLES}. */
-export type TroubleState = (typeof TROUBLES)[number];
+/** One of {@link TROUBLE_STATES}. */
+export type TroubleState = (typeof TROUBLE_STATES)[number];
 
 const time = z.iso.datetime();
 
 const fact = z.object({
-  state: z.enum(TROUBLES),
+  state: z.enum(TROUBLE_STATES),
   /** When a pass saw it first. */
   since: time,
   /** A sentence of the agent's, or of the watchdog where the agent gave none. */
@@ -26,7 +26,7 @@ const fact = z.object({
 });
 
 /** What is wrong since when. */
-export type Fact = z.infer<typeof fact>;
+export type Trouble = z.infer<typeof fact>;
 
 const workflow = z.object({
   id: z.string(),
@@ -58,7 +58,7 @@ export type Maintenance = z.infer<typeof maintenance>;
 
 const recovery = z.object({
   /** What is over. */
-  from: z.enum([...TROUBLES, 'maintenance']),
+  from: z.enum([...TROUBLE_STATES, 'maintenance']),
   since: time,
   until: time,
   reason: z.string().optional(),
@@ -69,10 +69,10 @@ const recovery = z.object({
 /** What came to an end, kept until it is told and every workflow is back. */
 export type Recovery = z.infer<typeof recovery>;
 
-export const CARDS = ['trouble', 'recovered', 'workflows-back', 'maintenance', 'maintenance-over'] as const;
+export const CARD_KINDS = ['trouble', 'recovered', 'workflows-back', 'maintenance', 'maintenance-over'] as const;
 
 const card = z.object({
-  kind: z.enum(CARDS),
+  kind: z.enum(CARD_KINDS),
   /** Says again what was said hours ago. */
   reminder: z.boolean(),
   /** Written before it is sent; still there afterwards where nobody knows whether it arrived. */
@@ -105,10 +105,10 @@ const schema = z.object({
 export type LedgerState = z.infer<typeof schema>;
 
 /** Nothing is wrong and nothing is under way. */
-export const WELL: LedgerState = { format: 1, listed: false, workflows: [] };
+export const EMPTY_LEDGER: LedgerState = { format: 1, listed: false, workflows: [] };
 
 /** The state that was read, and what writing it back takes. */
-export interface Entry {
+export interface LedgerEntry {
   readonly state: LedgerState;
   /** Changes with every write. */
   readonly revision: string;
@@ -121,14 +121,14 @@ export interface Ledger {
   /** For people: where it is. */
   readonly place: string;
   /** @throws LedgerError */
-  read(): Promise<Entry>;
+  read(): Promise<LedgerEntry>;
   /**
    * Writes in place of what was read.
    * @param forget annotations to remove.
    * @returns the new revision.
    * @throws LedgerConflictError when it was written by somebody else since then. @throws LedgerError
    */
-  write(entry: Entry, state: LedgerState, forget?: readonly string[]): Promise<Entry>;
+  write(entry: LedgerEntry, state: LedgerState, forget?: readonly string[]): Promise<LedgerEntry>;
   /** Whether the pass that made a claim is known to be gone. */
   isGone(holder: string): boolean;
 }
@@ -148,7 +148,7 @@ export class LedgerConflictError extends LedgerError {
  * @throws LedgerError where it is not one; `place` says which.
  */
 export function parseLedger(text: string | undefined, place: string): LedgerState {
-  if (text === undefined || text === '') return WELL;
+  if (text === undefined || text === '') return EMPTY_LEDGER;
   let json: unknown;
   try {
     json = JSON.parse(text);

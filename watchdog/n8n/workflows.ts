@@ -1,8 +1,8 @@
 import { stillPaused } from '../contract.ts';
 import type { LedgerLease } from '../ledger/lease.ts';
 import type { PausedWorkflow } from '../ledger/ledger.ts';
-import { N8nRefusedError } from './n8n.ts';
-import type { N8n, Workflow } from './n8n.ts';
+import { N8nRefusedError } from './client.ts';
+import type { N8nClient, Workflow } from './client.ts';
 
 type Change = Partial<PausedWorkflow> & Pick<PausedWorkflow, 'step'>;
 
@@ -10,27 +10,27 @@ type Change = Partial<PausedWorkflow> & Pick<PausedWorkflow, 'step'>;
  * Writes down which workflows to pause, and at which version they are, before any is touched.
  * @throws N8nUnavailableError, and then nothing is written.
  */
-export async function listWorkflows(lease: LedgerLease, n8n: N8n, tag: string): Promise<void> {
+export async function listWorkflows(lease: LedgerLease, n8n: N8nClient, tag: string): Promise<void> {
   const published = await n8n.listPublished(tag);
   const known = new Set(lease.state.workflows.map(({ id }) => id));
   const planned = published
     .filter(({ id }) => !known.has(id))
     .map((workflow): PausedWorkflow => ({ ...asItIs(workflow), id: workflow.id, step: 'planned' }));
-  await lease.change({ workflows: [...lease.state.workflows, ...planned], listed: true });
+  await lease.commit({ workflows: [...lease.state.workflows, ...planned], listed: true });
 }
 
 /**
  * Unpublishes what the ledger says, and looks at what is unpublished: what a person did something to is theirs.
  * @throws N8nUnavailableError; the next pass goes on then.
  */
-export function pauseWorkflows(lease: LedgerLease, n8n: N8n): Promise<void> {
+export function pauseWorkflows(lease: LedgerLease, n8n: N8nClient): Promise<void> {
   return forEach(lease, async (workflow) => {
     const { id, step } = workflow;
     const now = await n8n.find(id);
     if (step === 'paused') return leftAs(touched(workflow, now));
     if (!now || now.isArchived) return leftAs(touched(workflow, now));
     if (!now.active) return step === 'planned' ? leftAs('was switched off by hand') : { step: 'paused' };
-    await lease.change({ workflows: withChange(lease, id, { ...asItIs(now), step: 'pausing' }) });
+    await lease.commit({ workflows: withChange(lease, id, { ...asItIs(now), step: 'pausing' }) });
     await n8n.unpublish(id);
     return { step: 'paused' };
   });
@@ -40,7 +40,7 @@ export function pauseWorkflows(lease: LedgerLease, n8n: N8n): Promise<void> {
  * Publishes what the ledger says is paused, each at the version it had, unless a person did something to it.
  * @throws N8nUnavailableError; the next pass goes on then.
  */
-export function resumeWorkflows(lease: LedgerLease, n8n: N8n): Promise<void> {
+export function resumeWorkflows(lease: LedgerLease, n8n: N8nClient): Promise<void> {
   return forEach(lease, async (workflow) => {
     const { id, step, publishedVersion } = workflow;
     const now = await n8n.find(id);
@@ -49,7 +49,7 @@ export function resumeWorkflows(lease: LedgerLease, n8n: N8n): Promise<void> {
     if (step !== 'paused' && now?.active && now.publishedVersion === publishedVersion) return { step: 'resumed' };
     const why = touched(workflow, now);
     if (why !== undefined) return leftAs(why);
-    await lease.change({ workflows: withChange(lease, id, { step: 'resuming' }) });
+    await lease.commit({ workflows: withChange(lease, id, { step: 'resuming' }) });
     await n8n.publish(id, publishedVersion);
     return { step: 'resumed' };
   });
@@ -73,7 +73,7 @@ async function forEach(
       if (error instanceof N8nRefusedError) return leftAs(`is refused by n8n: ${error.message}`);
       throw error;
     });
-    if (change) lease.note({ workflows: withChange(lease, workflow.id, change) });
+    if (change) lease.stage({ workflows: withChange(lease, workflow.id, change) });
   }
 }
 

@@ -1,6 +1,6 @@
 import { WATCHDOG_DEFAULTS } from '../contract.ts';
 import type { CredentialKind } from '../contract.ts';
-import type { Fact, TroubleState } from '../ledger/ledger.ts';
+import type { Trouble, TroubleState } from '../ledger/ledger.ts';
 
 /** What is wrong, in a few words. */
 export const TITLES: Record<TroubleState, string> = {
@@ -40,7 +40,7 @@ const CAUSES: Readonly<Record<string, string>> = {
 };
 
 /** The cause in plain words; the agent's own sentence where its word for the cause is not known. */
-export function causeOf({ state, cause = '', detail }: Fact, authMode: CredentialKind): string {
+export function causeOf({ state, cause = '', detail }: Trouble, authMode: CredentialKind): string {
   if (state === 'agent_down') return `The agent did not say whether the login works: ${asSentence(detail)}`;
   if (state === 'auth_failed' && cause === 'no_credential') return LOGIN_CAUSES[authMode].none;
   if (state === 'auth_failed' && cause === 'refused') return LOGIN_CAUSES[authMode].refused;
@@ -77,7 +77,7 @@ function renewal(authMode: CredentialKind, stack: string): readonly [string, str
 }
 
 /** What a person has to do, in three lines; nothing where waiting is all there is to do. */
-export function fixOf({ state, cause }: Fact, authMode: CredentialKind, stack: string): readonly string[] {
+export function fixOf({ state, cause }: Trouble, authMode: CredentialKind, stack: string): readonly string[] {
   switch (state) {
     case 'auth_failed':
       if (cause === 'billing') {

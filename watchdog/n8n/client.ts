@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 import { parseJson, shortened } from '../http/body.ts';
-import { NoAnswerError, send } from '../http/http.ts';
-import type { Reply } from '../http/http.ts';
+import { NoAnswerError, send } from '../http/client.ts';
+import type { Reply } from '../http/client.ts';
 
 /** A workflow of n8n, as far as pausing needs to know it. */
 export interface Workflow {
@@ -69,7 +69,7 @@ const workflowSchema = z
 const pageSchema = z.object({ data: z.array(workflowSchema), nextCursor: z.string().nullish() });
 
 /** The public API of n8n, as far as the watchdog uses it. */
-export class N8n {
+export class N8nClient {
   readonly #base: string;
   readonly #key: string;
 

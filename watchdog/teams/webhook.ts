@@ -1,6 +1,6 @@
 import type { Card } from './card.ts';
-import { NoAnswerError, send } from '../http/http.ts';
-import type { Reply } from '../http/http.ts';
+import { NoAnswerError, send } from '../http/client.ts';
+import type { Reply } from '../http/client.ts';
 
 /** What became of a card. `unknown`: it was sent and no answer came. */
 export type Delivery =
