@@ -2,8 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { z } from 'zod';
 
-import { parseJson } from './http/body.ts';
-import { NoAnswerError, send } from './http/client.ts';
+import { parseBody } from './http/body.ts';
+import { backoff, NoAnswerError, send } from './http/client.ts';
+import type { Reply, Request } from './http/client.ts';
 
 /** Where the agent is. */
 export interface AgentOptions {
@@ -13,15 +14,14 @@ export interface AgentOptions {
   readonly token: string;
 }
 
-/** The agent does not do what it was asked; the message says why. */
+/** The agent did not do what it was asked to; the message says why. */
 export class AgentError extends Error {
   override readonly name = 'AgentError';
 }
 
 const TIMEOUT_MS = 15_000;
-const PATIENCE_MS = 15_000;
-const LOOK_AGAIN_MS = 1000;
-/** Of an answer: a state is some hundred bytes. */
+const RETRY = backoff(15_000);
+const POLL_MS = 1000;
 const MAX_BYTES = 64 * 1024;
 
 const stateSchema = z.object({ paused: z.boolean(), reason: z.string().optional(), activeRequests: z.number() });
@@ -31,7 +31,7 @@ const healthSchema = z.object({
   paused: z.object({ since: z.string(), reason: z.string().optional() }).optional(),
 });
 
-/** Pauses the agent and lets it go on. */
+/** The agent's HTTP interface, as far as the watchdog uses it. */
 export class AgentClient {
   readonly #options: AgentOptions;
 
@@ -39,14 +39,38 @@ export class AgentClient {
     this.#options = options;
   }
 
-  /** From then on no run begins. A pause that is there already stays as it is. @throws AgentError */
+  /**
+   * Sends a request with the watchdog's token.
+   * @returns the last answer, whatever its status.
+   * @throws AgentError when there is none.
+   */
+  async request(
+    method: 'GET' | 'POST',
+    path: string,
+    { timeoutMs, retry, body }: Pick<Request, 'timeoutMs' | 'retry' | 'body'>,
+  ): Promise<Reply> {
+    const { agentUrl, token } = this.#options;
+    const headers = { authorization: `Bearer ${token}` };
+    const url = new URL(path, agentUrl);
+    try {
+      return await send({ url, method, headers, body, timeoutMs, maxBytes: MAX_BYTES, retry });
+    } catch (error) {
+      if (!(error instanceof NoAnswerError)) throw error;
+      const why = error.isTimeout
+        ? `the agent did not answer within ${timeoutMs / 1000} s`
+        : `the agent can't be reached at ${agentUrl} (${error.message})`;
+      throw new AgentError(why, { cause: error });
+    }
+  }
+
+  /** Stops the agent from starting runs. An existing pause stays as it is. @throws AgentError */
   async pause(reason: string): Promise<void> {
     await this.#ask('POST', '/pause', stateSchema, { reason });
   }
 
   /**
-   * Ends the pause that was made for this reason.
-   * @returns why the agent stays paused, where the pause is somebody else's.
+   * Ends the pause that has this reason.
+   * @returns why the agent stays paused, if someone else paused it.
    * @throws AgentError
    */
   async resume(reason: string): Promise<string | undefined> {
@@ -58,8 +82,8 @@ export class AgentClient {
   }
 
   /**
-   * Waits until no run is going on.
-   * @returns false when one still was after `patienceMs`.
+   * Waits until no run is active.
+   * @returns false if one still was after `patienceMs`.
    * @throws AgentError
    */
   async drained(patienceMs: number): Promise<boolean> {
@@ -67,22 +91,19 @@ export class AgentClient {
       const { activeRequests } = await this.#ask('GET', '/health', healthSchema);
       if (activeRequests === 0) return true;
       if (performance.now() >= end) return false;
-      await sleep(LOOK_AGAIN_MS);
+      await sleep(POLL_MS);
     }
   }
 
   async #ask<T>(method: 'GET' | 'POST', path: string, schema: z.ZodType<T>, body?: object): Promise<T> {
-    const { agentUrl, token } = this.#options;
-    const headers = { authorization: `Bearer ${token}` };
-    const url = new URL(path, agentUrl);
-    const call = { url, method, headers, body, timeoutMs: TIMEOUT_MS, patienceMs: PATIENCE_MS, maxBytes: MAX_BYTES };
-    const { status, text, cut } = await send(call).catch((error: unknown) => {
-      if (!(error instanceof NoAnswerError)) throw error;
-      throw new AgentError(`the agent can't be reached at ${agentUrl} (${error.message})`, { cause: error });
+    const { status, text, incomplete } = await this.request(method, path, {
+      timeoutMs: TIMEOUT_MS,
+      retry: RETRY,
+      body,
     });
-    const answer = schema.safeParse(parseJson(text));
+    const answer = parseBody(schema, text);
     if (status === 200 && answer.success) return answer.data;
-    const why = status === 200 ? `, which can't be understood${cut ? `: ${cut.reason}` : ''}` : '';
+    const why = status === 200 ? `, but the answer is invalid${incomplete ? `: ${incomplete.reason}` : ''}` : '';
     throw new AgentError(`the agent answered ${method} ${path} with HTTP ${status}${why}`);
   }
 }

@@ -6,43 +6,44 @@ import type { MaintenanceRequest } from './maintenance.ts';
 /** What the command line asks for. */
 export interface Arguments {
   readonly command: 'watch' | (typeof WATCHDOG_COMMANDS)[number];
-  /** Only say what would be done. */
+  /** Report what would be done, and do nothing. */
   readonly dryRun: boolean;
   readonly request: MaintenanceRequest;
 }
 
-/** What the program is and takes. */
+/** The help of the program. */
 export const USAGE = `npm run watchdog -- [--dry-run]
 npm run watchdog -- maintenance-start [--reason TEXT] [--expected-end TIME] [--dry-run]
 npm run watchdog -- maintenance-end [--dry-run]
 
-Asks the agent whether its login works, and sees to what follows; or begins or ends a maintenance.
+Checks the agent's login once. If it fails, pauses workflows in n8n and sends a card to Teams; once it works again, resumes
+them. Or starts or ends a maintenance.
 
-  --dry-run            Only says what it would do.
-  --reason TEXT        Why there is a maintenance.
-  --expected-end TIME  When it ends: an ISO 8601 time, or how long it takes, such as 90m or 2h.
-  --help, -h           Prints this, and does nothing else.
+  --dry-run            Reports what it would do, and does nothing.
+  --reason TEXT        The reason for the maintenance.
+  --expected-end TIME  When it ends: an ISO 8601 time, or a duration such as 90m or 2h.
+  --help, -h           Prints this help.
 
-Settings are environment variables: docs/watchdog.md lists them.
+Settings are environment variables, listed in docs/watchdog.md.
 `;
 
-/** Whether only {@link USAGE} is asked for. */
+/** Whether the arguments ask for {@link USAGE}. */
 export const asksForHelp = (args: readonly string[]): boolean => args.some((arg) => arg === '--help' || arg === '-h');
 
-/** The command line can't be understood. */
+/** The command line is invalid. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
 /**
  * Reads the arguments of the program.
- * @param keptByNpm What npm made of options before `--`, which are its own: `npm_config_dry_run`.
+ * @param keptByNpm `npm_config_dry_run`, which npm sets when `--dry-run` stands before `--`.
  * @throws UsageError
  */
 export function readArguments(args: readonly string[], keptByNpm?: string): Arguments {
   try {
     if (keptByNpm === 'true' && !args.includes('--dry-run')) {
-      throw new Error(`npm kept --dry-run for itself; type npm run watchdog -- ${[...args, '--dry-run'].join(' ')}`);
+      throw new Error(`npm took --dry-run for itself; run npm run watchdog -- ${[...args, '--dry-run'].join(' ')}`);
     }
     const { values, positionals } = parseArgs({
       args: [...args],
@@ -55,17 +56,17 @@ export function readArguments(args: readonly string[], keptByNpm?: string): Argu
     });
     const [word, ...rest] = positionals;
     const command = word === undefined ? 'watch' : WATCHDOG_COMMANDS.find((known) => known === word);
-    if (command === undefined || rest.length > 0) throw new Error(`there is no command "${positionals.join(' ')}"`);
+    if (command === undefined || rest.length > 0) throw new Error(`unknown command "${positionals.join(' ')}"`);
     const request = { reason: values.reason, expectedEnd: values['expected-end'] };
     if (command !== 'maintenance-start' && (request.reason ?? request.expectedEnd) !== undefined) {
-      throw new Error('--reason and --expected-end belong to maintenance-start');
+      throw new Error('--reason and --expected-end are options of maintenance-start');
     }
     return { command, dryRun: values['dry-run'], request };
   } catch (error) {
-    // What follows in a message of parseArgs is advice for options that other programs have.
+    // The rest of a message of parseArgs is advice that does not fit here.
     const [why = ''] = (error instanceof Error ? error.message : String(error)).split('. To ');
     throw new UsageError(
-      `${why}; it takes [--dry-run], maintenance-start [--reason TEXT] [--expected-end TIME] [--dry-run], or maintenance-end [--dry-run]`,
+      `${why}. Arguments: [--dry-run] | maintenance-start [--reason TEXT] [--expected-end TIME] [--dry-run] | maintenance-end [--dry-run]`,
     );
   }
 }

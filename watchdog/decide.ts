@@ -2,41 +2,42 @@ import type { CheckResult } from './check.ts';
 import { MAINTENANCE_PAUSE, stillPaused } from './contract.ts';
 import type { Trouble, LedgerState, Maintenance, TroubleState } from './ledger/ledger.ts';
 
-/** Hours between two cards that say the same, in milliseconds, and what time it is. */
+/** When a pass decides. */
 export interface PassTiming {
   readonly now: Date;
-  /** When this pass began; default `now`. Two passes at once are not two in a row. */
+  /** When this pass began; default `now`. Passes that overlap are not two in a row. */
   readonly began?: Date;
+  /** Between two cards about the same trouble, in milliseconds. */
   readonly reminderMs: number;
 }
 
-/** An end of the usage limit that moved by less says nothing new. */
-const SAME_END_MS = 10 * 60_000;
+/** An end of the usage limit that moved by less is the same one. */
+const SAME_RESET_MS = 10 * 60_000;
 
-/** A network or a pod can be away for a moment; these need two passes in a row that see the same. */
-const NEEDS_TWO: ReadonlySet<TroubleState> = new Set(['outage', 'agent_down']);
+/** A network or a pod can be away for a moment: these states need two passes in a row that see the same. */
+const NEEDS_CONFIRMATION: ReadonlySet<TroubleState> = new Set(['outage', 'agent_down']);
 
 /**
- * What the ledger has to say after a verdict: what is wrong, what has to be paused or brought back, and which card is
- * due. Pure; carrying it out is somebody else's. During a maintenance nothing is judged.
+ * The next state of the ledger after a check: what is wrong, what has to be paused or resumed, and which card is due. Pure;
+ * reconcile.ts carries it out. During a maintenance the result changes nothing.
  */
-export function decide(state: LedgerState, verdict: CheckResult, moment: PassTiming): LedgerState {
-  if (state.maintenance) return remind(state, moment, state.maintenance.expectedEnd);
-  switch (verdict.state) {
+export function decide(state: LedgerState, result: CheckResult, timing: PassTiming): LedgerState {
+  if (state.maintenance) return remind(state, timing, state.maintenance.expectedEnd);
+  switch (result.state) {
     case 'ok':
-      return recovered({ ...state, suspicion: undefined }, moment);
+      return recovered({ ...state, suspicion: undefined }, timing);
     case 'busy':
-      // The agent is there, and nobody knows how Claude is: what the pass before saw is not seen a second time.
-      return remind({ ...state, suspicion: undefined }, moment);
+      // The agent is up and the state of Claude unknown: what the last pass saw is not confirmed.
+      return remind({ ...state, suspicion: undefined }, timing);
     case 'auth_failed':
     case 'usage_limited':
     case 'outage':
     case 'agent_down':
-      return worse(state, factOf(verdict.state, verdict, moment.now), moment);
+      return onTrouble(state, troubleFrom(result.state, result, timing.now), timing);
   }
 }
 
-/** Begins a maintenance, or says anew why there is one and how long it takes. */
+/** Starts a maintenance, or changes the reason and the expected end of the current one. */
 export function enterMaintenance(state: LedgerState, asked: Omit<Maintenance, 'since'>, now: Date): LedgerState {
   const { maintenance: before } = state;
   const maintenance = { since: before?.since ?? now.toISOString(), ...asked };
@@ -58,18 +59,18 @@ export function enterMaintenance(state: LedgerState, asked: Omit<Maintenance, 's
 }
 
 /**
- * Ends a maintenance where the login was tried: it works, or somebody has to log in, which is then what is wrong.
- * @returns undefined where it can't end: whether all is well is not known, or not so.
+ * Ends a maintenance if the login works, or if someone has to log in, which is then the trouble.
+ * @returns undefined if it can't end, because Claude does not answer or that is unknown.
  */
 export function leaveMaintenance(
   state: LedgerState,
-  verdict: CheckResult,
+  result: CheckResult,
   { now }: PassTiming,
 ): LedgerState | undefined {
   const { maintenance, ...rest } = state;
   if (!maintenance) return state;
-  if (verdict.state === 'auth_failed') return begin(rest, factOf(verdict.state, verdict, now));
-  if (verdict.state !== 'ok') return undefined;
+  if (result.state === 'auth_failed') return raise(rest, troubleFrom(result.state, result, now));
+  if (result.state !== 'ok') return undefined;
   return {
     ...rest,
     trouble: undefined,
@@ -86,38 +87,38 @@ export function leaveMaintenance(
   };
 }
 
-function factOf(state: TroubleState, verdict: CheckResult, now: Date): Trouble {
+function troubleFrom(state: TroubleState, result: CheckResult, now: Date): Trouble {
   const since = now.toISOString();
-  if ('reason' in verdict) return { state, since, detail: verdict.reason };
-  const { detail, cause, resetsAt, host } = verdict;
+  if ('reason' in result) return { state, since, detail: result.reason };
+  const { detail, cause, resetsAt, host } = result;
   return { state, since, detail, cause, resetsAt, host };
 }
 
-function worse(state: LedgerState, fact: Trouble, moment: PassTiming): LedgerState {
+function onTrouble(state: LedgerState, seen: Trouble, timing: PassTiming): LedgerState {
   const { trouble, suspicion } = state;
-  if (trouble?.state === fact.state) return same(state, trouble, fact, moment);
-  // An API that can't be reached says nothing of the login: it is still the one that failed.
-  if (trouble?.state === 'auth_failed' && fact.state === 'outage') {
-    return remind({ ...state, suspicion: undefined }, moment);
+  if (trouble?.state === seen.state) return onSameTrouble(state, trouble, seen, timing);
+  // An API that can't be reached tells nothing about the login, so the failed login stays the trouble.
+  if (trouble?.state === 'auth_failed' && seen.state === 'outage') {
+    return remind({ ...state, suspicion: undefined }, timing);
   }
-  if (!NEEDS_TWO.has(fact.state)) return begin(state, fact);
-  if (suspicion?.state !== fact.state) return remind({ ...state, suspicion: fact }, moment);
-  if (Date.parse(suspicion.since) > (moment.began ?? moment.now).getTime()) return remind(state, moment);
-  return begin(state, { ...fact, since: suspicion.since });
+  if (!NEEDS_CONFIRMATION.has(seen.state)) return raise(state, seen);
+  if (suspicion?.state !== seen.state) return remind({ ...state, suspicion: seen }, timing);
+  if (Date.parse(suspicion.since) > (timing.began ?? timing.now).getTime()) return remind(state, timing);
+  return raise(state, { ...seen, since: suspicion.since });
 }
 
-function same(state: LedgerState, trouble: Trouble, fact: Trouble, moment: PassTiming): LedgerState {
-  const next = { ...state, trouble: { ...fact, since: trouble.since }, suspicion: undefined };
-  const moved = Math.abs(Date.parse(fact.resetsAt ?? '') - Date.parse(trouble.resetsAt ?? '')) > SAME_END_MS;
+function onSameTrouble(state: LedgerState, trouble: Trouble, seen: Trouble, timing: PassTiming): LedgerState {
+  const next = { ...state, trouble: { ...seen, since: trouble.since }, suspicion: undefined };
+  const moved = Math.abs(Date.parse(seen.resetsAt ?? '') - Date.parse(trouble.resetsAt ?? '')) > SAME_RESET_MS;
   if (moved) return { ...next, card: { kind: 'trouble', reminder: false } };
-  return remind({ ...next, trouble: { ...next.trouble, resetsAt: trouble.resetsAt ?? fact.resetsAt } }, moment);
+  return remind({ ...next, trouble: { ...next.trouble, resetsAt: trouble.resetsAt ?? seen.resetsAt } }, timing);
 }
 
-function begin(state: LedgerState, fact: Trouble): LedgerState {
+function raise(state: LedgerState, seen: Trouble): LedgerState {
   const { trouble } = state;
   return {
     ...state,
-    trouble: { ...fact, since: trouble?.since ?? fact.since },
+    trouble: { ...seen, since: trouble?.since ?? seen.since },
     suspicion: undefined,
     recovery: undefined,
     listed: trouble !== undefined && state.listed,
@@ -138,11 +139,11 @@ function recovered(state: LedgerState, { now }: PassTiming): LedgerState {
   };
 }
 
-/** @param notBefore when a reminder makes sense at the earliest. */
+/** @param notBefore the earliest time of a reminder. */
 function remind(state: LedgerState, { now, reminderMs }: PassTiming, notBefore?: string): LedgerState {
   const { toldAt, card } = state;
   if (toldAt === undefined || card !== undefined) return state;
-  // A time to come is by a clock that was set back since.
+  // A time in the future was taken from a clock that has been set back since.
   if (Math.abs(now.getTime() - Date.parse(toldAt)) < reminderMs) return state;
   if (notBefore !== undefined && now.toISOString() < notBefore) return state;
   return { ...state, card: { kind: state.maintenance ? 'maintenance' : 'trouble', reminder: true } };

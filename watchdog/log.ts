@@ -1,13 +1,18 @@
 import { pino, stdTimeFunctions } from 'pino';
 
-import type { PassLog } from './pass.ts';
+/** The log of the watchdog: each line has facts for machines and a sentence for people. */
+export interface Log {
+  info(facts: object, sentence: string): void;
+  warn(facts: object, sentence: string): void;
+  error(facts: object, sentence: string): void;
+}
 
-/** Lines of JSON; at a terminal just the sentences. */
-export function makeLog(isTerminal: boolean): PassLog {
+/** Writes lines of JSON, or only the sentences at a terminal. */
+export function makeLog(isTerminal: boolean): Log {
   if (isTerminal) {
-    const say = (mark: string) => (_facts: object, sentence: string) =>
+    const write = (mark: string) => (_facts: object, sentence: string) =>
       void process.stdout.write(`${mark}${sentence}\n`);
-    return { info: say(''), warn: say('Warning: '), error: say('Error: ') };
+    return { info: write(''), warn: write('Warning: '), error: write('Error: ') };
   }
   return pino({
     base: { program: 'claude-auth-watchdog' },

@@ -1,6 +1,5 @@
 /**
- * The watchdog: asks the agent whether its login works, and sees to what follows. Ends with 0 (it works), 57 (log in
- * again) or 1 (anything else), which is what `kubectl get jobs` shows.
+ * The watchdog: runs one pass (pass.ts) and exits with 0 (the login works), 57 (log in again) or 1 (anything else).
  * @module
  */
 import { hostname } from 'node:os';
@@ -31,7 +30,7 @@ try {
   if ([SettingsError, UsageError, MaintenanceError, LedgerError].some((kind) => error instanceof kind)) {
     log.error({ state: 'misconfigured', exitCode }, `The watchdog can't start: ${(error as Error).message}`);
   } else {
-    log.error({ err: error, state: 'broken', exitCode }, 'The watchdog itself failed.');
+    log.error({ err: error, state: 'broken', exitCode }, 'Internal error in the watchdog.');
   }
 }
 
@@ -61,7 +60,7 @@ async function run({ command, dryRun, request }: Arguments, settings: WatchdogSe
   }
 }
 
-/** Either is loaded where it is needed: the client of Kubernetes takes longer to load than all the rest. */
+/** Loads only the ledger in use: the Kubernetes client takes longer to load than everything else. */
 async function ledgerAt(place: WatchdogSettings['ledger']): Promise<Ledger> {
   if ('file' in place) return new (await import('./ledger/file.ts')).FileLedger(place.file);
   return new (await import('./ledger/configmap.ts')).ConfigMapLedger(place.namespace, place.name);

@@ -1,18 +1,19 @@
-import { LedgerLease } from './ledger/lease.ts';
 import { checkAgent } from './check.ts';
 import type { CheckResult } from './check.ts';
 import { MAINTENANCE_ANNOTATIONS, WATCHDOG_EXIT } from './contract.ts';
-import { enterMaintenance, decide, leaveMaintenance } from './decide.ts';
+import { decide, enterMaintenance, leaveMaintenance } from './decide.ts';
 import type { PassTiming } from './decide.ts';
+import { dryRunOf } from './dry-run.ts';
+import { LedgerLease } from './ledger/lease.ts';
 import { LedgerConflictError, LedgerError } from './ledger/ledger.ts';
-import type { LedgerEntry, Ledger, LedgerState } from './ledger/ledger.ts';
+import type { Ledger, LedgerEntry, LedgerState } from './ledger/ledger.ts';
+import type { Log } from './log.ts';
 import { maintenanceOf } from './maintenance.ts';
 import type { MaintenanceRequest } from './maintenance.ts';
-import { dryRunOf } from './dry-run.ts';
-import { reportOf } from './report.ts';
-import type { WatchdogSettings } from './settings.ts';
 import { isReconciled, reconcile } from './reconcile.ts';
 import type { Dependencies } from './reconcile.ts';
+import { reportOf } from './report.ts';
+import type { WatchdogSettings } from './settings.ts';
 
 /** What a pass works with. */
 export interface PassOptions {
@@ -20,31 +21,25 @@ export interface PassOptions {
   readonly ledger: Ledger;
   /** Names this pass in the ledger: host and process. */
   readonly holder: string;
-  /** Only say what would be done. */
+  /** Reports what would be done, and does nothing. */
   readonly dryRun: boolean;
-  readonly dependencies: Omit<Dependencies, 'did' | 'failed'>;
-  readonly log: PassLog;
-}
-
-/** Where a pass says what it sees, does and fails to do. */
-export interface PassLog {
-  info(facts: object, sentence: string): void;
-  warn(facts: object, sentence: string): void;
-  error(facts: object, sentence: string): void;
+  readonly dependencies: Omit<Dependencies, 'log'>;
+  readonly log: Log;
 }
 
 /**
- * Asks the agent, puts what it says into the ledger, and does what follows from it.
- * @returns the exit code: what the agent said, or 1 where that was good and something else was not.
+ * One pass: checks the login, decides what follows from the result, writes that into the ledger, and reconciles n8n, the
+ * agent and Teams with it.
+ * @returns the exit code: that of the result, or 1 if the login works but something else failed.
  */
 export async function runPass(options: PassOptions): Promise<number> {
   const began = new Date();
-  const verdict = await look(options);
-  const good = await act(options, ({ state }) => decide(state, verdict, { ...moment(options), began }));
-  return exitOf(verdict, good);
+  const result = await checkLogin(options);
+  const done = await carryOut(options, ({ state }) => decide(state, result, { ...timing(options), began }));
+  return exitCodeOf(result, done);
 }
 
-/** Announces a maintenance, pauses the workflows and the agent, and waits for the run that is going on. */
+/** Announces a maintenance, pauses the workflows and the agent, and waits for the active run to end. */
 export async function startMaintenance(options: PassOptions, request: MaintenanceRequest): Promise<number> {
   const { dependencies, settings, log, dryRun } = options;
   const plan = ({ state, annotations }: LedgerEntry): LedgerState => {
@@ -52,79 +47,81 @@ export async function startMaintenance(options: PassOptions, request: Maintenanc
     const since = new Date(state.maintenance?.since ?? now);
     return enterMaintenance(state, maintenanceOf(request, annotations, settings, { since, now }), now);
   };
-  const good = await act(options, plan);
-  if (!good || dryRun) return good ? WATCHDOG_EXIT.ok : WATCHDOG_EXIT.notOk;
+  const done = await carryOut(options, plan);
+  if (!done || dryRun) return done ? WATCHDOG_EXIT.ok : WATCHDOG_EXIT.notOk;
   try {
     if (await dependencies.agent.drained(settings.drainMs)) {
-      log.info({}, 'No run is going on: the maintenance can begin.');
+      log.info({}, 'No run is active. The maintenance can begin.');
       return WATCHDOG_EXIT.ok;
     }
-    log.error({}, `A run is still going on after ${settings.drainMs / 1000} s; it may go on, no other begins.`);
+    log.error({}, `A run is still active after ${settings.drainMs / 1000} s. It continues; no other run starts.`);
   } catch (error) {
-    log.error({}, `Nobody knows whether a run is going on: ${error instanceof Error ? error.message : String(error)}.`);
+    const why = error instanceof Error ? error.message : String(error);
+    log.error({}, `It is unknown whether a run is active: ${why}.`);
   }
   return WATCHDOG_EXIT.notOk;
 }
 
-/** Ends a maintenance if Claude answers, and brings back agent and workflows. */
+/** Ends a maintenance if Claude answers, and resumes the agent and the workflows. */
 export async function endMaintenance(options: PassOptions): Promise<number> {
-  const verdict = await look(options);
+  const result = await checkLogin(options);
   const plan = ({ state }: LedgerEntry): LedgerState => {
-    const ended = leaveMaintenance(state, verdict, moment(options));
-    if (!ended)
-      options.log.error({}, 'The maintenance goes on, for Claude does not answer. End it again when it does.');
+    const ended = leaveMaintenance(state, result, timing(options));
+    if (!ended) {
+      options.log.error(
+        {},
+        'The maintenance continues because Claude does not answer. Run maintenance-end again when it does.',
+      );
+    }
     return ended ?? state;
   };
-  return exitOf(verdict, await act(options, plan, Object.values(MAINTENANCE_ANNOTATIONS)));
+  return exitCodeOf(result, await carryOut(options, plan, Object.values(MAINTENANCE_ANNOTATIONS)));
 }
 
-async function look({ settings, log }: PassOptions): Promise<CheckResult> {
-  const verdict = await checkAgent(settings);
-  const { level, exitCode, sentence } = reportOf(verdict, settings.authMode, settings.stack);
-  log[level]({ ...verdict, exitCode }, sentence);
-  return verdict;
+async function checkLogin({ settings, dependencies, log }: PassOptions): Promise<CheckResult> {
+  const result = await checkAgent(dependencies.agent, settings);
+  const { level, exitCode, sentence } = reportOf(result, settings.authMode, settings.stack);
+  log[level]({ ...result, exitCode }, sentence);
+  return result;
 }
 
 /**
- * @param forget annotations to remove once it is done.
- * @returns whether all that was to be done was done.
+ * Writes what is planned into the ledger and reconciles the world with it.
+ * @param annotationsToRemove from the ledger, when all is done.
+ * @returns whether everything was done.
  */
-async function act(
+async function carryOut(
   { ledger, holder, dryRun, dependencies, log }: PassOptions,
   plan: (entry: LedgerEntry) => LedgerState,
-  forget: readonly string[] = [],
+  annotationsToRemove: readonly string[] = [],
 ): Promise<boolean> {
-  let good = true;
-  const failed = (sentence: string) => {
-    good = false;
-    log.error({}, sentence);
-  };
   try {
     if (dryRun) {
       const entry = await ledger.read();
       for (const sentence of await dryRunOf(entry.state, plan(entry), dependencies)) log.info({ dryRun }, sentence);
       return true;
     }
-    const onWait = (by: string, atMostMs: number) =>
+    const onWait = (by: string, maxMs: number) =>
       log.info(
         {},
-        `Another pass (${by}) is at work; waiting until it is done, or has written nothing for ${Math.ceil(atMostMs / 1000)} s.`,
+        `Another pass (${by}) holds the ledger. Waiting until it ends or has written nothing for ${Math.ceil(maxMs / 1000)} s.`,
       );
     const lease = await LedgerLease.acquire(ledger, holder, plan, isReconciled, onWait);
-    if (lease) await reconcile(lease, { ...dependencies, failed, did: (sentence) => log.info({}, sentence) }, forget);
+    return !lease || (await reconcile(lease, { ...dependencies, log }, annotationsToRemove));
   } catch (error) {
-    if (error instanceof LedgerConflictError)
-      log.warn({}, `Another pass acts on this: ${error.message}. This one ends.`);
-    else if (error instanceof LedgerError)
-      failed(`Nothing was done, for nothing could be written down: ${error.message}.`);
-    else throw error;
+    if (error instanceof LedgerConflictError) {
+      log.warn({}, `Another pass is at work: ${error.message}. This pass ends.`);
+      return true;
+    }
+    if (!(error instanceof LedgerError)) throw error;
+    log.error({}, `Nothing was done because the ledger can't be used: ${error.message}.`);
+    return false;
   }
-  return good;
 }
 
-function exitOf(verdict: CheckResult, good: boolean): number {
-  if (verdict.state === 'auth_failed') return WATCHDOG_EXIT.authFailed;
-  return verdict.state === 'ok' && good ? WATCHDOG_EXIT.ok : WATCHDOG_EXIT.notOk;
+function exitCodeOf(result: CheckResult, done: boolean): number {
+  if (result.state === 'auth_failed') return WATCHDOG_EXIT.authFailed;
+  return result.state === 'ok' && done ? WATCHDOG_EXIT.ok : WATCHDOG_EXIT.notOk;
 }
 
-const moment = ({ settings }: PassOptions): PassTiming => ({ now: new Date(), reminderMs: settings.reminderMs });
+const timing = ({ settings }: PassOptions): PassTiming => ({ now: new Date(), reminderMs: settings.reminderMs });

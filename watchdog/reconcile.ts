@@ -1,156 +1,188 @@
-import type { AgentClient } from './agent.ts';
 import { AgentError } from './agent.ts';
+import type { AgentClient } from './agent.ts';
 import { stillPaused } from './contract.ts';
 import type { LedgerLease } from './ledger/lease.ts';
-import { cardOf } from './teams/card.ts';
-import type { CardContext } from './teams/card.ts';
 import type { LedgerState } from './ledger/ledger.ts';
+import type { Log } from './log.ts';
 import { N8nUnavailableError } from './n8n/client.ts';
 import type { N8nClient } from './n8n/client.ts';
-import { postCard } from './teams/webhook.ts';
 import { listWorkflows, pauseWorkflows, resumeWorkflows } from './n8n/workflows.ts';
+import { cardOf } from './teams/card.ts';
+import type { CardContext } from './teams/card.ts';
+import { postCard } from './teams/webhook.ts';
 
-/** What the ledger is carried out with. */
+/** What the ledger is reconciled with. */
 export interface Dependencies {
-  /** Undefined where no n8n is configured. */
+  /** Undefined if no n8n is configured. */
   readonly n8n: N8nClient | undefined;
   readonly n8nTag: string;
   readonly agent: AgentClient;
-  /** A secret. Undefined where no webhook is configured. */
+  /** A secret. Undefined if no webhook is configured. */
   readonly webhookUrl: string | undefined;
   readonly card: Omit<CardContext, 'n8nProblem' | 'now'>;
-  /** Told of what was done. */
-  readonly did: (sentence: string) => void;
-  /** Told of what could not be done; the next pass tries again. */
-  readonly failed: (sentence: string) => void;
+  readonly log: Log;
 }
 
-/** A card of which nobody knows whether it arrived is not sent again before that. */
-const UNKNOWN_MS = 15 * 60_000;
+/** A card that may have arrived is not sent again before that. */
+const RESEND_AFTER_MS = 15 * 60_000;
 
-/** Whether nothing in this state is left to be done. */
+/** Whether nothing in this state is left to do. */
 export function isReconciled(state: LedgerState): boolean {
   const { trouble, maintenance, recovery, agentPause, card } = state;
   return !trouble && !maintenance && !recovery && !agentPause && !card && stillPaused(state.workflows).length === 0;
 }
 
 /**
- * Does what the ledger says, each intent written before its act, so that whatever ends this pass, the next one goes on.
- * What fails stops nothing else.
- * @param forget annotations to remove with the last write, unless a maintenance goes on.
+ * Does what the ledger says. Each intent is written before its act, so that the next pass continues wherever this one ends.
+ * A failure is logged and stops nothing else.
+ * @param annotationsToRemove with the last write, unless a maintenance continues.
+ * @returns whether everything was done; the next pass retries the rest.
  * @throws LedgerConflictError when another pass took over. @throws LedgerError
  */
 export async function reconcile(
   lease: LedgerLease,
   dependencies: Dependencies,
-  forget: readonly string[] = [],
-): Promise<void> {
-  const isAnnounced = lease.state.maintenance !== undefined && lease.state.card !== undefined;
-  const listing = await withN8n(dependencies, (n8n) => list(lease, n8n, dependencies));
-  if (isAnnounced) await tell(lease, dependencies, listing);
-  const problem = listing ?? (await withN8n(dependencies, (n8n) => carryOut(lease, n8n, dependencies)));
-  await setAgent(lease, dependencies);
-  if (problem === undefined && lease.state.recovery?.toldOfWaiting && !lease.state.card) {
-    await lease.commit({ card: { kind: 'workflows-back', reminder: false } });
+  annotationsToRemove: readonly string[] = [],
+): Promise<boolean> {
+  const reconciliation = new Reconciliation(lease, dependencies);
+  await reconciliation.run();
+  await lease.release(lease.state.maintenance ? [] : annotationsToRemove);
+  return !reconciliation.hasFailed;
+}
+
+class Reconciliation {
+  hasFailed = false;
+  readonly #lease: LedgerLease;
+  readonly #dependencies: Dependencies;
+
+  constructor(lease: LedgerLease, dependencies: Dependencies) {
+    this.#lease = lease;
+    this.#dependencies = dependencies;
   }
-  if (!isAnnounced) await tell(lease, dependencies, problem);
-  if (problem === undefined && !lease.state.card) close(lease);
-  await lease.release(lease.state.maintenance ? [] : forget);
-}
 
-const wantsPause = ({ trouble, maintenance }: LedgerState): boolean => Boolean(trouble ?? maintenance);
-
-async function list(lease: LedgerLease, n8n: N8nClient, { n8nTag }: Dependencies): Promise<void> {
-  if (wantsPause(lease.state) && !lease.state.listed) await listWorkflows(lease, n8n, n8nTag);
-}
-
-async function carryOut(lease: LedgerLease, n8n: N8nClient, { did }: Dependencies): Promise<void> {
-  const before = lease.state.workflows;
-  const isPause = wantsPause(lease.state);
-  await (isPause ? pauseWorkflows(lease, n8n) : resumeWorkflows(lease, n8n)).finally(() => {
-    const changed = lease.state.workflows.filter(({ id, step }) => before.find((old) => old.id === id)?.step !== step);
-    const named = (step: string) => changed.filter((workflow) => workflow.step === step).map(({ name }) => name);
-    const [paused, resumed] = [named('paused'), named('resumed')];
-    if (paused.length > 0) did(`Paused ${paused.length} workflow(s) of n8n: ${paused.join(', ')}.`);
-    if (resumed.length > 0) did(`Resumed ${resumed.length} workflow(s) of n8n: ${resumed.join(', ')}.`);
-    for (const { name, step, why } of changed) if (step === 'left') did(`Left alone: workflow ${name} ${why ?? ''}.`);
-  });
-}
-
-/** @returns why n8n can't be asked, if so. */
-async function withN8n(
-  { n8n, failed }: Dependencies,
-  work: (n8n: N8nClient) => Promise<void>,
-): Promise<string | undefined> {
-  if (!n8n) return undefined;
-  try {
-    await work(n8n);
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof N8nUnavailableError)) throw error;
-    failed(`${error.message}. The next pass goes on with the workflows.`);
-    return error.message;
-  }
-}
-
-async function setAgent(lease: LedgerLease, { agent, did, failed }: Dependencies): Promise<void> {
-  const { agentPause, maintenance } = lease.state;
-  if (!agentPause) return;
-  try {
-    if (!maintenance) {
-      const stays = await agent.resume(agentPause.reason);
-      await lease.commit({ agentPause: undefined });
-      did(
-        stays === undefined ? 'The agent takes prompts again.' : `The agent stays paused by somebody else: ${stays}.`,
-      );
-    } else if (!agentPause.done) {
-      await agent.pause(agentPause.reason);
-      await lease.commit({ agentPause: { ...agentPause, done: true } });
-      did('The agent is paused: it begins no run.');
+  async run(): Promise<void> {
+    const lease = this.#lease;
+    // A maintenance is announced before anything is paused; trouble is reported with what was paused.
+    const isAnnouncement = lease.state.maintenance !== undefined && lease.state.card !== undefined;
+    const listing = await this.#withN8n((n8n) => this.#listWorkflows(n8n));
+    if (isAnnouncement) await this.#sendCard(listing);
+    const n8nProblem = listing ?? (await this.#withN8n((n8n) => this.#setWorkflows(n8n)));
+    await this.#setAgent();
+    if (n8nProblem === undefined && lease.state.recovery?.toldOfWaiting && !lease.state.card) {
+      await lease.commit({ card: { kind: 'workflows-back', reminder: false } });
     }
-  } catch (error) {
-    if (!(error instanceof AgentError)) throw error;
-    failed(`The agent could not be ${maintenance ? 'paused' : 'resumed'}: ${error.message}.`);
+    if (!isAnnouncement) await this.#sendCard(n8nProblem);
+    if (n8nProblem === undefined && !lease.state.card) this.#closeRecovery();
   }
-}
 
-async function tell(lease: LedgerLease, dependencies: Dependencies, n8nProblem: string | undefined): Promise<void> {
-  const { card, recovery } = lease.state;
-  if (!card) return;
-  const now = new Date().toISOString();
-  if (card.attemptedAt !== undefined && apart(card.attemptedAt, now) < UNKNOWN_MS) {
-    dependencies.failed(
-      'Nobody knows whether the last card arrived; it is sent again by a pass that is a quarter of an hour later.',
-    );
-    return;
+  #done(sentence: string): void {
+    this.#dependencies.log.info({}, sentence);
   }
-  const content = cardOf(card, lease.state, { ...dependencies.card, n8nProblem, now });
-  if (dependencies.webhookUrl !== undefined) {
-    await lease.commit({ card: { ...card, attemptedAt: now } });
-    const delivery = await postCard(dependencies.webhookUrl, content);
-    if (delivery.kind !== 'accepted') {
-      dependencies.failed(
-        `The card "${String(content['fallbackText'])}" could not be sent to Teams: ${delivery.reason}.`,
-      );
-      if (delivery.kind === 'refused') await lease.commit({ card });
+
+  #failed(sentence: string): void {
+    this.hasFailed = true;
+    this.#dependencies.log.error({}, sentence);
+  }
+
+  get #wantsPause(): boolean {
+    const { trouble, maintenance } = this.#lease.state;
+    return Boolean(trouble ?? maintenance);
+  }
+
+  /** @returns why n8n is not available, if so. */
+  async #withN8n(work: (n8n: N8nClient) => Promise<void>): Promise<string | undefined> {
+    const { n8n } = this.#dependencies;
+    if (!n8n) return undefined;
+    try {
+      await work(n8n);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof N8nUnavailableError)) throw error;
+      this.#failed(`${error.message}. The next pass tries again.`);
+      return error.message;
+    }
+  }
+
+  async #listWorkflows(n8n: N8nClient): Promise<void> {
+    if (!this.#wantsPause || this.#lease.state.listed) return;
+    await listWorkflows(this.#lease, n8n, this.#dependencies.n8nTag);
+  }
+
+  async #setWorkflows(n8n: N8nClient): Promise<void> {
+    const lease = this.#lease;
+    const before = new Map(lease.state.workflows.map(({ id, step }) => [id, step]));
+    try {
+      await (this.#wantsPause ? pauseWorkflows(lease, n8n) : resumeWorkflows(lease, n8n));
+    } finally {
+      const changed = lease.state.workflows.filter(({ id, step }) => before.get(id) !== step);
+      const named = (step: string) => changed.filter((workflow) => workflow.step === step).map(({ name }) => name);
+      const [paused, resumed] = [named('paused'), named('resumed')];
+      if (paused.length > 0) this.#done(`Paused ${paused.length} workflow(s) in n8n: ${paused.join(', ')}.`);
+      if (resumed.length > 0) this.#done(`Resumed ${resumed.length} workflow(s) in n8n: ${resumed.join(', ')}.`);
+      for (const { name, step, why } of changed)
+        if (step === 'left') this.#done(`Left unchanged: workflow ${name} ${why ?? ''}.`);
+    }
+  }
+
+  async #setAgent(): Promise<void> {
+    const { agent } = this.#dependencies;
+    const { agentPause, maintenance } = this.#lease.state;
+    if (!agentPause) return;
+    try {
+      if (!maintenance) {
+        const otherPause = await agent.resume(agentPause.reason);
+        await this.#lease.commit({ agentPause: undefined });
+        this.#done(
+          otherPause === undefined
+            ? 'The agent accepts prompts again.'
+            : `The agent stays paused by someone else: ${otherPause}.`,
+        );
+      } else if (!agentPause.done) {
+        await agent.pause(agentPause.reason);
+        await this.#lease.commit({ agentPause: { ...agentPause, done: true } });
+        this.#done('The agent is paused and starts no runs.');
+      }
+    } catch (error) {
+      if (!(error instanceof AgentError)) throw error;
+      this.#failed(`The agent could not be ${maintenance ? 'paused' : 'resumed'}: ${error.message}.`);
+    }
+  }
+
+  async #sendCard(n8nProblem: string | undefined): Promise<void> {
+    const { webhookUrl, card: context } = this.#dependencies;
+    const { card, recovery } = this.#lease.state;
+    if (!card) return;
+    const now = new Date();
+    // A clock may have been set back since the attempt.
+    if (card.attemptedAt !== undefined && Math.abs(now.getTime() - Date.parse(card.attemptedAt)) < RESEND_AFTER_MS) {
+      this.#failed('It is unknown whether the last card arrived. It is sent again after 15 minutes.');
       return;
     }
-    dependencies.did(`Sent the card "${String(content['fallbackText'])}" to Teams.`);
+    if (webhookUrl !== undefined) {
+      const content = cardOf(card, this.#lease.state, { ...context, n8nProblem, now: now.toISOString() });
+      const title = String(content['fallbackText']);
+      await this.#lease.commit({ card: { ...card, attemptedAt: now.toISOString() } });
+      const delivery = await postCard(webhookUrl, content);
+      if (delivery.kind !== 'accepted') {
+        this.#failed(`The card "${title}" could not be sent to Teams: ${delivery.reason}.`);
+        if (delivery.kind === 'refused') await this.#lease.commit({ card });
+        return;
+      }
+      this.#done(`Sent the card "${title}" to Teams.`);
+    }
+    const toldOfWaiting = stillPaused(this.#lease.state.workflows).length > 0;
+    await this.#lease.commit({
+      card: undefined,
+      toldAt: recovery ? undefined : now.toISOString(),
+      ...(recovery && { recovery: { ...recovery, toldOfWaiting } }),
+    });
   }
-  const isWaiting = stillPaused(lease.state.workflows).length > 0;
-  await lease.commit({
-    card: undefined,
-    toldAt: recovery ? undefined : now,
-    ...(recovery && { recovery: { ...recovery, toldOfWaiting: isWaiting } }),
-  });
-}
 
-/** What is over and told is forgotten. */
-function close(lease: LedgerLease): void {
-  const { recovery, workflows } = lease.state;
-  if (recovery && stillPaused(workflows).length === 0)
-    lease.stage({ recovery: undefined, workflows: [], listed: false });
+  /** A recovery that was reported is forgotten once every workflow is back. */
+  #closeRecovery(): void {
+    const { recovery, workflows } = this.#lease.state;
+    if (recovery && stillPaused(workflows).length === 0) {
+      this.#lease.stage({ recovery: undefined, workflows: [], listed: false });
+    }
+  }
 }
-
-/** Milliseconds between two times, whichever is earlier: a clock may have been set back between them. */
-const apart = (one: string, other: string): number => Math.abs(Date.parse(one) - Date.parse(other));

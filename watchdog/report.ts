@@ -1,58 +1,58 @@
 import { WATCHDOG_DEFAULTS, WATCHDOG_EXIT } from './contract.ts';
 import type { CredentialKind } from './contract.ts';
-import type { LoginStatus, CheckResult } from './check.ts';
+import type { CheckResult, LoginStatus } from './check.ts';
 import { asSentence, npmRun } from './teams/words.ts';
 
-/** One pass in a sentence for whoever is woken by it, its log level, and the exit code of the Job. */
+/** A check result as a log line: a sentence for the operator, its level, and the exit code of the Job. */
 export interface Report {
   readonly exitCode: number;
   readonly level: 'info' | 'warn' | 'error';
   readonly sentence: string;
 }
 
-/** Puts a verdict into words. Only `auth_failed` asks for a new login. */
+/** Describes a check result. Only `auth_failed` asks for a new login. */
 export function reportOf(
-  verdict: CheckResult,
+  result: CheckResult,
   authMode: CredentialKind,
   stack: string = WATCHDOG_DEFAULTS.stack,
 ): Report {
   const { notOk } = WATCHDOG_EXIT;
-  switch (verdict.state) {
+  switch (result.state) {
     case 'ok':
       return {
         exitCode: WATCHDOG_EXIT.ok,
         level: 'info',
-        sentence: `Claude's login works (${evidenceOf(verdict.evidence)}).${pauseOf(verdict)}`,
+        sentence: `Claude's login works (${evidenceOf(result.evidence)}).${pauseOf(result)}`,
       };
     case 'auth_failed':
       return {
         exitCode: WATCHDOG_EXIT.authFailed,
         level: 'error',
-        sentence: `Claude's login no longer works: ${asSentence(verdict.detail)} ${remedyOf(authMode, stack)}`,
+        sentence: `Claude's login no longer works: ${asSentence(result.detail)} ${remedyOf(authMode, stack)}`,
       };
     case 'usage_limited':
       return {
         exitCode: notOk,
         level: 'warn',
-        sentence: `Claude's login works, but its usage limit is reached${verdict.resetsAt === undefined ? '' : ` until ${verdict.resetsAt}`}. Wait; a new login would not help.`,
+        sentence: `Claude's login works, but its usage limit is reached${result.resetsAt === undefined ? '' : ` until ${result.resetsAt}`}. Wait; a new login does not help.`,
       };
     case 'outage':
       return {
         exitCode: notOk,
         level: 'warn',
-        sentence: `Claude is not answering: ${asSentence(verdict.detail)} Wait; a new login would not help.`,
+        sentence: `Claude is not answering: ${asSentence(result.detail)} Wait; a new login does not help.`,
       };
     case 'busy':
       return {
         exitCode: notOk,
         level: 'warn',
-        sentence: `The agent is busy and could not test the login: ${asSentence(verdict.detail)} The next pass asks again.`,
+        sentence: `The agent is busy and could not test the login: ${asSentence(result.detail)} The next pass tries again.`,
       };
     case 'agent_down':
       return {
         exitCode: notOk,
         level: 'error',
-        sentence: `The agent did not say whether the login works: ${asSentence(verdict.reason)} See: kubectl describe deployment/claude-code-agent -n claude-agent`,
+        sentence: `The login could not be checked: ${asSentence(result.reason)} See: kubectl describe deployment/claude-code-agent -n claude-agent`,
       };
   }
 }
@@ -60,7 +60,7 @@ export function reportOf(
 function evidenceOf(evidence: 'recent-run' | 'probe' | 'none'): string {
   switch (evidence) {
     case 'recent-run':
-      return 'a run succeeded within the last minutes';
+      return 'a run succeeded in the last few minutes';
     case 'probe':
       return 'a test prompt was answered';
     case 'none':
@@ -70,14 +70,14 @@ function evidenceOf(evidence: 'recent-run' | 'probe' | 'none'): string {
 
 function pauseOf({ paused }: LoginStatus): string {
   if (!paused) return '';
-  return ` The agent is paused since ${paused.since} (${paused.reason ?? 'no reason given'}).`;
+  return ` The agent has been paused since ${paused.since} (${paused.reason ?? 'no reason given'}).`;
 }
 
 function remedyOf(authMode: CredentialKind, stack: string): string {
   const up = npmRun(stack, 'up');
   switch (authMode) {
     case 'oauthToken':
-      return `Make a new token with \`claude setup-token\`, set it as the secret claudeToken, and run \`${up}\`.`;
+      return `Create a new token with \`claude setup-token\`, set it as the secret claudeToken, and run \`${up}\`.`;
     case 'apiKey':
       return `Check the key and its credit in the Anthropic Console, set it as the secret claudeToken, and run \`${up}\`.`;
     case 'federation':

@@ -6,22 +6,22 @@ import { CREDENTIAL_KINDS, WATCHDOG_DEFAULTS, WATCHDOG_ENV } from './contract.ts
 import type { CredentialKind } from './contract.ts';
 import type { N8nOptions } from './n8n/client.ts';
 
-/** What one pass needs to know; times in milliseconds. */
+/** The settings of the watchdog; times in milliseconds. */
 export interface WatchdogSettings {
   readonly agentUrl: string;
   /** Bearer token of the agent. A secret: never log it. */
   readonly token: string;
   readonly authMode: CredentialKind;
-  /** For the commands that it suggests. */
+  /** The Pulumi stack that suggested commands name. */
   readonly stack: string;
   readonly timeoutMs: number;
   readonly attempts: number;
-  readonly pauseMs: number;
+  readonly retryPauseMs: number;
   /** Where the ledger is. */
   readonly ledger: { readonly namespace: string; readonly name: string } | { readonly file: string };
-  /** Of a Teams Workflows webhook. A secret. Undefined: no cards. */
+  /** URL of a Teams Workflows webhook, a secret. Undefined: no cards are sent. */
   readonly webhookUrl: string | undefined;
-  /** With a secret. Undefined: no workflows are paused. */
+  /** Contains a secret. Undefined: no workflows are paused. */
   readonly n8n: N8nOptions | undefined;
   readonly n8nTag: string;
   readonly n8nUrl: string | undefined;
@@ -32,12 +32,12 @@ export interface WatchdogSettings {
   readonly drainMs: number;
 }
 
-/** The environment can't be used; the message names every mistake. */
+/** The environment is invalid; the message names every problem. */
 export class SettingsError extends Error {
   override readonly name = 'SettingsError';
 }
 
-/** What npm made of a `--dry-run` before `--`, which it takes for its own. */
+/** Set by npm when `--dry-run` stands before `--`: npm takes it for its own. */
 export const dryRunKeptByNpm = (environment: NodeJS.ProcessEnv = process.env): string | undefined =>
   environment['npm_config_dry_run'];
 
@@ -59,7 +59,7 @@ const file = (what: string) =>
     .min(1, `must name the file that holds ${what}`)
     .transform((path, context) => readSecret(path, context));
 
-/** What goes into a header; a failure to put it there would show it. */
+/** A value for a header, checked here because the error of `fetch` would show it. */
 const header = (what: string) => file(what).transform(forHeader);
 
 const CONFIGMAP = /^([a-z0-9-]+)\/([a-z0-9.-]+)$/;
@@ -95,20 +95,20 @@ const schema = z.object({
 });
 
 /**
- * Reads the settings from the environment. What the stack sets to nothing counts as not set.
- * @throws SettingsError naming every variable that is missing or wrong; a secret's value is never in it.
+ * Reads the settings from the environment. An empty variable counts as not set.
+ * @throws SettingsError naming every variable that is missing or invalid, never a secret's value.
  */
 export function readSettings(environment: NodeJS.ProcessEnv = process.env): WatchdogSettings {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
   const result = schema.safeParse(given);
-  const mistakes = result.success
+  const problems = result.success
     ? []
     : result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
   const [hasUrl, hasKey] = [WATCHDOG_ENV.n8nApiUrl, WATCHDOG_ENV.n8nApiKeyFile].map((name) => name in given);
   if (hasUrl !== hasKey) {
-    mistakes.push(`${WATCHDOG_ENV.n8nApiUrl} and ${WATCHDOG_ENV.n8nApiKeyFile}: one is set without the other`);
+    problems.push(`${WATCHDOG_ENV.n8nApiUrl} and ${WATCHDOG_ENV.n8nApiKeyFile}: set both or neither`);
   }
-  if (!result.success || mistakes.length > 0) throw new SettingsError(mistakes.join('; '));
+  if (!result.success || problems.length > 0) throw new SettingsError(problems.join('; '));
   const value = result.data;
   const apiUrl = value[WATCHDOG_ENV.n8nApiUrl];
   const apiKey = value[WATCHDOG_ENV.n8nApiKeyFile];
@@ -119,7 +119,7 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env): Watc
     stack: value[WATCHDOG_ENV.stack],
     timeoutMs: value[WATCHDOG_ENV.timeoutSeconds] * 1000,
     attempts: value[WATCHDOG_ENV.attempts],
-    pauseMs: value[WATCHDOG_ENV.pauseSeconds] * 1000,
+    retryPauseMs: value[WATCHDOG_ENV.pauseSeconds] * 1000,
     ledger: placeOf(value[WATCHDOG_ENV.ledgerConfigMap], value[WATCHDOG_ENV.ledgerFile]),
     webhookUrl: value[WATCHDOG_ENV.teamsWebhookFile],
     n8n: apiUrl === undefined || apiKey === undefined ? undefined : { apiUrl, apiKey },
@@ -140,14 +140,14 @@ function placeOf(configMap: string | undefined, path: string): WatchdogSettings[
 
 function webhook(value: string, context: Context): string {
   if (!/^https?:\/\/\S+$/.test(value) || !URL.canParse(value)) {
-    context.addIssue({ code: 'custom', message: 'the file must hold the https URL of a Teams Workflows webhook' });
+    context.addIssue({ code: 'custom', message: 'the file must contain the https URL of a Teams Workflows webhook' });
   }
   return value;
 }
 
 function forHeader(value: string, context: Context): string {
   if (/[^\x21-\x7e]/.test(value)) {
-    context.addIssue({ code: 'custom', message: 'the file must hold one word of ASCII characters and nothing else' });
+    context.addIssue({ code: 'custom', message: 'the file must contain one word of visible ASCII characters' });
   }
   return value;
 }

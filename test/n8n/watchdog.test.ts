@@ -34,7 +34,7 @@ describe('n8n and the watchdog', needs(missingN8n), () => {
     world.agent.login = { state: 'auth_failed' };
     const red = await world.pass();
     expect(red.exitCode).toBe(57);
-    expect(red.said).toContain('Paused 6 workflow(s) of n8n');
+    expect(red.said).toContain('Paused 6 workflow(s) in n8n');
     for (const name of names) expect(await n8n.workflow(idOf(name))).toMatchObject({ active: false });
     expect(await n8n.workflow(other.id)).toMatchObject({ active: true });
 

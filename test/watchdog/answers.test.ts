@@ -14,7 +14,7 @@ describe.concurrent('an answer without an end', () => {
     world.env['WATCHDOG_AGENT_URL'] = agent.url;
     const pass = await world.pass();
     expect(pass.exitCode).toBe(1);
-    expect(pass.said).toContain("its answer can't be understood: it is longer than 64 KiB");
+    expect(pass.said).toContain("the agent's answer is invalid: it is longer than 64 KiB");
     expect(agent.sent).toBeLessThan(16 * MIB);
   });
 
@@ -25,7 +25,7 @@ describe.concurrent('an answer without an end', () => {
     world.agent.login = { state: 'auth_failed' };
     const pass = await world.pass();
     expect(pass.exitCode).toBe(57);
-    expect(pass.said).toContain('longer than the 16 MiB that the watchdog reads');
+    expect(pass.said).toContain('larger than the 16 MiB that the watchdog reads');
     expect(n8n.sent).toBeLessThan(8 * 32 * MIB);
     expect(world.titles).toEqual([RED]);
   });
@@ -62,7 +62,7 @@ describe.concurrent('an n8n', () => {
     world.agent.login = { state: 'auth_failed' };
     const { said } = await world.pass();
     expect(said).toContain(
-      'n8n answered HTTP 302, a redirect to https://n8n.example.com, where its API key must not go',
+      'n8n answered HTTP 302, a redirect to https://n8n.example.com, which is not followed because the request carries the API key',
     );
     expect(world.titles).toEqual([RED]);
   });
@@ -89,7 +89,7 @@ describe.concurrent('an agent', () => {
     await using agent = await raw(answer);
     world.env['WATCHDOG_AGENT_URL'] = agent.url;
     const { said } = await world.pass();
-    expect(said).toMatch(/it can't be reached at \S+ \([A-Z]\w.+\)/);
+    expect(said).toMatch(/the agent can't be reached at \S+ \([A-Z]\w.+\)/);
     expect(said).not.toContain('undefined');
   });
 });

@@ -17,13 +17,13 @@ describe('the arguments of the watchdog', () => {
 
   test.each([
     [['--dry'], "Unknown option '--dry'"],
-    [['pass'], 'there is no command'],
-    [['--reason', 'x'], 'belong to maintenance-start'],
+    [['pass'], 'unknown command'],
+    [['--reason', 'x'], 'options of maintenance-start'],
   ])('%j are refused with what is allowed', async (args, why) => {
     const { exitCode, stdout } = await watchdog(args);
     expect(exitCode).toBe(1);
     expect(stdout).toContain(why);
-    expect(stdout).toContain('it takes [--dry-run], maintenance-start [--reason TEXT]');
+    expect(stdout).toContain('Arguments: [--dry-run] | maintenance-start [--reason TEXT]');
   });
 
   test('that npm took are refused: a pass that was to be a rehearsal would be a real one', async () => {

@@ -129,7 +129,7 @@ describe('the red card', () => {
   });
 
   test.each([
-    ['no_credential', 'Nobody is logged in', 'npm run login'],
+    ['no_credential', 'Not logged in', 'npm run login'],
     ['organization', 'organisation does not allow', 'Ask an admin'],
     ['billing', 'no credit left', 'Plans & Billing'],
     ['a new word', 'OAuth session expired', 'npm run login'],
@@ -142,11 +142,11 @@ describe('the red card', () => {
 });
 
 describe('the other cards', () => {
-  test('amber says when the usage limit ends, and that a login would not help', () => {
+  test('amber says when the usage limit ends, and that a new login does not help', () => {
     const card = made(SAMPLES['usage-limited']);
     expect(styleOf(card)).toBe('warning');
     expect(textOf(card)).toContain('2026-03-01 07:00 UTC');
-    expect(textOf(card)).toContain('a new login would not help');
+    expect(textOf(card)).toContain('a new login does not help');
     expect(textOf(card)).not.toContain('Refresh Tokens');
   });
 
@@ -164,7 +164,7 @@ describe('the other cards', () => {
     for (const said of ['Upgrade of the nodes', '2026-03-01 04:30 UTC', 'cronjob/claude-maintenance-end']) {
       expect(textOf(card)).toContain(said);
     }
-    expect(textOf(made(MORE['maintenance late']))).toContain('expected to be over by now');
+    expect(textOf(made(MORE['maintenance late']))).toContain('expected to have ended by now');
   });
 
   test('a reminder says for how long', () => {

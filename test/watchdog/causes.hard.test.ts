@@ -148,7 +148,7 @@ describe.concurrent('the real CLI, an agent and a pass of the watchdog', () => {
         expect(end).toBeGreaterThan(Date.now());
         expect(end).toBeLessThan(Date.now() + 2 * HOUR);
       }
-      if (situation.agent === 'paused') expect(pass.said).toContain('The agent is paused since');
+      if (situation.agent === 'paused') expect(pass.said).toContain('The agent has been paused since');
     },
     150_000,
   );

@@ -74,6 +74,6 @@ describe('a claim of another pass', () => {
       await vi.advanceTimersByTimeAsync(MINUTE);
     }
     expect(outcome()).toBeInstanceOf(LedgerConflictError);
-    expect((outcome() as Error).message).toMatch(/^elsewhere\/1 has \S+ledger\.db for 10 minutes$/);
+    expect((outcome() as Error).message).toMatch(/^elsewhere\/1 has held \S+ledger\.db for 10 minutes$/);
   });
 });

@@ -83,7 +83,7 @@ describe('a ledger in a ConfigMap', () => {
     const { exitCode, said, titles } = await pass(server.url);
     expect(exitCode).toBe(57);
     expect(said).toContain(
-      "ConfigMap claude-agent/ledger can't be read (an answer can't be used: it is longer than 4096 KiB)",
+      "ConfigMap claude-agent/ledger can't be read (the answer is invalid: it is longer than 4096 KiB)",
     );
     expect(server.sent).toBeLessThan(32 * 1024 * 1024);
     expect(titles).toEqual([]);

@@ -8,7 +8,7 @@ describe('one pass of the watchdog', () => {
     const { exitCode, logged, sentence } = await pass(agent.url);
     expect(exitCode).toBe(0);
     expect(agent.asked).toEqual([{ method: 'POST', url: '/auth/check', authorization: `Bearer ${TOKEN}` }]);
-    expect(sentence).toBe("Claude's login works (a run succeeded within the last minutes).");
+    expect(sentence).toBe("Claude's login works (a run succeeded in the last few minutes).");
     expect(logged).toEqual([
       expect.objectContaining({
         level: 'info',
@@ -36,8 +36,8 @@ describe('one pass of the watchdog', () => {
 
   test.each([
     ['usage_limited', { resetsAt: '2026-01-01T05:00:00.000Z' }, 'until 2026-01-01T05:00:00.000Z'],
-    ['outage', {}, 'a new login would not help'],
-    ['busy', { evidence: 'none' }, 'The next pass asks again'],
+    ['outage', {}, 'a new login does not help'],
+    ['busy', { evidence: 'none' }, 'The next pass tries again'],
   ])('ends with 1 on %s, and does not ask for a new login', async (state, more, said) => {
     await using agent = await agentDouble(auth(state, more));
     const { exitCode, sentence } = await pass(agent.url);
@@ -51,7 +51,7 @@ describe('one pass of the watchdog', () => {
     await gone[Symbol.asyncDispose]();
     const { exitCode, logged, sentence } = await pass(gone.url);
     expect(exitCode).toBe(1);
-    expect(sentence).toContain(`it can't be reached at ${gone.url} (ECONNREFUSED)`);
+    expect(sentence).toContain(`the agent can't be reached at ${gone.url} (ECONNREFUSED)`);
     expect(sentence).toContain('kubectl describe deployment/claude-code-agent');
     expect(logged[0]).toMatchObject({ state: 'agent_down', level: 'error' });
   });
@@ -92,7 +92,7 @@ describe('one pass of the watchdog', () => {
       const { exitCode, sentence } = await pass(agent.url);
       expect(agent.asked).toHaveLength(1);
       expect(exitCode).toBe(1);
-      expect(sentence).toContain("refused the watchdog's token");
+      expect(sentence).toContain("rejected the watchdog's token");
     },
   );
 
@@ -105,7 +105,7 @@ describe('one pass of the watchdog', () => {
     await using agent = await agentDouble(answer);
     const { exitCode, sentence } = await pass(agent.url);
     expect(exitCode).toBe(1);
-    expect(sentence).toContain("can't be understood");
+    expect(sentence).toContain("the agent's answer is invalid");
   });
 
   test('does not follow a redirect with its token', async () => {
@@ -150,9 +150,11 @@ describe('settings that are wrong', () => {
       WATCHDOG_TEAMS_WEBHOOK_FILE: tokenFile('http://[canary'),
     });
     expect(exitCode).toBe(1);
-    expect(everything).toContain('WATCHDOG_TOKEN_FILE: the file must hold one word of ASCII characters');
-    expect(everything).toContain('WATCHDOG_N8N_API_KEY_FILE: the file must hold one word of ASCII characters');
-    expect(everything).toContain('WATCHDOG_TEAMS_WEBHOOK_FILE: the file must hold the https URL');
+    expect(everything).toContain('WATCHDOG_TOKEN_FILE: the file must contain one word of visible ASCII characters');
+    expect(everything).toContain(
+      'WATCHDOG_N8N_API_KEY_FILE: the file must contain one word of visible ASCII characters',
+    );
+    expect(everything).toContain('WATCHDOG_TEAMS_WEBHOOK_FILE: the file must contain the https URL');
     expect(everything).not.toContain('canary');
   });
 

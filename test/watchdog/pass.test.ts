@@ -21,7 +21,7 @@ describe.concurrent('a login that fails', () => {
     expect(red.exitCode).toBe(57);
     expect(Object.keys(world.published).sort()).toEqual(['Of others', 'On error']);
     expect(world.titles).toEqual([RED]);
-    expect(red.said).toMatch(/Paused 2 workflow\(s\) of n8n: .*Invoices/);
+    expect(red.said).toMatch(/Paused 2 workflow\(s\) in n8n: .*Invoices/);
     expect((await world.pass()).exitCode).toBe(57);
     expect(world.titles).toHaveLength(1);
 
@@ -132,7 +132,7 @@ describe.concurrent('workflows that a person did something to meanwhile', () => 
     world.agent.login = { state: 'ok' };
     await world.pass();
     expect(world.published).toEqual({});
-    expect(JSON.stringify(world.teams.cards)).toContain('Faster was switched off by hand');
+    expect(JSON.stringify(world.teams.cards)).toContain('Faster was unpublished by hand');
   });
 });
 
@@ -170,9 +170,9 @@ describe.concurrent('n8n', () => {
     world.agent.login = { state: 'auth_failed' };
     const red = await world.pass();
     expect(red.exitCode).toBe(57);
-    expect(red.said).toContain('n8n refuses the API key');
+    expect(red.said).toContain('n8n rejected the API key');
     expect(world.titles).toEqual([RED]);
-    expect(JSON.stringify(world.teams.cards)).toContain('Workflows are paused as soon as n8n can be asked');
+    expect(JSON.stringify(world.teams.cards)).toContain('Workflows are paused as soon as n8n is available');
     world.n8n.failing = undefined;
     await world.pass();
     expect(world.published).toEqual({});
@@ -208,7 +208,7 @@ describe.concurrent('Teams', () => {
     world.agent.login = { state: 'ok' };
     const pass = await world.pass();
     expect(pass.exitCode).toBe(1);
-    expect(pass.said).toContain('could not be sent to Teams: HTTP 404; was the workflow in Teams deleted');
+    expect(pass.said).toContain('could not be sent to Teams: HTTP 404; the workflow in Teams may have been deleted');
     expect(Object.keys(world.published)).toEqual(['Invoices']);
     expect(world.titles).toEqual([RED]);
     expect((await world.pass()).exitCode).toBe(0);
@@ -233,12 +233,12 @@ describe.concurrent('Teams', () => {
     await using world = await World.make();
     world.agent.login = { state: 'auth_failed' };
     await world.pass([], { call: 3, when: 'before' });
-    expect((await world.pass()).said).toContain('Nobody knows whether the last card arrived');
+    expect((await world.pass()).said).toContain('It is unknown whether the last card arrived');
     expect(world.titles).toEqual([]);
     await world.amend((state) => later(state, 0.3));
     await world.pass();
     expect(world.titles).toEqual([RED]);
-    expect(JSON.stringify(world.teams.cards)).toContain('This card may have come before');
+    expect(JSON.stringify(world.teams.cards)).toContain('You may have received this card before');
     await world.pass();
     expect(world.titles).toHaveLength(1);
   });
@@ -274,7 +274,7 @@ describe.concurrent('--dry-run', () => {
     world.agent.login = { state: 'auth_failed' };
     const pass = await world.pass(['--dry-run']);
     expect(pass.exitCode).toBe(57);
-    expect(pass.said).toContain('Would pause 1 workflow(s) of n8n with the tag claude-agent: Invoices.');
+    expect(pass.said).toContain('Would pause 1 workflow(s) in n8n with the tag claude-agent: Invoices.');
     expect(pass.said).toContain('Would send a card to Teams: trouble.');
     expect(world.teams.asked).toBe(0);
     expect(Object.keys(world.published)).toEqual(['Invoices']);
@@ -289,7 +289,7 @@ describe.concurrent('maintenance', () => {
     const before = world.published;
     const start = await world.pass(['maintenance-start', '--reason', 'Upgrade of the nodes', '--expected-end', '90m']);
     expect(start.exitCode).toBe(0);
-    expect(start.said).toContain('No run is going on: the maintenance can begin.');
+    expect(start.said).toContain('No run is active. The maintenance can begin.');
     expect(world.titles).toEqual(['Maintenance of the Claude agent']);
     const blue = JSON.stringify(world.teams.cards);
     for (const said of ['Upgrade of the nodes', 'Expected end', 'Invoices']) expect(blue).toContain(said);
@@ -300,7 +300,7 @@ describe.concurrent('maintenance', () => {
     for (let pass = 0; pass < 2; pass++) await world.pass();
     const early = await world.pass(['maintenance-end']);
     expect(early.exitCode).toBe(1);
-    expect(early.said).toContain('The maintenance goes on');
+    expect(early.said).toContain('The maintenance continues');
     expect(world.titles).toHaveLength(1);
 
     world.agent.login = { state: 'ok' };
@@ -329,7 +329,7 @@ describe.concurrent('maintenance', () => {
     world.agent.paused = { since: '2026-01-01T00:00:00.000Z', reason: 'Do not touch' };
     await world.pass(['maintenance-start']);
     const end = await world.pass(['maintenance-end']);
-    expect(end.said).toContain('The agent stays paused by somebody else: Do not touch');
+    expect(end.said).toContain('The agent stays paused by someone else: Do not touch');
     expect(world.agent.paused.reason).toBe('Do not touch');
   });
 
@@ -339,15 +339,15 @@ describe.concurrent('maintenance', () => {
     world.env['WATCHDOG_DRAIN_SECONDS'] = '1';
     const start = await world.pass(['maintenance-start']);
     expect(start.exitCode).toBe(1);
-    expect(start.said).toContain('A run is still going on after 1 s');
+    expect(start.said).toContain('A run is still active after 1 s');
   });
 
   test.each([
     [['maintenance-start', '--expected-end', 'soon'], 'the expected end'],
     [['maintenance-start', '--expected-end', '2020-01-01T00:00Z'], 'the expected end'],
     [['maintenance-start', '--reason', ' '], 'the reason'],
-    [['maintenance-begin'], 'there is no command "maintenance-begin"'],
-    [['--reason', 'x'], 'belong to maintenance-start'],
+    [['maintenance-begin'], 'unknown command "maintenance-begin"'],
+    [['--reason', 'x'], 'options of maintenance-start'],
     [['--now'], "Unknown option '--now'"],
   ])('%j is refused before anything is done', async (args, said) => {
     await using world = await World.make();

@@ -40,7 +40,7 @@ describe('a card', () => {
   ])('is refused by a web page, known %s', async (_what, answer) => {
     expect(await delivered(answer)).toMatchObject({
       kind: 'refused',
-      reason: expect.stringMatching(/^HTTP 20[02] with a web page.*Config teamsWebhookUrl/) as string,
+      reason: expect.stringMatching(/^HTTP 20[02] with a web page.*config teamsWebhookUrl/) as string,
       asked: 1,
     });
   });

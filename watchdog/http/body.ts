@@ -1,8 +1,10 @@
+import type { z } from 'zod';
+
 import { codeOf, isTimeout } from './causes.ts';
 
-/** Why not all of an answer was read. */
-export interface Cut {
-  readonly kind: 'too-long' | 'broken-off' | 'too-late';
+/** Why an answer was not read to its end. */
+export interface Incomplete {
+  readonly kind: 'too-large' | 'connection-lost' | 'timeout';
   /** For people, such as "it is longer than 64 KiB". */
   readonly reason: string;
 }
@@ -10,18 +12,18 @@ export interface Cut {
 /** A body, or its beginning. */
 export interface Body {
   readonly text: string;
-  /** Undefined where `text` is all of it. */
-  readonly cut: Cut | undefined;
+  /** Undefined if `text` is the whole body. */
+  readonly incomplete: Incomplete | undefined;
 }
 
-/** Reads the beginning of a body, never more than `maxBytes` of it. What breaks it off is told, not thrown. */
+/** Reads at most `maxBytes` of a body. A failure on the way is returned, not thrown. */
 export async function readBody(
   body: ReadableStream<Uint8Array> | null,
   maxBytes: number,
   timeoutMs: number,
 ): Promise<Body> {
   const chunks: Uint8Array[] = [];
-  let cut: Cut | undefined;
+  let incomplete: Incomplete | undefined;
   try {
     let left = maxBytes;
     // Leaving the loop cancels the stream, which closes the connection.
@@ -29,26 +31,28 @@ export async function readBody(
       chunks.push(chunk.subarray(0, left));
       left -= chunk.byteLength;
       if (left >= 0) continue;
-      cut = { kind: 'too-long', reason: `it is longer than ${maxBytes / 1024} KiB` };
+      incomplete = { kind: 'too-large', reason: `it is longer than ${maxBytes / 1024} KiB` };
       break;
     }
   } catch (error) {
-    cut = isTimeout(error)
-      ? { kind: 'too-late', reason: `it took longer than ${timeoutMs / 1000} s` }
-      : { kind: 'broken-off', reason: `it broke off (${codeOf(error)})` };
+    incomplete = isTimeout(error)
+      ? { kind: 'timeout', reason: `it took longer than ${timeoutMs / 1000} s` }
+      : { kind: 'connection-lost', reason: `the connection was lost (${codeOf(error)})` };
   }
-  return { text: Buffer.concat(chunks).toString(), cut };
+  return { text: Buffer.concat(chunks).toString(), incomplete };
 }
 
-/** JSON, or undefined where it is none. */
-export function parseJson(text: string): unknown {
+/** Parses a body; text that is not JSON fails like JSON that does not fit the schema. */
+export function parseBody<T>(schema: z.ZodType<T>, text: string): z.ZodSafeParseResult<T> {
+  let json: unknown;
   try {
-    return JSON.parse(text);
+    json = JSON.parse(text);
   } catch {
-    return undefined;
+    json = undefined;
   }
+  return schema.safeParse(json);
 }
 
-/** A text of somebody else's, no longer than people read. */
+/** Somebody else's text, cut to a length that people read. */
 export const shortened = (text: string, chars = 500): string =>
   text.length <= chars ? text : `${text.slice(0, chars - 1)}…`;

@@ -1,20 +1,20 @@
 /** Whether an `AbortSignal.timeout` ended it. */
 export const isTimeout = (error: unknown): boolean => error instanceof DOMException && error.name === 'TimeoutError';
 
-/** What the resolver, `connect` and the check of a certificate fail with, before anything is sent. */
+/** Codes of failures before anything is sent: name resolution, `connect` and the check of a certificate. */
 const NOT_ARRIVED =
   /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT|ERR_INVALID_URL|ERR_SSL_WRONG_VERSION_NUMBER|ERR_TLS_CERT_ALTNAME_INVALID|CERT_.*|UNABLE_TO_.*|DEPTH_ZERO_.*|SELF_SIGNED_.*)$/;
 
-/** Whether a request with this cause of its failure certainly did not arrive. */
+/** Whether a request that failed for this cause certainly did not arrive. */
 export function isNotArrived(cause: unknown): boolean {
   const { code, syscall } = cause as { code?: unknown; syscall?: unknown };
-  // `read` and `write` can fail with codes of the network too, when the request is on its way.
+  // `read` and `write` fail with codes of the network too, after the request was sent.
   return typeof code === 'string' && NOT_ARRIVED.test(code) && syscall !== 'read' && syscall !== 'write';
 }
 
 /**
- * Why a request failed, in a word where there is one. `fetch` says "fetch failed"; the code of the system call is in the
- * cause. A cause need not have a code: an answer that is no HTTP has a message alone.
+ * Why a request failed: the code of the system call if there is one, else the message. The message of `fetch` itself is
+ * always "fetch failed"; the code is in its cause, which has only a message when the answer is not HTTP.
  */
 export function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

@@ -4,85 +4,93 @@ import { readBody } from './body.ts';
 import type { Body } from './body.ts';
 import { codeOf, isNotArrived, isTimeout } from './causes.ts';
 
-/** A request. */
+/** A request to the agent, n8n or Teams. */
 export interface Request {
   readonly url: URL | string;
   readonly method: 'GET' | 'POST';
   readonly headers?: Readonly<Record<string, string>>;
+  /** Sent as JSON. */
   readonly body?: unknown;
-  /** For one answer, in milliseconds. */
+  /** For one attempt, in milliseconds. */
   readonly timeoutMs: number;
-  /** No more of an answer is read than this; its connection is closed then. */
+  /** The most that is read of an answer; the connection is closed after that. */
   readonly maxBytes: number;
+  readonly retry: RetryPolicy;
 }
 
-/** A request that may be sent more than once. */
-export interface Call extends Request {
-  /** No further attempt begins later than this after the first one, in milliseconds. */
-  readonly patienceMs: number;
-}
-
-/** What came back. A redirect is an answer like any other, and never followed: the request carries a secret. */
+/** An answer. A redirect is an answer like any other and is never followed, since every request carries a secret. */
 export interface Reply extends Body {
   readonly status: number;
-  /** Without parameters, in lower case; empty where there is none. */
+  /** Without parameters, in lower case; empty if there is none. */
   readonly contentType: string;
-  /** Origin of where a redirect leads to. The rest of the address may be a secret. */
-  readonly redirectsTo: string | undefined;
-  /** How long to wait before another attempt, as the answer asks for it, in milliseconds. */
+  /** What a redirect is, with the origin that it leads to: the rest of that URL may be a secret. */
+  readonly redirect: string | undefined;
+  /** From `Retry-After`, in milliseconds. */
   readonly retryAfterMs: number | undefined;
 }
+
+/**
+ * Decides whether to send a request again.
+ * @param attempts how many were made, and the milliseconds since the first one began.
+ * @returns the pause before the next attempt in milliseconds; undefined when the outcome is final.
+ */
+export type RetryPolicy = (
+  outcome: Reply | NoAnswerError,
+  attempts: { readonly count: number; readonly elapsedMs: number },
+) => number | undefined;
 
 /** There was no answer. */
 export class NoAnswerError extends Error {
   override readonly name = 'NoAnswerError';
-  /** False where the request certainly did not arrive. */
+  /** False if the request certainly did not arrive. */
   readonly mayHaveArrived: boolean;
-  /** Whether it took longer than the request allows. */
-  readonly isLate: boolean;
+  readonly isTimeout: boolean;
 
-  constructor(message: string, is: { mayHaveArrived: boolean; isLate: boolean }, cause: unknown) {
+  constructor(message: string, is: { mayHaveArrived: boolean; isTimeout: boolean }, cause: unknown) {
     super(message, { cause });
     this.mayHaveArrived = is.mayHaveArrived;
-    this.isLate = is.isLate;
+    this.isTimeout = is.isTimeout;
   }
 }
 
 const FIRST_PAUSE_MS = 1000;
-const LONGEST_PAUSE_MS = 15_000;
+const MAX_PAUSE_MS = 15_000;
 
 /**
- * Sends a request, and again with growing pauses (never shorter than `Retry-After` asks) after 429 and 5xx and where
- * nobody was there. Not again where it may have arrived: that is the caller's to decide.
+ * Retries with growing pauses, and never sooner than `Retry-After` asks, after 429 and 5xx and when the request certainly
+ * did not arrive.
+ * @param maxElapsedMs no attempt begins later than this after the first one.
+ */
+export const backoff =
+  (maxElapsedMs: number): RetryPolicy =>
+  (outcome, { count, elapsedMs }) => {
+    const isAnswer = !(outcome instanceof NoAnswerError);
+    const isRetryable = isAnswer ? outcome.status === 429 || outcome.status >= 500 : !outcome.mayHaveArrived;
+    const pause = Math.min(FIRST_PAUSE_MS * 2 ** (count - 1), MAX_PAUSE_MS);
+    const pauseMs = Math.max(pause, isAnswer ? (outcome.retryAfterMs ?? 0) : 0);
+    return isRetryable && elapsedMs + pauseMs <= maxElapsedMs ? pauseMs : undefined;
+  };
+
+/**
+ * Sends a request, as often as its retry policy says.
  * @returns the last answer, whatever its status.
  * @throws NoAnswerError
  */
-export async function send(call: Call): Promise<Reply> {
-  const end = performance.now() + call.patienceMs;
-  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
-    const outcome = await ask(call).catch(noAnswer);
-    const isFinal =
-      outcome instanceof NoAnswerError ? outcome.mayHaveArrived : outcome.status !== 429 && outcome.status < 500;
-    const wait = Math.max(pause, outcome instanceof NoAnswerError ? 0 : (outcome.retryAfterMs ?? 0));
-    if (!isFinal && performance.now() + wait <= end) {
-      await sleep(wait);
-      continue;
-    }
-    if (outcome instanceof NoAnswerError) throw outcome;
-    return outcome;
+export async function send(request: Request): Promise<Reply> {
+  const start = performance.now();
+  for (let count = 1; ; count++) {
+    const outcome = await attempt(request).catch((error: unknown) => {
+      if (error instanceof NoAnswerError) return error;
+      throw error;
+    });
+    const pauseMs = request.retry(outcome, { count, elapsedMs: performance.now() - start });
+    if (pauseMs !== undefined) await sleep(pauseMs);
+    else if (outcome instanceof NoAnswerError) throw outcome;
+    else return outcome;
   }
 }
 
-function noAnswer(error: unknown): NoAnswerError {
-  if (error instanceof NoAnswerError) return error;
-  throw error;
-}
-
-/**
- * Sends a request once.
- * @throws NoAnswerError
- */
-export async function ask({ url, method, headers, body, timeoutMs, maxBytes }: Request): Promise<Reply> {
+async function attempt({ url, method, headers, body, timeoutMs, maxBytes }: Request): Promise<Reply> {
   const content = body === undefined ? undefined : JSON.stringify(body);
   try {
     const response = await fetch(url, {
@@ -99,18 +107,18 @@ export async function ask({ url, method, headers, body, timeoutMs, maxBytes }: R
     return {
       status: response.status,
       contentType: (response.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? '',
-      redirectsTo: originOf(response.headers.get('location'), url),
+      redirect: redirectOf(response, url),
       retryAfterMs: retryAfterMs(response.headers.get('retry-after')),
       ...(await readBody(response.body, maxBytes, timeoutMs)),
     };
   } catch (error) {
     if (isTimeout(error)) {
-      const is = { mayHaveArrived: true, isLate: true };
+      const is = { mayHaveArrived: true, isTimeout: true };
       throw new NoAnswerError(`no answer within ${timeoutMs / 1000} s`, is, error);
     }
-    // What `fetch` fails with on the way has the reason as its cause; anything else is no answer of anybody.
+    // A network error of `fetch` is a TypeError with a cause; anything else is a bug of ours.
     if (!(error instanceof TypeError) || error.cause === undefined) throw error;
-    throw new NoAnswerError(codeOf(error), { mayHaveArrived: !isNotArrived(error.cause), isLate: false }, error);
+    throw new NoAnswerError(codeOf(error), { mayHaveArrived: !isNotArrived(error.cause), isTimeout: false }, error);
   }
 }
 
@@ -122,7 +130,9 @@ function retryAfterMs(header: string | null): number | undefined {
   return Number.isNaN(at) ? undefined : Math.max(0, at - Date.now());
 }
 
-function originOf(location: string | null, url: URL | string): string | undefined {
-  if (location === null || !URL.canParse(location, String(url))) return undefined;
-  return new URL(location, url).origin;
+function redirectOf({ status, headers }: Response, url: URL | string): string | undefined {
+  if (status < 300 || status >= 400) return undefined;
+  const location = headers.get('location');
+  const isUrl = location !== null && URL.canParse(location, String(url));
+  return `HTTP ${status}, a redirect${isUrl ? ` to ${new URL(location, url).origin}` : ''}`;
 }

@@ -7,17 +7,17 @@ import { codeOf, isTimeout } from '../http/causes.ts';
 import { LedgerConflictError, LedgerError, parseLedger } from './ledger.ts';
 import type { LedgerEntry, Ledger, LedgerState } from './ledger.ts';
 
-/** For one answer of the API server, which the client would wait for without end. */
+/** For one answer of the API server; the client itself has no timeout. */
 const TIMEOUT_MS = 20_000;
-/** A ConfigMap has 1 MiB at most; quotes and line breaks in it take two bytes each in JSON. */
+/** A ConfigMap is limited to 1 MiB; quotes and line breaks in it take two bytes each in JSON. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
-/** A ledger in a ConfigMap, which the API server lets nobody write who read an older one. */
+/** A ledger in a ConfigMap. The API server rejects a write based on an older `resourceVersion`. */
 export class ConfigMapLedger implements Ledger {
   readonly place: string;
   readonly #api: CoreV1Api;
   readonly #where: { readonly namespace: string; readonly name: string };
-  /** As the API server gave it last: what is written back keeps all that is not the ledger's. */
+  /** The last one read: writing it back keeps everything that is not the ledger's. */
   #last = new V1ConfigMap();
 
   /** Uses the kubeconfig where there is one, else the ServiceAccount of the pod. */
@@ -33,18 +33,22 @@ export class ConfigMapLedger implements Ledger {
     return this.#entryOf(await this.#attempt('read', this.#api.readNamespacedConfigMap(this.#where, BOUNDED)));
   }
 
-  async write({ revision }: LedgerEntry, state: LedgerState, forget: readonly string[] = []): Promise<LedgerEntry> {
+  async write(
+    { revision }: LedgerEntry,
+    state: LedgerState,
+    annotationsToRemove: readonly string[] = [],
+  ): Promise<LedgerEntry> {
     const body = this.#last;
     body.metadata ??= new V1ObjectMeta();
     body.metadata.resourceVersion = revision;
-    for (const name of forget) delete body.metadata.annotations?.[name];
+    for (const name of annotationsToRemove) delete body.metadata.annotations?.[name];
     body.data = { [LEDGER_KEY]: JSON.stringify(state) };
     return this.#entryOf(
       await this.#attempt('written', this.#api.replaceNamespacedConfigMap({ ...this.#where, body }, BOUNDED)),
     );
   }
 
-  /** Nothing is known of another pod. */
+  /** Unknown for another pod. */
   isGone(): boolean {
     return false;
   }
@@ -78,8 +82,8 @@ const BOUND: ObservableMiddleware = {
   post: (response) => {
     const stream = response.body.stream();
     response.body.text = async () => {
-      const { text, cut } = await readBody(stream, MAX_BYTES, TIMEOUT_MS);
-      if (cut) throw new Error(`an answer can't be used: ${cut.reason}`);
+      const { text, incomplete } = await readBody(stream, MAX_BYTES, TIMEOUT_MS);
+      if (incomplete) throw new Error(`the answer is invalid: ${incomplete.reason}`);
       return text;
     };
     return new Observable(Promise.resolve(response));
@@ -93,7 +97,7 @@ const BOUNDED: ConfigurationOptions = {
 function reasonOf(error: unknown): string {
   if (isTimeout(error)) return `no answer within ${TIMEOUT_MS / 1000} s`;
   if (!(error instanceof ApiException)) return codeOf(error);
-  if (error.code === 403) return 'HTTP 403: the ServiceAccount may not; is its Role there?';
-  if (error.code === 404) return 'HTTP 404: it is not there; `pulumi up` makes it';
+  if (error.code === 403) return 'HTTP 403: the ServiceAccount lacks permission; check its Role';
+  if (error.code === 404) return 'HTTP 404: it does not exist; `pulumi up` creates it';
   return `HTTP ${error.code}`;
 }

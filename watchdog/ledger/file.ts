@@ -42,7 +42,7 @@ export class FileLedger implements Ledger {
     });
   }
 
-  /** On this machine a process can be looked up. */
+  /** A process of this machine can be looked up. */
   isGone(holder: string): boolean {
     const [host, pid] = holder.split('/');
     if (host !== hostname()) return false;

@@ -1,18 +1,18 @@
 import { LedgerConflictError } from './ledger.ts';
 import type { LedgerEntry, Ledger, LedgerState } from './ledger.ts';
 
-/** How long a claim holds that is not renewed; longer than any single act takes. Every write renews it. */
+/** How long a lease holds without renewal; longer than any single act takes. Every write renews it. */
 export const LEASE_MS = 120_000;
 
-const LOOK_AGAIN_MS = 1000;
+const POLL_MS = 1000;
 
-/** How long a pass waits for one that is still at work, before it leaves the rest to the next. */
-const LONGEST_WAIT_MS = 10 * 60_000;
+/** How long a pass waits for another one's lease before it gives up. */
+const MAX_WAIT_MS = 10 * 60_000;
 
-/** Told who has the ledger, and for how many milliseconds at most that holds unless it is renewed. */
-export type OnWait = (by: string, atMostMs: number) => void;
+/** Called with the holder of the lease, and for how many milliseconds at most it holds unless renewed. */
+export type OnWait = (by: string, maxMs: number) => void;
 
-/** The ledger in the hands of the one pass that may act. */
+/** The lease of the ledger: its holder is the one pass that may act. */
 export class LedgerLease {
   readonly #ledger: Ledger;
   readonly #holder: string;
@@ -25,12 +25,12 @@ export class LedgerLease {
   }
 
   /**
-   * Takes the ledger with what has to be done, or finds that there is nothing to do. Where another pass has it, waits
-   * until that one is done, or has written nothing for as long as a claim holds.
-   * @param plan gives the state to begin with.
-   * @param isDone whether nothing has to be done in that state.
-   * @returns undefined when there is nothing to do; nothing is written then unless the state changed.
-   * @throws LedgerConflictError when another pass took it at the same time. @throws LedgerError
+   * Writes the planned state and takes the lease, unless there is nothing to do. If another pass holds it, waits until that
+   * one ends or has written nothing for {@link LEASE_MS}.
+   * @param plan gives the next state.
+   * @param isDone whether that state needs no action.
+   * @returns undefined if there is nothing to do; the state is then written only if it changed.
+   * @throws LedgerConflictError when another pass took the lease at the same time, or keeps it. @throws LedgerError
    */
   static async acquire(
     ledger: Ledger,
@@ -46,8 +46,8 @@ export class LedgerLease {
       await lease.#write({ ...next, claim: lease.#claim() });
       return lease;
     }
-    const settled = { ...next, claim: undefined };
-    if (JSON.stringify(settled) !== JSON.stringify(entry.state)) await ledger.write(entry, settled);
+    const idle = { ...next, claim: undefined };
+    if (JSON.stringify(idle) !== JSON.stringify(entry.state)) await ledger.write(entry, idle);
     return undefined;
   }
 
@@ -61,13 +61,13 @@ export class LedgerLease {
       if (!claim || left <= 0 || ledger.isGone(claim.by)) return entry;
       const now = performance.now();
       if (!last) onWait(claim.by, Math.min(left, LEASE_MS));
-      // `until` is by a clock of another machine. By this one's, a claim holds from when it was last seen to be renewed.
+      // `until` comes from another machine's clock. By this one's, the lease holds from when it was last seen renewed.
       if (last?.revision !== entry.revision) last = { revision: entry.revision, seenAt: now };
       if (now - last.seenAt >= LEASE_MS) return entry;
-      if (now - start >= LONGEST_WAIT_MS) {
-        throw new LedgerConflictError(`${claim.by} has ${ledger.place} for ${LONGEST_WAIT_MS / 60_000} minutes`);
+      if (now - start >= MAX_WAIT_MS) {
+        throw new LedgerConflictError(`${claim.by} has held ${ledger.place} for ${MAX_WAIT_MS / 60_000} minutes`);
       }
-      await sleep(LOOK_AGAIN_MS);
+      await sleep(POLL_MS);
     }
   }
 
@@ -75,30 +75,30 @@ export class LedgerLease {
     return this.#entry.state;
   }
 
-  /** Takes down what is written with the next change: what came of an act, never what is about to be done. */
+  /** Changes the state in memory, written with the next commit: for the result of an act, never for an intent. */
   stage(patch: Partial<LedgerState>): void {
     this.#entry = { ...this.#entry, state: { ...this.state, ...patch } };
   }
 
   /**
-   * Writes a change, and with it that this pass is still at work.
-   * @throws LedgerConflictError when another pass took the ledger meanwhile: then this one has to end at once.
+   * Writes a change and renews the lease.
+   * @throws LedgerConflictError when another pass has taken the lease: this one must then end at once.
    */
   async commit(patch: Partial<LedgerState>): Promise<void> {
     await this.#write({ ...this.state, ...patch, claim: this.#claim() });
   }
 
-  /** Lets the next pass have it. */
-  async release(forget: readonly string[] = []): Promise<void> {
-    await this.#write({ ...this.state, claim: undefined }, forget);
+  /** Ends the lease. */
+  async release(annotationsToRemove: readonly string[] = []): Promise<void> {
+    await this.#write({ ...this.state, claim: undefined }, annotationsToRemove);
   }
 
   #claim(): NonNullable<LedgerState['claim']> {
     return { by: this.#holder, until: new Date(Date.now() + LEASE_MS).toISOString() };
   }
 
-  async #write(state: LedgerState, forget: readonly string[] = []): Promise<void> {
-    this.#entry = await this.#ledger.write(this.#entry, state, forget);
+  async #write(state: LedgerState, annotationsToRemove: readonly string[] = []): Promise<void> {
+    this.#entry = await this.#ledger.write(this.#entry, state, annotationsToRemove);
   }
 }
 

@@ -1,8 +1,7 @@
 import { z } from 'zod';
 
 /**
- * What can be wrong, in the order of what a person has to do about it: log in again, wait until a known time, wait, look
- * at the agent.
+ * What can be wrong, by what a person has to do: log in again, wait until a known time, wait, look at the agent.
  */
 export const TROUBLE_STATES = ['auth_failed', 'usage_limited', 'outage', 'agent_down'] as const;
 
@@ -11,11 +10,11 @@ export type TroubleState = (typeof TROUBLE_STATES)[number];
 
 const time = z.iso.datetime();
 
-const fact = z.object({
+const trouble = z.object({
   state: z.enum(TROUBLE_STATES),
-  /** When a pass saw it first. */
+  /** When a pass first saw it. */
   since: time,
-  /** A sentence of the agent's, or of the watchdog where the agent gave none. */
+  /** From the agent, or from the watchdog if the agent gave none. */
   detail: z.string(),
   /** The agent's word for the cause. */
   cause: z.string().optional(),
@@ -25,20 +24,20 @@ const fact = z.object({
   host: z.string().optional(),
 });
 
-/** What is wrong since when. */
-export type Trouble = z.infer<typeof fact>;
+/** What is wrong, and since when. */
+export type Trouble = z.infer<typeof trouble>;
 
 const workflow = z.object({
   id: z.string(),
   name: z.string(),
   /** The version that was published; older n8n has none. */
   publishedVersion: z.string().optional(),
-  /** The draft as it was; another one means that somebody edited the workflow. */
+  /** The draft at that time; another one means that someone edited the workflow. */
   draftVersion: z.string().optional(),
   /**
-   * `planned` → `pausing` → `paused` → `resuming` → `resumed`; the two in the middle are written before the call, so a
-   * pass that ended within one leaves at most one workflow of which it is not known whether the call arrived. `left`: a
-   * person did something to it, `why` says what, and it stays as that person wanted it.
+   * `planned` → `pausing` → `paused` → `resuming` → `resumed`. `pausing` and `resuming` are written before the call, so
+   * a killed pass leaves at most one workflow for which it is unknown whether the call arrived. `left`: a person changed
+   * it (`why` says how), so it stays as it is.
    */
   step: z.enum(['planned', 'pausing', 'paused', 'resuming', 'resumed', 'left']),
   why: z.string().optional(),
@@ -53,7 +52,7 @@ const maintenance = z.object({
   expectedEnd: time.optional(),
 });
 
-/** A maintenance that is going on. */
+/** The current maintenance. */
 export type Maintenance = z.infer<typeof maintenance>;
 
 const recovery = z.object({
@@ -62,38 +61,39 @@ const recovery = z.object({
   since: time,
   until: time,
   reason: z.string().optional(),
-  /** Whether a card has said that workflows still waited for n8n. */
+  /** Whether a card reported that workflows were still waiting for n8n. */
   toldOfWaiting: z.boolean(),
 });
 
-/** What came to an end, kept until it is told and every workflow is back. */
+/** A trouble or a maintenance that ended; kept until it is reported and every workflow is back. */
 export type Recovery = z.infer<typeof recovery>;
 
+/** Kinds of cards. */
 export const CARD_KINDS = ['trouble', 'recovered', 'workflows-back', 'maintenance', 'maintenance-over'] as const;
 
 const card = z.object({
   kind: z.enum(CARD_KINDS),
-  /** Says again what was said hours ago. */
+  /** Repeats an earlier card. */
   reminder: z.boolean(),
-  /** Written before it is sent; still there afterwards where nobody knows whether it arrived. */
+  /** Written before it is sent; stays if it is unknown whether it arrived. */
   attemptedAt: time.optional(),
 });
 
-/** The card that has to be sent. */
+/** A card to send. */
 export type DueCard = z.infer<typeof card>;
 
 const schema = z.object({
   format: z.literal(1),
-  /** The pass that is acting now; another one waits until it is done or `until` has passed. */
+  /** The pass that holds the lease; others wait until it ends or `until` has passed. */
   claim: z.object({ by: z.string(), until: time }).optional(),
-  trouble: fact.optional(),
-  /** Seen by one pass; it takes a second one in a row to believe it. */
-  suspicion: fact.optional(),
+  trouble: trouble.optional(),
+  /** Seen by one pass; a second one in a row confirms it. */
+  suspicion: trouble.optional(),
   maintenance: maintenance.optional(),
   recovery: recovery.optional(),
-  /** The pause of the agent for a maintenance, by its reason; written before the call, `done` after it. */
+  /** The agent's pause for a maintenance; written before the call, `done` after it. */
   agentPause: z.object({ reason: z.string(), done: z.boolean() }).optional(),
-  /** Whether all workflows to pause are in `workflows`. */
+  /** Whether `workflows` has every workflow to pause. */
   listed: z.boolean(),
   workflows: z.array(workflow),
   card: card.optional(),
@@ -101,39 +101,38 @@ const schema = z.object({
   toldAt: time.optional(),
 });
 
-/** Everything the watchdog has to remember from one pass to the next. */
+/** Everything the watchdog remembers from one pass to the next. */
 export type LedgerState = z.infer<typeof schema>;
 
-/** Nothing is wrong and nothing is under way. */
+/** Nothing is wrong and nothing is in progress. */
 export const EMPTY_LEDGER: LedgerState = { format: 1, listed: false, workflows: [] };
 
-/** The state that was read, and what writing it back takes. */
+/** A state that was read, and what is needed to write it back. */
 export interface LedgerEntry {
   readonly state: LedgerState;
   /** Changes with every write. */
   readonly revision: string;
-  /** Notes of an operator about a maintenance, by annotation. */
+  /** What an operator set for a maintenance, by annotation. */
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-/** Where the watchdog remembers. */
+/** Where the state is kept. */
 export interface Ledger {
-  /** For people: where it is. */
+  /** Its location, for messages. */
   readonly place: string;
   /** @throws LedgerError */
   read(): Promise<LedgerEntry>;
   /**
-   * Writes in place of what was read.
-   * @param forget annotations to remove.
-   * @returns the new revision.
-   * @throws LedgerConflictError when it was written by somebody else since then. @throws LedgerError
+   * Replaces the entry that was read.
+   * @returns the new entry.
+   * @throws LedgerConflictError when someone else has written it since. @throws LedgerError
    */
-  write(entry: LedgerEntry, state: LedgerState, forget?: readonly string[]): Promise<LedgerEntry>;
-  /** Whether the pass that made a claim is known to be gone. */
+  write(entry: LedgerEntry, state: LedgerState, annotationsToRemove?: readonly string[]): Promise<LedgerEntry>;
+  /** Whether the process of a holder is known to have ended. */
   isGone(holder: string): boolean;
 }
 
-/** The ledger can't be read or written; without it a pass does nothing, for it might do it twice. */
+/** The ledger can't be read or written. Without it a pass does nothing, since it might do it twice. */
 export class LedgerError extends Error {
   override readonly name: string = 'LedgerError';
 }
@@ -145,7 +144,7 @@ export class LedgerConflictError extends LedgerError {
 
 /**
  * Reads the text of a ledger.
- * @throws LedgerError where it is not one; `place` says which.
+ * @throws LedgerError naming `place` if it is invalid.
  */
 export function parseLedger(text: string | undefined, place: string): LedgerState {
   if (text === undefined || text === '') return EMPTY_LEDGER;
@@ -153,10 +152,10 @@ export function parseLedger(text: string | undefined, place: string): LedgerStat
   try {
     json = JSON.parse(text);
   } catch {
-    throw new LedgerError(`${place} holds no JSON; remove its contents to begin anew`);
+    throw new LedgerError(`${place} is not valid JSON; delete its contents to start over`);
   }
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
-  const wrong = parsed.error.issues.map((issue) => issue.path.join('.') || 'all of it').join(', ');
-  throw new LedgerError(`${place} can't be understood (${wrong}); remove its contents to begin anew`);
+  const wrong = parsed.error.issues.map((issue) => issue.path.join('.') || 'the whole').join(', ');
+  throw new LedgerError(`${place} is invalid (${wrong}); delete its contents to start over`);
 }

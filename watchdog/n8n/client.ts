@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
-import { parseJson, shortened } from '../http/body.ts';
-import { NoAnswerError, send } from '../http/client.ts';
+import { parseBody, shortened } from '../http/body.ts';
+import { backoff, NoAnswerError, send } from '../http/client.ts';
 import type { Reply } from '../http/client.ts';
 
 /** A workflow of n8n, as far as pausing needs to know it. */
@@ -10,11 +10,11 @@ export interface Workflow {
   readonly name: string;
   readonly active: boolean;
   readonly isArchived: boolean;
-  /** The draft; changes with every edit and with nothing else. */
+  /** The draft; changes with every edit, and only then. */
   readonly draftVersion: string | undefined;
-  /** The version that is published. Unknown to n8n before 2.0, which has one version only. */
+  /** The published version. n8n before 2.0 has no versions. */
   readonly publishedVersion: string | undefined;
-  /** It is what n8n runs when another one fails. */
+  /** n8n runs it when another workflow fails. */
   readonly isErrorWorkflow: boolean;
 }
 
@@ -26,25 +26,25 @@ export interface N8nOptions {
   readonly apiKey: string;
 }
 
-/** n8n can't be asked now: it is down, or does not take the key. */
+/** n8n is not available: it is down, or rejects the key. */
 export class N8nUnavailableError extends Error {
   override readonly name = 'N8nUnavailableError';
 }
 
-/** n8n does not do it with this workflow; the message is n8n's own. */
+/** n8n rejected the call for this workflow; the message is n8n's own. */
 export class N8nRefusedError extends Error {
   override readonly name = 'N8nRefusedError';
 }
 
-/** Workflows in one answer, at first; fewer where it gets too long. */
+/** Workflows in one answer at first; fewer if the answer is too large. */
 const PAGE = 100;
-/** A cursor that leads on for ever would keep a pass from ever acting. */
+/** Against a cursor that never ends. */
 const MAX_PAGES = 1000;
-/** Of an answer. n8n itself takes no workflow above 16 MiB. */
+/** n8n itself accepts no workflow above 16 MiB. */
 const MAX_BYTES = 16 * 1024 * 1024;
 const TIMEOUT_MS = 15_000;
-const PATIENCE_MS = 10_000;
-const TOO_LONG = `longer than the ${MAX_BYTES / 1024 / 1024} MiB that the watchdog reads`;
+const RETRY = backoff(10_000);
+const TOO_LARGE = `larger than the ${MAX_BYTES / 1024 / 1024} MiB that the watchdog reads`;
 const SCOPES = 'workflow:list, workflow:read, workflow:activate, workflow:deactivate';
 
 const ERROR_TRIGGER = 'n8n-nodes-base.errorTrigger';
@@ -79,28 +79,28 @@ export class N8nClient {
   }
 
   /**
-   * Every published workflow with the tag, but for those that tell of the failures of others. Changes nothing before all
-   * pages are there: a cursor is a position in what the filter matches, so pausing some would skip others.
+   * Lists every published workflow with the tag, except error workflows. Read all pages before pausing any: a cursor is a
+   * position in what the filter matches.
    * @throws N8nUnavailableError
    */
   async listPublished(tag: string): Promise<Workflow[]> {
     for (let limit = PAGE; ; limit = Math.ceil(limit / 4)) {
       const found = await this.#listBy(limit, tag);
-      if (found !== 'too-long') return found;
-      if (limit === 1) throw new N8nUnavailableError(`a workflow of n8n with the tag ${tag} is ${TOO_LONG}`);
+      if (found !== 'too-large') return found;
+      if (limit === 1) throw new N8nUnavailableError(`a workflow in n8n with the tag ${tag} is ${TOO_LARGE}`);
     }
   }
 
-  /** @param limit Workflows in one answer; a cursor keeps it. */
-  async #listBy(limit: number, tag: string): Promise<Workflow[] | 'too-long'> {
+  /** @param limit workflows in one answer; a cursor keeps it. */
+  async #listBy(limit: number, tag: string): Promise<Workflow[] | 'too-large'> {
     const found = new Map<string, Workflow>();
     const seen = new Set<string>();
     let cursor: string | undefined;
     for (let pages = 0; pages < MAX_PAGES; pages++) {
       const query = new URLSearchParams({ tags: tag, active: 'true', limit: String(limit), ...(cursor && { cursor }) });
       const reply = await this.#call('GET', `/workflows?${query.toString()}`);
-      if (reply.cut?.kind === 'too-long') return 'too-long';
-      const page = this.#understand(pageSchema, reply);
+      if (reply.incomplete?.kind === 'too-large') return 'too-large';
+      const page = this.#parse(pageSchema, reply);
       for (const workflow of page.data) {
         if (workflow.active && !workflow.isErrorWorkflow) found.set(workflow.id, workflow);
       }
@@ -108,38 +108,38 @@ export class N8nClient {
       cursor = page.nextCursor;
       seen.add(cursor);
     }
-    throw new N8nUnavailableError(`n8n's list of workflows does not end within ${MAX_PAGES} pages`);
+    throw new N8nUnavailableError(`n8n's list of workflows has more than ${MAX_PAGES} pages`);
   }
 
   /**
-   * @returns undefined where there is none of that id.
+   * @returns undefined if there is none with that id.
    * @throws N8nUnavailableError
    */
   async find(id: string): Promise<Workflow | undefined> {
     const reply = await this.#call('GET', `/workflows/${encodeURIComponent(id)}`);
-    return reply.status === 404 ? undefined : this.#understand(workflowSchema, reply);
+    return reply.status === 404 ? undefined : this.#parse(workflowSchema, reply);
   }
 
   /** @throws N8nUnavailableError @throws N8nRefusedError */
   async unpublish(id: string): Promise<void> {
-    this.#succeeded(await this.#either(id, ['unpublish', 'deactivate']));
+    this.#succeeded(await this.#callEither(id, ['unpublish', 'deactivate']));
   }
 
   /**
-   * Publishes this very version; without one (n8n before 2.0) the workflow as it is.
+   * Publishes this version; without one (n8n before 2.0) the workflow.
    * @throws N8nUnavailableError @throws N8nRefusedError
    */
   async publish(id: string, version: string | undefined): Promise<void> {
     const body = version === undefined ? undefined : { versionId: version };
-    const reply = this.#succeeded(await this.#either(id, ['publish', 'activate'], body));
-    const { publishedVersion } = this.#understand(workflowSchema, reply);
+    const reply = this.#succeeded(await this.#callEither(id, ['publish', 'activate'], body));
+    const { publishedVersion } = this.#parse(workflowSchema, reply);
     if (version !== undefined && publishedVersion !== version) {
-      throw new N8nRefusedError(`n8n published version ${publishedVersion ?? 'unknown'} in place of ${version}`);
+      throw new N8nRefusedError(`n8n published version ${publishedVersion ?? 'unknown'} instead of ${version}`);
     }
   }
 
-  /** An n8n without the first path answers 404, or 405 where it has another method there. */
-  async #either(id: string, [current, older]: readonly [string, string], body?: object): Promise<Reply> {
+  /** An n8n that does not know the first path answers 404, or 405 if it has another method there. */
+  async #callEither(id: string, [current, older]: readonly [string, string], body?: object): Promise<Reply> {
     const path = `/workflows/${encodeURIComponent(id)}`;
     const reply = await this.#call('POST', `${path}/${current}`, body);
     if (reply.status !== 404 && reply.status !== 405) return reply;
@@ -156,8 +156,8 @@ export class N8nClient {
         headers: { 'X-N8N-API-KEY': this.#key },
         body,
         timeoutMs: TIMEOUT_MS,
-        patienceMs: PATIENCE_MS,
         maxBytes: MAX_BYTES,
+        retry: RETRY,
       });
     } catch (error) {
       if (error instanceof NoAnswerError) {
@@ -165,16 +165,15 @@ export class N8nClient {
       }
       throw error;
     }
-    const { status, redirectsTo } = reply;
-    if (status >= 300 && status < 400) {
-      const to = redirectsTo === undefined ? '' : ` to ${redirectsTo}`;
+    const { status, redirect } = reply;
+    if (redirect !== undefined) {
       throw new N8nUnavailableError(
-        `n8n answered HTTP ${status}, a redirect${to}, where its API key must not go; config n8nApiUrl must be where n8n itself answers`,
+        `n8n answered ${redirect}, which is not followed because the request carries the API key; set config n8nApiUrl to the URL of n8n itself`,
       );
     }
     if (status === 401)
-      throw new N8nUnavailableError('n8n refuses the API key (HTTP 401); make a new one: config n8nApiKey');
-    if (status === 403) throw new N8nUnavailableError(`n8n's API key may not do this (HTTP 403); it needs ${SCOPES}`);
+      throw new N8nUnavailableError('n8n rejected the API key (HTTP 401); create a new one and set config n8nApiKey');
+    if (status === 403) throw new N8nUnavailableError(`n8n's API key lacks a scope (HTTP 403); it needs ${SCOPES}`);
     if (status === 429 || status >= 500) throw new N8nUnavailableError(`n8n answered HTTP ${status}`);
     return reply;
   }
@@ -184,16 +183,16 @@ export class N8nClient {
     throw new N8nRefusedError(messageOf(reply));
   }
 
-  #understand<T>(schema: z.ZodType<T>, reply: Reply): T {
-    const parsed = schema.safeParse(parseJson(reply.text));
+  #parse<T>(schema: z.ZodType<T>, reply: Reply): T {
+    const parsed = parseBody(schema, reply.text);
     if (reply.status === 200 && parsed.success) return parsed.data;
-    const reason = reply.cut?.reason ?? 'its answer is not that of an n8n';
+    const reason = reply.incomplete?.reason ?? "the answer does not match n8n's API";
     const why = reply.status === 200 ? reason : messageOf(reply);
-    throw new N8nUnavailableError(`n8n can't be understood at ${this.#base}: ${why}`);
+    throw new N8nUnavailableError(`unexpected answer from n8n at ${this.#base}: ${why}`);
   }
 }
 
 function messageOf({ status, text }: Reply): string {
-  const said = z.object({ message: z.string() }).safeParse(parseJson(text));
-  return said.success ? `${shortened(said.data.message)} (HTTP ${status})` : `HTTP ${status}`;
+  const answer = parseBody(z.object({ message: z.string() }), text);
+  return answer.success ? `${shortened(answer.data.message)} (HTTP ${status})` : `HTTP ${status}`;
 }

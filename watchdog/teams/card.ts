@@ -6,11 +6,11 @@ import { causeOf, fixOf, spanOf, timeOf, TITLES } from './words.ts';
 /** What a card needs to know besides the ledger. */
 export interface CardContext {
   readonly authMode: CredentialKind;
-  /** The stack that suggested commands are for; undefined: the usual one. */
+  /** The stack that suggested commands name; undefined: the default one. */
   readonly stack?: string;
   readonly guideUrl: string | undefined;
   readonly n8nUrl: string | undefined;
-  /** Why n8n can't be asked now, where that is so. */
+  /** Why n8n is not available, if so. */
   readonly n8nProblem: string | undefined;
   readonly now: string;
 }
@@ -38,17 +38,17 @@ interface Block {
   readonly isCode?: boolean;
 }
 
-/** Teams refuses a message above 28 KB; room is left for what wraps the card. */
+/** Teams rejects a message above 28 KB; this leaves room for what wraps the card. */
 export const MAX_CARD_BYTES = 26_000;
 
-/** Names in one list at most, the rest is counted; fewer where a card gets too large. */
+/** How many names a list has at most, the rest is counted; fewer if the card gets too large. */
 const MAX_NAMES = [40, 20, 5, 0] as const;
 const MAX_TEXT = 600;
 
 /** An Adaptive Card as JSON. */
 export type Card = Readonly<Record<string, unknown>>;
 
-/** The card that is due, in the words for this ledger. Pure. */
+/** Draws a card for this state of the ledger. Pure. */
 export function cardOf(due: DueCard, state: LedgerState, context: CardContext): Card {
   const [most, ...fewer] = MAX_NAMES;
   let card = draw(due, state, { ...context, maxNames: most });
@@ -62,7 +62,7 @@ export function cardOf(due: DueCard, state: LedgerState, context: CardContext): 
 /** @param context with how many names to list. */
 function draw(due: DueCard, state: LedgerState, context: DrawContext): Card {
   const content = CONTENTS[due.kind](due, state, context);
-  const again = due.attemptedAt === undefined ? [] : [SENT_AGAIN];
+  const again = due.attemptedAt === undefined ? [] : [MAY_REPEAT];
   return {
     type: 'AdaptiveCard',
     $schema: 'http://adaptivecards.io/schemas/adaptive-card.json',
@@ -84,24 +84,24 @@ function draw(due: DueCard, state: LedgerState, context: DrawContext): Card {
   };
 }
 
-const SENT_AGAIN = 'This card may have come before: the pass that sent it ended before it knew.';
+const MAY_REPEAT = 'You may have received this card before: it is unknown whether the first attempt arrived.';
 
 const CONTENTS: Record<DueCard['kind'], (due: DueCard, state: LedgerState, context: DrawContext) => Content> = {
   trouble: troubleCard,
   recovered: (_due, state, context) => overCard(state, context),
-  'workflows-back': (_due, state, context) => backCard(state, context),
+  'workflows-back': (_due, state, context) => workflowsBackCard(state, context),
   maintenance: maintenanceCard,
   'maintenance-over': (_due, state, context) => overCard(state, context),
 };
 
 function troubleCard({ reminder }: DueCard, state: LedgerState, context: DrawContext): Content {
   const { trouble } = state;
-  if (!trouble) throw new Error('There is no trouble to tell of.');
+  if (!trouble) throw new Error('The ledger has no trouble.');
   const isLogin = trouble.state === 'auth_failed';
   const title = `${reminder ? 'Still: ' : ''}${TITLES[trouble.state]}`;
   const cause = causeOf(trouble, context.authMode);
   const advice =
-    trouble.state === 'auth_failed' || trouble.state === 'agent_down' ? '' : ' Wait: a new login would not help.';
+    trouble.state === 'auth_failed' || trouble.state === 'agent_down' ? '' : ' Wait: a new login does not help.';
   return {
     style: isLogin ? 'attention' : 'warning',
     title,
@@ -110,11 +110,11 @@ function troubleCard({ reminder }: DueCard, state: LedgerState, context: DrawCon
       ['Pod', trouble.host ?? 'deployment/claude-code-agent (namespace claude-agent)'],
       ['Since', `${timeOf(trouble.since)}${reminder ? ` (${spanOf(trouble.since, context.now)})` : ''}`],
       ...(trouble.state === 'usage_limited'
-        ? [['Limit ends', trouble.resetsAt === undefined ? 'not known' : timeOf(trouble.resetsAt)] as const]
+        ? [['Limit ends', trouble.resetsAt === undefined ? 'unknown' : timeOf(trouble.resetsAt)] as const]
         : []),
     ],
     blocks: [
-      { heading: 'In detail', lines: trouble.detail === '' || cause.includes(trouble.detail) ? [] : [trouble.detail] },
+      { heading: 'Details', lines: trouble.detail === '' || cause.includes(trouble.detail) ? [] : [trouble.detail] },
       {
         heading: isLogin ? 'What to do' : 'Where to look',
         lines: fixOf(trouble, context.authMode, context.stack ?? WATCHDOG_DEFAULTS.stack),
@@ -128,15 +128,15 @@ function troubleCard({ reminder }: DueCard, state: LedgerState, context: DrawCon
 
 function overCard(state: LedgerState, context: DrawContext): Content {
   const { recovery } = state;
-  if (!recovery) throw new Error('There is no recovery to tell of.');
+  if (!recovery) throw new Error('The ledger has no recovery.');
   const took = spanOf(recovery.since, recovery.until);
   const isMaintenance = recovery.from === 'maintenance';
   return {
     style: 'good',
     title: isMaintenance ? 'Maintenance is over' : 'Claude works again',
     lead: isMaintenance
-      ? `It took ${took}. Claude answers with its login.`
-      : `It recovered after ${took}; what was wrong: ${TITLES[recovery.from as keyof typeof TITLES]}.`,
+      ? `It took ${took}. Claude's login works.`
+      : `It recovered after ${took}. The problem was: ${TITLES[recovery.from as keyof typeof TITLES]}.`,
     facts: [
       ['From', timeOf(recovery.since)],
       ['Until', timeOf(recovery.until)],
@@ -150,11 +150,11 @@ function overCard(state: LedgerState, context: DrawContext): Content {
   };
 }
 
-function backCard(state: LedgerState, context: DrawContext): Content {
+function workflowsBackCard(state: LedgerState, context: DrawContext): Content {
   return {
     style: 'good',
     title: 'The workflows are back',
-    lead: 'n8n can be reached again, and the workflows that waited for it are published.',
+    lead: 'n8n is available again, and the workflows that were waiting for it are published.',
     facts: [],
     blocks: backBlocks(state, context),
     withRefresh: false,
@@ -163,14 +163,14 @@ function backCard(state: LedgerState, context: DrawContext): Content {
 
 function maintenanceCard({ reminder }: DueCard, state: LedgerState, context: DrawContext): Content {
   const { maintenance } = state;
-  if (!maintenance) throw new Error('There is no maintenance to tell of.');
+  if (!maintenance) throw new Error('The ledger has no maintenance.');
   const isLate = maintenance.expectedEnd !== undefined && maintenance.expectedEnd < context.now;
   return {
     style: 'accent',
     title: reminder ? 'Still: maintenance of the Claude agent' : 'Maintenance of the Claude agent',
     lead: isLate
-      ? 'It was expected to be over by now. No prompts are run until it is ended.'
-      : 'No prompts are run until it is over.',
+      ? 'It was expected to have ended by now. No prompts run until it ends.'
+      : 'No prompts run until it ends.',
     facts: [
       ['Since', timeOf(maintenance.since)],
       ...(maintenance.expectedEnd === undefined ? [] : [['Expected end', timeOf(maintenance.expectedEnd)] as const]),
@@ -213,15 +213,13 @@ function leftBlock(workflows: readonly PausedWorkflow[], maxNames: number): Bloc
     left.map(({ name, why = '' }) => `• ${short(name)} ${why}`),
     maxNames,
   );
-  return { heading: `Left alone, please look (${left.length})`, lines };
+  return { heading: `Left unchanged, please check (${left.length})`, lines };
 }
 
 function problemBlock(state: LedgerState, { n8nProblem }: CardContext): Block[] {
   if (n8nProblem === undefined) return [];
-  const promise = state.recovery ? 'What is still paused comes back' : 'Workflows are paused';
-  return [
-    { heading: 'n8n', lines: [`${n8nProblem}. ${promise} as soon as n8n can be asked; each check tries again.`] },
-  ];
+  const next = state.recovery ? 'Paused workflows resume' : 'Workflows are paused';
+  return [{ heading: 'n8n', lines: [`${n8nProblem}. ${next} as soon as n8n is available; each check tries again.`] }];
 }
 
 const names = (workflows: readonly PausedWorkflow[], max: number): string[] =>
@@ -232,7 +230,7 @@ const names = (workflows: readonly PausedWorkflow[], max: number): string[] =>
 
 function capped(lines: readonly string[], max: number): string[] {
   if (lines.length <= max) return [...lines];
-  return [...lines.slice(0, max), max === 0 ? `${lines.length}, too many to name` : `… and ${lines.length - max} more`];
+  return [...lines.slice(0, max), max === 0 ? `${lines.length}, too many to list` : `… and ${lines.length - max} more`];
 }
 
 function short(name: string): string {
@@ -256,10 +254,10 @@ function actionsOf({ withRefresh }: Content, { guideUrl, n8nUrl }: CardContext):
   ];
 }
 
-/** The guide's own section, unless the address names one. */
+/** The guide's section, unless the URL names one. */
 const sectionOf = (guideUrl: string): string => (guideUrl.includes('#') ? guideUrl : `${guideUrl}#refresh-tokens`);
 
-/** Text that is nobody's Markdown: unlike a TextBlock, a TextRun shows a workflow's name as it is. */
+/** Plain text: unlike a TextBlock, a TextRun does not read a workflow's name as Markdown. */
 const text = (content: string, style: object = {}) => ({
   type: 'RichTextBlock',
   inlines: [

@@ -2,7 +2,7 @@ import { WATCHDOG_DEFAULTS } from '../contract.ts';
 import type { CredentialKind } from '../contract.ts';
 import type { Trouble, TroubleState } from '../ledger/ledger.ts';
 
-/** What is wrong, in a few words. */
+/** Titles of the troubles. */
 export const TITLES: Record<TroubleState, string> = {
   auth_failed: 'Claude needs a new login',
   usage_limited: "Claude's usage limit is reached",
@@ -12,36 +12,36 @@ export const TITLES: Record<TroubleState, string> = {
 
 const LOGIN_CAUSES: Record<CredentialKind, { readonly none: string; readonly refused: string }> = {
   session: {
-    none: 'Nobody is logged in: the login is missing or was emptied.',
-    refused: 'The login expired or was revoked, and Anthropic does not renew it.',
+    none: 'Not logged in: the login is missing or empty.',
+    refused: 'The login has expired or was revoked, and Anthropic does not renew it.',
   },
   oauthToken: {
     none: 'There is no token.',
-    refused: 'Anthropic refuses the token: it expired or was revoked.',
+    refused: 'Anthropic rejects the token: it has expired or was revoked.',
   },
-  apiKey: { none: 'There is no API key.', refused: 'Anthropic refuses the API key.' },
+  apiKey: { none: 'There is no API key.', refused: 'Anthropic rejects the API key.' },
   federation: {
     none: "There is no identity token in the agent's pod.",
-    refused: "Anthropic's federation rule does not take the pod's identity token.",
+    refused: "Anthropic's federation rule does not accept the pod's identity token.",
   },
 };
 
 const CAUSES: Readonly<Record<string, string>> = {
   organization: 'The organisation does not allow Claude Code with this login.',
   billing: 'The account has no credit left, or its payment failed.',
-  usage_limit: 'The account has used up what its plan allows.',
-  rate_limit: 'Anthropic answers that there are too many requests.',
-  anthropic_error: 'Anthropic is overloaded or has a fault.',
+  usage_limit: "The account has reached its plan's usage limit.",
+  rate_limit: 'Anthropic reports too many requests.',
+  anthropic_error: 'Anthropic is overloaded or has an internal error.',
   unreachable: "Anthropic can't be reached from the agent: DNS, network, proxy or firewall.",
-  no_answer: 'Anthropic accepts requests and does not answer them.',
+  no_answer: 'Anthropic accepts requests but does not answer them.',
   not_renewed:
-    "The login has to be renewed, and the place that does it can't be reached. The login itself may be good.",
+    "The login is due for renewal, but the renewal service can't be reached. The login itself may still be valid.",
   claude_failed: 'The claude program on the agent failed.',
 };
 
-/** The cause in plain words; the agent's own sentence where its word for the cause is not known. */
+/** The cause as a sentence; the agent's own one if its word for the cause is unknown. */
 export function causeOf({ state, cause = '', detail }: Trouble, authMode: CredentialKind): string {
-  if (state === 'agent_down') return `The agent did not say whether the login works: ${asSentence(detail)}`;
+  if (state === 'agent_down') return `The login could not be checked: ${asSentence(detail)}`;
   if (state === 'auth_failed' && cause === 'no_credential') return LOGIN_CAUSES[authMode].none;
   if (state === 'auth_failed' && cause === 'refused') return LOGIN_CAUSES[authMode].refused;
   return CAUSES[cause] ?? asSentence(detail);
@@ -49,10 +49,10 @@ export function causeOf({ state, cause = '', detail }: Trouble, authMode: Creden
 
 const CHECK = 'kubectl create job --from=cronjob/claude-auth-watchdog check-now -n claude-agent';
 
-/** The last of the three lines: a pass that finds all well brings everything back. */
-const THEN = `${CHECK}   (or wait for the next check: workflows come back by themselves)`;
+/** The last of the three lines: a pass that finds the login working resumes everything. */
+const THEN = `${CHECK}   (or wait for the next check; workflows resume automatically)`;
 
-/** A command of this repository on a stack, as it is typed; the usual stack needs no name. */
+/** A command of this repository for a stack, as you type it; the default stack needs no name. */
 export function npmRun(stack: string, name: string, args = ''): string {
   const all = [args, stack === WATCHDOG_DEFAULTS.stack ? '' : `--stack ${stack}`].filter(Boolean).join(' ');
   return `npm run ${name}${all === '' ? '' : ` -- ${all}`}`;
@@ -67,29 +67,25 @@ function renewal(authMode: CredentialKind, stack: string): readonly [string, str
     case 'oauthToken':
       return ['claude setup-token   (on your machine; it prints a token)', setToken];
     case 'apiKey':
-      return ['Make a key in the Anthropic Console (Settings → API keys)', setToken];
+      return ['Create a key in the Anthropic Console (Settings → API keys)', setToken];
     case 'federation':
       return [
         'Claude Console → the federation rule: compare issuer, subject and audience with the identity token',
-        `${npmRun(stack, 'pulumi', 'config set …')}, where the rule or the organisation changed, and ${up}`,
+        `${npmRun(stack, 'pulumi', 'config set …')}   (if the rule or the organisation changed) && ${up}`,
       ];
   }
 }
 
-/** What a person has to do, in three lines; nothing where waiting is all there is to do. */
+/** What a person has to do, in three lines; none if waiting is all there is to do. */
 export function fixOf({ state, cause }: Trouble, authMode: CredentialKind, stack: string): readonly string[] {
   switch (state) {
     case 'auth_failed':
       if (cause === 'billing') {
-        return [
-          'Anthropic Console → Plans & Billing: add credit or mend the payment',
-          'Nothing has to be deployed',
-          THEN,
-        ];
+        return ['Anthropic Console → Plans & Billing: add credit or fix the payment', 'No deployment is needed', THEN];
       }
       if (cause === 'organization') {
         return [
-          'Ask an admin of the organisation to allow Claude Code, or take another account:',
+          'Ask an admin of the organisation to allow Claude Code, or use another account:',
           renewal(authMode, stack).join(' && '),
           THEN,
         ];
@@ -107,13 +103,13 @@ export function fixOf({ state, cause }: Trouble, authMode: CredentialKind, stack
   }
 }
 
-/** A text of somebody else's as a sentence. */
+/** Ends a text with a full stop if it has no end. */
 export const asSentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);
 
 /** 2026-11-22 03:30 UTC. */
 export const timeOf = (iso: string): string => `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`;
 
-/** How long something took, as a person would say it. */
+/** A duration for people. */
 export function spanOf(since: string, until: string): string {
   const minutes = Math.max(0, Math.round((Date.parse(until) - Date.parse(since)) / 60_000));
   if (minutes < 1) return 'less than a minute';

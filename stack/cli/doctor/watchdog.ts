@@ -1,4 +1,4 @@
-import { LEDGER_KEY, WATCHDOG_ENV } from '../../../watchdog/contract.ts';
+import { LEDGER_KEY, stillPaused, WATCHDOG_ENV } from '../../../watchdog/contract.ts';
 import type { LedgerState } from '../../../watchdog/ledger/ledger.ts';
 import { lastDue } from '../../config/cron.ts';
 import { NAMES } from '../../names.ts';
@@ -113,7 +113,7 @@ async function ledger(kubectl: Kubectl): Promise<Finding> {
   const text = data?.[LEDGER_KEY];
   if (text === undefined) return ok('nothing was ever wrong');
   const { trouble, maintenance, card, workflows } = JSON.parse(text) as LedgerState;
-  const paused = workflows.filter(({ step }) => step !== 'resumed' && step !== 'left').length;
+  const paused = stillPaused(workflows).length;
   const also = [
     ...(paused > 0 ? [`${paused} workflow(s) paused`] : []),
     ...(card ? [`the card "${card.kind}" is not sent yet`] : []),
