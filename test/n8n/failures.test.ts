@@ -14,7 +14,7 @@ vi.setConfig({ maxConcurrency: 7 });
 const HANG = [{ do: 'hang' }] as const;
 const LOGIN = [{ do: 'refuse', kind: 'authentication_failed', status: 401, text: 'Invalid token' }] as const;
 const DOWN = [{ do: 'refuse', kind: 'server_error', status: 529, text: 'Overloaded' }] as const;
-const GO_ON = 'You were interrupted. Look at what is done already, and go on.';
+const GO_ON = 'You were interrupted. Check what is already done, and continue.';
 
 const DOCUMENT = readDocument('docs/n8n.md');
 
@@ -105,7 +105,7 @@ describe('what goes wrong', { concurrent: true, ...needs(missingN8n) }, () => {
     await empty();
     const execution = await workflow.ended(id);
     expect(outputOf(execution, 'Results')).toMatchObject([{ id: '1' }, { id: '2' }, { id: '3' }]);
-    expect(runsOf(execution, 'Hold back')).toBe(1);
+    expect(runsOf(execution, 'Back off')).toBe(1);
     expect(site.relay.answered.map(({ status }) => status)).toEqual([429, 200, 200, 200]);
     expect(JSON.stringify(execution)).not.toContain(TOKEN);
   });
@@ -131,7 +131,7 @@ describe('what goes wrong', { concurrent: true, ...needs(missingN8n) }, () => {
     await using site = await Site.scripted();
     await pause(site);
     const impatient = (node: WorkflowNode) =>
-      node.name === 'Hold back' ? { ...node, parameters: { amount: 1 } } : node;
+      node.name === 'Back off' ? { ...node, parameters: { amount: 1 } } : node;
     const workflow = await site.author.make('batch', site.input, impatient);
     const id = await workflow.start();
     await site.relay.saw(503, 2);
@@ -170,7 +170,7 @@ describe('what goes wrong', { concurrent: true, ...needs(missingN8n) }, () => {
     expect(site.agent.claude.begun()).toEqual(['login']);
     const batch = await (await site.author.make('batch', site.input)).execute();
     expect(endOf(batch)).toMatchObject({
-      node: 'Nobody can answer',
+      node: 'Cannot be answered',
       message: 'Claude: auth_failed at item 2. Invalid token',
     });
     expect(site.agent.claude.begun()).toEqual(['login', 'Name a colour.', 'Name a river.']);
@@ -228,7 +228,7 @@ describe('what goes wrong', { concurrent: true, ...needs(missingN8n) }, () => {
     const execution = await workflow.ended(id);
     expect(endOf(execution)).toEqual({ status: 'success', node: 'Answer' });
     expect(outputOf(execution, 'Answer')).toMatchObject([{ answer: `echo: ${GO_ON}` }]);
-    expect(outputOf(execution, 'Go on')).toMatchObject([
+    expect(outputOf(execution, 'Continue')).toMatchObject([
       { sessionId: outputOf(execution, 'Answer')[0]?.['sessionId'] },
     ]);
     expect(site.agent.claude.begun()).toEqual(['hang', GO_ON]);

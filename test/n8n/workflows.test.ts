@@ -6,10 +6,10 @@ import { Site } from './site.ts';
 import { readWorkflow } from './workflow-file.ts';
 import { needs } from '../support/needs.ts';
 
-const TICKET = 'Since this morning nobody can order in the shop. Please help at once!';
+const TICKET = 'Nobody has been able to order in the shop since this morning. Please help immediately!';
 const FIELDS = { urgent: true, category: 'outage', summary: 'The shop is down.' };
 const prompts = {
-  [`Sort this ticket: ${TICKET}`]: [
+  [`Classify this ticket: ${TICKET}`]: [
     { do: 'event', event: result({ result: JSON.stringify(FIELDS), structured_output: FIELDS }) },
   ],
 } as const;
@@ -45,7 +45,7 @@ describe.each([
 
   it('ask-claude-long is woken by the callback, not by the end of its patience', async () => {
     const execution = await (await site.author.make('ask-claude-long', site.input)).execute();
-    expect(runsOf(execution, 'Look')).toBe(1);
+    expect(runsOf(execution, 'Get run')).toBe(1);
     expect(outputOf(execution, 'Sleep')).toMatchObject([
       { body: { type: 'run.ended', data: { outcome: 'succeeded' } } },
     ]);
@@ -56,7 +56,7 @@ describe.each([
     expect(execution.status).toBe('success');
     const [fields] = outputOf(execution, 'Fields');
     expect(Object.keys(fields ?? {}).sort()).toEqual(['category', 'summary', 'urgent']);
-    const branch = fields?.['urgent'] === true ? 'Wake somebody' : 'Put it on the list';
+    const branch = fields?.['urgent'] === true ? 'Alert someone' : 'Add to backlog';
     expect(runsOf(execution, branch)).toBe(1);
     if (cli === 'the scripted CLI') expect(fields).toEqual(FIELDS);
   });
