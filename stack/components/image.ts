@@ -42,7 +42,7 @@ export class AgentImage extends pulumi.ComponentResource {
           // Relative to this folder, where Pulumi runs the program and its plugins; an absolute path would differ from
           // one operator's machine to the next, and each would build anew.
           context: '..',
-          dockerfile: '../../agent/Dockerfile',
+          dockerfile: '../agent/Dockerfile',
           args: buildArguments,
           platform,
         },

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import * as path from 'node:path';
 
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
@@ -398,4 +399,12 @@ describe('the program', () => {
     const project = parse(readFileSync('Pulumi.yaml', 'utf8')) as { config: { protectData: { default: boolean } } };
     expect(project.config.protectData.default).toBe(true);
   });
+});
+
+test('the image is built from files that are there, by paths from the folder in which Pulumi runs the program', async () => {
+  const { resources } = await runProgram();
+  const { build } = find(resources, 'docker:index/image:Image') as { build: { context: string; dockerfile: string } };
+  const { main } = parse(readFileSync('Pulumi.yaml', 'utf8')) as { main: string };
+  expect(build).toMatchObject({ context: '..', dockerfile: '../agent/Dockerfile' });
+  for (const place of [build.context, build.dockerfile]) expect(existsSync(path.join(main, place))).toBe(true);
 });
