@@ -50,9 +50,9 @@ function ofTransport(): Limit[] {
   return [
     ['body of a request', bytes(RUN_LIMITS.bodyBytes), '`413`'],
     ['form of the status page', bytes(FORM_BYTES), '`413`'],
-    ['headers of a request, all together', bytes(maxHeaderSize), '`431`'],
-    ['time for the headers of a request to come', seconds(HEADERS_MS), '`408`'],
-    ['time for a whole request to come', seconds(REQUEST_MS), '`408`'],
+    ['headers of a request in total', bytes(maxHeaderSize), '`431`'],
+    ['time to receive the headers of a request', seconds(HEADERS_MS), '`408`'],
+    ['time to receive a whole request', seconds(REQUEST_MS), '`408`'],
   ];
 }
 
@@ -67,16 +67,16 @@ function ofRequests(): Limit[] {
     });
   return [
     ...fields('RunRequest'),
-    ['`timeout` that is not given', `${grouped(RUN_LIMITS.defaultTimeoutMs)} milliseconds`, ''],
+    ['`timeout` by default', `${grouped(RUN_LIMITS.defaultTimeoutMs)} milliseconds`, ''],
     ['`outputSchema`', bytes(RUN_LIMITS.schemaBytes), '`400`'],
-    ['levels of a field', String(RUN_LIMITS.nesting), '`400`'],
+    ['nesting levels of a field', String(RUN_LIMITS.nesting), '`400`'],
     ['`model`', '1 to 200 characters', '`400`'],
     ['`fallbackModel`', `1 to ${RUN_LIMITS.fallbackModels} models`, '`400`'],
     ['`Idempotency-Key`', '1 to 255 characters', '`400`'],
     ...fields('PauseRequest').map(([field, ...rest]): Limit => [`${field} of a pause`, ...rest]),
     ['`limit` of `GET /runs`', `1 to ${MAX_PAGE}`, '`400`'],
-    ['text to search for on the status page', `${SEARCH_CHARS} characters`, 'ignored'],
-    ['records that one search looks at', `${grouped(SEARCHED_RUNS)}, or ${bytes(SEARCHED_BYTES)}`, '_Older_ goes on'],
+    ['search text on the status page', `${SEARCH_CHARS} characters`, 'ignored'],
+    ['records that one search reads', `${grouped(SEARCHED_RUNS)}, or ${bytes(SEARCHED_BYTES)}`, '_Older_ continues'],
   ];
 }
 
@@ -101,18 +101,22 @@ function described({ type, ...bounds }: Bounds): string {
 function ofAnswers(): Limit[] {
   return [
     ['`output`, `structuredOutput`', `${grouped(MAX_OUTPUT_CHARS)} characters each`, 'cut, with a warning; `failed`'],
-    ['levels of `structuredOutput` and of the input of a refused tool', String(MAX_JSON_LEVELS), '`failed`; left out'],
-    ['age of the run that `POST /auth/check` goes by', seconds(FRESH_MS), 'a prompt is tried'],
-    ['time for which `POST /auth/check` waits for its turn', seconds(PROBE_WAITS_MS), '`busy`'],
+    [
+      'nesting levels of `structuredOutput` and of the input of a refused tool',
+      String(MAX_JSON_LEVELS),
+      '`failed`; left out',
+    ],
+    ['age of a run that `POST /auth/check` relies on', seconds(FRESH_MS), 'it sends a prompt'],
+    ['time that `POST /auth/check` waits in the queue', seconds(PROBE_WAITS_MS), '`busy`'],
     ['`error`', `${grouped(MAX_ERROR_CHARS)} characters`, 'cut'],
     [
       '`permissionDenials`',
       `${MAX_DENIALS}, with inputs of ${grouped(MAX_INPUT_CHARS)} characters`,
       'left out, with a warning',
     ],
-    ['events of runs that have ended', `the last ${REMEMBERED} runs`, 'the end alone is told'],
+    ['events of runs that have ended', `the last ${REMEMBERED} runs`, 'only the end is sent'],
     ['time between lines of an event stream', seconds(WATCHING.keepAliveMs), ''],
-    ['time for which a watcher may read nothing', seconds(WATCHING.stalledMs), 'dropped'],
+    ['time that a watcher may read nothing', seconds(WATCHING.stalledMs), 'disconnected'],
     [
       'time between attempts of a callback',
       `${seconds(FIRST_DELAY_MS)}, doubled up to ${seconds(MAX_DELAY_MS)}; \`Retry-After\` up to ${seconds(MAX_RETRY_AFTER_MS)}`,
@@ -123,16 +127,16 @@ function ofAnswers(): Limit[] {
 
 /** Limits that a setting of the agent holds, with its default. */
 const SETTINGS = {
-  queueLimit: ['runs that wait', '', '`429`'],
-  callbackTimeoutSeconds: ['time for one attempt of a callback', ' s', 'tried again'],
-  callbackGiveUpSeconds: ['time after the end of a run in which its callback is tried', ' s', 'given up'],
+  queueLimit: ['waiting runs', '', '`429`'],
+  callbackTimeoutSeconds: ['time for one attempt of a callback', ' s', 'retried'],
+  callbackGiveUpSeconds: ['time after the end of a run during which its callback is tried', ' s', 'given up'],
   recordDays: ['age of records', ' days', 'removed, oldest first'],
   recordCount: ['number of records', '', 'removed, oldest first'],
-  recordMegabytes: ['size of all records', ' MB', 'removed, oldest first'],
+  recordMegabytes: ['total size of records', ' MB', 'removed, oldest first'],
   conversationDays: ['age of conversations', ' days', 'removed, oldest first'],
-  conversationMegabytes: ['size of all conversations', ' MB', 'removed, oldest first'],
+  conversationMegabytes: ['total size of conversations', ' MB', 'removed, oldest first'],
   workspaceMegabytes: ['size of the workspace', ' MB', '`507`'],
-  graceSeconds: ['time for the running run at a shutdown', ' s', '`interrupted`'],
+  graceSeconds: ['time for the run in progress at a shutdown', ' s', '`interrupted`'],
 } as const satisfies Partial<Record<keyof typeof AGENT_ENV, Limit>>;
 
 function ofSettings(): Limit[] {

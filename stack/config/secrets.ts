@@ -20,18 +20,18 @@ const unless =
 export const SECRETS = {
   claudeToken: {
     description:
-      'For authMode oauthToken what `claude setup-token` printed, for apiKey a key of the Anthropic Console. Without it the Secret in the cluster stays as it is.',
+      'For authMode oauthToken, the token printed by `claude setup-token`; for apiKey, a key of the Anthropic Console. If unset, the Secret in the cluster stays unchanged.',
     mistakeIn: unless(/^\s*[\x21-\x7e]+\s*$/, 'one token or key, without spaces'),
     mustBeEncrypted: true,
   },
   agentToken: {
     description:
-      'The token that callers send. Without it the file .local/agent-token is taken, else the Secret in the cluster stays as it is.',
+      'The API token that callers send. If unset, the file .local/agent-token is used; without the file, the Secret in the cluster stays unchanged.',
     mistakeIn: unless(/^[\x21-\x7e]+$/, 'visible ASCII characters without spaces'),
   },
   mcpServers: {
     description:
-      "MCP servers for every run, a JSON object by name; part by part: `config set --secret --path 'mcpServers.tickets.headers.Authorization'`.",
+      "MCP servers for every run, a JSON object by name. To set one part: `config set --secret --path 'mcpServers.tickets.headers.Authorization'`.",
     mistakeIn: mistakeInServers,
   },
   claudeSettings: {
@@ -40,21 +40,21 @@ export const SECRETS = {
   },
   callbackSecret: {
     description:
-      'What signs callbacks (whsec_…, or two with a space between). Without it one is made from the API token.',
+      'Secret that signs callbacks (whsec_…, or two separated by a space). If unset, it is derived from the API token.',
     mistakeIn: (text) =>
       secretsIn(text).length > 0 && secretsIn(text).every((secret) => CALLBACK_SECRET.test(secret))
         ? undefined
         : '(not shown) must be whsec_ and the base64 of 24 to 64 bytes, or several of them. Make one: `echo "whsec_$(openssl rand -base64 32)"`.',
   },
   teamsWebhookUrl: {
-    description: 'Where the watchdog sends its cards: the URL of a Teams Workflows webhook. Without it it sends none.',
+    description: 'URL of the Teams Workflows webhook for the cards of the watchdog. If unset, it sends none.',
     mistakeIn: (text) =>
       /^https?:\/\/\S+$/.test(text) && URL.canParse(text)
         ? undefined
         : '(not shown) must be the http(s) URL of a Teams Workflows webhook.',
   },
   n8nApiKey: {
-    description: 'With n8nApiUrl: lets the watchdog pause and resume the workflows of n8n.',
+    description: 'API key with which the watchdog pauses and resumes n8n workflows. Use it together with n8nApiUrl.',
     mistakeIn: unless(/^[\x21-\x7e]+$/, 'an API key of n8n, without spaces'),
   },
 } as const satisfies Record<string, SecretKey>;
