@@ -30,7 +30,7 @@ describe.concurrent('an answer without an end', () => {
     expect(world.titles).toEqual([RED]);
   });
 
-  test('of Teams is that of a card that was taken, or not, by its status', async () => {
+  test('of Teams accepts or refuses the card by its status', async () => {
     await using world = await World.make();
     await using teams = await endless(202);
     world.webhook = teams.url;
@@ -55,7 +55,7 @@ describe.concurrent('an n8n', () => {
     expect(world.published).toEqual(before);
   });
 
-  test('that redirects is told so, and its API key goes nowhere else', async () => {
+  test('that redirects is reported, and its API key goes nowhere else', async () => {
     await using world = await World.make();
     await using n8n = await raw('HTTP/1.1 302 Found\r\nLocation: https://n8n.example.com/login?x=1\r\n\r\n');
     world.env['WATCHDOG_N8N_API_URL'] = n8n.url;

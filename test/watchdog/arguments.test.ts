@@ -7,7 +7,7 @@ const watchdog = (args: readonly string[], env: Record<string, string> = {}) =>
   execa(process.execPath, ['watchdog/main.ts', ...args], { env, extendEnv: false, reject: false });
 
 describe('the arguments of the watchdog', () => {
-  test.each(['--help', '-h'])('%s says what it takes, and does nothing', async (help) => {
+  test.each(['--help', '-h'])('%s prints the help and does nothing else', async (help) => {
     const { exitCode, stdout, stderr } = await watchdog(['maintenance-start', help]);
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(/^npm run watchdog -- \[--dry-run\]/);
@@ -26,7 +26,7 @@ describe('the arguments of the watchdog', () => {
     expect(stdout).toContain('Arguments: [--dry-run] | maintenance-start [--reason TEXT]');
   });
 
-  test('that npm took are refused: a pass that was to be a rehearsal would be a real one', async () => {
+  test('that npm took are refused: a dry run would become a real pass', async () => {
     await using agent = await agentDouble(auth('ok'));
     const { exitCode, sentence } = await pass(agent.url, { npm_config_dry_run: 'true' });
     expect(exitCode).toBe(1);

@@ -112,7 +112,7 @@ describe('the table of transitions', () => {
     expect(summary(decide(STATES[name], saw(seen), at(30)))).toBe(expected);
   });
 
-  test.each(CELLS)('%s, then %s twice: the second time no card again', (name, seen) => {
+  test.each(CELLS)('%s, then %s twice: the second time sends no card', (name, seen) => {
     const first = decide(STATES[name], saw(seen), at(30));
     const second = decide(told(first), saw(seen), at(60));
     const isConfirmed = seen === first.suspicion?.state;
@@ -204,7 +204,7 @@ describe('time', () => {
     });
   });
 
-  test('a usage limit whose end moved is told again, one that ends a minute later is not', () => {
+  test('a usage limit whose end moved is reported again, one that ends a minute later is not', () => {
     const moved = saw('usage_limited', { resetsAt: '2026-03-01T10:00:00.000Z' });
     expect(decide(STATES.usage_limited, moved, at(30)).card).toEqual({ kind: 'trouble', reminder: false });
     const same = saw('usage_limited', { resetsAt: '2026-03-01T05:01:00.000Z' });

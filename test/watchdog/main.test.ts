@@ -67,7 +67,7 @@ describe('one pass of the watchdog', () => {
     expect(exitCode).toBe(0);
   });
 
-  test('repeats what the agent said when it goes on refusing', async () => {
+  test("reports the agent's answer when it keeps refusing", async () => {
     await using agent = await agentDouble(
       json(503, { title: 'Paused', detail: 'The agent is paused for maintenance.' }),
     );

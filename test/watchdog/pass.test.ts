@@ -35,7 +35,7 @@ describe.concurrent('a login that fails', () => {
     expect(await world.state()).toEqual({ format: 1, listed: false, workflows: [] });
   });
 
-  test('is told again after four hours, and in the log every time', async () => {
+  test('is reported again after four hours, and in the log every time', async () => {
     await using world = await World.make();
     world.agent.login = { state: 'auth_failed', cause: 'refused' };
     await world.pass();
@@ -66,7 +66,7 @@ describe.concurrent('an outage', () => {
     expect(Object.keys(world.published)).toEqual(['Invoices']);
   });
 
-  test('of the agent itself counts as well; one pass of it is nothing', async () => {
+  test('of the agent itself counts too, but not after a single pass', async () => {
     await using world = await World.make();
     world.agent.login = { state: 'down' };
     expect((await world.pass()).exitCode).toBe(1);
@@ -268,7 +268,7 @@ describe.concurrent('two passes at once', () => {
 });
 
 describe.concurrent('--dry-run', () => {
-  test('says what would be done, and does nothing', async () => {
+  test('reports what would be done, and does nothing', async () => {
     await using world = await World.make();
     world.n8n.workflows.add('Invoices');
     world.agent.login = { state: 'auth_failed' };
@@ -324,7 +324,7 @@ describe.concurrent('maintenance', () => {
     expect(world.titles).toEqual(['Maintenance of the Claude agent', RED, GREEN]);
   });
 
-  test('leaves a pause that somebody else made, and says so', async () => {
+  test('leaves a pause that someone else made, and reports it', async () => {
     await using world = await World.make();
     world.agent.paused = { since: '2026-01-01T00:00:00.000Z', reason: 'Do not touch' };
     await world.pass(['maintenance-start']);
