@@ -25,11 +25,17 @@ export default {
     forbid(
       'claude-is-the-last-layer',
       path('agent/claude/'),
-      { ...path('agent/(http|runs|store|login|callbacks|workspace)/'), pathNot: 'agent/login/(credential|custody)' },
+      path('agent/(http|runs|store|login|callbacks|workspace)/'),
       'What starts the CLI knows nothing of runs or logins.',
     ),
-    forbid('login-below-runs', path('agent/login/'), path('agent/(http|callbacks)/'), ''),
-    forbid('runs-below-http', path('agent/(runs|store|workspace)/'), path('agent/(http|callbacks)/'), ''),
+    forbid('login-below-runs', path('agent/login/'), path('agent/(http|callbacks|runs)/'), ''),
+    forbid('runs-below-http', path('agent/runs/'), path('agent/(http|callbacks)/'), ''),
+    forbid(
+      'store-and-workspace-below-runs',
+      path('agent/(store|workspace)/'),
+      path('agent/(http|callbacks|runs|login)/'),
+      'Records and folders know nothing of who uses them.',
+    ),
     forbid('callbacks-below-http', path('agent/callbacks/'), path('agent/http/'), ''),
     forbid('page-below-routes', path('agent/http/page/'), path('agent/http/(app|api/|routes/)'), ''),
     forbid(

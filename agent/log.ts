@@ -1,5 +1,12 @@
 import type { DestinationStream } from 'pino';
 
+/** What the agent logs to: names and numbers as fields, never what was asked or answered, nor a secret. */
+export interface Log {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
 /** Fields that every line has; `msg` is the sentence itself. */
 const OWN = new Set(['level', 'time', 'msg', 'err']);
 

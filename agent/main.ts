@@ -5,13 +5,13 @@ import type { Hono } from 'hono';
 import { pino, stdTimeFunctions, type Logger } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import { createApp } from './http/app.ts';
-import { insteadOfStart } from './arguments.ts';
-import { banner } from './banner.ts';
+import { banner, insteadOfStart } from './terminal.ts';
 import { CallbackHosts } from './callbacks/hosts.ts';
 import { CallbackSender } from './callbacks/sender.ts';
 import { callbackSecrets } from './callbacks/signature.ts';
 import { CannotStartError } from './cannot-start.ts';
 import { createClaude } from './claude/claude.ts';
+import { pruneConversations } from './claude/conversations.ts';
 import { Custody } from './login/custody.ts';
 import { npmRun, sessionCredential, variableCredential, type CredentialSource } from './login/credential.ts';
 import { federatedCredential } from './login/federation.ts';
@@ -20,8 +20,8 @@ import { DiskWait } from './disk-wait.ts';
 import { makeFolder } from './workspace/folders.ts';
 import { resourceOf } from './http/routes/run-resource.ts';
 import { LoginStatus } from './login/status.ts';
-import { forgetSoon, keepConversationsWithin, keepWithin, openSoundStore } from './store/housekeeping.ts';
-import { LoginCheck } from './login/check.ts';
+import { forgetSoon, hourly, keepWithin, openSoundStore } from './store/housekeeping.ts';
+import { LoginCheck } from './runs/login-check.ts';
 import { RunMetrics } from './http/metrics.ts';
 import { RunService } from './runs/service.ts';
 import { StoreInUseError } from './store/store.ts';
@@ -142,7 +142,10 @@ function composeAgent(settings: Settings, log: Logger): Agent {
   const conversations = { days: settings.conversationDays, megabytes: settings.conversationMegabytes };
   // A person's own folder holds their own conversations.
   const isOwn = isInside(configDir, settings.stateDir);
-  if (isOwn) opened.defer(keepConversationsWithin(conversations, configDir, log));
+  if (isOwn) {
+    const prune = () => pruneConversations(configDir, conversations);
+    opened.defer(hourly('conversations', prune, conversations, log));
+  }
   const workspace = new Workspace({
     dir: settings.workspaceDir,
     lifetime: settings.workspaceLifetime,
@@ -207,7 +210,7 @@ function composeAgent(settings: Settings, log: Logger): Agent {
     log,
     tokenSha256: token.sha256,
     watchdogTokenSha256: settings.watchdogTokenSha256,
-    workspaceDir: settings.workspaceDir,
+    workspace,
     allowedHosts: allowedHostsOf(settings),
     callbackHosts,
     version: packageJson.version,

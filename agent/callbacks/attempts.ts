@@ -1,4 +1,4 @@
-import type { Callback } from '../runs/callback.ts';
+import type { Callback } from '../store/run.ts';
 
 /** What became of one attempt: the receiver's answer, or why there was none. */
 export type Attempt = { readonly status: number; readonly retryAfter: string | undefined } | { readonly error: string };

@@ -1,4 +1,4 @@
-import type { EndedRun } from '../runs/run.ts';
+import type { EndedRun } from '../store/run.ts';
 import { signatureHeaders } from './signature.ts';
 
 /** A message as it goes out. */

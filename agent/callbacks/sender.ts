@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Callback } from '../runs/callback.ts';
+import type { Callback } from '../store/run.ts';
 import type { DueCallback } from '../store/callback-records.ts';
-import type { RunLog } from '../runs/records.ts';
-import type { EndedRun, Run } from '../runs/run.ts';
+import type { Log } from '../log.ts';
+import type { EndedRun, Run } from '../store/run.ts';
 import type { RunStore } from '../store/store.ts';
 import { afterAttempt, type Attempt } from './attempts.ts';
 import type { CallbackHosts } from './hosts.ts';
@@ -15,7 +15,7 @@ export interface CallbackSenderDependencies {
   readonly hosts: CallbackHosts;
   /** The keys that sign; the newest first. */
   readonly secrets: readonly Buffer[];
-  readonly log: RunLog;
+  readonly log: Log;
   /** A run as clients see it, without its callback. */
   readonly dataOf: (run: Run) => object;
   readonly userAgent: string;

@@ -1,15 +1,16 @@
 import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { RUN_LIMITS, type PermissionMode } from '../contract.ts';
-import { withRemedy, type CredentialSource } from '../login/credential.ts';
-import type { Custody } from '../login/custody.ts';
+import { RUN_LIMITS, type AuthMode, type PermissionMode } from '../contract.ts';
 import { claudeEnvironment, retriesWithin, retryWaitWithin } from './environment.ts';
 import { argumentsOf, type ClaudeOptions as RunOptions } from './options.ts';
 import { startClaude, type ClaudeProcess, type ClaudeReport, type WaitingClaude } from './process.ts';
 import { settingsVersion } from './settings-version.ts';
 import { costStateOf, spentSince, spentUntil, type CostState, type Spending } from './spending.ts';
 import { sweep } from './sweep.ts';
-import { WarmStart, type ClaudeLog } from './warm.ts';
+import { withRemedy } from './token-exchange.ts';
+import type { ApiError } from './transcript.ts';
+import { WarmStart } from './warm.ts';
+import type { Log } from '../log.ts';
 
 /** One prompt for Claude. */
 export interface Prompt {
@@ -30,9 +31,31 @@ export interface Prompt {
   readonly textOnly?: boolean;
 }
 
+/** How a process gets its credential. */
+export interface ClaudeCredential {
+  readonly mode: AuthMode;
+  /** What a person does where it is missing or refused, in a sentence or two. */
+  readonly remedy: string;
+  /** What the environment of a process gets for it. Read anew for each process; may hold a secret. */
+  environment(): Record<string, string>;
+}
+
+/** Keeps the configuration and the login that processes can write to. */
+export interface ClaudeCustody {
+  /** No process is there, and one is about to be started. */
+  beforeStart(): void;
+  /** No run is going on, and one is about to begin. */
+  betweenRuns(): void;
+  /** `claude` has said something. @param apiError why the API refused the last request; undefined after an answer. */
+  whileRunning(apiError: ApiError | undefined): void;
+  /** No process of the run is left. */
+  afterRun(): void;
+  /** The agent is about to end, and no run is going on. */
+  atTheEnd(): void;
+}
+
 /** Starts the pinned `claude`, or what stands in for it. */
 export interface Claude {
-  readonly credential: CredentialSource;
   /** The id for a new conversation. It may be that of a process that waits, which is then ready for this one. */
   newSessionId(): string;
   /** Starts on a prompt, with a process that waits for just such a one or a new one. No other may be going on. */
@@ -72,14 +95,14 @@ export interface ClaudeOptions {
   /** Files with the MCP servers and the settings of every run. */
   readonly mcpConfig: string | undefined;
   readonly claudeSettings: string | undefined;
-  readonly credential: CredentialSource;
+  readonly credential: ClaudeCredential;
   /** Undefined where the configuration is a person's own. */
-  readonly custody?: Custody | undefined;
+  readonly custody?: ClaudeCustody | undefined;
   /** The configuration folder that the processes use. */
   readonly configDir: string;
   /** The working directory to start processes in ahead; undefined for none. */
   readonly preparedFor: string | undefined;
-  readonly log: ClaudeLog;
+  readonly log: Log;
   /** The agent's own environment, of which a process gets a few named variables. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
@@ -161,7 +184,6 @@ export function createClaude(options: ClaudeOptions): Claude {
   }
 
   return {
-    credential,
     newSessionId: () => warm.newSessionId(),
     async start(prompt) {
       custody?.betweenRuns();

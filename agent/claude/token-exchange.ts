@@ -28,3 +28,15 @@ export function exchangeErrorOf(message: string): ExchangeError | undefined {
   if (NO_TOKEN.test(message)) return { kind: 'authentication_failed', status: undefined };
   return NO_ANSWER.test(message) ? { kind: 'server_error', status: undefined } : undefined;
 }
+
+/**
+ * Replaces what the CLI says to people at a terminal of its own, where `/login` is a command.
+ * @param message what it says of a failure.
+ * @param remedy what a person does here; see `ClaudeCredential`.
+ */
+export function withRemedy(message: string, remedy: string): string {
+  if (!message.includes('/login')) return message;
+  const facts = message.split(/ · |(?<=[.;!?])\s+/).filter((part) => !part.includes('/login'));
+  const ended = facts.map((fact) => `${fact.replace(/[\s.;,]+$/, '')}.`);
+  return [...(ended.length > 0 ? ended : ['Claude needs a new login.']), remedy].join(' ');
+}

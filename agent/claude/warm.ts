@@ -1,11 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import type { Log } from '../log.ts';
 import type { WaitingClaude } from './process.ts';
-
-/** What is told for the log. */
-export interface ClaudeLog {
-  warn(fields: object, message: string): void;
-}
 
 /** A process is as old as this at most when its prompt comes, in milliseconds. */
 const RENEWED_AFTER_MS = 30 * 60_000;
@@ -33,14 +29,14 @@ export interface PreparedStart {
  */
 export class WarmStart {
   readonly #startFor: (sessionId: string) => PreparedStart | undefined;
-  readonly #log: ClaudeLog;
+  readonly #log: Log;
   #prepared: Prepared | undefined;
   /** Settles when the process that was discarded last is gone. */
   #gone: Promise<void> = Promise.resolve();
   #mayPrepare = false;
 
   /** @param startFor what a run with default options would start, or undefined where there is no use in it. */
-  constructor(startFor: (sessionId: string) => PreparedStart | undefined, log: ClaudeLog) {
+  constructor(startFor: (sessionId: string) => PreparedStart | undefined, log: Log) {
     this.#startFor = startFor;
     this.#log = log;
   }

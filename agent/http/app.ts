@@ -3,25 +3,22 @@ import type { H } from 'hono/types';
 import type { Logger } from 'pino';
 import { OPERATIONS, operations, type OperationId } from './api/operations.ts';
 import type { CallbackHosts } from '../callbacks/hosts.ts';
-import { checkLogin } from './routes/auth.ts';
 import { bearer } from './bearer.ts';
-import { getHealth, getReadiness } from './routes/health.ts';
-import { jsonBody, smallBody } from './json-body.ts';
-import { getMetrics } from './routes/metrics.ts';
-import { getOpenApi } from './routes/openapi.ts';
+import { checkLogin, getHealth, getMetrics, getOpenApi, getReadiness, pause, resume } from './routes/state.ts';
+import { jsonBody, smallBody } from './request/json-body.ts';
 import { ownSite } from './own-site.ts';
 import { pageRoute } from './routes/page.ts';
-import { pause, resume } from './routes/pause.ts';
 import { problem } from './problem.ts';
+import { refusalOf } from './refusals.ts';
 import { watchRun } from './routes/run-events.ts';
 import { runAndWait } from './routes/run.ts';
 import { cancelRun, createRun, getRun, listRuns } from './routes/runs.ts';
 import { fairness } from './fairness.ts';
-import { StorageError } from '../runs/errors.ts';
 import type { LoginStatus } from '../login/status.ts';
-import type { LoginCheck } from '../login/check.ts';
+import type { LoginCheck } from '../runs/login-check.ts';
 import type { RunMetrics } from './metrics.ts';
 import type { RunService } from '../runs/service.ts';
+import type { Workspace } from '../workspace/workspace.ts';
 
 /** What the application is made of. */
 export interface AppDependencies {
@@ -34,8 +31,8 @@ export interface AppDependencies {
   readonly tokenSha256: string;
   /** SHA-256 in hex of the watchdog's token, which opens `/auth/check`, `/pause`, `/resume` and `/metrics` only. */
   readonly watchdogTokenSha256: string | undefined;
-  /** The folder that runs work in. */
-  readonly workspaceDir: string;
+  /** Where runs work. */
+  readonly workspace: Workspace;
   /** Names of the agent besides those of its machine, see {@link ownSite}. */
   readonly allowedHosts: readonly string[];
   readonly callbackHosts: CallbackHosts;
@@ -82,7 +79,8 @@ export function createApp(dependencies: AppDependencies): Hono {
     });
   });
   app.onError((error, c) => {
-    if (error instanceof StorageError) return problem(c, 'storage', error.message);
+    const refusal = refusalOf(c, error);
+    if (refusal) return refusal;
     const clientLeft = c.req.raw.signal.aborted;
     log[clientLeft ? 'info' : 'error']({ err: error, method: c.req.method, path: c.req.path }, 'a request failed');
     return problem(c, 'internal', 'The agent made a mistake; its log says which.');
@@ -92,10 +90,10 @@ export function createApp(dependencies: AppDependencies): Hono {
 
 /** What does each operation: none without a description, none described without this. */
 function handlersOf(dependencies: AppDependencies): Record<OperationId, readonly H[]> {
-  const { service, loginStatus, workspaceDir, callbackHosts, version } = dependencies;
+  const { service, loginStatus, version } = dependencies;
   return {
-    run: [...jsonBody, runAndWait(service, workspaceDir, callbackHosts)],
-    createRun: [...jsonBody, createRun(service, workspaceDir, callbackHosts)],
+    run: [...jsonBody, runAndWait(service, dependencies)],
+    createRun: [...jsonBody, createRun(service, dependencies)],
     listRuns: [listRuns(service)],
     getRun: [getRun(service)],
     cancelRun: [cancelRun(service)],

@@ -1,11 +1,11 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Claude, StartedClaude } from '../claude/claude.ts';
 import { AUTH_STATES, EXIT_CODES } from '../contract.ts';
-import type { Callback } from '../runs/callback.ts';
+import type { Callback } from '../store/run.ts';
 import type { CallbackRecords } from '../store/callback-records.ts';
 import type { LoginStatus } from '../login/status.ts';
-import type { LoginCheck } from '../login/check.ts';
-import { millisecondsBetween, type EndedRun } from '../runs/run.ts';
+import type { LoginCheck } from '../runs/login-check.ts';
+import { millisecondsBetween, type EndedRun } from '../store/run.ts';
 import type { RunService } from '../runs/service.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 

@@ -1,17 +1,13 @@
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
-import { CREDENTIAL_VARIABLES, CREDENTIALS_FILE, type AuthMode } from '../contract.ts';
+import type { ClaudeCredential } from '../claude/claude.ts';
+import { CREDENTIAL_VARIABLES, CREDENTIALS_FILE } from '../contract.ts';
 
 /** Where the credential of Claude Code is, and how a process gets it. Never holds the value of a session. */
-export interface CredentialSource {
-  readonly mode: AuthMode;
+export interface CredentialSource extends ClaudeCredential {
   /** For people: the file or the variable that holds the credential. */
   readonly source: string;
-  /** What a person does where it is missing or refused, in a sentence or two. */
-  readonly remedy: string;
-  /** What the environment of a `claude` process gets for it. Read anew for each process; may hold a secret. */
-  environment(): Record<string, string>;
   /** What can be known without asking anybody. */
   status(): CredentialStatus;
 }
@@ -179,16 +175,4 @@ function remedyFor(
   return file === undefined
     ? `${what}, and start the agent again with it in ${CREDENTIAL_VARIABLES[mode]}.`
     : `${what}, and put it into ${file}: in a stack by \`${npmRun(stack, 'pulumi', 'config set --secret claudeToken')}\` and \`${npmRun(stack, 'up')}\`.`;
-}
-
-/**
- * Replaces what the CLI says to people at a terminal of its own, where `/login` is a command.
- * @param message what it says of a failure.
- * @param remedy what a person does here; see {@link CredentialSource}.
- */
-export function withRemedy(message: string, remedy: string): string {
-  if (!message.includes('/login')) return message;
-  const facts = message.split(/ · |(?<=[.;!?])\s+/).filter((part) => !part.includes('/login'));
-  const ended = facts.map((fact) => `${fact.replace(/[\s.;,]+$/, '')}.`);
-  return [...(ended.length > 0 ? ended : ['Claude needs a new login.']), remedy].join(' ');
 }

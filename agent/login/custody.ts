@@ -3,13 +3,14 @@ import path from 'node:path';
 import { z } from 'zod';
 import { CREDENTIALS_FILE } from '../contract.ts';
 import { LoginCustody } from './login-custody.ts';
-import { readOwnFile } from './own-files.ts';
+import { readOwnFile } from '../workspace/own-files.ts';
 import { putBack, removeLeftovers, type OwnFolder } from './put-back.ts';
 import { adoptSeed, readSeed } from './seed.ts';
 import { readSeedRecord, writeSeedRecord, type SeedRecord } from './seed-record.ts';
 import { problemOfSettings } from './seed-settings.ts';
+import type { ClaudeCustody } from '../claude/claude.ts';
 import type { ApiError } from '../claude/transcript.ts';
-import type { ClaudeLog } from '../claude/warm.ts';
+import type { Log } from '../log.ts';
 
 /** Where the configuration of `claude` is that belongs to the agent. Paths are absolute. */
 export interface CustodyPlaces {
@@ -20,12 +21,6 @@ export interface CustodyPlaces {
   readonly home: string | undefined;
   /** Read-only. Without one nothing is given, and a login in the configuration folder is not used. */
   readonly seedDir: string | undefined;
-}
-
-/** What is told for the log. */
-export interface CustodyLog extends ClaudeLog {
-  info(fields: object, message: string): void;
-  error(fields: object, message: string): void;
 }
 
 /** `claude` keeps what it knows of the machine in it, and takes MCP servers and environment variables from it. */
@@ -40,9 +35,9 @@ const stateFile = z.object({ userID: z.string().regex(/^[0-9a-f]{64}$/) });
  * Keeps the agent's own configuration of `claude` from run to run as it was given: what a run wrote there does not work on
  * later ones. Conversations stay, and so does a login that `claude` renewed.
  */
-export class Custody {
+export class Custody implements ClaudeCustody {
   readonly #stateDir: string;
-  readonly #log: CustodyLog;
+  readonly #log: Log;
   readonly #recordFile: string;
   readonly #folders: readonly OwnFolder[];
   readonly #login: LoginCustody | undefined;
@@ -52,7 +47,7 @@ export class Custody {
    * Takes the seed, and what it can of a login that is there.
    * @throws when something cannot be read or written.
    */
-  constructor({ stateDir, configDir, home, seedDir }: CustodyPlaces, log: CustodyLog) {
+  constructor({ stateDir, configDir, home, seedDir }: CustodyPlaces, log: Log) {
     this.#stateDir = stateDir;
     this.#log = log;
     removeLeftovers(stateDir, log);

@@ -1,9 +1,9 @@
 import { lstatSync, rmSync } from 'node:fs';
 import { z } from 'zod';
 import { isTime } from './credential.ts';
-import { readOwnFile, writeOwnFile } from './own-files.ts';
+import { readOwnFile, writeOwnFile } from '../workspace/own-files.ts';
 import type { ApiError } from '../claude/transcript.ts';
-import type { ClaudeLog } from '../claude/warm.ts';
+import type { Log } from '../log.ts';
 
 /** `claude` renews an access token that ends within this time, and one that the API refuses with 401. */
 const RENEWED_BEFORE_END_MS = 5 * 60_000;
@@ -45,14 +45,14 @@ export interface KeptLogin {
 export class LoginCustody {
   readonly #file: string;
   readonly #kept: KeptLogin;
-  readonly #log: ClaudeLog;
+  readonly #log: Pick<Log, 'warn'>;
   #seen = '';
   #isRefused = false;
   /** The refusal after which the login was renewed says nothing of the new one. */
   #renewedAfter: ApiError | undefined;
 
   /** @param file the `.credentials.json` that `claude` uses. */
-  constructor(file: string, kept: KeptLogin, log: ClaudeLog) {
+  constructor(file: string, kept: KeptLogin, log: Pick<Log, 'warn'>) {
     this.#file = file;
     this.#kept = kept;
     this.#log = log;

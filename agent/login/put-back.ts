@@ -4,8 +4,8 @@ import { chmodSync, lstatSync, mkdirSync, readdirSync, type Dirent } from 'node:
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { move, readOwnFile, writeOwnFile } from './own-files.ts';
-import type { ClaudeLog } from '../claude/warm.ts';
+import { move, readOwnFile, writeOwnFile } from '../workspace/own-files.ts';
+import type { Log } from '../log.ts';
 
 /** A folder of the agent's own that runs can write to, and what is in it before each of them. Paths are relative to it. */
 export interface OwnFolder {
@@ -31,7 +31,7 @@ const BESIDE_TRANSCRIPT = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
  * @param stateDir on the same volume; what is removed is moved there. See {@link removeLeftovers}.
  * @throws when something cannot be read, moved or written.
  */
-export function putBack({ root, given, left, projects }: OwnFolder, stateDir: string, log: ClaudeLog): void {
+export function putBack({ root, given, left, projects }: OwnFolder, stateDir: string, log: Pick<Log, 'warn'>): void {
   const aside = path.join(stateDir, REMOVED + randomUUID());
   const folders = new Set([projects, ...given.keys(), ...left].flatMap(foldersAbove));
   let removed = 0;
@@ -93,7 +93,7 @@ export function putBack({ root, given, left, projects }: OwnFolder, stateDir: st
 }
 
 /** Removes what an agent that was killed had only moved out of the way. */
-export function removeLeftovers(stateDir: string, log: ClaudeLog): void {
+export function removeLeftovers(stateDir: string, log: Pick<Log, 'warn'>): void {
   for (const name of readdirSync(stateDir).filter((entry) => entry.startsWith(REMOVED))) {
     void removeFolder(path.join(stateDir, name), log);
   }
@@ -106,7 +106,7 @@ function foldersAbove(name: string): string[] {
 }
 
 /** What cannot be removed now is tried again when the agent starts. */
-async function removeFolder(folder: string, log: ClaudeLog): Promise<void> {
+async function removeFolder(folder: string, log: Pick<Log, 'warn'>): Promise<void> {
   try {
     await rm(folder, { recursive: true, force: true }).catch(async () => {
       // Folders that their owner may not write to, and paths longer than the system takes in one piece.

@@ -1,6 +1,6 @@
 import { lstatSync } from 'node:fs';
 import { z } from 'zod';
-import { readOwnFile, writeOwnFile } from './own-files.ts';
+import { readOwnFile, writeOwnFile } from '../workspace/own-files.ts';
 
 /** What the agent remembers over restarts of the seed that it took and of the login that came from it. */
 export interface SeedRecord {

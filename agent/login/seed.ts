@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs'
 import path from 'node:path';
 import { CREDENTIALS_FILE, SESSION_ENTRIES } from '../contract.ts';
 import { loginIn } from './credential.ts';
-import { isFileError, readOwnFile, writeOwnFile } from './own-files.ts';
+import { isFileError, readOwnFile, writeOwnFile } from '../workspace/own-files.ts';
 import { readSeedRecord, writeSeedRecord } from './seed-record.ts';
 
 /** What {@link adoptSeed} did, for the log. Paths are relative to the session folder. */

@@ -1,6 +1,6 @@
 import type { AuthState, Outcome } from '../contract.ts';
 import type { CredentialSource, CredentialStatus } from './credential.ts';
-import type { RunResult } from '../runs/run.ts';
+import type { RunResult } from '../store/run.ts';
 
 /** What a run can tell of the login. */
 export type KnownState = Exclude<AuthState, 'busy'>;

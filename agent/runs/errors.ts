@@ -1,4 +1,4 @@
-import type { Pause } from './run.ts';
+import type { Pause } from '../store/run.ts';
 
 /** Thrown to a client whose run was not accepted, or did not begin, because the agent is shutting down. */
 export class DrainingError extends Error {
@@ -20,20 +20,6 @@ export class PausedError extends Error {
 /** Thrown to a client whose run was not accepted because the workspace is over its limit. */
 export class WorkspaceFullError extends Error {
   override readonly name = 'WorkspaceFullError';
-}
-
-/** Thrown when the folder of the workspace is gone and cannot be made again. */
-export class WorkspaceUnusableError extends Error {
-  override readonly name = 'WorkspaceUnusableError';
-}
-
-/** Thrown when an idempotency key comes again with another request. */
-export class IdempotencyError extends Error {
-  override readonly name = 'IdempotencyError';
-
-  constructor(key: string) {
-    super(`The Idempotency-Key ${JSON.stringify(key)} came before with another request. Take a new key for a new run.`);
-  }
 }
 
 /** Thrown to a client when what it asked for cannot be written to disk. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { firstChars } from '../claude/capped-text.ts';
 import { MAX_OUTPUT_CHARS } from '../claude/events.ts';
-import type { Run } from './run.ts';
+import type { Run } from '../store/run.ts';
 
 /** What happens to a run. `ended` is the last one; what it says counts, pieces of text are only earlier. */
 export type RunEvent =

@@ -1,11 +1,12 @@
 import type { Claude, StartedClaude } from '../claude/claude.ts';
-import { nothing, notBegunForStorage, timedOutInQueue } from './endings.ts';
+import { notBegunForStorage, timedOutInQueue } from './endings.ts';
 import type { RunEvents } from './events.ts';
 import type { LoginStatus } from '../login/status.ts';
 import type { Job } from './job.ts';
 import { brokenOff, judge } from './outcome.ts';
-import type { RunLog, RunRecords } from './records.ts';
-import type { EndedRun, RunResult } from './run.ts';
+import type { RunRecords } from './records.ts';
+import type { Log } from '../log.ts';
+import { NO_OUTPUT, type EndedRun, type RunResult } from '../store/run.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
 /** What an {@link Executor} needs. */
@@ -15,7 +16,7 @@ export interface ExecutorDependencies {
   readonly loginStatus: LoginStatus;
   readonly events: RunEvents;
   readonly workspace: Workspace;
-  readonly log: RunLog;
+  readonly log: Log;
   /** Called with the process of the run when there is one. */
   readonly onStarted: (process: StartedClaude) => void;
   /** Called when the end is on disk, before the last process is gone. */
@@ -93,7 +94,7 @@ export class Executor {
         onText: (text) => events.tellText(run.id, text),
       });
     } catch (error) {
-      return { ...nothing, outcome: 'failed', error: `claude could not be started: ${String(error)}` };
+      return { ...NO_OUTPUT, outcome: 'failed', error: `claude could not be started: ${String(error)}` };
     }
   }
 
@@ -115,5 +116,5 @@ function reasonNotToBegin({ givenUp, deadline, run }: Job, workspace: Workspace)
   const problem = workspace.problem ?? workspace.problemWith(run.request.workdir);
   return problem === undefined
     ? undefined
-    : { ...nothing, outcome: 'failed', error: `${problem} The run was not begun.` };
+    : { ...NO_OUTPUT, outcome: 'failed', error: `${problem} The run was not begun.` };
 }

@@ -1,6 +1,6 @@
 import type { ClaudeProcess, EndReason } from '../claude/process.ts';
 import type { Ticket } from './queue.ts';
-import type { EndedRun, Run } from './run.ts';
+import type { EndedRun, Run } from '../store/run.ts';
 
 /** A run that has not ended, and those who wait for it. */
 export interface Job {

@@ -5,8 +5,7 @@ import type { RunReport } from '../claude/claude.ts';
 import type { ResultEvent } from '../claude/events.ts';
 import type { ClaudeOptions } from '../claude/options.ts';
 import type { ApiError, Transcript } from '../claude/transcript.ts';
-import { nothing } from './endings.ts';
-import type { RunResult } from './run.ts';
+import { NO_OUTPUT, type RunResult } from '../store/run.ts';
 
 const OWN_FAULT =
   "The agent failed while the run was going on; its log has the details. Report it to the agent's maintainers.";
@@ -166,7 +165,7 @@ function verdictOfStatus(
 
 /** How a run ends that an exception of the agent broke off. */
 export function brokenOff(error: unknown): RunResult {
-  return { ...nothing, ...failed(sentenceOf(`${OWN_FAULT} (${String(error)})`)) };
+  return { ...NO_OUTPUT, ...failed(sentenceOf(`${OWN_FAULT} (${String(error)})`)) };
 }
 
 function withoutResult({ exitCode, signal, stderr, transcript }: RunReport): string {

@@ -3,16 +3,17 @@ import { StorageError } from './errors.ts';
 import type { RunEvents } from './events.ts';
 import type { Job } from './job.ts';
 import { brokenOff } from './outcome.ts';
-import { millisecondsBetween, type EndedRun, type Pause, type Run, type RunRequest, type RunResult } from './run.ts';
+import {
+  millisecondsBetween,
+  type EndedRun,
+  type Pause,
+  type Run,
+  type RunRequest,
+  type RunResult,
+} from '../store/run.ts';
+import type { Log } from '../log.ts';
 import { isStorageFailure } from '../store/storage-failure.ts';
 import type { Acceptance, RunStore } from '../store/store.ts';
-
-/** What is told about runs for the log: names and numbers, never what was asked or answered. */
-export interface RunLog {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
 
 const CANNOT_BE_WRITTEN =
   'Records of runs cannot be written. Make room on the volume of the agent, or have it repaired.';
@@ -22,7 +23,7 @@ const CLIENT_WAITS_MS = 10_000;
 /** Writes what happens to runs, first to disk and then to whoever listens. */
 export class RunRecords {
   readonly #store: RunStore;
-  readonly #log: RunLog;
+  readonly #log: Log;
   readonly #events: RunEvents;
   readonly #onEnded: (run: EndedRun) => void;
   /** Runs whose next record is being tried again and again. */
@@ -30,7 +31,7 @@ export class RunRecords {
   #patient = true;
 
   /** @param onEnded called for each run whose end is on disk. */
-  constructor(store: RunStore, log: RunLog, events: RunEvents, onEnded: (run: EndedRun) => void) {
+  constructor(store: RunStore, log: Log, events: RunEvents, onEnded: (run: EndedRun) => void) {
     this.#store = store;
     this.#log = log;
     this.#events = events;

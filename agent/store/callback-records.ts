@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { callbackTo, type Callback } from '../runs/callback.ts';
+import type { Callback } from './run.ts';
 
 /** A callback whose next attempt is due. */
 export interface DueCallback {
@@ -80,7 +80,7 @@ export function callbackRecords(db: DatabaseSync): CallbackRecords & CallbackWri
       update.run(JSON.stringify(callback), Number(callback.state === 'pending'), runId);
     },
     add(runId, url) {
-      const callback = callbackTo(url);
+      const callback: Callback = { host: new URL(url).host, state: 'pending', attempts: 0 };
       insert.run(runId, url, JSON.stringify(callback));
       return callback;
     },

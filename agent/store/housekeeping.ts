@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, renameSync } from 'node:fs';
-import { pruneConversations, type ConversationLimits } from '../claude/conversations.ts';
-import type { RunLog } from '../runs/records.ts';
-import { openStore, StoreDamagedError, type RecordLimits, type RunStore } from './store.ts';
+import type { Log } from '../log.ts';
+import { openStore } from './sqlite.ts';
+import { StoreDamagedError, type RecordLimits, type RunStore } from './store.ts';
 
 const HOUR_MS = 3_600_000;
 const FORGET_MS = 1000;
@@ -11,7 +11,7 @@ const FORGET_MS = 1000;
  * one whose last changes are lost a copy is set aside.
  * @throws {StoreInUseError} while another process holds the file.
  */
-export function openSoundStore(file: string, log: RunLog): RunStore {
+export function openSoundStore(file: string, log: Log): RunStore {
   const store = openOrSetAside(file, log);
   if (store.lostChanges) {
     const aside = setAside(file, copyFileSync);
@@ -26,7 +26,7 @@ export function openSoundStore(file: string, log: RunLog): RunStore {
   return store;
 }
 
-function openOrSetAside(file: string, log: RunLog): RunStore {
+function openOrSetAside(file: string, log: Log): RunStore {
   try {
     return openStore(file);
   } catch (error) {
@@ -51,7 +51,7 @@ function setAside(file: string, put: (from: string, to: string) => void): string
  * What is forgotten in the records, such as prompts and the URLs of callbacks, stays in the write-ahead log for a while.
  * @returns to be called after each change that forgets something; a second later it is gone.
  */
-export function forgetSoon(store: RunStore, log: RunLog): () => void {
+export function forgetSoon(store: RunStore, log: Log): () => void {
   let timer: NodeJS.Timeout | undefined;
   return () => {
     timer ??= setTimeout(() => {
@@ -66,7 +66,7 @@ export function forgetSoon(store: RunStore, log: RunLog): () => void {
 }
 
 /** Removes records over the limits, now and every hour. Returns a function that ends it. */
-export function keepWithin(limits: RecordLimits, store: RunStore, log: RunLog): () => void {
+export function keepWithin(limits: RecordLimits, store: RunStore, log: Log): () => void {
   const prune = async () => {
     const { pending } = store.callbacks;
     const removed = await store.prune(limits);
@@ -77,12 +77,8 @@ export function keepWithin(limits: RecordLimits, store: RunStore, log: RunLog): 
   return hourly('records of runs', prune, limits, log);
 }
 
-/** Removes conversations over the limits, now and every hour. Returns a function that ends it. */
-export function keepConversationsWithin(limits: ConversationLimits, configDir: string, log: RunLog): () => void {
-  return hourly('conversations', () => Promise.resolve(pruneConversations(configDir, limits)), limits, log);
-}
-
-function hourly(what: string, remove: () => Promise<number>, limits: object, log: RunLog): () => void {
+/** Removes something over its limits, now and every hour. Returns a function that ends it. */
+export function hourly(what: string, remove: () => number | Promise<number>, limits: object, log: Log): () => void {
   let removing = false;
   const prune = async () => {
     if (removing) return;

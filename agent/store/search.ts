@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { RunFilter, RunRequest, RunResult } from '../runs/run.ts';
-import { objectFrom } from './stored-json.ts';
+import type { RunFilter, RunRequest, RunResult } from './run.ts';
+import { objectFrom } from './rows.ts';
 
 /** How far back one search looks: whichever of the two comes first. It is work between two requests, so it is bounded. */
 export const SEARCHED_RUNS = 2000;

@@ -5,13 +5,11 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { move } from '../login/own-files.ts';
-import type { ClaudeProcess } from '../claude/process.ts';
+import { move } from './own-files.ts';
 import type { WorkspaceLifetime } from '../contract.ts';
 import { diskUse, type DiskUse } from './disk-use.ts';
-import { WorkspaceUnusableError } from '../runs/errors.ts';
 import { ensureFolder } from './own-folder.ts';
-import type { RunLog } from '../runs/records.ts';
+import type { Log } from '../log.ts';
 import { lostWorkdir } from './workdir.ts';
 
 /** The folder of the workspace that every run finds empty, where its lifetime is the run. */
@@ -26,6 +24,11 @@ const LOOK_AFTER_MS = 1000;
 const LOOK_SHARE = 10;
 const NAMED = 3;
 
+/** Thrown when the folder of the workspace is gone and cannot be made again. */
+export class WorkspaceUnusableError extends Error {
+  override readonly name = 'WorkspaceUnusableError';
+}
+
 /** What {@link Workspace} is made of. */
 export interface WorkspaceDependencies {
   readonly dir: string;
@@ -33,7 +36,12 @@ export interface WorkspaceDependencies {
   readonly lifetime: WorkspaceLifetime;
   /** What the whole may take on disk, in mebibytes; undefined for no limit. */
   readonly megabytes: number | undefined;
-  readonly log: RunLog;
+  readonly log: Log;
+}
+
+/** A process whose run is ended when it fills the workspace. */
+interface Writer {
+  end(reason: 'workspace'): void;
 }
 
 /** The folder that runs work in: how long what they leave lives, and how much of it there may be. */
@@ -118,7 +126,7 @@ export class Workspace {
    * Ends a run that fills it over its limit.
    * @returns a function that ends the watching.
    */
-  watch(process: ClaudeProcess): () => void {
+  watch(process: Writer): () => void {
     const over = new AbortController();
     if (this.limitBytes !== undefined) void this.#watch(process, over.signal);
     return () => over.abort();
@@ -152,7 +160,7 @@ export class Workspace {
     }
   }
 
-  async #watch(process: ClaudeProcess, over: AbortSignal): Promise<void> {
+  async #watch(process: Writer, over: AbortSignal): Promise<void> {
     const isOver = () => over.aborted;
     for (let pause = LOOK_EVERY_MS; !isOver();) {
       await sleep(pause, undefined, { signal: over, ref: false }).catch(() => undefined);

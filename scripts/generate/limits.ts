@@ -10,7 +10,7 @@ import { SEARCH_CHARS } from '../../agent/http/page/filter.ts';
 import { FORM_BYTES } from '../../agent/http/routes/page-form.ts';
 import { WATCHING } from '../../agent/http/routes/run-events.ts';
 import { REMEMBERED } from '../../agent/runs/events.ts';
-import { FRESH_MS, PROBE_WAITS_MS } from '../../agent/login/check.ts';
+import { FRESH_MS, PROBE_WAITS_MS } from '../../agent/runs/login-check.ts';
 import { MAX_ERROR_CHARS } from '../../agent/runs/outcome.ts';
 import { SEARCHED_BYTES, SEARCHED_RUNS } from '../../agent/store/search.ts';
 import { HEADERS_MS, REQUEST_MS } from '../../agent/http/server.ts';

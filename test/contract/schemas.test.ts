@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { schemaMistake } from '../../agent/http/output-schema.ts';
+import { schemaMistake } from '../../agent/http/request/output-schema.ts';
 import { startAnthropicDouble, type AnthropicDouble } from '../doubles/anthropic/server.ts';
 import { ask } from '../support/ask.ts';
 import { makeHome } from '../support/home.ts';

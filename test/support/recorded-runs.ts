@@ -1,8 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { RunResult } from '../../agent/runs/run.ts';
-import { openStore } from '../../agent/store/store.ts';
+import type { RunResult } from '../../agent/store/run.ts';
+import { openStore } from '../../agent/store/sqlite.ts';
 
 /** A run that ended some time ago. Times are milliseconds. */
 export interface RecordedRun {

@@ -1,6 +1,6 @@
 import { html } from 'hono/html';
 import type { Outcome } from '../../contract.ts';
-import type { OutcomeCount } from '../../runs/run.ts';
+import type { OutcomeCount } from '../../store/run.ts';
 import { heading, type Html } from './parts.ts';
 import { patterns, swatch } from './patterns.ts';
 import { count, grouped, OUTCOME_WORDS } from './words.ts';

@@ -1,5 +1,5 @@
 import { html } from 'hono/html';
-import { deadlineOf, type Run } from '../../runs/run.ts';
+import { deadlineOf, type Run } from '../../store/run.ts';
 import { cancelForm, heading, left, origin, row, shortId, since, table, type Html, type PageContext } from './parts.ts';
 import type { Status } from './status.ts';
 import { count, duration, grouped } from './words.ts';

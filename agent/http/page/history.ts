@@ -1,6 +1,6 @@
 import { html } from 'hono/html';
 import type { Usage } from '../../claude/spending.ts';
-import type { RunSummary } from '../../runs/run.ts';
+import type { RunSummary } from '../../store/run.ts';
 import { filterForm, pages } from './filter.ts';
 import { badge, heading, origin, row, shortId, table, time, type Html, type PageContext } from './parts.ts';
 import type { Status } from './status.ts';

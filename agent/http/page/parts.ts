@@ -1,5 +1,5 @@
 import { html } from 'hono/html';
-import type { RunSummary } from '../../runs/run.ts';
+import type { RunSummary } from '../../store/run.ts';
 import type { EndedFilter } from './status.ts';
 import { duration, type Words } from './words.ts';
 

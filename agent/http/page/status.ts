@@ -1,6 +1,6 @@
 import type { CredentialSource, CredentialStatus } from '../../login/credential.ts';
 import type { LoginStatus, LoginState } from '../../login/status.ts';
-import type { OutcomeCount, Pause, Run, RunFilter, RunPage } from '../../runs/run.ts';
+import type { OutcomeCount, Pause, Run, RunFilter, RunPage } from '../../store/run.ts';
 import type { RunService } from '../../runs/service.ts';
 
 const RUNS = 50;

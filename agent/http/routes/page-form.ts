@@ -5,7 +5,7 @@ import type { Outcome } from '../../contract.ts';
 import { SEARCH_CHARS } from '../page/filter.ts';
 import { OUTCOME_WORDS } from '../page/words.ts';
 import { tokenOf } from '../bearer.ts';
-import { bodyWithin } from '../json-body.ts';
+import { bodyWithin } from '../request/json-body.ts';
 
 /** Bytes of a form of the page, whose longest field has 500 characters. */
 export const FORM_BYTES = 16_384;

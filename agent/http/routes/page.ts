@@ -3,7 +3,7 @@ import { CONTENT_SECURITY_POLICY, statusPage, tokenPage } from '../page/document
 import { statusOf } from '../page/status.ts';
 import type { LoginStatus } from '../../login/status.ts';
 import type { RunService } from '../../runs/service.ts';
-import { withoutUndefined } from '../../without-undefined.ts';
+import { withoutUndefined } from '../request/json-body.ts';
 import { knows, tokenOf } from '../bearer.ts';
 import { readForm, smallForm } from './page-form.ts';
 import { problem } from '../problem.ts';

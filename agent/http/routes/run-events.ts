@@ -3,7 +3,7 @@ import type { Context, Handler } from 'hono';
 import { streamSSE } from 'hono/streaming';
 import type { RunResource, TextPiece } from '../api/run.ts';
 import { LAST_EVENT, type RunEvent } from '../../runs/events.ts';
-import type { Run } from '../../runs/run.ts';
+import type { Run } from '../../store/run.ts';
 import type { RunService } from '../../runs/service.ts';
 import { resourceOf } from './run-resource.ts';
 import { withRun } from './runs.ts';

@@ -1,6 +1,6 @@
 import type { ListedRun, RunResource } from '../api/run.ts';
 import { exitCodeOf } from '../../runs/outcome.ts';
-import type { Ended, Run, RunSummary } from '../../runs/run.ts';
+import type { Ended, Run, RunSummary } from '../../store/run.ts';
 
 /** A run for a client: everything but its prompt; of a summary, without what Claude said. */
 export function resourceOf(run: Run): RunResource;

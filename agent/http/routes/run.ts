@@ -1,25 +1,20 @@
 import type { Handler } from 'hono';
 import type { RunAnswer } from '../api/run.ts';
-import type { CallbackHosts } from '../../callbacks/hosts.ts';
 import { exitCodeOf } from '../../runs/outcome.ts';
-import { millisecondsBetween, type EndedRun } from '../../runs/run.ts';
+import { millisecondsBetween, type EndedRun } from '../../store/run.ts';
 import type { RunService } from '../../runs/service.ts';
-import { refusalOf, takeRun } from './run-intake.ts';
+import { readRun } from '../request/read-run.ts';
+import type { RunRequestRules } from '../request/run-request.ts';
 
 /** `POST /run`: runs a prompt and answers with what became of it. */
-export function runAndWait(service: RunService, workspaceDir: string, callbackHosts: CallbackHosts): Handler {
+export function runAndWait(service: RunService, rules: Omit<RunRequestRules, 'unknownFields'>): Handler {
   return async (c) => {
-    const taken = await takeRun(c, { service, workspaceDir, callbackHosts, unknownFields: 'ignored', waits: true });
-    if (taken instanceof Response) return taken;
-    const { accepted, warnings } = taken;
+    const { request, idempotency, warnings } = await readRun(c, { ...rules, unknownFields: 'ignored' });
+    const accepted = await service.accept(request, true, idempotency);
     const client = c.req.raw.signal;
     if (client.aborted) accepted.abandon();
     else client.addEventListener('abort', () => accepted.abandon());
-    try {
-      return c.json(answer(await accepted.ended, warnings));
-    } catch (error) {
-      return refusalOf(c, error);
-    }
+    return c.json(answer(await accepted.ended, warnings));
   };
 }
 

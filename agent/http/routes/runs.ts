@@ -1,19 +1,18 @@
 import type { Context, Handler } from 'hono';
 import type { RunPage } from '../api/run.ts';
-import type { CallbackHosts } from '../../callbacks/hosts.ts';
-import type { Run } from '../../runs/run.ts';
+import type { Run } from '../../store/run.ts';
 import type { RunService } from '../../runs/service.ts';
 import { problem } from '../problem.ts';
-import { takeRun } from './run-intake.ts';
-import { readRunQuery } from './run-query.ts';
+import { readRun } from '../request/read-run.ts';
+import type { RunRequestRules } from '../request/run-request.ts';
+import { readRunQuery } from '../request/run-query.ts';
 import { resourceOf } from './run-resource.ts';
 
 /** `POST /runs`: takes a run without waiting for it. */
-export function createRun(service: RunService, workspaceDir: string, callbackHosts: CallbackHosts): Handler {
+export function createRun(service: RunService, rules: Omit<RunRequestRules, 'unknownFields'>): Handler {
   return async (c) => {
-    const taken = await takeRun(c, { service, workspaceDir, callbackHosts, unknownFields: 'refused', waits: false });
-    if (taken instanceof Response) return taken;
-    const { run } = taken.accepted;
+    const { request, idempotency } = await readRun(c, { ...rules, unknownFields: 'refused' });
+    const { run } = await service.accept(request, false, idempotency);
     return c.json(resourceOf(run), 202, { Location: `/runs/${run.id}` });
   };
 }

@@ -4,7 +4,7 @@ import { Hono } from 'hono';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { watchRun } from '../../../agent/http/routes/run-events.ts';
 import { RunEvents } from '../../../agent/runs/events.ts';
-import type { EndedRun, Run } from '../../../agent/runs/run.ts';
+import type { EndedRun, Run } from '../../../agent/store/run.ts';
 import { closeServer, serverOf } from '../../../agent/http/server.ts';
 
 /** Six bytes each in JSON, so that what is said does not fit in the buffers of a connection. */

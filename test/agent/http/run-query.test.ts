@@ -3,7 +3,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FieldError } from '../../../agent/http/api/problem.ts';
 import type { RunPage } from '../../../agent/http/api/run.ts';
-import { openStore } from '../../../agent/store/store.ts';
+import { openStore } from '../../../agent/store/sqlite.ts';
 import { Agent } from '../../support/agent.ts';
 
 let agent: Agent;

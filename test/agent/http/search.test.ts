@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RunFilter } from '../../../agent/runs/run.ts';
-import { openStore, type RunStore } from '../../../agent/store/store.ts';
+import type { RunFilter } from '../../../agent/store/run.ts';
+import { openStore } from '../../../agent/store/sqlite.ts';
+import { type RunStore } from '../../../agent/store/store.ts';
 
 const LARGE = 'x'.repeat(3 * 1_048_576);
 

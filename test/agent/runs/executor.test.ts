@@ -6,7 +6,8 @@ import { createClaude, type Claude } from '../../../agent/claude/claude.ts';
 import { variableCredential } from '../../../agent/login/credential.ts';
 import { LoginStatus } from '../../../agent/login/status.ts';
 import { RunService } from '../../../agent/runs/service.ts';
-import { openStore, type RunStore } from '../../../agent/store/store.ts';
+import { openStore } from '../../../agent/store/sqlite.ts';
+import { type RunStore } from '../../../agent/store/store.ts';
 import { Workspace } from '../../../agent/workspace/workspace.ts';
 import { until } from '../../support/agent.ts';
 

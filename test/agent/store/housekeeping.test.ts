@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { setImmediate } from 'node:timers/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openStore } from '../../../agent/store/store.ts';
+import { openStore } from '../../../agent/store/sqlite.ts';
 import { Agent, until } from '../../support/agent.ts';
 
 const HEADER = 100;

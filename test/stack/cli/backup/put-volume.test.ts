@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 
-import { openStore } from '../../../../agent/store/store.ts';
+import { openStore } from '../../../../agent/store/sqlite.ts';
 import type { RunStore } from '../../../../agent/store/store.ts';
 import { folder } from './folder.ts';
 

@@ -5,7 +5,7 @@
  */
 import { writeSync } from 'node:fs';
 
-import { openStore } from '../../../../agent/store/store.ts';
+import { openStore } from '../../../../agent/store/sqlite.ts';
 
 const [file = '', characters = '0'] = process.argv.slice(2);
 const store = openStore(file);

@@ -8,7 +8,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 
-import { openStore } from '../../../../agent/store/store.ts';
+import { openStore } from '../../../../agent/store/sqlite.ts';
 
 import type { VolumeReport, Wanted } from '../../../../stack/cli/archive/in-pod/take-volume.ts';
 import { folder } from './folder.ts';

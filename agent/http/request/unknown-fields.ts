@@ -1,6 +1,6 @@
-import type { FieldError } from './api/problem.ts';
-import { runRequest } from './api/run-request.ts';
-import { didYouMean, KnownNames } from '../did-you-mean.ts';
+import type { FieldError } from '../api/problem.ts';
+import { runRequest } from '../api/run-request.ts';
+import { didYouMean, KnownNames } from '../../did-you-mean.ts';
 
 /** A body of a mebibyte has room for 110,000 of them. */
 const NAMED = 10;

@@ -3,41 +3,40 @@ import type { FieldError } from '../api/problem.ts';
 import { CALLBACK_URL, OUTPUT_SCHEMA, runRequest } from '../api/run-request.ts';
 import type { CallbackHosts } from '../../callbacks/hosts.ts';
 import { AGENT_ENV } from '../../contract.ts';
-import type { RunRequest } from '../../runs/run.ts';
+import type { RunRequest } from '../../store/run.ts';
 import { insideWorkspace } from '../../workspace/workdir.ts';
-import { withoutUndefined } from '../../without-undefined.ts';
-import { describe } from '../json-body.ts';
-import { schemaMistake } from '../output-schema.ts';
-import { oversized } from '../oversized.ts';
-import { unknownFields } from '../unknown-fields.ts';
+import type { Workspace } from '../../workspace/workspace.ts';
+import { describe, withoutUndefined } from './json-body.ts';
+import { schemaMistake } from './output-schema.ts';
+import { oversized } from './oversized.ts';
+import { unknownFields } from './unknown-fields.ts';
 
 /** Fields whose text is not repeated: too long, or a secret. */
 const UNSAID: ReadonlySet<string> = new Set(['prompt', 'callbackUrl']);
 
+/** What a run's request is checked against. */
+export interface RunRequestRules {
+  readonly workspace: Workspace;
+  readonly callbackHosts: CallbackHosts;
+  /** Whether fields that are none of the interface are ignored with a warning, or refused. */
+  readonly unknownFields: 'ignored' | 'refused';
+}
+
 /** A checked request with what the client should know, or what is wrong with it. */
-export type RunRequestReading =
+export type CheckedRunRequest =
   { readonly request: RunRequest; readonly warnings: readonly string[] } | { readonly errors: readonly FieldError[] };
 
-/**
- * Checks a run's request, all of it at once.
- * @param workspaceDir the folder that `workdir` must be in.
- * @param callbackHosts where `callbackUrl` may lead.
- * @param otherFields whether fields that are none of the interface are ignored with a warning or refused.
- * @param runDir `workdir` where none is given.
- */
-export async function readRunRequest(
+/** Checks a run's request, all of it at once. The folders of the workspace must be there. */
+export async function checkRunRequest(
   body: Record<string, unknown>,
-  workspaceDir: string,
-  callbackHosts: CallbackHosts,
-  otherFields: 'ignored' | 'refused' = 'ignored',
-  runDir = workspaceDir,
-): Promise<RunRequestReading> {
+  { workspace, callbackHosts, unknownFields: otherFields }: RunRequestRules,
+): Promise<CheckedRunRequest> {
   const tooLarge = oversized(body);
   if (tooLarge.length > 0) return { errors: tooLarge };
   const parsed = runRequest.safeParse(body);
   const unknown = unknownFields(body, otherFields);
-  const { workdir = runDir } = body;
-  const folder = typeof workdir === 'string' ? insideWorkspace(workdir, workspaceDir) : { path: workspaceDir };
+  const { workdir = workspace.runDir } = body;
+  const folder = typeof workdir === 'string' ? insideWorkspace(workdir, workspace.dir) : { path: workspace.dir };
   const uncallable = typeof body['callbackUrl'] === 'string' ? callbackErrors(body['callbackUrl'], callbackHosts) : [];
   const unmeetable = await schemaErrors(body['outputSchema']);
   const others = [...uncallable, ...unmeetable, ...labelErrors(body['labels']), ...unknown.errors];

@@ -1,7 +1,7 @@
-import type { FieldError } from './api/problem.ts';
-import { MOST_ENTRIES, OUTPUT_SCHEMA } from './api/run-request.ts';
-import { isDeeperThan } from '../claude/bounded.ts';
-import { RUN_LIMITS } from '../contract.ts';
+import type { FieldError } from '../api/problem.ts';
+import { MOST_ENTRIES, OUTPUT_SCHEMA } from '../api/run-request.ts';
+import { isDeeperThan } from '../../claude/bounded.ts';
+import { RUN_LIMITS } from '../../contract.ts';
 
 const NAMED = 10;
 

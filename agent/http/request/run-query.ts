@@ -2,9 +2,8 @@ import type { z } from 'zod';
 import type { FieldError } from '../api/problem.ts';
 import { runQuery } from '../api/run-query.ts';
 import { didYouMean, KnownNames } from '../../did-you-mean.ts';
-import type { RunFilter } from '../../runs/run.ts';
-import { withoutUndefined } from '../../without-undefined.ts';
-import { describe } from '../json-body.ts';
+import type { RunFilter } from '../../store/run.ts';
+import { describe, withoutUndefined } from './json-body.ts';
 
 /** Each of the others may be given once. */
 const REPEATED = 'label';

@@ -3,11 +3,11 @@ import { hostname } from 'node:os';
 import type { AuthState, LoginCause } from '../contract.ts';
 import type { Claude } from '../claude/claude.ts';
 import type { ClaudeProcess } from '../claude/process.ts';
-import type { LoginStatus } from './status.ts';
-import { causeOf } from './cause.ts';
-import { judge } from '../runs/outcome.ts';
-import type { Pause, RunResult } from '../runs/run.ts';
-import type { RunService } from '../runs/service.ts';
+import type { LoginStatus } from '../login/status.ts';
+import { causeOf } from './login-cause.ts';
+import { judge } from './outcome.ts';
+import type { Pause, RunResult } from '../store/run.ts';
+import type { RunService } from './service.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
 /** What `POST /auth/check` answers. Times are ISO 8601. Never a value of a credential. */
@@ -107,14 +107,14 @@ export class LoginCheck {
   }
 
   #report(evidence: LoginReport['evidence'], finding: Finding): LoginReport {
-    const { expiresAt } = this.#claude.credential.status();
+    const { expiresAt } = this.#loginStatus.credential.status();
     const { paused } = this.#service;
     this.#answeredAt = new Date();
     return {
       ...finding,
       checkedAt: this.#answeredAt.toISOString(),
       evidence,
-      source: this.#claude.credential.source,
+      source: this.#loginStatus.credential.source,
       host: hostname(),
       ...(expiresAt !== undefined && { expiresAt }),
       ...(paused && { paused }),

@@ -1,7 +1,7 @@
 import type { LoginCause } from '../contract.ts';
 import type { ApiError } from '../claude/transcript.ts';
-import type { KnownState } from './status.ts';
-import type { RunResult } from '../runs/run.ts';
+import type { KnownState } from '../login/status.ts';
+import type { RunResult } from '../store/run.ts';
 
 /** Names the cause from what a probe met; undefined where it found nothing wrong. */
 export function causeOf(

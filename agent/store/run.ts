@@ -1,7 +1,6 @@
 import type { ClaudeOptions } from '../claude/options.ts';
 import type { Usage } from '../claude/spending.ts';
 import type { Outcome } from '../contract.ts';
-import type { Callback } from './callback.ts';
 
 /** What a client asked for, checked and complete. */
 export interface RunRequest {
@@ -45,6 +44,28 @@ export interface RunResult {
   /** What the client should know although the run went on without it. */
   readonly warnings: readonly string[];
 }
+
+/** How far the callback of a run is. Times are ISO 8601 in UTC. Its URL may be a secret and is no part of it. */
+export interface Callback {
+  /** With its port, where the URL names one. */
+  readonly host: string;
+  /** `pending` from the acceptance of the run on. */
+  readonly state: 'pending' | 'delivered' | 'given_up';
+  /** Attempts that were made to the end. */
+  readonly attempts: number;
+  readonly lastAttemptAt?: string;
+  /** The HTTP status that the last attempt was answered with. */
+  readonly lastStatus?: number;
+  /** Why the last attempt was not answered, in a sentence. */
+  readonly lastError?: string;
+  /** While the run has ended and the callback is pending. */
+  readonly nextAttemptAt?: string;
+  readonly deliveredAt?: string;
+  readonly givenUpAt?: string;
+}
+
+/** The result of a run that `claude` had no say in, without its outcome. */
+export const NO_OUTPUT = { output: '', permissionDenials: [], warnings: [] } as const;
 
 /** A run from its acceptance to its end. Times are ISO 8601 in UTC. */
 export interface Run {

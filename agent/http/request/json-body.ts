@@ -1,8 +1,8 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { createMiddleware } from 'hono/factory';
-import { RUN_LIMITS } from '../contract.ts';
-import { problem } from './problem.ts';
+import { RUN_LIMITS } from '../../contract.ts';
+import { problem } from '../problem.ts';
 
 /**
  * Refuses bodies that are larger, before they are read. A length that is declared is enough to know it: HTTP takes no
@@ -66,4 +66,11 @@ export function describe(value: unknown): string {
   if (typeof value === 'string') return value.length <= 100 ? `the string ${JSON.stringify(value)}` : 'a long string';
   if (typeof value === 'object') return Array.isArray(value) ? 'an array' : 'an object';
   return typeof value === 'number' ? `the number ${value}` : `the ${typeof value} ${JSON.stringify(value)}`;
+}
+
+/** A copy without the keys that are undefined, as `exactOptionalPropertyTypes` wants it. */
+export function withoutUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
 }

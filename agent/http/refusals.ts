@@ -1,0 +1,24 @@
+import type { Context } from 'hono';
+import { DrainingError, PausedError, StorageError, WorkspaceFullError } from '../runs/errors.ts';
+import { QueueFullError } from '../runs/queue.ts';
+import { IdempotencyError } from '../store/store.ts';
+import { WorkspaceUnusableError } from '../workspace/workspace.ts';
+import { problem, ProblemError } from './problem.ts';
+
+/** The answer to a request that was refused by an error; undefined for an error that is no refusal. */
+export function refusalOf(c: Context, error: unknown): Response | undefined {
+  if (error instanceof ProblemError) return problem(c, error.kind, error.message, error.extras);
+  if (error instanceof IdempotencyError) return problem(c, 'idempotency-key-reused', error.message);
+  if (error instanceof QueueFullError) {
+    return problem(c, 'queue-full', `${error.message} Nothing was accepted; try again later.`);
+  }
+  if (error instanceof DrainingError) {
+    return problem(c, 'draining', error.message, { headers: { Connection: 'close' } });
+  }
+  if (error instanceof PausedError) return problem(c, 'paused', error.message);
+  if (error instanceof WorkspaceFullError) return problem(c, 'workspace-full', error.message);
+  if (error instanceof WorkspaceUnusableError) {
+    return problem(c, 'workspace-unusable', `${error.message} The run was not accepted.`);
+  }
+  return error instanceof StorageError ? problem(c, 'storage', error.message) : undefined;
+}

@@ -1,0 +1,45 @@
+import { createHash } from 'node:crypto';
+import type { Context } from 'hono';
+import type { Idempotency, RunRequest } from '../../store/run.ts';
+import { idempotencyKey } from '../api/run-request.ts';
+import { ProblemError } from '../problem.ts';
+import { parseJsonObject } from './json-body.ts';
+import { checkRunRequest, type RunRequestRules } from './run-request.ts';
+
+/** A run's request, read and checked. */
+export interface ReadRun {
+  readonly request: RunRequest;
+  readonly idempotency: Idempotency | undefined;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Reads and checks the request of a run.
+ * @throws {ProblemError} for a request that is not accepted.
+ * @throws {WorkspaceUnusableError} when there is no workspace to run in.
+ */
+export async function readRun(c: Context, rules: RunRequestRules): Promise<ReadRun> {
+  const body = parseJsonObject(await c.req.arrayBuffer());
+  if (typeof body === 'string') throw new ProblemError('invalid-json', body);
+  const key = c.req.header('Idempotency-Key');
+  if (key !== undefined && !idempotencyKey.safeParse(key).success) {
+    throw new ProblemError('invalid-idempotency-key', 'An Idempotency-Key has 1 to 255 visible ASCII characters.');
+  }
+  rules.workspace.ensure();
+  const checked = await checkRunRequest(body, rules);
+  if ('errors' in checked) {
+    const { errors } = checked;
+    throw new ProblemError('invalid-request', errors.map(({ message }) => message).join(' '), { errors });
+  }
+  const { request, warnings } = checked;
+  return { request, warnings, idempotency: key === undefined ? undefined : { key, requestHash: hashOf(request) } };
+}
+
+/** Equal for requests that mean the same, whatever the order of their fields. */
+function hashOf(request: object): string {
+  const sorted = (_: string, value: unknown) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value;
+  return createHash('sha256').update(JSON.stringify(request, sorted)).digest('hex');
+}

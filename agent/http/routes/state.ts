@@ -1,0 +1,92 @@
+import type { Handler } from 'hono';
+import { openApiDocument } from '../api/document.ts';
+import { pauseReason, pauseRequest, type Health, type LoginReport, type PauseState, type Ready } from '../api/state.ts';
+import type { LoginStatus } from '../../login/status.ts';
+import type { RunService } from '../../runs/service.ts';
+import type { LoginCheck } from '../../runs/login-check.ts';
+import type { RunMetrics } from '../metrics.ts';
+import { problem } from '../problem.ts';
+import { parseJsonObject } from '../request/json-body.ts';
+
+/** `GET /health`: the process is alive, and what it knows of itself. Needs no token, so it holds no secret. */
+export function getHealth(service: RunService, loginStatus: LoginStatus, version: string): Handler {
+  return (c) => {
+    const { active, queued } = service.load;
+    const { login, credential } = loginStatus.current;
+    const { mode, source } = loginStatus.credential;
+    return c.json({
+      status: 'ok',
+      timestamp: new Date().toISOString(),
+      version,
+      activeRequests: active,
+      queued,
+      paused: service.paused,
+      storage: service.storageProblem,
+      auth: {
+        mode,
+        source,
+        state: login.state,
+        seenAt: login.seenAt,
+        resetsAt: login.resetsAt,
+        expiresAt: credential.expiresAt,
+        refreshable: credential.refreshable,
+        problem: credential.problem,
+      },
+    } satisfies Health);
+  };
+}
+
+/** `GET /ready`: whether requests are to be sent here; those that are refused for a while get their answer, too. */
+export function getReadiness(service: RunService): Handler {
+  return (c) => {
+    const why = service.unready;
+    return why === undefined ? c.json({ status: 'ready' } satisfies Ready) : problem(c, 'not-ready', why);
+  };
+}
+
+/** `POST /pause`: accepts and begins no runs, over restarts too. The body, `{"reason": …}`, may be left out. */
+export function pause(service: RunService): Handler {
+  return async (c) => {
+    const bytes = await c.req.arrayBuffer();
+    const body = bytes.byteLength === 0 ? {} : parseJsonObject(bytes);
+    if (typeof body === 'string') return problem(c, 'invalid-json', body);
+    const parsed = pauseRequest.safeParse(body);
+    if (!parsed.success) {
+      return problem(c, 'invalid-request', `The body may have \`reason\`, ${pauseReason}, and nothing else.`);
+    }
+    service.pause(parsed.data.reason);
+    return c.json(stateOf(service));
+  };
+}
+
+/** `POST /resume`: goes on after a pause. */
+export function resume(service: RunService): Handler {
+  return (c) => {
+    service.resume();
+    return c.json(stateOf(service));
+  };
+}
+
+function stateOf(service: RunService): PauseState {
+  const { active, queued } = service.load;
+  return { paused: service.paused !== undefined, ...service.paused, activeRequests: active, queued };
+}
+
+/** `POST /auth/check`: whether Claude answers with this login. 200 whatever the state is. */
+export function checkLogin(check: LoginCheck): Handler {
+  return async (c) => c.json((await check.check()) satisfies LoginReport);
+}
+
+/** `GET /metrics`: for Prometheus. */
+export function getMetrics(metrics: RunMetrics): Handler {
+  return async (c) => c.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType });
+}
+
+/** `GET /openapi.json`: the interface, for programs. */
+export function getOpenApi(version: string): Handler {
+  let document: string | undefined;
+  return (c) => {
+    document ??= JSON.stringify(openApiDocument(version));
+    return c.body(document, 200, { 'Content-Type': 'application/json' });
+  };
+}

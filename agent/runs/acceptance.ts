@@ -1,0 +1,135 @@
+import type { Claude } from '../claude/claude.ts';
+import { cancelledBeforeStart } from './endings.ts';
+import { StorageError, WorkspaceFullError } from './errors.ts';
+import type { Job } from './job.ts';
+import type { Jobs } from './jobs.ts';
+import type { SerialQueue } from './queue.ts';
+import type { RunRecords } from './records.ts';
+import type { EndedRun, Idempotency, Run, RunRequest } from '../store/run.ts';
+import type { RunStore } from '../store/store.ts';
+import type { Workspace } from '../workspace/workspace.ts';
+
+/** A run that was accepted. */
+export interface AcceptedRun {
+  readonly run: Run;
+  /** Settles when the end of the run is on disk; rejects with a `DrainingError` or a `StorageError`. */
+  readonly ended: Promise<EndedRun>;
+  /** The client went away: a run that still waits, and that nobody else waits for, is cancelled. */
+  abandon(): void;
+}
+
+/** What {@link Acceptance} needs. */
+export interface AcceptanceDependencies {
+  readonly store: RunStore;
+  readonly records: RunRecords;
+  readonly claude: Claude;
+  readonly workspace: Workspace;
+  readonly queue: SerialQueue;
+  readonly jobs: Jobs;
+  /** Throws while the agent accepts nothing: it drains or is paused. */
+  readonly assertOpen: () => void;
+}
+
+/** A request that waits to be accepted. */
+interface Asked {
+  readonly request: RunRequest;
+  readonly clients: number;
+  readonly idempotency: Idempotency | undefined;
+  readonly accepted: PromiseWithResolvers<AcceptedRun>;
+}
+
+/** Accepts runs: a check, a record on disk, a place in the queue. */
+export class Acceptance {
+  readonly #dependencies: AcceptanceDependencies;
+  #asked: Asked[] = [];
+
+  constructor(dependencies: AcceptanceDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /**
+   * Those who ask in one turn of the event loop share one write to disk, and are taken in the order in which they came.
+   * @see RunService.accept
+   */
+  accept(request: RunRequest, waits: boolean, idempotency: Idempotency | undefined): Promise<AcceptedRun> {
+    const accepted = Promise.withResolvers<AcceptedRun>();
+    const asked = { request, clients: waits ? 1 : Infinity, idempotency, accepted };
+    if (this.#asked.push(asked) === 1) setImmediate(() => this.#acceptAsked());
+    return accepted.promise;
+  }
+
+  #acceptAsked(): void {
+    const asked = this.#asked.splice(0);
+    const records: { readonly asked: Asked; readonly run?: Run; readonly earlier?: Run; readonly error?: unknown }[] =
+      [];
+    let accepted = 0;
+    try {
+      this.#dependencies.records.together(() => {
+        for (const each of asked) {
+          const recorded = this.#recordOrRefuse(each, accepted);
+          if ('run' in recorded) accepted += 1;
+          records.push({ asked: each, ...recorded });
+        }
+      });
+      for (const { asked: each, run, earlier, error } of records) {
+        if (run) each.accepted.resolve(this.#enqueue(run, each));
+        else if (earlier) each.accepted.resolve(this.#joinEarlier(earlier, each.clients));
+        else each.accepted.reject(error);
+      }
+    } catch (error) {
+      for (const { accepted: answer } of asked) answer.reject(error);
+    }
+  }
+
+  /** @throws {StorageError} which concerns all that are accepted together. */
+  #recordOrRefuse(asked: Asked, ahead: number): { run: Run } | { earlier: Run } | { error: unknown } {
+    const { store } = this.#dependencies;
+    const { idempotency } = asked;
+    try {
+      const earlier = idempotency && store.findByKey(idempotency);
+      return earlier ? { earlier } : { run: this.#record(asked, ahead) };
+    } catch (error) {
+      if (error instanceof StorageError) throw error;
+      return { error };
+    }
+  }
+
+  /** @param ahead how many were accepted just before, and are not in the queue yet. */
+  #record({ request, idempotency }: Asked, ahead: number): Run {
+    const { records, claude, queue, assertOpen } = this.#dependencies;
+    assertOpen();
+    this.#assertDiskRoom();
+    queue.assertRoom(ahead);
+    const sessionId = request.resume ?? claude.newSessionId();
+    const begins = queue.idle && ahead === 0;
+    return records.accept(request, sessionId, { idempotency, begins });
+  }
+
+  /** Somebody may have made room since it was looked at: the next one is told. */
+  #assertDiskRoom(): void {
+    const { workspace } = this.#dependencies;
+    const { problem } = workspace;
+    if (problem === undefined) return;
+    void workspace.look();
+    throw new WorkspaceFullError(`${problem} The run was not accepted.`);
+  }
+
+  #enqueue(run: Run, { request, clients }: Asked): AcceptedRun {
+    return this.#accepted(this.#dependencies.jobs.enqueue(run, clients, request.timeoutMs));
+  }
+
+  #joinEarlier(run: Run, clients: number): AcceptedRun {
+    const job = this.#dependencies.jobs.find(run.id);
+    if (!job) return { run, ended: Promise.resolve(run as EndedRun), abandon: () => undefined };
+    job.clients += clients;
+    return this.#accepted(job);
+  }
+
+  #accepted(job: Job): AcceptedRun {
+    const abandon = () => {
+      job.clients -= 1;
+      if (job.clients === 0) this.#dependencies.jobs.leaveQueue(job, cancelledBeforeStart, { keyIsFree: true });
+    };
+    return { run: job.run, ended: job.ended.promise, abandon };
+  }
+}

@@ -1,0 +1,85 @@
+import { randomUUID } from 'node:crypto';
+import { chmodSync, closeSync, openSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { CALLBACK_SCHEMA } from './callback-records.ts';
+import { StoreDamagedError, StoreInUseError } from './store.ts';
+import { commitsIn } from './write-ahead-log.ts';
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS runs (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    session_id TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'ended')),
+    request TEXT NOT NULL,
+    prompt TEXT,
+    accepted_at TEXT NOT NULL,
+    started_at TEXT,
+    ended_at TEXT,
+    outcome TEXT,
+    result TEXT,
+    idempotency_key TEXT UNIQUE,
+    request_hash TEXT
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS runs_ended ON runs (ended_at, outcome) WHERE state = 'ended';
+  CREATE INDEX IF NOT EXISTS runs_unfinished ON runs (seq) WHERE state <> 'ended';
+`;
+
+/** An open database with the schema. */
+export interface OpenDatabase {
+  readonly db: DatabaseSync;
+  /** Whether the last changes before a crash are lost. */
+  readonly lostChanges: boolean;
+}
+
+/**
+ * Opens the database, making the file where there is none. The exclusive lock is the kernel's: it ends with the process,
+ * kill -9 included.
+ * @throws {StoreInUseError} while another process holds the file.
+ * @throws {StoreDamagedError} when the file is no sound database; it is left as it is.
+ */
+export function openDatabase(file: string): OpenDatabase {
+  makePrivate(file);
+  const commits = commitsIn(`${file}-wal`);
+  const db = new DatabaseSync(file);
+  let lostChanges: boolean;
+  try {
+    db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA secure_delete = ON;');
+    assertSound(db);
+    db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+    lostChanges = commits > 0 && commits > framesRead(db);
+    db.exec(SCHEMA + CALLBACK_SCHEMA);
+    db.prepare('INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING').run('instance', randomUUID());
+  } catch (error) {
+    db.close();
+    if (isLocked(error)) throw new StoreInUseError(file, error);
+    throw isDamage(error) ? new StoreDamagedError(file, error) : error;
+  }
+  return { db, lostChanges };
+}
+
+/** Only the agent's user may read what is in it; SQLite gives the files beside it the same permissions. */
+function makePrivate(file: string): void {
+  closeSync(openSync(file, 'a', 0o600));
+  chmodSync(file, 0o600);
+}
+
+function isLocked(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('database is locked');
+}
+
+function isDamage(error: unknown): boolean {
+  return error instanceof Error && /malformed|not a database|damaged/.test(error.message);
+}
+
+/** How many frames of the write-ahead log SQLite took for sound when it opened the file. */
+function framesRead(db: DatabaseSync): number {
+  return (db.prepare('PRAGMA wal_checkpoint(PASSIVE)').get() as { log: number }).log;
+}
+
+/** @throws when SQLite finds the file damaged. */
+function assertSound(db: DatabaseSync): void {
+  const found = db.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
+  if (found.quick_check !== 'ok') throw new Error(`The database is damaged: ${found.quick_check}`);
+}

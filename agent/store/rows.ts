@@ -1,0 +1,65 @@
+import type { Outcome } from '../contract.ts';
+import { NO_OUTPUT, type Callback, type Run, type RunRequest, type RunResult } from './run.ts';
+
+/** A run as the database holds it, with the record of its callback. */
+export interface Row {
+  seq: number;
+  id: string;
+  session_id: string;
+  state: Run['state'];
+  request: string;
+  prompt: string | null;
+  accepted_at: string;
+  started_at: string | null;
+  ended_at: string | null;
+  outcome: Outcome | null;
+  result: string | null;
+  request_hash: string | null;
+  callback: string | null;
+}
+
+const UNREADABLE_REQUEST: Omit<RunRequest, 'prompt'> = { options: {}, labels: {}, timeoutMs: 0, workdir: '' };
+
+/** The result of a run whose request cannot be read. */
+export const UNREADABLE_RUN: RunResult = {
+  ...NO_OUTPUT,
+  outcome: 'failed',
+  error: 'The record of the run cannot be read, so it was not begun or not gone on with. Send it again.',
+};
+
+/** The run in a row. What of it is damaged is replaced by something that says so. */
+export function fromRow(row: Row): Run {
+  const request = (objectFrom(row.request) as Omit<RunRequest, 'prompt'> | undefined) ?? UNREADABLE_REQUEST;
+  return {
+    id: row.id,
+    sessionId: row.session_id,
+    state: row.state,
+    request: { ...request, prompt: row.prompt ?? '' },
+    acceptedAt: row.accepted_at,
+    ...(row.started_at !== null && { startedAt: row.started_at }),
+    ...(row.ended_at !== null && { endedAt: row.ended_at }),
+    ...(row.result !== null && {
+      result: (objectFrom(row.result) as RunResult | undefined) ?? unreadableResult(row.outcome),
+    }),
+    ...(row.callback !== null && { callback: JSON.parse(row.callback) as Callback }),
+  };
+}
+
+function unreadableResult(outcome: Outcome | null): RunResult {
+  return {
+    ...NO_OUTPUT,
+    outcome: outcome ?? 'failed',
+    warnings: ['The record of how this run ended cannot be shown.'],
+  };
+}
+
+/** The JSON object in a column; undefined where it is damaged. */
+export function objectFrom(json: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(json);
+    return typeof value === 'object' && value !== null ? value : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}

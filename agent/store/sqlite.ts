@@ -1,0 +1,201 @@
+import { randomUUID } from 'node:crypto';
+import { callbackRecords } from './callback-records.ts';
+import { openDatabase } from './database.ts';
+import { DiskReserve } from './disk-reserve.ts';
+import { pruneIn } from './prune.ts';
+import { fromRow, objectFrom, UNREADABLE_RUN, type Row } from './rows.ts';
+import type { OutcomeCount, Pause, Run, RunSummary } from './run.ts';
+import { SEARCHED, searchIn } from './search.ts';
+import { isFull } from './storage-failure.ts';
+import { IdempotencyError, type RunStore } from './store.ts';
+
+const RUNS = 'SELECT runs.*, callbacks.record AS callback FROM runs LEFT JOIN callbacks ON run_id = id';
+
+/** `json_valid` is false for JSON that nests deeper than 1000 levels, which every other function takes for an error. */
+const LIST = `
+  SELECT seq, id, session_id, state, request, NULL AS prompt, accepted_at, started_at, ended_at, outcome,
+    CASE WHEN result IS NULL OR json_valid(result) THEN json_remove(result, '$.output', '$.structuredOutput') ELSE '' END
+      AS result,
+    callbacks.record AS callback
+  FROM runs LEFT JOIN callbacks ON run_id = id
+  WHERE ($before IS NULL OR seq < $before)
+    AND ${SEARCHED}
+    AND ($state IS NULL OR state = $state)
+    AND ($outcome IS NULL OR outcome = $outcome)
+    AND ($since IS NULL OR accepted_at >= $since)
+    AND ($until IS NULL OR accepted_at < $until)
+    AND ($labels IS NULL OR CASE WHEN json_valid(request) THEN NOT EXISTS (
+      SELECT 1 FROM json_each($labels) AS wanted WHERE NOT EXISTS (
+        SELECT 1 FROM json_each(request, '$.labels') AS label
+        WHERE label.key = wanted.value ->> 0 AND label.value = wanted.value ->> 1
+      )
+    ) END)
+  ORDER BY seq DESC
+  LIMIT $limit
+`;
+
+/**
+ * Opens the store, making the file where there is none.
+ * @throws {StoreInUseError} while another process holds the file.
+ * @throws {StoreDamagedError} when the file is no sound database; it is left as it is.
+ */
+export function openStore(file: string): RunStore {
+  const reserve = new DiskReserve(`${file}-reserve`);
+  try {
+    return openWith(reserve, file);
+  } catch (error) {
+    // To take up what a crash left in the write-ahead log takes room.
+    if (!isFull(error) || !reserve.release()) throw error;
+    return openWith(reserve, file);
+  }
+}
+
+function openWith(reserve: DiskReserve, file: string): RunStore {
+  const { db, lostChanges } = openDatabase(file);
+  const insert = db.prepare(
+    `INSERT INTO runs (id, session_id, state, request, prompt, accepted_at, started_at, idempotency_key, request_hash)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const toRunning = db.prepare(`UPDATE runs SET state = 'running', started_at = ? WHERE id = ? AND state = 'queued'`);
+  const toEnded = db.prepare(
+    `UPDATE runs SET state = 'ended', ended_at = ?, outcome = ?, result = ?, prompt = NULL,
+       idempotency_key = iif(?, NULL, idempotency_key)
+     WHERE id = ? AND state <> 'ended'`,
+  );
+  const byKey = db.prepare(`${RUNS} WHERE idempotency_key = ?`);
+  const boundsOf = searchIn(db);
+  const page = db.prepare(LIST);
+  const day = db.prepare(
+    `SELECT max(0, min(23, (unixepoch($now) - unixepoch(ended_at)) / 3600)) AS hoursAgo, outcome, count(*) AS runs
+     FROM runs WHERE state = 'ended' AND ended_at > $since GROUP BY hoursAgo, outcome`,
+  );
+  const byId = db.prepare(`${RUNS} WHERE id = ?`);
+  const open = db.prepare(`${RUNS} WHERE state <> 'ended' ORDER BY seq`);
+  const getMeta = db.prepare('SELECT value FROM meta WHERE key = ?');
+  const setMeta = db.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)');
+  const removeMeta = db.prepare('DELETE FROM meta WHERE key = ?');
+  const instance = getMeta.get('instance') as { value: string };
+  const callbacks = callbackRecords(db);
+  const isNested = () => db.isTransaction;
+  /** On a full disk a write gets the room that is reserved. */
+  const written = <T>(write: () => T): T => {
+    try {
+      return write();
+    } catch (error) {
+      if (isNested() || !isFull(error) || !reserve.release()) throw error;
+      return write();
+    }
+  };
+  const atOnce = <T>(write: () => T): T => (isNested() ? write() : written(() => transaction(write)));
+  const transaction = <T>(write: () => T): T => {
+    db.exec('BEGIN IMMEDIATE');
+    try {
+      const value = write();
+      db.exec('COMMIT');
+      return value;
+    } catch (error) {
+      if (db.isTransaction) db.exec('ROLLBACK');
+      throw error;
+    }
+  };
+
+  const forget = () => db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+
+  return {
+    instanceId: instance.value,
+    lostChanges,
+    assertRoom: () => reserve.hold(),
+    get pause() {
+      const row = getMeta.get('pause') as { value: string } | undefined;
+      return row && (JSON.parse(row.value) as Pause);
+    },
+    setPause(pause) {
+      written(() => (pause ? setMeta.run('pause', JSON.stringify(pause)) : removeMeta.run('pause')));
+    },
+    accept({ callbackUrl, ...request }, sessionId, { idempotency, begins = false } = {}) {
+      const acceptedAt = new Date().toISOString();
+      const run: Run = {
+        id: randomUUID(),
+        sessionId,
+        state: begins ? 'running' : 'queued',
+        request,
+        acceptedAt,
+        ...(begins && { startedAt: acceptedAt }),
+      };
+      const { prompt, ...rest } = request;
+      const { key = null, requestHash = null } = idempotency ?? {};
+      const startedAt = run.startedAt ?? null;
+      const asked = JSON.stringify(rest);
+      reserve.hold();
+      return atOnce(() => {
+        insert.run(run.id, sessionId, run.state, asked, prompt, acceptedAt, startedAt, key, requestHash);
+        return callbackUrl === undefined ? run : { ...run, callback: callbacks.add(run.id, callbackUrl) };
+      });
+    },
+    begin(run) {
+      const startedAt = new Date().toISOString();
+      changedOne(
+        written(() => toRunning.run(startedAt, run.id)),
+        run,
+        'begin',
+      );
+      return { ...run, state: 'running', startedAt };
+    },
+    end(run, result, keyIsFree = false) {
+      const endedAt = new Date().toISOString();
+      atOnce(() => {
+        const changed = toEnded.run(endedAt, result.outcome, JSON.stringify(result), Number(keyIsFree), run.id);
+        changedOne(changed, run, 'end');
+        if (run.callback) callbacks.becomeDue(run.id, endedAt);
+      });
+      const callback = run.callback && { callback: { ...run.callback, nextAttemptAt: endedAt } };
+      return { ...run, state: 'ended', endedAt, result, ...callback };
+    },
+    find(id) {
+      const row = byId.get(id) as Row | undefined;
+      return row && fromRow(row);
+    },
+    findByKey({ key, requestHash }) {
+      const row = byKey.get(key) as Row | undefined;
+      if (row && row.request_hash !== requestHash) throw new IdempotencyError(key);
+      return row && fromRow(row);
+    },
+    list(filter) {
+      const { state = null, outcome = null, since = null, until = null, before = null, limit } = filter;
+      const { goesOn, ...search } = boundsOf(filter);
+      const rows = page.all({
+        ...search,
+        state,
+        outcome,
+        since,
+        until,
+        before,
+        labels: filter.labels === undefined ? null : JSON.stringify(filter.labels),
+        limit: limit + 1,
+      }) as unknown as Row[];
+      const next = rows.length > limit ? rows[limit - 1]?.seq : goesOn ? search.oldest : undefined;
+      return { runs: rows.slice(0, limit).map((row): RunSummary => fromRow(row)), ...(next && { next }) };
+    },
+    outcomesOfDay(now) {
+      const since = new Date(now.getTime() - 86_400_000).toISOString();
+      return day.all({ now: now.toISOString(), since }) as unknown as OutcomeCount[];
+    },
+    prune: pruneIn(db, written, forget),
+    endUnreadable() {
+      const unreadable = (open.all() as unknown as Row[]).filter(({ request }) => !objectFrom(request));
+      for (const { id } of unreadable) {
+        toEnded.run(new Date().toISOString(), 'failed', JSON.stringify(UNREADABLE_RUN), 0, id);
+      }
+      return unreadable.map(({ id }) => id);
+    },
+    forget,
+    callbacks,
+    atOnce,
+    unfinished: () => (open.all() as unknown as Row[]).map(fromRow),
+    [Symbol.dispose]: () => db.close(),
+  };
+}
+
+function changedOne({ changes }: { changes: number | bigint }, run: Run, change: string): void {
+  if (changes !== 1) throw new Error(`Run ${run.id} cannot ${change}: its record does not allow it.`);
+}
