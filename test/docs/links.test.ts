@@ -47,6 +47,11 @@ describe('the links', () => {
     expect(links.flatMap((link) => mistakeIn(document, link) ?? [])).toEqual([]);
   });
 
+  it.each(documents)('in %s to files of the repository, by their path, lead to files that exist', (document) => {
+    const named = [...readDocument(document).matchAll(/`((?:agent|stack|watchdog|scripts|test)\/[\w./-]+\.[jt]s)`/g)];
+    expect(named.map(([, file = '']) => file).filter((file) => !existsSync(file))).toEqual([]);
+  });
+
   it('are looked at', () => {
     expect(mistakeIn('README.md', 'docs/nowhere.md')).toBe('docs/nowhere.md: docs/nowhere.md is not there');
     expect(mistakeIn('docs/api.md', '#nowhere')).toBe('#nowhere: docs/api.md has no such heading');
