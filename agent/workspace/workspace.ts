@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { move } from './own-files.ts';
 import type { WorkspaceLifetime } from '../contract.ts';
 import { diskUse, type DiskUse } from './disk-use.ts';
-import { ensureFolder } from './own-folder.ts';
+import { ensureFolder } from './folders.ts';
 import type { Log } from '../log.ts';
 import { lostWorkdir } from './workdir.ts';
 

@@ -1,0 +1,157 @@
+import path from 'node:path';
+import type { Hono } from 'hono';
+import { type Logger } from 'pino';
+import packageJson from '../package.json' with { type: 'json' };
+import { createApp } from './http/app.ts';
+import { CallbackHosts } from './callbacks/hosts.ts';
+import { CallbackSender } from './callbacks/sender.ts';
+import { callbackSecrets } from './callbacks/signature.ts';
+import { createClaude } from './claude/claude.ts';
+import { pruneConversations } from './claude/conversations.ts';
+import { type CredentialSource } from './login/credential.ts';
+import { AGENT_ENV } from './contract.ts';
+import { makeFolder } from './workspace/folders.ts';
+import { resourceOf } from './http/routes/run-resource.ts';
+import { LoginStatus } from './login/status.ts';
+import { forgetSoon, hourly, keepWithin, openSoundStore } from './store/housekeeping.ts';
+import { LoginCheck } from './runs/login-check.ts';
+import { RunMetrics } from './http/metrics.ts';
+import { RunService } from './runs/service.ts';
+import { Workspace } from './workspace/workspace.ts';
+import { SettingsError, type Settings } from './settings.ts';
+import { apiToken, type ApiToken } from './http/token.ts';
+import { chooseCredential, configDirOf, custodyOf, homeOf, isInside } from './compose-login.ts';
+
+/** Everything between the settings and the requests. */
+export interface Agent {
+  readonly app: Hono;
+  readonly service: RunService;
+  readonly callbacks: CallbackSender;
+  readonly credential: CredentialSource;
+  readonly token: ApiToken;
+  /** Ends what goes on by itself and closes the records. */
+  close(): void;
+}
+
+/**
+ * Makes everything between the settings and the requests. Nothing runs yet.
+ * @throws where the disk cannot be written, and then nothing stays open.
+ */
+export function composeAgent(settings: Settings, log: Logger): Agent {
+  using opened = new DisposableStack();
+  makeFolders(settings);
+
+  const store = opened.use(openSoundStore(path.join(settings.stateDir, 'runs.db'), log));
+  const limits = { days: settings.recordDays, count: settings.recordCount, megabytes: settings.recordMegabytes };
+  opened.defer(keepWithin(limits, store, log));
+  const token = apiToken(settings, settings.stateDir);
+  const custody = custodyOf(settings, log);
+  const credential = chooseCredential(settings);
+  const loginStatus = new LoginStatus(credential);
+  const configDir = configDirOf(settings) ?? path.join(homeOf(settings), '.claude');
+  const conversations = { days: settings.conversationDays, megabytes: settings.conversationMegabytes };
+  // A person's own folder holds their own conversations.
+  const isOwn = isInside(configDir, settings.stateDir);
+  if (isOwn) {
+    const prune = () => pruneConversations(configDir, conversations);
+    opened.defer(hourly('conversations', prune, conversations, log));
+  }
+  const workspace = new Workspace({
+    dir: settings.workspaceDir,
+    lifetime: settings.workspaceLifetime,
+    megabytes: settings.workspaceMegabytes,
+    log,
+  });
+  const claude = createClaude({
+    path: settings.claudePath,
+    instanceId: store.instanceId,
+    permissionMode: settings.permissionMode,
+    model: settings.model,
+    mcpConfig: settings.mcpConfig,
+    claudeSettings: settings.claudeSettings,
+    credential,
+    custody,
+    configDir,
+    preparedFor: settings.warmStart ? workspace.runDir : undefined,
+    log,
+    environment: settings.environment,
+  });
+  const metrics = new RunMetrics();
+  const forget = forgetSoon(store, log);
+  const callbackHosts = new CallbackHosts(settings.callbackHosts);
+  const callbacks = new CallbackSender({
+    store,
+    hosts: callbackHosts,
+    secrets: callbackHosts.none ? [] : callbackSecrets(settings.callbackSecretFile, settings.stateDir),
+    log,
+    dataOf: (run) => ({ ...resourceOf(run), callback: undefined }),
+    userAgent: `${packageJson.name}/${packageJson.version}`,
+    timeoutSeconds: settings.callbackTimeoutSeconds,
+    giveUpSeconds: settings.callbackGiveUpSeconds,
+    onAttempt: (callback) => {
+      metrics.countAttempt(callback);
+      forget();
+    },
+  });
+  const service = new RunService({
+    store,
+    claude,
+    loginStatus,
+    workspace,
+    log,
+    queueLimit: settings.queueLimit,
+    onStarted: (process) => metrics.countStart(process),
+    onEnded: (run) => {
+      metrics.count(run);
+      forget();
+      if (run.callback) callbacks.wake();
+    },
+  });
+  metrics.watchWorkspace(workspace);
+  metrics.watch(service, claude, loginStatus, packageJson.version);
+  metrics.watchCallbacks(store.callbacks);
+  const loginCheck = new LoginCheck(service, claude, loginStatus, workspace);
+  metrics.watchChecks(loginCheck);
+  const app = createApp({
+    service,
+    loginStatus,
+    loginCheck,
+    metrics,
+    log,
+    tokenSha256: token.sha256,
+    watchdogTokenSha256: settings.watchdogTokenSha256,
+    workspace,
+    allowedHosts: allowedHostsOf(settings),
+    callbackHosts,
+    version: packageJson.version,
+    n8nUrl: settings.n8nUrl,
+  });
+  const held = opened.move();
+  return { app, service, callbacks, credential, token, close: () => held.dispose() };
+}
+
+/**
+ * @throws {SettingsError} naming every one that cannot be made.
+ * @throws where the disk cannot be written.
+ */
+function makeFolders(settings: Settings): void {
+  const { stateDir, workspaceDir } = settings;
+  const folders = { [AGENT_ENV.stateDir]: stateDir, [AGENT_ENV.workspaceDir]: workspaceDir, HOME: homeOf(settings) };
+  const wrong = Object.entries(folders).flatMap(([name, folder]) => {
+    const problem = makeFolder(folder);
+    return problem === undefined ? [] : [{ name, folder, problem }];
+  });
+  // What is inside another one is not wrong by itself.
+  const mistakes = wrong
+    .filter(({ folder }) => !wrong.some((other) => folder.startsWith(`${other.folder}${path.sep}`)))
+    .map(
+      ({ name, folder, problem }) =>
+        `${name} is ${JSON.stringify(folder)}; it must be a folder, or one that can be made (${problem}).`,
+    );
+  if (mistakes.length > 0) throw new SettingsError(mistakes);
+}
+
+/** Names of the agent besides those of its machine. */
+export function allowedHostsOf({ host, allowedHosts }: Settings): string[] {
+  return [host, ...allowedHosts];
+}
