@@ -10,7 +10,7 @@ export class CannotStartError extends Error {
  * @param words take what the system says.
  * @throws the error itself where it tells of the disk, which may be written again some time.
  */
-export function inWords(error: unknown, words: (why: string) => string): CannotStartError {
+export function asCannotStart(error: unknown, words: (why: string) => string): CannotStartError {
   if (isStorageFailure(error)) throw error;
   return new CannotStartError(words(error instanceof Error ? error.message : String(error)), { cause: error });
 }

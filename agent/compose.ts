@@ -13,7 +13,7 @@ import { AGENT_ENV } from './contract.ts';
 import { makeFolder } from './workspace/folders.ts';
 import { resourceOf } from './http/routes/run-resource.ts';
 import { LoginStatus } from './login/status.ts';
-import { forgetSoon, hourly, keepWithin, openSoundStore } from './store/housekeeping.ts';
+import { scheduleForget, pruneHourly, pruneRecordsHourly, openOrReplaceStore } from './store/housekeeping.ts';
 import { LoginCheck } from './runs/login-check.ts';
 import { RunMetrics } from './http/metrics.ts';
 import { RunService } from './runs/service.ts';
@@ -41,9 +41,9 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
   using opened = new DisposableStack();
   makeFolders(settings);
 
-  const store = opened.use(openSoundStore(path.join(settings.stateDir, 'runs.db'), log));
+  const store = opened.use(openOrReplaceStore(path.join(settings.stateDir, 'runs.db'), log));
   const limits = { days: settings.recordDays, count: settings.recordCount, megabytes: settings.recordMegabytes };
-  opened.defer(keepWithin(limits, store, log));
+  opened.defer(pruneRecordsHourly(limits, store, log));
   const token = apiToken(settings, settings.stateDir);
   const custody = custodyOf(settings, log);
   const credential = chooseCredential(settings);
@@ -54,7 +54,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
   const isOwn = isInside(configDir, settings.stateDir);
   if (isOwn) {
     const prune = () => pruneConversations(configDir, conversations);
-    opened.defer(hourly('conversations', prune, conversations, log));
+    opened.defer(pruneHourly('conversations', prune, conversations, log));
   }
   const workspace = new Workspace({
     dir: settings.workspaceDir,
@@ -77,7 +77,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     environment: settings.environment,
   });
   const metrics = new RunMetrics();
-  const forget = forgetSoon(store, log);
+  const forget = scheduleForget(store, log);
   const callbackHosts = new CallbackHosts(settings.callbackHosts);
   const callbacks = new CallbackSender({
     store,

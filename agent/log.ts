@@ -13,11 +13,11 @@ const OWN = new Set(['level', 'time', 'msg', 'err']);
 /** Where the log goes: as sentences for people on a terminal, as JSON, a line each, anywhere else. */
 export function logDestination(out: NodeJS.WriteStream): DestinationStream {
   if (!out.isTTY) return out;
-  return { write: (line) => void out.write(`${sentenceOf(JSON.parse(line) as Record<string, unknown>)}\n`) };
+  return { write: (line) => void out.write(`${formatForTerminal(JSON.parse(line) as Record<string, unknown>)}\n`) };
 }
 
 /** A line of the log for people: the time of day, what happened, and what belongs to it. */
-export function sentenceOf(line: Record<string, unknown>): string {
+export function formatForTerminal(line: Record<string, unknown>): string {
   const { level, time, msg, err } = line;
   const clock = new Date(String(time)).toTimeString().slice(0, 8);
   const urgency = level === 'info' || level === 'debug' || level === 'trace' ? '' : `${String(level).toUpperCase()}: `;

@@ -1,6 +1,6 @@
 import { pino, stdTimeFunctions } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
-import { banner, insteadOfStart } from './terminal.ts';
+import { banner, parseArguments } from './terminal.ts';
 import { CannotStartError } from './cannot-start.ts';
 import { DiskWait } from './disk-wait.ts';
 import { StoreInUseError } from './store/store.ts';
@@ -14,7 +14,7 @@ const CANNOT_START = 2;
 /** A person takes longer to press Ctrl-C again. */
 const FORWARDED_WITHIN_MS = 500;
 
-const instead = insteadOfStart(process.argv.slice(2));
+const instead = parseArguments(process.argv.slice(2));
 if (instead !== undefined) {
   process[instead.exitCode === 0 ? 'stdout' : 'stderr'].write(instead.text);
   process.exit(instead.exitCode);

@@ -12,13 +12,13 @@ docs/configuration.md lists them, below "The agent".
 `;
 
 /** What the arguments of the program ask for, where that is not to start: a text and the exit code that goes with it. */
-export interface InsteadOfStart {
+export interface EarlyExit {
   readonly text: string;
   readonly exitCode: number;
 }
 
 /** @returns undefined where there are no arguments, so that the agent is to start. */
-export function insteadOfStart(args: readonly string[]): InsteadOfStart | undefined {
+export function parseArguments(args: readonly string[]): EarlyExit | undefined {
   const [first] = args;
   if (first === undefined) return undefined;
   if (args.some((arg) => arg === '--help' || arg === '-h')) return { text: HELP, exitCode: 0 };

@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { CannotStartError, inWords } from '../cannot-start.ts';
+import { CannotStartError, asCannotStart } from '../cannot-start.ts';
 import { CALLBACK_SECRET, CALLBACK_SECRET_FILE } from '../contract.ts';
 
 const NEW_BYTES = 32;
@@ -30,7 +30,10 @@ export function callbackSecrets(givenFile: string | undefined, stateDir: string)
     const secrets = parseSecrets(readFileSync(file, 'utf8'));
     if (secrets) return secrets;
   } catch (error) {
-    throw inWords(error, (why) => `${file}, which holds the secret for callbacks, cannot be used (${why}); mend that.`);
+    throw asCannotStart(
+      error,
+      (why) => `${file}, which holds the secret for callbacks, cannot be used (${why}); mend that.`,
+    );
   }
   throw new CannotStartError(`${file} holds no secret for callbacks (whsec_…); delete it to have a new one made.`);
 }

@@ -5,7 +5,7 @@ import { claudeEnvironment, retriesWithin, retryWaitWithin } from './environment
 import { argumentsOf, type ClaudeOptions as RunOptions } from './options.ts';
 import { startClaude, type ClaudeProcess, type ClaudeReport, type WaitingClaude } from './process.ts';
 import { settingsVersion } from './settings-version.ts';
-import { costStateOf, spentSince, spentUntil, type CostState, type Spending } from './spending.ts';
+import { costStateOf, spendingBetween, spendingOfResult, type CostState, type Spending } from './spending.ts';
 import { sweep } from './sweep.ts';
 import { withRemedy } from './token-exchange.ts';
 import type { ApiError } from './transcript.ts';
@@ -178,9 +178,9 @@ export function createClaude(options: ClaudeOptions): Claude {
     // A conversation that was begun anew, as by `/clear`, is counted anew.
     const since = result && result.session_id !== sessionId ? undefined : before;
     if (since === 'unknown') return {};
-    if (result) return spentUntil(result, since);
+    if (result) return spendingOfResult(result, since);
     const left = await spentBefore(sessionId);
-    return left && left !== 'unknown' && left.row !== since?.row ? spentSince(since, left) : {};
+    return left && left !== 'unknown' && left.row !== since?.row ? spendingBetween(since, left) : {};
   }
 
   return {

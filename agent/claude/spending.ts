@@ -55,14 +55,14 @@ const READ_BYTES = 32 * 1_048_576;
 const NEWLINE = 0x0a;
 
 /** What a `result` event tells: of the whole conversation, and in `usage` of the turn, without its sub-agents. */
-export interface Told {
+export interface ReportedSpending {
   readonly total_cost_usd?: number | undefined;
   readonly modelUsage?: Usage | undefined;
   readonly usage?: Usage | undefined;
 }
 
 /** What was spent between two states of a conversation, never less than nothing. */
-export function spentSince(before: Spending = NOTHING_SPENT, after: Spending): Spending {
+export function spendingBetween(before: Spending = NOTHING_SPENT, after: Spending): Spending {
   return {
     costUsd: Math.max(0, after.costUsd - before.costUsd),
     usage: combine(after.usage, before.usage, (a, b) => Math.max(0, a - b)),
@@ -70,8 +70,8 @@ export function spentSince(before: Spending = NOTHING_SPENT, after: Spending): S
 }
 
 /** What a run had spent by its `result`. `before` is the state of the conversation when the run began. */
-export function spentUntil(told: Told, before: Spending | undefined): Partial<Spending> {
-  const { costUsd, usage } = spentSince(before, {
+export function spendingOfResult(told: ReportedSpending, before: Spending | undefined): Partial<Spending> {
+  const { costUsd, usage } = spendingBetween(before, {
     costUsd: told.total_cost_usd ?? 0,
     usage: told.modelUsage ?? NO_TOKENS,
   });

@@ -7,7 +7,7 @@ import { problem } from './problem.ts';
  * @param hashes SHA-256 of each token in hex.
  */
 export function bearer(...hashes: readonly string[]): MiddlewareHandler {
-  const isKnown = knows(hashes);
+  const isKnown = tokenMatcher(hashes);
   return async (c, next) => {
     const token = tokenOf(c);
     if (token === undefined) {
@@ -31,7 +31,7 @@ export function tokenOf(c: Context): string | undefined {
  * Tells tokens that are known from others, in the same time for all of them.
  * @param hashes SHA-256 of each token in hex.
  */
-export function knows(hashes: readonly string[]): (token: string) => boolean {
+export function tokenMatcher(hashes: readonly string[]): (token: string) => boolean {
   const accepted = hashes.map((hash) => Buffer.from(hash, 'hex'));
   return (token) => {
     const given = createHash('sha256').update(token).digest();

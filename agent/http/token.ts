@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { CannotStartError, inWords } from '../cannot-start.ts';
+import { CannotStartError, asCannotStart } from '../cannot-start.ts';
 import { AGENT_ENV, TOKEN_FILE } from '../contract.ts';
 
 const GIVE_ONE = `set ${AGENT_ENV.token} to a token of your own`;
@@ -37,7 +37,7 @@ function keptToken(file: string): string {
     }
     return readFileSync(file, 'utf8').trim();
   } catch (error) {
-    throw inWords(
+    throw asCannotStart(
       error,
       (why) => `${file}, which holds the API token, cannot be used (${why}); mend that, or ${GIVE_ONE}.`,
     );

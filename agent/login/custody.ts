@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { CREDENTIALS_FILE } from '../contract.ts';
 import { LoginCustody } from './login-custody.ts';
 import { readOwnFile } from '../workspace/own-files.ts';
-import { putBack, removeLeftovers, type OwnFolder } from './put-back.ts';
+import { restoreFolder, removeLeftovers, type OwnFolder } from './restore-folder.ts';
 import { adoptSeed, readSeed } from './seed.ts';
 import { readSeedRecord, writeSeedRecord, type SeedRecord } from './seed-record.ts';
 import { problemOfSettings } from './seed-settings.ts';
@@ -81,7 +81,7 @@ export class Custody implements ClaudeCustody {
 
   /** No process is there, and one is about to be started. @throws when something cannot be put back. */
   beforeStart(): void {
-    for (const folder of this.#folders) putBack(folder, this.#stateDir, this.#log);
+    for (const folder of this.#folders) restoreFolder(folder, this.#stateDir, this.#log);
   }
 
   /** No run is going on: what changed since the last one, people changed. @throws when the login cannot be put back. */
@@ -91,7 +91,7 @@ export class Custody implements ClaudeCustody {
 
   /** `claude` has said something. @param apiError why the API refused the last request; undefined after an answer. */
   whileRunning(apiError: ApiError | undefined): void {
-    this.#orTell(() => this.#login?.look(apiError));
+    this.#orTell(() => this.#login?.inspect(apiError));
   }
 
   /** No process of the run is left. */

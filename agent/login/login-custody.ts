@@ -78,7 +78,7 @@ export class LoginCustody {
    * @param apiError why the API refused the last request; undefined after an answer.
    * @throws when the login cannot be recorded.
    */
-  look(apiError: ApiError | undefined): void {
+  inspect(apiError: ApiError | undefined): void {
     if (apiError === undefined) this.#isRefused = false;
     else if (apiError.status === REFUSED && apiError !== this.#renewedAfter) this.#isRefused = true;
     if (this.#isAsSeen() || !this.#mayBeRenewed()) return;

@@ -45,7 +45,7 @@ export class LoginStatus {
    * @param apiStatus the HTTP status by which the API refused the run.
    * @param versionBefore of the credential, when the run began: another one afterwards means that it was renewed.
    */
-  corrected(result: RunResult, apiStatus: number | undefined, versionBefore: string): RunResult {
+  reclassify(result: RunResult, apiStatus: number | undefined, versionBefore: string): RunResult {
     if (result.outcome !== 'auth_failed' || this.credential.mode !== 'session') return result;
     const status = this.credential.status();
     if (versionBefore !== status.version || !couldNotRefresh(status, apiStatus)) return result;
@@ -54,10 +54,10 @@ export class LoginStatus {
 
   /**
    * Takes what a run tells; most failures tell nothing.
-   * @param result as {@link corrected} gives it.
+   * @param result as {@link reclassify} gives it.
    * @returns what the run says of the login, if anything.
    */
-  learn(result: RunResult): (LoginState & { state: KnownState }) | undefined {
+  observe(result: RunResult): (LoginState & { state: KnownState }) | undefined {
     const state = STATE_OF[result.outcome];
     if (state === undefined) return undefined;
     const login = {

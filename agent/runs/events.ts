@@ -28,7 +28,7 @@ export class RunEvents {
   readonly #emitter = new EventEmitter().setMaxListeners(0);
 
   /** A run waits, begins or ends. */
-  tell(type: 'queued' | 'started' | 'ended', run: Run): void {
+  publish(type: 'queued' | 'started' | 'ended', run: Run): void {
     const log = this.#logs.get(run.id) ?? { events: [], textChars: 0 };
     this.#logs.set(run.id, log);
     this.#append(run.id, log, { id: type === 'ended' ? LAST_EVENT : this.#nextId(log), type, run });
@@ -36,7 +36,7 @@ export class RunEvents {
   }
 
   /** Claude says something. */
-  tellText(runId: string, text: string): void {
+  publishText(runId: string, text: string): void {
     const log = this.#logs.get(runId);
     if (!log || text === '' || log.textChars >= MAX_OUTPUT_CHARS) return;
     const kept = firstChars(text, MAX_OUTPUT_CHARS - log.textChars);

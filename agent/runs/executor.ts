@@ -3,7 +3,7 @@ import { notBegunForStorage, timedOutInQueue } from './endings.ts';
 import type { RunEvents } from './events.ts';
 import type { LoginStatus } from '../login/status.ts';
 import type { Job } from './job.ts';
-import { brokenOff, judge } from './outcome.ts';
+import { failedByAgent, judge } from './outcome.ts';
 import type { RunRecords } from './records.ts';
 import type { Log } from '../log.ts';
 import { NO_OUTPUT, type EndedRun, type RunResult } from '../store/run.ts';
@@ -42,7 +42,7 @@ export class Executor {
     const result = await this.#resultOf(job);
     if (!result) return;
     const ended = await this.#dependencies.records.end(job, result);
-    if (ended) this.#dependencies.records.tell(ended, () => this.#dependencies.onEnded(job, ended));
+    if (ended) this.#dependencies.records.notify(ended, () => this.#dependencies.onEnded(job, ended));
     await this.#reap(job);
   }
 
@@ -53,7 +53,7 @@ export class Executor {
     } catch (error) {
       this.#dependencies.log.error({ runId: job.run.id, err: error }, 'the agent failed while a run was going on');
       job.process?.end('fault');
-      return brokenOff(error);
+      return failedByAgent(error);
     }
   }
 
@@ -62,20 +62,20 @@ export class Executor {
     if (!(await records.begin(job))) return undefined;
     const instead = reasonNotToBegin(job, workspace);
     if (instead) return instead;
-    records.tellBegun(job);
+    records.announceStart(job);
 
     const { version } = loginStatus.credential.status();
     const process = await this.#start(job);
     if (!('report' in process)) return process;
     job.process = process;
     if (job.endReason) process.end(job.endReason);
-    records.tell(job.run, () => onStarted(process));
+    records.notify(job.run, () => onStarted(process));
     job.stopWatching = workspace.watch(process);
 
     const report = await process.report;
     const judged = judge(report, job.run.request.options);
-    const result = loginStatus.corrected(judged, report.transcript.apiError?.status, version);
-    records.tell(job.run, () => loginStatus.learn(result));
+    const result = loginStatus.reclassify(judged, report.transcript.apiError?.status, version);
+    records.notify(job.run, () => loginStatus.observe(result));
     return result;
   }
 
@@ -91,7 +91,7 @@ export class Executor {
         text: prompt,
         workdir,
         deadline,
-        onText: (text) => events.tellText(run.id, text),
+        onText: (text) => events.publishText(run.id, text),
       });
     } catch (error) {
       return { ...NO_OUTPUT, outcome: 'failed', error: `claude could not be started: ${String(error)}` };
@@ -105,8 +105,8 @@ export class Executor {
     await process.reaped.catch((error: unknown) =>
       log.error({ runId: run.id, err: error }, 'processes of a run cannot be ended'),
     );
-    records.tell(run, () => stopWatching?.());
-    records.tell(run, () => workspace.tidy());
+    records.notify(run, () => stopWatching?.());
+    records.notify(run, () => workspace.cleanUp());
   }
 }
 

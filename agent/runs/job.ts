@@ -34,7 +34,7 @@ export function jobFor(run: Run, clients: number, remainingMs: number): Job {
 }
 
 /** Ends a job that has begun, or is about to. */
-export function endJob(job: Job, reason: EndReason): void {
+export function requestEnd(job: Job, reason: EndReason): void {
   job.endReason ??= reason;
   job.process?.end(reason);
 }

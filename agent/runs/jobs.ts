@@ -47,7 +47,7 @@ export class Jobs {
    */
   enqueue(run: Run, clients: number, timeMs: number): Job {
     const job = this.#add(run, clients, timeMs);
-    this.#records.tell(run, () => this.#events.tell('queued', run));
+    this.#records.notify(run, () => this.#events.publish('queued', run));
     job.timer = setTimeout(() => this.leaveQueue(job, timedOutInQueue), timeMs);
     job.ticket = this.#queue.push(() => {
       clearTimeout(job.timer);

@@ -73,7 +73,7 @@ export class LoginCheck {
     if (login.state === 'ok' && Date.now() - Date.parse(login.seenAt ?? '') < FRESH_MS) {
       return this.#report('recent-run', { state: 'ok', detail: login.detail });
     }
-    const probed = await this.#service.ahead((started) => this.#probe(started), PROBE_WAITS_MS);
+    const probed = await this.#service.runAheadOfQueue((started) => this.#probe(started), PROBE_WAITS_MS);
     if (probed !== 'busy') return this.#report('probe', probed);
     const detail = this.#service.unready ?? 'Another run was going on for as long as the check could wait.';
     return this.#report('none', { state: 'busy', detail });
@@ -98,8 +98,8 @@ export class LoginCheck {
     await process.reaped;
     const judged = judge(report);
     const { apiError } = report.transcript;
-    const result = this.#loginStatus.corrected(judged, apiError?.status, version);
-    const learned = this.#loginStatus.learn(result);
+    const result = this.#loginStatus.reclassify(judged, apiError?.status, version);
+    const learned = this.#loginStatus.observe(result);
     if (!learned) return withoutEvidence(result);
     const { state, detail, resetsAt } = learned;
     const cause = causeOf(state, judged, apiError);

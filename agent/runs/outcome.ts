@@ -37,7 +37,7 @@ export function judge(report: RunReport, { outputSchema }: ClaudeOptions = {}): 
   const { outcome, error, resetsAt } = verdictOf(report, answer);
   return {
     outcome,
-    ...(error !== undefined && { error: sentenceOf(error) }),
+    ...(error !== undefined && { error: truncated(error) }),
     ...(resetsAt !== undefined && { resetsAt }),
     output: text,
     ...(outcome === 'succeeded' && wanted && 'value' in wanted && { structuredOutput: wanted.value }),
@@ -58,7 +58,7 @@ export function judge(report: RunReport, { outputSchema }: ClaudeOptions = {}): 
 }
 
 /** Lists of runs show the error of each. */
-function sentenceOf(error: string): string {
+function truncated(error: string): string {
   return error.length <= MAX_ERROR_CHARS ? error : `${firstChars(error, MAX_ERROR_CHARS)}… (cut)`;
 }
 
@@ -164,8 +164,8 @@ function verdictOfStatus(
 }
 
 /** How a run ends that an exception of the agent broke off. */
-export function brokenOff(error: unknown): RunResult {
-  return { ...NO_OUTPUT, ...failed(sentenceOf(`${OWN_FAULT} (${String(error)})`)) };
+export function failedByAgent(error: unknown): RunResult {
+  return { ...NO_OUTPUT, ...failed(truncated(`${OWN_FAULT} (${String(error)})`)) };
 }
 
 function withoutResult({ exitCode, signal, stderr, transcript }: RunReport): string {

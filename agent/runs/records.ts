@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { StorageError } from './errors.ts';
 import type { RunEvents } from './events.ts';
 import type { Job } from './job.ts';
-import { brokenOff } from './outcome.ts';
+import { failedByAgent } from './outcome.ts';
 import {
   millisecondsBetween,
   type EndedRun,
@@ -91,8 +91,8 @@ export class RunRecords {
   }
 
   /** Tells that a run, whose beginning is recorded, does begin. */
-  tellBegun({ run }: Job): void {
-    this.tell(run, () => this.#events.tell('started', run));
+  announceStart({ run }: Job): void {
+    this.notify(run, () => this.#events.publish('started', run));
     const waitedMs = millisecondsBetween(run.acceptedAt, run.startedAt ?? run.acceptedAt);
     this.#log.info({ runId: run.id, waitedMs }, 'run began');
   }
@@ -107,14 +107,14 @@ export class RunRecords {
       return this.#told(await this.#untilWritten(() => this.#store.end(job.run, result, keyIsFree), job));
     } catch (error) {
       this.#log.error({ runId: job.run.id, err: error }, 'the result of a run cannot be recorded');
-      const instead = brokenOff(error);
+      const instead = failedByAgent(error);
       const write = () => this.#alreadyEnded(job.run) ?? this.#store.end(job.run, instead, keyIsFree);
       return this.#told(await this.#untilWritten(write, job, () => true));
     }
   }
 
   /** Calls a listener, whose own mistakes are its own and not the run's. */
-  tell(run: Run, listener: () => void): void {
+  notify(run: Run, listener: () => void): void {
     try {
       listener();
     } catch (error) {
@@ -176,8 +176,8 @@ export class RunRecords {
     const { outcome, usage, costUsd } = run.result;
     const durationMs = millisecondsBetween(run.acceptedAt, run.endedAt);
     this.#log.info({ runId: run.id, outcome, durationMs, usage, costUsd }, 'run ended');
-    this.tell(run, () => this.#events.tell('ended', run));
-    this.tell(run, () => this.#onEnded(run));
+    this.notify(run, () => this.#events.publish('ended', run));
+    this.notify(run, () => this.#onEnded(run));
     return run;
   }
 }

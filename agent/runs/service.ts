@@ -21,7 +21,7 @@ import { cancelledByShutdown, cancelledWhileWaiting, interruptedByCrash, interru
 import { DrainingError, PausedError, StorageError } from './errors.ts';
 import { RunEvents } from './events.ts';
 import { Executor } from './executor.ts';
-import { endJob } from './job.ts';
+import { requestEnd } from './job.ts';
 import { Jobs } from './jobs.ts';
 import { SerialQueue } from './queue.ts';
 import { RunRecords } from './records.ts';
@@ -162,7 +162,7 @@ export class RunService {
    */
   cancel(id: string): Run | undefined {
     const job = this.#jobs.find(id);
-    if (job && !this.#jobs.leaveQueue(job, cancelledWhileWaiting)) endJob(job, 'cancelled');
+    if (job && !this.#jobs.leaveQueue(job, cancelledWhileWaiting)) requestEnd(job, 'cancelled');
     if (job?.endUnwritten) {
       throw new StorageError(
         'The run does not begin any more, but that is not on disk yet, because its record cannot be written; the agent keeps trying.',
@@ -209,7 +209,7 @@ export class RunService {
     } catch (error) {
       this.#log.error({ err: error }, 'processes that an earlier agent left behind cannot be ended');
     }
-    this.#workspace.tidy();
+    this.#workspace.cleanUp();
     for (const run of this.#store.unfinished()) {
       const end = this.#store.lostChanges ? interruptedByDamage : run.state === 'running' && interruptedByCrash;
       if (end) this.#jobs.endLeftover(run, end);
@@ -247,7 +247,10 @@ export class RunService {
    * @param work gets the process it starts registered, so that draining ends it too.
    * @returns its result, or 'busy' when it could not begin within `waitMs`.
    */
-  async ahead<T>(work: (started: (process: ClaudeProcess) => void) => Promise<T>, waitMs: number): Promise<T | 'busy'> {
+  async runAheadOfQueue<T>(
+    work: (started: (process: ClaudeProcess) => void) => Promise<T>,
+    waitMs: number,
+  ): Promise<T | 'busy'> {
     if (this.#draining) return 'busy';
     const result = Promise.withResolvers<T | 'busy'>();
     const doIt = () => work((process) => this.#slot.started(process)).then(result.resolve, result.reject);

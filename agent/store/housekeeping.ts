@@ -11,7 +11,7 @@ const FORGET_MS = 1000;
  * one whose last changes are lost a copy is set aside.
  * @throws {StoreInUseError} while another process holds the file.
  */
-export function openSoundStore(file: string, log: Log): RunStore {
+export function openOrReplaceStore(file: string, log: Log): RunStore {
   const store = openOrSetAside(file, log);
   if (store.lostChanges) {
     const aside = setAside(file, copyFileSync);
@@ -51,7 +51,7 @@ function setAside(file: string, put: (from: string, to: string) => void): string
  * What is forgotten in the records, such as prompts and the URLs of callbacks, stays in the write-ahead log for a while.
  * @returns to be called after each change that forgets something; a second later it is gone.
  */
-export function forgetSoon(store: RunStore, log: Log): () => void {
+export function scheduleForget(store: RunStore, log: Log): () => void {
   let timer: NodeJS.Timeout | undefined;
   return () => {
     timer ??= setTimeout(() => {
@@ -66,7 +66,7 @@ export function forgetSoon(store: RunStore, log: Log): () => void {
 }
 
 /** Removes records over the limits, now and every hour. Returns a function that ends it. */
-export function keepWithin(limits: RecordLimits, store: RunStore, log: Log): () => void {
+export function pruneRecordsHourly(limits: RecordLimits, store: RunStore, log: Log): () => void {
   const prune = async () => {
     const { pending } = store.callbacks;
     const removed = await store.prune(limits);
@@ -74,11 +74,16 @@ export function keepWithin(limits: RecordLimits, store: RunStore, log: Log): () 
     if (lost > 0) log.warn({ lost, ...limits }, 'callbacks removed with their runs before they were delivered');
     return removed;
   };
-  return hourly('records of runs', prune, limits, log);
+  return pruneHourly('records of runs', prune, limits, log);
 }
 
 /** Removes something over its limits, now and every hour. Returns a function that ends it. */
-export function hourly(what: string, remove: () => number | Promise<number>, limits: object, log: Log): () => void {
+export function pruneHourly(
+  what: string,
+  remove: () => number | Promise<number>,
+  limits: object,
+  log: Log,
+): () => void {
   let removing = false;
   const prune = async () => {
     if (removing) return;

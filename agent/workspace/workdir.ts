@@ -26,7 +26,7 @@ export function insideWorkspace(folder: string, workspaceDir: string): { path: s
 }
 
 /** Why a run cannot begin in a folder that was inside the workspace once; undefined where it still is. */
-export function lostWorkdir(folder: string, workspaceDir: string): string | undefined {
+export function workdirProblem(folder: string, workspaceDir: string): string | undefined {
   const place = placeOf(folder, workspaceDir);
   return 'path' in place ? undefined : `The working directory ${folder} ${place.why}.`;
 }

@@ -10,7 +10,7 @@ import type { WorkspaceLifetime } from '../contract.ts';
 import { diskUse, type DiskUse } from './disk-use.ts';
 import { ensureFolder } from './folders.ts';
 import type { Log } from '../log.ts';
-import { lostWorkdir } from './workdir.ts';
+import { workdirProblem } from './workdir.ts';
 
 /** The folder of the workspace that every run finds empty, where its lifetime is the run. */
 const RUN_FOLDER = 'run';
@@ -91,7 +91,7 @@ export class Workspace {
       if (!(error instanceof WorkspaceUnusableError)) throw error;
       return error.message;
     }
-    return lostWorkdir(workdir, this.dir);
+    return workdirProblem(workdir, this.dir);
   }
 
   /** What it took on disk when it was last looked at, in bytes. */
@@ -133,7 +133,7 @@ export class Workspace {
   }
 
   /** No process works in it: what a run left goes, where that is wanted, before the next one begins. */
-  tidy(): void {
+  cleanUp(): void {
     try {
       this.ensure();
     } catch (error) {

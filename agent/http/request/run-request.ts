@@ -8,11 +8,11 @@ import { insideWorkspace } from '../../workspace/workdir.ts';
 import type { Workspace } from '../../workspace/workspace.ts';
 import { describe, withoutUndefined } from './json-body.ts';
 import { schemaMistake } from './output-schema.ts';
-import { oversized } from './oversized.ts';
+import { sizeErrors } from './size-errors.ts';
 import { unknownFields } from './unknown-fields.ts';
 
 /** Fields whose text is not repeated: too long, or a secret. */
-const UNSAID: ReadonlySet<string> = new Set(['prompt', 'callbackUrl']);
+const NOT_REPEATED: ReadonlySet<string> = new Set(['prompt', 'callbackUrl']);
 
 /** What a run's request is checked against. */
 export interface RunRequestRules {
@@ -31,7 +31,7 @@ export async function checkRunRequest(
   body: Record<string, unknown>,
   { workspace, callbackHosts, unknownFields: otherFields }: RunRequestRules,
 ): Promise<CheckedRunRequest> {
-  const tooLarge = oversized(body);
+  const tooLarge = sizeErrors(body);
   if (tooLarge.length > 0) return { errors: tooLarge };
   const parsed = runRequest.safeParse(body);
   const unknown = unknownFields(body, otherFields);
@@ -78,7 +78,7 @@ function onePerField(errors: readonly FieldError[]): FieldError[] {
 }
 
 function fieldError(field: string, allowed: string, value: unknown): FieldError {
-  const given = UNSAID.has(field) && typeof value === 'string' ? `a string of ${value.length}` : describe(value);
+  const given = NOT_REPEATED.has(field) && typeof value === 'string' ? `a string of ${value.length}` : describe(value);
   return { field, message: `\`${field}\` ${allowed}; it is ${given}.` };
 }
 

@@ -4,7 +4,7 @@ import { statusOf } from '../page/status.ts';
 import type { LoginStatus } from '../../login/status.ts';
 import type { RunService } from '../../runs/service.ts';
 import { withoutUndefined } from '../request/json-body.ts';
-import { knows, tokenOf } from '../bearer.ts';
+import { tokenMatcher, tokenOf } from '../bearer.ts';
 import { readForm, smallForm } from './page-form.ts';
 import { problem } from '../problem.ts';
 
@@ -26,7 +26,7 @@ export interface PageDependencies {
  */
 export function pageRoute({ service, loginStatus, version, tokenSha256, n8nUrl }: PageDependencies): Hono {
   const route = new Hono();
-  const isKnown = knows([tokenSha256]);
+  const isKnown = tokenMatcher([tokenSha256]);
   const refuse = (c: Context, status: 401 | 413 | 415, why = 'This is not the token of this agent.') =>
     c.html(tokenPage(version, why), status);
 

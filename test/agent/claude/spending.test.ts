@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Agent } from '../../support/agent.ts';
-import { costStateOf, spentSince, spentUntil } from '../../../agent/claude/spending.ts';
+import { costStateOf, spendingBetween, spendingOfResult } from '../../../agent/claude/spending.ts';
 
 const SESSION = 'ab6f6a5e-3c7f-4a35-9d53-6a3a5a1f3f77';
 
@@ -67,15 +67,15 @@ describe('what a conversation has spent', () => {
     write('here', 0, row(1, 10));
     const before = await costStateOf(configDir, SESSION);
     const usage = { inputTokens: 3, outputTokens: 25, cacheCreationInputTokens: 0, cacheReadInputTokens: 0 };
-    expect(spentUntil({ total_cost_usd: 1.5, modelUsage: usage }, before)).toEqual({
+    expect(spendingOfResult({ total_cost_usd: 1.5, modelUsage: usage }, before)).toEqual({
       costUsd: 0.5,
       usage: { ...usage, inputTokens: 2, outputTokens: 15 },
     });
-    expect(spentSince(before, { costUsd: 0.25, usage: { ...usage, outputTokens: 1 } })).toEqual({
+    expect(spendingBetween(before, { costUsd: 0.25, usage: { ...usage, outputTokens: 1 } })).toEqual({
       costUsd: 0,
       usage: { ...usage, inputTokens: 2, outputTokens: 0 },
     });
-    expect(spentUntil({}, before)).toEqual({});
+    expect(spendingOfResult({}, before)).toEqual({});
   });
 
   it('is in the row that a run leaves which ends without a result', async () => {

@@ -31,7 +31,7 @@ describe('a client that watches a run', () => {
   let connection: Socket;
   beforeEach(async () => {
     events = new RunEvents();
-    events.tell('queued', run);
+    events.publish('queued', run);
     const watch = watchRun({ find: () => run, events }, { keepAliveMs: 40, stalledMs: 1500 });
     const app = new Hono();
     app.get('/runs/:id/events', watch);
@@ -52,7 +52,7 @@ describe('a client that watches a run', () => {
   it('is dropped when it does not read what is said', async () => {
     await once(client, 'readable');
     const closed = once(connection, 'close');
-    events.tellText(run.id, MUCH);
+    events.publishText(run.id, MUCH);
     await closed;
     expect(connection.destroyed).toBe(true);
   });
@@ -60,7 +60,7 @@ describe('a client that watches a run', () => {
   it('is dropped when it does not read the end', async () => {
     await once(client, 'readable');
     const closed = once(connection, 'close');
-    events.tell('ended', ended);
+    events.publish('ended', ended);
     await closed;
   });
 
@@ -74,7 +74,7 @@ describe('a client that watches a run', () => {
       });
     client.setEncoding('utf8').on('data', (piece: string) => (said += piece));
     await heard(': keep-alive', 60);
-    events.tell('ended', ended);
+    events.publish('ended', ended);
     await heard('event: ended');
     await heard('id: end\n');
     expect(said).toContain('event: queued');

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { withRemedy } from '../../../agent/claude/token-exchange.ts';
 import { sessionCredential } from '../../../agent/login/credential.ts';
-import { sentenceOf } from '../../../agent/log.ts';
+import { formatForTerminal } from '../../../agent/log.ts';
 import { startAnthropicDouble } from '../../doubles/anthropic/server.ts';
 import { Agent, TOKEN, until } from '../../support/agent.ts';
 import { AS_ROOT } from '../../support/claude.ts';
@@ -83,11 +83,17 @@ it('a line of the log is a sentence for people, and cannot move their cursor', (
   const time = '2026-11-28T10:20:30.000Z';
   const clock = new Date(time).toTimeString().slice(0, 8);
   const auth = { mode: 'session', source: '/x' };
-  expect(sentenceOf({ level: 'info', time, url: 'http://x', auth, msg: 'listening' })).toBe(
+  expect(formatForTerminal({ level: 'info', time, url: 'http://x', auth, msg: 'listening' })).toBe(
     `${clock}  Listening  (url http://x, auth.mode session, auth.source /x)`,
   );
   expect(
-    sentenceOf({ level: 'warn', time, removed: [], err: { message: 'a\u001b[2Jb', stack: 's' }, msg: 'it failed' }),
+    formatForTerminal({
+      level: 'warn',
+      time,
+      removed: [],
+      err: { message: 'a\u001b[2Jb', stack: 's' },
+      msg: 'it failed',
+    }),
   ).toBe(`${clock}  WARN: It failed  (removed none, a [2Jb)`);
 });
 

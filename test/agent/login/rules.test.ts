@@ -40,7 +40,7 @@ describe('a login that changed during a run', () => {
   it('is put back where the one before it was good', () => {
     hold(GOOD);
     write(RENEWED);
-    custody.look(undefined);
+    custody.inspect(undefined);
     expect(there()).toBe(RENEWED);
     custody.reconcile('a run');
     expect([there(), held]).toEqual([GOOD, GOOD]);
@@ -60,19 +60,19 @@ describe('a login that changed during a run', () => {
 
   it('holds where the API had refused the one before it, and only until it answers', () => {
     hold(GOOD);
-    custody.look(REFUSAL);
+    custody.inspect(REFUSAL);
     write(RENEWED);
-    custody.look(REFUSAL);
+    custody.inspect(REFUSAL);
     expect(held).toBe(RENEWED);
 
     write(login('planted', inHours(8)));
-    custody.look(REFUSAL);
-    custody.look(undefined);
+    custody.inspect(REFUSAL);
+    custody.inspect(undefined);
     custody.reconcile('a run');
     expect(there()).toBe(RENEWED);
 
-    custody.look(REFUSAL);
-    custody.look(undefined);
+    custody.inspect(REFUSAL);
+    custody.inspect(undefined);
     write(login('planted', inHours(8)));
     custody.reconcile('a run');
     expect(there()).toBe(RENEWED);
@@ -80,9 +80,9 @@ describe('a login that changed during a run', () => {
 
   it('is put back where the API was only busy', () => {
     hold(GOOD);
-    custody.look(BUSY);
+    custody.inspect(BUSY);
     write(RENEWED);
-    custody.look(BUSY);
+    custody.inspect(BUSY);
     custody.reconcile('a run');
     expect(there()).toBe(GOOD);
   });
@@ -90,9 +90,9 @@ describe('a login that changed during a run', () => {
   it('is put back as it was renewed where something was written over the renewal', () => {
     hold(login('old', inHours(-1)));
     write(RENEWED);
-    custody.look(undefined);
+    custody.inspect(undefined);
     write(login('planted', inHours(8)));
-    custody.look(undefined);
+    custody.inspect(undefined);
     custody.reconcile('a run');
     expect([there(), held]).toEqual([RENEWED, RENEWED]);
   });
@@ -108,14 +108,14 @@ describe('a login that changed during a run', () => {
     const old = login('old', inHours(-1));
     hold(old);
     write(text);
-    custody.look(REFUSAL);
+    custody.inspect(REFUSAL);
     custody.reconcile('a run');
     expect([there(), held]).toEqual([old, old]);
   });
 
   it('may have been emptied, which a refused renewal does', () => {
     hold(GOOD);
-    custody.look(REFUSAL);
+    custody.inspect(REFUSAL);
     write(EMPTIED);
     custody.reconcile('a run');
     expect(held).toBe(EMPTIED);
@@ -126,7 +126,7 @@ describe('a login that changed during a run', () => {
     rmSync(file());
     if (what === 'a folder') mkdirSync(path.join(file(), 'x'), { recursive: true });
     if (what === 'a link') symlinkSync('/etc/hostname', file());
-    custody.look(undefined);
+    custody.inspect(undefined);
     custody.reconcile('a run');
     expect(there()).toBe(GOOD);
   });

@@ -15,7 +15,7 @@ import { execFileSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { putBack, removeLeftovers } from '../../../agent/login/put-back.ts';
+import { restoreFolder, removeLeftovers } from '../../../agent/login/restore-folder.ts';
 import { until } from '../../support/agent.ts';
 
 const ID = '0b3ef75a-4fd1-4ba3-9a6c-0d5c6a0a4c2e';
@@ -50,7 +50,7 @@ const files = () =>
     .sort();
 /** Puts back, and waits until what it took away is removed. */
 async function put(): Promise<void> {
-  putBack(folder(), state, log);
+  restoreFolder(folder(), state, log);
   await until(() => readdirSync(state).every((name) => name === 'claude' || name === 'elsewhere'), 'all is removed');
   expect(warnings).toEqual([]);
   for (const [name, content] of Object.entries(GIVEN)) expect(readFileSync(at(name), 'utf8')).toBe(content);

@@ -31,7 +31,11 @@ const BESIDE_TRANSCRIPT = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
  * @param stateDir on the same volume; what is removed is moved there. See {@link removeLeftovers}.
  * @throws when something cannot be read, moved or written.
  */
-export function putBack({ root, given, left, projects }: OwnFolder, stateDir: string, log: Pick<Log, 'warn'>): void {
+export function restoreFolder(
+  { root, given, left, projects }: OwnFolder,
+  stateDir: string,
+  log: Pick<Log, 'warn'>,
+): void {
   const aside = path.join(stateDir, REMOVED + randomUUID());
   const folders = new Set([projects, ...given.keys(), ...left].flatMap(foldersAbove));
   let removed = 0;

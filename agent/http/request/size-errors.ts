@@ -9,7 +9,7 @@ const NAMED = 10;
  * What is too large of a body to look at it more closely, which would take long: a body of a mebibyte has room for half a
  * million entries, or as many levels.
  */
-export function oversized(body: Readonly<Record<string, unknown>>): FieldError[] {
+export function sizeErrors(body: Readonly<Record<string, unknown>>): FieldError[] {
   const deep = Object.keys(body)
     .filter((field) => isDeeperThan(RUN_LIMITS.nesting, body[field]))
     .slice(0, NAMED)
