@@ -8,6 +8,8 @@
  */
 const forbid = (name, from, to, comment) => ({ name, severity: 'error', comment, from, to });
 const path = (...names) => ({ path: `^(${names.join('|')})` });
+/** The types of the interface, which `http/api` derives from its schemas, are everybody's. */
+const HTTP = 'agent/http/(?!api/)';
 
 /** Files and folders of `stack/cli` that are a command. */
 const COMMANDS = 'up|preview|plan|refresh|down|rollback|login|doctor|backup|restore|pulumi';
@@ -25,19 +27,19 @@ export default {
     forbid(
       'claude-is-the-last-layer',
       path('agent/claude/'),
-      path('agent/(http|runs|store|login|callbacks|workspace)/'),
+      path(HTTP, 'agent/(runs|store|login|callbacks|workspace)/'),
       'What starts the CLI knows nothing of runs or logins.',
     ),
-    forbid('login-below-runs', path('agent/login/'), path('agent/(http|callbacks|runs)/'), ''),
-    forbid('runs-below-http', path('agent/runs/'), path('agent/(http|callbacks)/'), ''),
+    forbid('login-below-runs', path('agent/login/'), path(HTTP, 'agent/(callbacks|runs)/'), ''),
+    forbid('runs-below-http', path('agent/runs/'), path(HTTP, 'agent/callbacks/'), ''),
     forbid(
       'store-and-workspace-below-runs',
       path('agent/(store|workspace)/'),
-      path('agent/(http|callbacks|runs|login)/'),
+      path(HTTP, 'agent/(callbacks|runs|login)/'),
       'Records and folders know nothing of who uses them.',
     ),
-    forbid('callbacks-below-http', path('agent/callbacks/'), path('agent/http/'), ''),
-    forbid('page-below-routes', path('agent/http/page/'), path('agent/http/(app|api/|routes/)'), ''),
+    forbid('callbacks-below-http', path('agent/callbacks/'), path(HTTP), ''),
+    forbid('page-below-routes', path('agent/http/page/'), path('agent/http/(app|routes/)'), ''),
     forbid(
       'api-describes-only',
       path('agent/http/api/'),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { bounded, boundedDenials, type DeniedTool } from './bounded.ts';
-import { modelUsage, tokens, type Usage } from './spending.ts';
+import { modelUsage, tokens } from './spending.ts';
+import type { Usage } from '../http/api/run.ts';
 
 /** How much of an answer is kept: a mebi of UTF-16 code units, the largest answer that a run record holds. */
 export const MAX_OUTPUT_CHARS = 1_048_576;

@@ -1,24 +1,5 @@
-import type { Effort, PermissionMode } from '../contract.ts';
-
-/** How `claude` is to work on a prompt. What is left out is as the agent's settings and the CLI have it. */
-export interface ClaudeOptions {
-  readonly model?: string;
-  /** Models for when the first one is overloaded, with commas between. */
-  readonly fallbackModel?: string;
-  readonly effort?: Effort;
-  /** In place of the CLI's own. */
-  readonly systemPrompt?: string;
-  readonly appendSystemPrompt?: string;
-  /** Tools that need no permission, as `--allowedTools` takes them: `Read`, `Bash(git log:*)`, … */
-  readonly allowedTools?: readonly string[];
-  /** Tools that are denied in every permission mode, as `--disallowedTools` takes them. */
-  readonly disallowedTools?: readonly string[];
-  readonly permissionMode?: PermissionMode;
-  readonly maxTurns?: number;
-  readonly maxBudgetUsd?: number;
-  /** JSON Schema of the answer. */
-  readonly outputSchema?: Readonly<Record<string, unknown>>;
-}
+import type { PermissionMode } from '../contract.ts';
+import type { RunOptions } from '../http/api/run-request.ts';
 
 /** What holds for a prompt that does not say otherwise. */
 export interface DefaultOptions {
@@ -32,7 +13,7 @@ export interface DefaultOptions {
  * @param resumes whether a conversation goes on: the CLI sends the system prompt that it began with, unless it is told to
  *   keep none.
  */
-export function argumentsOf(options: ClaudeOptions, defaults: DefaultOptions, resumes = false): string[] {
+export function argumentsOf(options: RunOptions, defaults: DefaultOptions, resumes = false): string[] {
   const {
     model = defaults.model,
     permissionMode = defaults.permissionMode,

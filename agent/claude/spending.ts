@@ -1,14 +1,7 @@
 import { open, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-
-/** Tokens, as the CLI counts them. */
-export interface Usage {
-  readonly inputTokens: number;
-  readonly outputTokens: number;
-  readonly cacheCreationInputTokens: number;
-  readonly cacheReadInputTokens: number;
-}
+import type { Usage } from '../http/api/run.ts';
 
 /** What was spent, in US dollars and in tokens, sub-agents included. */
 export interface Spending {

@@ -1,34 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { AuthState, LoginCause } from '../contract.ts';
 import type { Claude } from '../claude/claude.ts';
 import type { ClaudeProcess } from '../claude/process.ts';
 import type { LoginStatus } from '../login/status.ts';
 import { causeOf } from './login-cause.ts';
 import { judge } from './outcome.ts';
-import type { Pause, RunResult } from '../store/run.ts';
+import type { RunResult } from '../store/run.ts';
+import type { LoginReport } from '../http/api/state.ts';
 import type { RunService } from './service.ts';
 import type { Workspace } from '../workspace/workspace.ts';
-
-/** What `POST /auth/check` answers. Times are ISO 8601. Never a value of a credential. */
-export interface LoginReport {
-  readonly state: AuthState;
-  readonly checkedAt: string;
-  /** A run that succeeded of late, a small prompt asked for this, or nothing but the look of the credential. */
-  readonly evidence: 'recent-run' | 'probe' | 'none';
-  /** A sentence for people. */
-  readonly detail: string;
-  /** Where the credential comes from. */
-  readonly source: string;
-  /** In which pod. */
-  readonly host: string;
-  /** Why it is not ok, where that is known. */
-  readonly cause?: LoginCause;
-  readonly expiresAt?: string;
-  readonly resetsAt?: string;
-  /** The pause that the agent is in; it answers all the same. */
-  readonly paused?: Pause;
-}
 
 type Finding = Pick<LoginReport, 'state' | 'detail' | 'resetsAt' | 'cause'>;
 

@@ -3,7 +3,7 @@ import type { Bounded } from '../claude/bounded.ts';
 import { firstChars } from '../claude/capped-text.ts';
 import type { RunReport } from '../claude/claude.ts';
 import type { ResultEvent } from '../claude/events.ts';
-import type { ClaudeOptions } from '../claude/options.ts';
+import type { RunOptions } from '../http/api/run-request.ts';
 import type { ApiError, Transcript } from '../claude/transcript.ts';
 import { NO_OUTPUT, type RunResult } from '../store/run.ts';
 
@@ -28,7 +28,7 @@ export const exitCodeOf = (outcome: Outcome) => EXIT_CODES[outcome];
  * Says how a run ended, from what its process reported. Our own reason for ending it comes before anything the dying
  * process says; an exit code alone proves nothing, nor does `subtype: "success"`.
  */
-export function judge(report: RunReport, { outputSchema }: ClaudeOptions = {}): RunResult {
+export function judge(report: RunReport, { outputSchema }: RunOptions = {}): RunResult {
   const { transcript, spent } = report;
   const { text, omitted } = transcript.output;
   const wanted = outputSchema && transcript.result?.structured_output;

@@ -1,11 +1,14 @@
-import type { ClaudeOptions } from '../claude/options.ts';
-import type { Usage } from '../claude/spending.ts';
+import type { RunOptions } from '../http/api/run-request.ts';
+import type { Callback, RunResult } from '../http/api/run.ts';
 import type { Outcome } from '../contract.ts';
+
+export type { Callback, RunResult } from '../http/api/run.ts';
+export type { Pause } from '../http/api/state.ts';
 
 /** What a client asked for, checked and complete. */
 export interface RunRequest {
   readonly prompt: string;
-  readonly options: ClaudeOptions;
+  readonly options: RunOptions;
   /** The conversation to go on with; undefined for a new one. */
   readonly resume?: string;
   /** The client's own words for the run, e.g. its workflow and execution. */
@@ -16,52 +19,6 @@ export interface RunRequest {
   readonly workdir: string;
   /** Where to tell of the end of the run. Known at acceptance only: it may be a secret, and records do not show it. */
   readonly callbackUrl?: string;
-}
-
-/** A tool that Claude wanted to use and was refused. */
-export interface PermissionDenial {
-  readonly toolName: string;
-  readonly toolUseId: string;
-  readonly toolInput: unknown;
-}
-
-/** How a run ended and what it left. */
-export interface RunResult {
-  readonly outcome: Outcome;
-  /** The answer, or what there was of it when the run ended early; at most a mebibyte. */
-  readonly output: string;
-  /** The answer by the JSON Schema that was asked for. */
-  readonly structuredOutput?: unknown;
-  /** Why the run did not succeed, in a sentence. */
-  readonly error?: string;
-  readonly usage?: Usage;
-  readonly costUsd?: number;
-  readonly turns?: number;
-  readonly model?: string;
-  /** For `usage_limited`: when the limit ends, ISO 8601. */
-  readonly resetsAt?: string;
-  readonly permissionDenials: readonly PermissionDenial[];
-  /** What the client should know although the run went on without it. */
-  readonly warnings: readonly string[];
-}
-
-/** How far the callback of a run is. Times are ISO 8601 in UTC. Its URL may be a secret and is no part of it. */
-export interface Callback {
-  /** With its port, where the URL names one. */
-  readonly host: string;
-  /** `pending` from the acceptance of the run on. */
-  readonly state: 'pending' | 'delivered' | 'given_up';
-  /** Attempts that were made to the end. */
-  readonly attempts: number;
-  readonly lastAttemptAt?: string;
-  /** The HTTP status that the last attempt was answered with. */
-  readonly lastStatus?: number;
-  /** Why the last attempt was not answered, in a sentence. */
-  readonly lastError?: string;
-  /** While the run has ended and the callback is pending. */
-  readonly nextAttemptAt?: string;
-  readonly deliveredAt?: string;
-  readonly givenUpAt?: string;
 }
 
 /** The result of a run that `claude` had no say in, without its outcome. */
@@ -103,13 +60,6 @@ export interface OutcomeCount {
   readonly hoursAgo: number;
   readonly outcome: Outcome;
   readonly runs: number;
-}
-
-/** A pause of the agent. */
-export interface Pause {
-  /** ISO 8601. */
-  readonly since: string;
-  readonly reason?: string;
 }
 
 /** A client's own name for one request, so that sending it again does not run it again. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { EFFORTS, MODEL, MODEL_ALLOWED, MODEL_NAME, PERMISSION_MODES, RUN_LIMITS as LIMITS } from '../../contract.ts';
 import { denyRuleMistake } from './deny-rule.ts';
-import { component } from './component.ts';
+import { component, type Sent } from './component.ts';
 
 const text = (max: number, what: string) => z.string(what).min(1, what).max(max, what);
 /** For `claude` as an argument, which ends at a NUL. */
@@ -88,6 +88,9 @@ const options = {
     })
     .optional(),
 };
+
+/** Options of a run. What is left out is as the agent's settings and the CLI have it. */
+export type RunOptions = Sent<z.ZodObject<typeof options>>;
 
 /** The body of a run's request. The workspace decides about `workdir`. */
 export const runRequest = component(

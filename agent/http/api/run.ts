@@ -121,6 +121,12 @@ export const runEvent = component(
   ]),
 );
 
+/** Tokens of a run. */
+export type Usage = Sent<typeof usage>;
+/** How a run ended and what it left. */
+export type RunResult = Omit<Sent<z.ZodObject<typeof result>>, 'success' | 'exitCode'>;
+/** How far the callback of a run is. */
+export type Callback = Sent<typeof callback>;
 export type RunAnswer = Sent<typeof runAnswer>;
 export type RunResource = Sent<typeof runResource>;
 export type ListedRun = Sent<typeof listedRun>;

@@ -7,7 +7,7 @@ const load = {
   queued: z.int().describe('Runs that wait.'),
 };
 
-const pause = { since: time, reason: z.string().optional() };
+const pause = z.object({ since: time, reason: z.string().optional() });
 
 /** The answer of `GET /health`. It needs no token, so it holds no secret. */
 export const health = component(
@@ -17,7 +17,7 @@ export const health = component(
     timestamp: time,
     version: z.string(),
     ...load,
-    paused: z.object(pause).describe('Where the agent is paused.').optional(),
+    paused: pause.describe('Where the agent is paused.').optional(),
     storage: z.string().describe('Why records of runs cannot be written, where they cannot.').optional(),
     auth: z.object({
       mode: z.enum(AUTH_MODES),
@@ -53,7 +53,7 @@ export const loginReport = component(
     cause: z.enum(LOGIN_CAUSES).describe('Why it is not `ok`, where that is known.').optional(),
     expiresAt: time.describe('When the access token ends; it is refreshed before.').optional(),
     resetsAt: time.describe('With `usage_limited`: when the limit ends.').optional(),
-    paused: z.object(pause).describe('Where the agent is paused; it tries the login all the same.').optional(),
+    paused: pause.describe('Where the agent is paused; it tries the login all the same.').optional(),
   }),
 );
 
@@ -74,11 +74,10 @@ export const pauseRequest = component(
 );
 
 /** The answer of `POST /pause` and of `POST /resume`. */
-export const pauseState = component(
-  'PauseState',
-  z.object({ paused: z.boolean(), ...z.object(pause).partial().shape, ...load }),
-);
+export const pauseState = component('PauseState', z.object({ paused: z.boolean(), ...pause.partial().shape, ...load }));
 
+/** A pause of the agent. */
+export type Pause = Sent<typeof pause>;
 export type Health = Sent<typeof health>;
 export type Ready = Sent<typeof ready>;
 export type LoginReport = Sent<typeof loginReport>;

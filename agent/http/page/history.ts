@@ -1,5 +1,5 @@
 import { html } from 'hono/html';
-import type { Usage } from '../../claude/spending.ts';
+import type { Usage } from '../api/run.ts';
 import type { RunSummary } from '../../store/run.ts';
 import { filterForm, pages } from './filter.ts';
 import { badge, heading, origin, row, shortId, table, time, type Html, type PageContext } from './parts.ts';
