@@ -89,13 +89,22 @@ export class Checkout {
     };
   }
 
-  /** Copies what git would, and commits it there with the tests' own settings of the stack. */
-  async fill(): Promise<void> {
-    const { stdout } = await execa('git', ['ls-files', '--cached', '--others', '--exclude-standard', '-z']);
-    for (const file of stdout.split('\0').filter((name) => name !== '' && existsSync(name))) {
-      cpSync(file, path.join(this.folder, file));
+  /**
+   * Copies what git would, and commits it there with the tests' own settings of the stack.
+   * @param version A commit to take in place of what is here. What an earlier call copied goes, as by `git pull`.
+   */
+  async fill(version?: string): Promise<void> {
+    const git = (...args: string[]) =>
+      execa('git', ['-c', 'user.name=e2e', '-c', 'user.email=e2e@example.org', ...args], { cwd: this.folder });
+    if (existsSync(this.at('.git'))) await git('rm', '--quiet', '-r', '.');
+    if (version === undefined) {
+      const { stdout } = await execa('git', ['ls-files', '--cached', '--others', '--exclude-standard', '-z']);
+      for (const file of stdout.split('\0').filter((name) => name !== '' && existsSync(name)))
+        cpSync(file, this.at(file));
+    } else {
+      await execa('git', ['archive', version]).pipe('tar', ['-x', '-C', this.folder]);
     }
-    symlinkSync(path.resolve('node_modules'), path.join(this.folder, 'node_modules'));
+    if (!existsSync(this.at('node_modules'))) symlinkSync(path.resolve('node_modules'), this.at('node_modules'));
     const settings = {
       registry: process.env['E2E_REGISTRY'],
       protectData: 'false',
@@ -115,8 +124,6 @@ export class Checkout {
     );
     writeFileSync(this.at('Pulumi.dev.yaml'), JSON.stringify({ config }));
     appendFileSync(this.at('Pulumi.yaml'), this.#options.projectLines ?? '');
-    const git = (...args: string[]) =>
-      execa('git', ['-c', 'user.name=e2e', '-c', 'user.email=e2e@example.org', ...args], { cwd: this.folder });
     await git('init', '--quiet');
     await git('add', '--all');
     await git('commit', '--quiet', '--message', 'e2e');

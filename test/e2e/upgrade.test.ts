@@ -1,0 +1,73 @@
+import { execa } from 'execa';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+
+import { needs } from '../support/needs.ts';
+import { Checkout, DOUBLE } from './checkout.ts';
+import { agentPod, call, kubectl, run, whatTheClusterSays } from './cluster.ts';
+import { startDouble } from './doubles.ts';
+import { missingRequirement } from './requirements.ts';
+
+/** The last commit of version 0.1.0. */
+const VERSION_0_1_0 = '82d5ee5';
+
+async function missingVersion(): Promise<string | undefined> {
+  const { exitCode } = await execa('git', ['cat-file', '-e', `${VERSION_0_1_0}^{commit}`], { reject: false });
+  return exitCode === 0 ? undefined : `This clone has no commit ${VERSION_0_1_0}: git fetch --unshallow`;
+}
+
+let checkout: Checkout;
+const up = () => checkout.npm('up', '--yes', '--skip-preview', '--non-interactive');
+
+/** Every object of the namespace by kind and name, with its uid; without what a Deployment makes anew for a new pod. */
+async function objects(): Promise<Record<string, string>> {
+  const kinds = (await kubectl(['api-resources', '--namespaced', '--verbs=list', '--output', 'name']))
+    .trim()
+    .split('\n')
+    .filter((kind) => !/^(pods|events|replicasets|endpoints|endpointslices|controllerrevisions|jobs)\b/.test(kind));
+  const list = JSON.parse(
+    await kubectl(['get', kinds.join(','), '--namespace', 'claude-agent', '--output', 'json']),
+  ) as { items: { kind: string; metadata: { name: string; uid: string } }[] };
+  return Object.fromEntries(list.items.map(({ kind, metadata }) => [`${kind} ${metadata.name}`, metadata.uid]));
+}
+
+describe(
+  'an update of a stack that version 0.1.0 deployed',
+  needs((await missingRequirement()) ?? (await missingVersion())),
+  () => {
+    beforeAll(async () => {
+      checkout = new Checkout();
+      await checkout.fill(VERSION_0_1_0);
+      checkout.logIn(1);
+    });
+
+    afterEach(async ({ task }) => {
+      if (task.result?.state === 'fail') console.error(await whatTheClusterSays());
+    });
+
+    afterAll(async () => {
+      await checkout.npm('down', '--yes', '--skip-preview', '--non-interactive');
+      await kubectl(['delete', 'namespace', DOUBLE.namespace, '--ignore-not-found']);
+      checkout.remove();
+    });
+
+    test('replaces nothing but the pod, and keeps the records of its runs', async () => {
+      const first = await up();
+      expect(first.exitCode, first.output).toBe(0);
+      await startDouble((await checkout.pulumi('stack', 'output', 'image', '--stack', 'dev')).trim());
+      const { answer } = await run(checkout.token(), { prompt: 'Remember me' });
+      expect(answer).toMatchObject({ success: true });
+      const before = { objects: await objects(), pod: await agentPod() };
+      expect(Object.keys(before.objects)).toContain('Deployment claude-code-agent');
+
+      await checkout.fill();
+      const { exitCode, output } = await up();
+      expect(exitCode, output).toBe(0);
+      expect(output).not.toMatch(/\d+ (created|deleted|replaced)/);
+      expect(await objects()).toEqual(before.objects);
+      expect((await agentPod()).uid).not.toBe(before.pod.uid);
+      const { answer: record } = await call(checkout.token(), `/runs/${String(answer['runId'])}`);
+      expect(record).toMatchObject({ outcome: 'succeeded', output: 'echo: Remember me' });
+      expect((await up()).output).toMatch(/Resources:\n\s+\d+ unchanged/);
+    });
+  },
+);
