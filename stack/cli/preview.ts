@@ -5,7 +5,7 @@ import * as path from 'node:path';
 
 import { TOKEN_FILE } from '../names.ts';
 import type { CommandContext } from './system/environment.ts';
-import { findEngine, showEngine } from './system/engine.ts';
+import { findEngine, runEngine, showEngine } from './system/engine.ts';
 import { privateFolder } from './system/local-files.ts';
 import { contentOf, StackFile, stackFileOf } from '../config/stack-file.ts';
 import { engineEnvironment } from './system/stack.ts';
@@ -24,8 +24,7 @@ export async function preview(context: CommandContext): Promise<number> {
 }
 
 /**
- * Previews a stack that is not there, which Pulumi can't: in a backend for this once, with an empty state. Nothing is left of
- * it. Returns Pulumi's exit code.
+ * Previews a stack that is not there, which Pulumi can't: in a backend for this once. Nothing is left of it. Returns Pulumi's exit code.
  */
 async function previewOfNew({ environment, project, stack, args }: CommandContext): Promise<number> {
   const { projectDir, localDir, env: given } = environment;
@@ -33,31 +32,23 @@ async function previewOfNew({ environment, project, stack, args }: CommandContex
   const configFile = path.join(privateFolder(localDir), path.basename(committedFile));
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'claude-agent-preview-'));
   try {
-    writeEmptyState(folder, project, stack);
     fs.writeFileSync(configFile, withToken(contentOf(committedFile), projectDir), { mode: 0o600 });
     const env = {
       ...engineEnvironment(environment),
       PULUMI_BACKEND_URL: `file://${folder}`,
       ...passphrase(environment),
     };
-    const command = ['preview', '--stack', path.basename(stack), '--config-file', configFile, ...args];
-    return await showEngine(findEngine(projectDir, given), command, projectDir, env);
+    const engine = findEngine(projectDir, given);
+    const name = path.basename(stack);
+    // Beside a project file of its own: it writes a salt there.
+    fs.writeFileSync(path.join(folder, 'Pulumi.yaml'), `name: ${project}\nruntime: nodejs\n`);
+    await runEngine(engine, ['stack', 'init', name, '--no-select', '--non-interactive'], folder, env);
+    const command = ['preview', '--stack', name, '--config-file', configFile, ...args];
+    return await showEngine(engine, command, projectDir, env);
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
     fs.rmSync(configFile, { force: true });
   }
-}
-
-/** As the file backend lays out its folder since version 1. */
-function writeEmptyState(folder: string, project: string, stack: string): void {
-  const stacks = path.join(folder, '.pulumi', 'stacks', project);
-  fs.mkdirSync(stacks, { recursive: true });
-  fs.writeFileSync(path.join(folder, '.pulumi', 'meta.yaml'), 'version: 1\n');
-  const name = path.basename(stack);
-  // Without a deployment the engine panics where a program reads the outputs of its stack.
-  const latest = { manifest: { time: new Date().toISOString(), magic: '', version: '' } };
-  const state = { version: 3, checkpoint: { stack: `organization/${project}/${name}`, latest } };
-  fs.writeFileSync(path.join(stacks, `${name}.json`), JSON.stringify(state));
 }
 
 /** The API token that an update would make first. */

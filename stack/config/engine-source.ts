@@ -1,10 +1,8 @@
 import * as pulumi from '@pulumi/pulumi';
 
+import { isConfigSecret } from '../pulumi-internals/secrets.ts';
 import { ownKeys } from './reader.ts';
 import type { ConfigSource } from './reader.ts';
-
-/** Exported, and left out of the SDK's types. */
-const { isConfigSecret } = pulumi.runtime as unknown as { isConfigSecret: (fullKey: string) => boolean };
 
 /** The configuration that Pulumi's engine gives the program. */
 export function engineConfig(): ConfigSource {

@@ -1,17 +1,15 @@
 import * as pulumi from '@pulumi/pulumi';
 
 import { SECRETS } from '../config/secrets.ts';
+import { extendMonitor, settled } from '../pulumi-internals/monitor.ts';
+import type { Registration } from '../pulumi-internals/monitor.ts';
 
 /** A resource as the program registered it. */
-export interface Recorded {
+export interface Recorded extends Registration {
   /** Such as `kubernetes:apps/v1:Deployment`. */
   readonly type: string;
   /** In Pulumi, not in the cluster. */
   readonly name: string;
-  /** Undefined below the stack itself. */
-  readonly parent: string | undefined;
-  /** It can't be deleted. */
-  readonly isProtected: boolean;
   /** Secrets in them are marked; see {@link withoutSecrets}. */
   readonly inputs: Readonly<Record<string, unknown>>;
 }
@@ -53,14 +51,14 @@ export async function record(
   program: () => Promise<Record<string, unknown>>,
 ): Promise<{ resources: Recorded[]; outputs: Record<string, unknown> }> {
   const resources: Recorded[] = [];
-  const requests = new Map<string, Pick<Recorded, 'parent' | 'isProtected'>>();
+  let registrationOf: ReturnType<typeof extendMonitor> = () => undefined;
   await pulumi.runtime.setMocks(
     {
       newResource: ({ type, name, inputs }) => {
         const plain = inputs as Record<string, unknown>;
-        const request = requests.get(`${type} ${name}`);
+        const registration = registrationOf(type, name);
         // A look-up is no registration.
-        if (request !== undefined) resources.push({ type, name, ...request, inputs: plain });
+        if (registration !== undefined) resources.push({ type, name, ...registration, inputs: plain });
         const made = standIn.resource(type, plain);
         return { id: 'id' in made ? made.id : `${name}-id`, state: { ...plain, ...made.outputs } };
       },
@@ -70,7 +68,7 @@ export async function record(
     stack,
     preview,
   );
-  extendMonitor(requests);
+  registrationOf = extendMonitor();
   // What is encrypted in a stack's file: here a placeholder, or a test's.
   pulumi.runtime.setAllConfig(
     config,
@@ -82,43 +80,4 @@ export async function record(
   );
   await pulumi.runtime.disconnect();
   return { resources, outputs: Object.fromEntries(outputs) };
-}
-
-/** The value of an output; undefined where it is not known in preview. */
-export function settled(value: unknown): Promise<unknown> {
-  return (pulumi.output(value) as unknown as { promise(): Promise<unknown> }).promise();
-}
-
-interface Request {
-  getType(): string;
-  getName(): string;
-  getParent(): string;
-  getProtect(): boolean;
-}
-type Call = (request: Request, done: (error: unknown, answer: object) => void) => unknown;
-
-/** Pulumi's mocks are not told all, and know no resource hooks: these take their registration and never call them. */
-function extendMonitor(requests: Map<string, Pick<Recorded, 'parent' | 'isProtected'>>): void {
-  const monitor = pulumi.runtime.getMonitor() as unknown as Record<'registerResource' | 'registerResourceHook', Call>;
-  const register = monitor.registerResource.bind(monitor);
-  monitor.registerResource = (request, done) => {
-    const [type, name] = request.getParent().split('::').slice(-2);
-    const parent = name === undefined || type === 'pulumi:pulumi:Stack' ? undefined : name;
-    requests.set(`${request.getType()} ${request.getName()}`, { parent, isProtected: request.getProtect() });
-    return register(request, done);
-  };
-  monitor.registerResourceHook = (_request, done) => done(null, {});
-}
-
-/** How Pulumi marks a secret on its way to the engine. */
-const MARK = { key: '4dabf18193072939515e22adb298388d', secret: '1b47061264138c4ac30d75fd1eb44270' } as const;
-
-/** The same value with a placeholder for each text that is a secret; the names of a secret map's entries stay. */
-export function withoutSecrets(value: unknown, secret = false): unknown {
-  if (Array.isArray(value)) return value.map((item) => withoutSecrets(item, secret));
-  if (typeof value !== 'object' || value === null) return secret ? '[secret]' : value;
-  if ((value as Record<string, unknown>)[MARK.key] === MARK.secret) {
-    return withoutSecrets((value as { value?: unknown }).value, true);
-  }
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withoutSecrets(item, secret)]));
 }

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
 
-import { withoutSecrets } from './record.ts';
+import { withoutSecrets } from '../pulumi-internals/secrets.ts';
 import type { Recorded } from './record.ts';
 
 /** kubectl and its kind read YAML 1.1, where a plain `on` is true. */

@@ -1,8 +1,15 @@
+/**
+ * A state for a cluster whose state was lost. `pulumi import` would ask the provider for each object, by a list of types,
+ * names, ids and parents that is just what is made here, and has no place for outputs of components such as the records of
+ * updates. `test/e2e/recovery.test.ts` shows that an update of such a state replaces nothing.
+ * @module
+ */
 import { randomUUID } from 'node:crypto';
 
 import type { Recorded } from '../plan/record.ts';
 import { HISTORY_TYPE } from '../update-record.ts';
 import type { RecordTexts } from '../update-record.ts';
+import { asInState } from './secrets.ts';
 import { idOf } from './resource-id.ts';
 import type { StateResource } from './state.ts';
 
@@ -69,17 +76,4 @@ function parentsFirst(entries: readonly StateEntry[]): StateEntry[] {
   const depth = ({ type, urn: own }: StateEntry): number =>
     type === 'pulumi:providers:kubernetes' ? -1 : (own.split('::')[2]?.split('$').length ?? 0);
   return entries.toSorted((a, b) => depth(a) - depth(b));
-}
-
-/** How Pulumi marks a secret, in a program and in a state. */
-const MARK = { key: '4dabf18193072939515e22adb298388d', secret: '1b47061264138c4ac30d75fd1eb44270' } as const;
-
-/** A value as a state has it; the engine encrypts its secrets when it takes it. */
-function asInState(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(asInState);
-  if (typeof value !== 'object' || value === null) return value;
-  if ((value as Record<string, unknown>)[MARK.key] === MARK.secret) {
-    return { [MARK.key]: MARK.secret, plaintext: JSON.stringify((value as { value?: unknown }).value) };
-  }
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, asInState(item)]));
 }

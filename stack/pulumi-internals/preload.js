@@ -1,6 +1,11 @@
 /**
- * Loaded before Pulumi's runtime and the program, by `nodeargs` in Pulumi.yaml, so that both start in half the time. It is
- * JavaScript since the first file that is not must wait for Node's remover of types; of the others, the cache has the result.
+ * Loaded before Pulumi's runtime and the program, by `nodeargs` in Pulumi.yaml. It is JavaScript since the first file that is
+ * not must wait for Node's remover of types; of the others, the cache has the result.
+ *
+ * Measured with SDK 3.250 and Node 24.21 on two cores: processor time and memory of a start that loads what `cmd/run` of the
+ * SDK loads and runs the program once under its mocks, median of six. Without this file 1,090 ms and 278 MB; with the cache
+ * of what is compiled 790 ms and 252 MB; without the mapping of stack traces as well 490 ms and 165 MB; with packages loaded
+ * on use, too, 350 ms and 116 MB.
  * @module
  */
 import module, { createRequire } from 'node:module';
@@ -12,7 +17,7 @@ module.enableCompileCache(path.resolve(import.meta.dirname, '..', '..', 'node_mo
 
 const requireOf = createRequire(createRequire(import.meta.url).resolve('@pulumi/pulumi'));
 
-// For functions that are stored in the state, and for its traces: half of all that the SDK loads. This program has neither.
+// For functions that are stored in the state, and for its traces. This program has neither.
 for (const name of [
   'typescript',
   '@npmcli/arborist',
@@ -25,8 +30,8 @@ for (const name of [
 ]) {
   loadOnUse(name);
 }
-// The SDK takes a stack trace for each of its promises. Mapping them to the TypeScript that it was made from takes a tenth
-// of a second and 100 MB, and this program's own lines are right without.
+// The SDK takes a stack trace for each of its promises, and maps them to the TypeScript that it was made from. This program's
+// own lines are right without.
 standIn('source-map-support/register', {});
 
 function loadOnUse(name) {

@@ -1,3 +1,9 @@
+/**
+ * Edits of an exported state that `pulumi stack import` takes back. `pulumi` has no command for them: `pulumi refresh` asks
+ * a person what became of each resource that was being made, and `pulumi state delete` of an image also wants all that
+ * depends on it gone. `test/e2e/recovery.test.ts` kills updates and shows that the next one goes on.
+ * @module
+ */
 import { idOf } from './resource-id.ts';
 
 export const IMAGE_TYPE = 'docker:index/image:Image';

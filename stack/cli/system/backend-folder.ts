@@ -4,19 +4,13 @@ import * as path from 'node:path';
 
 import { npmRun } from '../../next-command.ts';
 import { CliError } from './terminal.ts';
+import { locksOf, stateFileOf } from '../../pulumi-internals/file-backend.ts';
+import type { FolderStack } from '../../pulumi-internals/file-backend.ts';
 import { isRunning } from '../../exec.ts';
 
-/** A stack whose state is in a folder. */
-export interface FolderStack {
-  /** Of the file backend. */
-  readonly folder: string;
-  readonly project: string;
-  readonly stack: string;
-}
-
 /** Mends the files of a stack's state that an engine was writing when it was killed. */
-export function mendStateFiles({ folder, project, stack }: FolderStack, say: (line: string) => void): void {
-  const file = path.join(folder, '.pulumi', 'stacks', project, `${stack}.json`);
+export function mendStateFiles(place: FolderStack, say: (line: string) => void): void {
+  const file = stateFileOf(place);
   const backup = `${file}.bak`;
   // Beside each file there is one of attributes, which need not be there.
   for (const attributes of [`${file}.attrs`, `${backup}.attrs`]) {
@@ -33,11 +27,10 @@ export function mendStateFiles({ folder, project, stack }: FolderStack, say: (li
  * @throws CliError when another update holds the lock, or may do so on another machine.
  */
 export async function removeStaleLocks(place: FolderStack, say: (line: string) => void): Promise<void> {
-  const { folder, project, stack } = place;
-  const locks = path.join(folder, '.pulumi', 'locks', 'organization', project, stack);
+  const locks = locksOf(place);
   if (!fs.existsSync(locks)) return;
   for (const name of fs.readdirSync(locks).filter((entry) => entry.endsWith('.json'))) {
-    await removeStaleLock(path.join(locks, name), stack, say);
+    await removeStaleLock(path.join(locks, name), place.stack, say);
   }
 }
 

@@ -2,7 +2,7 @@ import { checkConfig } from '../../config/check.ts';
 import { azureRegistryOf, contextOf, StackFile, stackFileOf } from '../../config/stack-file.ts';
 import { checkAzureLogin } from './azure.ts';
 import { mendStateFiles, removeStaleLocks } from './backend-folder.ts';
-import type { FolderStack } from './backend-folder.ts';
+import type { FolderStack } from '../../pulumi-internals/file-backend.ts';
 import { findEngine, showEngine } from './engine.ts';
 import type { CommandContext } from './environment.ts';
 import { isDeployed, kubectlOf } from './kubectl.ts';

@@ -1,5 +1,7 @@
 import { readProject, StackFile } from '../../config/stack-file.ts';
 import { NAMES } from '../../names.ts';
+import { record } from '../../plan/record.ts';
+import { standIn } from '../../plan/stand-ins.ts';
 import type { RecordTexts } from '../../update-record.ts';
 import { stateOf } from '../../pulumi-internals/adopted-state.ts';
 import type { Kubectl } from '../system/kubectl.ts';
@@ -28,8 +30,6 @@ export async function adoptCluster(
   { kubectl, configFile, localDir, say }: AdoptOptions,
 ): Promise<ExportedState> {
   say(`The cluster has this system, and the stack ${call.stack} has nothing: it takes over what is there.`);
-  const { record } = await import('../../plan/record.ts');
-  const { standIn } = await import('../../plan/stand-ins.ts');
   const project = readProject(call.projectDir);
   const config = StackFile.at(configFile, call.projectDir).values();
   const { resources } = await record(

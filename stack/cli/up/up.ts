@@ -3,7 +3,6 @@ import type { CommandContext } from '../system/environment.ts';
 import { prepareToChange, refuseMistakes } from '../system/prepared-stack.ts';
 import { mustBeThere } from '../system/registry.ts';
 import { isEmpty } from '../../pulumi-internals/state.ts';
-import { adoptCluster } from './adopt-cluster.ts';
 
 /**
  * `up`: an update, after what earlier accidents left is mended. Returns Pulumi's exit code, as all of these do.
@@ -17,6 +16,8 @@ export async function up(context: CommandContext): Promise<number> {
   const state = await stack.repairState({ builds: stack.pinned === '', lookUp: stack.lookUp });
   if (isEmpty(state) && (await stack.deployed())) {
     const { kubectl, ready } = stack;
+    // It loads Pulumi's SDK, which takes longer than all else.
+    const { adoptCluster } = await import('./adopt-cluster.ts');
     await adoptCluster(stack.call, state, {
       kubectl,
       configFile: ready.configFile,

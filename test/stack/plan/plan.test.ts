@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 
 import { SECRETS } from '../../../stack/config/secrets.ts';
-import { withoutSecrets } from '../../../stack/plan/record.ts';
+import { withoutSecrets } from '../../../stack/pulumi-internals/secrets.ts';
 import { partialCheckout } from '../../support/partial-checkout.ts';
 import { loginFolder, REFRESH_TOKEN } from '../program.ts';
 

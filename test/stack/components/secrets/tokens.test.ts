@@ -6,7 +6,7 @@ import * as path from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 import { CALLBACK_SECRET as CALLBACK_SECRET_PATTERN } from '../../../../agent/contract.ts';
-import { settled } from '../../../../stack/plan/record.ts';
+import { settled } from '../../../../stack/pulumi-internals/monitor.ts';
 import { callbackSecretOf, readTokenFile, watchdogTokenOf } from '../../../../stack/components/secrets/tokens.ts';
 import { API_TOKEN, CALLBACK_SECRET, find, runProgram } from '../../program.ts';
 
