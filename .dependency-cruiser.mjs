@@ -35,8 +35,14 @@ export default {
     forbid(
       'store-and-workspace-below-runs',
       path('agent/(store|workspace)/'),
-      path(HTTP, 'agent/(callbacks|runs|login)/'),
+      path(HTTP, 'agent/(callbacks|runs|login|backup)/'),
       'Records and folders know nothing of who uses them.',
+    ),
+    forbid(
+      'backup-needs-the-store-only',
+      path('agent/backup/'),
+      path(HTTP, 'agent/(callbacks|runs|login|claude|workspace)/'),
+      'Its programs run next to the agent, not in it.',
     ),
     forbid('callbacks-below-http', path('agent/callbacks/'), path(HTTP), ''),
     forbid('page-below-routes', path('agent/http/page/'), path('agent/http/(app|routes/)'), ''),

@@ -3,6 +3,7 @@ import type { Hono } from 'hono';
 import { type Logger } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import { createApp } from './http/app.ts';
+import { serveSnapshots } from './backup/snapshot-server.ts';
 import { CallbackHosts } from './callbacks/hosts.ts';
 import { CallbackSender } from './callbacks/sender.ts';
 import { callbackSecrets } from './callbacks/signature.ts';
@@ -42,6 +43,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
   makeFolders(settings);
 
   const store = opened.use(openOrReplaceStore(path.join(settings.stateDir, 'runs.db'), log));
+  opened.defer(serveSnapshots(store, settings.stateDir, log));
   const limits = { days: settings.recordDays, count: settings.recordCount, megabytes: settings.recordMegabytes };
   opened.defer(pruneRecordsHourly(limits, store, log));
   const token = apiToken(settings, settings.stateDir);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { chmodSync, closeSync, openSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
+import { backup, DatabaseSync } from 'node:sqlite';
 import { CALLBACK_SCHEMA } from './callback-records.ts';
 import { StoreDamagedError, StoreInUseError } from './store.ts';
 import { commitsIn } from './write-ahead-log.ts';
@@ -57,6 +57,35 @@ export function openDatabase(file: string): OpenDatabase {
     throw isDamage(error) ? new StoreDamagedError(file, error) : error;
   }
   return { db, lostChanges };
+}
+
+/** 256 pages are a megabyte: the database is locked for a millisecond or two a step. */
+const COPIED_AT_ONCE = 256;
+const ATTEMPTS = 1000;
+
+/**
+ * Copies an open database. SQLite copies it in a thread of its own, and a page that this connection changes after it was
+ * copied is changed in the copy too, so the copy is the database at the time when it is complete.
+ * @throws when the disk has no room, or once the signal aborts.
+ */
+export async function snapshotOf(db: DatabaseSync, file: string, signal: AbortSignal): Promise<void> {
+  makePrivate(file);
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await backup(db, file, { rate: COPIED_AT_ONCE, progress: () => signal.throwIfAborted() });
+      return;
+    } catch (error) {
+      if (attempt === ATTEMPTS || !isWritten(error)) throw error;
+    }
+  }
+}
+
+/**
+ * SQLite copies nothing within a transaction. Node.js tries the next step again, but when it is the first one, `backup`
+ * throws the code of no error.
+ */
+function isWritten(error: unknown): boolean {
+  return error instanceof Error && (error as Error & { errcode?: unknown }).errcode === 0;
 }
 
 /** Only the agent's user may read what is in it; SQLite gives the files beside it the same permissions. */

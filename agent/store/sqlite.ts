@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { callbackRecords } from './callback-records.ts';
-import { openDatabase } from './database.ts';
+import { openDatabase, snapshotOf } from './database.ts';
 import { DiskReserve } from './disk-reserve.ts';
 import { pruneIn } from './prune.ts';
 import { fromRow, objectFrom, UNREADABLE_RUN, type Row } from './rows.ts';
@@ -189,6 +189,7 @@ function openWith(reserve: DiskReserve, file: string): RunStore {
       return unreadable.map(({ id }) => id);
     },
     forget,
+    snapshot: (target, signal) => snapshotOf(db, target, signal),
     callbacks,
     atOnce,
     unfinished: () => (open.all() as unknown as Row[]).map(fromRow),

@@ -77,6 +77,12 @@ export interface RunStore extends Disposable {
   endUnreadable(): string[];
   /** Takes what was forgotten, such as prompts, out of the write-ahead log too. */
   forget(): void;
+  /**
+   * Copies the records to a new file, readable by its owner alone, in steps between which the agent responds. What changes
+   * meanwhile is in the copy.
+   * @throws when the disk has no room, or once the signal aborts; then there is no usable copy.
+   */
+  snapshot(file: string, signal: AbortSignal): Promise<void>;
   readonly callbacks: CallbackRecords;
   /** Several changes with one write to disk: all of them or, where one throws, none. */
   atOnce<T>(write: () => T): T;

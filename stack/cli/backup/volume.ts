@@ -3,23 +3,20 @@ import * as path from 'node:path';
 
 import { execa } from 'execa';
 
-import { SESSION_ENTRIES } from '../../../agent/contract.ts';
+import type { VolumeReport } from '../../../agent/backup/take.ts';
 import { NAMES } from '../../names.ts';
+import { npmRunAll } from '../../next-command.ts';
 import { stackIn } from '../system/kubectl.ts';
 import { privateFolder } from '../system/local-files.ts';
-import { program } from '../archive/in-pod/program.ts';
-import type { VolumeReport, Wanted } from '../archive/in-pod/take-volume.ts';
+import { inPod, isProgramMissing } from '../archive/in-pod.ts';
 
-/** Of a Claude configuration folder: the session, and what the CLI remembers beside it. */
-const ENTRIES = [...SESSION_ENTRIES, '.claude.json'];
-
-/** However large the volume is, a connection that says nothing more must end. */
-const PATIENCE_MS = 3_600_000;
+/** Ends a connection that hangs; the program in the pod removes what it leaves after an hour. */
+const TIMEOUT_MS = 3_600_000;
 
 /**
- * Takes what the agent's volume holds, out of the running pod, into a folder.
+ * Copies what the agent's volume holds from the running pod into a folder.
  * @param context of the kubeconfig; empty for the current one.
- * @returns what was taken, or in a sentence why nothing was.
+ * @returns what was copied, or why nothing was, in a sentence.
  */
 export async function takeVolume(
   context: string,
@@ -27,22 +24,25 @@ export async function takeVolume(
   folder: string,
 ): Promise<VolumeReport | string> {
   privateFolder(folder);
-  const wanted: Wanted = { entries: ENTRIES, conversationMegabytes };
   const exec = ['exec', `deploy/${NAMES.deployment}`, '--pod-running-timeout=10s', '--'];
+  const program = inPod('take', String(conversationMegabytes));
   const archive = `${folder}.tar.gz`;
   fs.writeFileSync(archive, '', { mode: 0o600 });
   try {
-    const got = await execa('kubectl', [...stackIn(context), ...exec, ...program('take-volume', wanted)], {
+    const { failed, stderr, exitCode } = await execa('kubectl', [...stackIn(context), ...exec, ...program], {
       stdin: 'ignore',
       stdout: { file: archive },
       reject: false,
-      timeout: PATIENCE_MS,
+      timeout: TIMEOUT_MS,
     });
-    if (got.failed) return lastLine(got.stderr, `kubectl exec ended with ${got.exitCode ?? 'a signal'}`);
-    // A stream that was cut off is no whole gzip.
+    if (failed && isProgramMissing(stderr)) {
+      return `the pod runs an older version of the agent, which has no backup program. Update it and back up again: ${npmRunAll('up', 'backup')}`;
+    }
+    if (failed) return lastLine(stderr, `kubectl exec ended with ${exitCode ?? 'a signal'}`);
+    // A gzip that was cut off is not valid.
     const unpack = ['-xzf', archive, '--no-same-owner', '-C', folder];
     const unpacked = await execa('tar', unpack, { stdin: 'ignore', reject: false });
-    if (unpacked.failed) return `what came from the pod is not whole: ${lastLine(unpacked.stderr, 'tar failed')}`;
+    if (unpacked.failed) return `the archive from the pod is incomplete: ${lastLine(unpacked.stderr, 'tar failed')}`;
   } finally {
     fs.rmSync(archive);
   }

@@ -10,7 +10,7 @@ import { CONTAINER_SECURITY, placed, POD_BASE } from '../../components/pod.ts';
 import { stackIn } from '../system/kubectl.ts';
 import { causeLines } from '../../exec.ts';
 import { CliError } from '../system/terminal.ts';
-import { program } from '../archive/in-pod/program.ts';
+import { inPod, isProgramMissing } from '../archive/in-pod.ts';
 
 const POD = 'claude-agent-restore';
 /** Of its life: however it is forgotten, it ends. */
@@ -53,7 +53,7 @@ export async function putVolume({ context, config, image, folder, scratch }: Put
     const archive = path.join(scratch, 'volume.tar.gz');
     fs.writeFileSync(archive, '', { mode: 0o600 });
     await execa('tar', ['-czf', archive, '-C', folder, '.'], { stdin: 'ignore' });
-    await kubectl(['exec', '--stdin', POD, '--', ...program('put-volume', {})], { file: archive });
+    await kubectl(['exec', '--stdin', POD, '--', ...inPod('put')], { file: archive });
   } finally {
     await remove();
   }
@@ -102,6 +102,11 @@ async function runKubectl(args: readonly string[], input?: { file: string } | st
     ...(input === undefined ? { stdin: 'ignore' } : typeof input === 'string' ? { input } : { stdin: input }),
   });
   if (!failed) return stdout;
+  if (isProgramMissing(stderr)) {
+    throw new CliError(
+      `The image is older than this checkout and has no restore program. Build this checkout instead: ${npmRun('pulumi', 'config rm image')}. Then run the same restore again: it continues from here.`,
+    );
+  }
   const shown = args.filter((arg) => !arg.includes('\n')).join(' ');
   const why = code === 'ENOENT' ? 'kubectl is not on the PATH' : causeLines(stderr) || shortMessage;
   throw new CliError(

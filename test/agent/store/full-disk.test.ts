@@ -1,26 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RunResource } from '../../../agent/http/api/run.ts';
 import type { Health } from '../../../agent/http/api/state.ts';
 import { Agent, until, WITHOUT_TOKEN } from '../../support/agent.ts';
+import { mayMount } from '../../support/may-mount.ts';
 import { needs, unless } from '../../support/needs.ts';
-
-/** Whether this process may mount a file system: root outside of most containers. */
-function mayMount(): boolean {
-  const folder = mkdtempSync(path.join(tmpdir(), 'mount-'));
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder], { stdio: 'ignore' });
-    execFileSync('umount', [folder]);
-    return true;
-  } catch {
-    return false;
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
 
 describe(
   'on a disk of its own, the agent',

@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { folderIn, pack, removeScratches, unpack, withScratch } from '../../../../stack/cli/archive/archive.ts';
 import { checkedManifest, filesOf } from '../../../../stack/cli/archive/manifest.ts';
 import type { Manifest } from '../../../../stack/cli/archive/manifest.ts';
-import { folder } from './folder.ts';
+import { folder } from '../../../support/folder.ts';
 
 /** A backup, and where it is; `change` is what somebody does to it afterwards. */
 async function backup(manifest: Partial<Manifest> = {}, change: (inside: string) => void = () => undefined) {

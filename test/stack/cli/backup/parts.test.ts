@@ -9,7 +9,7 @@ import { newestLogin } from '../../../../stack/cli/archive/newest-login.ts';
 import { Progress, refuseWithinRestore } from '../../../../stack/cli/archive/progress.ts';
 import { restoreOptions, withConfig } from '../../../../stack/cli/restore/options.ts';
 import { contextOf, StackFile } from '../../../../stack/config/stack-file.ts';
-import { folder } from './folder.ts';
+import { folder } from '../../../support/folder.ts';
 
 describe('the newest login of a backup', () => {
   const login = (accessToken: string, expiresAt?: number) =>

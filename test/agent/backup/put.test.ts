@@ -4,22 +4,21 @@ import * as path from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 
-import { openStore } from '../../../../agent/store/sqlite.ts';
-import type { RunStore } from '../../../../agent/store/store.ts';
-import { folder } from './folder.ts';
+import { openStore } from '../../../agent/store/sqlite.ts';
+import type { RunStore } from '../../../agent/store/store.ts';
+import { folder } from '../../support/folder.ts';
 
-const PROGRAM = readFileSync('stack/cli/archive/in-pod/put-volume.ts', 'utf8');
+const PROGRAM = 'agent/backup/put.ts';
 const LOGIN = 'claude/.credentials.json';
 
 const login = (name: string, expiresAt: number) =>
   JSON.stringify({ claudeAiOauth: { accessToken: name, refreshToken: name, expiresAt } });
 
-/** Puts a backup on a volume, as it runs in the pod: its text alone, by Node.js. */
+/** Puts a backup on a volume. */
 async function put(backup: string, volume: string): Promise<void> {
   const archive = path.join(folder(), 'volume.tar.gz');
   await execa('tar', ['-czf', archive, '-C', backup, '.']);
-  await execa(process.execPath, ['--input-type=module-typescript', '-e', PROGRAM, '{}'], {
-    env: { AGENT_STATE_DIR: volume },
+  await execa(process.execPath, [PROGRAM, volume], {
     stdin: { file: archive },
   });
 }
@@ -79,8 +78,7 @@ describe('a backup that is put on a volume', () => {
     await execa('tar', ['-czf', archive, '-C', backup, '.']);
     writeFileSync(archive, readFileSync(archive).subarray(0, 150));
     const volume = folder({ 'claude/projects/a/2.jsonl': 'new' });
-    const { failed } = await execa(process.execPath, ['--input-type=module-typescript', '-e', PROGRAM, '{}'], {
-      env: { AGENT_STATE_DIR: volume },
+    const { failed } = await execa(process.execPath, [PROGRAM, volume], {
       stdin: { file: archive },
       reject: false,
     });

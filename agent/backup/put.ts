@@ -1,17 +1,15 @@
 /**
- * Runs in a pod that has the agent's volume, while the agent does not run: takes a tar.gz, as `take-volume.ts` makes it,
- * from its input and puts it in place. Killed at any point it can be run again from the start. It imports nothing but
- * Node.js, since only its text is sent there.
+ * Runs in a pod that has the agent's volume, while the agent does not run: reads a tar.gz, as `take.ts` writes it, from its
+ * input and puts the files in place. When it is killed, run it again: it starts over. Its argument is the state folder.
  * @module
  */
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { CREDENTIALS_FILE } from '../contract.ts';
 
-const CREDENTIALS = '.credentials.json';
-
-const state = process.env['AGENT_STATE_DIR'] ?? '/data';
+const [state = '/data'] = process.argv.slice(2);
 const arrived = path.join(state, '.restore');
 fs.rmSync(arrived, { recursive: true, force: true });
 fs.mkdirSync(arrived, { mode: 0o700 });
@@ -24,7 +22,7 @@ if (untar.status !== 0) process.exit(untar.status ?? 1);
 const records = path.join(arrived, 'runs.db');
 if (fs.existsSync(records)) {
   closeUnfinished(records);
-  // The log of the old records is none of the new ones.
+  // A write-ahead log of the old records must not be applied to the new ones.
   for (const suffix of ['', '-wal', '-shm', '-journal'])
     fs.rmSync(path.join(state, `runs.db${suffix}`), { force: true });
   fs.renameSync(records, path.join(state, 'runs.db'));
@@ -35,8 +33,8 @@ fs.rmSync(arrived, { recursive: true, force: true });
 spawnSync('sync');
 
 /**
- * What waited when the backup was taken was most likely run since, by the agent that it was taken of, and is never run
- * twice: as something that was running it is ended by the agent as interrupted, once it starts.
+ * Runs that were queued when the backup was taken have most likely been executed since, by the agent that it was taken
+ * from. No run is executed twice: marked as running, they are ended as interrupted when the agent starts.
  */
 function closeUnfinished(file: string): void {
   const database = new DatabaseSync(file);
@@ -48,16 +46,16 @@ function closeUnfinished(file: string): void {
   }
 }
 
-/** Each entry takes the place of the one that is there, but for a login, which must not be newer. */
+/** Replaces each existing entry, except a login that is newer. */
 function putFolder(folder: string): void {
   const from = path.join(arrived, folder);
   if (!fs.existsSync(from)) return;
   fs.mkdirSync(path.join(state, folder), { recursive: true, mode: 0o700 });
-  const keepsLogin = expiryOf(path.join(state, folder, CREDENTIALS)) > expiryOf(path.join(from, CREDENTIALS));
+  const keepsLogin = expiryOf(path.join(state, folder, CREDENTIALS_FILE)) > expiryOf(path.join(from, CREDENTIALS_FILE));
   for (const entry of fs.readdirSync(from)) {
-    if (entry !== CREDENTIALS || !keepsLogin) put(`${folder}/${entry}`);
+    if (entry !== CREDENTIALS_FILE || !keepsLogin) put(`${folder}/${entry}`);
   }
-  // What the seed was when this login was taken from it.
+  // The seed that this login was copied from.
   if (folder === 'claude' && !keepsLogin && fs.existsSync(path.join(arrived, 'seed.json'))) put('seed.json');
 }
 
@@ -68,7 +66,7 @@ function put(name: string): void {
   fs.renameSync(path.join(arrived, name), target);
 }
 
-/** Of the login in a file, in milliseconds since 1970; -1 where there is none. */
+/** When the login in a file expires, in milliseconds since 1970; -1 when it holds none. */
 function expiryOf(file: string): number {
   if (!fs.existsSync(file)) return -1;
   try {

@@ -1,0 +1,67 @@
+import { once } from 'node:events';
+import { chmodSync, rmSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import path from 'node:path';
+import type { Log } from '../log.ts';
+import type { RunStore } from '../store/store.ts';
+import { makeScratch } from './scratch.ts';
+
+/** The socket in the state folder. */
+export const SNAPSHOT_SOCKET = 'snapshot.sock';
+/** The file in the folder of a {@link SnapshotReply}. */
+export const SNAPSHOT_FILE = 'runs.db';
+
+/** The one line that the server sends: the folder with the snapshot, or why there is none. */
+export type SnapshotReply = { readonly folder: string } | { readonly problem: string };
+
+/**
+ * Makes a snapshot of the run records for each connection to a socket in the state folder. The snapshot exists as long as
+ * the connection, so nothing is left behind when the backup is killed. The socket has no token: who can open it can
+ * read the records themselves. Where the folder takes no socket (a long path, some network file systems), the agent runs
+ * without.
+ * @returns stops the server.
+ */
+export function serveSnapshots(store: RunStore, stateDir: string, log: Log): () => void {
+  const socket = path.join(stateDir, SNAPSHOT_SOCKET);
+  const sockets = new Set<Socket>();
+  const server = createServer((connection) => {
+    sockets.add(connection);
+    connection.once('close', () => sockets.delete(connection));
+    serve(connection).catch((error: unknown) => log.error({ err: error }, 'a snapshot of the run records failed'));
+  });
+
+  async function serve(connection: Socket): Promise<void> {
+    const closed = new AbortController();
+    connection.on('error', () => undefined);
+    const close = once(connection, 'close');
+    void close.then(() => closed.abort());
+    connection.resume();
+    let folder: string | undefined;
+    try {
+      folder = makeScratch(stateDir, path.join(stateDir, SNAPSHOT_FILE));
+      await store.snapshot(path.join(folder, SNAPSHOT_FILE), closed.signal);
+      send(connection, { folder });
+    } catch (error) {
+      if (closed.signal.aborted) return;
+      log.error({ err: error }, 'a snapshot of the run records failed');
+      send(connection, { problem: (error as Error).message });
+    } finally {
+      await close;
+      if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+    }
+  }
+
+  server.on('error', (error) => log.warn({ err: error }, 'backups cannot ask this agent for a snapshot'));
+  // A killed agent leaves its socket.
+  rmSync(socket, { force: true });
+  server.listen(socket, () => chmodSync(socket, 0o600));
+  server.unref();
+  return () => {
+    server.close();
+    for (const connection of sockets) connection.destroy();
+  };
+}
+
+function send(connection: Socket, reply: SnapshotReply): void {
+  connection.write(`${JSON.stringify(reply)}\n`);
+}

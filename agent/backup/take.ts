@@ -1,0 +1,53 @@
+/**
+ * Runs in the agent's container, next to the agent: writes what the volume holds as a tar.gz to its output.
+ * Its arguments are the state folder, and how many megabytes of conversations to take, the newest first.
+ * @module
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { checkSnapshot, takeSnapshot, type RecordCount, type Snapshot } from './snapshot.ts';
+import { SNAPSHOT_FILE } from './snapshot-server.ts';
+import { chooseConversations, sessionFiles, type ConversationChoice } from './volume-files.ts';
+
+/** What was taken; it is in the archive as `volume.json`. */
+export interface VolumeReport {
+  /** Or why there are none, in a sentence. */
+  readonly records: RecordCount | string;
+  readonly conversations: Omit<ConversationChoice, 'paths'>;
+}
+
+const [stateDir = '/data', megabytes = '0'] = process.argv.slice(2);
+
+using disposables = new DisposableStack();
+const { paths, ...conversations } = chooseConversations(stateDir, Number(megabytes) * 1_048_576);
+let snapshot: Snapshot | undefined;
+let records: VolumeReport['records'];
+try {
+  snapshot = disposables.use(await takeSnapshot(stateDir));
+  records = checkSnapshot(snapshot);
+} catch (error) {
+  snapshot = undefined;
+  records = (error as Error).message;
+}
+const scratch = disposables.adopt(mkdtempSync(path.join(tmpdir(), '.backup-')), (folder) =>
+  rmSync(folder, { recursive: true, force: true }),
+);
+const report: VolumeReport = { records, conversations };
+writeFileSync(path.join(scratch, 'volume.json'), `${JSON.stringify(report, undefined, 2)}\n`);
+process.exitCode = writeArchive([...sessionFiles(stateDir), ...paths]);
+
+/** A file that is removed or written while tar reads it does not end the archive: tar reports it and exits with 1. */
+function writeArchive(files: readonly string[]): number {
+  const taken = [
+    ...(snapshot === undefined ? [] : ['--directory', snapshot.folder, SNAPSHOT_FILE]),
+    ...['--directory', scratch, 'volume.json', '--directory', stateDir, '--null', '--files-from', '-'],
+  ];
+  const { status, error } = spawnSync('tar', ['--create', '--gzip', '--ignore-failed-read', ...taken], {
+    input: files.map((file) => `${file}\0`).join(''),
+    stdio: ['pipe', 'inherit', 'inherit'],
+  });
+  if (error) throw error;
+  return status === 1 ? 0 : (status ?? 1);
+}

@@ -1,0 +1,81 @@
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { SESSION_ENTRIES } from '../contract.ts';
+
+/** Of a Claude configuration folder: the session, and the file that the CLI keeps next to it. */
+const ENTRIES = [...SESSION_ENTRIES, '.claude.json'];
+
+/** Conversations to back up; paths are relative to the state folder. */
+export interface ConversationChoice {
+  readonly paths: readonly string[];
+  readonly taken: number;
+  /** The oldest, beyond the limit. */
+  readonly omitted: number;
+  readonly omittedBytes: number;
+}
+
+/** The login, settings and records of the seed, relative to the state folder. */
+export function sessionFiles(stateDir: string): string[] {
+  const candidates = configFolders(stateDir).flatMap((folder) => ENTRIES.map((entry) => `${folder}/${entry}`));
+  return [...candidates, 'home/.claude.json', 'seed.json'].filter((file) => existsSync(path.join(stateDir, file)));
+}
+
+/** Chooses the newest conversations up to a total size in bytes. */
+export function chooseConversations(stateDir: string, limit: number): ConversationChoice {
+  const found = configFolders(stateDir).flatMap((folder) => conversationsIn(stateDir, `${folder}/projects`));
+  let bytes = 0;
+  const taken: Conversation[] = [];
+  const omitted: Conversation[] = [];
+  for (const conversation of found.sort((a, b) => b.changedAt - a.changedAt)) {
+    bytes += conversation.bytes;
+    (bytes > limit ? omitted : taken).push(conversation);
+  }
+  return {
+    paths: taken.flatMap(({ paths }) => paths),
+    taken: taken.length,
+    omitted: omitted.length,
+    omittedBytes: omitted.reduce((sum, conversation) => sum + conversation.bytes, 0),
+  };
+}
+
+/** Where `claude` keeps its login, settings and conversations: with a session, and in the other auth modes. */
+function configFolders(stateDir: string): string[] {
+  return ['claude', 'home/.claude'].filter((folder) => existsSync(path.join(stateDir, folder)));
+}
+
+/** A transcript `ID.jsonl`, and the folder `ID` next to it, in the folder of its project. */
+interface Conversation {
+  readonly paths: readonly string[];
+  readonly bytes: number;
+  /** Milliseconds since 1970. */
+  readonly changedAt: number;
+}
+
+function conversationsIn(stateDir: string, projects: string): Conversation[] {
+  if (!existsSync(path.join(stateDir, projects))) return [];
+  return readdirSync(path.join(stateDir, projects)).flatMap((project) => {
+    const names = readdirSync(path.join(stateDir, projects, project));
+    const ids = [...new Set(names.map((name) => name.replace(/\.jsonl$/, '')))];
+    return ids.map((id) => {
+      const paths = [id, `${id}.jsonl`].filter((name) => names.includes(name));
+      const below = paths.map((name) => `${projects}/${project}/${name}`);
+      const sizes = below.map((name) => sizeOf(path.join(stateDir, name)));
+      return {
+        paths: below,
+        bytes: sizes.reduce((sum, { bytes }) => sum + bytes, 0),
+        changedAt: Math.max(...sizes.map(({ changedAt }) => changedAt)),
+      };
+    });
+  });
+}
+
+function sizeOf(file: string): { bytes: number; changedAt: number } {
+  const stats = statSync(file, { throwIfNoEntry: false });
+  if (!stats?.isDirectory()) return { bytes: stats?.size ?? 0, changedAt: stats?.mtimeMs ?? 0 };
+  const files = readdirSync(file, { recursive: true, encoding: 'utf8' });
+  const bytes = files.reduce((sum, name) => {
+    const inner = statSync(path.join(file, name), { throwIfNoEntry: false });
+    return sum + (inner?.isFile() ? inner.size : 0);
+  }, 0);
+  return { bytes, changedAt: stats.mtimeMs };
+}
