@@ -24,10 +24,10 @@ export function chooseCredential(settings: Settings): CredentialSource {
 
 /** How one gets a login: in the stack, or on this machine, where another credential may lie about. */
 function loginRemedy({ sessionDir, environment, stack }: Settings): string {
-  if (sessionDir !== undefined) return `Run \`${npmRun(stack, 'login')}\`, and then \`${npmRun(stack, 'up')}\`.`;
+  if (sessionDir !== undefined) return `Run \`${npmRun(stack, 'login')}\` and then \`${npmRun(stack, 'up')}\`.`;
   const others = Object.entries(CREDENTIAL_VARIABLES).filter(([, variable]) => environment[variable]);
   return [
-    'Log in with `npx claude auth login`, and the next run uses that login.',
+    'Log in with `npx claude auth login`. The next run uses that login.',
     ...others.map(([mode, variable]) => `To use ${variable} instead, start with ${AGENT_ENV.authMode}=${mode}.`),
   ].join(' ');
 }

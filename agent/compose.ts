@@ -148,7 +148,7 @@ function makeFolders(settings: Settings): void {
     .filter(({ folder }) => !wrong.some((other) => folder.startsWith(`${other.folder}${path.sep}`)))
     .map(
       ({ name, folder, problem }) =>
-        `${name} is ${JSON.stringify(folder)}; it must be a folder, or one that can be made (${problem}).`,
+        `${name} is ${JSON.stringify(folder)}; it must be an existing folder, or one that can be created (${problem}).`,
     );
   if (mistakes.length > 0) throw new SettingsError(mistakes);
 }

@@ -36,7 +36,7 @@ export class DiskWait {
       } satisfies Health),
     );
     this.app.get('/ready', (c) => problem(c, 'not-ready', this.#problem));
-    this.app.all('*', (c) => problem(c, 'storage', `Nothing was accepted. ${this.#problem}`));
+    this.app.all('*', (c) => problem(c, 'storage', `The request was not accepted. ${this.#problem}`));
   }
 
   /**
@@ -49,8 +49,8 @@ export class DiskWait {
       return open();
     } catch (error) {
       if (!isStorageFailure(error)) throw error;
-      const why = `The volume of the agent cannot be written. Make room on it, or have it repaired. (${(error as Error).message})`;
-      if (why !== this.#problem) this.#log.error({ err: error }, 'the disk cannot be written: waiting until it can');
+      const why = `The agent's volume cannot be written. Free space on it, or have it repaired. (${(error as Error).message})`;
+      if (why !== this.#problem) this.#log.error({ err: error }, 'the disk cannot be written; waiting until it can');
       this.#problem = why;
       return undefined;
     }

@@ -88,7 +88,7 @@ async function start(settings: Settings): Promise<void> {
   url ??= await listen(server, settings.host, settings.port);
   log.info({ url, version: packageJson.version, auth: { mode, source } }, 'listening');
   const { present, problem } = agent.credential.status();
-  if (!present) log.warn({ source }, problem ?? 'there is no credential');
+  if (!present) log.warn({ source }, problem ?? 'no credential');
   agent.callbacks.start();
   if (settings.tokenSha256 === undefined) process.stdout.write(banner(url, agent.token));
 }

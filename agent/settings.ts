@@ -94,7 +94,7 @@ export class SettingsError extends CannotStartError {
   readonly mistakes: readonly string[];
 
   constructor(mistakes: readonly string[]) {
-    super(`The agent cannot start, ${mistakes.length} setting(s) are wrong:\n  - ${mistakes.join('\n  - ')}`);
+    super(`The agent cannot start. Invalid settings (${mistakes.length}):\n  - ${mistakes.join('\n  - ')}`);
     this.mistakes = mistakes;
   }
 }
@@ -132,12 +132,12 @@ const list = z
 
 const callbackHosts = list.refine(
   (entries) => entries.every(isCallbackHost),
-  'hosts with commas between: n8n.example.org, n8n.n8n.svc:5678, *.example.org',
+  'hosts, separated by commas: n8n.example.org, n8n.n8n.svc:5678, *.example.org',
 );
 
 const allowedHosts = list.refine(
   (entries) => entries.every((entry) => ALLOWED_HOST.test(entry)),
-  'host names without a port, with commas between: claude.example.org, *.example.org',
+  'host names without a port, separated by commas: claude.example.org, *.example.org',
 );
 
 const sha256 = z
@@ -159,7 +159,7 @@ export const SCHEMAS = {
   stateDir: absolute.default(path.resolve('.local')),
   workspaceDir: absolute.optional(),
   sessionDir: existing('an existing folder that holds a Claude session', isFolder).optional(),
-  claudePath: existing('an existing file that may be executed', isExecutable).optional(),
+  claudePath: existing('an existing executable file', isExecutable).optional(),
   queueLimit: integer(0, 10_000).default(100),
   graceSeconds: integer(0, 3600).default(30),
   model: z.string().regex(MODEL, MODEL_ALLOWED).optional(),
@@ -180,7 +180,7 @@ export const SCHEMAS = {
   recordMegabytes: integer(10, 100_000).default(512),
   callbackHosts,
   callbackSecretFile: existing(
-    'an existing file with a secret a line: whsec_ and the base64 of 24 to 64 bytes',
+    'an existing file with one secret per line: whsec_ and the base64 of 24 to 64 bytes',
     holdsSecrets,
   ).optional(),
   callbackTimeoutSeconds: integer(1, 60).default(15),
@@ -224,12 +224,12 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   };
 
   if (values.token !== undefined && values.tokenSha256 !== undefined) {
-    mistakes.push(`${AGENT_ENV.token} and ${AGENT_ENV.tokenSha256} are both set; give one of them.`);
+    mistakes.push(`${AGENT_ENV.token} and ${AGENT_ENV.tokenSha256} are both set. Set only one of them.`);
   }
 
   const notes = Object.keys(env)
     .filter((name) => name.startsWith('AGENT_') && !(Object.values(AGENT_ENV) as string[]).includes(name))
-    .map((name) => `${name} is no setting of the agent and is ignored.${didYouMean(variables.nearest(name))}`);
+    .map((name) => `${name} is not a setting of the agent and is ignored.${didYouMean(variables.nearest(name))}`);
   mistakes.push(...credentialMistakes(values.authMode, values.credentialFile, env));
   notes.push(...strayCredentials(values.authMode, env));
   const permissionMode = choosePermissionMode(values.permissionMode, env, mistakes, notes);
@@ -259,11 +259,15 @@ function choosePermissionMode(
 ): PermissionMode {
   const refused = process.getuid?.() === 0 && env['IS_SANDBOX'] !== '1';
   if (!refused || (given !== undefined && given !== 'bypassPermissions')) return given ?? 'bypassPermissions';
-  const remedy = 'run the agent as another user, or set IS_SANDBOX=1 where the machine is a sandbox';
+  const remedy = 'run the agent as another user, or set IS_SANDBOX=1 if the machine is a sandbox';
   if (given === undefined) {
-    notes.push(`Running as root, where claude refuses bypassPermissions: dontAsk is used. To change it, ${remedy}.`);
+    notes.push(
+      `Running as root, where claude refuses bypassPermissions, so dontAsk is used. To change this, ${remedy}.`,
+    );
   } else {
-    mistakes.push(`${AGENT_ENV.permissionMode} is "${given}", which claude refuses to root; ${remedy}.`);
+    mistakes.push(
+      `${AGENT_ENV.permissionMode} is "${given}", which claude refuses as root. To change this, ${remedy}.`,
+    );
   }
   return 'dontAsk';
 }

@@ -3,12 +3,12 @@ import { AGENT_ENV } from './contract.ts';
 
 const HELP = `npm start
 
-Starts the agent on this machine: the API, its queue and the status page. Ctrl-C ends it.
+Starts the agent on this machine: the API, its queue and the status page. Press Ctrl-C to stop it.
 
-It takes no arguments. Settings are environment variables, such as AGENT_PORT=8080 npm start;
-docs/configuration.md lists them, below "The agent".
+It takes no arguments. Settings are environment variables, for example AGENT_PORT=8080 npm start.
+For a list, see "The agent" in docs/configuration.md.
 
-  -- --help, -h  Prints this, and does nothing else.
+  -- --help, -h  Prints this help.
 `;
 
 /** What the arguments of the program ask for, where that is not to start: a text and the exit code that goes with it. */

@@ -34,7 +34,7 @@ export class AddressError extends Error {
   override readonly name = 'AddressError';
 
   constructor(hostname: string, addresses: readonly string[]) {
-    super(`${hostname} is at ${addresses.join(', ')}, where no callback may go.`);
+    super(`${hostname} is at ${addresses.join(', ')}, which callbacks may not reach.`);
   }
 }
 

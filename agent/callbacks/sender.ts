@@ -127,13 +127,13 @@ export class CallbackSender {
     const { hosts, secrets, userAgent, dataOf, timeoutSeconds } = this.#dependencies;
     const target = hosts.find(url);
     if (!target || 'refusedHost' in target)
-      return { error: 'Its host is none, or no longer one, that callbacks may go to.' };
+      return { error: 'Its host is not, or no longer, an allowed callback host.' };
     const late = AbortSignal.timeout(timeoutSeconds * 1000);
     try {
       const message = messageOf(run, dataOf(run), secrets, userAgent);
       return await post(target, message, AbortSignal.any([late, this.#end.signal]));
     } catch (error) {
-      if (late.aborted) return { error: `There was no answer within ${timeoutSeconds} s.` };
+      if (late.aborted) return { error: `No answer within ${timeoutSeconds} s.` };
       return this.#end.signal.aborted ? undefined : { error: reasonOf(error) };
     }
   }

@@ -30,12 +30,9 @@ export function callbackSecrets(givenFile: string | undefined, stateDir: string)
     const secrets = parseSecrets(readFileSync(file, 'utf8'));
     if (secrets) return secrets;
   } catch (error) {
-    throw asCannotStart(
-      error,
-      (why) => `${file}, which holds the secret for callbacks, cannot be used (${why}); mend that.`,
-    );
+    throw asCannotStart(error, (why) => `${file}, which holds the callback secret, cannot be used (${why}). Fix that.`);
   }
-  throw new CannotStartError(`${file} holds no secret for callbacks (whsec_…); delete it to have a new one made.`);
+  throw new CannotStartError(`${file} contains no callback secret (whsec_…). Delete it so that a new one is created.`);
 }
 
 /**

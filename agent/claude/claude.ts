@@ -165,7 +165,7 @@ export function createClaude(options: ClaudeOptions): Claude {
     try {
       return await costStateOf(options.configDir, sessionId);
     } catch (error) {
-      options.log.warn({ err: error, sessionId }, 'what a conversation has cost cannot be read');
+      options.log.warn({ err: error, sessionId }, 'the cost of a conversation cannot be read');
       return 'unknown';
     }
   }

@@ -57,7 +57,7 @@ export function mistakesIn(file: string, schema: z.ZodType): string[] {
   } catch (error) {
     return [
       error instanceof SyntaxError
-        ? 'it is no JSON'
+        ? 'it is not JSON'
         : `it cannot be read (${String((error as NodeJS.ErrnoException).code)})`,
     ];
   }

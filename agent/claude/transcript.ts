@@ -107,7 +107,7 @@ export class Transcript {
   #takeRetry({ error: kind, error_status: status, retry_delay_ms: delay }: ClaudeEvent & { type: 'system' }): void {
     this.retryWaitMs += delay;
     const code = status ?? undefined;
-    const message = `The API refused the request (${code === undefined ? kind : `${code} ${kind}`}).`;
+    const message = `The API rejected the request (${code === undefined ? kind : `${code} ${kind}`}).`;
     this.apiError = { kind, status: code, detail: undefined, message };
   }
 

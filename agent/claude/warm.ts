@@ -57,7 +57,7 @@ export class WarmStart {
       const prepared = this.#startFor(sessionId);
       if (prepared) this.#keep(prepared.start(), sessionId, prepared.fingerprint);
     } catch (error) {
-      this.#log.warn({ err: error }, 'no process could be prepared');
+      this.#log.warn({ err: error }, 'the warm process could not be started');
     }
   }
 
@@ -101,7 +101,7 @@ export class WarmStart {
     this.#prepared = prepared;
     void process.exited.then(() => {
       if (this.#prepared !== prepared) return;
-      this.#log.warn({ stderr: process.stderr }, 'the prepared process ended by itself');
+      this.#log.warn({ stderr: process.stderr }, 'the warm process exited unexpectedly');
       void this.#discard();
     });
   }
@@ -113,7 +113,7 @@ export class WarmStart {
     this.#prepared = undefined;
     this.#gone = prepared.process
       .discard()
-      .catch((error: unknown) => this.#log.warn({ err: error }, 'a prepared process cannot be ended'));
+      .catch((error: unknown) => this.#log.warn({ err: error }, 'the warm process cannot be killed'));
     return this.#gone;
   }
 

@@ -71,10 +71,10 @@ export function createApp(dependencies: AppDependencies): Hono {
     const methods = operations.filter(([, { path }]) => matches(path, c.req.path)).map(([, { method }]) => method);
     if (methods.length === 0) {
       const known = operations.map(([, { method, path }]) => `${method} ${path}`).join(', ');
-      return problem(c, 'not-found', `There is no ${c.req.method} ${c.req.path}. There is the page /, ${known}.`);
+      return problem(c, 'not-found', `${c.req.method} ${c.req.path} does not exist. Available: the page /, ${known}.`);
     }
     const allowed = methods.join(', ');
-    return problem(c, 'method-not-allowed', `${c.req.path} takes ${allowed}, not ${c.req.method}.`, {
+    return problem(c, 'method-not-allowed', `${c.req.path} supports ${allowed}, not ${c.req.method}.`, {
       headers: { Allow: allowed },
     });
   });
@@ -82,8 +82,8 @@ export function createApp(dependencies: AppDependencies): Hono {
     const refusal = refusalOf(c, error);
     if (refusal) return refusal;
     const clientLeft = c.req.raw.signal.aborted;
-    log[clientLeft ? 'info' : 'error']({ err: error, method: c.req.method, path: c.req.path }, 'a request failed');
-    return problem(c, 'internal', 'The agent made a mistake; its log says which.');
+    log[clientLeft ? 'info' : 'error']({ err: error, method: c.req.method, path: c.req.path }, 'request failed');
+    return problem(c, 'internal', 'The agent failed to handle the request. See its log.');
   });
   return app;
 }

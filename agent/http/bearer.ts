@@ -11,12 +11,12 @@ export function bearer(...hashes: readonly string[]): MiddlewareHandler {
   return async (c, next) => {
     const token = tokenOf(c);
     if (token === undefined) {
-      return problem(c, 'unauthorized', 'There is no token. Send the header `Authorization: Bearer <token>`.', {
+      return problem(c, 'unauthorized', 'The request has no token. Send the header `Authorization: Bearer <token>`.', {
         headers: { 'WWW-Authenticate': 'Bearer' },
       });
     }
     if (isKnown(token)) return next();
-    return problem(c, 'unauthorized', 'The token is not the one this agent knows for this path.', {
+    return problem(c, 'unauthorized', 'The token does not give access to this path.', {
       headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' },
     });
   };

@@ -15,20 +15,24 @@ const SECONDS = [0.5, 1, 2, 5, 10, 20, 60, 120, 300, 600];
 export class RunMetrics {
   readonly #registry = new Registry();
   readonly #runs = this.#counter('claude_agent_runs_total', 'Runs that ended, by outcome.', ['outcome']);
-  readonly #tokens = this.#counter('claude_agent_tokens_total', 'Tokens as the CLI counts them.', ['kind']);
-  readonly #cost = this.#counter('claude_agent_cost_usd_total', 'Cost in US dollars as the CLI reckons it.', []);
-  readonly #duration = this.#histogram('claude_agent_run_duration_seconds', 'From the beginning of a run to its end.');
-  readonly #wait = this.#histogram('claude_agent_queue_wait_seconds', 'From the acceptance of a run to its beginning.');
+  readonly #tokens = this.#counter('claude_agent_tokens_total', 'Tokens as counted by the CLI.', ['kind']);
+  readonly #cost = this.#counter('claude_agent_cost_usd_total', 'Cost in US dollars as calculated by the CLI.', []);
+  readonly #duration = this.#histogram(
+    'claude_agent_run_duration_seconds',
+    'Seconds from the start of a run to its end.',
+  );
+  readonly #wait = this.#histogram(
+    'claude_agent_queue_wait_seconds',
+    'Seconds from the acceptance of a run to its start.',
+  );
 
   readonly #starts = this.#counter(
     'claude_agent_warm_starts_total',
-    'Runs that began, by whether their process had been started ahead (hit) or not (miss).',
+    'Runs that started, by whether a warm process was used (hit) or not (miss).',
     ['result'],
   );
-  readonly #callbacks = this.#counter('claude_agent_callbacks_total', 'Callbacks that came to their end, by result.', [
-    'result',
-  ]);
-  readonly #failures = this.#counter('claude_agent_callback_failures_total', 'Attempts of callbacks that failed.', []);
+  readonly #callbacks = this.#counter('claude_agent_callbacks_total', 'Finished callbacks, by result.', ['result']);
+  readonly #failures = this.#counter('claude_agent_callback_failures_total', 'Failed callback attempts.', []);
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry });
@@ -66,7 +70,7 @@ export class RunMetrics {
 
   /** Adds how many callbacks wait, read at each scrape. */
   watchCallbacks(callbacks: CallbackRecords): void {
-    this.#gauge('claude_agent_callbacks_pending', 'Callbacks of runs that ended, not yet delivered.', (gauge) =>
+    this.#gauge('claude_agent_callbacks_pending', 'Callbacks of ended runs that are not delivered yet.', (gauge) =>
       gauge.set(callbacks.pending),
     );
   }
@@ -74,18 +78,20 @@ export class RunMetrics {
   /** Adds what is read at each scrape. */
   watch(service: RunService, claude: Claude, loginStatus: LoginStatus, version: string): void {
     this.#gauge('claude_agent_info', 'The version of the agent.', (gauge) => gauge.set({ version }, 1), ['version']);
-    this.#gauge('claude_agent_active_runs', 'Runs that are going on.', (gauge) => gauge.set(service.load.active));
-    this.#gauge('claude_agent_queue_depth', 'Runs that wait.', (gauge) => gauge.set(service.load.queued));
-    this.#gauge('claude_agent_queue_limit', 'Runs that may wait.', (gauge) => gauge.set(service.load.limit));
+    this.#gauge('claude_agent_active_runs', 'Runs in progress.', (gauge) => gauge.set(service.load.active));
+    this.#gauge('claude_agent_queue_depth', 'Runs waiting in the queue.', (gauge) => gauge.set(service.load.queued));
+    this.#gauge('claude_agent_queue_limit', 'The most runs that may wait in the queue.', (gauge) =>
+      gauge.set(service.load.limit),
+    );
     this.#gauge('claude_agent_paused', '1 while the agent is paused.', (gauge) => gauge.set(service.paused ? 1 : 0));
     this.#gauge(
       'claude_agent_warm_process_resident_memory_bytes',
-      'Memory of the process that waits for a prompt; 0 where none does.',
+      'Memory of the warm process; 0 if there is none.',
       (gauge) => gauge.set(claude.preparedBytes),
     );
     this.#gauge(
       'claude_agent_login_state',
-      '1 for what is known of the login.',
+      '1 for the current state of the login.',
       (gauge) => {
         const { state } = loginStatus.current.login;
         for (const each of [...AUTH_STATES, 'unknown']) gauge.set({ state: each }, each === state ? 1 : 0);
@@ -94,13 +100,13 @@ export class RunMetrics {
     );
     this.#gauge(
       'claude_agent_login_expiry_timestamp_seconds',
-      'When the access token ends; 0 where unknown.',
+      'When the access token expires; 0 if unknown.',
       (gauge) => {
         const { expiresAt } = loginStatus.current.credential;
         gauge.set(expiresAt === undefined ? 0 : Date.parse(expiresAt) / 1000);
       },
     );
-    this.#gauge('claude_agent_login_renewable', '1 where Claude can renew its access token by itself.', (gauge) =>
+    this.#gauge('claude_agent_login_renewable', '1 if the access token can be renewed automatically.', (gauge) =>
       gauge.set(loginStatus.credential.status().refreshable ? 1 : 0),
     );
   }
@@ -109,19 +115,17 @@ export class RunMetrics {
   watchChecks(check: LoginCheck): void {
     this.#gauge(
       'claude_agent_login_check_timestamp_seconds',
-      'When POST /auth/check last gave an answer; 0 before the first.',
+      'When POST /auth/check last returned a result; 0 before the first.',
       (gauge) => gauge.set((check.answeredAt?.getTime() ?? 0) / 1000),
     );
   }
 
   /** Adds what is known of the workspace. */
   watchWorkspace(workspace: Workspace): void {
-    this.#gauge(
-      'claude_agent_workspace_bytes',
-      'What the workspace took on disk when it was last looked at.',
-      (gauge) => gauge.set(workspace.bytes),
+    this.#gauge('claude_agent_workspace_bytes', 'Disk use of the workspace when it was last measured.', (gauge) =>
+      gauge.set(workspace.bytes),
     );
-    this.#gauge('claude_agent_workspace_limit_bytes', 'What it may take; 0 where there is no limit.', (gauge) =>
+    this.#gauge('claude_agent_workspace_limit_bytes', 'The limit of the workspace; 0 for no limit.', (gauge) =>
       gauge.set(workspace.limitBytes ?? 0),
     );
   }

@@ -24,19 +24,19 @@ interface Connected {
  */
 export function ownSite(allowed: readonly string[]): MiddlewareHandler<Connected> {
   const isAllowed = namesIn([...allowed, hostname()]);
-  const setting = `name it in ${AGENT_ENV.allowedHosts}`;
+  const setting = `add it to ${AGENT_ENV.allowedHosts}`;
   return async (c, next) => {
     const host = c.req.header('Host');
     if (host && comesToLoopback(c) && !isOwn(host, isAllowed)) {
       return problem(
         c,
         'forbidden',
-        `The header Host is ${shown(host)}, by which nobody calls this agent; ${setting}.`,
+        `The Host header is ${shown(host)}, which is not a name of this agent. If it should be, ${setting}.`,
       );
     }
     if (isForeign(c, isAllowed)) {
       const origin = shown(c.req.header('Origin') ?? 'not sent');
-      const detail = `The request comes from a page of another site (Origin: ${origin}); if the site is this agent's, ${setting}.`;
+      const detail = `The request comes from a web page of another site (Origin: ${origin}). If the site is this agent's, ${setting}.`;
       return problem(c, 'forbidden', detail);
     }
     return next();

@@ -10,7 +10,7 @@ export function refusalOf(c: Context, error: unknown): Response | undefined {
   if (error instanceof ProblemError) return problem(c, error.kind, error.message, error.extras);
   if (error instanceof IdempotencyError) return problem(c, 'idempotency-key-reused', error.message);
   if (error instanceof QueueFullError) {
-    return problem(c, 'queue-full', `${error.message} Nothing was accepted; try again later.`);
+    return problem(c, 'queue-full', `${error.message} The run was not accepted. Try again later.`);
   }
   if (error instanceof DrainingError) {
     return problem(c, 'draining', error.message, { headers: { Connection: 'close' } });

@@ -26,7 +26,8 @@ export function apiToken(
   if (given.token !== undefined) return { sha256: sha256(given.token) };
   const file = path.join(stateDir, TOKEN_FILE);
   const token = keptToken(file);
-  if (token === '') throw new CannotStartError(`${file} is empty; delete it to have a new token made, or ${GIVE_ONE}.`);
+  if (token === '')
+    throw new CannotStartError(`${file} is empty. Delete it so that a new token is created, or ${GIVE_ONE}.`);
   return { sha256: sha256(token), file };
 }
 
@@ -39,7 +40,7 @@ function keptToken(file: string): string {
   } catch (error) {
     throw asCannotStart(
       error,
-      (why) => `${file}, which holds the API token, cannot be used (${why}); mend that, or ${GIVE_ONE}.`,
+      (why) => `${file}, which holds the API token, cannot be used (${why}). Fix that, or ${GIVE_ONE}.`,
     );
   }
 }

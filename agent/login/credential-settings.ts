@@ -20,15 +20,15 @@ export function credentialMistakes(mode: AuthMode | undefined, file: string | un
   if (mode === 'session') {
     return file === undefined
       ? []
-      : [`${AGENT_ENV.credentialFile} is set, but ${AGENT_ENV.authMode} is session; it belongs to the other modes.`];
+      : [`${AGENT_ENV.credentialFile} is set, but ${AGENT_ENV.authMode} is session, which does not use it.`];
   }
   const variable = mode === 'federation' ? IDENTITY_TOKEN_VARIABLE : CREDENTIAL_VARIABLES[mode];
   const missing =
     file !== undefined || env[variable]
       ? []
       : [
-          `${AGENT_ENV.authMode} is ${mode}, but there is no credential; name the file that holds it in ` +
-            `${AGENT_ENV.credentialFile}, or set ${variable}.`,
+          `${AGENT_ENV.authMode} is ${mode}, but there is no credential. Set ` +
+            `${AGENT_ENV.credentialFile} to the file that holds it, or set ${variable}.`,
         ];
   return mode === 'federation' ? [...missing, ...federationMistakes(env)] : missing;
 }
@@ -61,7 +61,7 @@ function federationMistakes(env: Environment): string[] {
   return [
     ...wrong,
     `ANTHROPIC_BASE_URL is ${JSON.stringify(baseUrl)}; with ${AGENT_ENV.authMode} federation it must be an https URL: ` +
-      'claude sends an identity token over nothing else, but to this machine.',
+      'claude sends identity tokens only over https, or to this machine.',
   ];
 }
 

@@ -89,7 +89,7 @@ export function sessionCredential(
     status: () => {
       if (isInKeychain()) return { present: true, refreshable: true, version: 'keychain' };
       const { problem, ...status } = sessionStatus(file);
-      return { ...status, ...(problem !== undefined && { problem: `There is no login: ${problem}. ${remedy}` }) };
+      return { ...status, ...(problem !== undefined && { problem: `No login: ${problem}. ${remedy}` }) };
     },
   };
 }
@@ -102,14 +102,14 @@ function sessionStatus(file: string): CredentialStatus {
     const stats = statSync(file);
     version = `${stats.mtimeMs}/${stats.size}`;
     // Reading a named pipe, which a run can put there, would wait for ever.
-    if (!stats.isFile()) return absent(`${file} is no file`, version);
+    if (!stats.isFile()) return absent(`${file} is not a file`, version);
     text = readFileSync(file, 'utf8');
   } catch (error) {
     return absent(`${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
   }
   try {
     const found = parseLogin(text);
-    if (!found) return absent(`${file} holds no login`, version);
+    if (!found) return absent(`${file} contains no login`, version);
     return {
       present: true,
       refreshable: found.refreshable,
@@ -117,7 +117,7 @@ function sessionStatus(file: string): CredentialStatus {
       ...(found.expiresAt !== undefined && { expiresAt: new Date(found.expiresAt).toISOString() }),
     };
   } catch {
-    return absent(`${file} is no JSON`, version);
+    return absent(`${file} is not JSON`, version);
   }
 }
 
@@ -170,9 +170,9 @@ function remedyFor(
 ): string {
   const what =
     mode === 'oauthToken'
-      ? 'Make a new token with `npx claude setup-token`'
-      : 'Make a new key in the Claude Console (https://platform.claude.com)';
+      ? 'Create a new token with `npx claude setup-token`'
+      : 'Create a new key in the Claude Console (https://platform.claude.com)';
   return file === undefined
-    ? `${what}, and start the agent again with it in ${CREDENTIAL_VARIABLES[mode]}.`
-    : `${what}, and put it into ${file}: in a stack by \`${npmRun(stack, 'pulumi', 'config set --secret claudeToken')}\` and \`${npmRun(stack, 'up')}\`.`;
+    ? `${what}, and restart the agent with it in ${CREDENTIAL_VARIABLES[mode]}.`
+    : `${what}, and put it into ${file}. In a stack, run \`${npmRun(stack, 'pulumi', 'config set --secret claudeToken')}\` and \`${npmRun(stack, 'up')}\`.`;
 }

@@ -53,7 +53,7 @@ export class Custody implements ClaudeCustody {
     removeLeftovers(stateDir, log);
     this.#recordFile = path.join(stateDir, RECORD_FILE);
     this.#record = readSeedRecord(this.#recordFile, (why) =>
-      log.warn({ file: this.#recordFile, why }, 'what was recorded of the seed cannot be read, and is begun anew'),
+      log.warn({ file: this.#recordFile, why }, 'the record of the seed cannot be read and was reset'),
     );
     const state = this.#stateOf(path.join(configDir ?? home ?? stateDir, STATE_FILE));
     if (configDir !== undefined && seedDir !== undefined) {
@@ -109,7 +109,7 @@ export class Custody implements ClaudeCustody {
     try {
       act();
     } catch (error) {
-      this.#log.error({ err: error }, 'the login cannot be kept');
+      this.#log.error({ err: error }, 'the login cannot be checked or restored');
     }
   }
 
@@ -135,11 +135,12 @@ export class Custody implements ClaudeCustody {
 
   #adopt(seedDir: string, configDir: string): void {
     const seed = readSeed(seedDir, (file, why) =>
-      this.#log.warn({ seed: seedDir, file, why }, 'a file of the seed cannot be read, and is left out'),
+      this.#log.warn({ seed: seedDir, file, why }, 'a file of the seed cannot be read and was skipped'),
     );
     const settings = seed.get(SETTINGS_FILE);
     const problem = settings && problemOfSettings(settings.toString('utf8'));
-    if (problem !== undefined) this.#log.warn({ seed: seedDir, file: SETTINGS_FILE, problem }, 'settings of the seed');
+    if (problem !== undefined)
+      this.#log.warn({ seed: seedDir, file: SETTINGS_FILE, problem }, 'the seed contains unusable settings');
     const report = adoptSeed(seedDir, configDir, this.#recordFile);
     this.#record = readSeedRecord(this.#recordFile);
     this.#log[report.loginKept === undefined ? 'info' : 'warn']({ seed: seedDir, ...report }, 'session');

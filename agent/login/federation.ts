@@ -40,7 +40,7 @@ export function federatedCredential(
   return {
     mode: 'federation',
     source: file,
-    remedy: `Look at the federation rule ${ids.ruleId} in the Claude Console, and at the identity token in ${file}.`,
+    remedy: `Check the federation rule ${ids.ruleId} in the Claude Console and the identity token in ${file}.`,
     environment: () => environment,
     status: () => identityStatus(file),
   };

@@ -68,7 +68,7 @@ export class LoginCustody {
     const login = this.#kept.read();
     if (text === login) return;
     if ((byWhom === 'people' || this.#mayBeRenewed()) && this.#take(text)) return;
-    this.#log.warn({ file: this.#file }, 'the login was changed, and by no renewal: it is put back as it was');
+    this.#log.warn({ file: this.#file }, 'the login file changed without a renewal and was restored');
     if (login === undefined) rmSync(this.#file, { recursive: true, force: true });
     else writeOwnFile(this.#file, login);
   }

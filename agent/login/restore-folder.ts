@@ -117,6 +117,6 @@ async function removeFolder(folder: string, log: Pick<Log, 'warn'>): Promise<voi
       await promisify(execFile)('sh', ['-c', 'chmod -R u+rwX "$1"; rm -rf "$1"', 'sh', folder]);
     });
   } catch (error) {
-    log.warn({ err: error, folder }, 'what a run left in its configuration cannot be removed');
+    log.warn({ err: error, folder }, 'leftovers of a run in the configuration folder cannot be removed');
   }
 }

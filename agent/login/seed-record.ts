@@ -22,7 +22,7 @@ const content = z.record(z.string(), z.string());
 export function readSeedRecord(file: string, onBroken: (why: string) => void = () => undefined): SeedRecord {
   const text = readOwnFile(file)?.toString('utf8');
   if (text === undefined) {
-    if (lstatSync(file, { throwIfNoEntry: false })) onBroken('it is no file that can be read');
+    if (lstatSync(file, { throwIfNoEntry: false })) onBroken('it is not a readable file');
     return { taken: {} };
   }
   try {
@@ -31,7 +31,7 @@ export function readSeedRecord(file: string, onBroken: (why: string) => void = (
     return { taken, login, userID };
   } catch (error) {
     if (!(error instanceof SyntaxError) && !(error instanceof z.ZodError)) throw error;
-    onBroken(error instanceof SyntaxError ? 'it is no JSON' : 'it is no JSON object of texts');
+    onBroken(error instanceof SyntaxError ? 'it is not JSON' : 'it is not a JSON object of strings');
     return { taken: {} };
   }
 }

@@ -11,12 +11,12 @@ export function problemOfSettings(text: string): string | undefined {
   try {
     settings = JSON.parse(text);
   } catch (error) {
-    if (error instanceof SyntaxError) return 'it is no JSON, so none of it holds';
+    if (error instanceof SyntaxError) return 'it is not JSON, so none of it applies';
     throw error;
   }
   if (typeof settings !== 'object' || settings === null || Array.isArray(settings)) {
-    return 'it is no JSON object, so none of it holds';
+    return 'it is not a JSON object, so none of it applies';
   }
   const unknown = unknownSettings(settings).map(({ path }) => path.join('.'));
-  return unknown.length === 0 ? undefined : `claude does not know, and leaves out: ${unknown.join(', ')}`;
+  return unknown.length === 0 ? undefined : `claude ignores unknown keys: ${unknown.join(', ')}`;
 }

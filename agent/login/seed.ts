@@ -85,7 +85,7 @@ export function adoptSeed(seedDir: string, livingDir: string, recordFile: string
 function reasonToKeepLogin(seed: Buffer, livingFile: Buffer | undefined): string | undefined {
   const living = livingFile && loginIn(livingFile.toString('utf8'));
   const offered = loginIn(seed.toString('utf8'));
-  if (!offered) return `the seed's ${CREDENTIALS_FILE} holds no login; run \`claude auth login\` and deploy again`;
+  if (!offered) return `the seed's ${CREDENTIALS_FILE} contains no login; run \`claude auth login\` and deploy again`;
   if (living?.expiresAt === undefined || offered.expiresAt === undefined) return undefined;
   if (offered.expiresAt >= living.expiresAt) return undefined;
   const at = (time: number) => new Date(time).toISOString();

@@ -28,7 +28,7 @@ const STATE_OF: Record<Outcome, KnownState | undefined> = {
 };
 
 const NOT_RENEWED =
-  "The login has to be renewed, and the place that does it (platform.claude.com) can't be reached or fails. The login itself may be good.";
+  'The login must be renewed, but platform.claude.com, which renews it, is unreachable or failing. The login itself may still be valid.';
 
 /** Remembers what the last telling run said about the login. A credential that changed since then begins anew. */
 export class LoginStatus {
@@ -77,12 +77,12 @@ export class LoginStatus {
   }
 
   #loginFor(credential: CredentialStatus): LoginState {
-    if (!credential.present) return { state: 'auth_failed', detail: credential.problem ?? 'There is no credential.' };
+    if (!credential.present) return { state: 'auth_failed', detail: credential.problem ?? 'No credential.' };
     // A refresh replaces the credential of a login that works, so a change alone does not end what is known of it.
     if (this.#last && (this.#last.version === credential.version || this.#last.login.state === 'ok')) {
       return this.#last.login;
     }
-    return { state: 'unknown', detail: 'Nothing was tried with this credential yet.' };
+    return { state: 'unknown', detail: 'This credential has not been used yet.' };
   }
 }
 

@@ -3,7 +3,7 @@ import type { Pause } from '../store/run.ts';
 /** Thrown to a client whose run was not accepted, or did not begin, because the agent is shutting down. */
 export class DrainingError extends Error {
   constructor() {
-    super('The agent is shutting down; the run was not begun and will not be. Send it again.');
+    super('The agent is shutting down. The run was not started. Send it again.');
     this.name = 'DrainingError';
   }
 }
@@ -13,7 +13,9 @@ export class PausedError extends Error {
   override readonly name = 'PausedError';
 
   constructor({ since, reason }: Pause) {
-    super(`The agent is paused since ${since}${reason === undefined ? '' : ` (${reason})`}; the run was not accepted.`);
+    super(
+      `The agent has been paused since ${since}${reason === undefined ? '' : ` (${reason})`}. The run was not accepted.`,
+    );
   }
 }
 

@@ -51,7 +51,7 @@ export class Executor {
     try {
       return await this.#run(job);
     } catch (error) {
-      this.#dependencies.log.error({ runId: job.run.id, err: error }, 'the agent failed while a run was going on');
+      this.#dependencies.log.error({ runId: job.run.id, err: error }, 'the agent failed during a run');
       job.process?.end('fault');
       return failedByAgent(error);
     }
@@ -103,7 +103,7 @@ export class Executor {
     if (!process) return;
     const { workspace, records, log } = this.#dependencies;
     await process.reaped.catch((error: unknown) =>
-      log.error({ runId: run.id, err: error }, 'processes of a run cannot be ended'),
+      log.error({ runId: run.id, err: error }, 'processes of a run cannot be killed'),
     );
     records.notify(run, () => stopWatching?.());
     records.notify(run, () => workspace.cleanUp());
@@ -116,5 +116,5 @@ function reasonNotToBegin({ givenUp, deadline, run }: Job, workspace: Workspace)
   const problem = workspace.problem ?? workspace.problemWith(run.request.workdir);
   return problem === undefined
     ? undefined
-    : { ...NO_OUTPUT, outcome: 'failed', error: `${problem} The run was not begun.` };
+    : { ...NO_OUTPUT, outcome: 'failed', error: `${problem} The run was not started.` };
 }

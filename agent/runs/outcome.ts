@@ -7,8 +7,7 @@ import type { RunOptions } from '../http/api/run-request.ts';
 import type { ApiError, Transcript } from '../claude/transcript.ts';
 import { NO_OUTPUT, type RunResult } from '../store/run.ts';
 
-const OWN_FAULT =
-  "The agent failed while the run was going on; its log has the details. Report it to the agent's maintainers.";
+const OWN_FAULT = 'The agent failed during the run. See its log, and report the error to its maintainers.';
 
 /** A mebibyte in 100 runs, the largest page of a list. */
 export const MAX_ERROR_CHARS = 10_000;
@@ -50,8 +49,8 @@ export function judge(report: RunReport, { outputSchema }: RunOptions = {}): Run
       toolInput: denial.tool_input,
     })),
     warnings: [
-      ...(omitted > 0 ? [`The output is cut: its last ${omitted} characters are left out.`] : []),
-      ...(denials.unlisted > 0 ? [`${denials.unlisted} more refused tools are not listed.`] : []),
+      ...(omitted > 0 ? [`The output is truncated: its last ${omitted} characters are missing.`] : []),
+      ...(denials.unlisted > 0 ? [`${denials.unlisted} more denied tool calls are not listed.`] : []),
       ...transcript.missingServers.map(({ name, status }) => `The MCP server ${name} could not be used (${status}).`),
     ],
   };
@@ -75,19 +74,19 @@ function structuredAnswer(structured: Bounded | undefined): Answer {
 function verdictOf(report: RunReport, answer: Answer): Verdict {
   switch (report.endedBy) {
     case 'deadline':
-      return { outcome: 'timed_out', error: 'The time of the run was up; the output is what there was by then.' };
+      return { outcome: 'timed_out', error: 'The run timed out. The output is what Claude had written by then.' };
     case 'cancelled':
       return { outcome: 'cancelled', error: 'The run was cancelled.' };
     case 'shutdown':
       return {
         outcome: 'interrupted',
         error:
-          'The agent shut down while the run was going on. It is not run again by itself; resume it by its sessionId.',
+          'The agent shut down while the run was in progress. The run is not repeated automatically. Resume it with its sessionId.',
       };
     case 'overflow':
-      return failed('claude wrote a line that is too long to be an event, and was ended.');
+      return failed('claude wrote a line that is too long to be an event, and was stopped.');
     case 'workspace':
-      return failed('The run was ended: with it the workspace takes more of the disk than it may.');
+      return failed('The run was stopped because the workspace exceeded its size limit.');
     case 'retries':
       return verdictOfRetries(report.transcript);
     case 'fault':
@@ -133,8 +132,8 @@ function verdictOfApi({ kind, status, detail, message }: ApiError, transcript: T
 
 function verdictOfRetries(transcript: Transcript): Verdict {
   const { apiError } = transcript;
-  if (!apiError) return failed('claude waited too long to send a request again.');
-  const message = `${apiError.message} Sending it again would take more of the run's time than it may.`;
+  if (!apiError) return failed('claude would have waited too long before it sent a request again.');
+  const message = `${apiError.message} Further retries would take too much of the run's time.`;
   return verdictOfApi({ ...apiError, message }, transcript);
 }
 
@@ -170,7 +169,7 @@ export function failedByAgent(error: unknown): RunResult {
 
 function withoutResult({ exitCode, signal, stderr, transcript }: RunReport): string {
   const end = signal ?? `exit code ${exitCode ?? 'unknown'}`;
-  const facts = [stderr, transcript.garbage > 0 && `${transcript.garbage} line(s) of its output were no events.`];
+  const facts = [stderr, transcript.garbage > 0 && `${transcript.garbage} line(s) of its output were not events.`];
   return [`claude ended without a result (${end}).`, ...facts].filter(Boolean).join(' ');
 }
 

@@ -3,7 +3,7 @@ export class QueueFullError extends Error {
   readonly limit: number;
 
   constructor(limit: number) {
-    super(`The queue is full: ${limit} run(s) are waiting, which is its limit.`);
+    super(`The queue is full: ${limit} run(s) are waiting, which is the limit.`);
     this.name = 'QueueFullError';
     this.limit = limit;
   }

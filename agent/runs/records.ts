@@ -16,7 +16,7 @@ import { isStorageFailure } from '../store/storage-failure.ts';
 import type { Acceptance, RunStore } from '../store/store.ts';
 
 const CANNOT_BE_WRITTEN =
-  'Records of runs cannot be written. Make room on the volume of the agent, or have it repaired.';
+  "Records of runs cannot be written. Free space on the agent's volume, or have the volume repaired.";
 const RETRY_MS = 500;
 const CLIENT_WAITS_MS = 10_000;
 
@@ -94,7 +94,7 @@ export class RunRecords {
   announceStart({ run }: Job): void {
     this.notify(run, () => this.#events.publish('started', run));
     const waitedMs = millisecondsBetween(run.acceptedAt, run.startedAt ?? run.acceptedAt);
-    this.#log.info({ runId: run.id, waitedMs }, 'run began');
+    this.#log.info({ runId: run.id, waitedMs }, 'run started');
   }
 
   /**
@@ -118,7 +118,7 @@ export class RunRecords {
     try {
       listener();
     } catch (error) {
-      this.#log.error({ runId: run.id, err: error }, 'something that listens to runs failed');
+      this.#log.error({ runId: run.id, err: error }, 'a listener to runs failed');
     }
   }
 
@@ -162,7 +162,7 @@ export class RunRecords {
         if (!this.#patient || performance.now() >= tellClient) {
           job.givenUp = true;
           job.ended.reject(
-            new StorageError('What became of the run is not known, because its record cannot be written.', error),
+            new StorageError('The outcome of the run is unknown, because its record cannot be written.', error),
           );
         }
         if (!this.#patient) return undefined;

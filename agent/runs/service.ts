@@ -165,7 +165,7 @@ export class RunService {
     if (job && !this.#jobs.leaveQueue(job, cancelledWhileWaiting)) requestEnd(job, 'cancelled');
     if (job?.endUnwritten) {
       throw new StorageError(
-        'The run does not begin any more, but that is not on disk yet, because its record cannot be written; the agent keeps trying.',
+        'The run will not start, but its end is not on disk yet because the record cannot be written. The agent keeps trying.',
       );
     }
     return this.find(id);
@@ -205,9 +205,9 @@ export class RunService {
   async recover(): Promise<void> {
     try {
       const killed = await this.#claude.sweepLeftovers();
-      if (killed > 0) this.#log.warn({ killed }, 'killed processes that an earlier agent left behind');
+      if (killed > 0) this.#log.warn({ killed }, 'killed processes left behind by an earlier agent');
     } catch (error) {
-      this.#log.error({ err: error }, 'processes that an earlier agent left behind cannot be ended');
+      this.#log.error({ err: error }, 'processes left behind by an earlier agent cannot be killed');
     }
     this.#workspace.cleanUp();
     for (const run of this.#store.unfinished()) {

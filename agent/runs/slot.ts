@@ -26,7 +26,9 @@ export class Slot {
   /** Does a piece of work. Never rejects. */
   async occupy(work: () => Promise<void>): Promise<void> {
     this.#occupied = true;
-    this.#work = work().catch((error: unknown) => this.#log.error({ err: error }, 'a run ended in a way it must not'));
+    this.#work = work().catch((error: unknown) =>
+      this.#log.error({ err: error }, 'unexpected error at the end of a run'),
+    );
     await this.#work;
     this.#process = undefined;
     this.#occupied = false;

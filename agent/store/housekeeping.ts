@@ -17,12 +17,11 @@ export function openOrReplaceStore(file: string, log: Log): RunStore {
     const aside = setAside(file, copyFileSync);
     log.error(
       { file, aside },
-      'the last changes of the records of runs are damaged and lost: a copy is set aside; runs that had not ended by then are not begun again',
+      'the last changes to the records of runs are damaged and lost; a copy was kept, and runs that had not ended are not started again',
     );
   }
   const unreadable = store.endUnreadable();
-  if (unreadable.length > 0)
-    log.error({ runIds: unreadable }, 'runs whose records cannot be read were ended as failed');
+  if (unreadable.length > 0) log.error({ runIds: unreadable }, 'runs with unreadable records were ended as failed');
   return store;
 }
 
@@ -34,7 +33,7 @@ function openOrSetAside(file: string, log: Log): RunStore {
     const aside = setAside(file, renameSync);
     log.error(
       { err: error, file, aside },
-      'the records of runs are damaged: they are set aside, and new ones are begun',
+      'the records of runs are damaged; they were moved aside and a new database was created',
     );
     return openStore(file);
   }
@@ -59,7 +58,7 @@ export function scheduleForget(store: RunStore, log: Log): () => void {
       try {
         store.forget();
       } catch (error) {
-        log.error({ err: error }, 'what was forgotten cannot be taken out of the write-ahead log of the records');
+        log.error({ err: error }, 'deleted data cannot be removed from the write-ahead log of the records');
       }
     }, FORGET_MS).unref();
   };

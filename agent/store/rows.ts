@@ -24,7 +24,7 @@ const UNREADABLE_REQUEST: Omit<RunRequest, 'prompt'> = { options: {}, labels: {}
 export const UNREADABLE_RUN: RunResult = {
   ...NO_OUTPUT,
   outcome: 'failed',
-  error: 'The record of the run cannot be read, so it was not begun or not gone on with. Send it again.',
+  error: 'The record of the run cannot be read, so the run was not started or not continued. Send it again.',
 };
 
 /** The run in a row. What of it is damaged is replaced by something that says so. */
@@ -49,7 +49,7 @@ function unreadableResult(outcome: Outcome | null): RunResult {
   return {
     ...NO_OUTPUT,
     outcome: outcome ?? 'failed',
-    warnings: ['The record of how this run ended cannot be shown.'],
+    warnings: ["The record of this run's result cannot be read."],
   };
 }
 

@@ -15,7 +15,7 @@ import type {
 export class StoreInUseError extends Error {
   constructor(file: string, cause: unknown) {
     super(
-      `${file} is in use by another agent. End that one, or give this one a state folder of its own (AGENT_STATE_DIR).`,
+      `${file} is in use by another agent. Stop that agent, or give this one its own state folder (AGENT_STATE_DIR).`,
       { cause },
     );
     this.name = 'StoreInUseError';
@@ -110,6 +110,8 @@ export class IdempotencyError extends Error {
   override readonly name = 'IdempotencyError';
 
   constructor(key: string) {
-    super(`The Idempotency-Key ${JSON.stringify(key)} came before with another request. Take a new key for a new run.`);
+    super(
+      `The Idempotency-Key ${JSON.stringify(key)} was already used with a different request. Use a new key for a new run.`,
+    );
   }
 }

@@ -26,7 +26,7 @@ export async function diskUse(dir: string): Promise<DiskUse> {
     return folder === undefined ? [] : [{ folder, bytes: Number(kibibytes) * 1024 }];
   });
   const whole = folders.find(({ folder }) => folder === dir);
-  if (!whole) throw new Error(`du told nothing of ${dir}.`);
+  if (!whole) throw new Error(`du reported nothing about ${dir}.`);
   const rest = folders.filter((each) => each !== whole);
   return { bytes: whole.bytes, largest: rest.sort((a, b) => b.bytes - a.bytes) };
 }

@@ -17,7 +17,7 @@ export function insideWorkspace(folder: string, workspaceDir: string): { path: s
     case 'relative':
       return { problem: `must be an absolute path inside the workspace ${workspaceDir}` };
     case 'missing':
-      return { problem: 'must be a folder that exists' };
+      return { problem: 'must be an existing folder' };
     case 'outside':
       return { problem: `must be inside the workspace ${workspaceDir}` };
     case 'no-folder':
@@ -37,7 +37,7 @@ function placeOf(folder: string, workspaceDir: string): Place {
   try {
     real = realpathSync.native(folder);
   } catch {
-    return { problem: 'missing', why: 'is no longer there' };
+    return { problem: 'missing', why: 'no longer exists' };
   }
   const relative = path.relative(realpathSync.native(workspaceDir), real);
   if (relative.split(path.sep)[0] === '..' || path.isAbsolute(relative)) {

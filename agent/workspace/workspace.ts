@@ -72,7 +72,10 @@ export class Workspace {
       try {
         const aside = ensureFolder(dir);
         if (aside !== undefined)
-          this.#dependencies.log.warn({ dir, aside }, 'a folder of the workspace had been replaced');
+          this.#dependencies.log.warn(
+            { dir, aside },
+            'a folder of the workspace was replaced and has been created again',
+          );
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
         throw new WorkspaceUnusableError(`The workspace ${dir} cannot be used: ${why}.`, { cause: error });
@@ -111,8 +114,8 @@ export class Workspace {
     const inMegabytes = (bytes: number) => `${Math.ceil(bytes / MEBIBYTE)} MB`;
     const largest = use.largest.slice(0, NAMED).map(({ folder, bytes }) => `${folder} (${inMegabytes(bytes)})`);
     return (
-      `The workspace ${this.dir} takes ${inMegabytes(use.bytes)} of disk, more than its ${inMegabytes(this.limitBytes)}; ` +
-      `remove what is not needed. Largest: ${largest.join(', ') || 'files in the folder itself'}.`
+      `The workspace ${this.dir} uses ${inMegabytes(use.bytes)} of disk, more than its limit of ${inMegabytes(this.limitBytes)}. ` +
+      `Delete files that are no longer needed. Largest: ${largest.join(', ') || 'files in the folder itself'}.`
     );
   }
 
@@ -156,7 +159,7 @@ export class Workspace {
     try {
       this.#use = await diskUse(this.dir);
     } catch (error) {
-      this.#dependencies.log.warn({ err: error, dir: this.dir }, 'the size of the workspace cannot be told');
+      this.#dependencies.log.warn({ err: error, dir: this.dir }, 'the size of the workspace cannot be measured');
     }
   }
 
@@ -196,7 +199,7 @@ export class Workspace {
         await rm(removed, { recursive: true, force: true, maxRetries: 3 });
       });
     } catch (error) {
-      this.#dependencies.log.error({ err: error, dir: removed }, 'what a run left cannot be removed');
+      this.#dependencies.log.error({ err: error, dir: removed }, 'leftovers of a run cannot be removed');
     }
   }
 }

@@ -40,7 +40,7 @@ describe('settings', () => {
     ['AGENT_QUEUE_LIMIT', '-1', 'a whole number from 0 to 10000'],
     ['AGENT_GRACE_SECONDS', 'soon', 'a whole number from 0 to 3600'],
     ['AGENT_SESSION_DIR', '/nowhere', 'an existing folder'],
-    ['AGENT_CLAUDE_PATH', '/etc/passwd', 'an existing file that may be executed'],
+    ['AGENT_CLAUDE_PATH', '/etc/passwd', 'an existing executable file'],
     ['AGENT_STATE_DIR', '', 'a path'],
     ['AGENT_SESSION_DIR', `/tmp/${'x'.repeat(300)}`, 'an existing folder'],
     ['AGENT_CREDENTIAL_FILE', `/tmp/${'x'.repeat(300)}`, 'an existing file'],
@@ -49,12 +49,12 @@ describe('settings', () => {
     ['AGENT_PERMISSION_MODE', 'yolo', 'one of bypassPermissions, acceptEdits, dontAsk, plan, default'],
     ['AGENT_AUTH_MODE', 'password', 'one of session, oauthToken, apiKey, federation'],
     ['AGENT_AUTH_MODE', 'apiKey', 'set ANTHROPIC_API_KEY'],
-    ['AGENT_CALLBACK_HOSTS', 'https://n8n.example.org', 'hosts with commas between'],
-    ['AGENT_CALLBACK_HOSTS', 'n8n.example.org, *', 'hosts with commas between'],
+    ['AGENT_CALLBACK_HOSTS', 'https://n8n.example.org', 'hosts, separated by commas'],
+    ['AGENT_CALLBACK_HOSTS', 'n8n.example.org, *', 'hosts, separated by commas'],
     ['AGENT_CALLBACK_SECRET_FILE', '/etc/hostname', 'whsec_ and the base64 of 24 to 64 bytes'],
     ['AGENT_CALLBACK_GIVE_UP_SECONDS', '0', 'a whole number from 1 to 604800'],
     ['AGENT_CALLBACK_TIMEOUT_SECONDS', '61', 'a whole number from 1 to 60'],
-    ['AGENT_CREDENTIAL_FILE', '/etc/hostname', 'it belongs to the other modes'],
+    ['AGENT_CREDENTIAL_FILE', '/etc/hostname', 'which does not use it'],
     ['AGENT_LOG_LEVEL', 'loud', 'one of trace, debug'],
   ])('%s=%j is refused and says what is allowed', (name, value, allowed) => {
     const found = mistakes({ [name]: value });
@@ -112,13 +112,13 @@ describe('settings', () => {
   });
 
   it('take a token or its hash, not both', () => {
-    expect(mistakes({ AGENT_TOKEN: 'x', AGENT_TOKEN_SHA256: 'a'.repeat(64) })[0]).toContain('give one of them');
+    expect(mistakes({ AGENT_TOKEN: 'x', AGENT_TOKEN_SHA256: 'a'.repeat(64) })[0]).toContain('Set only one of them');
   });
 
   it('say which credentials lie about unused, and which variables are none of ours', () => {
     const { notes } = readSettings({ ANTHROPIC_API_KEY: 'sk-x', AGENT_WORKDIR: '/x', IS_SANDBOX: '1' });
     expect(notes).toEqual([
-      'AGENT_WORKDIR is no setting of the agent and is ignored.',
+      'AGENT_WORKDIR is not a setting of the agent and is ignored.',
       'ANTHROPIC_API_KEY is set but not used: AGENT_AUTH_MODE is session, not apiKey.',
     ]);
   });
@@ -126,8 +126,8 @@ describe('settings', () => {
   it('name the one that was meant', () => {
     const { notes } = readSettings({ AGENT_HOSTNAME: 'x', AGENT_PERMISION_MODE: 'plan', IS_SANDBOX: '1' });
     expect(notes).toEqual([
-      'AGENT_HOSTNAME is no setting of the agent and is ignored. Did you mean `AGENT_HOST`?',
-      'AGENT_PERMISION_MODE is no setting of the agent and is ignored. Did you mean `AGENT_PERMISSION_MODE`?',
+      'AGENT_HOSTNAME is not a setting of the agent and is ignored. Did you mean `AGENT_HOST`?',
+      'AGENT_PERMISION_MODE is not a setting of the agent and is ignored. Did you mean `AGENT_PERMISSION_MODE`?',
     ]);
   });
 
@@ -147,7 +147,7 @@ describe('settings', () => {
       const settings = readSettings({});
       expect(settings.permissionMode).toBe('dontAsk');
       expect(settings.notes[0]).toContain('IS_SANDBOX=1');
-      expect(mistakes({ AGENT_PERMISSION_MODE: 'bypassPermissions' })[0]).toContain('which claude refuses to root');
+      expect(mistakes({ AGENT_PERMISSION_MODE: 'bypassPermissions' })[0]).toContain('which claude refuses as root');
     },
   );
 });

@@ -62,7 +62,7 @@ describe('the start', () => {
   ])('with %s=%s names it and what is wrong, in sentences', async (name, folder, problem) => {
     Object.assign(agent.env, { AGENT_LOG_LEVEL: 'error', [name]: folder });
     await expect(agent.start()).rejects.toThrow(
-      `exit code 2: The agent cannot start, 1 setting(s) are wrong:\n  - ${name} is "${folder}"; it must be a folder, or one that can be made (${problem}`,
+      `exit code 2: The agent cannot start. Invalid settings (1):\n  - ${name} is "${folder}"; it must be an existing folder, or one that can be created (${problem}`,
     );
     expect(agent.lines.join('\n')).not.toMatch(/^ +at /m);
   });
@@ -85,7 +85,7 @@ describe('the start', () => {
 
   it.each([
     ['agent-token', /agent-token, which holds the API token, cannot be used \(EISDIR/],
-    ['callback-secret', /callback-secret, which holds the secret for callbacks, cannot be used \(EISDIR/],
+    ['callback-secret', /callback-secret, which holds the callback secret, cannot be used \(EISDIR/],
   ])('with a folder in place of %s says so', async (file, says) => {
     Object.assign(agent.env, { AGENT_TOKEN: undefined, AGENT_CALLBACK_HOSTS: 'n8n.example.org' });
     mkdirSync(path.join(agent.stateDir, file), { recursive: true });

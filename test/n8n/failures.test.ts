@@ -80,7 +80,7 @@ describe('what goes wrong', { concurrent: true, ...needs(missingN8n) }, () => {
       node: 'Ask Claude',
       message: 'The service is receiving too many requests from you',
       description:
-        'Queue full: The queue is full: 1 run(s) are waiting, which is its limit. Nothing was accepted; try again later.',
+        'Queue full: The queue is full: 1 run(s) are waiting, which is the limit. The run was not accepted. Try again later.',
     });
     expect(site.relay.answered).toEqual(Array(5).fill({ request: 'POST /run', status: 429 }));
     expect(JSON.stringify(execution)).not.toContain(TOKEN);
@@ -119,7 +119,7 @@ describe('what goes wrong', { concurrent: true, ...needs(missingN8n) }, () => {
       status: 'error',
       message: expect.stringContaining('Service unavailable') as string,
       description: expect.stringMatching(
-        /^Paused: The agent is paused since .* \(maintenance\); the run was not accepted\.$/,
+        /^Paused: The agent has been paused since .* \(maintenance\)\. The run was not accepted\.$/,
       ) as string,
     };
     expect(endOf(short)).toEqual({ ...paused, node: 'Ask Claude' });
@@ -144,7 +144,7 @@ describe('what goes wrong', { concurrent: true, ...needs(missingN8n) }, () => {
     await site.author.credential('Bearer not-the-token');
     const make = (file: string) => site.author.make(file, site.input).then((workflow) => workflow.execute());
     const [short, batch] = await Promise.all([make('ask-claude'), make('batch')]);
-    const says = 'Unauthorized: The token is not the one this agent knows for this path.';
+    const says = 'Unauthorized: The token does not give access to this path.';
     expect(endOf(short)).toEqual({
       status: 'error',
       node: 'Ask Claude',

@@ -19,17 +19,17 @@ const PATTERN_OF: Readonly<Record<string, string>> = {
  */
 export function denyRuleMistake(rule: string): string | undefined {
   const [, name, pattern] = /^([^\s(),]{1,100})(\(.*\))?$/s.exec(rule) ?? [];
-  if (name === undefined) return 'is no rule, which is NAME or NAME(PATTERN), one in a string';
+  if (name === undefined) return 'is not a rule; a rule is NAME or NAME(PATTERN), one per string';
   if (name.startsWith('mcp__'))
-    return pattern === undefined ? undefined : 'has a pattern, which a tool of MCP cannot have';
+    return pattern === undefined ? undefined : 'has a pattern, which MCP tools do not support';
   if (name.includes('*')) {
-    if (pattern !== undefined) return 'has a pattern, which a name with * cannot have';
-    return names.some((tool) => matches(name, tool)) ? undefined : 'is like no tool that claude has';
+    if (pattern !== undefined) return 'has a pattern, which a name with * does not support';
+    return names.some((tool) => matches(name, tool)) ? undefined : 'matches no tool of claude';
   }
-  if (!names.includes(name)) return `is no tool that claude has.${didYouMean(known.nearest(name))}`;
+  if (!names.includes(name)) return `is not a tool of claude.${didYouMean(known.nearest(name))}`;
   const other = PATTERN_OF[name];
   if (pattern === undefined || other === undefined) return undefined;
-  return `is a rule that claude does not look at: for files it goes by ${other}${pattern.slice(0, 100)}`;
+  return `is a rule that claude ignores: for files it checks ${other}${pattern.slice(0, 100)}`;
 }
 
 function matches(glob: string, tool: string): boolean {

@@ -18,20 +18,20 @@ export function openApiDocument(version: string): Json {
       title: 'claude-code-agent',
       version,
       description:
-        'Runs prompts by Claude Code, one at a time, with a durable record of each. Every refusal is `application/problem+json` (RFC 9457).',
+        'Runs prompts with Claude Code, one at a time, and keeps a durable record of each run. Every error response is `application/problem+json` (RFC 9457).',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [
       { url: 'http://claude-agent.claude-agent.svc', description: 'In the cluster.' },
-      { url: 'http://127.0.0.1:3000', description: 'By `npm start` or a forwarded port.' },
+      { url: 'http://127.0.0.1:3000', description: 'With `npm start` or a forwarded port.' },
     ],
     security: [{ token: [] }],
     paths,
     components: {
       schemas: componentSchemas(),
       securitySchemes: {
-        token: { type: 'http', scheme: 'bearer', description: 'The API token of the agent.' },
-        watchdogToken: { type: 'http', scheme: 'bearer', description: 'A second token, of the watchdog.' },
+        token: { type: 'http', scheme: 'bearer', description: 'The API token.' },
+        watchdogToken: { type: 'http', scheme: 'bearer', description: "The watchdog's token." },
       },
     },
   };
@@ -97,9 +97,9 @@ function problemResponses(kinds: readonly ProblemKind[]): Json {
 function describeProblems(kinds: readonly ProblemKind[]): Json {
   const facts: [ProblemKind, ProblemFacts][] = kinds.map((kind) => [kind, PROBLEMS[kind]]);
   const headers = {
-    ...(kinds.includes('unauthorized') && { 'WWW-Authenticate': 'How to come with a token.' }),
+    ...(kinds.includes('unauthorized') && { 'WWW-Authenticate': 'How to authenticate.' }),
     ...(facts.some(([, { retryAfter }]) => retryAfter !== undefined) && {
-      'Retry-After': 'Seconds until it makes sense to try again.',
+      'Retry-After': 'Seconds to wait before the next attempt.',
     }),
   };
   return {

@@ -15,19 +15,19 @@ export const problemSchema = component(
       type: z.enum(kinds.map(typeOf)).describe('The kind of problem, for programs.'),
       status: z.int().describe('The HTTP status.'),
       title: z.string().describe('The kind of problem, for people.'),
-      detail: z.string().describe('What is wrong here, and what to do.'),
+      detail: z.string().describe('What is wrong and what to do.'),
       errors: z
         .array(
           z.object({
-            field: z.string().describe('A field of the body, or a parameter of the query.'),
-            message: z.string().describe('What is allowed, and what was given.'),
+            field: z.string().describe('A field of the body or a query parameter.'),
+            message: z.string().describe('The allowed values, and the value that was sent.'),
           }),
         )
-        .describe('Everything that is wrong, at once.')
+        .describe('All invalid fields at once.')
         .optional(),
-      error: z.string().describe('Title and detail in one.'),
+      error: z.string().describe('Title and detail in one string.'),
     })
-    .describe('A refusal (RFC 9457).'),
+    .describe('An error response (RFC 9457).'),
 );
 
 /** The body of a refusal. */

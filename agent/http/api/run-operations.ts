@@ -18,7 +18,7 @@ const takesRuns = {
   headers: {
     'Idempotency-Key': {
       description:
-        'A name of your own for the request, such as an execution id. The same key with the same request is the same run, after a restart and after every outcome.',
+        'Your own name for the request, such as an execution id. A request with the same key and the same content returns the existing run, even after a restart and whatever its outcome.',
       schema: idempotencyKey,
       example: 'execution-4711',
     },
@@ -44,9 +44,9 @@ export const RUN_OPERATIONS = {
   run: {
     ...takesRuns,
     path: '/run',
-    summary: 'Run a prompt and wait for its end',
+    summary: 'Run a prompt and wait for the result',
     description:
-      'Answers `200` for every run that ran, whatever became of it: branch on `success` or `outcome`. Runs go one at a time, first come first served. Unknown fields are ignored and named in `warnings`, but for those that seem to limit the run, which are refused. A client that goes away while its run waits cancels it; a run that has begun goes on.',
+      'Returns `200` for every run that was executed, whatever its outcome: branch on `success` or `outcome`. Runs are executed one at a time, first come, first served. Unknown fields are ignored and listed in `warnings`, except fields that seem to limit the run, which are rejected. If the client disconnects while its run is waiting, the run is cancelled. A run that has started continues.',
     body: {
       schema: runRequest,
       required: true,
@@ -80,9 +80,9 @@ export const RUN_OPERATIONS = {
   createRun: {
     ...takesRuns,
     path: '/runs',
-    summary: 'Send a run without waiting for it',
+    summary: 'Start a run without waiting for it',
     description:
-      'For anything longer than a client will wait. The run goes on without its client; one that waits at a shutdown runs after the next start. Unknown fields are refused.',
+      'For runs that take longer than a client can wait. The run does not depend on its client. A run that is waiting when the agent shuts down is executed after the next start. Unknown fields are rejected.',
     body: {
       schema: strictRunRequest,
       required: true,
@@ -90,8 +90,8 @@ export const RUN_OPERATIONS = {
     },
     answers: {
       202: {
-        description: 'The run is recorded; it waits or goes on, or for a repeated key may have ended.',
-        headers: { Location: 'Where the run is: `/runs/{id}`.' },
+        description: 'The run is recorded. It is waiting or running, or has ended if the key was repeated.',
+        headers: { Location: 'The path of the run: `/runs/{id}`.' },
         content: { schema: runResource },
       },
     },
@@ -102,7 +102,7 @@ export const RUN_OPERATIONS = {
     tokens: ['api'],
     summary: 'List runs',
     description:
-      'Newest first, without `output` and `structuredOutput`, which can be large: `GET /runs/{id}` has those.',
+      'Newest first, without `output` and `structuredOutput`, which can be large. `GET /runs/{id}` returns them.',
     query: runQuery,
     answers: { 200: { description: 'A page of runs.', content: { schema: runPage } } },
     problems: ['invalid-query'],
@@ -111,8 +111,8 @@ export const RUN_OPERATIONS = {
     method: 'GET',
     path: '/runs/{id}',
     tokens: ['api'],
-    summary: 'Look at a run',
-    description: 'The run as it is now, and what became of it when it has ended.',
+    summary: 'Get a run',
+    description: 'The current state of the run, and its result if it has ended.',
     pathParameters: runId,
     answers: { 200: { description: 'The run.', content: { schema: runResource } } },
     problems: ['no-such-run'],
@@ -122,11 +122,11 @@ export const RUN_OPERATIONS = {
     path: '/runs/{id}',
     tokens: ['api'],
     summary: 'Cancel a run',
-    description: 'A run that waits ends at once, one that goes on soon; one that has ended stays as it is.',
+    description: 'A waiting run ends at once, a running one shortly after. A run that has ended does not change.',
     pathParameters: runId,
     answers: {
-      200: { description: 'The run, which has ended.', content: { schema: runResource } },
-      202: { description: 'The run, which is being ended.', content: { schema: runResource } },
+      200: { description: 'The run has ended.', content: { schema: runResource } },
+      202: { description: 'The run is being ended.', content: { schema: runResource } },
     },
     problems: ['no-such-run'],
   },
@@ -136,12 +136,12 @@ export const RUN_OPERATIONS = {
     tokens: ['api'],
     summary: 'Watch a run',
     description:
-      'Server-sent events until the run has ended. What `ended` says counts; pieces of text are only earlier. Lines that begin with a colon keep the connection open.',
+      'Server-sent events until the run has ended. The `ended` event has the final result; `text` events are a preview. Lines that begin with a colon keep the connection open.',
     pathParameters: runId,
     headers: {
       'Last-Event-ID': {
         description:
-          'The `id` of the last event that was seen. The stream goes on after it, or from the beginning where the agent does not know it any more.',
+          'The `id` of the last event received. The stream continues after it, or starts from the beginning if the agent no longer knows it.',
         schema: z.string(),
         example: '1c9d3f20-2',
       },
@@ -155,7 +155,7 @@ export const RUN_OPERATIONS = {
           example: { id: '1c9d3f20-3', event: 'text', data: '{"text":"It runs"}' },
         },
       },
-      204: { description: 'The client has heard of the end: do not come again.' },
+      204: { description: 'The client already has the last event and should stop reconnecting.' },
     },
     problems: ['no-such-run'],
   },

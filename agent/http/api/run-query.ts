@@ -6,26 +6,32 @@ import { outcome } from './run.ts';
 export const MAX_PAGE = 200;
 
 const limit = `a whole number from 1 to ${MAX_PAGE}`;
-const cursor = 'the `next` of an earlier answer';
+const cursor = 'the `next` of an earlier response';
 const label = 'NAME:VALUE, such as workflow:report';
 const time = 'a time in UTC, such as 2026-01-31T12:00:00.000Z';
 
 /** The query of `GET /runs`. */
 export const runQuery = z.strictObject({
-  limit: z.coerce.number(limit).int(limit).min(1, limit).max(MAX_PAGE, limit).describe('Runs on a page.').default(50),
+  limit: z.coerce
+    .number(limit)
+    .int(limit)
+    .min(1, limit)
+    .max(MAX_PAGE, limit)
+    .describe('The number of runs per page.')
+    .default(50),
   cursor: z
     .string()
     .regex(/^[1-9][0-9]{0,15}$/, cursor)
     .transform(Number)
-    .describe('`next` of the page before.')
+    .describe('The `next` of the previous page.')
     .optional(),
   state: z.enum(['queued', 'running', 'ended'], 'queued, running or ended').optional(),
   outcome: z.enum(outcome.options, `one of ${outcome.options.join(', ')}`).optional(),
   label: z
     .array(z.string().regex(/^[^:]+:./s, label))
     .max(RUN_LIMITS.labels, `given at most ${RUN_LIMITS.labels} times`)
-    .meta({ description: 'Runs with this label, as `NAME:VALUE`; given more than once, with all of them.' })
+    .meta({ description: 'Only runs with this label, as `NAME:VALUE`. If repeated, runs with all of the labels.' })
     .optional(),
-  since: z.iso.datetime(time).describe('Accepted at or after.').optional(),
-  until: z.iso.datetime(time).describe('Accepted before.').optional(),
+  since: z.iso.datetime(time).describe('Only runs accepted at or after this time.').optional(),
+  until: z.iso.datetime(time).describe('Only runs accepted before this time.').optional(),
 });

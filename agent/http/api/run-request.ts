@@ -11,7 +11,7 @@ const whole = (max: number, what: string) => z.int(what).min(1, what).max(max, w
 const prompt = `a string of 1 to ${LIMITS.promptChars} characters that are not all white space`;
 const timeout = `a whole number of milliseconds from 1 to ${LIMITS.timeoutMs}`;
 const workdir = 'an absolute path inside the workspace';
-const fallbackModel = `1 to ${LIMITS.fallbackModels} names of models with commas between, such as "sonnet,haiku"`;
+const fallbackModel = `1 to ${LIMITS.fallbackModels} names of models, separated by commas, such as "sonnet,haiku"`;
 const effort = `one of ${EFFORTS.join(', ')}`;
 const systemPrompt = `a string of 1 to ${LIMITS.systemPromptChars} characters without a NUL`;
 const tools = `at most ${LIMITS.tools} names of tools, such as ["Read", "Bash(git log:*)"]`;
@@ -21,8 +21,8 @@ const turns = `a whole number from 1 to ${LIMITS.turns}`;
 const budget = `a number of US dollars above 0, at most ${LIMITS.budgetUsd}`;
 const sessionId = 'the sessionId (a UUID) of an earlier run';
 /** What a `callbackUrl` must be; the settings decide about its host. */
-export const CALLBACK_URL = `an http or https URL of at most ${LIMITS.callbackUrlChars} characters, in ASCII, without user and fragment`;
-const labels = `at most ${LIMITS.labels} strings of 1 to 256 characters, by names of 1 to 64`;
+export const CALLBACK_URL = `an http or https URL of at most ${LIMITS.callbackUrlChars} characters, in ASCII, without user name and fragment`;
+const labels = `at most ${LIMITS.labels} strings of 1 to 256 characters, with names of 1 to 64`;
 
 /** How many entries a field may have, and what to say where it has more. */
 export const MOST_ENTRIES = {
@@ -42,16 +42,16 @@ const options = {
   model: z
     .string(MODEL_ALLOWED)
     .regex(MODEL, MODEL_ALLOWED)
-    .meta({ description: "A model's name or alias; without it, as the agent's setting has it.", examples: ['sonnet'] })
+    .meta({ description: "The name or alias of a model. Default: the agent's setting.", examples: ['sonnet'] })
     .optional(),
   fallbackModel: z
     .string(fallbackModel)
     .regex(FALLBACK_MODELS, fallbackModel)
-    .meta({ description: 'Models for when the first one is overloaded, in their order.', examples: ['sonnet,haiku'] })
+    .meta({ description: 'Models to try in this order if the first one is overloaded.', examples: ['sonnet,haiku'] })
     .optional(),
-  effort: z.enum(EFFORTS, effort).describe('How hard Claude thinks, where the model can be told.').optional(),
+  effort: z.enum(EFFORTS, effort).describe('How hard Claude thinks, if the model supports it.').optional(),
   systemPrompt: argument(LIMITS.systemPromptChars, systemPrompt)
-    .describe("In place of Claude's own system prompt.")
+    .describe("Replaces Claude's own system prompt.")
     .optional(),
   appendSystemPrompt: argument(LIMITS.systemPromptChars, systemPrompt)
     .describe("Added to Claude's system prompt.")
@@ -65,25 +65,25 @@ const options = {
     .array(argument(500, deniedTools).superRefine(denies), deniedTools)
     .max(LIMITS.tools, deniedTools)
     .meta({
-      description: 'Tools that Claude may not use, whatever the permission mode.',
+      description: 'Tools that Claude may not use in any permission mode.',
       examples: [['WebFetch', 'Bash(git push:*)']],
     })
     .optional(),
   permissionMode: z
     .enum(PERMISSION_MODES, mode)
-    .describe("What Claude may do unasked; without it, as the agent's setting has it.")
+    .describe("What Claude may do without permission. Default: the agent's setting.")
     .optional(),
-  maxTurns: whole(LIMITS.turns, turns).describe('The run fails when it needs more.').optional(),
+  maxTurns: whole(LIMITS.turns, turns).describe('The run fails if it needs more turns.').optional(),
   maxBudgetUsd: z
     .number(budget)
     .positive(budget)
     .max(LIMITS.budgetUsd, budget)
-    .describe('The run fails when it costs more.')
+    .describe('The run fails if it costs more.')
     .optional(),
   outputSchema: z
     .record(z.string(), z.unknown(), OUTPUT_SCHEMA)
     .meta({
-      description: `A JSON Schema (draft-07) of at most ${LIMITS.schemaBytes} bytes. The answer that meets it is in \`structuredOutput\`; without one the run fails.`,
+      description: `A JSON Schema (draft-07) of at most ${LIMITS.schemaBytes} bytes. The answer in this schema is in \`structuredOutput\`. If there is none, the run fails.`,
       examples: [{ type: 'object', properties: { urgent: { type: 'boolean' } }, required: ['urgent'] }],
     })
     .optional(),
@@ -99,27 +99,27 @@ export const runRequest = component(
     prompt: text(LIMITS.promptChars, prompt)
       .regex(/\S/, prompt)
       .meta({
-        description: 'What Claude is asked. Characters count as UTF-16 code units; not all may be white space.',
+        description: 'The prompt. Length in UTF-16 code units; not only white space.',
         examples: ['Summarise the README of this project.'],
       }),
     timeout: whole(LIMITS.timeoutMs, timeout)
-      .describe('Milliseconds from acceptance, waiting included, after which the run is ended.')
+      .describe('Milliseconds from acceptance, including the wait in the queue, after which the run is stopped.')
       .default(LIMITS.defaultTimeoutMs),
     workdir: z
       .string(workdir)
       .regex(/^\//, workdir)
-      .describe('The absolute path of an existing folder inside the workspace; without it, the workspace.')
+      .describe('The absolute path of an existing folder inside the workspace. Default: the workspace.')
       .optional(),
     ...options,
     sessionId: z
       .union([z.uuid(sessionId), z.literal(''), z.null()], sessionId)
       .transform((id) => (id ? id.toLowerCase() : undefined))
-      .meta({ description: 'Goes on with the conversation of an earlier run; empty or null, a new one begins.' })
+      .meta({ description: 'Continues the conversation of an earlier run. If empty or null, a new one starts.' })
       .optional(),
     labels: z
       .record(text(64, labels), text(256, labels), labels)
       .meta({
-        description: 'Your own words for the run, such as its workflow and execution.',
+        description: 'Your own labels for the run, such as its workflow and execution.',
         examples: [{ workflow: 'report' }],
         maxProperties: LIMITS.labels,
       })
@@ -128,7 +128,8 @@ export const runRequest = component(
       .string(CALLBACK_URL)
       .max(LIMITS.callbackUrlChars, CALLBACK_URL)
       .meta({
-        description: 'Where a signed message goes when the run has ended; on a host that the agent may call.',
+        description:
+          'The URL that receives a signed message when the run has ended. Its host must be an allowed callback host.',
         examples: ['https://n8n.example.com/webhook-waiting/231'],
       })
       .optional(),

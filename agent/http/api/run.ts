@@ -19,28 +19,29 @@ const usage = z.object({
 
 const denial = z.object({ toolName: z.string(), toolUseId: z.string(), toolInput: z.unknown() });
 
-const sessionId = z.uuid().describe("Claude's conversation, for the `sessionId` of a later run.");
+const sessionId = z.uuid().describe('The id of the conversation, for the `sessionId` of a later run.');
 
 /** What is known of a run when it has ended. */
 const result = {
-  success: z.boolean().describe('Whether Claude answered.'),
-  output: z.string().describe('The answer; when the run ended early, what there was of it.'),
-  exitCode: z.literal(exitCodes).describe(`By outcome: ${codes.join(', ')}.`),
+  success: z.boolean().describe('Whether the run succeeded.'),
+  output: z.string().describe('The answer, or the part of it that was written before the run ended early.'),
+  exitCode: z.literal(exitCodes).describe(`The exit code of the outcome: ${codes.join(', ')}.`),
   outcome,
   error: z.string().describe('Why the run did not succeed.').optional(),
-  structuredOutput: z.unknown().describe('With `outputSchema`, on success: the answer that meets it.').optional(),
-  usage: usage.describe('Tokens of this run, sub-agents included, where the CLI said.').optional(),
+  structuredOutput: z
+    .unknown()
+    .describe('With `outputSchema`, if the run succeeded: the answer in that schema.')
+    .optional(),
+  usage: usage.describe('Tokens used by this run, sub-agents included, if the CLI reported them.').optional(),
   costUsd: z
     .number()
-    .describe('What this run cost, without the rest of its conversation, where the CLI said.')
+    .describe('The cost of this run, without the rest of its conversation, if the CLI reported it.')
     .optional(),
-  turns: z.int().describe('As far as Claude said.').optional(),
-  model: z.string().describe('The model that answered, as far as Claude said.').optional(),
-  resetsAt: time.describe('With `usage_limited`: when the limit ends.').optional(),
-  permissionDenials: z
-    .array(denial)
-    .describe('Tools that Claude wanted and was refused; a run can succeed all the same.'),
-  warnings: z.array(z.string()).describe('What the client should know although the run went on without it.'),
+  turns: z.int().describe('The number of turns, if the CLI reported it.').optional(),
+  model: z.string().describe('The model that answered, if the CLI reported it.').optional(),
+  resetsAt: time.describe('With `usage_limited`: when the limit resets.').optional(),
+  permissionDenials: z.array(denial).describe('Tool calls that were denied. A run can succeed in spite of them.'),
+  warnings: z.array(z.string()).describe('Notices for the client that did not stop the run.'),
 };
 
 /** The answer of `POST /run`. */
@@ -49,7 +50,7 @@ export const runAnswer = component(
   z.object({
     ...result,
     duration: z.int().describe('Milliseconds from acceptance to the end.'),
-    queuedMs: z.int().describe('Milliseconds of them that the run waited for its turn.'),
+    queuedMs: z.int().describe('Milliseconds of `duration` that the run waited in the queue.'),
     runId: z.uuid().describe('The `id` of the run under `/runs`.'),
     sessionId,
   }),
@@ -59,11 +60,11 @@ const callback = component(
   'Callback',
   z.object({
     host: z.string(),
-    state: z.enum(['pending', 'delivered', 'given_up']).describe('`pending` from the acceptance of the run on.'),
+    state: z.enum(['pending', 'delivered', 'given_up']).describe('`pending` from the acceptance of the run.'),
     attempts: z.int(),
     lastAttemptAt: time.optional(),
-    lastStatus: z.int().describe('The HTTP status of the last answer.').optional(),
-    lastError: z.string().describe('Why the last attempt was not answered.').optional(),
+    lastStatus: z.int().describe('The HTTP status of the last response.').optional(),
+    lastError: z.string().describe('Why the last attempt got no response.').optional(),
     nextAttemptAt: time.optional(),
     deliveredAt: time.optional(),
     givenUpAt: time.optional(),
@@ -77,9 +78,9 @@ const run = {
   startedAt: time.optional(),
   sessionId,
   labels: z.record(z.string(), z.string()),
-  request: requestEcho.describe('What was asked for, without the prompt.'),
+  request: requestEcho.describe('The request without the prompt.'),
   callback: callback
-    .describe('With `callbackUrl`: how far the callback is. Its URL may be a secret and is not shown.')
+    .describe('With `callbackUrl`: the state of the callback. The URL may be a secret and is not shown.')
     .optional(),
 };
 
@@ -101,12 +102,15 @@ const listedRun = component(
 export const runPage = component(
   'RunPage',
   z.object({
-    runs: z.array(listedRun).describe('Without what Claude said: see the run itself.'),
-    next: z.string().nullable().describe('The `cursor` of the next page; null on the last one.'),
+    runs: z.array(listedRun).describe("Without Claude's output, which `GET /runs/{id}` returns."),
+    next: z.string().nullable().describe('The `cursor` of the next page, or null on the last page.'),
   }),
 );
 
-const textPiece = component('TextPiece', z.object({ text: z.string().describe('What Claude said next.') }));
+const textPiece = component(
+  'TextPiece',
+  z.object({ text: z.string().describe('The next piece of text from Claude.') }),
+);
 
 const eventId = z.string().describe('For `Last-Event-ID`.');
 const jsonOf = (schema: z.ZodType) =>

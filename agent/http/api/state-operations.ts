@@ -8,12 +8,12 @@ export const STATE_OPERATIONS = {
     method: 'POST',
     path: '/auth/check',
     tokens: ['api', 'watchdog'],
-    summary: 'Check whether Claude answers with this login',
+    summary: 'Check whether the login works',
     description:
-      'A run that succeeded within the last five minutes counts; else a small prompt is asked ahead of the queue, never beside a running one. `200` whatever the state is.',
+      'A run that succeeded within the last five minutes is sufficient. Otherwise the agent sends a small prompt before any waiting run, but never while a run is in progress. Returns `200` whatever the state.',
     answers: {
       200: {
-        description: 'What is known of the login.',
+        description: 'The state of the login.',
         content: {
           schema: loginReport,
           example: {
@@ -34,9 +34,9 @@ export const STATE_OPERATIONS = {
     method: 'POST',
     path: '/pause',
     tokens: ['api', 'watchdog'],
-    summary: 'Accept and begin no runs',
+    summary: 'Pause the agent',
     description:
-      'Over restarts, too. The running run finishes; what waits stays until its time is up. A pause that is there already stays as it is.',
+      'The agent accepts and starts no runs, even after a restart, until it is resumed. The run in progress finishes. Waiting runs stay in the queue until they time out. An existing pause does not change.',
     body: { schema: pauseRequest, required: false, example: { reason: 'maintenance' } },
     answers: {
       200: {
@@ -59,8 +59,8 @@ export const STATE_OPERATIONS = {
     method: 'POST',
     path: '/resume',
     tokens: ['api', 'watchdog'],
-    summary: 'Go on after a pause',
-    description: 'Without a pause it does nothing.',
+    summary: 'Resume the agent',
+    description: 'Does nothing if the agent is not paused.',
     answers: {
       200: {
         description: 'The agent is not paused.',
@@ -73,20 +73,20 @@ export const STATE_OPERATIONS = {
     method: 'GET',
     path: '/health',
     tokens: [],
-    summary: 'Whether the process is alive, and what it knows of itself',
-    description: 'Asks neither Claude nor the records of runs.',
-    answers: { 200: { description: 'It is alive.', content: { schema: health } } },
+    summary: 'Get liveness and status',
+    description: 'Calls neither Claude nor the database.',
+    answers: { 200: { description: 'The process is alive.', content: { schema: health } } },
     problems: [],
   },
   ready: {
     method: 'GET',
     path: '/ready',
     tokens: [],
-    summary: 'Whether requests are to be sent here',
+    summary: 'Check readiness',
     description:
-      '`503` while the agent shuts down or cannot write records; `detail` says which. A paused agent, one whose queue is full and one whose workspace is full are ready: they answer `POST /run` themselves, with `503`, `429` or `507`.',
+      '`503` while the agent is shutting down or cannot write records; `detail` says which. An agent that is paused, or whose queue or workspace is full, is ready: it responds to `POST /run` itself, with `503`, `429` or `507`.',
     answers: {
-      200: { description: 'It is ready.', content: { schema: ready, example: { status: 'ready' } } },
+      200: { description: 'The agent is ready.', content: { schema: ready, example: { status: 'ready' } } },
     },
     problems: ['not-ready'],
   },
@@ -98,7 +98,7 @@ export const STATE_OPERATIONS = {
     description: 'Runs by outcome, queue, durations, tokens, cost and login.',
     answers: {
       200: {
-        description: 'The metrics now.',
+        description: 'The current metrics.',
         content: {
           mediaType: 'text/plain',
           schema: z.string().describe('The text format of Prometheus.'),
@@ -112,8 +112,8 @@ export const STATE_OPERATIONS = {
     method: 'GET',
     path: '/openapi.json',
     tokens: ['api'],
-    summary: 'The interface as an OpenAPI document',
-    description: 'As the running agent has it.',
+    summary: 'Get the OpenAPI document',
+    description: 'The interface of the running agent.',
     answers: {
       200: {
         description: 'An OpenAPI 3.1 document.',

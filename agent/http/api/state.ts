@@ -3,8 +3,8 @@ import { AUTH_MODES, AUTH_STATES, LOGIN_CAUSES } from '../../contract.ts';
 import { component, time, type Sent } from './component.ts';
 
 const load = {
-  activeRequests: z.int().describe('Runs that are going on: 0 or 1.'),
-  queued: z.int().describe('Runs that wait.'),
+  activeRequests: z.int().describe('Runs in progress: 0 or 1.'),
+  queued: z.int().describe('Runs waiting in the queue.'),
 };
 
 const pause = z.object({ since: time, reason: z.string().optional() });
@@ -17,19 +17,19 @@ export const health = component(
     timestamp: time,
     version: z.string(),
     ...load,
-    paused: pause.describe('Where the agent is paused.').optional(),
-    storage: z.string().describe('Why records of runs cannot be written, where they cannot.').optional(),
+    paused: pause.describe('Only while the agent is paused.').optional(),
+    storage: z.string().describe('Why records of runs cannot be written. Only while they cannot.').optional(),
     auth: z.object({
       mode: z.enum(AUTH_MODES),
-      source: z.string().describe('Where the credential is.'),
+      source: z.string().describe('The location of the credential.'),
       state: z
         .enum(['unknown', ...AUTH_STATES])
         .exclude(['busy'])
-        .describe('What the last run that tells met; `unknown` until there is one.'),
-      seenAt: time.describe('When it met that.').optional(),
-      resetsAt: time.describe('With `usage_limited`: when the limit ends.').optional(),
-      expiresAt: time.describe('When the access token ends; it is refreshed before.').optional(),
-      refreshable: z.boolean().describe('Whether the credential can be renewed without a person.'),
+        .describe('What the last conclusive run showed; `unknown` until there is one.'),
+      seenAt: time.describe('When that run ended.').optional(),
+      resetsAt: time.describe('With `usage_limited`: when the limit resets.').optional(),
+      expiresAt: time.describe('When the access token expires. It is refreshed before that.').optional(),
+      refreshable: z.boolean().describe('Whether the credential can be renewed automatically.'),
       problem: z.string().describe('Why there is no credential.').optional(),
     }),
   }),
@@ -46,14 +46,14 @@ export const loginReport = component(
     checkedAt: time,
     evidence: z
       .enum(['recent-run', 'probe', 'none'])
-      .describe('A run that succeeded of late, a small prompt, or the look of the credential.'),
+      .describe('What the state is based on: a recent successful run, a small prompt, or only the credential itself.'),
     detail: z.string().describe('A sentence for people.'),
-    source: z.string().describe('Where the credential is.'),
-    host: z.string().describe('The pod.'),
-    cause: z.enum(LOGIN_CAUSES).describe('Why it is not `ok`, where that is known.').optional(),
-    expiresAt: time.describe('When the access token ends; it is refreshed before.').optional(),
-    resetsAt: time.describe('With `usage_limited`: when the limit ends.').optional(),
-    paused: pause.describe('Where the agent is paused; it tries the login all the same.').optional(),
+    source: z.string().describe('The location of the credential.'),
+    host: z.string().describe('The name of the pod.'),
+    cause: z.enum(LOGIN_CAUSES).describe('Why the state is not `ok`, if known.').optional(),
+    expiresAt: time.describe('When the access token expires. It is refreshed before that.').optional(),
+    resetsAt: time.describe('With `usage_limited`: when the limit resets.').optional(),
+    paused: pause.describe('Only while the agent is paused. The login is checked anyway.').optional(),
   }),
 );
 
@@ -68,7 +68,7 @@ export const pauseRequest = component(
       .string(pauseReason)
       .min(1, pauseReason)
       .max(500, pauseReason)
-      .meta({ description: 'For people who meet the pause.', examples: ['maintenance'] })
+      .meta({ description: 'The reason for the pause, shown to people.', examples: ['maintenance'] })
       .optional(),
   }),
 );

@@ -27,7 +27,7 @@ export function chart(day: readonly OutcomeCount[]): Html {
   return html`<section id="day" aria-labelledby="day-title">
     ${heading('day', 'The last 24 hours')}
     <ul class="legend">
-      ${day.length === 0 ? html`<li>No run ended.</li>` : legend(day)}
+      ${day.length === 0 ? html`<li>No runs ended.</li>` : legend(day)}
     </ul>
     <figure>
       <p class="most quiet" aria-hidden="true">${day.length === 0 ? '' : `${count(most, 'run')} an hour`}</p>
@@ -80,7 +80,7 @@ function legend(day: readonly OutcomeCount[]): Html[] {
 }
 
 function described(day: readonly OutcomeCount[], hours: readonly (readonly OutcomeCount[])[]): string {
-  if (day.length === 0) return 'No run ended in the last 24 hours.';
+  if (day.length === 0) return 'No runs ended in the last 24 hours.';
   const each = hours.map((hour, i) => (hour.length === 0 ? '' : ` ${hourName(HOURS - 1 - i)}: ${words(hour)}.`));
   return `${count(sum(day), 'run')} ended in the last 24 hours.${each.join('')}`;
 }

@@ -35,11 +35,11 @@ export function current(status: Status, context: PageContext): Html {
 }
 
 const queue = (labelledBy: string, rows: readonly Html[]) =>
-  table(labelledBy, ['Place', 'Run', 'Workflow', 'Waits for', 'Time left', 'Action'], rows);
+  table(labelledBy, ['Place', 'Run', 'Workflow', 'Waiting', 'Time left', 'Action'], rows);
 
 function idle({ load, waiting }: Status): string {
   if (load.active > 0) return 'The login is being checked.';
-  return waiting.length > 0 ? 'Nothing runs.' : 'Nothing runs, nothing waits.';
+  return waiting.length > 0 ? 'No run in progress.' : 'No runs in progress or waiting.';
 }
 
 function runningRun(run: Run, now: Date, context: PageContext): Html {
@@ -67,7 +67,7 @@ function waitingRow(run: Run, place: number, now: Date, context: PageContext): H
     Place: String(place),
     Run: html`<code>${shortId(run)}</code>`,
     Workflow: origin(run, context),
-    'Waits for': since(Date.parse(run.acceptedAt), now),
+    Waiting: since(Date.parse(run.acceptedAt), now),
     'Time left': left(deadlineOf(run), now),
     Action: cancelForm(run, context),
   });

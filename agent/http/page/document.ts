@@ -50,7 +50,7 @@ export function tokenPage(version: string, problem?: string): Html {
       <h2 id="token-title">Token</h2>
       ${problem === undefined ? '' : html`<p class="badly" role="alert">${problem}</p>`}
       <form method="post" action="/">
-        <label for="token-field">API token of the agent</label>
+        <label for="token-field">API token</label>
         <input
           id="token-field"
           name="token"
@@ -62,7 +62,7 @@ export function tokenPage(version: string, problem?: string): Html {
         />
         <button class="main">Show</button>
       </form>
-      <p id="token-help" class="quiet">The one that n8n sends. It is kept for this tab only.</p>
+      <p id="token-help" class="quiet">The token that n8n uses. It is kept only in this tab.</p>
     </section>`,
   });
 }

@@ -15,7 +15,7 @@ export function history(status: Status, context: PageContext): Html {
   const cost = ended.runs.reduce((sum, { result }) => sum + (result?.costUsd ?? 0), 0);
   return html`<section id="history" aria-labelledby="history-title">
     ${heading('history', titleOf(status))}
-    ${ended.runs.length === 0 ? '' : html`<p class="aside">${dollars(cost)} together</p>`}
+    ${ended.runs.length === 0 ? '' : html`<p class="aside">${dollars(cost)} in total</p>`}
     ${filterForm(status, context)}
     ${
       ended.runs.length === 0
@@ -41,8 +41,8 @@ function titleOf({ ended: { runs, next }, filter: { before, ...chosen } }: Statu
 }
 
 function noneOf({ ended: { next }, filter }: Status): string {
-  if (next !== undefined) return 'None among the newer runs. Older ones were not looked at yet.';
-  return Object.keys(filter).length > 0 ? 'None found.' : 'None yet.';
+  if (next !== undefined) return 'No match among newer runs. Older runs have not been searched yet.';
+  return Object.keys(filter).length > 0 ? 'No runs found.' : 'No runs yet.';
 }
 
 function endedRow(run: RunSummary, context: PageContext): Html {
@@ -51,7 +51,7 @@ function endedRow(run: RunSummary, context: PageContext): Html {
     Ended: time(run.endedAt ?? ''),
     Outcome: badge(OUTCOME_WORDS[outcome]),
     Workflow: html`${origin(run, context)}${error === undefined ? '' : html`<p class="error"><bdi>${shortened(error)}</bdi></p>`}`,
-    Took: run.startedAt === undefined ? html`<span class="quiet">not begun</span>` : took(run.startedAt, run.endedAt),
+    Took: run.startedAt === undefined ? html`<span class="quiet">not started</span>` : took(run.startedAt, run.endedAt),
     Cost: costUsd === undefined ? html`<span class="quiet">–</span>` : dollars(costUsd),
     Run: html`<details>
       <summary aria-label="Run ${shortId(run)}"><code>${shortId(run)}</code></summary>

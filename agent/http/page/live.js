@@ -24,7 +24,7 @@ async function send(fields) {
   });
   const next = new DOMParser().parseFromString(await response.text(), 'text/html');
   if (response.status === 401 && sessionStorage.getItem(KEY) === token) sessionStorage.removeItem(KEY);
-  else if (!response.ok) throw new Error(`The agent answers ${response.status}; trying again.`);
+  else if (!response.ok) throw new Error(`The agent responded with status ${response.status}. Trying again.`);
   if (look < shown) return;
   shown = look;
   show(next);
@@ -38,7 +38,7 @@ function say(text) {
 
 function lost(error) {
   live.className = 'badly';
-  say(error instanceof TypeError ? 'The agent does not answer; trying again.' : error.message);
+  say(error instanceof TypeError ? 'The agent does not respond. Trying again.' : error.message);
 }
 
 function show(next) {

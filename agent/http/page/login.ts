@@ -13,7 +13,7 @@ export function login({ login: { state, detail, seenAt, resetsAt }, credential, 
       ${resetsAt === undefined ? '' : fact('Limit ends in', left(Date.parse(resetsAt), now))}
       ${credential.expiresAt === undefined ? '' : fact('Access token', expiry(credential.expiresAt, credential, now))}
       ${fact('Source', html`${source.mode}<br /><code>${source.source}</code>`)}
-      ${seenAt === undefined ? '' : fact(state === 'ok' ? 'Last answer' : 'Last try', time(seenAt))}
+      ${seenAt === undefined ? '' : fact(state === 'ok' ? 'Last answer' : 'Last attempt', time(seenAt))}
     </dl>
   </section>`;
 }
@@ -21,9 +21,9 @@ export function login({ login: { state, detail, seenAt, resetsAt }, credential, 
 function expiry(expiresAt: string, { refreshable }: Status['credential'], now: Date): Html {
   const end = Date.parse(expiresAt);
   if (end <= now.getTime()) {
-    return html`has ended${refreshable ? '; the next run renews it' : '; nothing renews it'}`;
+    return html`expired${refreshable ? '; the next run renews it' : '; it cannot be renewed'}`;
   }
-  const after = refreshable ? 'renewed by itself' : 'nothing renews it';
+  const after = refreshable ? 'renewed automatically' : 'it cannot be renewed';
   return html`<b>${left(end, now)}</b> left<br /><span class="quiet">${after}</span>`;
 }
 

@@ -23,7 +23,7 @@ export function headlineOf({ unready, paused, login, workspaceProblem, load }: S
   if (workspaceProblem !== undefined) return { tone: 'badly', state: 'Workspace full', why: workspaceProblem };
   // With room for nobody, an agent that has nothing to do still takes a run.
   if (load.queued >= load.limit && load.active + load.queued > 0) {
-    return { tone: 'waits', state: 'Queue full', why: 'No run is accepted until the next one begins.' };
+    return { tone: 'waits', state: 'Queue full', why: 'No runs are accepted until the next one starts.' };
   }
   return { tone: 'well', state: 'Ready' };
 }
@@ -37,12 +37,12 @@ export function summary(status: Status, context: PageContext): Html {
       ${heading('summary', state)} ${why === undefined ? '' : html`<p>${why}</p>`}
       <p>
         ${load.active} running, ${grouped(load.queued)} of at most ${grouped(load.limit)}
-        waiting${paused ? '; no run is accepted or begun' : ''}
+        waiting${paused ? '; no runs are accepted or started' : ''}
       </p>
     </div>
     <div class="actions">
       ${paused ? form('resume', context, html`<button class="main">Resume</button>`) : pauseForm(context)}
-      ${context.token === undefined ? '' : form('show', context, html`<button>Look again</button>`)}
+      ${context.token === undefined ? '' : form('show', context, html`<button>Refresh</button>`)}
     </div>
   </section>`;
 }

@@ -29,8 +29,8 @@ export const LOGIN_WORDS: Readonly<Record<Exclude<AuthState, 'busy'> | 'unknown'
   ok: words('well', '✓', 'Claude answers'),
   auth_failed: words('badly', '✗', 'Log in'),
   usage_limited: words('waits', '!', 'Usage limit reached'),
-  outage: words('badly', '✗', 'Anthropic cannot be reached'),
-  unknown: words('neutral', '?', 'Not tried yet'),
+  outage: words('badly', '✗', 'Anthropic unreachable'),
+  unknown: words('neutral', '?', 'Not used yet'),
 };
 
 const UNITS = [

@@ -21,7 +21,7 @@ export const smallBody = bodyWithin(RUN_LIMITS.bodyBytes, (c) =>
   problem(
     c,
     'body-too-large',
-    `The body may have ${RUN_LIMITS.bodyBytes} bytes. Put large material in the workspace and name it in the prompt.`,
+    `The body may have at most ${RUN_LIMITS.bodyBytes} bytes. Put large files in the workspace and name them in the prompt.`,
     { headers: { Connection: 'close' } },
   ),
 );
@@ -37,7 +37,7 @@ export const jsonBody = [
     return problem(
       c,
       'unsupported-media-type',
-      `${given}; send JSON in UTF-8 as \`Content-Type: application/json\`, not compressed.`,
+      `${given}. Send uncompressed JSON in UTF-8 with \`Content-Type: application/json\`.`,
     );
   }),
   smallBody,
@@ -52,8 +52,8 @@ export function parseJsonObject(body: ArrayBuffer): Record<string, unknown> | st
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
   } catch (error) {
-    if (body.byteLength === 0) return 'The body is empty; send a JSON object.';
-    return error instanceof SyntaxError ? `The body is no valid JSON: ${error.message}.` : 'The body is not UTF-8.';
+    if (body.byteLength === 0) return 'The body is empty. Send a JSON object.';
+    return error instanceof SyntaxError ? `The body is not valid JSON: ${error.message}.` : 'The body is not UTF-8.';
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   return `The body must be a JSON object; it is ${Array.isArray(value) ? 'an array' : describe(value)}.`;

@@ -8,7 +8,7 @@ const MAX_WRITTEN_OUT_CHARS = 16 * 1_048_576;
 const MEMORY_MB = 128;
 const STACK_MB = 8;
 const MISTAKE_CHARS = 300;
-const TOO_LARGE = 'it takes too much time or memory to compile; write it with fewer parts or fewer references';
+const TOO_LARGE = 'it takes too much time or memory to compile. Use fewer parts or fewer references';
 const OF_A_LARGE_ONE: ReadonlySet<string> = new Set(['ABORT_ERR', 'ERR_WORKER_OUT_OF_MEMORY']);
 
 let worker: Worker | undefined;

@@ -23,7 +23,10 @@ export async function readRun(c: Context, rules: RunRequestRules): Promise<ReadR
   if (typeof body === 'string') throw new ProblemError('invalid-json', body);
   const key = c.req.header('Idempotency-Key');
   if (key !== undefined && !idempotencyKey.safeParse(key).success) {
-    throw new ProblemError('invalid-idempotency-key', 'An Idempotency-Key has 1 to 255 visible ASCII characters.');
+    throw new ProblemError(
+      'invalid-idempotency-key',
+      'The Idempotency-Key must have 1 to 255 visible ASCII characters.',
+    );
   }
   rules.workspace.ensure();
   const checked = await checkRunRequest(body, rules);

@@ -5,7 +5,7 @@ import { didYouMean, KnownNames } from '../../did-you-mean.ts';
 import type { RunFilter } from '../../store/run.ts';
 import { describe, withoutUndefined } from './json-body.ts';
 
-/** Each of the others may be given once. */
+/** Each of the others may be given only once. */
 const REPEATED = 'label';
 const NAMED = 10;
 
@@ -21,7 +21,7 @@ export function readRunQuery(query: URLSearchParams): { filter: RunFilter } | { 
   const parsed = runQuery.strip().safeParse(Object.fromEntries(values));
   const errors = [
     ...unknown.slice(0, NAMED).map(([name]) => unknownParameter(name.slice(0, 100))),
-    ...twice.map(([field]) => ({ field, message: `\`${field}\` may be given once.` })),
+    ...twice.map(([field]) => ({ field, message: `\`${field}\` may be given only once.` })),
     ...(parsed.error?.issues ?? []).map((issue) => wrongParameter(issue, query)),
   ];
   return parsed.success && errors.length === 0 ? { filter: filterOf(parsed.data) } : { errors };
@@ -46,7 +46,7 @@ function splitLabel(label: string): [string, string] {
 function unknownParameter(field: string): FieldError {
   const allowed = parameters.map((name) => `\`${name}\``).join(', ');
   const meant = didYouMean(known.nearest(field));
-  return { field, message: `\`${field}\` is no parameter; there are ${allowed}.${meant}` };
+  return { field, message: `\`${field}\` is not a parameter. Available: ${allowed}.${meant}` };
 }
 
 function wrongParameter({ path: [name, at], message }: z.core.$ZodIssue, query: URLSearchParams): FieldError {

@@ -88,7 +88,7 @@ async function schemaErrors(schema: unknown): Promise<FieldError[]> {
   const field = 'outputSchema';
   return mistake === undefined
     ? []
-    : [{ field, message: `\`${field}\` must be ${OUTPUT_SCHEMA}; it is none that claude takes: ${mistake}.` }];
+    : [{ field, message: `\`${field}\` must be ${OUTPUT_SCHEMA}; claude rejects it: ${mistake}.` }];
 }
 
 /** The schema passes over a name that is a part of every object. */
@@ -106,6 +106,11 @@ function callbackErrors(url: string, hosts: CallbackHosts): FieldError[] {
   const found = hosts.find(url);
   if (!found) return [fieldError(field, `must be ${CALLBACK_URL}`, url)];
   if (!('refusedHost' in found)) return [];
-  const allowed = hosts.none ? 'left out, for this agent calls no host back' : 'on a host that callbacks may go to';
-  return [{ field, message: `\`${field}\` must be ${allowed}; it is on ${found.refusedHost}. ${setting} names them.` }];
+  const allowed = hosts.none ? 'omitted, because this agent has no callback hosts' : 'on an allowed callback host';
+  return [
+    {
+      field,
+      message: `\`${field}\` must be ${allowed}; it is on ${found.refusedHost}. ${setting} lists the allowed hosts.`,
+    },
+  ];
 }

@@ -52,8 +52,8 @@ function isLimit(name: string): boolean {
 function errorsOf(names: readonly string[]): FieldError[] {
   const more = names.length - NAMED;
   return names.slice(0, NAMED).map((name, at) => {
-    const others = more > 0 && at === NAMED - 1 ? ` Nor are ${more} more.` : '';
-    return { field: cut(name), message: `\`${cut(name)}\` is no field of a run.${hintFor(name)}${others}` };
+    const others = more > 0 && at === NAMED - 1 ? ` ${more} more unknown fields are not listed.` : '';
+    return { field: cut(name), message: `\`${cut(name)}\` is not a field of a run.${hintFor(name)}${others}` };
   });
 }
 
@@ -68,7 +68,7 @@ function warningsOf(names: readonly string[]): string[] {
 function hintFor(name: string): string {
   const found = fields.nearest(name);
   if (found !== undefined) return didYouMean(ALIASES[found] ?? found);
-  return isLimit(name) ? ` A run is limited by ${LIMITS.map((limit) => `\`${limit}\``).join(', ')}.` : '';
+  return isLimit(name) ? ` To limit a run, use ${LIMITS.map((limit) => `\`${limit}\``).join(', ')}.` : '';
 }
 
 const cut = (name: string) => (name.length > NAME_CHARS ? `${name.slice(0, NAME_CHARS)}…` : name);

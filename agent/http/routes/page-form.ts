@@ -42,7 +42,7 @@ export function smallForm(
   const tokenFirst = createMiddleware(async (c, next) => {
     const token = tokenOf(c);
     if (token === undefined ? !isForm(c) : !isKnown(token)) return refuse(c, 401);
-    return isForm(c) ? next() : refuse(c, 415, `A form of this page is sent as ${FORM_TYPE}.`);
+    return isForm(c) ? next() : refuse(c, 415, `Forms of this page must be sent as ${FORM_TYPE}.`);
   });
   const within = bodyWithin(FORM_BYTES, (c) => {
     c.header('Connection', 'close');

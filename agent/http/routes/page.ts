@@ -27,7 +27,7 @@ export interface PageDependencies {
 export function pageRoute({ service, loginStatus, version, tokenSha256, n8nUrl }: PageDependencies): Hono {
   const route = new Hono();
   const isKnown = tokenMatcher([tokenSha256]);
-  const refuse = (c: Context, status: 401 | 413 | 415, why = 'This is not the token of this agent.') =>
+  const refuse = (c: Context, status: 401 | 413 | 415, why = 'The token is not valid for this agent.') =>
     c.html(tokenPage(version, why), status);
 
   route.use('/', async (c, next) => {
@@ -49,7 +49,7 @@ export function pageRoute({ service, loginStatus, version, tokenSha256, n8nUrl }
     return c.html(statusPage(statusOf(service, loginStatus, version, filter), { token, filter, n8nUrl }));
   });
   route.all('/', (c) =>
-    problem(c, 'method-not-allowed', `/ takes GET, HEAD, POST, not ${c.req.method}.`, {
+    problem(c, 'method-not-allowed', `/ supports GET, HEAD, POST, not ${c.req.method}.`, {
       headers: { Allow: 'GET, HEAD, POST' },
     }),
   );

@@ -56,6 +56,10 @@ export function withRun(find: (id: string) => Run | undefined, answer: (c: Conte
     const run = find(id);
     if (run) return answer(c, run);
     const named = JSON.stringify(id.slice(0, 100));
-    return problem(c, 'no-such-run', `There is no run ${named}; its record may have been removed by age.`);
+    return problem(
+      c,
+      'no-such-run',
+      `Run ${named} does not exist. Its record may have been removed because of its age.`,
+    );
   };
 }

@@ -52,7 +52,7 @@ export function pause(service: RunService): Handler {
     if (typeof body === 'string') return problem(c, 'invalid-json', body);
     const parsed = pauseRequest.safeParse(body);
     if (!parsed.success) {
-      return problem(c, 'invalid-request', `The body may have \`reason\`, ${pauseReason}, and nothing else.`);
+      return problem(c, 'invalid-request', `The body may contain only \`reason\`, ${pauseReason}.`);
     }
     service.pause(parsed.data.reason);
     return c.json(stateOf(service));

@@ -134,7 +134,7 @@ describe('a callback', () => {
     expect(pending).toMatchObject({ state: 'pending', attempts: 1, lastStatus: 500 });
     await until(async () => (await callbackOf(id))?.attempts === 2);
     const second = await callbackOf(id);
-    expect(second).toMatchObject({ state: 'pending', lastError: 'There was no answer within 1 s.' });
+    expect(second).toMatchObject({ state: 'pending', lastError: 'No answer within 1 s.' });
     expect(Date.parse(second?.nextAttemptAt ?? '')).toBeGreaterThan(Date.parse(second?.lastAttemptAt ?? ''));
     await arrived('/hook', 3);
     await arrived('/hook', 4);
@@ -328,7 +328,7 @@ describe('a callbackUrl', () => {
     expect(response.status).toBe(400);
     const body = await response.text();
     expect(JSON.parse(body)).toMatchObject({ errors: [{ field: 'workdir' }, { field: 'callbackUrl' }] });
-    expect(body).toContain('this agent calls no host back');
+    expect(body).toContain('this agent has no callback hosts');
     expect(body).toContain('AGENT_CALLBACK_HOSTS (config callbackHosts of the stack)');
     expect(body).not.toContain('canary');
   });
@@ -379,7 +379,7 @@ describe('the address that is connected to', () => {
     );
   }
   const refused = (addresses: readonly string[]) =>
-    addresses.map((address, i) => `hook${i}.example.test is at ${address}, where no callback may go.`);
+    addresses.map((address, i) => `hook${i}.example.test is at ${address}, which callbacks may not reach.`);
 
   it('may not be a private one for a host that only a wildcard names', async () => {
     const addresses = ['127.0.0.1', '::ffff:127.0.0.1', '::1', '10.0.0.1', '100.64.0.1', 'fd00::1'];

@@ -88,7 +88,9 @@ describe('an address', () => {
       const target: CallbackTarget = { protocol: 'http:', hostname, port: 80, host: hostname, path: '/', mayBePrivate };
       return allowedAddresses(target);
     };
-    expect(to('169.254.169.254', true)).toThrow('169.254.169.254 is at 169.254.169.254, where no callback may go.');
+    expect(to('169.254.169.254', true)).toThrow(
+      '169.254.169.254 is at 169.254.169.254, which callbacks may not reach.',
+    );
     expect(to('127.0.0.1', false)).toThrow();
     expect(to('127.0.0.1', true)).not.toThrow();
   });
@@ -172,7 +174,7 @@ describe('the secret', () => {
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(callbackSecrets(undefined, folder)).toEqual(secrets);
     writeFileSync(file, 'broken-canary');
-    expect(() => callbackSecrets(undefined, folder)).toThrow(/callback-secret holds no secret(?!.*canary)/);
+    expect(() => callbackSecrets(undefined, folder)).toThrow(/callback-secret contains no callback secret(?!.*canary)/);
   });
 
   const base64 = (bytes: number) => Buffer.alloc(bytes, 1).toString('base64');

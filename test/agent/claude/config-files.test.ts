@@ -25,7 +25,7 @@ describe('a file of MCP servers', () => {
   });
 
   it.each([
-    ['{', 'it is no JSON'],
+    ['{', 'it is not JSON'],
     ['[]', 'the whole'],
     [{ servers: {} }, 'mcpServers: '],
     [{ mcpServers: { a: { type: 'stdio' } } }, 'mcpServers.a: must be {"command"'],

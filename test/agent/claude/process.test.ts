@@ -86,7 +86,7 @@ describe('output', () => {
     const answer = await agent.run('says much');
     expect(answer).toMatchObject({
       success: true,
-      warnings: ['The output is cut: its last 951424 characters are left out.'],
+      warnings: ['The output is truncated: its last 951424 characters are missing.'],
     });
     expect(answer.output).toHaveLength(1_048_576);
   });

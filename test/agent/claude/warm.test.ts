@@ -106,7 +106,7 @@ describe('the process that waits', () => {
 
   it('is missed by nobody when it has died', async () => {
     process.kill(pid, 'SIGKILL');
-    await until(() => agent.lines.some((line) => line.includes('the prepared process ended by itself')));
+    await until(() => agent.lines.some((line) => line.includes('the warm process exited unexpectedly')));
     expect(await agent.run('after that')).toMatchObject({ success: true, output: 'echo: after that' });
     expect(await starts(agent)).toEqual({ hit: 0, miss: 1 });
   });

@@ -125,7 +125,7 @@ describe('the status page with ugly data', () => {
     expect(endedIn(await look({ outcome: 'auth_failed', text: 'run 42:' }))).toHaveLength(1);
     const none = await look({ outcome: 'failed', text: 'run 42:' });
     expect(endedIn(none)).toEqual([]);
-    expect(none).toContain('None found.');
+    expect(none).toContain('No runs found.');
     expect(
       endedIn(await look({ outcome: 'nonsense', text: ' ', workflow: 'x'.repeat(300), before: '-1' })),
     ).toHaveLength(50);

@@ -128,7 +128,7 @@ describe('the status page without a script', () => {
     const html = await look();
     expect(html).toContain(path.join(agent.folder, 'home/.claude/.credentials.json'));
     expect(html).toMatch(/data-until="\d+">2 h 29 min</);
-    expect(html).toContain('renewed by itself');
+    expect(html).toContain('renewed automatically');
   });
 
   it('pauses with a reason and resumes', async () => {
@@ -204,7 +204,7 @@ describe('the status page in a browser', needs(NO_CHROMIUM), () => {
     await page.getByRole('button', { name: `Cancel run ${id.slice(0, 8)}` }).focus();
     await page.keyboard.press('Enter');
     await untilCancelled(id);
-    await page.getByText('Nothing runs, nothing waits.').waitFor();
+    await page.getByText('No runs in progress or waiting.').waitFor();
     await page.locator(`#ended-${id} .badge`).getByText('cancelled').waitFor();
     expect(await page.evaluate('document.activeElement.innerText')).toBe('Now');
     expect(problems).toEqual([]);
@@ -245,13 +245,13 @@ describe('the status page in a browser', needs(NO_CHROMIUM), () => {
 
   it('asks again when the token is not the right one any more', async () => {
     await page.evaluate("sessionStorage.setItem('claude-code-agent token', 'old')");
-    await page.getByRole('alert').getByText('not the token').waitFor();
+    await page.getByRole('alert').getByText('not valid').waitFor();
     expect(await page.evaluate('sessionStorage.length')).toBe(0);
   });
 
   it('says so while the agent does not answer, and goes on when it does', async () => {
     await page.route('**/*', (route) => route.abort());
-    await page.getByRole('status').getByText('does not answer').waitFor();
+    await page.getByRole('status').getByText('does not respond').waitFor();
     await page.unroute('**/*');
     await page.getByText('live', { exact: true }).waitFor();
   });
@@ -262,7 +262,7 @@ describe('the status page in a browser', needs(NO_CHROMIUM), () => {
     await plain.getByRole('button', { name: 'Pause' }).click();
     await plain.getByText('by hand').waitFor();
     await plain.getByRole('button', { name: 'Resume' }).click();
-    await plain.getByRole('button', { name: 'Look again' }).click();
+    await plain.getByRole('button', { name: 'Refresh' }).click();
     await plain.getByRole('heading', { name: 'Ready' }).waitFor();
     expect(plain.url()).not.toContain(TOKEN);
   });

@@ -74,7 +74,7 @@ describe('GET /runs names what is wrong with its query', () => {
     expect(wrong).toEqual({
       field: 'lable',
       message:
-        '`lable` is no parameter; there are `limit`, `cursor`, `state`, `outcome`, `label`, `since`, `until`. Did you mean `label`?',
+        '`lable` is not a parameter. Available: `limit`, `cursor`, `state`, `outcome`, `label`, `since`, `until`. Did you mean `label`?',
     });
     expect(stranger?.message).toMatch(/`until`\.$/);
   });
@@ -92,7 +92,7 @@ describe('GET /runs names what is wrong with its query', () => {
   });
 
   it('a parameter that may be given once', async () => {
-    expect(await refusal('limit=1&limit=2')).toEqual([{ field: 'limit', message: '`limit` may be given once.' }]);
+    expect(await refusal('limit=1&limit=2')).toEqual([{ field: 'limit', message: '`limit` may be given only once.' }]);
   });
 
   it('a few parameters of very many', async () => {

@@ -20,7 +20,7 @@ const inFolder = (...parts: string[]) => path.join(agent.folder, ...parts);
 
 describe('POST /run refuses and starts nothing for', () => {
   const bodies: [what: string, body: unknown, says: string][] = [
-    ['invalid JSON', '{"prompt": "hi"', 'no valid JSON'],
+    ['invalid JSON', '{"prompt": "hi"', 'not valid JSON'],
     ['an empty body', '', 'The body is empty'],
     ['a body that is not UTF-8', new Uint8Array([0x7b, 0xff, 0x7d]), 'not UTF-8'],
     ['the body null', 'null', 'it is null'],
@@ -42,7 +42,7 @@ describe('POST /run refuses and starts nothing for', () => {
     ['a workdir that is null', { prompt: 'x', workdir: null }, 'it is null'],
     ['a relative workdir', { prompt: 'x', workdir: 'project' }, 'must be an absolute path inside the workspace'],
     ['a workdir elsewhere', { prompt: 'x', workdir: '/etc' }, 'must be inside the workspace'],
-    ['a workdir with a NUL', { prompt: 'x', workdir: '/a\0b' }, 'must be a folder that exists'],
+    ['a workdir with a NUL', { prompt: 'x', workdir: '/a\0b' }, 'must be an existing folder'],
   ];
 
   it.each(bodies)('%s', async (_, body, says) => {
@@ -55,7 +55,7 @@ describe('POST /run refuses and starts nothing for', () => {
   });
 
   const folders: [what: string, workdir: () => string, says: string][] = [
-    ['a workdir that is missing', () => inFolder('workspace', 'nothing'), 'must be a folder that exists'],
+    ['a workdir that is missing', () => inFolder('workspace', 'nothing'), 'must be an existing folder'],
     ['a workdir that is a file', () => inFolder('workspace', 'file'), 'must be a folder'],
     ['a workdir outside by ..', () => `${inFolder('workspace')}/project/../../home`, 'must be inside the workspace'],
     ['a workdir outside by a symlink', () => inFolder('workspace', 'out'), 'must be inside the workspace'],

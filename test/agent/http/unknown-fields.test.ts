@@ -52,7 +52,7 @@ describe('fields that are none of a run', () => {
       const { errors } = await refusal(route, { [name]: 1 });
       expect(errors).toHaveLength(1);
       expect(errors?.[0]).toMatchObject({ field: name });
-      expect(errors?.[0]?.message).toContain(`\`${name}\` is no field of a run.`);
+      expect(errors?.[0]?.message).toContain(`\`${name}\` is not a field of a run.`);
       expect(errors?.[0]?.message).toContain(`\`${meant}\``);
     }
   });
@@ -66,7 +66,7 @@ describe('fields that are none of a run', () => {
     expect(warnings.at(-1)).toBe('109990 more fields are unknown and were ignored.');
     const { errors, detail } = await refusal('/runs', many);
     expect(errors).toHaveLength(10);
-    expect(detail).toContain('Nor are 109990 more.');
+    expect(detail).toContain('109990 more unknown fields are not listed.');
   });
 
   it('are named by their beginning where they are long', async () => {

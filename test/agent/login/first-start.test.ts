@@ -18,14 +18,14 @@ beforeEach(() => (agent = new Agent()));
 afterEach(() => agent[Symbol.asyncDispose]());
 
 describe('without a login', () => {
-  const HOW = 'Log in with `npx claude auth login`, and the next run uses that login.';
+  const HOW = 'Log in with `npx claude auth login`. The next run uses that login.';
 
   it('the log, /health, the page and the answer say so, and what to do here', async () => {
     await using api = await startAnthropicDouble();
     Object.assign(agent.env, { AGENT_CLAUDE_PATH: undefined, ANTHROPIC_BASE_URL: api.url, ...AS_ROOT });
     await agent.start();
     await until(() => agent.lines.some((line) => line.includes('"warn"') && line.includes(HOW)), 'the log says so');
-    expect((await agent.health()).auth.problem).toMatch(/^There is no login: .*ENOENT/);
+    expect((await agent.health()).auth.problem).toMatch(/^No login: .*ENOENT/);
     expect((await agent.health()).auth.problem).toContain(HOW);
     const page = await fetch(`${agent.url}/`, { method: 'POST', body: new URLSearchParams({ token: TOKEN }) });
     expect(await page.text()).toContain('npx claude auth login');
@@ -49,14 +49,12 @@ describe('without a login', () => {
     mkdirSync(seed);
     agent.env['AGENT_SESSION_DIR'] = seed;
     await agent.start();
-    expect((await agent.health()).auth.problem).toMatch(
-      /There is no login: .* Run `npm run login`, and then `npm run up`\.$/,
-    );
+    expect((await agent.health()).auth.problem).toMatch(/No login: .* Run `npm run login` and then `npm run up`\.$/);
     await agent.end('SIGTERM');
     agent.env['AGENT_STACK'] = 'prod';
     await agent.start();
     expect((await agent.health()).auth.problem).toContain(
-      'Run `npm run login -- --stack prod`, and then `npm run up -- --stack prod`.',
+      'Run `npm run login -- --stack prod` and then `npm run up -- --stack prod`.',
     );
   });
 
@@ -144,7 +142,7 @@ describe(
 
     it('people read sentences', async () => {
       await npmStart();
-      expect(shown).toMatch(/\d\d:\d\d:\d\d {2}WARN: There is no login: [^{]*npx claude auth login/);
+      expect(shown).toMatch(/\d\d:\d\d:\d\d {2}WARN: No login: [^{]*npx claude auth login/);
       expect(shown).not.toContain('{"level"');
       terminal.stdin.write('\u0003');
       await once(terminal, 'exit');

@@ -101,7 +101,7 @@ describe('a login that changed during a run', () => {
     ['ends too late', login('planted', 8e15)],
     ['ends at no time', login('planted', 1e300)],
     ['has the same tokens', login('old', inHours(24))],
-    ['is no JSON', '{'],
+    ['is not JSON', '{'],
     ['is another file', '{"claudeAiOauth":{}}'],
     ['is too long', login('x'.repeat(70_000), inHours(8))],
   ])('is put back, whatever the one before it was, where it %s', (_, text) => {

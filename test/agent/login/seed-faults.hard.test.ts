@@ -75,17 +75,17 @@ describe('an agent starts', () => {
       seed(content);
       await agent.start();
       expect((await agent.health()).auth).toMatchObject({ state: 'auth_failed' });
-      expect(said()).toContain('holds no login');
+      expect(said()).toContain('contains no login');
     },
   );
 
   it('though its seed has settings that claude does not know, which it names', async () => {
     seed('{"permisions": {"deny": ["Bash"]}, "permissions": {"denny": ["canary"]}}', 'settings.json');
     await agent.start();
-    expect(said()).toContain('claude does not know, and leaves out: permisions, permissions.denny');
+    expect(said()).toContain('claude ignores unknown keys: permisions, permissions.denny');
     expect(said()).not.toContain('canary');
     seed('{', 'settings.json');
     await restart();
-    expect(said()).toContain('it is no JSON, so none of it holds');
+    expect(said()).toContain('it is not JSON, so none of it applies');
   });
 });

@@ -76,7 +76,7 @@ describe('a seed', () => {
     seed(login('a', Date.now() + HOUR));
     adopt();
     seed(content);
-    expect(adopt().loginKept).toContain('holds no login');
+    expect(adopt().loginKept).toContain('contains no login');
     expect(living()).toContain('"a"');
   });
 

@@ -231,7 +231,7 @@ describe('POST /run', () => {
     const many = await agent.run('many refused tools with much input');
     expect(many.permissionDenials).toHaveLength(20);
     expect(many.permissionDenials[0]?.toolInput).toBe('(left out: longer than 8192 characters)');
-    expect(many.warnings).toEqual(['30 more refused tools are not listed.']);
+    expect(many.warnings).toEqual(['30 more denied tool calls are not listed.']);
     expect((await agent.run('a very long error')).error).toHaveLength(10_007);
     expect((await (await agent.fetch('/runs?limit=100')).text()).length).toBeLessThan(200_000);
   });

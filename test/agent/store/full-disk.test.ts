@@ -76,7 +76,7 @@ describe(
       breakIt();
       await agent.start();
       expect((await agent.fetch('/health', WITHOUT_TOKEN)).status).toBe(200);
-      expect(((await agent.health()) satisfies Health).storage).toMatch(/Make room/);
+      expect(((await agent.health()) satisfies Health).storage).toMatch(/Free space/);
       expect(await ready()).toBe(503);
       expect((await agent.post({ prompt: 'too early' })).status).toBe(503);
       mendIt();

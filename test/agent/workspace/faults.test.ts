@@ -61,14 +61,14 @@ describe('the folder of a run that waits', () => {
       renameSync(inWorkspace('project'), inWorkspace('moved'));
       symlinkSync(outside, inWorkspace('project'));
     });
-    const error = `The working directory ${inWorkspace('project')} leads out of the workspace ${agent.workspaceDir}, to ${outside}. The run was not begun.`;
+    const error = `The working directory ${inWorkspace('project')} leads out of the workspace ${agent.workspaceDir}, to ${outside}. The run was not started.`;
     expect(answer).toMatchObject({ success: false, outcome: 'failed', error });
     expect(agent.claude.begun()).toEqual(['first']);
   });
 
   it('is named when it is no longer there', async () => {
     const answer = await changed(() => rmSync(inWorkspace('project'), { recursive: true }));
-    const error = `The working directory ${inWorkspace('project')} is no longer there. The run was not begun.`;
+    const error = `The working directory ${inWorkspace('project')} no longer exists. The run was not started.`;
     expect(answer).toMatchObject({ outcome: 'failed', error });
   });
 
@@ -78,7 +78,7 @@ describe('the folder of a run that waits', () => {
       writeFileSync(inWorkspace('project'), '');
     });
     expect(answer.error).toBe(
-      `The working directory ${inWorkspace('project')} is no longer a folder. The run was not begun.`,
+      `The working directory ${inWorkspace('project')} is no longer a folder. The run was not started.`,
     );
   });
 });

@@ -88,7 +88,7 @@ describe('a workspace', () => {
     expect(await refused.json()).toMatchObject({
       type: 'urn:claude-code-agent:problem:workspace-full',
       detail: expect.stringMatching(
-        `The workspace ${agent.workspaceDir} takes 3\\d MB of disk, more than its 20 MB; remove .* ${inWorkspace('big')} \\(3\\d MB\\)`,
+        `The workspace ${agent.workspaceDir} uses 3\\d MB of disk, more than its limit of 20 MB. Delete .* ${inWorkspace('big')} \\(3\\d MB\\)`,
       ) as string,
     });
     expect(api.messages().map(({ prompt }) => prompt)).not.toContain('refused');
@@ -101,7 +101,7 @@ describe('a workspace', () => {
     await start({ AGENT_WORKSPACE_MEGABYTES: '20', AGENT_WORKSPACE_LIFETIME: 'run' });
     const answer = await agent.run('[[bash:dd if=/dev/zero of=file bs=1M count=30 status=none; sleep 60]] x');
     expect(answer).toMatchObject({ success: false, outcome: 'failed' });
-    expect(answer.error).toContain('more of the disk than it may');
+    expect(answer.error).toContain('exceeded its size limit');
     expect(answer.duration).toBeLessThan(50_000);
     await until(async () => (await agent.post({ prompt: 'next' })).status === 200, 'there is room again');
   }, 60_000);
