@@ -12,11 +12,11 @@ const MAX_LINE_BYTES = 32 * 1_048_576;
 const STDERR_CHARS = 8192;
 
 /**
- * How long the exit code of a process that has given its result is waited for: it makes a liar visible. A process that
- * answers a question meanwhile is not waited for, as it ends for no other reason than that its input does. `claude`
- * knows no `ping`, and says so within milliseconds.
+ * How long to wait for the exit code of a process that reported its result, since a bad exit code contradicts a good
+ * result. A process that answers the last question is not waited for: it ends only because its input does. `claude`
+ * rejects the unknown `ping` within milliseconds, so only a process that hangs takes this long.
  */
-const EXIT_AFTER_RESULT_MS = 30;
+const EXIT_AFTER_RESULT_MS = 500;
 const INTERRUPT_MS = 2000;
 const CLOSED_STDIN_MS = 2000;
 const TERM_MS = 1000;
