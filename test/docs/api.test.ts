@@ -189,7 +189,7 @@ describe('on an agent', () => {
     expect(examples.length).toBeGreaterThan(10);
     let id = '';
     for (const { command, answer } of examples) {
-      await until(async () => (await agent.health()).activeRequests === 0, 'the end of the process');
+      await until(() => agent.isIdle(), 'no process of the last run is left');
       const said = await shell(`${lines?.command}\n${command}`, { RUN: id });
       if (answer === undefined) {
         expect(said, command).toMatch(/./);

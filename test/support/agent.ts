@@ -133,6 +133,12 @@ export class Agent implements AsyncDisposable {
     return (await (await this.fetch('/health', WITHOUT_TOKEN)).json()) as Health;
   }
 
+  /** Whether the next run begins at once: with a warm start, a process is prepared only when nothing of the last run is left. */
+  async isIdle(): Promise<boolean> {
+    const metrics = await (await this.fetch('/metrics')).text();
+    return /^claude_agent_warm_process_resident_memory_bytes [1-9]/m.test(metrics);
+  }
+
   /** Sends a signal and returns the exit code. */
   async end(signal: NodeJS.Signals): Promise<number | null> {
     const child = this.#process;

@@ -60,12 +60,6 @@ async function restart(signal: NodeJS.Signals): Promise<void> {
   await agent.start();
 }
 
-/** A process is prepared only when nothing of the last run is left. */
-async function isIdle(): Promise<boolean> {
-  const metrics = await (await agent.fetch('/metrics')).text();
-  return /^claude_agent_warm_process_resident_memory_bytes [1-9]/m.test(metrics);
-}
-
 afterEach(async () => {
   await agent[Symbol.asyncDispose]();
   await proxy.close();
@@ -144,7 +138,7 @@ describe('a login that claude renewed', () => {
   it('for somebody who uses claude beside the agent stays', async () => {
     await startWith({ ...FIRST, expiresAt: inEightHours() });
     expect(await used()).toBe(FIRST.accessToken);
-    await until(isIdle, 'no process of the run is left');
+    await until(() => agent.isIdle(), 'no process of the run is left');
     const beside = { accessToken: 'sk-ant-oat01-beside', refreshToken: 'sk-ant-ort01-beside' };
     writeFileSync(at(LIVING), text({ ...beside, expiresAt: inEightHours() }));
     expect(await used()).toBe(beside.accessToken);
