@@ -147,7 +147,7 @@ describe('backup and restore', needs(await missingRequirement()), () => {
     const queued = await call(token, '/runs', { method: 'POST', body: { prompt: 'waits in the queue' } });
     before.queued = text(queued.answer['id']);
     const output = await ran('backup', laptop, 'backup', FILE);
-    expect(output).toMatch(/records +\d+ runs, [1-9]\d* of them not ended/);
+    expect(output).toMatch(/records +\d+ runs, [1-9]\d* of them unfinished/);
     expect(statSync(FILE).mode & 0o777).toBe(0o600);
     expect(readdirSync(safe)).toEqual(['backup.tar.gz']);
 
@@ -185,7 +185,7 @@ describe('backup and restore', needs(await missingRequirement()), () => {
     ]);
     const { exitCode, output } = await laptop.npm('backup');
     expect(exitCode, output).toBe(2);
-    expect(output).toMatch(/It lacks:\n +volume \(run records, living login, conversations\): /);
+    expect(output).toMatch(/Missing:\n +volume \(run records, login, conversations\): /);
     const folder = laptop.at('.local', 'backups');
     const [made = ''] = readdirSync(folder);
     expect(made).toMatch(/^claude-code-agent-dev-\d{8}T\d{6}Z\.tar\.gz$/);
@@ -219,9 +219,11 @@ describe('backup and restore', needs(await missingRequirement()), () => {
     await other.npmCutOff('restore', [FILE, '--yes'], seen(/^ \+ +kubernetes:\S+ \S+ creat(ing|ed) \(/, 6));
     const tooEarly = await other.npm('up', ...UP);
     expect(tooEarly.exitCode).toBe(1);
-    expect(tooEarly.output).toMatch(/A restore of .*backup.tar.gz is not at its end/);
+    expect(tooEarly.output).toMatch(/A restore of .*backup.tar.gz is unfinished/);
     await other.npmCutOff('restore', [FILE, '--yes'], seen(/Putting run records/));
-    expect(await ran('restore into a new cluster', other, 'restore', FILE, '--yes')).toContain('it goes on from there');
+    expect(await ran('restore into a new cluster', other, 'restore', FILE, '--yes')).toContain(
+      'it continues where it stopped',
+    );
     expect(readdirSync(other.at('.local', 'backups'))).toEqual([]);
     expect(other.token()).toBe(token);
     expect(await isInRegistry(await imageOf(other))).toBe(true);
@@ -229,7 +231,7 @@ describe('backup and restore', needs(await missingRequirement()), () => {
     await answers();
   });
 
-  test('after it the old runs are known, an old key gives the old run, and an old conversation goes on', async () => {
+  test('afterwards the old runs are known, an old key returns the old run, and an old conversation continues', async () => {
     expect(await find(before.ended)).toMatchObject({ state: 'ended', outcome: 'succeeded' });
     const again = await call(token, '/run', { method: 'POST', body: INVOICE, headers: KEY });
     expect(again.answer).toMatchObject({ runId: before.invoice, success: true });
@@ -239,7 +241,7 @@ describe('backup and restore', needs(await missingRequirement()), () => {
     expect(answer).toMatchObject({ success: true, sessionId });
   });
 
-  test('what waited when the backup was taken is told as interrupted, and not run a second time', async () => {
+  test('runs that were queued at the time of the backup are interrupted, and not executed a second time', async () => {
     expect(await find(before.queued)).toMatchObject({ state: 'ended', outcome: 'interrupted' });
     expect(await timesAsked('waits in the queue')).toBe(before.asked);
   });
@@ -257,12 +259,12 @@ describe('backup and restore', needs(await missingRequirement()), () => {
     expect(await other.gitStatus()).toBe('');
   });
 
-  test('a living system is not overwritten', async () => {
+  test('an existing system is not overwritten', async () => {
     const pod = await agentPod();
     const { exitCode, output } = await other.npm('restore', FILE, '--yes');
     expect(exitCode, output).toBe(1);
     expect(output).toMatch(
-      /living system[^]*the stack dev has \d+ resources[^]*a volume claude-agent-data[^]*--overwrite/,
+      /existing system[^]*the stack dev has \d+ resources[^]*a volume claude-agent-data[^]*--overwrite/,
     );
     expect(await agentPod()).toEqual(pod);
   });

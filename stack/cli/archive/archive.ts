@@ -66,12 +66,12 @@ export async function unpack(file: string, scratch: string): Promise<string> {
     await tar(['-xzf', file, '--no-same-owner', '-C', scratch]);
   } catch (error) {
     if (!(error instanceof CliError)) throw error;
-    throw new CliError(`${file} can't be unpacked, so it is damaged or no backup: ${error.message}`, {
+    throw new CliError(`${file} cannot be unpacked: it is damaged or not a backup: ${error.message}`, {
       cause: error,
     });
   }
   const folder = path.join(scratch, INSIDE);
-  if (!fs.existsSync(folder)) throw new CliError(`${file} is no backup of this system: it has no ${INSIDE} in it.`);
+  if (!fs.existsSync(folder)) throw new CliError(`${file} is not a backup of this system: it has no folder ${INSIDE}.`);
   return folder;
 }
 

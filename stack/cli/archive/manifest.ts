@@ -52,7 +52,7 @@ export function filesOf(folder: string): Manifest['files'] {
   return Object.fromEntries(
     names.map((name) => {
       const content = path.join(folder, name);
-      if (!fs.lstatSync(content).isFile()) throw new CliError(`${name} in the backup is no plain file.`);
+      if (!fs.lstatSync(content).isFile()) throw new CliError(`${name} in the backup is not a regular file.`);
       return [name, { bytes: fs.statSync(content).size, sha256: sha256Of(content) }];
     }),
   );
@@ -80,7 +80,7 @@ export function checkedManifest(folder: string, name: string, project: string, s
     ...Object.keys(there).filter((file) => manifest.files[file] === undefined),
   ];
   if (wrong.length > 0) {
-    throw new CliError(`${name} is damaged: not as its manifest says are ${wrong.join(', ')}. Take another backup.`);
+    throw new CliError(`${name} is damaged: ${wrong.join(', ')} differ from its manifest. Use another backup.`);
   }
   return manifest;
 }
@@ -90,7 +90,7 @@ function readManifest(file: string, name: string): Manifest {
   try {
     manifest = JSON.parse(fs.readFileSync(file, 'utf8')) as Partial<Manifest> | null;
   } catch (cause) {
-    throw new CliError(`${name} is no backup of this system: it has no ${PLACES.manifest} that can be read.`, {
+    throw new CliError(`${name} is not a backup of this system: it has no readable ${PLACES.manifest}.`, {
       cause,
     });
   }

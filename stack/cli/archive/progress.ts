@@ -5,7 +5,7 @@ import { npmRun } from '../../next-command.ts';
 import { CliError } from '../system/terminal.ts';
 import { writeWhole } from './whole-file.ts';
 
-/** What is on disk of a restore that is not at its end. */
+/** What is on disk of a restore that is unfinished. */
 interface Written {
   /** What is restored: of another backup, or other parts, it is another restore. */
   readonly restore: string;
@@ -17,7 +17,7 @@ interface Written {
 /** The step after which the agent may start. */
 export const VOLUME_STEP = 'volume';
 
-/** How far a restore came, on disk: one that was killed goes on from there when it is run again. */
+/** How far a restore came, on disk: one that was killed continues from there when it is run again. */
 export class Progress {
   readonly #place: string;
   readonly #restore: string;
@@ -59,7 +59,7 @@ export function refuseWithinRestore(localDir: string): void {
   const before = readPlace(placeIn(localDir));
   if (before === undefined || before.done.includes(VOLUME_STEP)) return;
   throw new CliError(
-    `A restore of ${before.file} is not at its end. Run it again: ${npmRun('restore', before.file)}. Or give it up: rm ${placeIn(localDir)}`,
+    `A restore of ${before.file} is unfinished. Run it again: ${npmRun('restore', before.file)}. Or abandon it: rm ${placeIn(localDir)}`,
   );
 }
 

@@ -29,7 +29,7 @@ export async function backup({ environment, project, stack, given: args, say }: 
   await removeScratches(folder);
   const now = new Date();
   const file = path.resolve(given ?? path.join(folder, `${project}-${stack}-${stampOf(now)}.tar.gz`));
-  if (fs.existsSync(file)) throw new CliError(`${file} is there already. Name another file.`);
+  if (fs.existsSync(file)) throw new CliError(`${file} already exists. Choose another file name.`);
   await removeScratches(path.dirname(file));
   // Beside the file, since only there it can be given its name at once.
   return withScratch(privateFolder(path.dirname(file)), async (scratch) => {
@@ -67,17 +67,19 @@ function argumentsOf(args: readonly string[]): { given: string | undefined; conv
   const line = readLine(USAGES.backup, args);
   const megabytes = line.value('conversations') ?? String(CONVERSATION_MEGABYTES);
   if (!/^\d{1,9}$/.test(megabytes)) {
-    throw new UsageError(`--conversations '${megabytes}' is no whole number of megabytes.\n\n${helpOf(USAGES.backup)}`);
+    throw new UsageError(
+      `--conversations '${megabytes}' must be a whole number of megabytes.\n\n${helpOf(USAGES.backup)}`,
+    );
   }
   return { given: line.positionals[0], conversationMegabytes: Number(megabytes) };
 }
 
 function summaryOf(file: string, { contents, missing, files }: Manifest): string {
   const rows = Object.entries(contents).map(([part, what]) => `  ${part.padEnd(13)} ${what}`);
-  const lacks = missing.length === 0 ? [] : ['', 'It lacks:', ...missing.map((line) => `  ${line}`)];
+  const lacks = missing.length === 0 ? [] : ['', 'Missing:', ...missing.map((line) => `  ${line}`)];
   const precious = `
-Whoever has this file has the whole system: the login, the API token, the passphrase and the state. Keep it where you keep
-passwords, and not on this machine alone. Back from it: ${npmRun('restore', file)}`;
+Anyone with this file has the whole system: the login, the API token, the passphrase and the state. Store it where you store
+passwords, and not only on this machine. To restore it: ${npmRun('restore', file)}`;
   const megabytes = (fs.statSync(file).size / 1_048_576).toFixed(1);
   return [`${file} (${megabytes} MB, ${Object.keys(files).length} files)`, ...rows, ...lacks, precious].join('\n');
 }

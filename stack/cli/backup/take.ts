@@ -69,7 +69,7 @@ async function takeState(environment: CliEnvironment, stack: string, file: strin
     const state = await runEngine(engine, ['stack', 'export', '--stack', stack], projectDir, ready.env);
     const { deployment } = JSON.parse(state) as { deployment?: { resources?: unknown[] } };
     const count = deployment?.resources?.length ?? 0;
-    if (count === 0) return { contents: {}, missing: [`state: the stack ${stack} has nothing yet`] };
+    if (count === 0) return { contents: {}, missing: [`state: the stack ${stack} is empty`] };
     fs.writeFileSync(file, state, { mode: 0o600 });
     const pulumi = (await runEngine(engine, ['version'], projectDir, env)).trim();
     return { contents: { state: `${count} resources` }, missing: [], versions: { pulumi } };
@@ -85,7 +85,7 @@ async function takeObjects(context: string, folder: string): Promise<Taken> {
   writeObjects(folder, objects);
   const image = imageOf(objects);
   return {
-    contents: { objects: `${objects.length} of the namespace ${NAMES.namespace}` },
+    contents: { objects: `${objects.length} in the namespace ${NAMES.namespace}` },
     missing: failures,
     ...(image !== undefined && { versions: { image } }),
   };
@@ -95,7 +95,7 @@ async function takeFromVolume(context: string, megabytes: number, folder: string
   const report = await takeVolume(context, megabytes, folder);
   if (typeof report === 'string') {
     fs.rmSync(folder, { recursive: true, force: true });
-    return { contents: {}, missing: [`volume (run records, living login, conversations): ${report}`] };
+    return { contents: {}, missing: [`volume (run records, login, conversations): ${report}`] };
   }
   const { records, conversations } = report;
   const { taken, omitted, omittedBytes } = conversations;
@@ -103,7 +103,7 @@ async function takeFromVolume(context: string, megabytes: number, folder: string
     contents: {
       ...(typeof records === 'string'
         ? {}
-        : { records: `${records.runs} runs, ${records.unfinished} of them not ended` }),
+        : { records: `${records.runs} runs, ${records.unfinished} of them unfinished` }),
       conversations: String(taken),
     },
     missing: [
@@ -111,7 +111,7 @@ async function takeFromVolume(context: string, megabytes: number, folder: string
       ...(omitted === 0
         ? []
         : [
-            `conversations: the ${omitted} oldest, of ${Math.ceil(omittedBytes / 1_048_576)} MB, are over the limit of ${megabytes} MB; --conversations takes another`,
+            `conversations: the ${omitted} oldest, of ${Math.ceil(omittedBytes / 1_048_576)} MB, exceed the limit of ${megabytes} MB; --conversations changes it`,
           ]),
     ],
   };

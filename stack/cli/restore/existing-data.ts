@@ -42,14 +42,14 @@ async function livingVolume(kubectl: Kubectl): Promise<string[]> {
   const answer = await kubectl(['get', ...names, '--ignore-not-found', '--output', 'json']);
   if ('failure' in answer) {
     throw new CliError(
-      `The cluster can't be asked: ${answer.failure}. See \`kubectl config get-contexts\`; --config kubeContext=NAME names another context.`,
+      `The cluster cannot be reached: ${answer.failure}. See \`kubectl config get-contexts\`; --config kubeContext=NAME names another context.`,
     );
   }
   const { items = [] } = JSON.parse(answer.output || '{}') as { items?: Found[] };
   const namespace = items.find(({ kind }) => kind === 'Namespace');
   if (namespace?.metadata.deletionTimestamp !== undefined) {
     throw new CliError(
-      `The namespace ${NAMES.namespace} is being deleted. Wait for its end: kubectl wait --for=delete namespace/${NAMES.namespace}`,
+      `The namespace ${NAMES.namespace} is being deleted. Wait until it is gone: kubectl wait --for=delete namespace/${NAMES.namespace}`,
     );
   }
   const claim = items.find(({ kind }) => kind === 'PersistentVolumeClaim');

@@ -43,12 +43,12 @@ export function putLocal({ environment, folder, stack, stackFileContent, say }: 
       const kept = path.join(aside, path.relative(file.startsWith(localDir) ? localDir : projectDir, file));
       privateFolder(path.dirname(kept));
       fs.writeFileSync(kept, before, { mode: 0o600 });
-      say(`${file} was another; it is kept as ${kept}.`);
+      say(`${file} was replaced; the previous one is ${kept}.`);
     }
     writeWhole(file, content);
   }
   const hasToken = wanted.has(path.join(projectDir, TOKEN_FILE)) || stackFileContent.includes(':agentToken:');
   if (!hasToken && randomSecretFile(path.join(projectDir, TOKEN_FILE))) {
-    say(`The backup has no API token. Made a new one, which n8n needs: ${TOKEN_FILE}.`);
+    say(`The backup has no API token. Created a new one, which n8n needs: ${TOKEN_FILE}.`);
   }
 }

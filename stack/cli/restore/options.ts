@@ -28,11 +28,11 @@ export function restoreOptions(args: readonly string[]): RestoreOptions {
   const given = line.value('only');
   const only = PARTS.find((part) => part === given);
   if (given !== undefined && only === undefined) {
-    throw new UsageError(`--only '${given}' is no part; allowed: ${PARTS.join(', ')}.`);
+    throw new UsageError(`--only '${given}' is not a part; allowed: ${PARTS.join(', ')}.`);
   }
   const config = line.all('config').map((pair) => {
     const at = pair.indexOf('=');
-    if (at < 1) throw new UsageError(`--config '${pair}' is no KEY=VALUE.`);
+    if (at < 1) throw new UsageError(`--config '${pair}' must be KEY=VALUE.`);
     return [pair.slice(0, at), pair.slice(at + 1)];
   });
   return {

@@ -65,8 +65,8 @@ export function descriptionOf({ options, manifest, context, stackFileContent, en
   return [
     `Restore ${options.parts.join(' and ')} of ${createdAt}, from a backup that has`,
     ...rows,
-    ...(missing.length === 0 ? [] : ['and lacks', ...missing.map((line) => `  ${line}`)]),
+    ...(missing.length === 0 ? [] : ['without', ...missing.map((line) => `  ${line}`)]),
     `into the cluster of ${context === '' ? "kubectl's current context" : `the context ${context}`}${registry === '' ? '' : `, with images in ${registry}`}.`,
-    'The system that it was taken of must not run any more: both would use the same login, and log each other out.',
+    'The system that the backup was taken from must no longer be running: both would use the same login and log each other out.',
   ].join('\n');
 }

@@ -19,7 +19,7 @@ import { restoreLocal, restoreState, restoreVolume, upWithoutAgent } from './ste
  * `npm run restore -- FILE`: brings a system back from a backup, into whatever cluster the config names. The agent starts
  * once its volume holds what the backup has. Killed at any point, it goes on when it is run again.
  * @returns the exit code of the update that ends it, or 1 where the operator said no.
- * @throws CliError when the backup is damaged, a living system is in the way, or a step fails.
+ * @throws CliError when the backup is damaged, an existing system would be overwritten, or a step fails.
  */
 export async function restore(given: RestoreContext): Promise<number> {
   const { environment, say } = given;
@@ -31,7 +31,7 @@ export async function restore(given: RestoreContext): Promise<number> {
     const plan = await planOf(given, options, scratch);
     const which = JSON.stringify([plan.manifest.createdAt, options.parts]);
     const progress = new Progress(environment.localDir, which, path.resolve(options.file));
-    if (progress.wasBegun) say('This restore was begun before; it goes on from there.');
+    if (progress.wasBegun) say('This restore was started before; it continues where it stopped.');
     else await refuseToOverwrite(plan);
     say(descriptionOf(plan));
     if (!options.yes) {
@@ -47,7 +47,7 @@ export async function restore(given: RestoreContext): Promise<number> {
     await progress.step(VOLUME_STEP, () => (plan.fillsVolume ? restoreVolume(plan) : Promise.resolve()));
     const exitCode = await plan.up('--yes', '--skip-preview', '--non-interactive');
     if (exitCode !== 0) {
-      say('The last step of the restore failed. Run the same again: it goes on from here.');
+      say('The last step of the restore failed. Run the same command again: it continues from here.');
       return exitCode;
     }
     progress.end();
@@ -61,22 +61,22 @@ async function refuseToOverwrite({ environment, engine, stack, context, options 
   if (living.length === 0 || options.overwrite) return;
   throw new CliError(
     [
-      'There is a living system, which this would overwrite:',
+      'The restore would overwrite an existing system:',
       ...living.map((line) => `  ${line}`),
-      `Back it up first: ${npmRun('backup')}. Then, to overwrite it: --overwrite. Nothing changed.`,
+      `Back it up first: ${npmRun('backup')}. To overwrite it, add --overwrite. Nothing changed.`,
     ].join('\n'),
   );
 }
 
 function doneText({ folder, manifest, options }: Plan): string {
   const login = newestLogin(folder);
-  const lines = [`Restored from ${options.file}, of ${manifest.createdAt}.`];
+  const lines = [`Restored ${options.file} of ${manifest.createdAt}.`];
   if (login !== undefined) {
     lines.push(
-      `The login is that of ${login.from}. Refresh tokens work once: if it was renewed after the backup was taken, it is dead. Try it:`,
+      `The login is from ${login.from}. Refresh tokens work once: if the login was renewed after the backup, it no longer works. Test it:`,
       `  kubectl create job --from=cronjob/${NAMES.watchdog} after-restore -n ${NAMES.namespace}`,
-      `Where that fails with exit code 57: ${npmRunAll('login', 'up')}`,
+      `If that fails with exit code 57: ${npmRunAll('login', 'up')}`,
     );
   }
-  return [...lines, `See that all is well: ${npmRun('doctor')}`].join('\n');
+  return [...lines, `Check the system: ${npmRun('doctor')}`].join('\n');
 }

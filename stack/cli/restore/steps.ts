@@ -30,7 +30,7 @@ async function stackFileFor({ stackFileContent, environment, folder, options, sa
   const pinned = file.get('image') ?? '';
   const isLost = pinned !== '' && (await lookUpImage(pinned, azureRegistryOf(file))).image === 'lost';
   if (isLost) {
-    say(`The registry has no ${pinned}, which was pinned: this checkout is built instead.`);
+    say(`The registry has no ${pinned}, which was pinned: building this checkout instead.`);
     file.set('image', '');
   }
   const others = Object.entries({ sessionFrom: 'folder', sessionDir: '' }).filter(
@@ -38,7 +38,7 @@ async function stackFileFor({ stackFileContent, environment, folder, options, sa
   );
   const replaced = newestLogin(folder) === undefined ? [] : others;
   for (const [key, value] of replaced) {
-    say(`config ${key} is '${value}' from now on: the login of the backup is in .local/session.`);
+    say(`Set config ${key} to '${value}': the login of the backup is in .local/session.`);
     file.set(key, value);
   }
   return isLost || replaced.length > 0 ? file.toString() : stackFileContent;
@@ -62,7 +62,8 @@ export async function upWithoutAgent({ up, stack, project }: Plan): Promise<void
   const type = 'claude-code-agent:stack:AgentService$kubernetes:apps/v1:Deployment';
   const agent = `urn:pulumi:${stack}::${project}::${type}::agent-deployment`;
   const exitCode = await up('--yes', '--skip-preview', '--non-interactive', '--exclude', agent, '--exclude-dependents');
-  if (exitCode !== 0) throw new CliError('Not everything could be made again; run the same again to go on.');
+  if (exitCode !== 0)
+    throw new CliError('Some resources could not be created. Run the same command again: it continues from here.');
 }
 
 /** Puts run records, login and conversations on the volume; and the watchdog's ledger, which says what it paused in n8n. */

@@ -110,6 +110,6 @@ async function runKubectl(args: readonly string[], input?: { file: string } | st
   const shown = args.filter((arg) => !arg.includes('\n')).join(' ');
   const why = code === 'ENOENT' ? 'kubectl is not on the PATH' : causeLines(stderr) || shortMessage;
   throw new CliError(
-    `\`kubectl ${shown}\` failed: ${why}\nLook what is wrong: ${npmRun('doctor')}. Then run the same restore again: it goes on from here.`,
+    `\`kubectl ${shown}\` failed: ${why}\nFind the cause: ${npmRun('doctor')}. Then run the same restore again: it continues from here.`,
   );
 }

@@ -31,7 +31,7 @@ const ASKED = { prompt: 'p', options: {}, labels: {}, timeoutMs: 1000, workdir: 
 const SAID = { outcome: 'succeeded', output: 'o', permissionDenials: [], warnings: [] } as const;
 
 describe('a backup that is put on a volume', () => {
-  test('brings the records back; what waited is something that ran, which the agent ends and never runs again', async () => {
+  test('restores the records; queued runs are marked as running, so the agent ends them and never executes them', async () => {
     const backup = folder();
     const ids: string[] = [];
     records(backup, (store) => {
@@ -49,7 +49,7 @@ describe('a backup that is put on a volume', () => {
     });
   });
 
-  test('takes the place of what is there, entry by entry, and leaves the rest', async () => {
+  test('replaces existing entries one by one and leaves the rest', async () => {
     const backup = folder({ 'claude/projects/a/1.jsonl': 'old', 'home/.claude.json': '{}' });
     const volume = folder({ 'claude/projects/a/2.jsonl': 'new', 'claude/cache/x': 'x' });
     await put(backup, volume);
@@ -60,10 +60,10 @@ describe('a backup that is put on a volume', () => {
   });
 
   test.each([
-    ['brings its login where the volume has an older one', login('there', 1), 'backup'],
-    ['leaves a login that was renewed later', login('there', 9), 'there'],
-    ['brings its login where the one that is there is dead', login('', 9), 'backup'],
-    ['brings its login where the one that is there can not be read', 'no JSON', 'backup'],
+    ['restores its login when the volume has an older one', login('there', 1), 'backup'],
+    ['keeps a login that was renewed later', login('there', 9), 'there'],
+    ['restores its login when the existing one is dead', login('', 9), 'backup'],
+    ['restores its login when the existing one cannot be read', 'no JSON', 'backup'],
   ])('%s', async (_what, there, wins) => {
     const backup = folder({ [LOGIN]: login('backup', 5), 'seed.json': '"of the backup"' });
     const volume = folder({ [LOGIN]: there, 'seed.json': '"of the volume"' });
@@ -72,7 +72,7 @@ describe('a backup that is put on a volume', () => {
     expect(readFileSync(path.join(volume, 'seed.json'), 'utf8')).toContain(wins === 'backup' ? 'backup' : 'volume');
   });
 
-  test('that is cut off on its way changes nothing', async () => {
+  test('that is cut off in transit changes nothing', async () => {
     const backup = folder({ 'claude/projects/a/1.jsonl': 'x'.repeat(100_000) });
     const archive = path.join(folder(), 'volume.tar.gz');
     await execa('tar', ['-czf', archive, '-C', backup, '.']);

@@ -72,8 +72,13 @@ describe('a backup', () => {
     ],
     ['a file that is gone', {}, (at) => rmSync(path.join(at, 'state.json')), /damaged.*state.json/],
     ['a file that was added', {}, (at) => writeFileSync(path.join(at, 'more'), ''), /damaged.*more/],
-    ['a link', {}, (at) => symlinkSync('/etc/passwd', path.join(at, 'local')), /local in the backup is no plain file/],
-    ['no manifest', {}, (at) => writeFileSync(path.join(at, 'manifest.json'), 'x'), /is no backup of this system/],
+    [
+      'a link',
+      {},
+      (at) => symlinkSync('/etc/passwd', path.join(at, 'local')),
+      /local in the backup is not a regular file/,
+    ],
+    ['no manifest', {}, (at) => writeFileSync(path.join(at, 'manifest.json'), 'x'), /is not a backup of this system/],
     ['a format of later', { format: 2 }, () => undefined, /has the format 2; this version reads 1.*"agent":"9.9"/],
     ['another project', { project: 'q' }, () => undefined, /of the project q, not of p/],
     ['another stack', { stack: 'prod' }, () => undefined, /stack prod, not of dev: .*--stack prod/],
@@ -87,9 +92,11 @@ describe('a backup', () => {
     const { root, file } = await backup();
     const cut = path.join(root, 'cut.tar.gz');
     writeFileSync(cut, readFileSync(file).subarray(0, -20));
-    await expect(checked(cut)).rejects.toThrow(/cut.tar.gz can't be unpacked, so it is damaged or no backup/);
+    await expect(checked(cut)).rejects.toThrow(/cut.tar.gz cannot be unpacked: it is damaged or not a backup/);
     const other = path.join(root, 'other.tar.gz');
     await execa('tar', ['-czf', other, '-C', root, 'cut.tar.gz']);
-    await expect(checked(other)).rejects.toThrow(/is no backup of this system: it has no claude-agent-backup in it/);
+    await expect(checked(other)).rejects.toThrow(
+      /is not a backup of this system: it has no folder claude-agent-backup/,
+    );
   });
 });

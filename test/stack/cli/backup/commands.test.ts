@@ -34,7 +34,7 @@ describe('npm run backup', () => {
     const { at, launch } = deployed();
     const { exitCode, stderr } = await launch(['backup'], { FAKE_KUBECTL: 'no route to host' });
     expect(exitCode, stderr).toBe(2);
-    expect(stderr).toMatch(/It lacks:\n {2}objects: no route to host\n {2}volume \([^)]*\): no route to host/);
+    expect(stderr).toMatch(/Missing:\n {2}objects: no route to host\n {2}volume \([^)]*\): no route to host/);
     expect(stderr).toContain('npm run restore -- ');
     const [name = ''] = readdirSync(at('.local', 'backups'));
     expect(statSync(at('.local', 'backups')).mode & 0o777).toBe(0o700);
@@ -75,9 +75,9 @@ describe('npm run backup', () => {
   });
 
   test.each([
-    [['there.tar.gz'], /there.tar.gz is there already. Name another file/],
+    [['there.tar.gz'], /there.tar.gz already exists. Choose another file name/],
     [['a', 'b'], /One file, not a and b/],
-    [['--conversations', 'all'], /'all' is no whole number of megabytes/],
+    [['--conversations', 'all'], /'all' must be a whole number of megabytes/],
     [['--json'], /--json[^]*npm run backup -- \[FILE\]/],
   ])('%j is refused', async (args, message) => {
     const { at, launch } = deployed();
@@ -113,14 +113,16 @@ describe('npm run restore', () => {
     writeFileSync(at('.local', 'agent-token'), 'another\n');
     const refused = await launch(['restore', file, '--only', 'state', '--yes']);
     expect(refused.exitCode).toBe(1);
-    expect(refused.stderr).toMatch(/a living system[^]*the stack dev has 1 resources[^]*npm run backup[^]*--overwrite/);
+    expect(refused.stderr).toMatch(
+      /an existing system[^]*the stack dev has 1 resources[^]*npm run backup[^]*--overwrite/,
+    );
     expect(read('.local', 'agent-token')).toBe('another\n');
     const { exitCode, stderr } = await launch(['restore', file, '--only', 'state', '--yes', '--overwrite']);
     expect(exitCode, stderr).toBe(0);
     expect(read('.local', 'agent-token')).toBe('the-token\n');
-    const [, kept = ''] = /agent-token was another; it is kept as (\S+)\.\n/.exec(stderr) ?? [];
+    const [, kept = ''] = /agent-token was replaced; the previous one is (\S+)\.\n/.exec(stderr) ?? [];
     expect(readFileSync(kept, 'utf8')).toBe('another\n');
-    expect(stderr.match(/is kept as/g)).toHaveLength(1);
+    expect(stderr.match(/was replaced/g)).toHaveLength(1);
   });
 
   test('that fails in its last step is finished by running it again, though a system is there by now', async () => {
@@ -129,12 +131,12 @@ describe('npm run restore', () => {
     const args = ['restore', file, '--only', 'state', '--yes'];
     const failed = await launch(args, { FAKE_EXIT: '3' });
     expect(failed.exitCode).toBe(3);
-    expect(failed.stderr).toContain('Run the same again');
+    expect(failed.stderr).toContain('Run the same command again');
     const imports = () => calls().filter(({ args: [, command] }) => command === 'import').length;
     const before = imports();
     const again = await launch(args);
     expect(again.exitCode, again.stderr).toBe(0);
-    expect(again.stderr).toContain('it goes on from there');
+    expect(again.stderr).toContain('it continues where it stopped');
     expect(imports()).toBe(before);
   });
 
@@ -143,7 +145,7 @@ describe('npm run restore', () => {
     const { at, launch } = project();
     const unreachable = await launch(['restore', file, '--yes'], { FAKE_KUBECTL: 'no such context' });
     expect(unreachable.exitCode).toBe(1);
-    expect(unreachable.stderr).toMatch(/The cluster can't be asked: no such context.*--config kubeContext=NAME/);
+    expect(unreachable.stderr).toMatch(/The cluster cannot be reached: no such context.*--config kubeContext=NAME/);
     const none = await launch(['restore', file, '--only', 'volume', '--yes']);
     expect(none.stderr).toMatch(/has nothing of the volume: objects: .*; volume \(/);
     expect(readdirSync(at('.local'))).toEqual(['backups']);
@@ -163,7 +165,7 @@ describe('npm run restore', () => {
     const args = ['restore', made.at('b.tar.gz'), '--only', 'state', '--yes', '--config', 'queueLimit=7'];
     const { exitCode, stderr } = await launch(args, { FAKE_DOCKER: `no such manifest: ${pinned}` });
     expect(exitCode, stderr).toBe(0);
-    expect(stderr).toContain(`The registry has no ${pinned}, which was pinned: this checkout is built instead.`);
+    expect(stderr).toContain(`The registry has no ${pinned}, which was pinned: building this checkout instead.`);
     expect(read('Pulumi.dev.yaml')).toBe('config:\n  claude-code-agent:queueLimit: "7"\n');
   });
 });

@@ -93,8 +93,8 @@ describe('what a restore is asked for', () => {
   test.each([
     [[], /Which backup\? npm run restore -- FILE/],
     [['a', 'b'], /One file, not a and b/],
-    [['a', '--only', 'records'], /'records' is no part; allowed: state, volume/],
-    [['a', '--config', 'kubeContext'], /'kubeContext' is no KEY=VALUE/],
+    [['a', '--only', 'records'], /'records' is not a part; allowed: state, volume/],
+    [['a', '--config', 'kubeContext'], /'kubeContext' must be KEY=VALUE/],
     [['a', '--force'], /--force/],
   ])('%j is refused with what is allowed', (args, message) => {
     expect(() => restoreOptions(args)).toThrow(message);
@@ -127,7 +127,7 @@ describe('a restore that was killed', () => {
     for (const name of ['one', 'two']) await step(second, name);
     expect(done).toEqual(['one', 'two']);
     expect(new Progress(local, 'b', '/b.tar.gz').wasBegun).toBe(false);
-    expect(() => refuseWithinRestore(local)).toThrow(/restore of \/b.tar.gz is not at its end.*rm .*restore.json/);
+    expect(() => refuseWithinRestore(local)).toThrow(/restore of \/b.tar.gz is unfinished.*rm .*restore.json/);
     await step(second, 'volume');
     refuseWithinRestore(local);
     second.end();
