@@ -144,7 +144,9 @@ describe('a stack that is not there', () => {
     const folder = env['PULUMI_BACKEND_URL']?.replace('file://', '') ?? '';
     expect(folder).toContain('claude-agent-preview-');
     expect(existsSync(folder)).toBe(false);
-    expect(calls().some(({ args: [, command] }) => command === 'init')).toBe(false);
+    const made = calls().filter(({ args: [, command] }) => command === 'init');
+    expect(made.map((call) => call.env['PULUMI_BACKEND_URL'])).toEqual([`file://${folder}`]);
+    expect(existsSync(at('Pulumi.prdo.yaml'))).toBe(false);
     expect(readdirSync(at('.local'))).toEqual(['pulumi']);
   });
 });
