@@ -50,3 +50,15 @@ export function labels(part: Part): Record<string, string> {
 
 /** Prefix of our own annotations. */
 export const ANNOTATION = 'claude-agent';
+
+/** Where things are in the agent's pod. */
+export const PATHS = {
+  state: '/data',
+  home: '/data/home',
+  workspace: '/workspace',
+  tmp: '/tmp',
+  session: '/var/run/claude-session',
+  credential: '/var/run/claude-credential',
+  callback: '/var/run/claude-callback',
+  config: '/var/run/claude-config',
+} as const;

@@ -12,6 +12,7 @@ import { CREDENTIAL_KEY } from './secrets/credential.ts';
 import type { Login } from './secrets/credential.ts';
 import { TOKEN_KEYS } from './secrets/tokens.ts';
 import type { Tokens } from './secrets/tokens.ts';
+import { PATHS } from '../names.ts';
 
 /** What the agent's pod is made from. */
 export interface AgentPodArgs {
@@ -24,18 +25,6 @@ export interface AgentPodArgs {
   /** MCP servers and settings for every run. */
   readonly claudeConfig: ClaudeConfig | undefined;
 }
-
-/** Where things are in the agent's pod. */
-export const PATHS = {
-  state: '/data',
-  home: '/data/home',
-  workspace: '/workspace',
-  tmp: '/tmp',
-  session: '/var/run/claude-session',
-  credential: '/var/run/claude-credential',
-  callback: '/var/run/claude-callback',
-  config: '/var/run/claude-config',
-} as const;
 
 const CONFIG_SETTINGS = { mcpServers: AGENT_ENV.mcpConfig, claudeSettings: AGENT_ENV.claudeSettings } as const;
 const pathOf = (file: keyof typeof CONFIG_FILES) => `${PATHS.config}/${CONFIG_FILES[file]}`;

@@ -2,8 +2,8 @@ import type * as k8s from '@pulumi/kubernetes';
 import type * as pulumi from '@pulumi/pulumi';
 
 import { AGENT_PORT } from '../../agent/contract.ts';
-import { NAMES } from '../names.ts';
-import { agentEnvironment, PATHS } from './agent-environment.ts';
+import { NAMES, PATHS } from '../names.ts';
+import { agentEnvironment } from './agent-environment.ts';
 import type { AgentPodArgs } from './agent-environment.ts';
 import { CONTAINER_SECURITY, placed, POD_BASE, SECRET_MODE } from './pod.ts';
 import { CREDENTIAL_KEY } from './secrets/credential.ts';

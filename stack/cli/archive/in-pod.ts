@@ -1,4 +1,4 @@
-import { PATHS } from '../../components/agent-environment.ts';
+import { PATHS } from '../../names.ts';
 
 /** A command for `kubectl exec` that runs one of the image's programs for backups, `agent/backup/*.ts`. */
 export function inPod(program: 'take' | 'put', ...args: readonly string[]): string[] {

@@ -237,7 +237,7 @@ describe('custody of the session', () => {
       await startWith(mode, FIRST);
       const { answer, health, checked } = await told();
       expect(answer).toMatchObject({ success: false, outcome: 'unavailable', exitCode: 69 });
-      expect(answer.error).toContain('The login itself may be good');
+      expect(answer.error).toContain('The login itself may still be valid');
       expect(health).toMatchObject({ state: 'outage' });
       expect(checked).toMatchObject({ state: 'outage', cause: 'not_renewed' });
     },

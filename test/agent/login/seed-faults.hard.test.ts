@@ -47,7 +47,7 @@ describe('an agent starts', () => {
       rmSync(at('state/seed.json'));
       spoil(at('state/seed.json'));
       await agent.start();
-      expect(said()).toContain('what was recorded of the seed cannot be read');
+      expect(said()).toContain('the record of the seed cannot be read');
       expect(living()).toBe(renewed);
       expect(await agent.run('hello')).toMatchObject({ success: true });
       await restart();
