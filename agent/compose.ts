@@ -3,7 +3,7 @@ import type { Hono } from 'hono';
 import { type Logger } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import { createApp } from './http/app.ts';
-import { serveSnapshots } from './backup/snapshot-server.ts';
+import { serveSnapshots, type SnapshotServer } from './backup/snapshot-server.ts';
 import { CallbackHosts } from './callbacks/hosts.ts';
 import { CallbackSender } from './callbacks/sender.ts';
 import { callbackSecrets } from './callbacks/signature.ts';
@@ -28,6 +28,8 @@ export interface Agent {
   readonly app: Hono;
   readonly service: RunService;
   readonly callbacks: CallbackSender;
+  /** Stop it before {@link Agent.close}. */
+  readonly snapshots: SnapshotServer;
   readonly credential: CredentialSource;
   readonly token: ApiToken;
   /** Ends what goes on by itself and closes the records. */
@@ -43,7 +45,8 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
   makeFolders(settings);
 
   const store = opened.use(openOrReplaceStore(path.join(settings.stateDir, 'runs.db'), log));
-  opened.defer(serveSnapshots(store, settings.stateDir, log));
+  const snapshots = serveSnapshots(store, settings.stateDir, log);
+  opened.defer(() => void snapshots.stop());
   const limits = { days: settings.recordDays, count: settings.recordCount, megabytes: settings.recordMegabytes };
   opened.defer(pruneRecordsHourly(limits, store, log));
   const token = apiToken(settings, settings.stateDir);
@@ -129,7 +132,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     n8nUrl: settings.n8nUrl,
   });
   const held = opened.move();
-  return { app, service, callbacks, credential, token, close: () => held.dispose() };
+  return { app, service, callbacks, snapshots, credential, token, close: () => held.dispose() };
 }
 
 /**

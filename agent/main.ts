@@ -58,7 +58,7 @@ async function start(settings: Settings): Promise<void> {
     log.info({ signal, graceSeconds: settings.graceSeconds, ...agent?.service.load }, 'draining');
     disk.stop();
     void Promise.resolve(agent?.service.drain(settings.graceSeconds))
-      .then(() => Promise.all([closeServer(server), agent?.callbacks.stop()]))
+      .then(() => Promise.all([closeServer(server), agent?.callbacks.stop(), agent?.snapshots.stop()]))
       .then(() => {
         agent?.close();
         log.info('drained');

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, statfsSync, statSync } fr
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-const PREFIX = '.backup-';
+const PREFIX = '.claude-agent-backup-';
 const HOUR_MS = 3_600_000;
 const MEGABYTE = 1_048_576;
 /** Left free for others, such as the records of the runs that end meanwhile. */
@@ -25,9 +25,10 @@ export function makeScratch(stateDir: string, database: string): string {
   const refusals: string[] = [];
   for (const folder of [stateDir, tmpdir()]) {
     try {
-      removeLeftovers(folder);
+      // A backup takes less than an hour: the stack ends it after that.
+      removeScratches(folder, Date.now() - HOUR_MS);
       const free = freeBytes(folder);
-      if (free >= needed) return mkdtempSync(path.join(folder, PREFIX));
+      if (free >= needed) return scratchIn(folder);
       refusals.push(`${folder} has ${megabytes(free)} MB`);
     } catch (error) {
       // A read-only volume.
@@ -52,11 +53,16 @@ function freeBytes(folder: string): number {
 
 const megabytes = (bytes: number) => Math.floor(bytes / MEGABYTE);
 
-/** A backup takes less than an hour: the stack ends it after that. */
-function removeLeftovers(folder: string): void {
+/** Makes an empty folder that only its owner can read, and that {@link removeScratches} recognises. */
+export function scratchIn(folder: string): string {
+  return mkdtempSync(path.join(folder, PREFIX));
+}
+
+/** Removes the folders of backups that were killed. @param changedBefore in milliseconds since 1970. */
+export function removeScratches(folder: string, changedBefore = Infinity): void {
   for (const name of readdirSync(folder).filter((entry) => entry.startsWith(PREFIX))) {
     const leftover = path.join(folder, name);
     const { mtimeMs } = statSync(leftover, { throwIfNoEntry: false }) ?? { mtimeMs: Infinity };
-    if (mtimeMs < Date.now() - HOUR_MS) rmSync(leftover, { recursive: true, force: true });
+    if (mtimeMs < changedBefore) rmSync(leftover, { recursive: true, force: true });
   }
 }

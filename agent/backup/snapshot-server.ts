@@ -1,10 +1,9 @@
-import { once } from 'node:events';
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import path from 'node:path';
 import type { Log } from '../log.ts';
 import type { RunStore } from '../store/store.ts';
-import { makeScratch } from './scratch.ts';
+import { makeScratch, removeScratches } from './scratch.ts';
 
 /** The socket in the state folder. */
 export const SNAPSHOT_SOCKET = 'snapshot.sock';
@@ -14,26 +13,36 @@ export const SNAPSHOT_FILE = 'runs.db';
 /** The one line that the server sends: the folder with the snapshot, or why there is none. */
 export type SnapshotReply = { readonly folder: string } | { readonly problem: string };
 
+/** Makes snapshots until it is stopped. */
+export interface SnapshotServer {
+  /**
+   * Cancels unfinished snapshots and removes all of them. The store must stay open until then: SQLite copies it in another
+   * thread.
+   */
+  stop(): Promise<void>;
+}
+
 /**
  * Makes a snapshot of the run records for each connection to a socket in the state folder. The snapshot exists as long as
  * the connection, so nothing is left behind when the backup is killed. The socket has no token: who can open it can
  * read the records themselves. Where the folder takes no socket (a long path, some network file systems), the agent runs
  * without.
- * @returns stops the server.
  */
-export function serveSnapshots(store: RunStore, stateDir: string, log: Log): () => void {
+export function serveSnapshots(store: RunStore, stateDir: string, log: Log): SnapshotServer {
   const socket = path.join(stateDir, SNAPSHOT_SOCKET);
-  const sockets = new Set<Socket>();
+  const served = new Map<Socket, Promise<void>>();
   const server = createServer((connection) => {
-    sockets.add(connection);
-    connection.once('close', () => sockets.delete(connection));
-    serve(connection).catch((error: unknown) => log.error({ err: error }, 'a snapshot of the run records failed'));
+    const end = serve(connection)
+      .catch((error: unknown) => log.error({ err: error }, 'a snapshot of the run records failed'))
+      .finally(() => served.delete(connection));
+    served.set(connection, end);
   });
 
   async function serve(connection: Socket): Promise<void> {
     const closed = new AbortController();
     connection.on('error', () => undefined);
-    const close = once(connection, 'close');
+    // Not `once` of node:events, which rejects when the backup ends before it has read the reply (ECONNRESET).
+    const close = new Promise((resolve) => connection.once('close', resolve));
     void close.then(() => closed.abort());
     connection.resume();
     let folder: string | undefined;
@@ -52,13 +61,22 @@ export function serveSnapshots(store: RunStore, stateDir: string, log: Log): () 
   }
 
   server.on('error', (error) => log.warn({ err: error }, 'backups cannot ask this agent for a snapshot'));
-  // A killed agent leaves its socket.
-  rmSync(socket, { force: true });
+  try {
+    // Snapshots of an agent that was killed.
+    removeScratches(stateDir);
+    // A killed agent leaves its socket, and a prompt can put a folder in its place.
+    rmSync(socket, { recursive: true, force: true });
+  } catch (error) {
+    log.warn({ err: error }, 'leftovers of backups cannot be removed');
+  }
   server.listen(socket, () => chmodSync(socket, 0o600));
   server.unref();
-  return () => {
-    server.close();
-    for (const connection of sockets) connection.destroy();
+  return {
+    stop: async () => {
+      server.close();
+      for (const connection of served.keys()) connection.destroy();
+      await Promise.all(served.values());
+    },
   };
 }
 

@@ -4,9 +4,10 @@
  * @module
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { scratchIn } from './scratch.ts';
 import { checkSnapshot, takeSnapshot, type RecordCount, type Snapshot } from './snapshot.ts';
 import { SNAPSHOT_FILE } from './snapshot-server.ts';
 import { chooseConversations, sessionFiles, type ConversationChoice } from './volume-files.ts';
@@ -31,9 +32,7 @@ try {
   snapshot = undefined;
   records = (error as Error).message;
 }
-const scratch = disposables.adopt(mkdtempSync(path.join(tmpdir(), '.backup-')), (folder) =>
-  rmSync(folder, { recursive: true, force: true }),
-);
+const scratch = disposables.adopt(scratchIn(tmpdir()), (folder) => rmSync(folder, { recursive: true, force: true }));
 const report: VolumeReport = { records, conversations };
 writeFileSync(path.join(scratch, 'volume.json'), `${JSON.stringify(report, undefined, 2)}\n`);
 process.exitCode = writeArchive([...sessionFiles(stateDir), ...paths]);
@@ -49,5 +48,10 @@ function writeArchive(files: readonly string[]): number {
     stdio: ['pipe', 'inherit', 'inherit'],
   });
   if (error) throw error;
+  if (snapshot !== undefined && !existsSync(path.join(snapshot.folder, SNAPSHOT_FILE))) {
+    // tar does not fail if it was gone before tar read it.
+    process.stderr.write('the agent stopped during the backup and removed its snapshot; run the backup again\n');
+    return 1;
+  }
   return status === 1 ? 0 : (status ?? 1);
 }

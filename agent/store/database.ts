@@ -71,6 +71,7 @@ const ATTEMPTS = 1000;
 export async function snapshotOf(db: DatabaseSync, file: string, signal: AbortSignal): Promise<void> {
   makePrivate(file);
   for (let attempt = 1; ; attempt += 1) {
+    signal.throwIfAborted();
     try {
       await backup(db, file, { rate: COPIED_AT_ONCE, progress: () => signal.throwIfAborted() });
       return;

@@ -46,7 +46,7 @@ function endedIn(file: string): Set<unknown> {
   }
 }
 
-const leftovers = (volume: string) => readdirSync(volume).filter((name) => name.startsWith('.backup-'));
+const leftovers = (volume: string) => readdirSync(volume).filter((name) => name.startsWith('.claude-agent-backup-'));
 
 /** An agent's store that is written to without a pause. */
 function writing(volume: string, characters: number) {
@@ -128,7 +128,7 @@ describe('a snapshot of the run records', () => {
     conversation(agent.stateDir, 'large', randomBytes(900_000), 0);
     const child = spawn(process.execPath, [PROGRAM, agent.stateDir, '1'], {
       env: { ...process.env, TMPDIR: folder() },
-      stdio: ['ignore', 'pipe', 'ignore'],
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
     await once(child.stdout, 'readable');
     expect(leftovers(agent.stateDir)).toHaveLength(1);
@@ -155,6 +155,19 @@ describe('a snapshot of the run records', () => {
     const { at } = await unpacked(archive);
     expect(endedIn(at('runs.db')).size).toBe(1);
     await until(() => leftovers(agent.stateDir).length === 0);
+  });
+
+  test('that the agent removes because it stops makes the backup fail', async () => {
+    await using agent = await Agent.start();
+    await agent.run('hello');
+    const child = await stalled(agent);
+    const exit = once(child, 'exit');
+    expect(await agent.end('SIGTERM')).toBe(0);
+    expect(leftovers(agent.stateDir)).toEqual([]);
+    child.stdout.resume();
+    const stderr = Buffer.concat(await child.stderr.toArray()).toString();
+    expect(await exit).toEqual([1, null]);
+    expect(stderr).toMatch(/the agent stopped during the backup .*; run the backup again\n$/);
   });
 
   test('is copied when no agent has the records open, and the files stay untouched for its next start', async () => {
@@ -186,12 +199,12 @@ describe('a snapshot of the run records', () => {
   });
 
   test('whose backup was killed with the agent is removed an hour later', async () => {
-    const volume = folder({ '.backup-old/runs.db': '', '.backup-new/runs.db': '' });
+    const volume = folder({ '.claude-agent-backup-old/runs.db': '', '.claude-agent-backup-new/runs.db': '' });
     openStore(path.join(volume, 'runs.db'))[Symbol.dispose]();
     const long = new Date(Date.now() - 3_700_000);
-    utimesSync(path.join(volume, '.backup-old'), long, long);
+    utimesSync(path.join(volume, '.claude-agent-backup-old'), long, long);
     await take(volume);
-    expect(leftovers(volume)).toEqual(['.backup-new']);
+    expect(leftovers(volume)).toEqual(['.claude-agent-backup-new']);
   });
 });
 
