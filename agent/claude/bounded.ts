@@ -1,28 +1,28 @@
 /**
- * Bounds for what Claude hands over as JSON. Whatever is nested too deep makes `JSON.stringify` and SQLite's JSON
- * functions throw (the latter at 1,000 levels), and whatever is too large makes every list of runs large.
+ * Bounds for JSON from Claude. Values that are nested too deep make `JSON.stringify` and SQLite's JSON functions throw (the
+ * latter at 1,000 levels), and values that are too large make every list of runs large.
  * @module
  */
 
-/** How many objects and lists may be nested in one another. */
+/** How deep objects and arrays may be nested. */
 export const MAX_JSON_LEVELS = 100;
 
-/** How many refused tools of a run are listed, and how many characters of JSON the input of one may take. */
+/** How many denied tool calls of a run are listed, and how many characters of JSON the input of one may take. */
 export const MAX_DENIALS = 20;
 export const MAX_INPUT_CHARS = 8192;
 const MAX_NAME_CHARS = 200;
 
-/** A value that is within the bounds, or why it is not. */
+/** A value within the bounds, or why it is not. */
 export type Bounded = { readonly value: unknown } | { readonly problem: string };
 
-/** A tool that Claude wanted to use and was refused, in the CLI's own words. */
+/** A tool call that was denied, with the CLI's own field names. */
 export interface DeniedTool {
   readonly tool_name: string;
   readonly tool_use_id: string;
   readonly tool_input: unknown;
 }
 
-/** Refused tools within the bounds. */
+/** Denied tool calls within the bounds. */
 export interface BoundedDenials {
   readonly listed: readonly DeniedTool[];
   /** How many more there were. */
@@ -35,7 +35,7 @@ export function bounded(value: unknown, maxChars: number): Bounded {
   return charsOf(value) > maxChars ? { problem: `longer than ${maxChars} characters` } : { value };
 }
 
-/** The input of a tool that is too deep or too large is replaced by a sentence that says so. */
+/** Replaces tool input that is too deep or too large by a note. */
 export function boundedDenials(denials: readonly DeniedTool[]): BoundedDenials {
   const listed = denials.slice(0, MAX_DENIALS).map(({ tool_name, tool_use_id, tool_input }): DeniedTool => {
     const input = bounded(tool_input, MAX_INPUT_CHARS);
@@ -48,7 +48,7 @@ export function boundedDenials(denials: readonly DeniedTool[]): BoundedDenials {
   return { listed, unlisted: denials.length - listed.length };
 }
 
-/** Whether objects and lists are nested in one another more often than that. Without recursion, which could overflow the stack. */
+/** Whether objects and arrays are nested deeper than that. Without recursion, which could overflow the stack. */
 export function isDeeperThan(levels: number, value: unknown): boolean {
   let level = [value].filter(isNested);
   for (let depth = 0; level.length > 0; depth += 1) {

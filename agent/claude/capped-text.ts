@@ -25,7 +25,7 @@ export class CappedText {
   }
 }
 
-/** The first UTF-16 code units of a text, as a copy: for V8 a slice of a string keeps all of that string in memory. */
+/** The first UTF-16 code units of a text, as a copy: in V8 a slice of a string keeps the whole string in memory. */
 export function firstChars(text: string, maxChars: number): string {
   if (text.length <= maxChars) return text;
   return Buffer.from(text.slice(0, maxChars), 'utf16le').toString('utf16le');

@@ -15,9 +15,9 @@ import type { Log } from '../log.ts';
 
 /** One prompt for Claude. */
 export interface Prompt {
-  /** Names the run in the environment of its processes. */
+  /** The id of the run in the environment of its processes. */
   readonly runId: string;
-  /** The conversation: a new one, unless `resume` says that it goes on. */
+  /** The conversation: a new one, unless `resume` is set. */
   readonly sessionId: string;
   readonly resume?: boolean;
   readonly options: RunOptions;
@@ -26,85 +26,85 @@ export interface Prompt {
   readonly workdir: string;
   /** In milliseconds of `performance.now()`. */
   readonly deadline: number;
-  /** Called with each piece of text as Claude says it. */
+  /** Called with each piece of text as it arrives. */
   readonly onText?: (text: string) => void;
-  /** Without tools, and leaving no conversation behind: for a probe. */
+  /** Without tools and without a stored conversation, for a login check. */
   readonly textOnly?: boolean;
 }
 
 /** How a process gets its credential. */
 export interface ClaudeCredential {
   readonly mode: AuthMode;
-  /** What a person does where it is missing or refused, in a sentence or two. */
+  /** What a person should do if it is missing or refused, in a sentence or two. */
   readonly remedy: string;
-  /** What the environment of a process gets for it. Read anew for each process; may hold a secret. */
+  /** The variables that pass it to a process. Read again for each process; may contain a secret. */
   environment(): Record<string, string>;
 }
 
-/** Keeps the configuration and the login that processes can write to. */
+/** Protects the configuration and the login that processes can write to. */
 export interface ClaudeCustody {
-  /** No process is there, and one is about to be started. */
+  /** Called when no process exists and one is about to be started. */
   beforeStart(): void;
-  /** No run is going on, and one is about to begin. */
+  /** Called when no run is in progress and one is about to start. */
   betweenRuns(): void;
-  /** `claude` has said something. @param apiError why the API refused the last request; undefined after an answer. */
+  /** Called after each event of `claude`. @param apiError why the API refused the last request; undefined after an answer. */
   whileRunning(apiError: ApiError | undefined): void;
-  /** No process of the run is left. */
+  /** Called when no process of the run is left. */
   afterRun(): void;
-  /** The agent is about to end, and no run is going on. */
+  /** Called when the agent is about to exit and no run is in progress. */
   atTheEnd(): void;
 }
 
-/** Starts the pinned `claude`, or what stands in for it. */
+/** Starts the pinned `claude`, or the executable that replaces it. */
 export interface Claude {
-  /** The id for a new conversation. It may be that of a process that waits, which is then ready for this one. */
+  /** The id for a new conversation. It may be the id of the warm process, which is then reserved for this conversation. */
   newSessionId(): string;
-  /** Starts on a prompt, with a process that waits for just such a one or a new one. No other may be going on. */
+  /** Starts a prompt, with a matching warm process or a new one. No other prompt may be in progress. */
   start(prompt: Prompt): Promise<StartedClaude>;
-  /** Nothing is going on: gets a process ready for a prompt with default options, where that is wanted. */
+  /** Call when nothing is in progress: starts a warm process for a prompt with default options, if enabled. */
   prepare(): void;
-  /** Ends the process that waits. Settles when it is gone. */
+  /** Ends the warm process. Settles when it is gone. */
   close(): Promise<void>;
-  /** Memory of the process that waits, in bytes; 0 where none does. */
+  /** Memory of the warm process, in bytes; 0 if there is none. */
   readonly preparedBytes: number;
-  /** Kills what an earlier agent on the same state folder left behind, and returns how many processes that were. */
+  /** Kills the processes that an earlier agent on the same state folder left behind, and returns their number. */
   sweepLeftovers(): Promise<number>;
 }
 
 /** What a run reported, and what it spent. */
 export interface RunReport extends ClaudeReport {
-  /** What is left out nobody knows, as after SIGKILL. */
+  /** Missing values are unknown, for example after SIGKILL. */
   readonly spent: Partial<Spending>;
 }
 
 /** A process that works on a prompt. */
 export interface StartedClaude extends ClaudeProcess {
   readonly report: Promise<RunReport>;
-  /** Whether it had been started ahead. */
+  /** Whether it was a warm process. */
   readonly warm: boolean;
 }
 
-/** What {@link createClaude} needs to know. */
+/** What {@link createClaude} needs. */
 export interface ClaudeOptions {
   /** The executable; undefined for the pinned CLI. */
   readonly path: string | undefined;
-  /** Names the state folder; see `RUN_MARK`. */
+  /** Identifies the state folder; see `RUN_MARK`. */
   readonly instanceId: string;
   readonly permissionMode: PermissionMode;
-  /** For prompts that name none; undefined for the CLI's own choice. */
+  /** For prompts that name none; undefined for the CLI's default. */
   readonly model?: string | undefined;
   /** Files with the MCP servers and the settings of every run. */
   readonly mcpConfig: string | undefined;
   readonly claudeSettings: string | undefined;
   readonly credential: ClaudeCredential;
-  /** Undefined where the configuration is a person's own. */
+  /** Undefined if the configuration belongs to a person. */
   readonly custody?: ClaudeCustody | undefined;
   /** The configuration folder that the processes use. */
   readonly configDir: string;
-  /** The working directory to start processes in ahead; undefined for none. */
+  /** The working directory of the warm process; undefined for no warm process. */
   readonly preparedFor: string | undefined;
   readonly log: Log;
-  /** The agent's own environment, of which a process gets a few named variables. */
+  /** The agent's own environment, of which a process gets a few variables. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
@@ -112,12 +112,12 @@ export interface ClaudeOptions {
 export const PINNED_CLAUDE = fileURLToPath(import.meta.resolve('@anthropic-ai/claude-code/bin/claude.exe'));
 
 /**
- * Settings and MCP servers come from the agent's own configuration and from nowhere else: `claude -p` would run the hooks
- * and MCP servers of a working directory without asking.
+ * Settings and MCP servers come only from the agent's own configuration: `claude -p` would run the hooks and MCP servers of
+ * a working directory without asking.
  */
 const OWN_CONFIGURATION_ONLY = ['--setting-sources', 'user', '--strict-mcp-config'];
 
-/** A process that waits does not know how long its run may take; waiting that is too long for it the agent ends. */
+/** The warm process does not know the time limit of its run. The agent ends retries that take too long for the run. */
 const EXPECTED_RUN_MS = RUN_LIMITS.defaultTimeoutMs;
 
 /** @see Claude */
@@ -135,7 +135,7 @@ export function createClaude(options: ClaudeOptions): Claude {
   ) {
     const args = argumentsFor(prompt, options);
     const own = credential.environment();
-    // Why an identity token could not be exchanged only the last message tells: the CLI must come to it by itself.
+    // Only the CLI's last message explains why an identity token could not be exchanged, so the CLI must get to it itself.
     const retries = credential.mode === 'federation' ? retriesWithin(remainingMs) : undefined;
     return {
       fingerprint: JSON.stringify([
@@ -160,7 +160,7 @@ export function createClaude(options: ClaudeOptions): Claude {
     };
   }
 
-  /** What a conversation has spent until now; 'unknown' where that cannot be read. */
+  /** What a conversation has spent so far; 'unknown' if that cannot be read. */
   async function spentBefore(sessionId: string): Promise<CostState | undefined | 'unknown'> {
     try {
       return await costStateOf(options.configDir, sessionId);
@@ -170,13 +170,13 @@ export function createClaude(options: ClaudeOptions): Claude {
     }
   }
 
-  /** @param before what the conversation had spent when the run began. */
+  /** @param before what the conversation had spent when the run started. */
   async function spentBy(
     { transcript: { result } }: ClaudeReport,
     sessionId: string,
     before: CostState | undefined | 'unknown',
   ): Promise<Partial<Spending>> {
-    // A conversation that was begun anew, as by `/clear`, is counted anew.
+    // A conversation that was started again, for example with `/clear`, is counted from zero.
     const since = result && result.session_id !== sessionId ? undefined : before;
     if (since === 'unknown') return {};
     if (result) return spendingOfResult(result, since);
@@ -220,7 +220,7 @@ export function createClaude(options: ClaudeOptions): Claude {
   };
 }
 
-/** Tells a folder from one that was made again at the same path, which a process that waits is not in. */
+/** Changes when a folder is created again at the same path: the warm process would still be in the old one. */
 function folderVersion(dir: string): string {
   const { dev, ino } = statSync(dir);
   return `${dev}:${ino}`;

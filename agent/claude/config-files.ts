@@ -6,7 +6,7 @@ import { didYouMean, KnownNames } from '../did-you-mean.ts';
 const text = z.string();
 const texts = z.record(text, text);
 
-/** A program that the CLI starts, or a server that it calls; what else is in it is the CLI's. */
+/** A program that the CLI starts, or a server that it calls. Other keys are the CLI's business. */
 const server = z.union(
   [
     z.looseObject({
@@ -20,7 +20,7 @@ const server = z.union(
   'must be {"command": PROGRAM, "args"?, "env"?} or {"type": "http" or "sse", "url": URL, "headers"?}',
 );
 
-/** A file for `--mcp-config`. The CLI leaves out a server that it does not understand, and says nothing. */
+/** A file for `--mcp-config`. The CLI silently ignores a server that it does not understand. */
 export const mcpConfig = z.object({
   mcpServers: z.record(text.regex(/^[\w-]{1,64}$/), server, {
     error: ({ code }) => (code === 'invalid_key' ? 'a name has 1 to 64 letters, digits, _ and -' : undefined),
@@ -29,14 +29,14 @@ export const mcpConfig = z.object({
 
 const rules = z.array(text).optional();
 
-/** Keys that claude does not know and leaves out. */
+/** Keys that claude does not know and ignores. */
 const knownKeys = z.unknown().superRefine((settings, context) => {
   for (const { path, message } of unknownSettings(settings)) context.addIssue({ code: 'custom', path, message });
 });
 
 /**
- * A file for `--settings`: its keys, and those parts that would leave Claude with more than was meant, were they wrong. The
- * CLI leaves out what it does not understand, and says nothing.
+ * A file for `--settings`. Checks the keys, and the parts that would give Claude more rights than intended if they were
+ * wrong: the CLI silently ignores what it does not understand.
  */
 export const claudeSettings = z
   .looseObject({
@@ -47,8 +47,8 @@ export const claudeSettings = z
   .and(knownKeys);
 
 /**
- * What is wrong with a JSON file, by its places; never a value of it.
- * @returns an empty list where it is as it should be.
+ * Validates a JSON file. The errors name keys, never values.
+ * @returns an empty list for a valid file.
  */
 export function mistakesIn(file: string, schema: z.ZodType): string[] {
   let content: unknown;
@@ -62,10 +62,10 @@ export function mistakesIn(file: string, schema: z.ZodType): string[] {
     ];
   }
   const { error } = schema.safeParse(content);
-  return (error?.issues ?? []).map(({ path, message }) => `${path.join('.') || 'the whole'}: ${message}`);
+  return (error?.issues ?? []).map(({ path, message }) => `${path.join('.') || 'the whole file'}: ${message}`);
 }
 
-/** The keys of settings that `claude` does not know and leaves out, by their places, and what was meant. */
+/** The keys of settings that `claude` does not know and ignores, with their paths and suggestions. */
 export function unknownSettings(settings: unknown): { readonly path: string[]; readonly message: string }[] {
   return Object.entries(CLAUDE_SETTINGS_KEYS).flatMap(([place, keys]) => {
     const above = place === '' ? [] : place.split('.');

@@ -1,27 +1,27 @@
 import { readdirSync, rmSync, rmdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 
-/** What conversations may be kept. */
+/** The limits of stored conversations. */
 export interface ConversationLimits {
   readonly days: number;
   readonly megabytes: number;
 }
 
-/** A conversation of the last hour may be going on. */
+/** A conversation of the last hour may still be in progress. */
 const UNTOUCHED_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 const TRANSCRIPT = '.jsonl';
 
 interface Conversation {
-  /** The transcript, and a folder beside it where there is one. */
+  /** The transcript, and the folder next to it if there is one. */
   readonly paths: readonly string[];
   readonly bytes: number;
   readonly changedAt: number;
 }
 
 /**
- * Removes conversations over the limits, the oldest first. `claude` removes those of 30 days by itself (its setting
- * `cleanupPeriodDays`), but only in a process that lives for ten seconds, and whatever their size: each is 140 kB or more.
+ * Removes conversations over the limits, oldest first. `claude` itself removes those older than 30 days (its setting
+ * `cleanupPeriodDays`), but only in a process that lives for ten seconds, and it has no size limit: each is 140 kB or more.
  * @param configDir a Claude configuration folder.
  * @returns how many were removed.
  */

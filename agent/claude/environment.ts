@@ -1,6 +1,6 @@
 import { RUN_MARK } from './run-mark.ts';
 
-/** Variables of the agent's own environment that a `claude` process gets; it gets no others of it. */
+/** The only variables of the agent's own environment that a `claude` process gets. */
 const PASSED = [
   'HOME',
   'PATH',
@@ -32,20 +32,20 @@ const FIXED = {
   CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
 } as const;
 
-/** Back-off of the CLI before its n-th retry, seconds, without jitter. */
+/** The CLI's back-off before its n-th retry, in seconds, without jitter. */
 const retryDelay = (n: number) => Math.min(32, 0.5 * 2 ** (n - 1));
 const JITTER = 1.25;
 const MAX_RETRIES = 10;
 const SHARE_OF_TIME = 0.25;
 
-/** How long a run may wait for refused requests to be sent again: a quarter of its time, in milliseconds. */
+/** How long a run may wait for retries, in milliseconds: a quarter of its time. */
 export function retryWaitWithin(remainingMs: number): number {
   return remainingMs * SHARE_OF_TIME;
 }
 
 /**
- * How often the CLI may send a refused request again within {@link retryWaitWithin}. Its own default, ten, waits for
- * three minutes; a `Retry-After` of up to a minute makes each wait longer, which only its events tell.
+ * How often the CLI may retry a refused request within {@link retryWaitWithin}. Its default of ten retries takes three
+ * minutes. A `Retry-After` of up to a minute makes each wait longer, which only the CLI's events report.
  * @param remainingMs milliseconds until the deadline.
  */
 export function retriesWithin(remainingMs: number): number {
@@ -59,11 +59,11 @@ export function retriesWithin(remainingMs: number): number {
 }
 
 /**
- * The whole environment of a `claude` process: built, not inherited, so that no token, webhook or key of the agent's
+ * Builds the whole environment of a `claude` process. Nothing is inherited, so no token, webhook or key of the agent's
  * own reaches Claude's tools.
  * @param base the agent's environment.
- * @param credential what the credential's source adds, see `credential.ts`.
- * @param mark names the run, see `run-mark.ts`.
+ * @param credential the variables of the credential, see `credential.ts`.
+ * @param mark identifies the run, see `run-mark.ts`.
  */
 export function claudeEnvironment(
   base: Readonly<Record<string, string | undefined>>,

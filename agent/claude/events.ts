@@ -3,7 +3,7 @@ import { bounded, boundedDenials, type DeniedTool } from './bounded.ts';
 import { modelUsage, tokens } from './spending.ts';
 import type { Usage } from '../http/api/run.ts';
 
-/** How much of an answer is kept: a mebi of UTF-16 code units, the largest answer that a run record holds. */
+/** How much of an answer is kept, in UTF-16 code units. */
 export const MAX_OUTPUT_CHARS = 1_048_576;
 
 const parent = z.string().nullish();
@@ -35,9 +35,9 @@ const rateLimit = z.object({
 });
 
 /**
- * Of the many kinds of `system` events, `init` says which MCP servers are there, `api_retry` that a refused request
- * will be sent again after a while, and `background_tasks_changed` which tasks, such as sub-agents, Claude does not wait
- * for: the turn's `result` comes before theirs, and another one after them.
+ * The `system` events that matter: `init` lists the MCP servers, `api_retry` announces the retry of a refused request, and
+ * `background_tasks_changed` lists the tasks, such as sub-agents, that Claude does not wait for: the `result` of the turn
+ * comes before they end, and another one after them.
  */
 const system = z.object({
   type: z.literal('system'),
@@ -88,7 +88,7 @@ const result = z.object({
 
 const event = z.discriminatedUnion('type', [assistant, streamEvent, rateLimit, system, result]);
 
-/** The events of `claude --output-format stream-json` that decide about a run; all others are none of our business. */
+/** The events of `claude --output-format stream-json` that decide about a run; all others are ignored. */
 export type ClaudeEvent = z.output<typeof event>;
 
 /** The event that ends a turn. */
@@ -96,14 +96,14 @@ export type ResultEvent = z.output<typeof result>;
 
 const KNOWN: ReadonlySet<unknown> = new Set(event.options.map((option) => option.shape.type.value));
 
-/** A turn that ended in words of a CLI newer than these schemas: nothing more will come of it. */
+/** Stands for a `result` in an unknown format, for example of a newer CLI. The turn has ended, so no other will come. */
 const NOT_UNDERSTOOD = result.parse({
   type: 'result',
   is_error: true,
-  errors: ['The result of claude is not understood.'],
+  errors: ['claude reported a result in an unknown format.'],
 });
 
-/** Reads one line of stream-json: an event, 'ignored' for a kind that decides nothing, or 'garbage'. */
+/** Reads one line of stream-json: an event, 'ignored' for a kind that does not matter, or 'garbage'. */
 export function parseEvent(line: string): ClaudeEvent | 'ignored' | 'garbage' {
   let value: unknown;
   try {

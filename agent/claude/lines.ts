@@ -1,8 +1,8 @@
 const NEWLINE = 0x0a;
 
-/** Cuts a byte stream into lines and keeps at most one line of `maxBytes` in memory: longer ones are dropped. */
+/** Splits a byte stream into lines and keeps at most one line of `maxBytes` in memory. Longer lines are dropped. */
 export class LineSplitter {
-  /** How many lines were too long, counted as soon as they are. */
+  /** How many lines were too long. A line counts as soon as it exceeds the limit. */
   dropped = 0;
   readonly #maxBytes: number;
   #parts: Buffer[] = [];
@@ -12,7 +12,7 @@ export class LineSplitter {
     this.#maxBytes = maxBytes;
   }
 
-  /** Takes a chunk and returns the lines that it completes, without their newlines. */
+  /** Adds a chunk and returns the lines that it completes, without their newlines. */
   push(chunk: Buffer): string[] {
     const lines: string[] = [];
     let start = 0;
@@ -25,7 +25,7 @@ export class LineSplitter {
     return lines;
   }
 
-  /** Returns what stands behind the last newline as a line, if anything does. */
+  /** Returns the rest after the last newline as a line, if there is any. */
   flush(): string[] {
     const line = Buffer.concat(this.#parts).toString('utf8');
     this.#parts = [];

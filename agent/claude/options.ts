@@ -1,17 +1,17 @@
 import type { PermissionMode } from '../contract.ts';
 import type { RunOptions } from '../http/api/run-request.ts';
 
-/** What holds for a prompt that does not say otherwise. */
+/** Defaults for prompts that do not set these options. */
 export interface DefaultOptions {
   readonly permissionMode: PermissionMode;
-  /** Undefined: what the CLI takes. */
+  /** Undefined for the CLI's default. */
   readonly model: string | undefined;
 }
 
 /**
- * Arguments of `claude` for these options. Free text stands behind `=`, where it cannot be taken for an option.
- * @param resumes whether a conversation goes on: the CLI sends the system prompt that it began with, unless it is told to
- *   keep none.
+ * The arguments of `claude` for these options. Free text follows `=`, so that it is never parsed as an option.
+ * @param resumes whether the prompt continues a conversation. The CLI then sends the conversation's first system prompt,
+ *   unless it is told not to keep it.
  */
 export function argumentsOf(options: RunOptions, defaults: DefaultOptions, resumes = false): string[] {
   const {

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** The ids of all processes; none where there is no /proc. */
+/** The ids of all processes; empty if there is no /proc. */
 export function processIds(): number[] {
   try {
     return readdirSync('/proc')
@@ -11,7 +11,7 @@ export function processIds(): number[] {
   }
 }
 
-/** Where a process stands among the others, by process ids. */
+/** The parent, group and session of a process, as process ids. */
 export interface Place {
   readonly parent: number;
   readonly group: number;
@@ -22,28 +22,28 @@ export interface Place {
 export function placeOf(pid: number): Place | undefined {
   const stat = read(pid, 'stat');
   if (stat === undefined) return undefined;
-  // The name, in parentheses, may hold anything.
+  // The name, in parentheses, may contain anything.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [state = '', parent, group, session] = fields;
   const threads = Number(fields[17]);
-  // A zombie whose other threads go on is alive: its main thread alone has ended.
+  // A zombie with other threads is alive: only its main thread has ended.
   if ('ZX'.includes(state) && threads < 2) return undefined;
   return { parent: Number(parent), group: Number(group), session: Number(session) };
 }
 
-/** The hard limit on file locks in decimal digits, or `unlimited`. Everybody may read it, unlike the environment. */
+/** The hard limit on file locks in decimal digits, or `unlimited`. Unlike the environment, every user may read it. */
 export function lockLimitOfProcess(pid: number | 'self'): string | undefined {
   return /^Max file locks +\S+ +(\S+)/m.exec(read(pid, 'limits') ?? '')?.[1];
 }
 
-/** The environment that a process was started with; undefined where we may not read it. */
+/** The environment that a process was started with; undefined if it may not be read. */
 export function environmentOf(pid: number): readonly string[] | undefined {
   return read(pid, 'environ')?.split('\0');
 }
 
 /**
- * Whether everything that has this PID namespace is there for this program: it is PID 1, or was started by a PID 1 that
- * was told to start it, as `tini -- node agent/main.ts` is.
+ * Whether this PID namespace exists only for this program: it is PID 1, or PID 1 is a program whose command line ends with
+ * it, such as `tini -- node agent/main.ts`.
  */
 export function hasOwnNamespace(): boolean {
   if (process.pid === 1) return true;
@@ -51,7 +51,7 @@ export function hasOwnNamespace(): boolean {
   return process.ppid === 1 && own !== undefined && (read(1, 'cmdline') ?? '').endsWith(`\0${own}`);
 }
 
-/** Undefined for a process that has ended meanwhile, and for what we may not read. */
+/** Undefined if the process has ended, or the file may not be read. */
 function read(pid: number | 'self', file: string): string | undefined {
   try {
     return readFileSync(`/proc/${pid}/${file}`, 'utf8');

@@ -7,14 +7,14 @@ import { withLockLimit } from './run-mark.ts';
 import { sweep } from './sweep.ts';
 import { Transcript } from './transcript.ts';
 
-/** The API takes no request over 32 MB, so no honest event is longer. */
+/** The API accepts no request over 32 MB, so no valid event is longer. */
 const MAX_LINE_BYTES = 32 * 1_048_576;
 const STDERR_CHARS = 8192;
 
 /**
- * How long to wait for the exit code of a process that reported its result, since a bad exit code contradicts a good
- * result. A process that answers the last question is not waited for: it ends only because its input does. `claude`
- * rejects the unknown `ping` within milliseconds, so only a process that hangs takes this long.
+ * How long to wait for the exit code after a result, because a bad exit code contradicts a good result. The agent does not
+ * wait for a process that answers the last question: it exits only because its input ends. `claude` rejects the unknown
+ * `ping` within milliseconds, so only a process that hangs takes this long.
  */
 const EXIT_AFTER_RESULT_MS = 500;
 const INTERRUPT_MS = 2000;
@@ -22,16 +22,16 @@ const CLOSED_STDIN_MS = 2000;
 const TERM_MS = 1000;
 /** Only a process stuck in the kernel outlives this; the sweep reports it. */
 const KILL_MS = 2000;
-/** A grandchild may hold the pipes open: what has not been read by then is not waited for. */
+/** A grandchild may hold the pipes open. Output that has not been read by then is lost. */
 const PIPES_AFTER_EXIT_MS = 200;
 
 /**
- * Why we ended a process; 'overflow' for one that wrote an endless line, 'retries' for one that waits too long,
- * 'workspace' for one that filled the workspace, 'fault' where the agent itself failed.
+ * Why the agent ended a process. 'overflow': it wrote an endless line. 'retries': it waits too long for retries.
+ * 'workspace': it filled the workspace. 'fault': the agent itself failed.
  */
 export type EndReason = 'deadline' | 'cancelled' | 'shutdown' | 'overflow' | 'retries' | 'workspace' | 'fault';
 
-/** What to start, complete: nothing is inherited. */
+/** What to start. Nothing else is inherited. */
 export interface ClaudeCommand {
   readonly file: string;
   readonly args: readonly string[];
@@ -44,52 +44,52 @@ export interface ClaudeCommand {
 /** The one prompt of a process, and its limits. */
 export interface ClaudeTurn {
   readonly prompt: string;
-  /** When the run is ended, in milliseconds of `performance.now()`: setting the clock moves no deadline. */
+  /** When the run is ended, in milliseconds of `performance.now()`, which is independent of the system clock. */
   readonly deadline: number;
-  /** How long the CLI may wait, all in all, to send refused requests again. */
+  /** How long the CLI may wait for retries in total, in milliseconds. */
   readonly retryWaitMs: number;
-  /** Called with each piece of text as Claude says it. */
+  /** Called with each piece of text as it arrives. */
   readonly onText?: (text: string) => void;
-  /** Called after each line that it says, before the next one is read. */
+  /** Called after each line of output, before the next one is read. */
   readonly onHeard?: (transcript: Transcript) => void;
 }
 
 /** A `claude` that was started and waits for its prompt. */
 export interface WaitingClaude {
   readonly pid: number | undefined;
-  /** False once it has ended, or said its result without having been asked. */
+  /** False once it has ended, or has reported a result without a prompt. */
   readonly waits: boolean;
   /** Settles when the process has ended. */
   readonly exited: Promise<unknown>;
-  /** What it has said on stderr. */
+  /** Its stderr so far. */
   readonly stderr: string;
-  /** Gives it its prompt; only once. */
+  /** Sends the prompt. Call it only once. */
   begin(turn: ClaudeTurn): ClaudeProcess;
-  /** Ends it without one. Settles when no process of it is left; rejects when one cannot be killed. */
+  /** Ends it without a prompt. Settles when none of its processes is left; rejects if one cannot be killed. */
   discard(): Promise<void>;
 }
 
-/** What became of a process, known before its last descendants are gone. */
+/** How a process ended, known before its last descendants are gone. */
 export interface ClaudeReport {
   readonly endedBy: EndReason | 'itself';
   readonly transcript: Transcript;
-  /** Undefined while the process had not ended yet, or when a signal ended it. */
+  /** Undefined if the process has not exited yet or a signal ended it. */
   readonly exitCode: number | undefined;
   readonly signal: string | undefined;
   readonly stderr: string;
   /** Why the process could not be started. */
   readonly startError: string | undefined;
-  /** What the agent threw while it read what Claude said; then `endedBy` is 'fault'. */
+  /** What the agent threw while it read the output; `endedBy` is then 'fault'. */
   readonly fault?: unknown;
 }
 
 /** A running `claude`. */
 export interface ClaudeProcess {
-  /** Settles as soon as the answer is known; never rejects. */
+  /** Settles as soon as the result is known; never rejects. */
   readonly report: Promise<ClaudeReport>;
-  /** Settles when no process of the run is left; rejects when one cannot be killed. */
+  /** Settles when no process of the run is left; rejects if one cannot be killed. */
   readonly reaped: Promise<void>;
-  /** Ends the run: interrupt, then SIGTERM, then SIGKILL. The first reason stands; after the result it does nothing. */
+  /** Ends the run: interrupt, then SIGTERM, then SIGKILL. The first reason counts. Does nothing after the result. */
   end(reason: EndReason): void;
 }
 
@@ -100,7 +100,7 @@ export function startClaude(command: ClaudeCommand): WaitingClaude {
   const stderr = new CappedText(STDERR_CHARS);
   const answered = Promise.withResolvers<undefined>();
   const exited = Promise.withResolvers<undefined>();
-  /** Settles when it answers, after its result, the last question. */
+  /** Settles when the process answers the last question, which is sent after its result. */
   const stays = Promise.withResolvers<undefined>();
   const lastQuestion = randomUUID();
   let exit: { code: number | null; signal: string | null } | undefined;
@@ -114,7 +114,7 @@ export function startClaude(command: ClaudeCommand): WaitingClaude {
   const child: ChildProcess = spawn(...withLockLimit(command.file, command.args, command.mark), {
     cwd: command.cwd,
     env: command.env,
-    // A process group of its own: Ctrl-C in the agent's terminal is the agent's to handle.
+    // In a process group of its own, so that Ctrl-C in the terminal reaches only the agent.
     detached: true,
   });
   child.on('error', (error) => {
@@ -134,10 +134,10 @@ export function startClaude(command: ClaudeCommand): WaitingClaude {
     if (transcript.isComplete) answered.resolve(undefined);
     else if (splitter.dropped > 0) end('overflow');
     else if (transcript.retryWaitMs > retryWaitMs) end('retries');
-    // It ends by itself when its tasks in the background have, and not before its input is closed.
+    // It exits by itself when its background tasks have ended, but not before its input is closed.
     else if (transcript.result) stdin.end();
   };
-  // What is thrown in a listener of a stream would end the agent.
+  // An exception in a listener of a stream would end the agent.
   const takeSafely = (read: () => string[]) => {
     try {
       take(read());
@@ -148,7 +148,7 @@ export function startClaude(command: ClaudeCommand): WaitingClaude {
   };
   stdout.on('data', (chunk: Buffer) => takeSafely(() => splitter.push(chunk)));
   errors.on('data', (chunk: Buffer) => stderr.append(chunk.toString('utf8')));
-  // A process that ends early makes writing fail; its exit says why.
+  // If the process exits early, writing fails. Its exit code and stderr explain why.
   for (const pipe of [stdin, stdout, errors]) pipe.on('error', () => undefined);
   const pipesClosed = new Promise<void>((resolve) => child.once('close', () => resolve()));
   child.once('exit', (code, signal) => {

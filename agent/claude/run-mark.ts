@@ -1,18 +1,18 @@
 import { createHash } from 'node:crypto';
 
-/** The environment variable that names the run of a process: `<instance>/<run id>`. Children inherit it. */
+/** The environment variable that identifies the run of a process: `<instance>/<run id>`. Children inherit it. */
 export const RUN_MARK = 'CLAUDE_AGENT_RUN';
 
 const DIGITS = 9;
-/** How many digits the lock limit of a run's processes has. */
+/** The number of digits of the lock limit of a run's processes. */
 export const LOCK_LIMIT_DIGITS = 2 * DIGITS;
 
 /**
  * The limit on file locks that marks the processes of a run, as decimal digits: nine for the instance, nine for the run.
  *
- * Linux has not enforced RLIMIT_LOCKS since 2.4, keeps it across fork, exec and setsid whatever becomes of the
- * environment, and lets a process without CAP_SYS_RESOURCE lower a hard limit but never raise it (getrlimit(2)).
- * @param mark a value of {@link RUN_MARK}, or `<instance>/` for the digits that all runs of an instance begin with.
+ * Linux has not enforced RLIMIT_LOCKS since 2.4. It keeps the limit across fork, exec and setsid, even if the environment
+ * is cleared. A process without CAP_SYS_RESOURCE can lower a hard limit but never raise it (getrlimit(2)).
+ * @param mark a value of {@link RUN_MARK}, or `<instance>/` for the leading digits that all runs of an instance share.
  */
 export function lockLimitOf(mark: string): string {
   const [instance = '', run = ''] = mark.split('/');
@@ -20,9 +20,9 @@ export function lockLimitOf(mark: string): string {
 }
 
 /**
- * What to start in place of `file`, so that the process and all its descendants have the lock limit of the run. The shell
- * that sets the limit becomes `file`. Where it cannot be set (a kernel without it, an agent that has a lower one) the
- * process starts without.
+ * What to start instead of `file`, so that the process and all its descendants have the lock limit of the run. A shell sets
+ * the limit and then becomes `file`. If the limit cannot be set (the kernel lacks it, or the agent has a lower one), the
+ * process starts without it.
  */
 export function withLockLimit(file: string, args: readonly string[], mark: string): [string, readonly string[]] {
   if (process.platform !== 'linux') return [file, args];

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import type { Usage } from '../http/api/run.ts';
 
-/** What was spent, in US dollars and in tokens, sub-agents included. */
+/** Cost in US dollars, and tokens, including sub-agents. */
 export interface Spending {
   readonly costUsd: number;
   readonly usage: Usage;
@@ -11,14 +11,14 @@ export interface Spending {
 
 /** The last `cost-state` row of a conversation. */
 export interface CostState extends Spending {
-  /** The row itself: tells whether another one was written since. */
+  /** The row itself, to detect whether a newer one was written. */
   readonly row: string;
 }
 
-/** A number of tokens. What is none counts as 0. */
+/** A number of tokens. Invalid values count as 0. */
 export const tokens = z.int().nonnegative().catch(0);
 
-/** What the CLI tells of each model, of which tokens and cost are taken. */
+/** The tokens and cost that the CLI reports for each model. */
 export const modelUsage = z
   .record(
     z.string(),
@@ -47,14 +47,14 @@ const ROW = '"type":"cost-state"';
 const READ_BYTES = 32 * 1_048_576;
 const NEWLINE = 0x0a;
 
-/** What a `result` event tells: of the whole conversation, and in `usage` of the turn, without its sub-agents. */
+/** The totals of a `result` event: of the whole conversation, and in `usage` of the turn without its sub-agents. */
 export interface ReportedSpending {
   readonly total_cost_usd?: number | undefined;
   readonly modelUsage?: Usage | undefined;
   readonly usage?: Usage | undefined;
 }
 
-/** What was spent between two states of a conversation, never less than nothing. */
+/** What was spent between two states of a conversation; never negative. */
 export function spendingBetween(before: Spending = NOTHING_SPENT, after: Spending): Spending {
   return {
     costUsd: Math.max(0, after.costUsd - before.costUsd),
@@ -62,7 +62,7 @@ export function spendingBetween(before: Spending = NOTHING_SPENT, after: Spendin
   };
 }
 
-/** What a run had spent by its `result`. `before` is the state of the conversation when the run began. */
+/** What a run spent up to its `result`. `before` is the state of the conversation when the run started. */
 export function spendingOfResult(told: ReportedSpending, before: Spending | undefined): Partial<Spending> {
   const { costUsd, usage } = spendingBetween(before, {
     costUsd: told.total_cost_usd ?? 0,
@@ -76,10 +76,10 @@ export function spendingOfResult(told: ReportedSpending, before: Spending | unde
 }
 
 /**
- * Reads what a conversation has spent until now. The CLI goes on counting from there when the conversation goes on, so
- * what it tells of a later run is the sum. It writes the row when it ends, except by SIGKILL.
+ * Reads what a conversation has spent so far. When a conversation continues, the CLI counts on from there, so it reports
+ * totals for later runs. It writes the row when it exits, unless it is killed.
  * @param configDir a Claude configuration folder.
- * @returns undefined where the conversation has no such row.
+ * @returns undefined if the conversation has no such row.
  */
 export async function costStateOf(configDir: string, sessionId: string): Promise<CostState | undefined> {
   for (const file of await transcriptsOf(configDir, sessionId)) {
@@ -89,7 +89,7 @@ export async function costStateOf(configDir: string, sessionId: string): Promise
   return undefined;
 }
 
-/** Of a conversation that went on in another folder there is a file for each folder; the newest first. */
+/** A conversation that continued in another folder has one file per folder. Newest first. */
 async function transcriptsOf(configDir: string, sessionId: string): Promise<string[]> {
   const projects = path.join(configDir, 'projects');
   const folders = await readdir(projects).catch(ignoreMissing<string[]>([]));
@@ -106,7 +106,7 @@ async function transcriptsOf(configDir: string, sessionId: string): Promise<stri
     .map(({ file }) => file);
 }
 
-/** Reads the end of the file, where the row is. */
+/** Reads the end of the file, which contains the row. */
 async function lastCostState(file: string): Promise<CostState | undefined> {
   await using handle = await open(file);
   const { size } = await handle.stat();

@@ -4,29 +4,29 @@ import { LOCK_LIMIT_DIGITS, lockLimitOf, RUN_MARK } from './run-mark.ts';
 
 const KILL_ROUNDS = 50;
 const ROUND_MS = 20;
-/** A tree that forks faster than it can be stopped is killed as far as it is known, and looked at again. */
+/** If a tree forks faster than it can be stopped, the known part is killed and the search starts again. */
 const FREEZE_ROUNDS = 10;
 const LATE_ROUNDS = 10;
-/** Some tenths of a millisecond of work. */
+/** A few tenths of a millisecond of work. */
 const READ_AT_ONCE = 10;
 
-/** Which processes belong to a run by themselves, not by a parent. */
+/** Whether a process itself, not its parent, shows that it belongs to a run. */
 type Membership = (pid: number, place: Place) => boolean;
 
 /**
  * Kills every process of a run, or of all runs of an instance, and waits until they are gone.
  *
- * Those are the processes that carry the mark in their lock limit or in their environment, those in the process group or
- * the session of the CLI, and the descendants of all of them. In a PID namespace of our own also those whose lock limit is
- * lower than ours but no mark: only a process of a run that lowered it has such a one.
+ * These are the processes with the mark in their lock limit or environment, those in the process group or session of the
+ * CLI, and all their descendants. If the PID namespace is the agent's own, also those with a lower lock limit than the
+ * agent's that is not a mark: only a process of a run that lowered its limit has such a limit.
  *
- * A process group alone does not reach them: `claude` gives each Bash tool a session of its own, and what such a tool
- * starts with `setsid` outlives even a run that succeeded. Where there is no /proc (macOS) the group is all that is found.
+ * The process group alone is not enough: `claude` gives each Bash tool a session of its own, and processes that a tool
+ * starts with `setsid` outlive even a run that succeeded. Without /proc (macOS) only the group is found.
  * @param mark `<instance>/<run id>` for one run, `<instance>/` for all of an instance.
- * @param leader the process that `claude` was started as, which leads a group and a session. Its id is not given out again
- *   soon, nor while anyone is in them.
- * @returns how many processes were killed; where there is no /proc, 0.
- * @throws when some are still there after a second.
+ * @param leader the process id of `claude`, which leads a group and a session. The kernel does not reuse the id soon, nor
+ *   while a process is in them.
+ * @returns how many processes were killed; 0 without /proc.
+ * @throws if some still exist after a second.
  */
 export async function sweep(mark: string, leader?: number): Promise<number> {
   const belongs = membership(mark, leader);
@@ -45,7 +45,7 @@ export async function sweep(mark: string, leader?: number): Promise<number> {
   return killed.size;
 }
 
-/** Stops processes until no more turn up: one that is killed while its child is not known yet would leave an orphan. */
+/** Stops processes until no more are found: killing one whose child is not known yet would leave an orphan. */
 async function freeze(belongs: Membership): Promise<ReadonlySet<number>> {
   const frozen = new Set<number>();
   for (let round = 0, before = -1; round < FREEZE_ROUNDS && frozen.size > before; round += 1) {
@@ -56,8 +56,8 @@ async function freeze(belongs: Membership): Promise<ReadonlySet<number>> {
 }
 
 /**
- * Stops the processes that belong, as soon as each is seen, and the children of what is stopped. One file after the
- * other takes a quarter of the time that all at once by promises do; other work gets its turns.
+ * Stops each process of the run as soon as it is seen, and the children of stopped processes. Reading the files one by one
+ * takes a quarter of the time of reading them concurrently with promises, and it yields to other work.
  */
 async function freezeOnce(belongs: Membership, frozen: Set<number>): Promise<void> {
   const seen = new Set([process.pid]);
@@ -75,13 +75,13 @@ async function freezeOnce(belongs: Membership, frozen: Set<number>): Promise<voi
     parents.set(pid, place.parent);
     if (belongs(pid, place)) stop(pid);
   };
-  // The answer of the run that has just ended goes first.
+  // The response of the run that has just ended goes first.
   await setImmediate();
   for (const [count, pid] of processIds().entries()) {
     if (count % READ_AT_ONCE === 0) await setImmediate();
     look(pid);
   }
-  // Who came meanwhile: a process that becomes its own child over and over is in no list for long.
+  // Look for processes that started meanwhile: one that keeps forking and exiting is in no list for long.
   for (let round = 0; round < LATE_ROUNDS; round += 1) {
     const late = processIds().filter((pid) => !seen.has(pid));
     if (late.length === 0) break;
@@ -116,7 +116,7 @@ function isLower(limit: string, than: string): boolean {
   return than === 'unlimited' || BigInt(limit) < BigInt(than);
 }
 
-/** A process that ended meanwhile is none to signal; one of another user, which a setuid program is, we may not. */
+/** Ignores processes that have ended, and those of another user (setuid programs), which may not be signalled. */
 function signal(pid: number, name: 'SIGSTOP' | 'SIGKILL'): void {
   try {
     process.kill(pid, name);

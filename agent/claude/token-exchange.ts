@@ -2,7 +2,7 @@ const REFUSED = /^API Error: Token exchange failed with status (\d{3})\b/;
 const NO_TOKEN = /^API Error: (?:Failed to read identity token file|Identity token file) /;
 const NO_ANSWER = /^API Error: (?:Failed to reach token endpoint|Token endpoint re(?:turned|sponse)) /;
 
-/** Statuses with which the server does not decide about the token: slow down, took too long. */
+/** Statuses that say nothing about the token: too many requests, timeouts. */
 const UNDECIDED: ReadonlySet<number> = new Set([408, 425, 429]);
 
 interface ExchangeError {
@@ -11,11 +11,11 @@ interface ExchangeError {
 }
 
 /**
- * Tells why an identity token could not be exchanged. The CLI names every failure of it `unknown`, without a
- * status: the sentence is all there is.
- * @param message the sentence of an error of that kind. It is the CLI's own: what Claude says is no error.
- * @returns the kind that the CLI should have named, and the HTTP status where there was an answer; undefined where the
- *   sentence is about something else.
+ * Determines why an identity token could not be exchanged. The CLI reports every such failure as `unknown` without a
+ * status, so only its message is left.
+ * @param message the message of an error of kind `unknown`. It comes from the CLI, never from Claude.
+ * @returns the kind that the CLI should have reported, and the HTTP status if there was a response; undefined if the
+ *   message is about something else.
  */
 export function exchangeErrorOf(message: string): ExchangeError | undefined {
   const [, code] = REFUSED.exec(message) ?? [];
@@ -30,9 +30,9 @@ export function exchangeErrorOf(message: string): ExchangeError | undefined {
 }
 
 /**
- * Replaces what the CLI says to people at a terminal of its own, where `/login` is a command.
- * @param message what it says of a failure.
- * @param remedy what a person does here; see `ClaudeCredential`.
+ * Replaces the CLI's advice to use `/login`, which is a command of its own terminal.
+ * @param message the CLI's message about a failure.
+ * @param remedy what a person should do instead; see `ClaudeCredential`.
  */
 export function withRemedy(message: string, remedy: string): string {
   if (!message.includes('/login')) return message;

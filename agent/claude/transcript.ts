@@ -2,46 +2,46 @@ import { CappedText } from './capped-text.ts';
 import { exchangeErrorOf } from './token-exchange.ts';
 import { MAX_OUTPUT_CHARS, parseEvent, type ClaudeEvent, type ResultEvent } from './events.ts';
 
-/** What the CLI says of an MCP server that it could not use; others are there, or on their way. */
+/** The CLI's states of an MCP server that it could not use. In other states it is connected or connecting. */
 const NOT_THERE: ReadonlySet<string> = new Set(['failed', 'needs-auth']);
 
 const BETWEEN_MESSAGES = '\n\n';
 
-/** What the API said when it refused. */
+/** Why the API refused a request. */
 export interface ApiError {
-  /** The CLI's own word: authentication_failed, rate_limit, server_error, …; see `token-exchange.ts` for where it has none. */
+  /** The CLI's word: authentication_failed, rate_limit, server_error, …; see `token-exchange.ts` for cases without one. */
   readonly kind: string;
-  /** HTTP status, where there was an answer. */
+  /** HTTP status, if there was a response. */
   readonly status: number | undefined;
-  /** A finer word where the CLI has one: usage_limit_reached, connection_failed, … */
+  /** A more specific word, if the CLI has one: usage_limit_reached, connection_failed, … */
   readonly detail: string | undefined;
-  /** The sentence for people. */
+  /** The message for people. */
   readonly message: string;
 }
 
-/** What one `claude` process has said, event by event. */
+/** The state of one `claude` process, built from its events. */
 export class Transcript {
-  /** What the last turn ended with. */
+  /** The result of the last turn. */
   result: ResultEvent | undefined;
-  /** Whether {@link result} is the last one: none that comes while tasks go on in the background is. */
+  /** Whether {@link result} is final. It is not while background tasks are running. */
   isComplete = false;
   apiError: ApiError | undefined;
   model: string | undefined;
-  /** When the usage limit that was met ends, in seconds since the epoch. An API that is only busy says no such time. */
+  /** When the usage limit resets, in seconds since the epoch. An API that is only overloaded sends no such time. */
   usageLimitResetsAt: number | undefined;
-  /** MCP servers of the agent's configuration that are not there, with what became of them. */
+  /** MCP servers of the agent's configuration that could not be used, with their states. */
   missingServers: readonly { readonly name: string; readonly status: string }[] = [];
-  /** Milliseconds that the CLI has waited, and is going to wait now, to send refused requests again. */
+  /** Milliseconds that the CLI has waited for retries, including the current wait. */
   retryWaitMs = 0;
-  /** Lines that were no event. */
+  /** The number of lines that were not events. */
   garbage = 0;
-  /** Called with each piece of text as it comes. */
+  /** Called with each piece of text as it arrives. */
   onText: ((text: string) => void) | undefined;
   #backgroundTasks = 0;
   readonly #finished = new CappedText(MAX_OUTPUT_CHARS);
   readonly #streaming = new CappedText(MAX_OUTPUT_CHARS);
 
-  /** Takes a line of stdout. After the last result it takes no more. */
+  /** Adds a line of stdout. Ignored after the final result. */
   add(line: string): void {
     if (this.isComplete) return;
     const event = parseEvent(line);
@@ -49,7 +49,7 @@ export class Transcript {
     else if (event !== 'ignored') this.#take(event);
   }
 
-  /** The answer of a result, or else what Claude had said until now; `omitted` code units did not fit. */
+  /** The answer of the result, or else the text so far; `omitted` code units did not fit. */
   get output(): { text: string; omitted: number } {
     const answer = this.result?.is_error === false ? this.result.result : undefined;
     const said = [this.#finished, this.#streaming];
@@ -111,7 +111,7 @@ export class Transcript {
     this.apiError = { kind, status: code, detail: undefined, message };
   }
 
-  /** A message that was cut off begins anew: what had arrived of it is void. */
+  /** A message that was cut off starts again: the part that had arrived is discarded. */
   #takeDelta({ event }: ClaudeEvent & { type: 'stream_event' }): void {
     if (event.type === 'message_start') this.#streaming.clear();
     else if (event.type === 'content_block_delta') {
@@ -121,7 +121,7 @@ export class Transcript {
   }
 }
 
-/** A result that failed by the API without a message that named the kind. */
+/** The API error of a failed result whose messages did not name the kind. */
 function apiErrorOf(result: ResultEvent): ApiError | undefined {
   const { is_error: isError, api_error_status: status, api_error: detail } = result;
   if (!isError || ((status ?? undefined) === undefined && detail === undefined)) return undefined;

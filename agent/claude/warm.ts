@@ -3,17 +3,17 @@ import { readFileSync } from 'node:fs';
 import type { Log } from '../log.ts';
 import type { WaitingClaude } from './process.ts';
 
-/** A process is as old as this at most when its prompt comes, in milliseconds. */
+/** The maximum age of a warm process, in milliseconds. */
 const RENEWED_AFTER_MS = 30 * 60_000;
 
-/** A process started ahead. */
+/** A warm process. */
 interface Prepared {
   readonly process: WaitingClaude;
   readonly sessionId: string;
-  /** Tells whether it is what a run would start now: equal where it is. */
+  /** Equal to the fingerprint of a run if the process is what the run would start now. */
   readonly fingerprint: string;
   readonly renewal: NodeJS.Timeout;
-  /** Whether its session id was given to a run. */
+  /** Whether a run has its session id. */
   promised: boolean;
 }
 
@@ -24,31 +24,31 @@ export interface PreparedStart {
 }
 
 /**
- * Keeps one process ready while nothing runs, so that a run with default options does not wait for `claude` to start.
- * It serves one prompt: nothing of one run is known to the next. Never lives beside another process.
+ * Keeps one process ready while nothing runs, so that a run with default options does not wait for `claude` to start. The
+ * process serves one prompt, so nothing of one run is known to the next. It never exists at the same time as another one.
  */
 export class WarmStart {
   readonly #startFor: (sessionId: string) => PreparedStart | undefined;
   readonly #log: Log;
   #prepared: Prepared | undefined;
-  /** Settles when the process that was discarded last is gone. */
+  /** Settles when the last discarded process is gone. */
   #gone: Promise<void> = Promise.resolve();
   #mayPrepare = false;
 
-  /** @param startFor what a run with default options would start, or undefined where there is no use in it. */
+  /** @param startFor what a run with default options would start, or undefined for no warm process. */
   constructor(startFor: (sessionId: string) => PreparedStart | undefined, log: Log) {
     this.#startFor = startFor;
     this.#log = log;
   }
 
-  /** The session id of the process that waits, for the first who asks; else a new one. */
+  /** The session id of the warm process for the first caller; otherwise a new one. */
   newSessionId(): string {
     if (!this.#prepared || this.#prepared.promised) return randomUUID();
     this.#prepared.promised = true;
     return this.#prepared.sessionId;
   }
 
-  /** Nothing runs: starts a process, where none waits. One that fails is left to the next run to tell of. */
+  /** Call when nothing runs: starts a process if there is none. If that fails, the next run reports the error. */
   prepare(): void {
     this.#mayPrepare = true;
     if (this.#prepared) return;
@@ -62,8 +62,8 @@ export class WarmStart {
   }
 
   /**
-   * A run begins.
-   * @returns the process that waits for just such a run; otherwise none waits any more.
+   * Call when a run starts.
+   * @returns the warm process if it matches the run; otherwise the process is discarded.
    */
   async take(sessionId: string, fingerprint: string): Promise<WaitingClaude | undefined> {
     this.#mayPrepare = false;
@@ -77,13 +77,13 @@ export class WarmStart {
     return undefined;
   }
 
-  /** Ends the process that waits, until {@link prepare} is called again. Settles when it is gone. */
+  /** Ends the warm process; {@link prepare} starts another. Settles when it is gone. */
   close(): Promise<void> {
     this.#mayPrepare = false;
     return this.#discard();
   }
 
-  /** Memory of the process that waits, in bytes; 0 where none does, or where there is no /proc. */
+  /** Memory of the warm process, in bytes; 0 if there is none, or no /proc. */
   get residentBytes(): number {
     const pid = this.#prepared?.process.pid;
     if (pid === undefined) return 0;

@@ -26,7 +26,7 @@ describe('a file of MCP servers', () => {
 
   it.each([
     ['{', 'it is not JSON'],
-    ['[]', 'the whole'],
+    ['[]', 'the whole file: '],
     [{ servers: {} }, 'mcpServers: '],
     [{ mcpServers: { a: { type: 'stdio' } } }, 'mcpServers.a: must be {"command"'],
     [{ mcpServers: { a: { url: 'https://x' } } }, 'mcpServers.a: must be'],
@@ -40,7 +40,7 @@ describe('a file of MCP servers', () => {
 
 describe('a file of settings', () => {
   it.each([
-    ['null', 'the whole'],
+    ['null', 'the whole file: '],
     [{ permissions: 'all' }, 'permissions: '],
     [{ permissions: { deny: 'Bash' } }, 'permissions.deny: '],
     [{ hooks: { PreToolUse: {} } }, 'hooks.PreToolUse: '],
