@@ -14,7 +14,7 @@ type Ids = Omit<Federation, 'identityTokenFile'>;
 const OPTIONAL: ReadonlySet<string> = new Set<keyof Ids>(['serviceAccountId', 'workspaceId']);
 const LOOPBACK: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
 
-/** What is wrong with the settings of the credential, beside its file not being there. */
+/** Errors in the settings of the credential, except a missing file. */
 export function credentialMistakes(mode: AuthMode | undefined, file: string | undefined, env: Environment): string[] {
   if (mode === undefined) return [];
   if (mode === 'session') {
@@ -33,7 +33,7 @@ export function credentialMistakes(mode: AuthMode | undefined, file: string | un
   return mode === 'federation' ? [...missing, ...federationMistakes(env)] : missing;
 }
 
-/** The federation, from settings without mistakes; undefined in another mode. */
+/** The federation, from valid settings; undefined in other modes. */
 export function readFederation(mode: AuthMode | undefined, file: string | undefined, env: Environment) {
   const identityTokenFile = file ?? env[IDENTITY_TOKEN_VARIABLE];
   if (mode !== 'federation' || identityTokenFile === undefined) return undefined;
@@ -41,7 +41,7 @@ export function readFederation(mode: AuthMode | undefined, file: string | undefi
   return { identityTokenFile, ...(Object.fromEntries(given) as Ids) } satisfies Federation;
 }
 
-/** Credentials that lie about and belong to another mode. */
+/** Warnings about credentials that are set but belong to another mode. */
 export function strayCredentials(mode: AuthMode | undefined, env: Environment): string[] {
   const owners = [...Object.entries(CREDENTIAL_VARIABLES), ['federation', FEDERATION_VARIABLES.ruleId] as const];
   return owners

@@ -4,24 +4,24 @@ import { z } from 'zod';
 import type { ClaudeCredential } from '../claude/claude.ts';
 import { CREDENTIAL_VARIABLES, CREDENTIALS_FILE } from '../contract.ts';
 
-/** Where the credential of Claude Code is, and how a process gets it. Never holds the value of a session. */
+/** Where the credential of Claude Code is, and how a process gets it. Never contains a session's tokens. */
 export interface CredentialSource extends ClaudeCredential {
   /** For people: the file or the variable that holds the credential. */
   readonly source: string;
-  /** What can be known without asking anybody. */
+  /** What is known without asking Anthropic. */
   status(): CredentialStatus;
 }
 
-/** What a credential says of itself. Never a value. */
+/** What a credential says about itself. Never contains its value. */
 export interface CredentialStatus {
   readonly present: boolean;
-  /** When the access token ends, ISO 8601; the CLI refreshes it before. Unknown for tokens and keys that do not say. */
+  /** When the access token expires, ISO 8601; the CLI refreshes it before. Undefined for tokens and keys without this date. */
   readonly expiresAt?: string;
-  /** Whether the CLI can renew it by itself. */
+  /** Whether the CLI can renew it automatically. */
   readonly refreshable: boolean;
   /** Changes whenever the credential does. */
   readonly version: string;
-  /** Why it is not present. */
+  /** Why there is none. */
   readonly problem?: string;
 }
 
@@ -35,15 +35,15 @@ const login = z.object({
 
 /** The login of a Claude configuration folder. */
 export interface Login {
-  /** Milliseconds since the epoch; undefined where the file says nothing that is a time. */
+  /** Milliseconds since the epoch; undefined if the file contains no valid time. */
   readonly expiresAt: number | undefined;
   readonly refreshable: boolean;
 }
 
 /**
  * Reads the login from the text of a `.credentials.json`.
- * @returns undefined where it holds none: the CLI empties the tokens when a login is dead.
- * @throws when the text is no JSON.
+ * @returns undefined if it contains none: the CLI empties the tokens of a login that can no longer be renewed.
+ * @throws {SyntaxError} if the text is not JSON.
  */
 export function parseLogin(text: string): Login | undefined {
   const parsed = login.safeParse(JSON.parse(text));
@@ -53,12 +53,12 @@ export function parseLogin(text: string): Login | undefined {
   return { expiresAt: isKnown ? expiresAt : undefined, refreshable: Boolean(refreshToken) };
 }
 
-/** Whether a number of milliseconds since the epoch is one that a date can have: at most 8.64e15. */
+/** Whether a `Date` can represent this number of milliseconds since the epoch: at most 8.64e15. */
 export function isTime(ms: number): boolean {
   return !Number.isNaN(new Date(ms).getTime());
 }
 
-/** The login in the text of a `.credentials.json`; undefined where it holds none, or is no JSON. */
+/** The login in the text of a `.credentials.json`; undefined if it contains none or is not JSON. */
 export function loginIn(text: string): Login | undefined {
   try {
     return parseLogin(text);
@@ -69,9 +69,9 @@ export function loginIn(text: string): Login | undefined {
 }
 
 /**
- * The login kept in a Claude configuration folder, refreshed in place by the CLI.
- * @param configDir the folder; undefined for the CLI's own default in `home`.
- * @param platform on macOS the CLI keeps a login in the Keychain, where only it can see whether there is one.
+ * The login in a Claude configuration folder, where the CLI refreshes it.
+ * @param configDir the folder; undefined for the CLI's default in `home`.
+ * @param platform on macOS the CLI keeps the login in the Keychain, where only the CLI can read it.
  */
 export function sessionCredential(
   configDir: string | undefined,
@@ -101,7 +101,7 @@ function sessionStatus(file: string): CredentialStatus {
   try {
     const stats = statSync(file);
     version = `${stats.mtimeMs}/${stats.size}`;
-    // Reading a named pipe, which a run can put there, would wait for ever.
+    // A run could put a named pipe there, and reading it would block for ever.
     if (!stats.isFile()) return absent(`${file} is not a file`, version);
     text = readFileSync(file, 'utf8');
   } catch (error) {
@@ -122,10 +122,10 @@ function sessionStatus(file: string): CredentialStatus {
 }
 
 /**
- * A long-lived token or an API key, handed over by environment variable.
- * @param file holds the value; read anew for each process, so that a rotated Secret needs no restart.
- * @param value the value, where there is no file.
- * @param configDir where the CLI keeps its settings and conversations; a login in it is not used.
+ * A long-lived token or an API key, passed in an environment variable.
+ * @param file holds the value; read again for each process, so that a rotated Secret needs no restart.
+ * @param value the value, if there is no file.
+ * @param configDir the folder of the CLI's settings and conversations; a login in it is not used.
  */
 export function variableCredential(
   mode: keyof typeof CREDENTIAL_VARIABLES,
@@ -155,8 +155,8 @@ export function variableCredential(
 }
 
 /**
- * A command of this repository, as it is typed.
- * @param stack the stack that it is about; that of whoever names none is left out.
+ * A command of this repository as you type it.
+ * @param stack the stack that it concerns; the default stack is omitted.
  */
 export function npmRun(stack: string | undefined, name: string, args = ''): string {
   const all = [args, stack === undefined || stack === 'dev' ? '' : `--stack ${stack}`].filter(Boolean).join(' ');

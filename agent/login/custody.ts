@@ -12,18 +12,18 @@ import type { ClaudeCustody } from '../claude/claude.ts';
 import type { ApiError } from '../claude/transcript.ts';
 import type { Log } from '../log.ts';
 
-/** Where the configuration of `claude` is that belongs to the agent. Paths are absolute. */
+/** The locations of the agent's own configuration of `claude`. Paths are absolute. */
 export interface CustodyPlaces {
   readonly stateDir: string;
-  /** A Claude configuration folder; undefined for that of `home`. */
+  /** A Claude configuration folder; undefined for the one in `home`. */
   readonly configDir: string | undefined;
-  /** The home folder of runs, where it is the agent's own too. */
+  /** The home folder of runs, if it belongs to the agent too. */
   readonly home: string | undefined;
-  /** Read-only. Without one nothing is given, and a login in the configuration folder is not used. */
+  /** Read-only. Without a seed no files are provided, and a login in the configuration folder is not used. */
   readonly seedDir: string | undefined;
 }
 
-/** `claude` keeps what it knows of the machine in it, and takes MCP servers and environment variables from it. */
+/** `claude` stores facts about the machine in it, and reads MCP servers and environment variables from it. */
 const STATE_FILE = '.claude.json';
 const PROJECTS = 'projects';
 const SETTINGS_FILE = 'settings.json';
@@ -32,7 +32,7 @@ const RECORD_FILE = 'seed.json';
 const stateFile = z.object({ userID: z.string().regex(/^[0-9a-f]{64}$/) });
 
 /**
- * Keeps the agent's own configuration of `claude` from run to run as it was given: what a run wrote there does not work on
+ * Restores the agent's own configuration of `claude` before each run, so that what one run writes there does not affect
  * later ones. Conversations stay, and so does a login that `claude` renewed.
  */
 export class Custody implements ClaudeCustody {
@@ -44,8 +44,8 @@ export class Custody implements ClaudeCustody {
   #record: SeedRecord;
 
   /**
-   * Takes the seed, and what it can of a login that is there.
-   * @throws when something cannot be read or written.
+   * Adopts the seed, and an existing login if it is valid.
+   * @throws if something cannot be read or written.
    */
   constructor({ stateDir, configDir, home, seedDir }: CustodyPlaces, log: Log) {
     this.#stateDir = stateDir;
@@ -79,32 +79,32 @@ export class Custody implements ClaudeCustody {
     ];
   }
 
-  /** No process is there, and one is about to be started. @throws when something cannot be put back. */
+  /** Call when no process exists and one is about to be started. @throws if something cannot be restored. */
   beforeStart(): void {
     for (const folder of this.#folders) restoreFolder(folder, this.#stateDir, this.#log);
   }
 
-  /** No run is going on: what changed since the last one, people changed. @throws when the login cannot be put back. */
+  /** Call when no run is in progress: people made the changes since the last run. @throws if the login cannot be restored. */
   betweenRuns(): void {
     this.#login?.reconcile('people');
   }
 
-  /** `claude` has said something. @param apiError why the API refused the last request; undefined after an answer. */
+  /** Call after each event of `claude`. @param apiError why the API refused the last request; undefined after an answer. */
   whileRunning(apiError: ApiError | undefined): void {
     this.#orTell(() => this.#login?.inspect(apiError));
   }
 
-  /** No process of the run is left. */
+  /** Call when no process of the run is left. */
   afterRun(): void {
     this.#orTell(() => this.#login?.reconcile('a run'));
   }
 
-  /** The agent is about to end, and no run is going on. */
+  /** Call when the agent is about to exit and no run is in progress. */
   atTheEnd(): void {
     this.#orTell(() => this.#login?.reconcile('people'));
   }
 
-  /** The run goes on, or has ended, whatever becomes of its login. */
+  /** Logs errors: they do not affect the run in progress or its result. */
   #orTell(act: () => void): void {
     try {
       act();
@@ -123,7 +123,7 @@ export class Custody implements ClaudeCustody {
     return new LoginCustody(file, kept, this.#log);
   }
 
-  /** With nothing in it each run would be another machine to the API. */
+  /** With an empty file each run would look like another machine to the API. */
   #stateOf(file: string): Buffer {
     let { userID } = this.#record;
     if (!stateFile.safeParse({ userID }).success) {

@@ -3,25 +3,25 @@ import { z } from 'zod';
 import { FEDERATION_VARIABLES, IDENTITY_TOKEN_VARIABLE } from '../contract.ts';
 import type { CredentialSource, CredentialStatus } from './credential.ts';
 
-/** What Anthropic gives an access token for: an identity token, by a rule. None of it but the token is a secret. */
+/** How an identity token is exchanged for an access token of Anthropic. Only the token is a secret. */
 export interface Federation {
-  /** The file of the identity token (a JWT); whoever issues it renews the file. */
+  /** The file with the identity token (a JWT). Its issuer renews the file. */
   readonly identityTokenFile: string;
   readonly ruleId: string;
   readonly organizationId: string;
   readonly serviceAccountId?: string;
-  /** For a rule that holds in more than one workspace. */
+  /** For a rule that covers more than one workspace. */
   readonly workspaceId?: string;
 }
 
-/** When the token ends, in seconds since the epoch. */
+/** When the token expires, in seconds since the epoch. */
 const claims = z.object({ exp: z.number() });
 
 /**
- * An identity token that `claude` exchanges for an access token of its own: there is no secret to keep. It reads the
- * file at each exchange, and keeps the access token in `cacheDir` for the next process, until it ends or the identity
- * token changes.
- * @param configDir where the CLI keeps its settings and conversations; a login in it is not used.
+ * An identity token that `claude` exchanges for an access token, so there is no long-lived secret. The CLI reads the file
+ * at each exchange. It caches the access token in `cacheDir` for the next process, until the access token expires or the
+ * identity token changes.
+ * @param configDir the folder of the CLI's settings and conversations; a login in it is not used.
  */
 export function federatedCredential(
   federation: Federation,
@@ -46,11 +46,11 @@ export function federatedCredential(
   };
 }
 
-/** An identity token that has ended is there all the same: the access token it was exchanged for may still be good. */
+/** An expired identity token counts as present: the access token that it was exchanged for may still be valid. */
 function identityStatus(file: string): CredentialStatus {
   const absent = (problem: string, version = 'none') => ({ present: false, refreshable: true, version, problem });
   try {
-    // Of what the link points to: the kubelet renews a token by pointing the link to another folder.
+    // The time of the link's target: the kubelet renews a token by pointing the link to another folder.
     const { mtimeMs, ino } = statSync(file);
     const version = `${mtimeMs}/${ino}`;
     const token = readFileSync(file, 'utf8').trim();
@@ -62,7 +62,7 @@ function identityStatus(file: string): CredentialStatus {
   }
 }
 
-/** What the token says of itself; who checks it is Anthropic. */
+/** The token's own expiry. Anthropic verifies the token, not the agent. */
 function expiryOf(token: string): string | undefined {
   const [, payload = ''] = token.split('.');
   try {

@@ -5,42 +5,42 @@ import { readOwnFile, writeOwnFile } from '../workspace/own-files.ts';
 import type { ApiError } from '../claude/transcript.ts';
 import type { Log } from '../log.ts';
 
-/** `claude` renews an access token that ends within this time, and one that the API refuses with 401. */
+/** `claude` renews an access token that expires within this time, and one that the API refuses with 401. */
 const RENEWED_BEFORE_END_MS = 5 * 60_000;
-/** An access token lasts eight hours; none that ends later than this after its renewal came by one. */
+/** An access token lasts eight hours. One that expires later than this does not come from a renewal. */
 const LONGEST_LIFE_MS = 30 * 86_400_000;
 const MAX_CHARS = 65_536;
-/** The HTTP status by which the API refuses an access token. */
+/** The HTTP status with which the API refuses an access token. */
 const REFUSED = 401;
 
-/** What tells one login from another. The CLI empties the tokens of a login that cannot be renewed. */
+/** What distinguishes logins. The CLI empties the tokens of a login that cannot be renewed. */
 const loginFile = z.object({
   claudeAiOauth: z.object({
     accessToken: z.string(),
     refreshToken: z.string().nullish(),
-    /** Milliseconds since the epoch. The CLI never renews a login that does not say. */
+    /** Milliseconds since the epoch. The CLI never renews a login without it. */
     expiresAt: z.number().nullish(),
   }),
 });
 type Tokens = z.output<typeof loginFile>['claudeAiOauth'];
 
-/** Where the login that holds is kept over restarts. */
+/** Stores the valid login across restarts. */
 export interface KeptLogin {
   /** The text of the login file; undefined before there was one. */
   read(): string | undefined;
-  /** @throws when it cannot be written. */
+  /** @throws if it cannot be written. */
   keep(login: string): void;
 }
 
 /**
- * Tells a login that `claude` renewed from one that a prompt wrote, and puts the last one that holds back.
+ * Distinguishes a login that `claude` renewed from one that a prompt wrote, and restores the last valid one.
  *
- * A refresh token works once, so a renewal that is not taken for one costs the operator a new login, while a prompt that
- * wants to do harm can use the refresh token up anyway. So whatever can be a renewal counts: the login was about to end, or
- * the API had refused it, or no run was going on, so that somebody used `claude` beside the agent. What is left is a login
- * that changed during a run although the one before it was good, and `claude` renews none of those. The file is looked at
- * whenever `claude` says something. A renewal comes before the answer that it was needed for, and so before anything that
- * the answer does: what a prompt writes over a renewal changes a login that is good again.
+ * A refresh token works once. If a renewal is not recognized, the operator has to log in again, while a malicious prompt
+ * could use up the refresh token anyway. So every change that can be a renewal is accepted: the login was about to expire,
+ * the API had refused it, or no run was in progress, so someone used `claude` outside the agent. The rest are changes
+ * during a run although the previous login was valid, and `claude` never makes those. The file is checked after every event
+ * of `claude`. A renewal happens before the answer that needed it, and so before anything that the answer does: a prompt
+ * that overwrites a renewed login changes a valid one.
  */
 export class LoginCustody {
   readonly #file: string;
@@ -48,7 +48,7 @@ export class LoginCustody {
   readonly #log: Pick<Log, 'warn'>;
   #seen = '';
   #isRefused = false;
-  /** The refusal after which the login was renewed says nothing of the new one. */
+  /** The refusal that led to the renewal says nothing about the new login. */
   #renewedAfter: ApiError | undefined;
 
   /** @param file the `.credentials.json` that `claude` uses. */
@@ -59,9 +59,9 @@ export class LoginCustody {
   }
 
   /**
-   * No process of a run is there: takes a login that holds, and puts the last one back in place of any other.
-   * @param byWhom `a run` may have changed it, or nobody but `people`.
-   * @throws when it cannot be read or written.
+   * Call when no process of a run exists: accepts a valid login, and replaces any other by the last valid one.
+   * @param byWhom who may have changed it: `a run`, or only `people`.
+   * @throws if it cannot be read or written.
    */
   reconcile(byWhom: 'a run' | 'people'): void {
     const text = this.#text();
@@ -74,9 +74,9 @@ export class LoginCustody {
   }
 
   /**
-   * A run goes on, and `claude` has said something.
+   * Call after each event of `claude` during a run.
    * @param apiError why the API refused the last request; undefined after an answer.
-   * @throws when the login cannot be recorded.
+   * @throws if the login cannot be recorded.
    */
   inspect(apiError: ApiError | undefined): void {
     if (apiError === undefined) this.#isRefused = false;
@@ -103,7 +103,7 @@ export class LoginCustody {
     return this.#isRefused || !held || held.accessToken === '' || endOf(held) < Date.now() + RENEWED_BEFORE_END_MS;
   }
 
-  /** @returns whether it holds from now on. */
+  /** @returns whether it was accepted. */
   #take(text: string | undefined): boolean {
     if (text === undefined || !canBeLeftByClaude(text, tokensIn(this.#kept.read()))) return false;
     this.#isRefused = false;
@@ -112,7 +112,7 @@ export class LoginCustody {
   }
 }
 
-/** Whether it is another pair of tokens, for a likely time, or an emptied login, which a refused renewal leaves. */
+/** Whether both tokens are new and the expiry is plausible, or the login is empty, which a refused renewal leaves. */
 function canBeLeftByClaude(text: string, before: Tokens | undefined): boolean {
   const login = text.length > MAX_CHARS ? undefined : tokensIn(text);
   if (!login) return false;

@@ -7,29 +7,29 @@ import { promisify } from 'node:util';
 import { move, readOwnFile, writeOwnFile } from '../workspace/own-files.ts';
 import type { Log } from '../log.ts';
 
-/** A folder of the agent's own that runs can write to, and what is in it before each of them. Paths are relative to it. */
+/** A folder of the agent that runs can write to, and its content before each run. Paths are relative to it. */
 export interface OwnFolder {
   readonly root: string;
-  /** Files, and what is in each. */
+  /** Files and their content. */
   readonly given: ReadonlyMap<string, Buffer>;
-  /** Files that stay as they are. */
+  /** Files that stay unchanged. */
   readonly left: readonly string[];
-  /** The folder `projects` of a Claude configuration folder, of which the conversations stay. */
+  /** The folder `projects` of a Claude configuration folder. Its conversations stay. */
   readonly projects: string;
 }
 
-/** Folders in the state folder that hold what was taken away until it is removed. */
+/** The prefix of folders in the state folder that hold moved files until they are removed. */
 const REMOVED = '.removed-';
 
-/** A conversation is a transcript `ID.jsonl`, and the folder `ID` beside it. Anything else there the CLI reads as memory. */
+/** A conversation is a transcript `ID.jsonl` and the folder `ID` next to it. The CLI reads anything else there as memory. */
 const TRANSCRIPT = '.jsonl';
 const BESIDE_TRANSCRIPT = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
- * Makes a folder what it is to be: what is given is there as it was given, conversations stay, and all else is gone. It
- * follows no link, and what takes long to remove is moved out of the way at once.
- * @param stateDir on the same volume; what is removed is moved there. See {@link removeLeftovers}.
- * @throws when something cannot be read, moved or written.
+ * Restores a folder: the given files have their given content, conversations stay, and everything else is removed. Follows
+ * no links. Files are moved away first, because removing them can take long.
+ * @param stateDir a folder on the same volume that files are moved to. See {@link removeLeftovers}.
+ * @throws if something cannot be read, moved or written.
  */
 export function restoreFolder(
   { root, given, left, projects }: OwnFolder,
@@ -46,7 +46,7 @@ export function restoreFolder(
     removed += 1;
   }
 
-  /** Makes a folder that the agent can use; anything else in its place goes. */
+  /** Creates a folder that the agent can use, and moves anything else in its place away. */
   function folder(name: string): void {
     const full = path.join(root, name);
     const stats = lstatSync(full, { throwIfNoEntry: false });
@@ -96,24 +96,24 @@ export function restoreFolder(
   }
 }
 
-/** Removes what an agent that was killed had only moved out of the way. */
+/** Removes files that a killed agent had moved away but not removed. */
 export function removeLeftovers(stateDir: string, log: Pick<Log, 'warn'>): void {
   for (const name of readdirSync(stateDir).filter((entry) => entry.startsWith(REMOVED))) {
     void removeFolder(path.join(stateDir, name), log);
   }
 }
 
-/** Every folder above a path, the outermost first. */
+/** Every folder above a path, outermost first. */
 function foldersAbove(name: string): string[] {
   const parts = path.dirname(name).split(path.sep);
   return parts[0] === '.' ? [] : parts.map((_, depth) => parts.slice(0, depth + 1).join(path.sep));
 }
 
-/** What cannot be removed now is tried again when the agent starts. */
+/** If this fails, the agent tries again at its next start. */
 async function removeFolder(folder: string, log: Pick<Log, 'warn'>): Promise<void> {
   try {
     await rm(folder, { recursive: true, force: true }).catch(async () => {
-      // Folders that their owner may not write to, and paths longer than the system takes in one piece.
+      // rm handles paths that are longer than PATH_MAX; chmod is for folders that their owner may not write to.
       await promisify(execFile)('sh', ['-c', 'chmod -R u+rwX "$1"; rm -rf "$1"', 'sh', folder]);
     });
   } catch (error) {

@@ -2,13 +2,13 @@ import { lstatSync } from 'node:fs';
 import { z } from 'zod';
 import { readOwnFile, writeOwnFile } from '../workspace/own-files.ts';
 
-/** What the agent remembers over restarts of the seed that it took and of the login that came from it. */
+/** What the agent remembers across restarts about the adopted seed and its login. */
 export interface SeedRecord {
-  /** SHA-256 of each file of the seed when it was last taken, by path. */
+  /** SHA-256 of each file of the last adopted seed, by path. */
   readonly taken: Readonly<Record<string, string>>;
-  /** The text of the login file as a seed or a renewal last left it; a secret. */
+  /** The text of the login file after the last seed or renewal; a secret. */
   readonly login?: string | undefined;
-  /** The id by which the API knows this installation of `claude`. */
+  /** The id of this installation of `claude` for the API. */
   readonly userID?: string | undefined;
 }
 
@@ -16,8 +16,8 @@ const content = z.record(z.string(), z.string());
 
 /**
  * Reads the record.
- * @param onBroken is told why there is none, where something is there that is no record.
- * @returns an empty record where there is none.
+ * @param onBroken called with the reason if something exists there that is not a record.
+ * @returns an empty record if there is none.
  */
 export function readSeedRecord(file: string, onBroken: (why: string) => void = () => undefined): SeedRecord {
   const text = readOwnFile(file)?.toString('utf8');
@@ -26,7 +26,7 @@ export function readSeedRecord(file: string, onBroken: (why: string) => void = (
     return { taken: {} };
   }
   try {
-    // Flat, so that an earlier version of the agent can read it.
+    // Flat, so that earlier versions of the agent can read it.
     const { login, userID, ...taken } = content.parse(JSON.parse(text));
     return { taken, login, userID };
   } catch (error) {
@@ -36,7 +36,7 @@ export function readSeedRecord(file: string, onBroken: (why: string) => void = (
   }
 }
 
-/** @throws when it cannot be written. */
+/** @throws if it cannot be written. */
 export function writeSeedRecord(file: string, { taken, login, userID }: SeedRecord): void {
   writeOwnFile(file, JSON.stringify({ ...taken, login, userID }, undefined, 2));
 }

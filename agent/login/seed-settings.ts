@@ -1,10 +1,10 @@
 import { unknownSettings } from '../claude/config-files.ts';
 
 /**
- * What `claude` would leave out of a seed's settings without a word. It is the operator's own file, which another version
- * of the CLI may have written: nothing to refuse, but worth telling.
- * @param text of a `settings.json`.
- * @returns a sentence, or undefined where it understands all of it. Never a value.
+ * Finds parts of a seed's settings that `claude` would silently ignore. Another version of the CLI may have written the
+ * operator's file, so they are reported and not refused.
+ * @param text the content of a `settings.json`.
+ * @returns a sentence, or undefined if `claude` understands all of it. Never contains a value.
  */
 export function problemOfSettings(text: string): string | undefined {
   let settings: unknown;

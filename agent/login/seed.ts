@@ -10,14 +10,14 @@ import { readSeedRecord, writeSeedRecord } from './seed-record.ts';
 export interface SeedReport {
   readonly copied: readonly string[];
   readonly removed: readonly string[];
-  /** Why the seed's login was not taken, where it changed and was not. */
+  /** Why the seed's login was not adopted although it had changed. */
   readonly loginKept?: string;
 }
 
 /**
- * Reads a seed, through the links of a Secret volume. What cannot be read is left out.
- * @param dir only its {@link SESSION_ENTRIES} are looked at.
- * @param onUnread is told of each entry that is left out, and why.
+ * Reads a seed, following the links of a Secret volume. Skips what cannot be read.
+ * @param dir only its {@link SESSION_ENTRIES} are read.
+ * @param onUnread called with each skipped entry and the reason.
  * @returns the content of each file, by path.
  */
 export function readSeed(
@@ -30,7 +30,7 @@ export function readSeed(
       const stats = statSync(file, { throwIfNoEntry: false });
       if (stats?.isFile()) return [[relative, readFileSync(file)]];
       if (!stats?.isDirectory()) return [];
-      // A Secret volume holds its files behind links that begin with `..`; a seed's own names never do.
+      // A Secret volume keeps its files behind links whose names begin with `..`; names in a seed never do.
       const names = readdirSync(file).filter((name) => !name.startsWith('..'));
       return names.flatMap((name) => walk(path.join(relative, name)));
     } catch (error) {
@@ -43,36 +43,36 @@ export function readSeed(
 }
 
 /**
- * Brings the seed into the living session's folder. Its login is taken only if it changed since it was last taken and
- * does not end before the living one: refresh tokens are used once, so the living login is newer than the seed from the
- * first renewal on, and a restart never goes back to an older login.
+ * Copies the seed into the folder of the current session. The login is adopted only if it changed since the last time and
+ * does not expire before the current one: refresh tokens work once, so after the first renewal the current login is newer
+ * than the seed, and a restart never goes back to an older login.
  * @param seedDir read-only; see {@link readSeed}.
- * @param livingDir is made where it is missing.
- * @param recordFile remembers what was last taken; see {@link SeedRecord}.
- * @throws when a file cannot be written.
+ * @param sessionDir the folder of the current session; created if it is missing.
+ * @param recordFile records what was last adopted; see {@link SeedRecord}.
+ * @throws if a file cannot be written.
  */
-export function adoptSeed(seedDir: string, livingDir: string, recordFile: string): SeedReport {
+export function adoptSeed(seedDir: string, sessionDir: string, recordFile: string): SeedReport {
   const seed = readSeed(seedDir);
   const record = readSeedRecord(recordFile);
-  mkdirSync(livingDir, { recursive: true, mode: 0o700 });
+  mkdirSync(sessionDir, { recursive: true, mode: 0o700 });
 
   const differs = ([file, content]: [string, Buffer]) => {
-    const living = readOwnFile(path.join(livingDir, file));
-    if (file === CREDENTIALS_FILE) return !living || record.taken[file] !== sha256(content);
-    return !living?.equals(content);
+    const current = readOwnFile(path.join(sessionDir, file));
+    if (file === CREDENTIALS_FILE) return !current || record.taken[file] !== sha256(content);
+    return !current?.equals(content);
   };
   const changed = [...seed].filter(differs);
   const loginKept = changed
     .filter(([file]) => file === CREDENTIALS_FILE)
-    .map(([, content]) => reasonToKeepLogin(content, readOwnFile(path.join(livingDir, CREDENTIALS_FILE))))
+    .map(([, content]) => reasonToKeepLogin(content, readOwnFile(path.join(sessionDir, CREDENTIALS_FILE))))
     .find((reason) => reason !== undefined);
   const copied = changed.filter(([file]) => file !== CREDENTIALS_FILE || loginKept === undefined);
   const removed = Object.keys(record.taken).filter(
     (file) => file !== CREDENTIALS_FILE && isOfSeed(file) && !seed.has(file),
   );
 
-  for (const [file, content] of copied) writeOwnFile(path.join(livingDir, file), content);
-  for (const file of removed) rmSync(path.join(livingDir, file), { recursive: true, force: true });
+  for (const [file, content] of copied) writeOwnFile(path.join(sessionDir, file), content);
+  for (const file of removed) rmSync(path.join(sessionDir, file), { recursive: true, force: true });
   if (copied.length + removed.length > 0) {
     const now = Object.fromEntries(copied.map(([file, content]) => [file, sha256(content)]));
     const left = Object.entries(record.taken).filter(([file]) => !removed.includes(file));
@@ -82,20 +82,20 @@ export function adoptSeed(seedDir: string, livingDir: string, recordFile: string
   return { copied: copied.map(([file]) => file), removed, ...(loginKept !== undefined && { loginKept }) };
 }
 
-function reasonToKeepLogin(seed: Buffer, livingFile: Buffer | undefined): string | undefined {
-  const living = livingFile && loginIn(livingFile.toString('utf8'));
+function reasonToKeepLogin(seed: Buffer, currentFile: Buffer | undefined): string | undefined {
+  const current = currentFile && loginIn(currentFile.toString('utf8'));
   const offered = loginIn(seed.toString('utf8'));
   if (!offered) return `the seed's ${CREDENTIALS_FILE} contains no login; run \`claude auth login\` and deploy again`;
-  if (living?.expiresAt === undefined || offered.expiresAt === undefined) return undefined;
-  if (offered.expiresAt >= living.expiresAt) return undefined;
+  if (current?.expiresAt === undefined || offered.expiresAt === undefined) return undefined;
+  if (offered.expiresAt >= current.expiresAt) return undefined;
   const at = (time: number) => new Date(time).toISOString();
   return (
-    `the seed's login ends ${at(offered.expiresAt)}, before the living one (${at(living.expiresAt)}), ` +
-    'so it is older; to replace the living login run `claude auth login` and deploy again'
+    `the seed's login expires ${at(offered.expiresAt)}, before the current one (${at(current.expiresAt)}), ` +
+    'so it is older; to replace the current login, run `claude auth login` and deploy again'
   );
 }
 
-/** Whether a path is one that a seed can have: the record is where a run could write. */
+/** Whether a seed can contain this path. Runs can write to the record, so its paths are not trusted. */
 function isOfSeed(file: string): boolean {
   const [entry, ...below] = file.split('/');
   return (SESSION_ENTRIES as readonly (string | undefined)[]).includes(entry) && !below.includes('..');

@@ -2,15 +2,15 @@ import type { AuthState, Outcome } from '../contract.ts';
 import type { CredentialSource, CredentialStatus } from './credential.ts';
 import type { RunResult } from '../store/run.ts';
 
-/** What a run can tell of the login. */
+/** What a run can show about the login. */
 export type KnownState = Exclude<AuthState, 'busy'>;
 
-/** What is known of the login, from what runs met. Times are ISO 8601. */
+/** What runs have shown about the login. Times are ISO 8601. */
 export interface LoginState {
-  /** `unknown` until something was tried with the credential as it is now. */
+  /** `unknown` until a run has used the current credential. */
   readonly state: KnownState | 'unknown';
   readonly detail: string;
-  /** When a run last met this state. */
+  /** When a run last showed this state. */
   readonly seenAt?: string;
   /** For `usage_limited`. */
   readonly resetsAt?: string;
@@ -30,7 +30,7 @@ const STATE_OF: Record<Outcome, KnownState | undefined> = {
 const NOT_RENEWED =
   'The login must be renewed, but platform.claude.com, which renews it, is unreachable or failing. The login itself may still be valid.';
 
-/** Remembers what the last telling run said about the login. A credential that changed since then begins anew. */
+/** Remembers what the last conclusive run showed about the login. A changed credential starts as unknown. */
 export class LoginStatus {
   readonly credential: CredentialSource;
   #last: { readonly login: LoginState; readonly version: string } | undefined;
@@ -40,10 +40,10 @@ export class LoginStatus {
   }
 
   /**
-   * What a run says of the login, where the CLI alone can't tell: it calls a login that it could not renew a failed one,
-   * though the login may be good.
-   * @param apiStatus the HTTP status by which the API refused the run.
-   * @param versionBefore of the credential, when the run began: another one afterwards means that it was renewed.
+   * Corrects the outcome of a run whose login could not be renewed: the CLI reports it as failed authentication, although
+   * the login may be valid.
+   * @param apiStatus the HTTP status with which the API refused the run.
+   * @param versionBefore the credential's version when the run started. If it differs now, the credential was renewed.
    */
   reclassify(result: RunResult, apiStatus: number | undefined, versionBefore: string): RunResult {
     if (result.outcome !== 'auth_failed' || this.credential.mode !== 'session') return result;
@@ -53,9 +53,9 @@ export class LoginStatus {
   }
 
   /**
-   * Takes what a run tells; most failures tell nothing.
-   * @param result as {@link reclassify} gives it.
-   * @returns what the run says of the login, if anything.
+   * Learns from the result of a run. Most failures say nothing about the login.
+   * @param result as {@link reclassify} returns it.
+   * @returns what the run shows about the login, if anything.
    */
   observe(result: RunResult): (LoginState & { state: KnownState }) | undefined {
     const state = STATE_OF[result.outcome];
@@ -70,7 +70,7 @@ export class LoginStatus {
     return login;
   }
 
-  /** What is known now, with what the credential says of itself. */
+  /** What is known now, and what the credential says about itself. */
   get current(): { login: LoginState; credential: CredentialStatus } {
     const credential = this.credential.status();
     return { login: this.#loginFor(credential), credential };
@@ -78,7 +78,7 @@ export class LoginStatus {
 
   #loginFor(credential: CredentialStatus): LoginState {
     if (!credential.present) return { state: 'auth_failed', detail: credential.problem ?? 'No credential.' };
-    // A refresh replaces the credential of a login that works, so a change alone does not end what is known of it.
+    // A refresh replaces the credential of a valid login, so a change alone does not reset the state.
     if (this.#last && (this.#last.version === credential.version || this.#last.login.state === 'ok')) {
       return this.#last.login;
     }
@@ -86,7 +86,7 @@ export class LoginStatus {
   }
 }
 
-/** A refused refresh empties the login. After a 401, a login that is still whole could not be refreshed: a network matter. */
+/** A refused refresh empties the login. If the login is intact after a 401, the refresh failed because of the network. */
 function couldNotRefresh({ present, refreshable }: CredentialStatus, apiStatus: number | undefined): boolean {
   return apiStatus === 401 && present && refreshable;
 }

@@ -60,7 +60,7 @@ describe('a seed', () => {
     seed(login('old', Date.now() - HOUR));
     const { copied, loginKept } = adopt();
     expect(copied).toEqual([]);
-    expect(loginKept).toMatch(/before the living one .* run `claude auth login`/);
+    expect(loginKept).toMatch(/before the current one .* run `claude auth login`/);
     expect(living()).toContain('"b"');
   });
 
