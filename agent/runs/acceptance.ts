@@ -9,12 +9,12 @@ import type { EndedRun, Idempotency, Run, RunRequest } from '../store/run.ts';
 import type { RunStore } from '../store/store.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
-/** A run that was accepted. */
+/** An accepted run. */
 export interface AcceptedRun {
   readonly run: Run;
   /** Settles when the end of the run is on disk; rejects with a `DrainingError` or a `StorageError`. */
   readonly ended: Promise<EndedRun>;
-  /** The client went away: a run that still waits, and that nobody else waits for, is cancelled. */
+  /** Call when the client disconnects: if the run has not started and no other client waits for it, it is cancelled. */
   abandon(): void;
 }
 
@@ -26,11 +26,11 @@ export interface AcceptanceDependencies {
   readonly workspace: Workspace;
   readonly queue: SerialQueue;
   readonly jobs: Jobs;
-  /** Throws while the agent accepts nothing: it drains or is paused. */
+  /** Throws while the agent accepts nothing because it drains or is paused. */
   readonly assertOpen: () => void;
 }
 
-/** A request that waits to be accepted. */
+/** A request that is waiting to be accepted. */
 interface Asked {
   readonly request: RunRequest;
   readonly clients: number;
@@ -38,7 +38,7 @@ interface Asked {
   readonly accepted: PromiseWithResolvers<AcceptedRun>;
 }
 
-/** Accepts runs: a check, a record on disk, a place in the queue. */
+/** Accepts runs: checks them, records them on disk, and queues them. */
 export class Acceptance {
   readonly #dependencies: AcceptanceDependencies;
   #asked: Asked[] = [];
@@ -48,7 +48,7 @@ export class Acceptance {
   }
 
   /**
-   * Those who ask in one turn of the event loop share one write to disk, and are taken in the order in which they came.
+   * Requests in the same turn of the event loop share one write to disk, and are accepted in order of arrival.
    * @see RunService.accept
    */
   accept(request: RunRequest, waits: boolean, idempotency: Idempotency | undefined): Promise<AcceptedRun> {
@@ -81,7 +81,7 @@ export class Acceptance {
     }
   }
 
-  /** @throws {StorageError} which concerns all that are accepted together. */
+  /** @throws {StorageError} for all requests that are accepted together. */
   #recordOrRefuse(asked: Asked, ahead: number): { run: Run } | { earlier: Run } | { error: unknown } {
     const { store } = this.#dependencies;
     const { idempotency } = asked;
@@ -94,7 +94,7 @@ export class Acceptance {
     }
   }
 
-  /** @param ahead how many were accepted just before, and are not in the queue yet. */
+  /** @param ahead how many were accepted just before and are not in the queue yet. */
   #record({ request, idempotency }: Asked, ahead: number): Run {
     const { records, claude, queue, assertOpen } = this.#dependencies;
     assertOpen();
@@ -105,7 +105,7 @@ export class Acceptance {
     return records.accept(request, sessionId, { idempotency, begins });
   }
 
-  /** Somebody may have made room since it was looked at: the next one is told. */
+  /** Someone may have freed space since the last measurement, so it is measured again for the next request. */
   #assertDiskRoom(): void {
     const { workspace } = this.#dependencies;
     const { problem } = workspace;

@@ -1,6 +1,6 @@
 import type { Pause } from '../store/run.ts';
 
-/** Thrown to a client whose run was not accepted, or did not begin, because the agent is shutting down. */
+/** Thrown to a client whose run was not accepted, or not started, because the agent is shutting down. */
 export class DrainingError extends Error {
   constructor() {
     super('The agent is shutting down. The run was not started. Send it again.');
@@ -24,11 +24,11 @@ export class WorkspaceFullError extends Error {
   override readonly name = 'WorkspaceFullError';
 }
 
-/** Thrown to a client when what it asked for cannot be written to disk. */
+/** Thrown to a client when its request cannot be recorded on disk. */
 export class StorageError extends Error {
   override readonly name = 'StorageError';
 
-  /** @param what the sentence for the client: what did not happen, and why. */
+  /** @param what a sentence for the client: what did not happen, and why. */
   constructor(what: string, cause?: unknown) {
     super(what, { cause });
   }

@@ -4,12 +4,12 @@ import { firstChars } from '../claude/capped-text.ts';
 import { MAX_OUTPUT_CHARS } from '../claude/events.ts';
 import type { Run } from '../store/run.ts';
 
-/** What happens to a run. `ended` is the last one; what it says counts, pieces of text are only earlier. */
+/** What happens to a run. `ended` is the last event and has the final result; pieces of text are a preview. */
 export type RunEvent =
   | { readonly id: string; readonly type: 'queued' | 'started' | 'ended'; readonly run: Run }
   | { readonly id: string; readonly type: 'text'; readonly text: string };
 
-/** The id of every `ended` event: it is the same whichever process tells of it. */
+/** The id of every `ended` event, the same in every process. */
 export const LAST_EVENT = 'end';
 
 interface Log {
@@ -17,17 +17,17 @@ interface Log {
   textChars: number;
 }
 
-/** How many runs that have ended can still be told from the beginning. */
+/** For how many ended runs the events are kept. */
 export const REMEMBERED = 20;
 
-/** Remembers what happens to runs, and tells it as it happens. */
+/** Remembers what happens to runs, and notifies subscribers. */
 export class RunEvents {
-  /** Ids of another process mean nothing here. */
+  /** Distinguishes the ids of this process from those of another. */
   readonly #epoch = randomUUID().slice(0, 8);
   readonly #logs = new Map<string, Log>();
   readonly #emitter = new EventEmitter().setMaxListeners(0);
 
-  /** A run waits, begins or ends. */
+  /** Publishes that a run was queued, started or ended. */
   publish(type: 'queued' | 'started' | 'ended', run: Run): void {
     const log = this.#logs.get(run.id) ?? { events: [], textChars: 0 };
     this.#logs.set(run.id, log);
@@ -35,7 +35,7 @@ export class RunEvents {
     if (type === 'ended') this.#forget();
   }
 
-  /** Claude says something. */
+  /** Publishes a piece of text from Claude. */
   publishText(runId: string, text: string): void {
     const log = this.#logs.get(runId);
     if (!log || text === '' || log.textChars >= MAX_OUTPUT_CHARS) return;
@@ -45,8 +45,8 @@ export class RunEvents {
   }
 
   /**
-   * Everything of a run after an event, from the beginning where that event is not known here.
-   * @returns a function that ends the subscription, or undefined where nothing is remembered of the run.
+   * Delivers all events of a run after the given one, or from the beginning if that one is unknown.
+   * @returns a function that ends the subscription, or undefined if no events of the run are kept.
    */
   subscribe(runId: string, after: string | undefined, listener: (event: RunEvent) => void): (() => void) | undefined {
     const log = this.#logs.get(runId);

@@ -17,15 +17,15 @@ export interface ExecutorDependencies {
   readonly events: RunEvents;
   readonly workspace: Workspace;
   readonly log: Log;
-  /** Called with the process of the run when there is one. */
+  /** Called with the process of the run after it has started. */
   readonly onStarted: (process: StartedClaude) => void;
-  /** Called when the end is on disk, before the last process is gone. */
+  /** Called when the end is on disk, possibly before the last process is gone. */
   readonly onEnded: (job: Job, run: EndedRun) => void;
 }
 
 /**
- * Takes a run from its beginning to its record and to its last process: begin, execute, judge, end, tell, reap. Whatever
- * throws on the way becomes the result of the run.
+ * Executes a run: record the start, execute, judge, record the end, notify, reap. An exception on the way becomes the
+ * result of the run.
  */
 export class Executor {
   readonly #dependencies: ExecutorDependencies;
@@ -46,7 +46,7 @@ export class Executor {
     await this.#reap(job);
   }
 
-  /** Never rejects. Undefined where the agent shuts down before the beginning is on disk. */
+  /** Never rejects. Undefined if the agent shuts down before the start is on disk. */
   async #resultOf(job: Job): Promise<RunResult | undefined> {
     try {
       return await this.#run(job);

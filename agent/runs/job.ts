@@ -2,38 +2,38 @@ import type { ClaudeProcess, EndReason } from '../claude/process.ts';
 import type { Ticket } from './queue.ts';
 import type { EndedRun, Run } from '../store/run.ts';
 
-/** A run that has not ended, and those who wait for it. */
+/** A run that has not ended, and the clients that wait for it. */
 export interface Job {
   run: Run;
-  /** When its time is up, in milliseconds of `performance.now()`: setting the clock moves no deadline. */
+  /** When it times out, in milliseconds of `performance.now()`, which is independent of the system clock. */
   readonly deadline: number;
   /** Settles when the end of the run is on disk; rejects with a `DrainingError` or a `StorageError`. */
   readonly ended: PromiseWithResolvers<EndedRun>;
-  /** How many clients wait for its end; a run that nobody has to wait for has infinitely many. */
+  /** How many clients wait for its end; Infinity for a run that does not depend on a client. */
   clients: number;
   ticket?: Ticket;
   process?: ClaudeProcess;
-  /** Ends the watch over what the run takes of the disk. */
+  /** Stops watching the disk use of the run. */
   stopWatching?: () => void;
-  /** Why it is to end; it may be told so before there is a process. */
+  /** Why it should end; may be set before there is a process. */
   endReason?: EndReason;
-  /** Fires when the time of a run that waits is up. */
+  /** Fires when a waiting run times out. */
   timer?: NodeJS.Timeout;
-  /** The client was told that nobody knows what becomes of its run. */
+  /** The client was told that the outcome of its run is unknown. */
   givenUp?: boolean;
-  /** It will not begin, but its end is not on disk yet. */
+  /** It will not start, but its end is not on disk yet. */
   endUnwritten?: boolean;
 }
 
-/** @param remainingMs how long the run may take from now on, waiting included. */
+/** @param remainingMs how long the run may take from now on, including the wait. */
 export function jobFor(run: Run, clients: number, remainingMs: number): Job {
   const ended = Promise.withResolvers<EndedRun>();
-  // Nobody may be listening: a client that left, or one of an earlier agent.
+  // There may be no listener: the client has left, or belonged to an earlier agent.
   ended.promise.catch(() => undefined);
   return { run, deadline: performance.now() + remainingMs, ended, clients };
 }
 
-/** Ends a job that has begun, or is about to. */
+/** Ends a job that has started or is about to. */
 export function requestEnd(job: Job, reason: EndReason): void {
   job.endReason ??= reason;
   job.process?.end(reason);

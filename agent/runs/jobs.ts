@@ -5,25 +5,25 @@ import type { SerialQueue } from './queue.ts';
 import type { RunRecords } from './records.ts';
 import type { EndedRun, Run, RunResult } from '../store/run.ts';
 
-/** What becomes of a run's key, and of its client, when the run ends without having begun. */
+/** What happens to the key and the client of a run that ends without having started. */
 export interface UnbegunEnd {
-  /** The client may send the same key again. */
+  /** The client may use the same key again. */
   readonly keyIsFree?: boolean;
-  /** What the waiting client gets instead of the run. */
+  /** The error that the waiting client gets. */
   readonly error?: Error;
 }
 
-/** Runs that have not ended: each waits in the queue, or goes on. */
+/** Runs that have not ended: queued or in progress. */
 export class Jobs {
   readonly #queue: SerialQueue;
   readonly #records: RunRecords;
   readonly #events: RunEvents;
   readonly #execute: (job: Job) => Promise<void>;
   readonly #jobs = new Map<string, Job>();
-  /** Ends of runs that did not begin, on their way to the disk. */
+  /** Ends of runs that did not start, while they are being recorded. */
   readonly #endings = new Set<Promise<void>>();
 
-  /** @param execute takes a run from its beginning to its last process. */
+  /** @param execute executes a run until its last process is gone. */
   constructor(queue: SerialQueue, records: RunRecords, events: RunEvents, execute: (job: Job) => Promise<void>) {
     this.#queue = queue;
     this.#records = records;
@@ -35,15 +35,15 @@ export class Jobs {
     return this.#jobs.get(id);
   }
 
-  /** In the order of their acceptance. */
+  /** In order of acceptance. */
   get all(): Job[] {
     return [...this.#jobs.values()];
   }
 
   /**
-   * Puts an accepted run in the queue.
-   * @param clients how many wait for its end.
-   * @param timeMs how long it may take from now on, waiting included.
+   * Queues an accepted run.
+   * @param clients how many clients wait for its end.
+   * @param timeMs how long it may take from now on, including the wait.
    */
   enqueue(run: Run, clients: number, timeMs: number): Job {
     const job = this.#add(run, clients, timeMs);
@@ -57,8 +57,8 @@ export class Jobs {
   }
 
   /**
-   * Ends a run that has not begun.
-   * @returns false when it has begun already.
+   * Ends a run that has not started.
+   * @returns false if it has started already.
    */
   leaveQueue(job: Job, result: RunResult, end: UnbegunEnd = {}): boolean {
     if (!job.ticket?.leave()) return false;
@@ -67,18 +67,18 @@ export class Jobs {
     return true;
   }
 
-  /** Ends a run of an earlier agent that goes on nowhere. */
+  /** Ends a run that an earlier agent left unfinished. */
   endLeftover(run: Run, result: RunResult): void {
     this.#endUnbegun(this.#add(run, Infinity, 0), result, {});
   }
 
-  /** The end of a run is on disk: answers those who wait for it. */
+  /** Call when the end of a run is on disk: responds to the clients that wait for it. */
   resolve(job: Job, run: EndedRun): void {
     job.ended.resolve(run);
     this.#jobs.delete(run.id);
   }
 
-  /** Waits until the ends of runs that did not begin are on disk, or given up. */
+  /** Waits until the ends of runs that did not start are on disk, or given up. */
   async drained(): Promise<void> {
     await Promise.all(this.#endings);
   }
@@ -93,7 +93,7 @@ export class Jobs {
     return job;
   }
 
-  /** At once, or as soon as it can be written. Until then the run stays known. */
+  /** Records the end as soon as it can be written. Until then the run stays in the list. */
   #endUnbegun(job: Job, result: RunResult, { keyIsFree = false, error }: UnbegunEnd): void {
     const { id } = job.run;
     const ending = this.#records.end(job, result, keyIsFree).then((ended) => {

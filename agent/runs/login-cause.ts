@@ -3,7 +3,7 @@ import type { ApiError } from '../claude/transcript.ts';
 import type { KnownState } from '../login/status.ts';
 import type { RunResult } from '../store/run.ts';
 
-/** Names the cause from what a probe met; undefined where it found nothing wrong. */
+/** The cause of a failed login check; undefined if the check found nothing wrong. */
 export function causeOf(
   state: KnownState,
   { outcome }: Pick<RunResult, 'outcome'>,

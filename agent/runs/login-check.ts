@@ -17,7 +17,7 @@ const PROBE_MS = 60_000;
 export const PROBE_WAITS_MS = 30_000;
 const PROBE = 'Reply with the single word: ok';
 
-/** Tells the truth about the login: from a run that succeeded in the last five minutes, or else by a small prompt. */
+/** Checks whether the login works: a run that succeeded in the last five minutes counts, otherwise a small prompt is sent. */
 export class LoginCheck {
   readonly #service: RunService;
   readonly #claude: Claude;
@@ -26,7 +26,7 @@ export class LoginCheck {
   #current: Promise<LoginReport> | undefined;
   #answeredAt: Date | undefined;
 
-  /** @param workspace where to ask the small prompt. */
+  /** @param workspace where the small prompt runs. */
   constructor(service: RunService, claude: Claude, loginStatus: LoginStatus, workspace: Workspace) {
     this.#service = service;
     this.#claude = claude;
@@ -34,12 +34,12 @@ export class LoginCheck {
     this.#workspace = workspace;
   }
 
-  /** When somebody last got an answer; undefined before the first. */
+  /** When a check last returned a result; undefined before the first. */
   get answeredAt(): Date | undefined {
     return this.#answeredAt;
   }
 
-  /** Callers at the same time share one answer. */
+  /** Concurrent callers share one check. */
   check(): Promise<LoginReport> {
     this.#current ??= this.#check().finally(() => (this.#current = undefined));
     return this.#current;
@@ -102,7 +102,7 @@ export class LoginCheck {
   }
 }
 
-/** A probe that says nothing of the login: it was ended with the agent, or Claude gave no answer. */
+/** For a probe that says nothing about the login: the agent ended it, or Claude did not answer. */
 function withoutEvidence({ outcome, error = '' }: RunResult): Finding {
   if (outcome === 'interrupted') return { state: 'busy', detail: error };
   return { state: 'outage', detail: error, cause: outcome === 'timed_out' ? 'no_answer' : 'claude_failed' };

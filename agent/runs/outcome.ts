@@ -9,23 +9,23 @@ import { NO_OUTPUT, type RunResult } from '../store/run.ts';
 
 const OWN_FAULT = 'The agent failed during the run. See its log, and report the error to its maintainers.';
 
-/** A mebibyte in 100 runs, the largest page of a list. */
+/** Keeps the errors of the largest page, 200 runs, to 2 million characters. */
 export const MAX_ERROR_CHARS = 10_000;
 
-/** The last second of the year 9999, in seconds since the epoch: later ones are no time to tell anybody. */
+/** The last second of the year 9999, in seconds since the epoch. Later times are invalid. */
 const LAST_SECOND = 253_402_300_799;
 
 type Verdict = { readonly outcome: Outcome; readonly error?: string; readonly resetsAt?: string };
 
-/** Whether there is an answer of the kind that was asked for. */
+/** Whether the answer is what the request asked for. */
 type Answer = { readonly present: true } | { readonly missing: string };
 
-/** The exit code that `POST /run` reports for an outcome. */
+/** The exit code of an outcome in `POST /run`. */
 export const exitCodeOf = (outcome: Outcome) => EXIT_CODES[outcome];
 
 /**
- * Says how a run ended, from what its process reported. Our own reason for ending it comes before anything the dying
- * process says; an exit code alone proves nothing, nor does `subtype: "success"`.
+ * Determines the outcome of a run from what its process reported. The agent's own reason for ending the process takes
+ * precedence over its last output. Neither an exit code nor `subtype: "success"` alone proves anything.
  */
 export function judge(report: RunReport, { outputSchema }: RunOptions = {}): RunResult {
   const { transcript, spent } = report;
@@ -56,7 +56,7 @@ export function judge(report: RunReport, { outputSchema }: RunOptions = {}): Run
   };
 }
 
-/** Lists of runs show the error of each. */
+/** Errors are limited because lists of runs contain them. */
 function truncated(error: string): string {
   return error.length <= MAX_ERROR_CHARS ? error : `${firstChars(error, MAX_ERROR_CHARS)}… (cut)`;
 }
@@ -65,7 +65,7 @@ function plainAnswer(text: string): Answer {
   return text.trim() === '' ? { missing: 'its answer is empty' } : { present: true };
 }
 
-/** A schema that Claude did not meet leaves a success without a structured output. */
+/** If the answer does not match the schema, the CLI reports success without a structured output. */
 function structuredAnswer(structured: Bounded | undefined): Answer {
   if (structured === undefined) return { missing: 'its answer does not meet the schema' };
   return 'problem' in structured ? { missing: `its structured output is ${structured.problem}` } : { present: true };
@@ -137,7 +137,7 @@ function verdictOfRetries(transcript: Transcript): Verdict {
   return verdictOfApi({ ...apiError, message }, transcript);
 }
 
-/** A plain 429 is load and passes in moments; the usage limit of a subscription says so in an event of its own. */
+/** A plain 429 means overload and passes soon; a subscription's usage limit is reported in an event of its own. */
 function verdictOfLimit(message: string, detail: string | undefined, { usageLimitResetsAt }: Transcript): Verdict {
   if (usageLimitResetsAt === undefined && detail !== 'usage_limit_reached') {
     return { outcome: 'unavailable', error: message };
@@ -147,7 +147,7 @@ function verdictOfLimit(message: string, detail: string | undefined, { usageLimi
   return { outcome: 'usage_limited', error: message, ...resetsAt };
 }
 
-/** For kinds that the CLI does not name. */
+/** For errors whose kind the CLI does not name. */
 function verdictOfStatus(
   status: number | undefined,
   detail: string | undefined,
@@ -162,7 +162,7 @@ function verdictOfStatus(
   return failed(message);
 }
 
-/** How a run ends that an exception of the agent broke off. */
+/** The result of a run that was ended by an exception in the agent. */
 export function failedByAgent(error: unknown): RunResult {
   return { ...NO_OUTPUT, ...failed(truncated(`${OWN_FAULT} (${String(error)})`)) };
 }

@@ -1,4 +1,4 @@
-/** Thrown by {@link SerialQueue.push} when as many wait as may. */
+/** Thrown by {@link SerialQueue} when the queue is full. */
 export class QueueFullError extends Error {
   readonly limit: number;
 
@@ -11,13 +11,13 @@ export class QueueFullError extends Error {
 
 /** A place in the queue. */
 export interface Ticket {
-  /** Leaves the queue; false when the work has begun already. */
+  /** Leaves the queue; false if the work has started already. */
   leave(): boolean;
 }
 
 type Work = () => Promise<void>;
 
-/** Does one piece of work at a time, first come first served, from when it is opened. Work must not reject. */
+/** Once opened, runs one piece of work at a time, first come, first served. Work must not reject. */
 export class SerialQueue {
   readonly limit: number;
   readonly #waiting: Work[] = [];
@@ -28,39 +28,39 @@ export class SerialQueue {
 
   readonly #onIdle: () => void;
 
-  /** @param onIdle called whenever nothing is left to do. */
+  /** @param onIdle called whenever the queue becomes idle. */
   constructor(limit: number, onIdle: () => void) {
     this.limit = limit;
     this.#onIdle = onIdle;
   }
 
-  /** Begins what waits, and from now on what comes. */
+  /** Starts processing. */
   open(): void {
     this.#closed = false;
     this.#next();
   }
 
-  /** How many wait behind the one that is being worked on. */
+  /** How many are waiting, without the one in progress. */
   get waiting(): number {
     return this.#waiting.length + this.#ahead.length;
   }
 
-  /** Whether what is pushed now begins at once. */
+  /** Whether work that is pushed now starts at once. */
   get idle(): boolean {
     return !this.#running && !this.#paused && !this.#closed && this.waiting === 0;
   }
 
   /**
-   * Call it before anything is promised to anybody.
-   * @param promised how many more will be pushed before.
-   * @throws {QueueFullError} when nothing more may wait.
+   * Checks for a free place. Call it before you promise one to a client.
+   * @param promised how many others will be pushed first.
+   * @throws {QueueFullError} if the queue is full.
    */
   assertRoom(promised: number): void {
     const places = this.limit - this.#waiting.length + (this.idle ? 1 : 0);
     if (promised >= places) throw new QueueFullError(this.limit);
   }
 
-  /** @param ahead of everything that waits, whatever the limit, and in a pause too. */
+  /** @param ahead whether to go before all waiting work, regardless of the limit and of a pause. */
   push(work: Work, { ahead = false } = {}): Ticket {
     const line = ahead ? this.#ahead : this.#waiting;
     line.push(work);
@@ -74,12 +74,12 @@ export class SerialQueue {
     };
   }
 
-  /** Begins nothing any more; what runs goes on, what waits stays. */
+  /** Starts nothing from now on. Work in progress continues, waiting work stays. */
   close(): void {
     this.#closed = true;
   }
 
-  /** Begins nothing of what waits until it is resumed. */
+  /** Starts no waiting work until it is resumed. */
   pause(): void {
     this.#paused = true;
   }

@@ -20,13 +20,13 @@ const CANNOT_BE_WRITTEN =
 const RETRY_MS = 500;
 const CLIENT_WAITS_MS = 10_000;
 
-/** Writes what happens to runs, first to disk and then to whoever listens. */
+/** Records what happens to runs on disk, then notifies the listeners. */
 export class RunRecords {
   readonly #store: RunStore;
   readonly #log: Log;
   readonly #events: RunEvents;
   readonly #onEnded: (run: EndedRun) => void;
-  /** Runs whose next record is being tried again and again. */
+  /** Runs whose next record is being retried. */
   readonly #unwritten = new Set<string>();
   #patient = true;
 
@@ -38,7 +38,7 @@ export class RunRecords {
     this.#onEnded = onEnded;
   }
 
-  /** Why records of runs cannot be written now, undefined where they can. */
+  /** Why records of runs cannot be written now; undefined if they can. */
   get problem(): string | undefined {
     if (this.#unwritten.size > 0) return CANNOT_BE_WRITTEN;
     try {
@@ -50,38 +50,38 @@ export class RunRecords {
     }
   }
 
-  /** Whether the next record of a run is being tried again and again. */
+  /** Whether the next record of a run is being retried. */
   isUnwritten(runId: string): boolean {
     return this.#unwritten.has(runId);
   }
 
-  /** From now on a write that fails is given up at once. */
+  /** From now on failed writes are not retried. */
   stopRetrying(): void {
     this.#patient = false;
   }
 
   /**
-   * Accepts several runs with one write to disk.
+   * Records several accepted runs with one write to disk.
    * @throws {StorageError} and then none is accepted.
    */
   together<T>(acceptAll: () => T): T {
     return this.#written('The run was not accepted', () => this.#store.atOnce(acceptAll));
   }
 
-  /** @throws {StorageError} and then there is no such run. */
+  /** @throws {StorageError}; the run then does not exist. */
   accept(request: RunRequest, sessionId: string, acceptance: Acceptance): Run {
     return this.#written('The run was not accepted', () => this.#store.accept(request, sessionId, acceptance));
   }
 
-  /** @throws {StorageError} and then the pause is as it was. */
+  /** @throws {StorageError}; the pause is then unchanged. */
   setPause(pause: Pause | undefined): void {
     this.#written(`The agent was not ${pause ? 'paused' : 'resumed'}`, () => this.#store.setPause(pause));
   }
 
   /**
-   * Records the beginning of a run, however long it takes, unless that was done with its acceptance.
-   * @returns whether it is on disk; not where the agent shuts down before it can be.
-   * @throws what is no matter of storage.
+   * Records the start of a run, with as many attempts as it takes, unless its acceptance already recorded it.
+   * @returns whether it is on disk; false if the agent shuts down first.
+   * @throws errors that have nothing to do with storage.
    */
   async begin(job: Job): Promise<boolean> {
     if (job.run.state === 'running') return true;
@@ -90,7 +90,7 @@ export class RunRecords {
     return run !== undefined;
   }
 
-  /** Tells that a run, whose beginning is recorded, does begin. */
+  /** Notifies that a run starts, after its start was recorded. */
   announceStart({ run }: Job): void {
     this.notify(run, () => this.#events.publish('started', run));
     const waitedMs = millisecondsBetween(run.acceptedAt, run.startedAt ?? run.acceptedAt);
@@ -98,9 +98,9 @@ export class RunRecords {
   }
 
   /**
-   * Records the end of a run, however long it takes. A result that cannot be written for a reason of its own is replaced
-   * by one that says so. Never rejects.
-   * @returns undefined where the agent shuts down before it can be written.
+   * Records the end of a run, with as many attempts as it takes. A result that itself cannot be written is replaced by one
+   * that reports this. Never rejects.
+   * @returns undefined if the agent shuts down first.
    */
   async end(job: Job, result: RunResult, keyIsFree = false): Promise<EndedRun | undefined> {
     try {
@@ -113,22 +113,22 @@ export class RunRecords {
     }
   }
 
-  /** Calls a listener, whose own mistakes are its own and not the run's. */
+  /** Calls a listener. Its exceptions are logged and do not affect the run. */
   notify(run: Run, listener: () => void): void {
     try {
       listener();
     } catch (error) {
-      this.#log.error({ runId: run.id, err: error }, 'a listener to runs failed');
+      this.#log.error({ runId: run.id, err: error }, 'a run listener failed');
     }
   }
 
-  /** Nothing but a bug ends a run twice; the first end stands. */
+  /** Only a bug ends a run twice; the first end counts. */
   #alreadyEnded({ id }: Run): EndedRun | undefined {
     const run = this.#store.find(id);
     return run?.state === 'ended' ? (run as EndedRun) : undefined;
   }
 
-  /** @throws {StorageError} where the disk is at fault, otherwise what `write` throws. */
+  /** @throws {StorageError} if the disk is at fault, otherwise what `write` throws. */
   #written<T>(what: string, write: () => T): T {
     try {
       return write();
@@ -140,9 +140,9 @@ export class RunRecords {
   }
 
   /**
-   * Tries a write until it succeeds, first at once. The client is told after ten seconds.
-   * @param mayPass whether an error is worth another attempt.
-   * @returns undefined where the agent shuts down first.
+   * Retries a write until it succeeds. After ten seconds the client gets an error.
+   * @param mayPass whether an error may be temporary.
+   * @returns undefined if the agent shuts down first.
    */
   async #untilWritten<T>(write: () => T, job: Job, mayPass = isStorageFailure): Promise<T | undefined> {
     const tellClient = performance.now() + CLIENT_WAITS_MS;

@@ -27,16 +27,16 @@ import { SerialQueue } from './queue.ts';
 import { RunRecords } from './records.ts';
 import { Slot } from './slot.ts';
 
-/** What {@link RunService} is made of. */
+/** What {@link RunService} needs. */
 export interface RunServiceDependencies {
   readonly store: RunStore;
   readonly claude: Claude;
   readonly loginStatus: LoginStatus;
   readonly workspace: Workspace;
   readonly log: Log;
-  /** How many runs may wait behind the running one. */
+  /** How many runs may wait in the queue. */
   readonly queueLimit: number;
-  /** Called for each run that begins. */
+  /** Called for each run that starts. */
   readonly onStarted: (process: StartedClaude) => void;
   /** Called for each run whose end is on disk. */
   readonly onEnded: (run: EndedRun) => void;
@@ -44,7 +44,7 @@ export interface RunServiceDependencies {
 
 /** Accepts runs, keeps them in order and on disk, and runs them one at a time. */
 export class RunService {
-  /** What happens to runs, for clients that want to see it. */
+  /** The events of runs, for clients that watch them. */
   readonly events = new RunEvents();
   readonly #store: RunStore;
   readonly #claude: Claude;
@@ -99,38 +99,38 @@ export class RunService {
     if (this.#pause) this.#queue.pause();
   }
 
-  /** How many runs are going on (0 or 1), how many wait, and how many may wait. */
+  /** How many runs are in progress (0 or 1), how many wait, and how many may wait. */
   get load(): { active: number; queued: number; limit: number } {
     return { active: this.#slot.occupied ? 1 : 0, queued: this.#queue.waiting, limit: this.#queue.limit };
   }
 
-  /** The pause the agent is in, if it is. */
+  /** The current pause, if the agent is paused. */
   get paused(): Pause | undefined {
     return this.#pause;
   }
 
-  /** Why no run is accepted now for a reason of the agent's own, or undefined. */
+  /** Why the agent is not ready to accept runs; undefined if it is. */
   get unready(): string | undefined {
     if (this.#draining) return 'The agent is shutting down.';
     return this.storageProblem;
   }
 
-  /** Why records of runs cannot be written now, undefined where they can. */
+  /** Why records of runs cannot be written now; undefined if they can. */
   get storageProblem(): string | undefined {
     return this.#records.problem;
   }
 
   /**
-   * Puts a run in the queue, after its record is on disk; a request that came before is the run that it became then.
-   * @param waits whether the client waits for the end; then a run that has not begun ends with its client.
-   * @throws {IdempotencyError | DrainingError | PausedError | QueueFullError | WorkspaceFullError | StorageError} and then nothing was
+   * Queues a run after its record is on disk. A repeated request returns the existing run.
+   * @param waits whether the client waits for the end; if so, a run that has not started ends when its client leaves.
+   * @throws {IdempotencyError | DrainingError | PausedError | QueueFullError | WorkspaceFullError | StorageError}; nothing was then
    *   accepted.
    */
   accept(request: RunRequest, waits: boolean, idempotency?: Idempotency): Promise<AcceptedRun> {
     return this.#acceptance.accept(request, waits, idempotency);
   }
 
-  /** Why no run is accepted or begun until somebody makes room in the workspace, or undefined. */
+  /** Why no run is accepted or started until someone frees space in the workspace; undefined if there is space. */
   get workspaceProblem(): string | undefined {
     return this.#workspace.problem;
   }
@@ -140,7 +140,7 @@ export class RunService {
     return this.#jobs.find(id)?.run ?? this.#store.find(id);
   }
 
-  /** Runs that have not ended, in the order of their acceptance. */
+  /** Runs that have not ended, in order of acceptance. */
   get unfinished(): Run[] {
     return this.#jobs.all.map(({ run }) => run);
   }
@@ -156,9 +156,9 @@ export class RunService {
   }
 
   /**
-   * Cancels a run: one that waits ends at once, one that has begun soon; one that has ended stays as it is.
-   * @returns the run as it is then, undefined where there is none.
-   * @throws {StorageError} while the end of a run that waited cannot be written; it does not begin, and is tried again.
+   * Cancels a run. A waiting run ends at once, a started one shortly after; an ended one does not change.
+   * @returns the run afterwards; undefined if there is none.
+   * @throws {StorageError} if the end of a waiting run cannot be written yet. The run does not start, and the write is retried.
    */
   cancel(id: string): Run | undefined {
     const job = this.#jobs.find(id);
@@ -172,9 +172,9 @@ export class RunService {
   }
 
   /**
-   * Accepts and begins no runs until {@link resume}, over restarts too. What runs goes on, what waits stays until its
-   * time is up. A pause that is there already stays as it is.
-   * @throws {StorageError} when the pause cannot be recorded; then there is none.
+   * Accepts and starts no runs until {@link resume}, even after a restart. The run in progress continues; waiting runs stay
+   * until they time out. An existing pause does not change.
+   * @throws {StorageError} if the pause cannot be recorded; the agent is then not paused.
    */
   pause(reason: string | undefined): Pause {
     if (this.#pause) return this.#pause;
@@ -187,8 +187,8 @@ export class RunService {
   }
 
   /**
-   * Goes on after a pause; without one it does nothing.
-   * @throws {StorageError} when that cannot be recorded; then the pause stays.
+   * Ends the pause, if there is one.
+   * @throws {StorageError} if that cannot be recorded; the agent then stays paused.
    */
   resume(): void {
     if (!this.#pause) return;
@@ -199,8 +199,8 @@ export class RunService {
   }
 
   /**
-   * Takes up where an earlier agent on the same store ended: what was running is interrupted for good, what waited
-   * waits again, unless its time is up.
+   * Continues where an earlier agent on the same store stopped: the run in progress ends as interrupted, and waiting runs
+   * are queued again unless they have timed out.
    */
   async recover(): Promise<void> {
     try {
@@ -219,8 +219,8 @@ export class RunService {
   }
 
   /**
-   * Begins nothing more, sends waiting clients away, lets the running run go on for the grace and then ends it.
-   * @returns when all that was accepted is on disk and no process is left.
+   * Shuts down: starts nothing more, sends waiting clients away, and ends the run in progress after the grace time.
+   * @returns when all accepted runs are on disk and no process is left.
    */
   async drain(graceSeconds: number): Promise<void> {
     this.#draining = true;
@@ -237,15 +237,15 @@ export class RunService {
     this.#jobs.stopTimers();
   }
 
-  /** For an agent that drains: ends the run that is going on, if one is, without waiting for the grace. */
+  /** While draining: ends the run in progress, if any, without waiting for the grace time. */
   endActive(): void {
     this.#slot.shutDown();
   }
 
   /**
-   * Runs a piece of work that is no run of a client ahead of all that wait, never beside another.
-   * @param work gets the process it starts registered, so that draining ends it too.
-   * @returns its result, or 'busy' when it could not begin within `waitMs`.
+   * Runs internal work before all waiting runs, but never at the same time as another run.
+   * @param work registers the process that it starts, so that draining ends it too.
+   * @returns its result, or 'busy' if it could not start within `waitMs`.
    */
   async runAheadOfQueue<T>(
     work: (started: (process: ClaudeProcess) => void) => Promise<T>,

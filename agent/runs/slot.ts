@@ -1,7 +1,7 @@
 import type { ClaudeProcess } from '../claude/process.ts';
 import type { Log } from '../log.ts';
 
-/** The one place where a process of Claude works: for a run, or for a check of the login. */
+/** The only slot for a process of Claude: for a run or for a login check. */
 export class Slot {
   readonly #log: Log;
   #occupied = false;
@@ -13,17 +13,17 @@ export class Slot {
     this.#log = log;
   }
 
-  /** Not while only the processes of a run that has ended are still there. */
+  /** False while only the remaining processes of an ended run exist. */
   get occupied(): boolean {
     return this.#occupied;
   }
 
-  /** Settles when the work that goes on now is done. */
+  /** Settles when the work in progress is done. */
   get done(): Promise<void> {
     return this.#work;
   }
 
-  /** Does a piece of work. Never rejects. */
+  /** Runs a piece of work. Never rejects. */
   async occupy(work: () => Promise<void>): Promise<void> {
     this.#occupied = true;
     this.#work = work().catch((error: unknown) =>
@@ -34,18 +34,18 @@ export class Slot {
     this.#occupied = false;
   }
 
-  /** The run has ended; its last processes are still to go. */
+  /** Call when the run has ended but some of its processes may still exist. */
   vacate(): void {
     this.#occupied = false;
   }
 
-  /** The work has started its process. */
+  /** Call when the work has started its process. */
   started(process: ClaudeProcess): void {
     this.#process = process;
     if (this.#closed) this.shutDown();
   }
 
-  /** Ends the process that works now, and from now on every other. */
+  /** Ends the current process, and every later one as soon as it starts. */
   shutDown(): void {
     this.#closed = true;
     this.#process?.end('shutdown');
