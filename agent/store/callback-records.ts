@@ -4,37 +4,37 @@ import type { Callback } from './run.ts';
 /** A callback whose next attempt is due. */
 export interface DueCallback {
   readonly runId: string;
-  /** As the client gave it, byte for byte. */
+  /** Exactly as the client sent it. */
   readonly url: string;
   readonly callback: Callback;
 }
 
-/** Callbacks that are left alone for now. */
+/** Callbacks to skip for now. */
 export interface Busy {
   readonly runIds: readonly string[];
   readonly hosts: readonly string[];
 }
 
-/** The durable record of callbacks; a row goes with its run's. */
+/** The durable records of callbacks. A row is removed with its run. */
 export interface CallbackRecords {
-  /** How many runs have ended and wait for their callback to be delivered. */
+  /** How many ended runs have a callback that is not delivered yet. */
   readonly pending: number;
-  /** The next callback to attempt: new ones before those that failed, then the longest due. */
+  /** The next callback to attempt: new ones before failed ones, then the one that has been due longest. */
   due(now: string, busy: Busy): DueCallback | undefined;
   /** When the next attempt is due, ISO 8601. */
   nextDue(busy: Busy): string | undefined;
-  /** Records what became of an attempt. One that was the last forgets the URL. */
+  /** Records the result of an attempt. After the last attempt the URL is deleted. */
   update(runId: string, callback: Callback): void;
 }
 
-/** What the store of runs itself writes of callbacks, within its own transactions. */
+/** What the store of runs writes about callbacks, within its own transactions. */
 export interface CallbackWrites {
   add(runId: string, url: string): Callback;
   /** The run has ended: its callback is due. */
   becomeDue(runId: string, endedAt: string): void;
 }
 
-/** `record` is a `Callback` as JSON; the other columns are for finding what is due without reading the rest. */
+/** `record` is a `Callback` as JSON; the other columns are for finding due callbacks without reading the rest. */
 export const CALLBACK_SCHEMA = `
   CREATE TABLE IF NOT EXISTS callbacks (
     run_id TEXT PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE,

@@ -34,10 +34,10 @@ export interface OpenDatabase {
 }
 
 /**
- * Opens the database, making the file where there is none. The exclusive lock is the kernel's: it ends with the process,
- * kill -9 included.
- * @throws {StoreInUseError} while another process holds the file.
- * @throws {StoreDamagedError} when the file is no sound database; it is left as it is.
+ * Opens the database, and creates the file if it is missing. The exclusive lock belongs to the kernel: it ends with the
+ * process, even after kill -9.
+ * @throws {StoreInUseError} while another process has the file locked.
+ * @throws {StoreDamagedError} if the file is not a valid database; it is not changed.
  */
 export function openDatabase(file: string): OpenDatabase {
   makePrivate(file);
@@ -59,14 +59,14 @@ export function openDatabase(file: string): OpenDatabase {
   return { db, lostChanges };
 }
 
-/** 256 pages are a megabyte: the database is locked for a millisecond or two a step. */
+/** 256 pages are one megabyte: each step locks the database for a millisecond or two. */
 const COPIED_AT_ONCE = 256;
 const ATTEMPTS = 1000;
 
 /**
- * Copies an open database. SQLite copies it in a thread of its own, and a page that this connection changes after it was
- * copied is changed in the copy too, so the copy is the database at the time when it is complete.
- * @throws when the disk has no room, or once the signal aborts.
+ * Copies an open database. SQLite copies it in a separate thread. If this connection changes a page that was copied
+ * already, the copy changes too, so it has the state of the database at the end of the copy.
+ * @throws if the disk is full, or when the signal aborts.
  */
 export async function snapshotOf(db: DatabaseSync, file: string, signal: AbortSignal): Promise<void> {
   makePrivate(file);
@@ -82,14 +82,14 @@ export async function snapshotOf(db: DatabaseSync, file: string, signal: AbortSi
 }
 
 /**
- * SQLite copies nothing within a transaction. Node.js tries the next step again, but when it is the first one, `backup`
- * throws the code of no error.
+ * SQLite copies nothing within a transaction. Node.js retries later steps, but if this happens in the first step, `backup`
+ * throws an error with the code of success.
  */
 function isWritten(error: unknown): boolean {
   return error instanceof Error && (error as Error & { errcode?: unknown }).errcode === 0;
 }
 
-/** Only the agent's user may read what is in it; SQLite gives the files beside it the same permissions. */
+/** Makes a file readable by the agent's user only. SQLite gives the files next to it the same permissions. */
 function makePrivate(file: string): void {
   closeSync(openSync(file, 'a', 0o600));
   chmodSync(file, 0o600);
@@ -103,12 +103,12 @@ function isDamage(error: unknown): boolean {
   return error instanceof Error && /malformed|not a database|damaged/.test(error.message);
 }
 
-/** How many frames of the write-ahead log SQLite took for sound when it opened the file. */
+/** How many frames of the write-ahead log SQLite considered valid when it opened the file. */
 function framesRead(db: DatabaseSync): number {
   return (db.prepare('PRAGMA wal_checkpoint(PASSIVE)').get() as { log: number }).log;
 }
 
-/** @throws when SQLite finds the file damaged. */
+/** @throws if SQLite finds damage. */
 function assertSound(db: DatabaseSync): void {
   const found = db.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
   if (found.quick_check !== 'ok') throw new Error(`The database is damaged: ${found.quick_check}`);

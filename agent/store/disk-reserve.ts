@@ -1,29 +1,29 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 
-/** Room for the ends of some runs, each of which is a few kilobytes to a few mebibytes, and for removing old records. */
+/** Space for the ends of some runs, a few kilobytes to a few mebibytes each, and for removing old records. */
 const RESERVED_BYTES = 4 * 1_048_576;
 
-/** Whoever asks more often gets the answer of before. */
+/** Calls within this time after a failure get the same error. */
 const REFUSED_FOR_MS = 1000;
 
 /**
- * Room on the disk that is kept for records of runs that were accepted: on a disk that others have filled, their ends can
- * still be written, and old records removed, which takes room of its own at first.
+ * Disk space reserved for accepted runs. When others have filled the disk, the ends of these runs can still be recorded, and
+ * old records can be removed, which needs space at first.
  */
 export class DiskReserve {
   readonly #file: string;
   #isHeld: boolean;
   #refusal: { readonly error: unknown; readonly until: number } | undefined;
 
-  /** @param file what takes the room; made by {@link hold}. */
+  /** @param file occupies the space; created by {@link hold}. */
   constructor(file: string) {
     this.#file = file;
     this.#isHeld = existsSync(file);
   }
 
   /**
-   * Takes the room where it is not held.
-   * @throws when there is none; then the disk is as it was.
+   * Reserves the space, unless it is reserved already.
+   * @throws if there is not enough space; the disk is then unchanged.
    */
   hold(): void {
     if (this.#isHeld) return;
@@ -38,7 +38,7 @@ export class DiskReserve {
     }
   }
 
-  /** Gives the room to others. Returns whether it was held. */
+  /** Releases the space. Returns whether it was reserved. */
   release(): boolean {
     const wasHeld = this.#isHeld;
     this.#isHeld = false;

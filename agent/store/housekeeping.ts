@@ -7,9 +7,9 @@ const HOUR_MS = 3_600_000;
 const FORGET_MS = 1000;
 
 /**
- * Opens the store. A damaged file is set aside under another name, for somebody to look at, and a new one is begun. Of
- * one whose last changes are lost a copy is set aside.
- * @throws {StoreInUseError} while another process holds the file.
+ * Opens the store. A damaged file is renamed, so that someone can examine it, and a new one is created. If the last changes
+ * of a file are lost, a copy of it is kept.
+ * @throws {StoreInUseError} while another process has the file locked.
  */
 export function openOrReplaceStore(file: string, log: Log): RunStore {
   const store = openOrSetAside(file, log);
@@ -39,7 +39,7 @@ function openOrSetAside(file: string, log: Log): RunStore {
   }
 }
 
-/** Puts the database and the files beside it under another name, and returns that. */
+/** Moves or copies the database and the files next to it to another name, and returns that name. */
 function setAside(file: string, put: (from: string, to: string) => void): string {
   const aside = `${file}.damaged-${new Date().toISOString().replaceAll(':', '')}`;
   for (const suffix of ['', '-wal', '-shm']) if (existsSync(file + suffix)) put(file + suffix, aside + suffix);
@@ -47,8 +47,8 @@ function setAside(file: string, put: (from: string, to: string) => void): string
 }
 
 /**
- * What is forgotten in the records, such as prompts and the URLs of callbacks, stays in the write-ahead log for a while.
- * @returns to be called after each change that forgets something; a second later it is gone.
+ * Data that was deleted from the records, such as prompts and callback URLs, stays in the write-ahead log for a while.
+ * @returns a function to call after each change that deletes data; a second later the data is gone from the log.
  */
 export function scheduleForget(store: RunStore, log: Log): () => void {
   let timer: NodeJS.Timeout | undefined;
@@ -64,7 +64,7 @@ export function scheduleForget(store: RunStore, log: Log): () => void {
   };
 }
 
-/** Removes records over the limits, now and every hour. Returns a function that ends it. */
+/** Removes records over the limits, now and every hour. Returns a function that stops this. */
 export function pruneRecordsHourly(limits: RecordLimits, store: RunStore, log: Log): () => void {
   const prune = async () => {
     const { pending } = store.callbacks;
@@ -76,7 +76,7 @@ export function pruneRecordsHourly(limits: RecordLimits, store: RunStore, log: L
   return pruneHourly('records of runs', prune, limits, log);
 }
 
-/** Removes something over its limits, now and every hour. Returns a function that ends it. */
+/** Removes data over its limits, now and every hour. Returns a function that stops this. */
 export function pruneHourly(
   what: string,
   remove: () => number | Promise<number>,

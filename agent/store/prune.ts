@@ -2,13 +2,13 @@ import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate } from 'node:timers/promises';
 import type { RecordLimits } from './store.ts';
 
-/** Small steps keep the agent answering while much is removed: a record takes up to some mebibytes. */
+/** Small steps keep the agent responsive while much is removed: a record can have a few mebibytes. */
 const REMOVED_AT_ONCE = 5;
 const VACUUMED_AT_ONCE = 256;
 
 /**
- * Removes records of runs that have ended, see `RunStore.prune`.
- * @param written makes a write, with the reserved room where the disk is full.
+ * Removes records of ended runs, see `RunStore.prune`.
+ * @param written performs a write; on a full disk it uses the reserved space.
  * @param forget see `RunStore.forget`.
  */
 export function pruneIn(

@@ -1,7 +1,7 @@
 import type { Outcome } from '../contract.ts';
 import { NO_OUTPUT, type Callback, type Run, type RunRequest, type RunResult } from './run.ts';
 
-/** A run as the database holds it, with the record of its callback. */
+/** A row of the database: a run with the record of its callback. */
 export interface Row {
   seq: number;
   id: string;
@@ -27,7 +27,7 @@ export const UNREADABLE_RUN: RunResult = {
   error: 'The record of the run cannot be read, so the run was not started or not continued. Send it again.',
 };
 
-/** The run in a row. What of it is damaged is replaced by something that says so. */
+/** The run in a row. Damaged parts are replaced by a note. */
 export function fromRow(row: Row): Run {
   const request = (objectFrom(row.request) as Omit<RunRequest, 'prompt'> | undefined) ?? UNREADABLE_REQUEST;
   return {
@@ -53,7 +53,7 @@ function unreadableResult(outcome: Outcome | null): RunResult {
   };
 }
 
-/** The JSON object in a column; undefined where it is damaged. */
+/** The JSON object in a column; undefined if it is damaged. */
 export function objectFrom(json: string): object | undefined {
   try {
     const value: unknown = JSON.parse(json);

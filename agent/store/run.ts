@@ -5,23 +5,23 @@ import type { Outcome } from '../contract.ts';
 export type { Callback, RunResult } from '../http/api/run.ts';
 export type { Pause } from '../http/api/state.ts';
 
-/** What a client asked for, checked and complete. */
+/** A client's request, checked and complete. */
 export interface RunRequest {
   readonly prompt: string;
   readonly options: RunOptions;
-  /** The conversation to go on with; undefined for a new one. */
+  /** The conversation to continue; undefined for a new one. */
   readonly resume?: string;
-  /** The client's own words for the run, e.g. its workflow and execution. */
+  /** The client's own labels for the run, such as its workflow and execution. */
   readonly labels: Readonly<Record<string, string>>;
-  /** Milliseconds from acceptance, waiting in the queue included. */
+  /** Milliseconds from acceptance, including the wait in the queue. */
   readonly timeoutMs: number;
   /** Absolute path of an existing folder inside the workspace. */
   readonly workdir: string;
-  /** Where to tell of the end of the run. Known at acceptance only: it may be a secret, and records do not show it. */
+  /** The URL of the callback. Known only at acceptance: it may be a secret, and records do not show it. */
   readonly callbackUrl?: string;
 }
 
-/** The result of a run that `claude` had no say in, without its outcome. */
+/** The result of a run that ended without `claude`, without its outcome. */
 export const NO_OUTPUT = { output: '', permissionDenials: [], warnings: [] } as const;
 
 /** A run from its acceptance to its end. Times are ISO 8601 in UTC. */
@@ -35,26 +35,26 @@ export interface Run {
   readonly startedAt?: string;
   readonly endedAt?: string;
   readonly result?: RunResult;
-  /** Where the client asked for one. */
+  /** If the client requested one. */
   readonly callback?: Callback;
 }
 
-/** A run without what Claude said, which can be large. */
+/** A run without Claude's output, which can be large. */
 export type RunSummary = Omit<Run, 'result'> & {
   readonly result?: Omit<RunResult, 'output' | 'structuredOutput'>;
 };
 
-/** A run that has ended. */
+/** An ended run. */
 export type EndedRun = Ended<Run>;
 
-/** The same of a run and of its summary. */
+/** The ended variant of a run or of its summary. */
 export type Ended<R extends RunSummary> = R & {
   readonly state: 'ended';
   readonly endedAt: string;
   readonly result: NonNullable<R['result']>;
 };
 
-/** How many runs ended in one way within one of the last hours. */
+/** How many runs ended with an outcome within one of the last hours. */
 export interface OutcomeCount {
   /** How long ago, in whole hours: 0 to 23. */
   readonly hoursAgo: number;
@@ -62,22 +62,22 @@ export interface OutcomeCount {
   readonly runs: number;
 }
 
-/** A client's own name for one request, so that sending it again does not run it again. */
+/** The client's key for one request: sending the request again does not run it again. */
 export interface Idempotency {
   readonly key: string;
-  /** Tells requests apart: equal for requests that mean the same. */
+  /** Equal for equal requests. */
   readonly requestHash: string;
 }
 
-/** Which runs to list, and where to go on. */
+/** Which runs to list, and where to continue. */
 export interface RunFilter {
   readonly state?: Run['state'];
   readonly outcome?: Outcome;
-  /** Only runs that have all of these. */
+  /** Only runs with all of these labels. */
   readonly labels?: readonly (readonly [name: string, value: string])[];
-  /** Only runs with this name or id of a workflow among their labels. */
+  /** Only runs whose labels contain this workflow name or id. */
   readonly workflow?: string;
-  /** Only runs that have all its words in what is kept of them, see `search.ts`. */
+  /** Only runs whose records contain all of these words, see `search.ts`. */
   readonly text?: string;
   /** Accepted at or after, ISO 8601. */
   readonly since?: string;
@@ -88,26 +88,26 @@ export interface RunFilter {
   readonly limit: number;
 }
 
-/** Some runs, newest first. */
+/** A page of runs, newest first. */
 export interface RunPage {
   readonly runs: readonly RunSummary[];
-  /** `before` of the next page, where there is one. After a search, which looks so far back only, that may be empty. */
+  /** `before` of the next page, if there is one. A search only goes so far back, so the next page may be empty. */
   readonly next?: number;
 }
 
-/** When the time of a run is up, in milliseconds since the epoch, for people: what ends runs is no wall clock. */
+/** When a run times out, in milliseconds since the epoch. Only for display: the timeout itself does not use the system clock. */
 export function deadlineOf(run: Run): number {
   return Date.parse(run.acceptedAt) + run.request.timeoutMs;
 }
 
-/** Milliseconds between two times of a run; the clock may have been set back between them. */
+/** Milliseconds between two times of a run, at least 0: the clock may have been set back between them. */
 export function millisecondsBetween(earlier: string, later: string): number {
   return Math.max(0, Date.parse(later) - Date.parse(earlier));
 }
 
 /**
- * How many milliseconds a run has left that another process accepted, by the wall clock, which alone outlives a
- * process. Never more than the run was given, however the clock was set since.
+ * How many milliseconds are left for a run that another process accepted, by the system clock, because no other clock
+ * outlives a process. Never more than the timeout of the run, even if the clock was changed.
  */
 export function remainingMs({ acceptedAt, request }: Run): number {
   return Math.max(0, request.timeoutMs - millisecondsBetween(acceptedAt, new Date().toISOString()));

@@ -2,30 +2,30 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { RunFilter, RunRequest, RunResult } from './run.ts';
 import { objectFrom } from './rows.ts';
 
-/** How far back one search looks: whichever of the two comes first. It is work between two requests, so it is bounded. */
+/** How far back one search goes, whichever limit is reached first. It blocks other requests, so it is bounded. */
 export const SEARCHED_RUNS = 2000;
 export const SEARCHED_BYTES = 8 * 1_048_576;
 
-/** What a search means for the statement that lists runs. */
+/** The parameters of a search for the statement that lists runs. */
 export interface SearchBounds {
-  /** Whether there is a search: 1, or null for none. */
+  /** 1 with a search, otherwise null. */
   readonly search: 1 | null;
   readonly workflow: string | null;
   readonly text: string | null;
-  /** The number of the oldest run that is looked at. */
+  /** The number of the oldest run to search. */
   readonly oldest: number | null;
   /** Whether there are older ones. */
   readonly goesOn: boolean;
 }
 
-/** A condition of a statement over `runs`, whose parameters are the {@link SearchBounds}. */
+/** A condition for statements on `runs`. Its parameters are the {@link SearchBounds}. */
 export const SEARCHED =
   'seq >= coalesce($oldest, 0) AND ($search IS NULL OR run_mentions(id, session_id, request, result, $workflow, $text))';
 
 /**
- * Lets a database search runs by what is kept of them: id, session, labels, model and error. Prompts are forgotten when
- * a run ends, and what Claude said is not looked at.
- * @returns a function that tells how far back a search goes.
+ * Adds a search over the recorded fields of runs to a database: id, session, labels, model and error. Prompts are deleted
+ * when a run ends, and Claude's output is not searched.
+ * @returns a function that determines how far back a search goes.
  */
 export function searchIn(db: DatabaseSync): (filter: RunFilter) => SearchBounds {
   const options = { deterministic: true, varargs: true } as const;
@@ -67,5 +67,5 @@ function mentions([id, sessionId, request, result, workflow, text]: Searched): b
     .every((word) => all.includes(word));
 }
 
-/** Without the difference of capitals, and of ways to write the same letter in Unicode. */
+/** Ignores case and different Unicode forms of the same letter. */
 const folded = (text: string) => text.normalize('NFKC').toLowerCase();

@@ -11,7 +11,7 @@ import { IdempotencyError, type RunStore } from './store.ts';
 
 const RUNS = 'SELECT runs.*, callbacks.record AS callback FROM runs LEFT JOIN callbacks ON run_id = id';
 
-/** `json_valid` is false for JSON that nests deeper than 1000 levels, which every other function takes for an error. */
+/** `json_valid` is false for JSON nested deeper than 1000 levels, for which every other function fails. */
 const LIST = `
   SELECT seq, id, session_id, state, request, NULL AS prompt, accepted_at, started_at, ended_at, outcome,
     CASE WHEN result IS NULL OR json_valid(result) THEN json_remove(result, '$.output', '$.structuredOutput') ELSE '' END
@@ -35,16 +35,16 @@ const LIST = `
 `;
 
 /**
- * Opens the store, making the file where there is none.
- * @throws {StoreInUseError} while another process holds the file.
- * @throws {StoreDamagedError} when the file is no sound database; it is left as it is.
+ * Opens the store, and creates the file if it is missing.
+ * @throws {StoreInUseError} while another process has the file locked.
+ * @throws {StoreDamagedError} if the file is not a valid database; it is not changed.
  */
 export function openStore(file: string): RunStore {
   const reserve = new DiskReserve(`${file}-reserve`);
   try {
     return openWith(reserve, file);
   } catch (error) {
-    // To take up what a crash left in the write-ahead log takes room.
+    // Recovering the write-ahead log after a crash needs disk space.
     if (!isFull(error) || !reserve.release()) throw error;
     return openWith(reserve, file);
   }
@@ -77,7 +77,7 @@ function openWith(reserve: DiskReserve, file: string): RunStore {
   const instance = getMeta.get('instance') as { value: string };
   const callbacks = callbackRecords(db);
   const isNested = () => db.isTransaction;
-  /** On a full disk a write gets the room that is reserved. */
+  /** On a full disk a write uses the reserved space. */
   const written = <T>(write: () => T): T => {
     try {
       return write();

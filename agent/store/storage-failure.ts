@@ -1,6 +1,6 @@
 /**
- * SQLite's codes for what another attempt cannot mend: an error of the statement or of its values. All others tell of
- * the disk, or of a rule of the database.
+ * SQLite's codes for errors that a retry cannot fix, because the statement or its values are wrong. All others concern the
+ * disk, or a constraint of the database.
  */
 const OWN_MISTAKES: ReadonlySet<number> = new Set([
   1, // SQLITE_ERROR, such as JSON that is nested too deep
@@ -12,22 +12,22 @@ const OWN_MISTAKES: ReadonlySet<number> = new Set([
 
 const SQLITE_FULL = 13;
 
-/** A disk that is full, that the user has used up, that may only be read, or that is broken. */
+/** The disk is full, over quota, read-only or broken. */
 const OF_THE_DISK: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']);
 
-/** Whether an error tells that the disk cannot be written or read now. */
+/** Whether an error means that the disk cannot be written or read now. */
 export function isStorageFailure(error: unknown): boolean {
   const sqlite = sqliteCodeOf(error);
   if (sqlite !== undefined) return !OWN_MISTAKES.has(sqlite);
   return error instanceof Error && OF_THE_DISK.has((error as NodeJS.ErrnoException).code);
 }
 
-/** Whether SQLite found no room on the disk. */
+/** Whether the disk is full, according to SQLite. */
 export function isFull(error: unknown): boolean {
   return sqliteCodeOf(error) === SQLITE_FULL;
 }
 
-/** The primary code of an error of SQLite; undefined for other errors. */
+/** The primary result code of an SQLite error; undefined for other errors. */
 function sqliteCodeOf(error: unknown): number | undefined {
   if (!(error instanceof Error)) return undefined;
   const { code, errcode } = error as Error & { code?: unknown; errcode?: unknown };

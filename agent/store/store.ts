@@ -31,34 +31,34 @@ export class StoreDamagedError extends Error {
 }
 
 /**
- * The durable record of runs. Every method that changes something returns after the change is on disk, and throws when
- * it cannot be written (disk full, I/O error): then nothing was changed.
+ * The durable record of runs. Every method that changes something returns after the change is on disk. It throws if the
+ * change cannot be written (disk full, I/O error); nothing is changed then.
  */
 export interface RunStore extends Disposable {
-  /** Names this state folder, for as long as it exists. */
+  /** Identifies this state folder for as long as it exists. */
   readonly instanceId: string;
   /**
-   * Makes sure that there is room for the records of another run.
-   * @throws when there is none.
+   * Ensures that there is disk space for the records of another run.
+   * @throws if there is not.
    */
   assertRoom(): void;
-  /** Whether the last changes before a crash are lost, so that runs may be further than their records say. */
+  /** Whether the last changes before a crash are lost, so that runs may be further along than their records. */
   readonly lostChanges: boolean;
-  /** The pause that was last recorded, undefined where the agent goes on. */
+  /** The recorded pause; undefined if the agent is not paused. */
   readonly pause: Pause | undefined;
   setPause(pause: Pause | undefined): void;
-  /** Records a run as queued, or as running where it begins at once. */
+  /** Records a run as queued, or as running if it starts at once. */
   accept(request: RunRequest, sessionId: string, options?: Acceptance): Run;
   /**
-   * The run that a request with this key became.
-   * @throws {IdempotencyError} when it was another request.
+   * The run of the request with this key.
+   * @throws {IdempotencyError} if the key belongs to a different request.
    */
   findByKey(idempotency: Idempotency): Run | undefined;
-  /** Records that a queued run begins. */
+  /** Records that a queued run starts. */
   begin(run: Run): Run;
   /**
-   * Records the end of a run, which makes its callback due, and forgets its prompt.
-   * @param keyIsFree for a run that was not begun, whose client may send it again.
+   * Records the end of a run, makes its callback due, and deletes its prompt.
+   * @param keyIsFree for a run that was not started and that its client may send again.
    */
   end(run: Run, result: RunResult, keyIsFree?: boolean): EndedRun;
   find(id: string): Run | undefined;
@@ -66,38 +66,38 @@ export interface RunStore extends Disposable {
   /** Counts the runs that ended in the 24 hours before `now`. */
   outcomesOfDay(now: Date): OutcomeCount[];
   /**
-   * Removes records of runs that have ended, oldest first, and gives their room back, in steps between which the agent
-   * answers. Those whose callback is not delivered yet stay, unless the file is too large. Returns how many.
+   * Removes records of ended runs, oldest first, and frees their disk space, in small steps so that the agent stays
+   * responsive. Runs whose callback is not delivered yet stay, unless the file is too large. Returns how many were removed.
    */
   prune(limits: RecordLimits): Promise<number>;
   /**
-   * Ends queued and running runs whose request cannot be read, so that they stop nobody else. What there is of it stays in
-   * the file. Returns their ids.
+   * Ends queued and running runs whose request cannot be read, so that they do not block others. The damaged request stays
+   * in the file. Returns their ids.
    */
   endUnreadable(): string[];
-  /** Takes what was forgotten, such as prompts, out of the write-ahead log too. */
+  /** Removes deleted data, such as prompts, from the write-ahead log too. */
   forget(): void;
   /**
-   * Copies the records to a new file, readable by its owner alone, in steps between which the agent responds. What changes
-   * meanwhile is in the copy.
-   * @throws when the disk has no room, or once the signal aborts; then there is no usable copy.
+   * Copies the records to a new file that only its owner can read, in small steps so that the agent stays responsive. The
+   * copy includes changes that are made meanwhile.
+   * @throws if the disk is full, or when the signal aborts; the copy is then unusable.
    */
   snapshot(file: string, signal: AbortSignal): Promise<void>;
   readonly callbacks: CallbackRecords;
-  /** Several changes with one write to disk: all of them or, where one throws, none. */
+  /** Performs several changes with one write to disk: all of them, or none if one throws. */
   atOnce<T>(write: () => T): T;
-  /** Runs that have not ended, in the order of their acceptance. */
+  /** Runs that have not ended, in order of acceptance. */
   unfinished(): Run[];
 }
 
-/** What else is known of a run when it is accepted. */
+/** Further facts about a run when it is accepted. */
 export interface Acceptance {
   readonly idempotency?: Idempotency | undefined;
-  /** It does not wait: what would be two writes to disk is one. */
+  /** It starts at once, so that acceptance and start need only one write to disk. */
   readonly begins?: boolean;
 }
 
-/** What records of runs may be kept. */
+/** The limits of stored records. */
 export interface RecordLimits {
   readonly days: number;
   readonly count: number;
@@ -105,7 +105,7 @@ export interface RecordLimits {
   readonly megabytes: number;
 }
 
-/** Thrown when an idempotency key comes again with another request. */
+/** Thrown when an idempotency key is used again with a different request. */
 export class IdempotencyError extends Error {
   override readonly name = 'IdempotencyError';
 

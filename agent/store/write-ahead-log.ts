@@ -9,10 +9,10 @@ const SALT_AT = 8;
 const SALT_BYTES = 8;
 
 /**
- * Looks for commits in a write-ahead log without looking at its checksums, as SQLite does: that takes the first frame
- * whose checksum is wrong for the end of the log, as a write that was under way at a power cut leaves it, and all the
- * commits behind are silently gone. A log that is cut short between two frames cannot be told from a shorter one.
- * @returns the number of the last frame that ends a commit, 0 where there is none.
+ * Finds commits in a write-ahead log without verifying checksums. SQLite does verify them: it treats the first frame with a
+ * wrong checksum, such as a write that a power cut interrupted, as the end of the log, and silently ignores all commits
+ * after it. A log that is truncated between two frames cannot be distinguished from a shorter one.
+ * @returns the number of the last frame that ends a commit; 0 if there is none.
  */
 export function commitsIn(file: string): number {
   const fd = openIfThere(file);
@@ -26,7 +26,7 @@ export function commitsIn(file: string): number {
     for (let frame = 1; HEADER_BYTES + frame * frameBytes <= size; frame += 1) {
       const header = bytesOf(fd, HEADER_BYTES + (frame - 1) * frameBytes, FRAME_HEADER_BYTES);
       const salt = header.subarray(SALT_AT, SALT_AT + SALT_BYTES);
-      // Frames of an earlier generation stay behind those of the present one until they are written over.
+      // Frames of an earlier generation stay after the current ones until they are overwritten.
       generation ??= salt;
       if (salt.equals(generation) && header.readUInt32BE(DATABASE_PAGES_AT) > 0) last = frame;
     }
@@ -45,7 +45,7 @@ function openIfThere(file: string): number | undefined {
   }
 }
 
-/** Zeros where the file ends before. */
+/** Zeros if the file ends earlier. */
 function bytesOf(fd: number, at: number, length: number): Buffer {
   const buffer = Buffer.alloc(length);
   readSync(fd, buffer, 0, length, at);
