@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
-/** What a folder takes on disk, in bytes. */
+/** The disk use of a folder, in bytes. */
 export interface DiskUse {
   readonly bytes: number;
-  /** The folders in it, largest first. */
+  /** Its subfolders, largest first. */
   readonly largest: readonly { readonly folder: string; readonly bytes: number }[];
 }
 
@@ -12,9 +12,9 @@ const run = promisify(execFile);
 const LONGEST_MS = 120_000;
 
 /**
- * Counts as the kubelet does: blocks on disk, and nothing of other file systems. In a process of its own and behind all
- * others, for the folder may hold millions of files.
- * @throws when nothing can be counted within two minutes.
+ * Measures disk use as the kubelet does: blocks on disk, without other file systems. Uses a separate process with low
+ * priority, because the folder may contain millions of files.
+ * @throws if there is no result within two minutes.
  */
 export async function diskUse(dir: string): Promise<DiskUse> {
   const { stdout } = await run('nice', ['-n', '19', 'du', '-kx', '-d', '1', dir], {
@@ -31,7 +31,7 @@ export async function diskUse(dir: string): Promise<DiskUse> {
   return { bytes: whole.bytes, largest: rest.sort((a, b) => b.bytes - a.bytes) };
 }
 
-/** A file that goes away meanwhile makes `du` fail, with everything else counted. */
+/** If a file is removed meanwhile, `du` fails but still counts everything else. */
 function withWhatWasCounted(error: unknown): { stdout: string } {
   const { stdout, killed } = error as { stdout?: string; killed?: boolean };
   if (stdout === undefined || killed) throw error;

@@ -6,18 +6,19 @@ import { isStorageFailure } from '../store/storage-failure.ts';
 const OWNER_MAY_ALL = 0o700;
 
 /**
- * Makes a folder that an operator named, and those above it that are missing; links are the operator's and are followed. One at a time: `mkdirSync` with `recursive` tries for ever where
- * something like /proc says that a folder is missing which it does not let anybody make.
- * @param mode of those that are made.
- * @returns why it cannot be made; undefined where it is there.
- * @throws where the disk cannot be written.
+ * Creates a folder that an operator named, and missing folders above it. Follows links, because the operator made them.
+ * Creates one folder at a time: `mkdirSync` with `recursive` loops for ever in file systems like /proc, which report a
+ * folder as missing and do not allow its creation.
+ * @param mode of the created folders.
+ * @returns why it cannot be created; undefined if it exists now.
+ * @throws if the disk cannot be written.
  */
 export function makeFolder(folder: string, mode = OWNER_MAY_ALL): string | undefined {
   const missing: string[] = [];
   for (let above = folder; !isThere(above); above = path.dirname(above)) missing.unshift(above);
   try {
     for (const each of missing) mkdirSync(each, { mode });
-    return statSync(folder).isDirectory() ? undefined : 'something else has that name';
+    return statSync(folder).isDirectory() ? undefined : 'it exists but is not a folder';
   } catch (error) {
     if (isStorageFailure(error)) throw error;
     return error instanceof Error ? error.message : String(error);
@@ -34,15 +35,15 @@ function isThere(file: string): boolean {
 }
 
 /**
- * Makes a folder that runs can write to, so that it is one that its owner may use at a real path, and no link.
- * @returns where something else went that had its place; undefined where nothing had.
- * @throws when it cannot be made, or when a link above it leads elsewhere now.
+ * Ensures that a folder that runs can write to is a real folder, not a link, and usable by its owner.
+ * @returns the new path of whatever else was in its place; undefined if nothing was.
+ * @throws if it cannot be created, or if a folder above it is now a link.
  */
 export function ensureFolder(dir: string): string | undefined {
   const parent = path.dirname(dir);
   const above = existingAbove(dir);
   const real = realpathSync.native(above);
-  if (real !== above) throw new Error(`${above} leads to ${real} now`);
+  if (real !== above) throw new Error(`${above} now points to ${real}`);
   mkdirSync(parent, { recursive: true, mode: OWNER_MAY_ALL });
   const stat = lstatSync(dir, { throwIfNoEntry: false });
   if (stat?.isDirectory()) {

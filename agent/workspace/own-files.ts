@@ -14,15 +14,15 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 
-/** No file of a Claude configuration that the agent keeps is larger: a Secret holds a mebibyte at most. */
+/** The agent keeps no larger configuration files of Claude: a Secret holds at most one mebibyte. */
 const MAX_BYTES = 1_048_576;
 
-/** Opening a named pipe would wait for whoever writes to it. */
+/** Without O_NONBLOCK, opening a named pipe would wait for a writer. */
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /**
- * Reads a file that a run could have put something else in place of.
- * @returns undefined for anything but a regular file that can be read, and for one of more than a mebibyte.
+ * Reads a file that a run could have replaced by something else.
+ * @returns undefined for anything but a readable regular file of at most one mebibyte.
  */
 export function readOwnFile(file: string): Buffer | undefined {
   const stats = lstatSync(file, { throwIfNoEntry: false });
@@ -36,8 +36,8 @@ export function readOwnFile(file: string): Buffer | undefined {
 }
 
 /**
- * Writes a file so that it is there whole or as it was before, readable by the agent alone, whatever is in its place.
- * @throws when it cannot be written.
+ * Writes a file atomically, readable only by the agent, and replaces anything in its place.
+ * @throws if it cannot be written.
  */
 export function writeOwnFile(file: string, content: Buffer | string): void {
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
@@ -53,12 +53,12 @@ export function writeOwnFile(file: string, content: Buffer | string): void {
   renameSync(temporary, file);
 }
 
-/** Whether an error is one of the file system's. */
+/** Whether an error comes from the file system. */
 export function isFileError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error;
 }
 
-/** Renames a file or folder. A folder goes into another one only if its owner may write to it. */
+/** Renames a file or folder. A folder can be moved into another one only if its owner may write to it. */
 export function move(from: string, to: string): void {
   try {
     renameSync(from, to);

@@ -1,13 +1,13 @@
 import { realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 
-/** Where a folder is, with its real path; `why` is for a sentence that begins with the folder. */
+/** The real path of a folder, or what is wrong; `why` continues a sentence that begins with the folder. */
 type Place =
   | { readonly path: string }
   | { readonly problem: 'relative' | 'missing' | 'outside' | 'no-folder'; readonly why: string };
 
 /**
- * Checks that a folder is inside the workspace, links followed.
+ * Checks that a folder is inside the workspace, after resolving links.
  * @returns its real path, or what it must be.
  */
 export function insideWorkspace(folder: string, workspaceDir: string): { path: string } | { problem: string } {
@@ -25,7 +25,7 @@ export function insideWorkspace(folder: string, workspaceDir: string): { path: s
   }
 }
 
-/** Why a run cannot begin in a folder that was inside the workspace once; undefined where it still is. */
+/** Why a run cannot start in a folder that was accepted earlier; undefined if it can. */
 export function workdirProblem(folder: string, workspaceDir: string): string | undefined {
   const place = placeOf(folder, workspaceDir);
   return 'path' in place ? undefined : `The working directory ${folder} ${place.why}.`;
@@ -41,7 +41,7 @@ function placeOf(folder: string, workspaceDir: string): Place {
   }
   const relative = path.relative(realpathSync.native(workspaceDir), real);
   if (relative.split(path.sep)[0] === '..' || path.isAbsolute(relative)) {
-    return { problem: 'outside', why: `leads out of the workspace ${workspaceDir}, to ${real}` };
+    return { problem: 'outside', why: `points outside the workspace ${workspaceDir}, to ${real}` };
   }
   return statSync(real).isDirectory() ? { path: real } : { problem: 'no-folder', why: 'is no longer a folder' };
 }

@@ -12,43 +12,43 @@ import { ensureFolder } from './folders.ts';
 import type { Log } from '../log.ts';
 import { workdirProblem } from './workdir.ts';
 
-/** The folder of the workspace that every run finds empty, where its lifetime is the run. */
+/** With lifetime `run`: the folder in the workspace that is empty for every run. */
 const RUN_FOLDER = 'run';
-/** Where its content waits to be removed, which may take long. */
+/** The folder whose content is being removed, which may take long. */
 const REMOVED_FOLDER = '.removed';
 const MEBIBYTE = 1_048_576;
 const LOOK_EVERY_MS = 10_000;
-/** One look for a series of short runs: starting `du` stops everything else for some milliseconds. */
+/** A series of short runs shares one measurement: starting `du` blocks everything else for a few milliseconds. */
 const LOOK_AFTER_MS = 1000;
-/** Looking takes at most a tenth of the time. */
+/** Measuring takes at most a tenth of the time. */
 const LOOK_SHARE = 10;
 const NAMED = 3;
 
-/** Thrown when the folder of the workspace is gone and cannot be made again. */
+/** Thrown when the workspace folder is gone and cannot be created again. */
 export class WorkspaceUnusableError extends Error {
   override readonly name = 'WorkspaceUnusableError';
 }
 
-/** What {@link Workspace} is made of. */
+/** What {@link Workspace} needs. */
 export interface WorkspaceDependencies {
   readonly dir: string;
-  /** `run`: a run that names no folder begins in an empty one, which is emptied after it. */
+  /** `run`: a run that names no folder starts in an empty one, which is emptied afterwards. */
   readonly lifetime: WorkspaceLifetime;
-  /** What the whole may take on disk, in mebibytes; undefined for no limit. */
+  /** The limit of the workspace on disk, in mebibytes; undefined for no limit. */
   readonly megabytes: number | undefined;
   readonly log: Log;
 }
 
-/** A process whose run is ended when it fills the workspace. */
+/** A process that is ended when its run fills the workspace. */
 interface Writer {
   end(reason: 'workspace'): void;
 }
 
-/** The folder that runs work in: how long what they leave lives, and how much of it there may be. */
+/** The folder that runs work in, with the lifetime and the size limit of its files. */
 export class Workspace {
-  /** Every folder of a run is inside. A real path. */
+  /** Contains the folder of every run. A real path. */
   readonly dir: string;
-  /** Where a run works that names no folder. */
+  /** The folder of runs that name none. */
   readonly runDir: string;
   readonly #dependencies: WorkspaceDependencies;
   #use: DiskUse | undefined;
@@ -64,8 +64,8 @@ export class Workspace {
   }
 
   /**
-   * Makes its folders again where a run or somebody else removed them. What has their place, such as a link, is renamed.
-   * @throws {WorkspaceUnusableError} when that does not work; says why.
+   * Creates its folders again if a run or someone else removed them. Anything in their place, such as a link, is renamed.
+   * @throws {WorkspaceUnusableError} if that fails; the message has the reason.
    */
   ensure(): void {
     for (const dir of new Set([this.dir, this.runDir])) {
@@ -84,8 +84,8 @@ export class Workspace {
   }
 
   /**
-   * Why a run cannot begin in a folder, a sentence; undefined where it can. To be asked right before it begins: while it
-   * waited, another run may have removed the folder, or put a link in its place.
+   * Why a run cannot start in a folder, as a sentence; undefined if it can. Call it right before the start: while the run
+   * waited, another one may have removed the folder or replaced it by a link.
    */
   problemWith(workdir: string): string | undefined {
     try {
@@ -97,7 +97,7 @@ export class Workspace {
     return workdirProblem(workdir, this.dir);
   }
 
-  /** What it took on disk when it was last looked at, in bytes. */
+  /** Its disk use when it was last measured, in bytes. */
   get bytes(): number {
     return this.#use?.bytes ?? 0;
   }
@@ -107,7 +107,7 @@ export class Workspace {
     return this.#dependencies.megabytes === undefined ? undefined : this.#dependencies.megabytes * MEBIBYTE;
   }
 
-  /** Why nothing may begin: it is over its limit. Says what to do. */
+  /** Why no run may start: the workspace is over its limit. Includes what to do. */
   get problem(): string | undefined {
     const use = this.#use;
     if (!use || this.limitBytes === undefined || use.bytes <= this.limitBytes) return undefined;
@@ -119,15 +119,15 @@ export class Workspace {
     );
   }
 
-  /** Looks again whether it is over its limit, unless somebody does so already. */
+  /** Measures again whether it is over its limit, unless a measurement is in progress. */
   look(): Promise<void> {
     this.#looking ??= this.#look().finally(() => (this.#looking = undefined));
     return this.#looking;
   }
 
   /**
-   * Ends a run that fills it over its limit.
-   * @returns a function that ends the watching.
+   * Ends a run when it fills the workspace over its limit.
+   * @returns a function that stops watching.
    */
   watch(process: Writer): () => void {
     const over = new AbortController();
@@ -135,7 +135,7 @@ export class Workspace {
     return () => over.abort();
   }
 
-  /** No process works in it: what a run left goes, where that is wanted, before the next one begins. */
+  /** Call when no process uses it: with lifetime `run`, removes the files of the last run before the next one starts. */
   cleanUp(): void {
     try {
       this.ensure();
@@ -175,7 +175,7 @@ export class Workspace {
     }
   }
 
-  /** Moving takes no time, however much there is. The folder itself stays: a process may be waiting in it. */
+  /** Moves the content away, which is fast for any amount. The folder itself stays, because a warm process may be in it. */
   #setAside(): void {
     const removed = path.join(this.dir, REMOVED_FOLDER);
     const aside = path.join(removed, randomUUID());
@@ -190,7 +190,7 @@ export class Workspace {
     }
   }
 
-  /** A folder that its owner may not write to cannot be removed before that is changed. */
+  /** A folder that its owner may not write to needs a chmod before it can be removed. */
   async #remove(): Promise<void> {
     const removed = path.join(this.dir, REMOVED_FOLDER);
     try {

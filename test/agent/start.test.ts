@@ -55,10 +55,10 @@ describe('the start', () => {
   });
 
   it.each([
-    ['AGENT_STATE_DIR', '/dev/null', 'something else has that name'],
+    ['AGENT_STATE_DIR', '/dev/null', 'it exists but is not a folder'],
     ['AGENT_STATE_DIR', '/dev/null/state', 'ENOTDIR'],
-    ['AGENT_WORKSPACE_DIR', '/etc/passwd', 'something else has that name'],
-    ['HOME', '/dev/null', 'something else has that name'],
+    ['AGENT_WORKSPACE_DIR', '/etc/passwd', 'it exists but is not a folder'],
+    ['HOME', '/dev/null', 'it exists but is not a folder'],
   ])('with %s=%s names it and what is wrong, in sentences', async (name, folder, problem) => {
     Object.assign(agent.env, { AGENT_LOG_LEVEL: 'error', [name]: folder });
     await expect(agent.start()).rejects.toThrow(

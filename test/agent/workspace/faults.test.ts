@@ -61,7 +61,7 @@ describe('the folder of a run that waits', () => {
       renameSync(inWorkspace('project'), inWorkspace('moved'));
       symlinkSync(outside, inWorkspace('project'));
     });
-    const error = `The working directory ${inWorkspace('project')} leads out of the workspace ${agent.workspaceDir}, to ${outside}. The run was not started.`;
+    const error = `The working directory ${inWorkspace('project')} points outside the workspace ${agent.workspaceDir}, to ${outside}. The run was not started.`;
     expect(answer).toMatchObject({ success: false, outcome: 'failed', error });
     expect(agent.claude.begun()).toEqual(['first']);
   });
@@ -131,7 +131,7 @@ describe('a workspace', () => {
     expect(response.status).toBe(503);
     expect(await response.json()).toMatchObject({
       type: 'urn:claude-code-agent:problem:workspace-unusable',
-      detail: `The workspace ${path.join(parent, 'workspace')} cannot be used: ${parent} leads to ${outside} now. The run was not accepted.`,
+      detail: `The workspace ${path.join(parent, 'workspace')} cannot be used: ${parent} now points to ${outside}. The run was not accepted.`,
     });
   });
 });
