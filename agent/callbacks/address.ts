@@ -3,7 +3,7 @@ import { isIP, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import type { CallbackTarget } from './hosts.ts';
 
-/** Addresses at which clouds serve a machine's credentials and settings, where no range gives them away. */
+/** Addresses at which clouds serve a machine's credentials and settings, if no address range covers them. */
 const CLOUD_INTERNAL: ReadonlySet<string> = new Set([
   '168.63.129.16', // Azure
   '100.100.100.200', // Alibaba
@@ -13,12 +13,12 @@ const CLOUD_INTERNAL: ReadonlySet<string> = new Set([
 
 const PRIVATE: ReadonlySet<string> = new Set(['private', 'uniqueLocal', 'carrierGradeNat', 'loopback']);
 
-/** All that is given out of IPv6 for the internet. */
+/** All IPv6 addresses that are assigned for the internet. */
 const GLOBAL_IPV6 = ipaddr.IPv6.parseCIDR('2000::/3');
 
 /**
- * What may be reached at an address: `never` for link-local (with the metadata of clouds), multicast, reserved and
- * unspecified ones, and for those that lead to an IPv4 address by another way (6to4, NAT64, Teredo).
+ * Classifies an address. `never`: link-local (including cloud metadata), multicast, reserved and unspecified addresses, and
+ * those that embed an IPv4 address (6to4, NAT64, Teredo).
  */
 export function kindOf(address: string): 'public' | 'private' | 'never' {
   const parsed = ipaddr.process(address);
@@ -29,19 +29,19 @@ export function kindOf(address: string): 'public' | 'private' | 'never' {
   return parsed instanceof ipaddr.IPv6 && !parsed.match(GLOBAL_IPV6) ? 'never' : 'public';
 }
 
-/** A callback's host has no address that it may have. */
+/** Thrown when a callback's host has no allowed address. */
 export class AddressError extends Error {
   override readonly name = 'AddressError';
 
   constructor(hostname: string, addresses: readonly string[]) {
-    super(`${hostname} is at ${addresses.join(', ')}, which callbacks may not reach.`);
+    super(`${hostname} resolves to ${addresses.join(', ')}, which callbacks may not reach.`);
   }
 }
 
 /**
- * The lookup of the connection to a target: it gives none but allowed addresses, so that those are connected to,
- * whatever the name is at a moment later.
- * @throws {AddressError} at once where the target is an address itself, for which no connection looks anything up.
+ * The lookup function for the connection to a target. It returns only allowed addresses, and the connection uses exactly
+ * those, even if the name resolves to others a moment later.
+ * @throws {AddressError} at once if the target is an IP address that is not allowed, because then no lookup happens.
  */
 export function allowedAddresses({ hostname, mayBePrivate }: CallbackTarget): LookupFunction {
   const isAllowed = (address: string) => {

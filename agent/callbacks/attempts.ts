@@ -1,18 +1,18 @@
 import type { Callback } from '../store/run.ts';
 
-/** What became of one attempt: the receiver's answer, or why there was none. */
+/** The result of one attempt: the receiver's response, or why there was none. */
 export type Attempt = { readonly status: number; readonly retryAfter: string | undefined } | { readonly error: string };
 
-/** Milliseconds. n8n answers 409 until a workflow has come to its Wait node, so the first attempts come soon. */
+/** Milliseconds. n8n responds with 409 until a workflow has reached its Wait node, so the first retries are early. */
 export const FIRST_DELAY_MS = 1000;
 export const MAX_DELAY_MS = 15 * 60_000;
 export const MAX_RETRY_AFTER_MS = 60 * 60_000;
 const GONE = 410;
 
 /**
- * A callback after an attempt. Any 2xx delivers it; 410 ends it at once; anything else is tried again, each time after
- * twice as long (and up to a half more or less of it by chance), at the least after the receiver's `Retry-After`, until
- * the time is up, with a last attempt at that moment.
+ * The state of a callback after an attempt. Any 2xx delivers it, and 410 ends it at once. Anything else is retried with
+ * exponential back-off (with up to 50 % of jitter), but not before the receiver's `Retry-After`, until the time is up, with
+ * a last attempt at that moment.
  * @param now milliseconds since 1970, as is `giveUpAt`.
  */
 export function afterAttempt(callback: Callback, attempt: Attempt, now: number, giveUpAt: number): Callback {

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { CALLBACK_HOST } from '../contract.ts';
 
-/** Where a callback goes, taken from a URL that is allowed. */
+/** The target of a callback, from an allowed URL. */
 export interface CallbackTarget {
   readonly protocol: 'http:' | 'https:';
   /** A name, or an IP address without brackets. */
@@ -9,50 +9,50 @@ export interface CallbackTarget {
   readonly port: number;
   /** The value of the `Host` header. */
   readonly host: string;
-  /** Path and query as they were given, byte for byte: they may carry a signature. */
+  /** Path and query exactly as given, because they may contain a signature. */
   readonly path: string;
-  /** Whether the host may be at a private address. */
+  /** Whether the host may have a private address. */
   readonly mayBePrivate: boolean;
 }
 
 interface Entry {
   readonly hostname: string;
   readonly isSuffix: boolean;
-  /** Undefined: the port that the protocol stands for. */
+  /** Undefined for the default port of the protocol. */
   readonly port: number | undefined;
 }
 
-/** `\` is a `/` to some parsers and not to others; a fragment and what is not ASCII would never arrive as given. */
+/** Some parsers treat `\` as `/`. A fragment and non-ASCII characters would not arrive as given. */
 const URL_SHAPE = /^https?:\/\/[^/?#\\@]+(?<path>[/?][^#\\]*)?$/i;
 const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
 const DEFAULT_PORT = { 'http:': 80, 'https:': 443 } as const;
 
-/** Whether `entry` can be one of the list of {@link CallbackHosts}. */
+/** Whether `entry` is valid for {@link CallbackHosts}. */
 export function isCallbackHost(entry: string): boolean {
   return parseEntry(entry) !== undefined;
 }
 
 /**
- * The hosts that callbacks may go to. An entry is `host` or `host:port`, or `*.suffix` for all hosts below it; without a
- * port it stands for 80 by http and 443 by https. A host that an entry names itself may be at a private address; one
- * that only a `*.` entry matches may not.
+ * The hosts that callbacks may go to. An entry is `host` or `host:port`, or `*.suffix` for all hosts below it. Without a
+ * port it allows 80 for http and 443 for https. A host that is listed by name may have a private address; a host that only
+ * a `*.` entry matches may not.
  */
 export class CallbackHosts {
   readonly #entries: readonly Entry[];
 
-  /** @param entries each of them an {@link isCallbackHost}. */
+  /** @param entries each valid according to {@link isCallbackHost}. */
   constructor(entries: readonly string[]) {
     this.#entries = entries.map(parseEntry).filter((entry) => entry !== undefined);
   }
 
-  /** Whether no callback is allowed at all. */
+  /** Whether no callbacks are allowed at all. */
   get none(): boolean {
     return this.#entries.length === 0;
   }
 
   /**
-   * Where a callback goes, if it may go there.
-   * @returns the target; the host where only that is not allowed; or undefined for what is no URL of a callback.
+   * Finds the target of a callback.
+   * @returns the target; the host if only the host is not allowed; or undefined for an invalid URL.
    */
   find(url: string): CallbackTarget | { readonly refusedHost: string } | undefined {
     const shape = VISIBLE_ASCII.test(url) ? URL_SHAPE.exec(url) : null;

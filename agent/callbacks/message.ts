@@ -1,14 +1,14 @@
 import type { EndedRun } from '../store/run.ts';
 import { signatureHeaders } from './signature.ts';
 
-/** A message as it goes out. */
+/** A message to send. */
 export interface Message {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
 }
 
 /**
- * Tells of the end of a run. Id and body are the same for every attempt; the signature is of the moment.
+ * The message about the end of a run. Id and body are the same for every attempt; the signature includes the current time.
  * @param data the run as clients see it.
  */
 export function messageOf(run: EndedRun, data: object, secrets: readonly Buffer[], userAgent: string): Message {

@@ -4,21 +4,21 @@ import { allowedAddresses } from './address.ts';
 import type { CallbackTarget } from './hosts.ts';
 import type { Message } from './message.ts';
 
-/** What a receiver answered. */
+/** The response of a receiver. */
 export interface Answer {
   readonly status: number;
   readonly retryAfter: string | undefined;
 }
 
-/** What is read of an answer's body, which nobody needs. */
+/** How much of the response body is read before the connection is closed. Its content is not used. */
 const MAX_ANSWER_BYTES = 65_536;
 
 /**
- * Sends a message to a target by POST, on a connection of its own. Follows no redirect and uses no proxy, behind which the
- * address that is connected to could not be seen.
- * @param signal ends the attempt.
- * @returns when the answer is there; what follows its headers does not matter.
- * @throws when there is none: the network's error, an `AddressError`, or the reason of `signal`.
+ * Sends a message to a target by POST, on a new connection. Follows no redirects and uses no proxy, because the agent could
+ * not check the address that a proxy connects to.
+ * @param signal aborts the attempt.
+ * @returns as soon as the headers of the response have arrived; its body does not matter.
+ * @throws if there is no response: the network error, an `AddressError`, or the reason of `signal`.
  */
 export function post(target: CallbackTarget, { headers, body }: Message, signal: AbortSignal): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
@@ -60,7 +60,7 @@ function discard(response: IncomingMessage): void {
   });
 }
 
-/** Why there is no answer, in words. Where every address of a host fails, the error is an aggregate without a message. */
+/** Why there is no response, in words. If every address of a host fails, the error is an aggregate without a message. */
 export function reasonOf(error: unknown): string {
   const errors: unknown[] = error instanceof AggregateError ? error.errors : [error];
   return errors.map((each) => (each instanceof Error ? each.message : String(each))).join('; ');

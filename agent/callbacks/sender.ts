@@ -9,35 +9,35 @@ import type { CallbackHosts } from './hosts.ts';
 import { messageOf } from './message.ts';
 import { post, reasonOf } from './post.ts';
 
-/** What a {@link CallbackSender} is made of. */
+/** What {@link CallbackSender} needs. */
 export interface CallbackSenderDependencies {
   readonly store: Pick<RunStore, 'callbacks' | 'find'>;
   readonly hosts: CallbackHosts;
-  /** The keys that sign; the newest first. */
+  /** The signing keys, newest first. */
   readonly secrets: readonly Buffer[];
   readonly log: Log;
-  /** A run as clients see it, without its callback. */
+  /** Returns a run as clients see it, without its callback. */
   readonly dataOf: (run: Run) => object;
   readonly userAgent: string;
-  /** How long one attempt may take, the whole of it. */
+  /** Timeout of one attempt, all in all. */
   readonly timeoutSeconds: number;
-  /** How long after the end of its run a callback is given up. */
+  /** How long after the end of its run a callback is still attempted. */
   readonly giveUpSeconds: number;
-  /** Called for each attempt whose outcome is on disk. */
+  /** Called for each attempt whose result is on disk. */
   readonly onAttempt: (callback: Callback) => void;
 }
 
-/** Of one host, so that a slow one takes nobody else's turn. */
+/** Concurrent attempts for one host, so that a slow host does not block others. */
 const AT_ONCE_PER_HOST = 4;
 const AT_ONCE = 32;
 const LAST_ATTEMPTS_MS = 2000;
 const STORAGE_WAITS_MS = 5000;
 const LONGEST_TIMER_MS = 3_600_000;
 
-/** Delivers the callbacks of runs that have ended, over restarts: at least once each, until they are given up. */
+/** Delivers the callbacks of ended runs, across restarts: at least once each, until they are given up. */
 export class CallbackSender {
   readonly #dependencies: CallbackSenderDependencies;
-  /** What is being sent, by its run. */
+  /** Attempts in progress, by run id. */
   readonly #sending = new Map<string, { readonly host: string; readonly done: Promise<void> }>();
   readonly #end = new AbortController();
   #state: 'idle' | 'sending' | 'stopped' = 'idle';
@@ -47,20 +47,20 @@ export class CallbackSender {
     this.#dependencies = dependencies;
   }
 
-  /** Begins with whatever an earlier agent on the same store left. */
+  /** Starts sending, including callbacks that an earlier agent on the same store left. */
   start(): void {
     this.#state = 'sending';
     this.#lookAgain(0);
   }
 
-  /** Takes notice of a run that has ended. */
+  /** Call when a run has ended. */
   wake(): void {
     this.#lookAgain(0);
   }
 
   /**
-   * Gives what is due now one short chance and ends. What is not delivered by then stays due for the next start, with
-   * no attempt counted.
+   * Attempts the due callbacks once more, with a short timeout, and stops. Callbacks that are not delivered by then stay due
+   * for the next start, and the attempt does not count.
    */
   async stop(): Promise<void> {
     this.#sendDue();
@@ -122,7 +122,7 @@ export class CallbackSender {
     onAttempt(after);
   }
 
-  /** Returns undefined where the attempt was ended by us. */
+  /** Returns undefined if the agent aborted the attempt. */
   async #attempt(run: EndedRun, url: string): Promise<Attempt | undefined> {
     const { hosts, secrets, userAgent, dataOf, timeoutSeconds } = this.#dependencies;
     const target = hosts.find(url);
@@ -138,7 +138,7 @@ export class CallbackSender {
     }
   }
 
-  /** Records what became of an attempt, however long it takes; false where the agent ends first. */
+  /** Records the result of an attempt, with as many tries as it takes; false if the agent stops first. */
   async #record(runId: string, callback: Callback): Promise<boolean> {
     for (;;) {
       try {

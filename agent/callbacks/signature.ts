@@ -7,8 +7,8 @@ import { CALLBACK_SECRET, CALLBACK_SECRET_FILE } from '../contract.ts';
 const NEW_BYTES = 32;
 
 /**
- * Reads secrets as Standard Webhooks writes them: `whsec_` and the base64 of 24 to 64 bytes, one a line.
- * @returns the keys, or undefined where there is none or anything else.
+ * Parses secrets in the Standard Webhooks format: `whsec_` and the base64 of 24 to 64 bytes, one per line.
+ * @returns the keys, or undefined if there are none or a line is invalid.
  */
 export function parseSecrets(text: string): Buffer[] | undefined {
   const secrets = text.split(/\s+/).filter(Boolean);
@@ -17,9 +17,9 @@ export function parseSecrets(text: string): Buffer[] | undefined {
 }
 
 /**
- * Takes the secrets from the file that was given, or the one kept in the state folder, which is made at first use (mode
+ * Reads the secrets from the given file; otherwise from the one in the state folder, which is generated on first use (mode
  * 0600).
- * @throws {CannotStartError} when the kept file holds no secrets, or cannot be read or written.
+ * @throws {CannotStartError} if that file contains no secrets, or cannot be read or written.
  */
 export function callbackSecrets(givenFile: string | undefined, stateDir: string): Buffer[] {
   const file = givenFile ?? path.join(stateDir, CALLBACK_SECRET_FILE);
@@ -36,8 +36,8 @@ export function callbackSecrets(givenFile: string | undefined, stateDir: string)
 }
 
 /**
- * The headers by which a receiver knows a message, as Standard Webhooks has them: a signature for each secret, so that a
- * secret can be changed while receivers still know the old one.
+ * The headers with which a receiver verifies a message, in the Standard Webhooks format. There is a signature for each
+ * secret, so that a secret can be rotated while receivers still use the old one.
  * @param id the same for every attempt.
  * @param secondsNow since 1970.
  */

@@ -379,7 +379,7 @@ describe('the address that is connected to', () => {
     );
   }
   const refused = (addresses: readonly string[]) =>
-    addresses.map((address, i) => `hook${i}.example.test is at ${address}, which callbacks may not reach.`);
+    addresses.map((address, i) => `hook${i}.example.test resolves to ${address}, which callbacks may not reach.`);
 
   it('may not be a private one for a host that only a wildcard names', async () => {
     const addresses = ['127.0.0.1', '::ffff:127.0.0.1', '::1', '10.0.0.1', '100.64.0.1', 'fd00::1'];

@@ -89,7 +89,7 @@ describe('an address', () => {
       return allowedAddresses(target);
     };
     expect(to('169.254.169.254', true)).toThrow(
-      '169.254.169.254 is at 169.254.169.254, which callbacks may not reach.',
+      '169.254.169.254 resolves to 169.254.169.254, which callbacks may not reach.',
     );
     expect(to('127.0.0.1', false)).toThrow();
     expect(to('127.0.0.1', true)).not.toThrow();
