@@ -1,5 +1,5 @@
 /**
- * Runs in a pod that has the agent's volume, while the agent does not run: reads a tar.gz, as `take.ts` writes it, from its
+ * Runs in a pod with the agent's volume, while the agent is not running: reads a tar.gz, as `take.ts` writes it, from its
  * input and puts the files in place. When it is killed, run it again: it starts over. Its argument is the state folder.
  * @module
  */

@@ -24,9 +24,9 @@ export interface SnapshotServer {
 
 /**
  * Makes a snapshot of the run records for each connection to a socket in the state folder. The snapshot exists as long as
- * the connection, so nothing is left behind when the backup is killed. The socket has no token: who can open it can
- * read the records themselves. Where the folder takes no socket (a long path, some network file systems), the agent runs
- * without.
+ * the connection, so nothing is left behind when the backup is killed. The socket has no token: anyone who can open it can
+ * read the records themselves. If the folder does not support sockets (a long path, some network file systems), the agent
+ * runs without it.
  */
 export function serveSnapshots(store: RunStore, stateDir: string, log: Log): SnapshotServer {
   const socket = path.join(stateDir, SNAPSHOT_SOCKET);
@@ -60,7 +60,7 @@ export function serveSnapshots(store: RunStore, stateDir: string, log: Log): Sna
     }
   }
 
-  server.on('error', (error) => log.warn({ err: error }, 'backups cannot ask this agent for a snapshot'));
+  server.on('error', (error) => log.warn({ err: error }, 'the agent cannot provide snapshots for backups'));
   try {
     // Snapshots of an agent that was killed.
     removeScratches(stateDir);

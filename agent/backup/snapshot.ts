@@ -26,9 +26,9 @@ export interface RecordCount {
 }
 
 /**
- * Gets a snapshot of the run records from the agent; without an agent that has them open (it is starting, or waits for its
- * disk), copies the files.
- * @throws when there is no room for it, or no snapshot can be made.
+ * Gets a snapshot of the run records from the agent. If no agent has them open (it is starting, or waiting for its disk),
+ * copies the files.
+ * @throws if there is not enough disk space, or no snapshot can be made.
  */
 export async function takeSnapshot(stateDir: string): Promise<Snapshot> {
   const database = path.join(stateDir, SNAPSHOT_FILE);
@@ -63,9 +63,9 @@ class SnapshotError extends Error {
 }
 
 /**
- * Copies the database and its write-ahead log. The files are not opened by SQLite: its lock would keep the agent from
- * starting, and it would tidy up a damaged log, from which the agent learns that changes are lost. A copy is good when the
- * files did not change meanwhile.
+ * Copies the database and its write-ahead log. The files are not opened with SQLite: its lock would keep the agent from
+ * starting, and it would clean up a damaged log that tells the agent about lost changes. A copy is valid if the files did
+ * not change meanwhile.
  */
 async function copyOf(stateDir: string, database: string): Promise<Snapshot> {
   const folder = makeScratch(stateDir, database);
