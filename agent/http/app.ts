@@ -20,28 +20,28 @@ import type { RunMetrics } from './metrics.ts';
 import type { RunService } from '../runs/service.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
-/** What the application is made of. */
+/** What the application needs. */
 export interface AppDependencies {
   readonly service: RunService;
   readonly loginStatus: LoginStatus;
   readonly loginCheck: LoginCheck;
   readonly metrics: RunMetrics;
   readonly log: Logger;
-  /** SHA-256 in hex of the token that opens everything. */
+  /** SHA-256 in hex of the API token, which gives access to everything. */
   readonly tokenSha256: string;
-  /** SHA-256 in hex of the watchdog's token, which opens `/auth/check`, `/pause`, `/resume` and `/metrics` only. */
+  /** SHA-256 in hex of the watchdog's token, which gives access to `/auth/check`, `/pause`, `/resume` and `/metrics` only. */
   readonly watchdogTokenSha256: string | undefined;
-  /** Where runs work. */
+  /** The folder that runs work in. */
   readonly workspace: Workspace;
-  /** Names of the agent besides those of its machine, see {@link ownSite}. */
+  /** Host names of the agent besides those of its machine, see {@link ownSite}. */
   readonly allowedHosts: readonly string[];
   readonly callbackHosts: CallbackHosts;
   readonly version: string;
-  /** Where people find n8n, for links from the status page. */
+  /** The URL of n8n, for links on the status page. */
   readonly n8nUrl: string | undefined;
 }
 
-/** Puts the routes together. Does not listen. */
+/** Builds the app from its routes. Does not listen. */
 export function createApp(dependencies: AppDependencies): Hono {
   const { log, tokenSha256, watchdogTokenSha256 } = dependencies;
   const app = new Hono();
@@ -88,7 +88,7 @@ export function createApp(dependencies: AppDependencies): Hono {
   return app;
 }
 
-/** What does each operation: none without a description, none described without this. */
+/** The handlers of each operation. The type ensures that every described operation has one, and no other. */
 function handlersOf(dependencies: AppDependencies): Record<OperationId, readonly H[]> {
   const { service, loginStatus, version } = dependencies;
   return {
@@ -113,7 +113,7 @@ const honoPath = (path: string) => path.replaceAll(/\{(\w+)\}/g, ':$1');
 const matches = (path: string, actual: string) =>
   new RegExp(`^${path.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(actual);
 
-/** A page that is looked at, and what looks by itself, asks every few seconds. */
+/** An open page, probes and Prometheus request these every few seconds. */
 const QUIET: ReadonlySet<string> = new Set([
   '/',
   OPERATIONS.health.path,

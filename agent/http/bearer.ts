@@ -3,7 +3,7 @@ import type { Context, MiddlewareHandler } from 'hono';
 import { problem } from './problem.ts';
 
 /**
- * Lets requests pass that carry one of the tokens.
+ * Lets requests with one of the tokens pass.
  * @param hashes SHA-256 of each token in hex.
  */
 export function bearer(...hashes: readonly string[]): MiddlewareHandler {
@@ -22,13 +22,13 @@ export function bearer(...hashes: readonly string[]): MiddlewareHandler {
   };
 }
 
-/** The token that a request carries, undefined for none. */
+/** The token of a request; undefined if it has none. */
 export function tokenOf(c: Context): string | undefined {
   return /^Bearer +([\x21-\x7e]+) *$/i.exec(c.req.header('Authorization') ?? '')?.[1];
 }
 
 /**
- * Tells tokens that are known from others, in the same time for all of them.
+ * Recognizes known tokens, in constant time.
  * @param hashes SHA-256 of each token in hex.
  */
 export function tokenMatcher(hashes: readonly string[]): (token: string) => boolean {

@@ -1,13 +1,13 @@
 import type { MiddlewareHandler } from 'hono';
 
-/** Some milliseconds of work. */
+/** A few milliseconds of work. */
 const AT_ONCE = 8;
 
 const waiting: (() => void)[] = [];
 
 /**
- * Lets some of those who wait go on with each turn of the event loop, in the order in which they came: `/health`, which
- * does not wait, must not wait for all the runs that are sent at once.
+ * Lets a few waiting requests continue in each turn of the event loop, in order of arrival, so that `/health`, which does
+ * not wait here, is not delayed by many runs that are sent at once.
  */
 export const fairness: MiddlewareHandler = async (_, next) => {
   await new Promise<void>((resolve) => {

@@ -11,7 +11,7 @@ import type { Workspace } from '../workspace/workspace.ts';
 
 const SECONDS = [0.5, 1, 2, 5, 10, 20, 60, 120, 300, 600];
 
-/** Counts runs for Prometheus. The counters begin with the process. */
+/** Counts runs for Prometheus. The counters start at 0 with the process. */
 export class RunMetrics {
   readonly #registry = new Registry();
   readonly #runs = this.#counter('claude_agent_runs_total', 'Runs that ended, by outcome.', ['outcome']);
@@ -41,12 +41,12 @@ export class RunMetrics {
     for (const result of ['hit', 'miss']) this.#starts.inc({ result }, 0);
   }
 
-  /** Counts the beginning of a run. */
+  /** Counts the start of a run. */
   countStart({ warm }: StartedClaude): void {
     this.#starts.inc({ result: warm ? 'hit' : 'miss' });
   }
 
-  /** Counts a run. */
+  /** Counts a run that ended. */
   count({ result, acceptedAt, startedAt, endedAt }: EndedRun): void {
     this.#runs.inc({ outcome: result.outcome });
     if (startedAt !== undefined) {
@@ -62,20 +62,20 @@ export class RunMetrics {
     this.#tokens.inc({ kind: 'cache_read' }, usage.cacheReadInputTokens);
   }
 
-  /** Counts an attempt of a callback, which is as the attempt left it. */
+  /** Counts an attempt of a callback, given its state after the attempt. */
   countAttempt({ state }: Callback): void {
     if (state !== 'pending') this.#callbacks.inc({ result: state });
     if (state !== 'delivered') this.#failures.inc();
   }
 
-  /** Adds how many callbacks wait, read at each scrape. */
+  /** Adds the number of pending callbacks, read at each scrape. */
   watchCallbacks(callbacks: CallbackRecords): void {
     this.#gauge('claude_agent_callbacks_pending', 'Callbacks of ended runs that are not delivered yet.', (gauge) =>
       gauge.set(callbacks.pending),
     );
   }
 
-  /** Adds what is read at each scrape. */
+  /** Adds the metrics that are read at each scrape. */
   watch(service: RunService, claude: Claude, loginStatus: LoginStatus, version: string): void {
     this.#gauge('claude_agent_info', 'The version of the agent.', (gauge) => gauge.set({ version }, 1), ['version']);
     this.#gauge('claude_agent_active_runs', 'Runs in progress.', (gauge) => gauge.set(service.load.active));
@@ -111,7 +111,7 @@ export class RunMetrics {
     );
   }
 
-  /** Adds when somebody, such as the watchdog, last asked whether the login works. */
+  /** Adds the time of the last login check, for example by the watchdog. */
   watchChecks(check: LoginCheck): void {
     this.#gauge(
       'claude_agent_login_check_timestamp_seconds',
@@ -120,7 +120,7 @@ export class RunMetrics {
     );
   }
 
-  /** Adds what is known of the workspace. */
+  /** Adds the size and limit of the workspace. */
   watchWorkspace(workspace: Workspace): void {
     this.#gauge('claude_agent_workspace_bytes', 'Disk use of the workspace when it was last measured.', (gauge) =>
       gauge.set(workspace.bytes),

@@ -5,22 +5,22 @@ import ipaddr from 'ipaddr.js';
 import { AGENT_ENV } from '../contract.ts';
 import { problem } from './problem.ts';
 
-/** Names that lead to this machine or to a Service: nobody can have one of them point to an address of their choice. */
+/** Names of this machine or of a Service. An attacker cannot make one of them resolve to an address of their choice. */
 const OWN_NAMES = /^(?:localhost|[^.]+|.+\.(?:localhost|svc|svc\.cluster\.local|internal))$/;
 
-/** What the server tells of a connection; nothing where there is none. */
+/** What the Node.js server passes to the app; empty when the app is called without a connection. */
 interface Connected {
   readonly Bindings: { readonly incoming?: { readonly socket: { readonly localAddress?: string | undefined } } };
 }
 
 /**
- * Refuses, on paths that need no token, what a web page of another site sends through somebody's browser.
+ * On paths that need no token, refuses requests that a web page of another site sends through someone's browser.
  *
- * A page can have its own name lead to this machine's loopback address (DNS rebinding); the request then comes to
- * loopback with that name in `Host`. What comes to another address comes through a network or a proxy, whose names only
- * its operator knows, and may have any. A browser names the page that sends in `Origin`, and in `Sec-Fetch-Site` says
- * whether the page is of this site, also where a proxy has changed `Host`.
- * @param allowed names besides those of the machine, each `host` or, for all below a name, `*.suffix`.
+ * A page can make its own host name resolve to this machine's loopback address (DNS rebinding); the request then arrives
+ * at loopback with that name in `Host`. A request to another address came through a network or a proxy, whose host names
+ * only its operator knows, so any name is accepted there. A browser sends the page's site in `Origin`, and in
+ * `Sec-Fetch-Site` whether it is the same site, even if a proxy has changed `Host`.
+ * @param allowed host names besides those of the machine, each `host`, or `*.suffix` for all names below one.
  */
 export function ownSite(allowed: readonly string[]): MiddlewareHandler<Connected> {
   const isAllowed = namesIn([...allowed, hostname()]);
@@ -71,7 +71,7 @@ function namesIn(entries: readonly string[]): (name: string) => boolean {
   return (name) => known.some((entry) => (entry.startsWith('*.') ? name.endsWith(entry.slice(1)) : name === entry));
 }
 
-/** The host in a URL, without port and the dot of the root; undefined where it is no URL. */
+/** The host of a URL, without the port and a trailing dot; undefined if it is not a URL. */
 function nameIn(url: string): string | undefined {
   return URL.canParse(url) ? new URL(url).hostname.replace(/\.$/, '') || undefined : undefined;
 }

@@ -2,13 +2,13 @@ import type { Context } from 'hono';
 import { problemOf, type FieldError } from './api/problem.ts';
 import { PROBLEMS, type ProblemFacts, type ProblemKind } from './api/problems.ts';
 
-/** What an answer has besides its kind of problem and the detail. */
+/** What a response has besides its kind of problem and the detail. */
 export interface ProblemExtras {
   readonly errors?: readonly FieldError[];
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Thrown for a request that is answered with a problem; the message is its detail. */
+/** Thrown for a request that gets a problem as its response; the message is its detail. */
 export class ProblemError extends Error {
   override readonly name = 'ProblemError';
   readonly kind: ProblemKind;
@@ -22,8 +22,8 @@ export class ProblemError extends Error {
 }
 
 /**
- * Answers with a problem as `application/problem+json`.
- * @param detail what is wrong here, and what to do.
+ * Responds with a problem as `application/problem+json`.
+ * @param detail what is wrong, and what to do.
  */
 export function problem(
   c: Context,

@@ -5,7 +5,7 @@ import { IdempotencyError } from '../store/store.ts';
 import { WorkspaceUnusableError } from '../workspace/workspace.ts';
 import { problem, ProblemError } from './problem.ts';
 
-/** The answer to a request that was refused by an error; undefined for an error that is no refusal. */
+/** The response for an error that refuses a request; undefined for any other error. */
 export function refusalOf(c: Context, error: unknown): Response | undefined {
   if (error instanceof ProblemError) return problem(c, error.kind, error.message, error.extras);
   if (error instanceof IdempotencyError) return problem(c, 'idempotency-key-reused', error.message);

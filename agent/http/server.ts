@@ -6,19 +6,19 @@ import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { AGENT_ENV } from '../contract.ts';
 
-/** TCP keep-alive tells of a client that is gone, and keeps a load balancer's idle timer (Azure: 4 minutes) from cutting a long answer. */
+/** TCP keep-alive detects dead clients, and keeps a load balancer's idle timeout (Azure: 4 minutes) from cutting responses. */
 const KEEP_ALIVE_MS = 30_000;
-/** For the headers of a request to come, and for all of it. */
+/** Time limits for receiving the headers of a request, and all of it. */
 export const HEADERS_MS = 10_000;
 export const REQUEST_MS = 30_000;
 const LAST_ANSWERS_MS = 2000;
 
-/** Thrown by {@link listen}; the message says where it tried. */
+/** Thrown by {@link listen}; the message names the address. */
 export class CannotListenError extends Error {
   override readonly name = 'CannotListenError';
 }
 
-/** Makes an HTTP server; it does not listen yet. */
+/** Creates an HTTP server; it does not listen yet. */
 export function serverOf(fetch: Hono['fetch']): Server {
   const serve = getRequestListener(fetch);
   return createServer(
@@ -26,7 +26,7 @@ export function serverOf(fetch: Hono['fetch']): Server {
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_MS,
       headersTimeout: HEADERS_MS,
-      // For the request alone: an answer may take as long as a run.
+      // Only for the request: the response may take as long as a run.
       requestTimeout: REQUEST_MS,
     },
     (incoming, outgoing) => void serve(incoming, outgoing),
@@ -34,9 +34,9 @@ export function serverOf(fetch: Hono['fetch']): Server {
 }
 
 /**
- * Begins to listen.
- * @returns the URL that the server is reached at from this machine.
- * @throws {CannotListenError} when it cannot listen there.
+ * Starts listening.
+ * @returns the URL of the server for this machine.
+ * @throws {CannotListenError} if it cannot listen there.
  */
 export async function listen(server: Server, host: string, port: number): Promise<string> {
   server.listen(port, host);
@@ -53,7 +53,7 @@ export async function listen(server: Server, host: string, port: number): Promis
   return `http://${everywhere ? '127.0.0.1' : reachable}:${actual}`;
 }
 
-/** Closes a server after the answers under way are sent. */
+/** Closes a server after the pending responses are sent. */
 export async function closeServer(server: Server): Promise<void> {
   if (!server.listening) return;
   const closed = once(server, 'close');

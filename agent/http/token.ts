@@ -6,17 +6,16 @@ import { AGENT_ENV, TOKEN_FILE } from '../contract.ts';
 
 const GIVE_ONE = `set ${AGENT_ENV.token} to a token of your own`;
 
-/** The API token: its SHA-256 in hex, and where a person finds it. */
+/** The API token: its SHA-256 in hex, and where people find it. */
 export interface ApiToken {
   readonly sha256: string;
-  /** The file that holds it, where the agent made it. */
+  /** The file that holds it, if the agent generated it. */
   readonly file?: string;
 }
 
 /**
- * Takes the token that was given, or its hash, or the one kept in the state folder, which is made at first use (mode
- * 0600).
- * @throws {CannotStartError} when the kept file is empty or cannot be read or written for other reasons than the disk's.
+ * Uses the given token or its hash; otherwise the one in the state folder, which is generated on first use (mode 0600).
+ * @throws {CannotStartError} if that file is empty, or cannot be read or written for a reason other than the disk.
  */
 export function apiToken(
   given: { token?: string | undefined; tokenSha256?: string | undefined },

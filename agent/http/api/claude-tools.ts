@@ -1,12 +1,12 @@
 /**
- * The tools that `claude` 2.1.330 has; `test/contract/tools.test.ts` compares this list with the CLI's own. The CLI takes a
- * rule for a tool that it does not have, and says nothing.
+ * The tools that `claude` 2.1.330 has; `test/contract/tools.test.ts` compares this list with the CLI's own. The CLI silently
+ * accepts a rule for a tool that does not exist.
  * @module
  */
 
 const names = (text: string): readonly string[] => text.trim().split(/\s+/);
 
-/** What the CLI calls its tools. Not every run has all of them. */
+/** The CLI's names for its tools. Not every run has all of them. */
 export const CLAUDE_TOOLS = names(`
   Agent Artifact AskUserQuestion Bash ClaudeDesign CronCreate CronDelete CronList Edit EndConversation EnterPlanMode
   EnterWorktree ExitPlanMode ExitWorktree Glob Grep ListAgents ListMcpResourcesTool LSP Monitor NotebookEdit
@@ -16,7 +16,7 @@ export const CLAUDE_TOOLS = names(`
   TaskUpdate TodoWrite ToolSearch WaitForMcpServers WebFetch WebSearch Workflow Write
 `);
 
-/** Other names that it knows them by, and names of tools that it does not have any more. */
+/** Aliases that the CLI accepts, and names of tools that it no longer has. */
 export const FORMER_TOOLS = names(`
   Task KillShell KillBash ListPeers Brief ListMcpResources ReadMcpResource ReadMcpResourceDir ProposeGoal
   BashOutput LS MultiEdit NotebookRead SlashCommand TodoRead

@@ -1,24 +1,24 @@
 import { z } from 'zod';
 
-/** Schemas that the OpenAPI document knows by a name. */
+/** Schemas that have a name in the OpenAPI document. */
 export const components = z.registry<{ id: string }>();
 
-/** Gives a schema its name in the OpenAPI document, where it stands once and is referred to. */
+/** Names a schema: the OpenAPI document defines it once and refers to it. */
 export function component<S extends z.ZodType>(id: string, schema: S): S {
   components.add(schema, { id });
   return schema;
 }
 
-/** Where the OpenAPI document has the component of this name. */
+/** The location of a component in the OpenAPI document. */
 export const locationOf = (id: string) => `#/components/schemas/${id}`;
 
-/** A reference to a component; undefined for a schema that is none. */
+/** A reference to a component; undefined for a schema without a name. */
 export function refTo(schema: z.ZodType): { readonly $ref: string } | undefined {
   const id = components.get(schema)?.id;
   return id === undefined ? undefined : { $ref: locationOf(id) };
 }
 
-/** What may be sent as an answer of this schema. */
+/** A value that may be sent as a response of this schema. */
 export type Sent<S extends z.ZodType> = DeepReadonly<z.input<S>>;
 
 type DeepReadonly<T> = T extends readonly (infer E)[]
@@ -27,5 +27,5 @@ type DeepReadonly<T> = T extends readonly (infer E)[]
     ? { readonly [K in keyof T]: DeepReadonly<T[K]> }
     : T;
 
-/** A moment in an answer. */
+/** A time in a response. */
 export const time = component('Time', z.iso.datetime().describe('ISO 8601 in UTC.'));

@@ -4,7 +4,7 @@ import { didYouMean, KnownNames } from '../../did-you-mean.ts';
 const names = [...CLAUDE_TOOLS, ...FORMER_TOOLS];
 const known = new KnownNames(names);
 
-/** Of these `claude` matches no pattern; it goes by that of the other tool. */
+/** `claude` ignores patterns of these tools and checks those of the other tool. */
 const PATTERN_OF: Readonly<Record<string, string>> = {
   Write: 'Edit',
   NotebookEdit: 'Edit',
@@ -13,9 +13,9 @@ const PATTERN_OF: Readonly<Record<string, string>> = {
 };
 
 /**
- * Why `claude --disallowedTools` would not hold to a rule: it leaves one out that it does not understand, and says
- * nothing.
- * @returns a clause whose subject is the rule; undefined for a rule that it holds to.
+ * Finds out why a rule of `claude --disallowedTools` would have no effect: the CLI silently ignores rules that it does not
+ * understand.
+ * @returns a clause whose subject is the rule; undefined for a rule that works.
  */
 export function denyRuleMistake(rule: string): string | undefined {
   const [, name, pattern] = /^([^\s(),]{1,100})(\(.*\))?$/s.exec(rule) ?? [];

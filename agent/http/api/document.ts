@@ -5,7 +5,7 @@ import { operations } from './operations.ts';
 import { problemOf, problemSchema } from './problem.ts';
 import { PROBLEMS, type ProblemFacts, type ProblemKind } from './problems.ts';
 
-/** The OpenAPI 3.1 document of the agent, from the schemas and the table that it is built from itself. */
+/** The OpenAPI 3.1 document of the agent, generated from the same schemas and table as its routes. */
 export function openApiDocument(version: string): Json {
   const paths: Record<string, Json> = {};
   for (const [operationId, operation] of operations) {

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { components, locationOf, refTo } from './component.ts';
 
-/** JSON, as it stands in the OpenAPI document. */
+/** A JSON object in the OpenAPI document. */
 export type Json = Record<string, unknown>;
 
-/** As a client sees it: what it may send, with defaults left out. That integers are safe ones is a fact of JavaScript. */
+/** The client's view: what it may send, without defaults. The bounds of safe integers only concern JavaScript. */
 const CONVERSION: z.core.ToJSONSchemaParams = {
   io: 'input',
   override: ({ jsonSchema }) => {
@@ -13,7 +13,7 @@ const CONVERSION: z.core.ToJSONSchemaParams = {
   },
 };
 
-/** Every component by its name, in the order of the alphabet. */
+/** Every component by its name, in alphabetical order. */
 export function componentSchemas(): Json {
   const { schemas } = z.toJSONSchema(components, { ...CONVERSION, uri: locationOf });
   return Object.fromEntries(
@@ -23,7 +23,7 @@ export function componentSchemas(): Json {
   );
 }
 
-/** A component by reference, any other schema as it is. */
+/** A reference to a component, or the whole of any other schema. */
 export function schemaOf(schema: z.ZodType): Json {
   const json: Json = refTo(schema) ?? z.toJSONSchema(schema, CONVERSION);
   const { $schema, ...rest } = json;

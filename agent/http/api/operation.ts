@@ -1,24 +1,24 @@
 import type { z } from 'zod';
 import type { ProblemKind } from './problems.ts';
 
-/** One thing that the agent does for a client: what the OpenAPI document says of it, and what the server is made from. */
+/** One operation of the API. The routes and the OpenAPI document are built from it. */
 export interface Operation {
   readonly method: 'GET' | 'POST' | 'DELETE';
-  /** With parameters in braces, as OpenAPI has it: `/runs/{id}`. */
+  /** With parameters in braces, as in OpenAPI: `/runs/{id}`. */
   readonly path: string;
-  /** The tokens that open it. */
+  /** The tokens that give access to it. */
   readonly tokens: readonly ('api' | 'watchdog')[];
   readonly summary: string;
   /** Markdown. */
   readonly description: string;
   readonly pathParameters?: Readonly<Record<string, Parameter>>;
-  /** The query; nothing else may be in it. */
+  /** The query; no other parameters are allowed. */
   readonly query?: z.ZodObject;
   readonly headers?: Readonly<Record<string, Parameter>>;
   readonly body?: { readonly schema: z.ZodType; readonly required: boolean; readonly example: unknown };
-  /** The answers that are no problems, by status. */
+  /** The responses that are not problems, by status. */
   readonly answers: Readonly<Record<number, Answer>>;
-  /** The problems that it answers with besides those of every operation; see {@link problemsOf}. */
+  /** The problems that it can respond with besides those of every operation; see {@link problemsOf}. */
   readonly problems: readonly ProblemKind[];
 }
 
@@ -29,19 +29,19 @@ export interface Parameter {
   readonly example: string;
 }
 
-/** An answer that is no problem. */
+/** A response that is not a problem. */
 export interface Answer {
   readonly description: string;
-  /** Its headers besides `Content-Type`, each of them always there. */
+  /** Its headers besides `Content-Type`; each is always present. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** The body, JSON where nothing else is said; without content it is empty. Of an event stream, one event. */
+  /** The body, JSON by default; without content it is empty. For an event stream, one event. */
   readonly content?: { readonly mediaType?: string; readonly schema: z.ZodType; readonly example?: unknown };
 }
 
-/** Whatever needs a token needs the records too. */
+/** Every operation that needs a token also needs the records. */
 const OF_WHAT_NEEDS_A_TOKEN = ['unauthorized', 'storage'] as const;
 
-/** Every kind of problem that an operation answers with. */
+/** Every kind of problem that an operation can respond with. */
 export function problemsOf({ tokens, problems }: Operation): ProblemKind[] {
   const usual = tokens.length > 0 ? OF_WHAT_NEEDS_A_TOKEN : (['forbidden'] as const);
   return [...new Set([...usual, ...problems, 'internal' as const])];

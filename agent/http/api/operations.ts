@@ -2,7 +2,7 @@ import type { Operation } from './operation.ts';
 import { RUN_OPERATIONS } from './run-operations.ts';
 import { STATE_OPERATIONS } from './state-operations.ts';
 
-/** Everything that the agent does for clients, by the `operationId` of the OpenAPI document. */
+/** All operations of the API by their `operationId` in the OpenAPI document. */
 export const OPERATIONS = { ...RUN_OPERATIONS, ...STATE_OPERATIONS };
 
 /** The name of an operation. */

@@ -2,12 +2,12 @@ import { z } from 'zod';
 import { component, type Sent } from './component.ts';
 import { PROBLEMS, type ProblemKind } from './problems.ts';
 
-/** The `type` of a problem in an answer. */
+/** The `type` of a problem in a response. */
 export const typeOf = (kind: ProblemKind) => `urn:claude-code-agent:problem:${kind}` as const;
 
 const kinds = Object.keys(PROBLEMS) as ProblemKind[];
 
-/** A refusal, as RFC 9457 has it. */
+/** An error response in RFC 9457 format. */
 export const problemSchema = component(
   'Problem',
   z
@@ -30,13 +30,13 @@ export const problemSchema = component(
     .describe('An error response (RFC 9457).'),
 );
 
-/** The body of a refusal. */
+/** The body of an error response. */
 export type Problem = Sent<typeof problemSchema>;
 
-/** A field that was not accepted. */
+/** An invalid field. */
 export type FieldError = NonNullable<Problem['errors']>[number];
 
-/** The body of a refusal of this kind. */
+/** The body of an error response of this kind. */
 export function problemOf(kind: ProblemKind, detail: string, errors?: readonly FieldError[]): Problem {
   const { status, title } = PROBLEMS[kind];
   return { type: typeOf(kind), status, title, detail, ...(errors && { errors }), error: `${title}: ${detail}` };

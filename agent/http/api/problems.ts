@@ -1,17 +1,17 @@
 import { RUN_LIMITS } from '../../contract.ts';
 
-/** A kind of problem, for people and for the answer that tells of it. */
+/** A kind of problem: its texts for people, and its HTTP response. */
 export interface ProblemFacts {
   readonly status: 400 | 401 | 403 | 404 | 405 | 413 | 415 | 422 | 429 | 500 | 503 | 507;
   readonly title: string;
   readonly means: string;
-  /** What the client, or somebody for it, is to do. */
+  /** What the client, or its operator, should do. */
   readonly remedy: string;
-  /** Seconds until it makes sense to try again, sent as `Retry-After`. */
+  /** Seconds until a retry makes sense, sent as `Retry-After`. */
   readonly retryAfter?: number;
 }
 
-/** Every kind of problem that the agent answers with. */
+/** Every kind of problem that the agent responds with. */
 export const PROBLEMS = {
   'invalid-json': {
     status: 400,

@@ -39,7 +39,7 @@ const takesRuns = {
   ],
 } as const;
 
-/** What the agent does with runs. */
+/** The operations on runs. */
 export const RUN_OPERATIONS = {
   run: {
     ...takesRuns,

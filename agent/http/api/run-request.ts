@@ -4,7 +4,7 @@ import { denyRuleMistake } from './deny-rule.ts';
 import { component, type Sent } from './component.ts';
 
 const text = (max: number, what: string) => z.string(what).min(1, what).max(max, what);
-/** For `claude` as an argument, which ends at a NUL. */
+/** Passed to `claude` as an argument, which ends at a NUL. */
 const argument = (max: number, what: string) => text(max, what).regex(/^[^\0]*$/, what);
 const whole = (max: number, what: string) => z.int(what).min(1, what).max(max, what);
 
@@ -15,16 +15,16 @@ const fallbackModel = `1 to ${LIMITS.fallbackModels} names of models, separated 
 const effort = `one of ${EFFORTS.join(', ')}`;
 const systemPrompt = `a string of 1 to ${LIMITS.systemPromptChars} characters without a NUL`;
 const tools = `at most ${LIMITS.tools} names of tools, such as ["Read", "Bash(git log:*)"]`;
-const deniedTools = `at most ${LIMITS.tools} names of tools that claude has, such as ["WebFetch", "Bash(git push:*)"]`;
+const deniedTools = `at most ${LIMITS.tools} names of existing tools, such as ["WebFetch", "Bash(git push:*)"]`;
 const mode = `one of ${PERMISSION_MODES.join(', ')}`;
 const turns = `a whole number from 1 to ${LIMITS.turns}`;
 const budget = `a number of US dollars above 0, at most ${LIMITS.budgetUsd}`;
 const sessionId = 'the sessionId (a UUID) of an earlier run';
-/** What a `callbackUrl` must be; the settings decide about its host. */
+/** What a `callbackUrl` must be; the settings list the allowed hosts. */
 export const CALLBACK_URL = `an http or https URL of at most ${LIMITS.callbackUrlChars} characters, in ASCII, without user name and fragment`;
 const labels = `at most ${LIMITS.labels} strings of 1 to 256 characters, with names of 1 to 64`;
 
-/** How many entries a field may have, and what to say where it has more. */
+/** How many entries a field may have, and the message if it has more. */
 export const MOST_ENTRIES = {
   labels: { most: LIMITS.labels, allowed: labels },
   allowedTools: { most: LIMITS.tools, allowed: tools },
@@ -32,12 +32,12 @@ export const MOST_ENTRIES = {
 } as const;
 
 /** What an `outputSchema` must be. */
-export const OUTPUT_SCHEMA = `a JSON Schema (an object, draft-07 as claude takes it) of at most ${LIMITS.schemaBytes} bytes`;
+export const OUTPUT_SCHEMA = `a JSON Schema (a draft-07 object) of at most ${LIMITS.schemaBytes} bytes`;
 
 /** One or more names of models. */
 const FALLBACK_MODELS = new RegExp(`^${MODEL_NAME}(,${MODEL_NAME}){0,${LIMITS.fallbackModels - 1}}$`);
 
-/** Options of a run that `claude` gets as they are. */
+/** Options of a run that are passed to `claude`. */
 const options = {
   model: z
     .string(MODEL_ALLOWED)
@@ -89,10 +89,10 @@ const options = {
     .optional(),
 };
 
-/** Options of a run. What is left out is as the agent's settings and the CLI have it. */
+/** Options of a run. The defaults come from the agent's settings and the CLI. */
 export type RunOptions = Sent<z.ZodObject<typeof options>>;
 
-/** The body of a run's request. The workspace decides about `workdir`. */
+/** The body of a run's request. The workspace checks `workdir`. */
 export const runRequest = component(
   'RunRequest',
   z.object({
@@ -136,10 +136,10 @@ export const runRequest = component(
   }),
 );
 
-/** The same for `POST /runs`, where nothing else is allowed. */
+/** The same for `POST /runs`, where other fields are refused. */
 export const strictRunRequest = component('StrictRunRequest', z.strictObject(runRequest.shape));
 
-/** What a run was asked for, without its prompt and the fields that its resource has itself. */
+/** The request of a run, without the prompt and the fields that the run has itself. */
 export const requestEcho = z.object({ timeout: z.int(), workdir: z.string(), ...options });
 
 function denies(rule: string, context: z.RefinementCtx): void {

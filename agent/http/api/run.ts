@@ -21,7 +21,7 @@ const denial = z.object({ toolName: z.string(), toolUseId: z.string(), toolInput
 
 const sessionId = z.uuid().describe('The id of the conversation, for the `sessionId` of a later run.');
 
-/** What is known of a run when it has ended. */
+/** The fields of a run that has ended. */
 const result = {
   success: z.boolean().describe('Whether the run succeeded.'),
   output: z.string().describe('The answer, or the part of it that was written before the run ended early.'),
@@ -44,7 +44,7 @@ const result = {
   warnings: z.array(z.string()).describe('Notices for the client that did not stop the run.'),
 };
 
-/** The answer of `POST /run`. */
+/** The response of `POST /run`. */
 export const runAnswer = component(
   'RunAnswer',
   z.object({
@@ -71,7 +71,7 @@ const callback = component(
   }),
 );
 
-/** What is known of a run in any state. */
+/** The fields of a run in any state. */
 const run = {
   id: z.uuid(),
   acceptedAt: time,
@@ -98,7 +98,7 @@ const listedRun = component(
   ]),
 );
 
-/** Some runs, newest first. */
+/** A page of runs, newest first. */
 export const runPage = component(
   'RunPage',
   z.object({
@@ -127,9 +127,9 @@ export const runEvent = component(
 
 /** Tokens of a run. */
 export type Usage = Sent<typeof usage>;
-/** How a run ended and what it left. */
+/** How a run ended, and its output. */
 export type RunResult = Omit<Sent<z.ZodObject<typeof result>>, 'success' | 'exitCode'>;
-/** How far the callback of a run is. */
+/** The state of a run's callback. */
 export type Callback = Sent<typeof callback>;
 export type RunAnswer = Sent<typeof runAnswer>;
 export type RunResource = Sent<typeof runResource>;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Operation } from './operation.ts';
 import { health, loginReport, pauseRequest, pauseState, ready } from './state.ts';
 
-/** What the agent tells of itself, and how it is paused. */
+/** The operations on the agent: status, login check, pause and metrics. */
 export const STATE_OPERATIONS = {
   checkLogin: {
     method: 'POST',

@@ -9,7 +9,7 @@ const load = {
 
 const pause = z.object({ since: time, reason: z.string().optional() });
 
-/** The answer of `GET /health`. It needs no token, so it holds no secret. */
+/** The response of `GET /health`. It needs no token, so it contains no secret. */
 export const health = component(
   'Health',
   z.object({
@@ -35,10 +35,10 @@ export const health = component(
   }),
 );
 
-/** The answer of `GET /ready`. */
+/** The response of `GET /ready`. */
 export const ready = component('Ready', z.object({ status: z.literal('ready') }));
 
-/** The answer of `POST /auth/check`. */
+/** The response of `POST /auth/check`. */
 export const loginReport = component(
   'LoginReport',
   z.object({
@@ -73,7 +73,7 @@ export const pauseRequest = component(
   }),
 );
 
-/** The answer of `POST /pause` and of `POST /resume`. */
+/** The response of `POST /pause` and of `POST /resume`. */
 export const pauseState = component('PauseState', z.object({ paused: z.boolean(), ...pause.partial().shape, ...load }));
 
 /** A pause of the agent. */

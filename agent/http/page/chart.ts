@@ -6,21 +6,21 @@ import { patterns, swatch } from './patterns.ts';
 import { count, grouped, OUTCOME_WORDS } from './words.ts';
 
 const HOURS = 24;
-/** Per cent of the width; a bar takes its share of an hour, in the middle. */
+/** In percent of the width. A bar is centred and takes this share of its hour. */
 const HOUR = 100 / HOURS;
 const BAR = 0.75;
 const HEIGHT = 140;
-/** Of a part that is there, so that its pattern can be seen. */
+/** The minimum height of a part, so that its pattern is visible. */
 const LEAST = 5;
-/** From the bottom of a bar to its top; what ended badly is on top, where it is seen. */
+/** The order from the bottom of a bar to its top; failures are on top, where they are visible. */
 const ORDER = [
   ...(['succeeded', 'cancelled', 'interrupted', 'usage_limited'] as const),
   ...(['timed_out', 'unavailable', 'auth_failed', 'failed'] as const),
 ] satisfies readonly Outcome[];
-/** Above the highest bar, for the parts of it that are higher than their share. */
+/** Space above the highest bar, for parts with the minimum height. */
 const ROOM = LEAST * (ORDER.length - 1);
 
-/** The runs that ended within the last day as bars, an hour each. */
+/** The runs that ended within the last day, one bar per hour. */
 export function chart(day: readonly OutcomeCount[]): Html {
   const hours = Array.from({ length: HOURS }, (_, i) => day.filter(({ hoursAgo }) => hoursAgo === HOURS - 1 - i));
   const most = Math.max(1, ...hours.map(sum));

@@ -4,10 +4,10 @@ import { cancelForm, heading, left, origin, row, shortId, since, table, type Htm
 import type { Status } from './status.ts';
 import { count, duration, grouped } from './words.ts';
 
-/** Of the queue; the rest is folded. */
+/** How many runs of the queue are shown; the rest is folded. */
 const SHOWN = 5;
 
-/** What runs now, and what waits for its turn. */
+/** The run in progress and the waiting runs. */
 export function current(status: Status, context: PageContext): Html {
   const { running, waiting, load, now } = status;
   const hidden = load.queued - waiting.length;

@@ -16,7 +16,7 @@ const STYLE = asset('style.css');
 const SCRIPT = asset('live.js');
 const hashOf = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
-/** Lets the page's own style and script work, and nothing else. */
+/** Allows the page's own style and script, and nothing else. */
 export const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   `style-src ${hashOf(STYLE)}`,
@@ -28,7 +28,7 @@ export const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** The page for somebody who has the token. */
+/** The page for someone who has the token. */
 export function statusPage(status: Status, context: PageContext): Html {
   return page({
     title: titleOf(status),
@@ -40,7 +40,7 @@ export function statusPage(status: Status, context: PageContext): Html {
   });
 }
 
-/** The page for somebody whose token is not known. */
+/** The page that asks for the token. */
 export function tokenPage(version: string, problem?: string): Html {
   return page({
     title: 'claude-code-agent',
@@ -71,7 +71,7 @@ interface Page {
   readonly title: string;
   readonly tone: Tone;
   readonly version: string;
-  /** Of what is shown; undefined where nothing is. */
+  /** The time of the status; undefined if no status is shown. */
   readonly asOf?: Date;
   readonly main: Html;
 }
@@ -107,7 +107,7 @@ const ICON_COLOURS: Readonly<Record<Tone, string>> = {
   neutral: '#8a837a',
 };
 
-/** A dot for the tab. */
+/** The icon of the tab: a dot. */
 function iconOf(tone: Tone): string {
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><circle cx="8" cy="8" r="7" fill="${ICON_COLOURS[tone]}"/></svg>`;
   return `data:image/svg+xml,${encodeURIComponent(svg)}`;

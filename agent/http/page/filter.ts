@@ -4,12 +4,12 @@ import { form, workflowOf, type Html, type PageContext } from './parts.ts';
 import type { Status } from './status.ts';
 import { OUTCOME_WORDS } from './words.ts';
 
-/** Characters of what can be searched for. */
+/** The maximum length of a search text, in characters. */
 export const SEARCH_CHARS = 256;
-/** How many workflows are offered; any other can be typed. */
+/** How many workflows are suggested; any other can be typed. */
 const OFFERED = 30;
 
-/** Chooses which ended runs are shown. */
+/** The form that filters the ended runs. */
 export function filterForm(status: Status, context: PageContext): Html {
   const { outcome, workflow, text } = status.filter;
   const isFiltered = [outcome, workflow, text].some((each) => each !== undefined);
@@ -58,7 +58,7 @@ function option(name: Outcome, isChosen: boolean): Html {
     : html`<option value="${name}">${words}</option>`;
 }
 
-/** Leads to runs that ended before the ones that are shown, and back. */
+/** Buttons to older runs and back to the newest. */
 export function pages({ ended: { next }, filter }: Status, context: PageContext): Html {
   const { before, ...rest } = filter;
   const to = (filter: Status['filter'], text: string) =>

@@ -6,10 +6,10 @@ import { badge, heading, origin, row, shortId, table, time, type Html, type Page
 import type { Status } from './status.ts';
 import { count, dollars, duration, grouped, OUTCOME_WORDS } from './words.ts';
 
-/** Characters of a run's error; `GET /runs/{id}` has all of it. */
+/** The maximum length of a run's error, in characters; `GET /runs/{id}` has all of it. */
 const ERROR_CHARS = 300;
 
-/** The runs that ended last, newest first, or those of them that somebody asked for. */
+/** The ended runs that match the filter, newest first. */
 export function history(status: Status, context: PageContext): Html {
   const { ended } = status;
   const cost = ended.runs.reduce((sum, { result }) => sum + (result?.costUsd ?? 0), 0);
@@ -68,7 +68,7 @@ function endedRow(run: RunSummary, context: PageContext): Html {
   });
 }
 
-/** What is known of a run besides its row. */
+/** The details of a run below its row. */
 function facts({ id, sessionId, acceptedAt, startedAt, result, request }: RunSummary): Record<string, Html | string> {
   const { model, turns, usage } = result ?? {};
   const labels = Object.entries(request.labels).map(
@@ -89,7 +89,7 @@ function facts({ id, sessionId, acceptedAt, startedAt, result, request }: RunSum
   };
 }
 
-/** What was read from the cache or written to it comes besides what went in. */
+/** Cached tokens are not part of the input tokens. */
 function tokens({ inputTokens, outputTokens, cacheReadInputTokens, cacheCreationInputTokens }: Usage): string {
   const cached = `cache: ${grouped(cacheReadInputTokens)} read, ${grouped(cacheCreationInputTokens)} written`;
   return `${grouped(inputTokens)} in, ${grouped(outputTokens)} out; ${cached}`;

@@ -1,22 +1,22 @@
-/* Without this the page shows one moment; with it, it stays up to date. The token is kept for the tab. */
+/* Keeps the page up to date; without this script it shows one moment. The token is kept in the tab's session storage. */
 const EVERY_MS = 2000;
 const HIDDEN_EVERY_MS = 30_000;
 const KEY = 'claude-code-agent token';
 const live = document.querySelector('#live');
 const main = document.querySelector('main');
-/** How far the agent's clock is ahead of this one. */
+/** How far the agent's clock is ahead of this one, in milliseconds. */
 let ahead = 0;
-/** Which ended runs are shown: every form has these fields, and so has every look in between. */
+/** The filter of the ended runs. Every form has these fields, and so has every refresh. */
 const FILTER = ['outcome', 'workflow', 'text', 'before'];
 let filter = {};
-/** Of the looks sent so far, and of the one that is shown: answers may come in another order. */
+/** The number of the last request, and of the one that is shown: responses may arrive in another order. */
 let sent = 0;
 let shown = 0;
 
 /** Sends a form's fields with the token, and shows the page that comes back. */
 async function send(fields) {
   const token = sessionStorage.getItem(KEY) ?? '';
-  const look = ++sent;
+  const request = ++sent;
   const response = await fetch('/', {
     method: 'POST',
     headers: { Authorization: `Bearer ${token}` },
@@ -25,8 +25,8 @@ async function send(fields) {
   const next = new DOMParser().parseFromString(await response.text(), 'text/html');
   if (response.status === 401 && sessionStorage.getItem(KEY) === token) sessionStorage.removeItem(KEY);
   else if (!response.ok) throw new Error(`The agent responded with status ${response.status}. Trying again.`);
-  if (look < shown) return;
-  shown = look;
+  if (request < shown) return;
+  shown = request;
   show(next);
   live.className = response.ok ? 'on' : '';
   say(response.ok ? 'live' : '');
@@ -56,10 +56,10 @@ function show(next) {
   if (icon.href !== href) icon.href = href;
 }
 
-/** Not the property: a form's is its field of that name. */
+/** Not the property: `form.id` is the field of that name. */
 const idOf = (node) => node.getAttribute?.('id') ?? '';
 
-/** Makes an element like another, and leaves alone what is alike: the focus, what is open, what somebody writes. */
+/** Makes an element equal to another with few changes, so that focus, open details and typed text stay. */
 function morph(old, next) {
   if (old.isEqualNode(next)) return;
   if (old.nodeName !== next.nodeName || idOf(old) !== idOf(next)) {
@@ -79,7 +79,7 @@ function morph(old, next) {
   morphChildren(old, [...next.childNodes]);
 }
 
-/** What has an id is found by it, so that a new row at the top does not change all that come after it. */
+/** Children with an id are matched by it, so that a new row at the top does not change all rows below. */
 function morphChildren(old, children) {
   const ids = new Set(children.map(idOf).filter(Boolean));
   for (const child of [...old.children]) if (idOf(child) && !ids.has(idOf(child))) child.remove();
@@ -107,7 +107,7 @@ function inLocalTime(root) {
   }
 }
 
-/** Lengths of time go on between two looks. */
+/** Updates durations between two refreshes. */
 function countOn(root) {
   const now = Date.now() + ahead;
   for (const element of root.querySelectorAll('[data-since]')) put(element, now - Number(element.dataset.since));
@@ -120,7 +120,7 @@ function put(element, ms) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** In its two largest units, as the agent writes it. */
+/** A duration in its two largest units, in the agent's format. */
 function duration(ms) {
   const seconds = Math.max(0, Math.floor(ms / 1000));
   const parts = [
@@ -134,7 +134,7 @@ function duration(ms) {
   return two.map(([number, unit]) => `${number} ${unit}`).join(' ');
 }
 
-/** Forms on their way; a button that is disabled would lose the focus. */
+/** Forms that are being sent. A disabled button would lose the focus. */
 const busy = new WeakSet();
 
 document.addEventListener('submit', (event) => {

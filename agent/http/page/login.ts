@@ -3,7 +3,7 @@ import { badge, heading, left, time, type Html } from './parts.ts';
 import type { Status } from './status.ts';
 import { LOGIN_WORDS } from './words.ts';
 
-/** Whether Claude answers with the login, where the login comes from, and how long it lasts. */
+/** Whether the login works, where it comes from, and when it expires. */
 export function login({ login: { state, detail, seenAt, resetsAt }, credential, source, now }: Status): Html {
   return html`<section id="login" aria-labelledby="login-title">
     ${heading('login', 'Login')}

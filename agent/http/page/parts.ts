@@ -3,30 +3,30 @@ import type { RunSummary } from '../../store/run.ts';
 import type { EndedFilter } from './status.ts';
 import { duration, type Words } from './words.ts';
 
-/** A piece of the page. What was put into it as text is escaped. */
+/** A part of the page. Text that was inserted is escaped. */
 export type Html = ReturnType<typeof html>;
 
 /** What the parts of the page need besides the status. */
 export interface PageContext {
-  /** Goes with each form of a page without scripts; a page with scripts sends the token as a header. */
+  /** Part of each form on a page without scripts; a page with scripts sends the token in a header. */
   readonly token: string | undefined;
-  /** Goes with each form too, so that the page that comes back shows the same runs. */
+  /** Part of each form, so that the next page shows the same runs. */
   readonly filter: EndedFilter;
-  /** Where people find n8n, for links; undefined for none. */
+  /** The URL of n8n for links; undefined for none. */
   readonly n8nUrl: string | undefined;
 }
 
-/** The first part of a run's id, which is enough to tell runs apart. */
+/** The first part of a run's id, which is enough to distinguish runs. */
 export const shortId = ({ id }: Pick<RunSummary, 'id'>) => id.slice(0, 8);
 
-/** A heading that takes the focus when what had it is gone. */
+/** A heading that takes the focus when the focused element is removed. */
 export const heading = (id: string, text: string) => html`<h2 id="${id}-title" tabindex="-1">${text}</h2>`;
 
-/** A state by colour, sign and words. */
+/** A state with its colour, sign and words. */
 export const badge = ({ tone, sign, words }: Words) =>
   html`<span class="badge ${tone}"><span aria-hidden="true">${sign}</span> ${words}</span>`;
 
-/** A form that does something and shows the page anew. */
+/** A form that performs an action and shows the page again. */
 export function form(action: string, { token, filter }: PageContext, fields: Html, question?: string): Html {
   return html`<form method="post" action="/" ${question === undefined ? '' : html`data-question="${question}"`}>
     ${hidden('action', action)} ${hidden('token', token)}
@@ -47,25 +47,25 @@ export const cancelForm = (run: RunSummary, context: PageContext) =>
     `Cancel run ${shortId(run)}?`,
   );
 
-/** A moment, in UTC; a page with scripts shows it in the reader's own time. */
+/** A time in UTC; a page with scripts shows it in the reader's time zone. */
 export const time = (iso: string) =>
   html`<time datetime="${iso}">${iso.slice(0, 16).replace('T', ' ')}&nbsp;UTC</time>`;
 
-/** How long it is since a moment; a page with scripts counts on. */
+/** The time since a moment; a page with scripts counts up. */
 export const since = (at: number, now: Date) =>
   html`<span class="count" data-since="${at}">${duration(now.getTime() - at)}</span>`;
 
-/** How long it is until a moment; a page with scripts counts down. */
+/** The time until a moment; a page with scripts counts down. */
 export const left = (at: number, now: Date) =>
   html`<span class="count" data-until="${at}">${duration(at - now.getTime())}</span>`;
 
-/** What a workflow is called, by its labels; undefined where they do not say. */
+/** The name of a run's workflow from its labels; undefined if they have none. */
 export const workflowOf = ({ request: { labels } }: Pick<RunSummary, 'request'>): string | undefined =>
   labels['workflowName'] ?? labels['workflow'];
 
 /**
- * Where a run comes from, by its labels `workflow` (the workflow's id in n8n), `workflowName` and `execution`: with all of
- * n8n known a link to the execution there. What is too long for its place is cut, and whole when it is pointed at.
+ * The origin of a run, from its labels `workflow` (the workflow's id in n8n), `workflowName` and `execution`: a link to the
+ * execution in n8n if its URL is known. Long names are cut; their tooltip has all of them.
  */
 export function origin(run: Pick<RunSummary, 'request'>, { n8nUrl }: PageContext): Html {
   const { workflow, execution } = run.request.labels;
@@ -79,7 +79,7 @@ export function origin(run: Pick<RunSummary, 'request'>, { n8nUrl }: PageContext
   return html`<a href="${url}" rel="noreferrer">${words}</a>`;
 }
 
-/** A table that stays one for a screen reader where a narrow screen shows its rows as cards. */
+/** A table. It stays one for screen readers when a narrow screen shows its rows as cards. */
 export function table(labelledBy: string, columns: readonly string[], rows: readonly Html[]): Html {
   return html`<table role="table" aria-labelledby="${labelledBy}">
     <thead role="rowgroup">
@@ -95,8 +95,8 @@ export function table(labelledBy: string, columns: readonly string[], rows: read
 
 /**
  * A row of a {@link table}.
- * @param id by which a page with scripts finds the row again.
- * @param cells by what they are called on a narrow screen.
+ * @param id identifies the row when a page with scripts updates it.
+ * @param cells by their names on a narrow screen.
  */
 export function row(id: string, cells: Readonly<Record<string, Html | string>>): Html {
   return html`<tr role="row" id="${id}">

@@ -6,7 +6,7 @@ import { OUTCOME_WORDS } from './words.ts';
 /** The side of a pattern's square, in pixels. */
 const SIDE = 8;
 
-/** What is drawn over the colour of each outcome's tone, so that nobody needs colours to tell outcomes apart. */
+/** Drawn over the colour of each outcome, so that outcomes can be distinguished without colours. */
 const STROKES: Readonly<Record<Outcome, string>> = {
   succeeded: '',
   cancelled: 'M0 4H8',
@@ -18,7 +18,7 @@ const STROKES: Readonly<Record<Outcome, string>> = {
   failed: 'M0 8L8 0M-2 2L2 -2M6 10L10 6',
 };
 
-/** The patterns that outcomes are filled with: `url(#pattern-OUTCOME)`. */
+/** The fill patterns of the outcomes: `url(#pattern-OUTCOME)`. */
 export function patterns(): Html {
   return html`<defs>
     ${(Object.keys(STROKES) as Outcome[]).map(
@@ -31,7 +31,7 @@ export function patterns(): Html {
   </defs>`;
 }
 
-/** A piece of an outcome's pattern, to find it in the chart by. */
+/** A sample of an outcome's pattern, for the legend. */
 export const swatch = (outcome: Outcome): Html =>
   html`<svg class="swatch" width="16" height="16" aria-hidden="true">
     <rect width="16" height="16" rx="3" fill="url(#pattern-${outcome})"></rect>

@@ -6,33 +6,33 @@ import type { RunService } from '../../runs/service.ts';
 const RUNS = 50;
 const WAITING = 100;
 
-/** Which ended runs somebody wants to see. */
+/** Which ended runs to show. */
 export type EndedFilter = Pick<RunFilter, 'outcome' | 'workflow' | 'text' | 'before'>;
 
-/** All that the page shows, at one moment. */
+/** Everything that the page shows, at one moment. */
 export interface Status {
   readonly now: Date;
   readonly version: string;
   readonly paused: Pause | undefined;
-  /** Why no run would be accepted, for a reason of the agent's own. */
+  /** Why the agent is not ready to accept runs. */
   readonly unready: string | undefined;
-  /** Why no run would be accepted until somebody makes room. */
+  /** Why no run is accepted until someone frees space in the workspace. */
   readonly workspaceProblem: string | undefined;
   readonly running: readonly Run[];
-  /** In the order in which they will run; at most a hundred. */
+  /** In the order of their execution; at most a hundred. */
   readonly waiting: readonly Run[];
   readonly load: RunService['load'];
   readonly filter: EndedFilter;
-  /** The last fifty of those that were asked for, newest first. */
+  /** The last fifty that match the filter, newest first. */
   readonly ended: RunPage;
-  /** Runs that ended in the last day, by how many whole hours ago. */
+  /** Runs that ended in the last day, by whole hours ago. */
   readonly day: readonly OutcomeCount[];
   readonly login: LoginState;
   readonly credential: CredentialStatus;
   readonly source: Pick<CredentialSource, 'mode' | 'source'>;
 }
 
-/** Looks at everything the page shows. */
+/** Collects everything that the page shows. */
 export function statusOf(
   service: RunService,
   loginStatus: LoginStatus,

@@ -3,14 +3,14 @@ import { form, heading, time, type Html, type PageContext } from './parts.ts';
 import type { Status } from './status.ts';
 import { count, grouped, type Tone } from './words.ts';
 
-/** What there is to say of the agent as a whole, most urgent first. */
+/** The state of the agent as a whole. */
 export interface Headline {
   readonly tone: Tone;
   readonly state: string;
   readonly why?: Html | string;
 }
 
-/** The one thing to know first. */
+/** The most urgent state of the agent. */
 export function headlineOf({ unready, paused, login, workspaceProblem, load }: Status): Headline {
   if (unready !== undefined) return { tone: 'badly', state: 'Not ready', why: unready };
   if (paused) {
@@ -21,14 +21,14 @@ export function headlineOf({ unready, paused, login, workspaceProblem, load }: S
   if (login.state === 'outage') return { tone: 'badly', state: 'Claude unreachable', why: login.detail };
   if (login.state === 'usage_limited') return { tone: 'waits', state: 'Usage limit', why: login.detail };
   if (workspaceProblem !== undefined) return { tone: 'badly', state: 'Workspace full', why: workspaceProblem };
-  // With room for nobody, an agent that has nothing to do still takes a run.
+  // Even with a queue limit of 0, an idle agent accepts a run.
   if (load.queued >= load.limit && load.active + load.queued > 0) {
     return { tone: 'waits', state: 'Queue full', why: 'No runs are accepted until the next one starts.' };
   }
   return { tone: 'well', state: 'Ready' };
 }
 
-/** How the agent is, and the switch that pauses it. */
+/** The state of the agent, and the buttons that pause and resume it. */
 export function summary(status: Status, context: PageContext): Html {
   const { load, paused } = status;
   const { tone, state, why } = headlineOf(status);
@@ -56,7 +56,7 @@ const pauseForm = (context: PageContext) =>
       <button>Pause</button>`,
   );
 
-/** For the title of the tab. */
+/** The title of the tab. */
 export function titleOf(status: Status): string {
   const { active, queued } = status.load;
   const busy = active + queued > 0 ? `, ${count(active + queued, 'run')}` : '';

@@ -1,9 +1,9 @@
 import type { AuthState, Outcome } from '../../contract.ts';
 
-/** How good a piece of news is; also the class by which it is coloured. */
+/** How good or bad a state is; also the CSS class of its colour. */
 export type Tone = 'well' | 'badly' | 'waits' | 'neutral';
 
-/** A state for people: a sign beside the colour, for those who see no colours, and words. */
+/** A state for people: words, and a sign for those who cannot distinguish colours. */
 export interface Words {
   readonly tone: Tone;
   readonly sign: string;
@@ -12,7 +12,7 @@ export interface Words {
 
 const words = (tone: Tone, sign: string, text: string): Words => ({ tone, sign, words: text });
 
-/** What each outcome is called. */
+/** The words for each outcome. */
 export const OUTCOME_WORDS: Readonly<Record<Outcome, Words>> = {
   succeeded: words('well', '✓', 'succeeded'),
   failed: words('badly', '✗', 'failed'),
@@ -24,7 +24,7 @@ export const OUTCOME_WORDS: Readonly<Record<Outcome, Words>> = {
   interrupted: words('waits', '!', 'interrupted'),
 };
 
-/** What each state of the login is called. */
+/** The words for each state of the login. */
 export const LOGIN_WORDS: Readonly<Record<Exclude<AuthState, 'busy'> | 'unknown', Words>> = {
   ok: words('well', '✓', 'Claude answers'),
   auth_failed: words('badly', '✗', 'Log in'),
@@ -40,7 +40,7 @@ const UNITS = [
   ['s', 1],
 ] as const;
 
-/** A length of time in its two largest units, `2 h 5 min`; with `tenths` and below ten seconds, `3.4 s`. */
+/** A duration in its two largest units, `2 h 5 min`; with `tenths` and below ten seconds, `3.4 s`. */
 export function duration(ms: number, { tenths = false } = {}): string {
   const seconds = Math.max(0, ms) / 1000;
   if (tenths && seconds < 9.95) return `${seconds.toFixed(1)} s`;
@@ -54,7 +54,7 @@ export function duration(ms: number, { tenths = false } = {}): string {
   return parts.length > 0 ? parts.join(' ') : '0 s';
 }
 
-/** US dollars with as many digits as a small amount needs. */
+/** US dollars, with more digits for a small amount. */
 export function dollars(amount: number): string {
   return `$${amount > 0 && amount < 0.1 ? amount.toFixed(4) : amount.toFixed(2)}`;
 }

@@ -5,8 +5,8 @@ import { RUN_LIMITS } from '../../contract.ts';
 import { problem } from '../problem.ts';
 
 /**
- * Refuses bodies that are larger, before they are read. A length that is declared is enough to know it: HTTP takes no
- * more than that. Counting would make a web stream of the body, which takes half a millisecond.
+ * Refuses larger bodies before they are read. A declared length is sufficient: the HTTP parser reads no more than that.
+ * Counting would turn the body into a web stream, which takes half a millisecond.
  */
 export function bodyWithin(bytes: number, refuse: (c: Context) => Response | Promise<Response>): MiddlewareHandler {
   const countedBody = bodyLimit({ maxSize: bytes, onError: refuse });
@@ -26,7 +26,7 @@ export const smallBody = bodyWithin(RUN_LIMITS.bodyBytes, (c) =>
   ),
 );
 
-/** Refuses bodies that are no JSON by their header, or too large. */
+/** Refuses bodies that are not JSON according to their headers, or too large. */
 export const jsonBody = [
   createMiddleware(async (c, next) => {
     const type = c.req.header('Content-Type');
@@ -45,7 +45,7 @@ export const jsonBody = [
 
 /**
  * Reads a JSON object from a body.
- * @returns the object, or why there is none.
+ * @returns the object, or an error message.
  */
 export function parseJsonObject(body: ArrayBuffer): Record<string, unknown> | string {
   let value: unknown;
@@ -59,7 +59,7 @@ export function parseJsonObject(body: ArrayBuffer): Record<string, unknown> | st
   return `The body must be a JSON object; it is ${Array.isArray(value) ? 'an array' : describe(value)}.`;
 }
 
-/** A value in a message: its type, and for short plain ones itself. */
+/** A value for a message: its type, and the value itself if it is short and plain. */
 export function describe(value: unknown): string {
   if (value === undefined) return 'missing';
   if (value === null) return 'null';
@@ -68,7 +68,7 @@ export function describe(value: unknown): string {
   return typeof value === 'number' ? `the number ${value}` : `the ${typeof value} ${JSON.stringify(value)}`;
 }
 
-/** A copy without the keys that are undefined, as `exactOptionalPropertyTypes` wants it. */
+/** A copy without undefined values, for `exactOptionalPropertyTypes`. */
 export function withoutUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as {
     [K in keyof T]: Exclude<T[K], undefined>;

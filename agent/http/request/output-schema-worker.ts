@@ -1,19 +1,19 @@
 /**
- * A thread that says what is wrong with JSON Schemas, each a message of JSON text; an empty answer is a sound one.
+ * A thread that validates JSON Schemas, one per message as JSON text. It replies with the error; empty for a valid schema.
  * @module
  */
 import { parentPort } from 'node:worker_threads';
 import { Ajv } from 'ajv';
 
-/** As `claude` 2.1.330 makes its validator of `--json-schema`; `test/contract/schemas.test.ts` compares them. */
+/** The options of the validator that `claude` 2.1.330 uses for `--json-schema`; `test/contract/schemas.test.ts` compares them. */
 const LIKE_CLAUDE = { validateFormats: false, multipleOfPrecision: 6, logger: false } as const;
 
 parentPort?.on('message', (text: string) => parentPort?.postMessage(mistakeIn(JSON.parse(text) as object)));
 
 function mistakeIn(schema: object): string {
   if ('$async' in schema && schema.$async) return '$async schemas are not supported';
-  // One that knew other schemas would resolve references to them.
-  // V8 can end the whole process where a thread runs out of memory: nothing is written out here.
+  // A validator that is used again would resolve references to earlier schemas.
+  // If a thread runs out of memory, V8 can end the whole process, so references are not inlined.
   const ajv = new Ajv({ ...LIKE_CLAUDE, inlineRefs: false });
   try {
     if (ajv.validateSchema(schema) !== true) return ajv.errorsText(ajv.errors, { dataVar: 'schema' });

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 
-/** The start of the thread included; an ordinary schema takes some milliseconds. */
+/** Includes the start of the thread; an ordinary schema takes a few milliseconds. */
 const WAIT_MS = 10_000;
-/** `claude` writes out what a `$ref` names, each time: 64 kB of schema can become 4 GB of code, and end the container. */
+/** `claude` inlines the target of every `$ref`: a schema of 64 kB can become 4 GB of code and exhaust the container. */
 const MAX_WRITTEN_OUT_CHARS = 16 * 1_048_576;
 const MEMORY_MB = 128;
 const STACK_MB = 8;
@@ -15,9 +15,9 @@ let worker: Worker | undefined;
 let last: Promise<unknown> = Promise.resolve();
 
 /**
- * What is wrong with a JSON Schema, where `claude` would refuse it. Schemas are looked at one after the other, in a thread
- * of their own, for one can take seconds.
- * @returns a clause; undefined for a schema that is sound.
+ * Finds out why `claude` would reject a JSON Schema. Schemas are checked one after the other in a separate thread, because
+ * one can take seconds.
+ * @returns a clause; undefined for a valid schema.
  */
 export async function schemaMistake(schema: object): Promise<string | undefined> {
   const text = JSON.stringify(schema);
@@ -46,7 +46,7 @@ function start(): Worker {
     resourceLimits: { maxOldGenerationSizeMb: MEMORY_MB, stackSizeMb: STACK_MB },
   });
   thread.unref();
-  // An error ends the thread, and is told to whoever asked.
+  // An error ends the thread and is reported to the caller.
   thread.on('error', () => undefined);
   thread.once('exit', () => {
     if (worker === thread) worker = undefined;

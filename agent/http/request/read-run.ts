@@ -6,7 +6,7 @@ import { ProblemError } from '../problem.ts';
 import { parseJsonObject } from './json-body.ts';
 import { checkRunRequest, type RunRequestRules } from './run-request.ts';
 
-/** A run's request, read and checked. */
+/** The parsed and checked request of a run. */
 export interface ReadRun {
   readonly request: RunRequest;
   readonly idempotency: Idempotency | undefined;
@@ -14,9 +14,9 @@ export interface ReadRun {
 }
 
 /**
- * Reads and checks the request of a run.
- * @throws {ProblemError} for a request that is not accepted.
- * @throws {WorkspaceUnusableError} when there is no workspace to run in.
+ * Parses and checks the request of a run.
+ * @throws {ProblemError} for an invalid request.
+ * @throws {WorkspaceUnusableError} if there is no workspace to run in.
  */
 export async function readRun(c: Context, rules: RunRequestRules): Promise<ReadRun> {
   const body = parseJsonObject(await c.req.arrayBuffer());
@@ -38,7 +38,7 @@ export async function readRun(c: Context, rules: RunRequestRules): Promise<ReadR
   return { request, warnings, idempotency: key === undefined ? undefined : { key, requestHash: hashOf(request) } };
 }
 
-/** Equal for requests that mean the same, whatever the order of their fields. */
+/** Equal for equal requests, whatever the order of their fields. */
 function hashOf(request: object): string {
   const sorted = (_: string, value: unknown) =>
     typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -5,14 +5,14 @@ import { didYouMean, KnownNames } from '../../did-you-mean.ts';
 import type { RunFilter } from '../../store/run.ts';
 import { describe, withoutUndefined } from './json-body.ts';
 
-/** Each of the others may be given only once. */
+/** The only parameter that may be repeated. */
 const REPEATED = 'label';
 const NAMED = 10;
 
 const parameters = Object.keys(runQuery.shape);
 const known = new KnownNames(parameters);
 
-/** Reads the query of `GET /runs`, all that is wrong with it at once. */
+/** Parses the query of `GET /runs`, and reports all errors at once. */
 export function readRunQuery(query: URLSearchParams): { filter: RunFilter } | { errors: readonly FieldError[] } {
   const given = [...new Set(query.keys())].map((name) => [name, query.getAll(name)] as const);
   const unknown = given.filter(([name]) => !parameters.includes(name));

@@ -11,22 +11,22 @@ import { schemaMistake } from './output-schema.ts';
 import { sizeErrors } from './size-errors.ts';
 import { unknownFields } from './unknown-fields.ts';
 
-/** Fields whose text is not repeated: too long, or a secret. */
+/** Fields whose value does not appear in messages: too long, or a secret. */
 const NOT_REPEATED: ReadonlySet<string> = new Set(['prompt', 'callbackUrl']);
 
-/** What a run's request is checked against. */
+/** What the request of a run is checked against. */
 export interface RunRequestRules {
   readonly workspace: Workspace;
   readonly callbackHosts: CallbackHosts;
-  /** Whether fields that are none of the interface are ignored with a warning, or refused. */
+  /** Whether unknown fields are ignored with a warning, or refused. */
   readonly unknownFields: 'ignored' | 'refused';
 }
 
-/** A checked request with what the client should know, or what is wrong with it. */
+/** A checked request with warnings for the client, or the errors. */
 export type CheckedRunRequest =
   { readonly request: RunRequest; readonly warnings: readonly string[] } | { readonly errors: readonly FieldError[] };
 
-/** Checks a run's request, all of it at once. The folders of the workspace must be there. */
+/** Checks the request of a run, and reports all errors at once. The folders of the workspace must exist. */
 export async function checkRunRequest(
   body: Record<string, unknown>,
   { workspace, callbackHosts, unknownFields: otherFields }: RunRequestRules,
@@ -91,12 +91,12 @@ async function schemaErrors(schema: unknown): Promise<FieldError[]> {
     : [{ field, message: `\`${field}\` must be ${OUTPUT_SCHEMA}; claude rejects it: ${mistake}.` }];
 }
 
-/** The schema passes over a name that is a part of every object. */
+/** zod drops the name `__proto__` before it validates labels. */
 function labelErrors(labels: unknown): FieldError[] {
   const field = 'labels';
   const name = '__proto__';
   return typeof labels === 'object' && labels !== null && Object.hasOwn(labels, name)
-    ? [{ field, message: `\`${field}\` must be without the name \`${name}\`.` }]
+    ? [{ field, message: `\`${field}\` must be an object without the name \`${name}\`.` }]
     : [];
 }
 

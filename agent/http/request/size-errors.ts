@@ -6,8 +6,8 @@ import { RUN_LIMITS } from '../../contract.ts';
 const NAMED = 10;
 
 /**
- * What is too large of a body to look at it more closely, which would take long: a body of a mebibyte has room for half a
- * million entries, or as many levels.
+ * Finds fields that are too large to be checked in detail, which would take long: a body of one mebibyte has room for half
+ * a million entries or levels.
  */
 export function sizeErrors(body: Readonly<Record<string, unknown>>): FieldError[] {
   const deep = Object.keys(body)

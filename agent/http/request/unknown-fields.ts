@@ -2,11 +2,11 @@ import type { FieldError } from '../api/problem.ts';
 import { runRequest } from '../api/run-request.ts';
 import { didYouMean, KnownNames } from '../../did-you-mean.ts';
 
-/** A body of a mebibyte has room for 110,000 of them. */
+/** How many are listed: a body of one mebibyte has room for 110,000. */
 const NAMED = 10;
 const NAME_CHARS = 100;
 
-/** What other programs call the same thing. */
+/** Names that other programs use for the same thing. */
 const ALIASES: Readonly<Record<string, string>> = {
   workingDir: 'workdir',
   workingDirectory: 'workdir',
@@ -24,19 +24,19 @@ const ALIASES_OF_LIMITS = Object.keys(ALIASES).filter((alias) => LIMITS.includes
 const fields = new KnownNames([...Object.keys(runRequest.shape), ...Object.keys(ALIASES)]);
 const limits = new KnownNames([...LIMITS, ...ALIASES_OF_LIMITS]);
 
-/** Words that say by themselves that a run is to be able to do less. */
+/** Words that on their own limit what a run may do. */
 const LIMITING_WORD = /^(dis)?allow|^den(y|ied)|^block|^forbid|^restrict|^permission|^read_?only|^sandbox|tools?$/i;
 
-/** What becomes of fields that are none of a run. */
+/** How the unknown fields of a run are handled. */
 export interface UnknownFields {
   readonly errors: readonly FieldError[];
   readonly warnings: readonly string[];
 }
 
 /**
- * Looks through a body for fields that are none of a run. One that seems to limit what the run may do is refused in any
- * case: without it the run could do more than its author meant.
- * @param others whether the other ones are ignored with a warning, as old workflows send some, or refused.
+ * Looks for unknown fields in a body. One that seems to limit what the run may do is always refused: without it the run
+ * could do more than its author intended.
+ * @param others whether the others are ignored with a warning (old workflows send some) or refused.
  */
 export function unknownFields(body: Readonly<Record<string, unknown>>, others: 'ignored' | 'refused'): UnknownFields {
   const unknown = Object.keys(body).filter((name) => !Object.hasOwn(runRequest.shape, name));

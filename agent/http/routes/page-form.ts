@@ -7,7 +7,7 @@ import { OUTCOME_WORDS } from '../page/words.ts';
 import { tokenOf } from '../bearer.ts';
 import { bodyWithin } from '../request/json-body.ts';
 
-/** Bytes of a form of the page, whose longest field has 500 characters. */
+/** The maximum size of a form in bytes. Its longest field has 500 characters. */
 export const FORM_BYTES = 16_384;
 
 const FORM_TYPE = 'application/x-www-form-urlencoded';
@@ -26,14 +26,14 @@ const fields = z.object({
   before: z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER).optional().catch(undefined),
 });
 
-/** The fields of a form of the page; what is missing or not as it must be is left out. */
+/** The fields of a form of the page. Missing and invalid ones are left out. */
 export type PageForm = z.output<typeof fields>;
 
 /**
- * Lets forms pass that may have a known token. One in the header is judged before the body is read; one in a field comes
- * in a small form.
- * @param isKnown tells the token.
- * @param refuse answers with the status and what is wrong.
+ * Lets forms pass that may have a known token. A token in the header is checked before the body is read; one in a field
+ * needs a small form.
+ * @param isKnown recognizes the token.
+ * @param refuse responds with the status and a message.
  */
 export function smallForm(
   isKnown: (token: string) => boolean,
@@ -51,12 +51,12 @@ export function smallForm(
   return [tokenFirst, within] as const;
 }
 
-/** Reads a form that {@link smallForm} let pass. */
+/** Parses a form that {@link smallForm} let pass. */
 export async function readForm(c: Context): Promise<PageForm> {
   return fields.parse(Object.fromEntries(new URLSearchParams(await c.req.text())));
 }
 
-/** Also where there is no body to have a type. */
+/** A request without a body has no type and counts as a form. */
 function isForm(c: Context): boolean {
   const type = c.req.header('Content-Type') ?? FORM_TYPE;
   return type.split(';')[0]?.trim().toLowerCase() === FORM_TYPE;

@@ -8,21 +8,21 @@ import { tokenMatcher, tokenOf } from '../bearer.ts';
 import { readForm, smallForm } from './page-form.ts';
 import { problem } from '../problem.ts';
 
-/** What the page is made from. */
+/** What the page needs. */
 export interface PageDependencies {
   readonly service: RunService;
   readonly loginStatus: LoginStatus;
   readonly version: string;
-  /** SHA-256 in hex of the token that opens the page. */
+  /** SHA-256 in hex of the token that gives access to the page. */
   readonly tokenSha256: string;
-  /** Where people find n8n, for links to executions. */
+  /** The URL of n8n, for links to executions. */
   readonly n8nUrl: string | undefined;
 }
 
 /**
- * The status page, for people: no operation of the interface. `GET /` asks for the token. Without a script a browser sends
- * it in a field of each form, with one in the header, as every other client does. There is no cookie, so another site has
- * nothing to send in somebody's name.
+ * The status page. It is for people and not part of the API. `GET /` asks for the token. With scripts a browser sends it in
+ * the header, as every client does; without scripts in a field of each form. There is no cookie, so another site cannot
+ * send requests on someone's behalf.
  */
 export function pageRoute({ service, loginStatus, version, tokenSha256, n8nUrl }: PageDependencies): Hono {
   const route = new Hono();
@@ -34,7 +34,7 @@ export function pageRoute({ service, loginStatus, version, tokenSha256, n8nUrl }
     await next();
     c.header('Content-Security-Policy', CONTENT_SECURITY_POLICY);
     c.header('Cache-Control', 'no-store');
-    // With `no-referrer` a browser would send the page's own forms with `Origin: null`.
+    // With `no-referrer` browsers send the page's own forms with `Origin: null`.
     c.header('Referrer-Policy', 'same-origin');
     c.header('X-Content-Type-Options', 'nosniff');
   });

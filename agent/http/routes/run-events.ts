@@ -8,11 +8,11 @@ import type { RunService } from '../../runs/service.ts';
 import { resourceOf } from './run-resource.ts';
 import { withRun } from './runs.ts';
 
-/** Milliseconds that matter to a client that watches. */
+/** Intervals for a client that watches a run, in milliseconds. */
 export const WATCHING = {
-  /** Between signs of life: proxies close connections on which nothing happens. */
+  /** Between keep-alive comments: proxies close idle connections. */
   keepAliveMs: 15_000,
-  /** For how long nothing may get through to a client; a sign of life that does is enough. */
+  /** How long a client may receive nothing before it is dropped; a keep-alive comment counts. */
   stalledMs: 60_000,
 } as const;
 
@@ -20,9 +20,9 @@ type Watched = Pick<RunService, 'find' | 'events'>;
 type Watching = Readonly<Record<keyof typeof WATCHING, number>>;
 
 /**
- * `GET /runs/{id}/events`: streams what happens to a run as server-sent events, until it has ended. A client that comes
- * again with `Last-Event-ID` gets what it missed; one that has heard of the end gets 204, which tells it to stop coming.
- * One that does not read is dropped.
+ * `GET /runs/{id}/events`: streams what happens to a run as server-sent events until it has ended. A client that reconnects
+ * with `Last-Event-ID` gets what it missed. If it already has the last event, it gets 204 and stops reconnecting. A client
+ * that does not read is dropped.
  */
 export function watchRun(service: Watched, watching: Watching = WATCHING): Handler {
   return withRun(
@@ -34,9 +34,9 @@ export function watchRun(service: Watched, watching: Watching = WATCHING): Handl
 function streamRunEvents(c: Context, service: Watched, run: Run, { keepAliveMs, stalledMs }: Watching): Response {
   const after = c.req.header('Last-Event-ID');
   if (after === LAST_EVENT) return c.body(null, 204);
-  // Nobody would read the stream, nor end it.
+  // Nobody would read or end the stream.
   if (c.req.method === 'HEAD') return c.body(null, 200, { 'Content-Type': 'text/event-stream' });
-  // Node.js destroys a connection when nothing was written on it, and nothing that had been written left, for so long.
+  // Node.js destroys the connection when nothing was written to it, and no pending data was sent, for this long.
   (c.env as Partial<HttpBindings>).incoming?.socket.setTimeout(stalledMs);
   return streamSSE(c, async (stream) => {
     const events: RunEvent[] = [];

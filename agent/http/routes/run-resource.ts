@@ -2,7 +2,7 @@ import type { ListedRun, RunResource } from '../api/run.ts';
 import { exitCodeOf } from '../../runs/outcome.ts';
 import type { Ended, Run, RunSummary } from '../../store/run.ts';
 
-/** A run for a client: everything but its prompt; of a summary, without what Claude said. */
+/** A run for a client, without its prompt; for a summary also without Claude's output. */
 export function resourceOf(run: Run): RunResource;
 export function resourceOf(run: RunSummary): ListedRun;
 export function resourceOf(run: Run | RunSummary): RunResource | ListedRun {

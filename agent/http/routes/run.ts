@@ -6,7 +6,7 @@ import type { RunService } from '../../runs/service.ts';
 import { readRun } from '../request/read-run.ts';
 import type { RunRequestRules } from '../request/run-request.ts';
 
-/** `POST /run`: runs a prompt and answers with what became of it. */
+/** `POST /run`: runs a prompt and responds with the result. */
 export function runAndWait(service: RunService, rules: Omit<RunRequestRules, 'unknownFields'>): Handler {
   return async (c) => {
     const { request, idempotency, warnings } = await readRun(c, { ...rules, unknownFields: 'ignored' });

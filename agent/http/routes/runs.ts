@@ -8,7 +8,7 @@ import type { RunRequestRules } from '../request/run-request.ts';
 import { readRunQuery } from '../request/run-query.ts';
 import { resourceOf } from './run-resource.ts';
 
-/** `POST /runs`: takes a run without waiting for it. */
+/** `POST /runs`: accepts a run without waiting for it. */
 export function createRun(service: RunService, rules: Omit<RunRequestRules, 'unknownFields'>): Handler {
   return async (c) => {
     const { request, idempotency } = await readRun(c, { ...rules, unknownFields: 'refused' });
@@ -17,7 +17,7 @@ export function createRun(service: RunService, rules: Omit<RunRequestRules, 'unk
   };
 }
 
-/** `GET /runs`: some runs, newest first. */
+/** `GET /runs`: a page of runs, newest first. */
 export function listRuns(service: RunService): Handler {
   return (c) => {
     const query = readRunQuery(new URL(c.req.url).searchParams);
@@ -33,7 +33,7 @@ export function listRuns(service: RunService): Handler {
   };
 }
 
-/** `GET /runs/{id}`: a run as it is now. */
+/** `GET /runs/{id}`: the current state of a run. */
 export function getRun(service: RunService): Handler {
   return withRun(
     (id) => service.find(id),
@@ -49,7 +49,7 @@ export function cancelRun(service: RunService): Handler {
   );
 }
 
-/** Answers with the run of the path, or says that there is none. */
+/** Responds with the run of the path, or with a problem if there is none. */
 export function withRun(find: (id: string) => Run | undefined, answer: (c: Context, run: Run) => Response): Handler {
   return (c) => {
     const id = c.req.param('id') ?? '';

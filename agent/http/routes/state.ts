@@ -8,7 +8,7 @@ import type { RunMetrics } from '../metrics.ts';
 import { problem } from '../problem.ts';
 import { parseJsonObject } from '../request/json-body.ts';
 
-/** `GET /health`: the process is alive, and what it knows of itself. Needs no token, so it holds no secret. */
+/** `GET /health`: the process is alive, and its status. Needs no token, so it contains no secret. */
 export function getHealth(service: RunService, loginStatus: LoginStatus, version: string): Handler {
   return (c) => {
     const { active, queued } = service.load;
@@ -36,7 +36,7 @@ export function getHealth(service: RunService, loginStatus: LoginStatus, version
   };
 }
 
-/** `GET /ready`: whether requests are to be sent here; those that are refused for a while get their answer, too. */
+/** `GET /ready`: whether requests should be sent here. A temporary refusal, such as a pause, does not count. */
 export function getReadiness(service: RunService): Handler {
   return (c) => {
     const why = service.unready;
@@ -44,7 +44,7 @@ export function getReadiness(service: RunService): Handler {
   };
 }
 
-/** `POST /pause`: accepts and begins no runs, over restarts too. The body, `{"reason": …}`, may be left out. */
+/** `POST /pause`: stops accepting and starting runs, even after a restart. The body, `{"reason": …}`, is optional. */
 export function pause(service: RunService): Handler {
   return async (c) => {
     const bytes = await c.req.arrayBuffer();
@@ -59,7 +59,7 @@ export function pause(service: RunService): Handler {
   };
 }
 
-/** `POST /resume`: goes on after a pause. */
+/** `POST /resume`: ends a pause. */
 export function resume(service: RunService): Handler {
   return (c) => {
     service.resume();
@@ -72,7 +72,7 @@ function stateOf(service: RunService): PauseState {
   return { paused: service.paused !== undefined, ...service.paused, activeRequests: active, queued };
 }
 
-/** `POST /auth/check`: whether Claude answers with this login. 200 whatever the state is. */
+/** `POST /auth/check`: whether Claude answers with this login. Responds with 200 whatever the state is. */
 export function checkLogin(check: LoginCheck): Handler {
   return async (c) => c.json((await check.check()) satisfies LoginReport);
 }
@@ -82,7 +82,7 @@ export function getMetrics(metrics: RunMetrics): Handler {
   return async (c) => c.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType });
 }
 
-/** `GET /openapi.json`: the interface, for programs. */
+/** `GET /openapi.json`: the description of the API. */
 export function getOpenApi(version: string): Handler {
   let document: string | undefined;
   return (c) => {
