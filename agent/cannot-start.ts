@@ -1,14 +1,14 @@
 import { isStorageFailure } from './store/storage-failure.ts';
 
-/** Thrown for what keeps the agent from starting until somebody mends it; the message says how. */
+/** Thrown when the agent cannot start until someone fixes the cause; the message says how. */
 export class CannotStartError extends Error {
   override readonly name: string = 'CannotStartError';
 }
 
 /**
- * Puts an error of the system in words.
- * @param words take what the system says.
- * @throws the error itself where it tells of the disk, which may be written again some time.
+ * Turns a system error into a message for people.
+ * @param words makes the message from the system's own.
+ * @throws the error itself if it concerns the disk, which may become writable again.
  */
 export function asCannotStart(error: unknown, words: (why: string) => string): CannotStartError {
   if (isStorageFailure(error)) throw error;

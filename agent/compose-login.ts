@@ -8,11 +8,11 @@ import { federatedCredential } from './login/federation.ts';
 import { AGENT_ENV, CREDENTIAL_VARIABLES, FEDERATION_CACHE_FOLDER, SESSION_FOLDER } from './contract.ts';
 import type { Settings } from './settings.ts';
 
-/** The credential that the settings choose. */
+/** The credential that the settings select. */
 export function chooseCredential(settings: Settings): CredentialSource {
   const { authMode, credentialFile, environment, federation, stack, stateDir } = settings;
   const configDir = configDirOf(settings);
-  // The CLI leaves one file for each identity token it exchanged, and removes none.
+  // The CLI leaves one file for each identity token that it exchanges, and never removes them.
   const cacheDir = path.join(stateDir, FEDERATION_CACHE_FOLDER);
   rmSync(cacheDir, { recursive: true, force: true });
   if (federation !== undefined) return federatedCredential(federation, cacheDir, configDir);
@@ -22,7 +22,7 @@ export function chooseCredential(settings: Settings): CredentialSource {
   return sessionCredential(configDir, homeOf(settings), loginRemedy(settings));
 }
 
-/** How one gets a login: in the stack, or on this machine, where another credential may lie about. */
+/** How to log in: in the stack, or on this machine, where another credential may be set. */
 function loginRemedy({ sessionDir, environment, stack }: Settings): string {
   if (sessionDir !== undefined) return `Run \`${npmRun(stack, 'login')}\` and then \`${npmRun(stack, 'up')}\`.`;
   const others = Object.entries(CREDENTIAL_VARIABLES).filter(([, variable]) => environment[variable]);
@@ -33,8 +33,8 @@ function loginRemedy({ sessionDir, environment, stack }: Settings): string {
 }
 
 /**
- * Takes custody of what of Claude's configuration is the agent's own. A login that is used in place is a person's, and so
- * is what lies beside it; so is a home folder outside of the state.
+ * Takes custody of those parts of Claude's configuration that belong to the agent. A login that is used directly belongs to
+ * a person, and so do the files next to it and a home folder outside the state folder.
  */
 export function custodyOf(settings: Settings, log: Log): Custody | undefined {
   const { authMode, sessionDir: seedDir, stateDir, workspaceDir } = settings;
@@ -49,12 +49,12 @@ export function custodyOf(settings: Settings, log: Log): Custody | undefined {
     : new Custody({ stateDir, configDir, home, seedDir }, log);
 }
 
-/** With a seed the session lives in the state folder; without one the operator's own is used in place. */
+/** With a seed the session is in the state folder; without one the operator's own session is used directly. */
 export function configDirOf({ sessionDir, stateDir, environment }: Settings): string | undefined {
   return sessionDir === undefined ? environment['CLAUDE_CONFIG_DIR'] : path.join(stateDir, SESSION_FOLDER);
 }
 
-/** On a pod's empty volume the home folder is not there yet; claude needs one it can write to. */
+/** On a pod's empty volume the home folder does not exist yet, and claude needs a writable one. */
 export function homeOf(settings: Settings): string {
   return settings.environment['HOME'] ?? homedir();
 }

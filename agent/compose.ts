@@ -23,7 +23,7 @@ import { SettingsError, type Settings } from './settings.ts';
 import { apiToken, type ApiToken } from './http/token.ts';
 import { chooseCredential, configDirOf, custodyOf, homeOf, isInside } from './compose-login.ts';
 
-/** Everything between the settings and the requests. */
+/** Everything that handles requests according to the settings. */
 export interface Agent {
   readonly app: Hono;
   readonly service: RunService;
@@ -32,13 +32,13 @@ export interface Agent {
   readonly snapshots: SnapshotServer;
   readonly credential: CredentialSource;
   readonly token: ApiToken;
-  /** Ends what goes on by itself and closes the records. */
+  /** Stops the background tasks and closes the records. */
   close(): void;
 }
 
 /**
- * Makes everything between the settings and the requests. Nothing runs yet.
- * @throws where the disk cannot be written, and then nothing stays open.
+ * Builds the agent from its settings. Nothing runs yet.
+ * @throws if the disk cannot be written; nothing stays open.
  */
 export function composeAgent(settings: Settings, log: Logger): Agent {
   using opened = new DisposableStack();
@@ -55,7 +55,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
   const loginStatus = new LoginStatus(credential);
   const configDir = configDirOf(settings) ?? path.join(homeOf(settings), '.claude');
   const conversations = { days: settings.conversationDays, megabytes: settings.conversationMegabytes };
-  // A person's own folder holds their own conversations.
+  // A person's own folder holds that person's conversations.
   const isOwn = isInside(configDir, settings.stateDir);
   if (isOwn) {
     const prune = () => pruneConversations(configDir, conversations);
@@ -136,8 +136,8 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
 }
 
 /**
- * @throws {SettingsError} naming every one that cannot be made.
- * @throws where the disk cannot be written.
+ * @throws {SettingsError} that lists every folder that cannot be created.
+ * @throws if the disk cannot be written.
  */
 function makeFolders(settings: Settings): void {
   const { stateDir, workspaceDir } = settings;
@@ -146,7 +146,7 @@ function makeFolders(settings: Settings): void {
     const problem = makeFolder(folder);
     return problem === undefined ? [] : [{ name, folder, problem }];
   });
-  // What is inside another one is not wrong by itself.
+  // A folder inside a wrong one is not reported itself.
   const mistakes = wrong
     .filter(({ folder }) => !wrong.some((other) => folder.startsWith(`${other.folder}${path.sep}`)))
     .map(
@@ -156,7 +156,7 @@ function makeFolders(settings: Settings): void {
   if (mistakes.length > 0) throw new SettingsError(mistakes);
 }
 
-/** Names of the agent besides those of its machine. */
+/** Host names of the agent besides those of its machine. */
 export function allowedHostsOf({ host, allowedHosts }: Settings): string[] {
   return [host, ...allowedHosts];
 }

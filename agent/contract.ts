@@ -50,10 +50,10 @@ export const AUTH_MODES = ['session', 'oauthToken', 'apiKey', 'federation'] as c
 /** One of {@link AUTH_MODES}. */
 export type AuthMode = (typeof AUTH_MODES)[number];
 
-/** The variable by which `claude` takes the credential of a mode that keeps it in no file of its own. */
+/** The environment variable that passes the credential to `claude`, for the modes without a credential file of the CLI. */
 export const CREDENTIAL_VARIABLES = { oauthToken: 'CLAUDE_CODE_OAUTH_TOKEN', apiKey: 'ANTHROPIC_API_KEY' } as const;
 
-/** The variables by which `claude` takes what it exchanges an identity token with. */
+/** The environment variables that tell `claude` how to exchange an identity token. */
 export const FEDERATION_VARIABLES = {
   ruleId: 'ANTHROPIC_FEDERATION_RULE_ID',
   organizationId: 'ANTHROPIC_ORGANIZATION_ID',
@@ -64,56 +64,56 @@ export const FEDERATION_VARIABLES = {
 /** The variable that names the file with the identity token. */
 export const IDENTITY_TOKEN_VARIABLE = 'ANTHROPIC_IDENTITY_TOKEN_FILE';
 
-/** How Anthropic writes the ids of a federation, and what to call that. The stack asks for the same ones. */
+/** The format of each federation id, and its description in messages. The stack checks the same ids. */
 export const FEDERATION_IDS = {
   ruleId: { pattern: /^fdrl_\w{1,200}$/, allowed: 'the id of a federation rule (fdrl_…)' },
   organizationId: {
     pattern: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i,
     allowed: "the organization's id, a UUID (Claude Console, Settings, Organization)",
   },
-  serviceAccountId: { pattern: /^svac_\w{1,200}$/, allowed: 'the id of a service account of Anthropic (svac_…)' },
+  serviceAccountId: { pattern: /^svac_\w{1,200}$/, allowed: 'the id of an Anthropic service account (svac_…)' },
   workspaceId: { pattern: /^(wrkspc_\w{1,200}|default)$/, allowed: 'the id of a workspace (wrkspc_…), or default' },
 } as const;
 
-/** The folder inside the state folder where `claude` keeps access tokens that it got for identity tokens. */
+/** The folder in the state folder where `claude` caches the access tokens it got for identity tokens. */
 export const FEDERATION_CACHE_FOLDER = 'federation';
 
 /**
- * How long what a run leaves in the workspace lives: `keep` until somebody removes it; `run` as long as the run, where it
- * names no folder.
+ * How long the files of a run stay in the workspace. `keep`: until someone removes them. `run`: until the run ends, unless
+ * the run names a folder.
  */
 export const WORKSPACE_LIFETIMES = ['keep', 'run'] as const;
 
 /** One of {@link WORKSPACE_LIFETIMES}. */
 export type WorkspaceLifetime = (typeof WORKSPACE_LIFETIMES)[number];
 
-/** The permission modes of `claude --permission-mode` that make sense without a person to ask. */
+/** The values of `claude --permission-mode` that make sense when nobody can answer a permission prompt. */
 export const PERMISSION_MODES = ['bypassPermissions', 'acceptEdits', 'dontAsk', 'plan', 'default'] as const;
 
 /** One of {@link PERMISSION_MODES}. */
 export type PermissionMode = (typeof PERMISSION_MODES)[number];
 
-/** How hard Claude thinks, as `claude --effort` takes it. */
+/** How hard Claude thinks: the values of `claude --effort`. */
 export const EFFORTS = ['low', 'medium', 'high', 'xhigh', 'max'] as const;
 
 /** One of {@link EFFORTS}. */
 export type Effort = (typeof EFFORTS)[number];
 
-/** A model's name or alias, as `claude --model` takes it: a regular expression. */
+/** The source of a regular expression for a model's name or alias, as `claude --model` accepts it. */
 export const MODEL_NAME = '[A-Za-z0-9_][A-Za-z0-9_.:@/[\\]-]{0,199}';
 
-/** A text that is one. */
+/** Matches a model's name. */
 export const MODEL = new RegExp(`^${MODEL_NAME}$`);
 
-/** What to call that. */
+/** The description of {@link MODEL} in messages. */
 export const MODEL_ALLOWED = 'the name of a model, such as "sonnet" or "claude-opus-5-5"';
 
-/** What the agent logs: this level and those after it. */
+/** The log levels. The agent logs the configured level and the ones after it. */
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
 /**
- * The living session's folder inside the state folder, where a seed is copied to. The image's `claude` wrapper uses the
- * same one, so that `kubectl exec … -- claude` answers with the agent's own login.
+ * The folder in the state folder that holds the current session; a seed is copied to it. The image's `claude` wrapper uses
+ * the same folder, so that `kubectl exec … -- claude` uses the agent's own login.
  */
 export const SESSION_FOLDER = 'claude';
 
@@ -132,13 +132,13 @@ export const EXIT_CODES = {
 /** How a run ended. */
 export type Outcome = keyof typeof EXIT_CODES;
 
-/** What `POST /auth/check` says of the login, as `state` of its JSON answer (HTTP 200 for every one of them). */
+/** The values of `state` in the response of `POST /auth/check`; its status is 200 for all of them. */
 export const AUTH_STATES = ['ok', 'auth_failed', 'usage_limited', 'outage', 'busy'] as const;
 
 /**
- * Why the login does not answer, as `cause` of the same answer, for a program that words it for people. `no_credential`:
- * there is none to try. `refused`: Anthropic does not take it. `not_renewed`: it has to be renewed and nobody could be
- * asked. `claude_failed`: `claude` itself, not Anthropic.
+ * The values of `cause` in the same response: why the login does not work, for programs that explain it to people.
+ * `no_credential`: there is none to try. `refused`: Anthropic rejects it. `not_renewed`: it must be renewed, and the server
+ * that renews it is unreachable or failing. `claude_failed`: the cause is `claude` itself, not Anthropic.
  */
 export const LOGIN_CAUSES = [
   'no_credential',
@@ -161,8 +161,8 @@ export type LoginCause = (typeof LOGIN_CAUSES)[number];
 export type AuthState = (typeof AUTH_STATES)[number];
 
 /**
- * Limits of a run's request: characters, milliseconds, bytes of the body and of a JSON Schema, levels of arrays and objects
- * in a field. SQLite's JSON functions take 1000 levels, `JSON.stringify` some thousands.
+ * Limits of a run's request: characters, milliseconds, bytes of the body and of a JSON Schema, nesting levels of a field.
+ * SQLite's JSON functions accept 1000 levels, `JSON.stringify` a few thousand.
  */
 export const RUN_LIMITS = {
   promptChars: 100_000,
@@ -183,24 +183,24 @@ export const RUN_LIMITS = {
 /** The file in a Claude configuration folder that holds the login. */
 export const CREDENTIALS_FILE = '.credentials.json';
 
-/** The file in the state folder that holds an API token which was made, not given. */
+/** The file in the state folder that holds the API token if the agent generated it. */
 export const TOKEN_FILE = 'agent-token';
 
-/** The file in the state folder that holds the secret that signs callbacks, where it was made, not given. */
+/** The file in the state folder that holds the secret that signs callbacks if the agent generated it. */
 export const CALLBACK_SECRET_FILE = 'callback-secret';
 
-/** A secret that signs callbacks, as Standard Webhooks writes it: `whsec_` and the base64 of 24 to 64 bytes. */
+/** A secret that signs callbacks, in the Standard Webhooks format: `whsec_` and the base64 of 24 to 64 bytes. */
 export const CALLBACK_SECRET =
   /^whsec_((?:[A-Za-z0-9+/]{4}){8,20}(?:[A-Za-z0-9+/]{4}(?:[A-Za-z0-9+/]{2}==)?|[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)$/;
 
-/** A host that callbacks may go to: `host`, `*.suffix` or an address, with a port or without. */
+/** A host that callbacks may go to: `host`, `*.suffix` or an IP address, with or without a port. */
 export const CALLBACK_HOST =
   /^(?<suffix>\*\.)?(?<hostname>\[[0-9a-f:.]+\]|[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?)(?::(?<port>[1-9]\d{0,4}))?$/i;
 
-/** A name by which the agent is called: `host`, or `*.suffix` for every name below it; without a port. */
+/** A host name of the agent: `host`, or `*.suffix` for every name below it; without a port. */
 export const ALLOWED_HOST = /^(?:\*\.)?[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?$/i;
 
-/** What of a Claude configuration folder makes a session: a seed holds these entries (files or folders) and no others. */
+/** The entries (files or folders) of a Claude configuration folder that make up a session. A seed holds no others. */
 export const SESSION_ENTRIES = [
   CREDENTIALS_FILE,
   'settings.json',
@@ -213,10 +213,10 @@ export const SESSION_ENTRIES = [
 const keys = (text: string): readonly string[] => text.trim().split(/\s+/);
 
 /**
- * The keys that `claude` 2.1.330 knows in a settings file, as its own schema names them; the schema is part of the CLI, and
- * `test/contract/settings-keys.test.ts` compares both. The CLI leaves out any other key and says nothing, so that a rule
- * under a misspelt key does not hold. By the path of the object that has the keys, with dots; '' is the whole file. Objects
- * that are not named here are open, or a misspelt key in them takes no protection away.
+ * The keys that `claude` 2.1.330 knows in a settings file, by the dotted path of the object that has them; '' is the whole
+ * file. They come from the schema in the CLI; `test/contract/settings-keys.test.ts` compares the two. The CLI silently
+ * ignores any other key, so a rule under a misspelt key has no effect. Objects that are missing here accept any key, or a
+ * misspelt key in them removes no protection.
  */
 export const CLAUDE_SETTINGS_KEYS: Readonly<Record<string, readonly string[]>> = {
   '': keys(`

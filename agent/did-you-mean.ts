@@ -1,11 +1,11 @@
 import leven from 'leven';
 
-/** Shorter names are too like one another. */
+/** Shorter names are too similar to each other. */
 const SHORTEST = 5;
-/** Two letters that changed places are two edits. */
+/** Two swapped letters count as two edits. */
 const MOST_EDITS = 2;
 
-/** Known names, for finding the one that somebody meant. */
+/** Known names, for finding the one that was meant. */
 export class KnownNames<Name extends string> {
   readonly #byLetters: ReadonlyMap<string, Name>;
   readonly #longest: number;
@@ -16,8 +16,8 @@ export class KnownNames<Name extends string> {
   }
 
   /**
-   * The name that somebody meant who wrote another: the same letters in another spelling (`max_turns`, `maxTurns`), one
-   * with at most two letters wrong, or a part of it or it with something added (`AGENT_HOSTNAME`, `AGENT_HOST`).
+   * Finds the known name that a wrong one most likely stands for: the same letters in another spelling (`max_turns`,
+   * `maxTurns`), at most two wrong letters, or one name contained in the other (`AGENT_HOSTNAME`, `AGENT_HOST`).
    */
   nearest(name: string): Name | undefined {
     if (name.length > 2 * this.#longest) return undefined;
@@ -39,7 +39,7 @@ export class KnownNames<Name extends string> {
   }
 }
 
-/** A sentence that names what was meant, after a space; empty where nothing was. */
+/** A suggestion as a sentence, after a space; empty without one. */
 export function didYouMean(meant: string | undefined): string {
   return meant === undefined ? '' : ` Did you mean \`${meant}\`?`;
 }

@@ -10,11 +10,11 @@ import { isStorageFailure } from './store/storage-failure.ts';
 const RETRY_MS = 2000;
 
 /**
- * Stands in for the agent while its disk is full or may only be read: it is alive, so that somebody can get in and make
- * room, is not ready, and accepts nothing.
+ * Stands in for the agent while its disk is full or read-only. It is alive, so that someone can open a shell in the pod and
+ * free space, but it is not ready and accepts nothing.
  */
 export class DiskWait {
-  /** Answers `GET /health` as the agent does, and refuses everything else. */
+  /** Responds to `GET /health` as the agent does, and refuses everything else. */
   readonly app = new Hono();
   readonly #log: Logger;
   readonly #stop = new AbortController();
@@ -40,9 +40,9 @@ export class DiskWait {
   }
 
   /**
-   * Opens what needs the disk.
-   * @returns undefined where the disk does not let it; then {@link app} says why.
-   * @throws what is no matter of the disk.
+   * Opens everything that needs the disk.
+   * @returns undefined if the disk cannot be written; {@link app} then reports why.
+   * @throws errors that have nothing to do with the disk.
    */
   attempt<T>(open: () => T): T | undefined {
     try {
@@ -56,7 +56,7 @@ export class DiskWait {
     }
   }
 
-  /** Opens it again and again. Undefined once {@link stop} was called. */
+  /** Retries until it succeeds. Undefined once {@link stop} was called. */
   async until<T>(open: () => T): Promise<T | undefined> {
     const { signal } = this.#stop;
     for (;;) {

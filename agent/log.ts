@@ -1,22 +1,22 @@
 import type { DestinationStream } from 'pino';
 
-/** What the agent logs to: names and numbers as fields, never what was asked or answered, nor a secret. */
+/** The agent's log. Fields hold names and numbers, never a prompt, an answer or a secret. */
 export interface Log {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
 }
 
-/** Fields that every line has; `msg` is the sentence itself. */
+/** Fields of every line that are not listed as details; `msg` is the message. */
 const OWN = new Set(['level', 'time', 'msg', 'err']);
 
-/** Where the log goes: as sentences for people on a terminal, as JSON, a line each, anywhere else. */
+/** Writes sentences for people to a terminal, and JSON lines to anything else. */
 export function logDestination(out: NodeJS.WriteStream): DestinationStream {
   if (!out.isTTY) return out;
   return { write: (line) => void out.write(`${formatForTerminal(JSON.parse(line) as Record<string, unknown>)}\n`) };
 }
 
-/** A line of the log for people: the time of day, what happened, and what belongs to it. */
+/** A log line for people: the time of day, the message and its details. */
 export function formatForTerminal(line: Record<string, unknown>): string {
   const { level, time, msg, err } = line;
   const clock = new Date(String(time)).toTimeString().slice(0, 8);
@@ -33,7 +33,7 @@ function factsOf(name: string, value: unknown): string[] {
     : [`${name} ${Array.isArray(value) ? value.map(text).join(' ') || 'none' : text(value)}`];
 }
 
-/** What would move the cursor or colour the terminal is shown, not done. */
+/** Replaces characters that would move the cursor or colour the terminal. */
 function text(value: unknown): string {
   const plain = typeof value === 'string' ? value : JSON.stringify(value);
   return plain.replaceAll(/[\p{Cc}\p{Cf}]/gu, ' ');

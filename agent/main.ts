@@ -9,9 +9,9 @@ import { readSettings, type Settings } from './settings.ts';
 import { logDestination } from './log.ts';
 import { allowedHostsOf, composeAgent, type Agent } from './compose.ts';
 
-/** Exit code for settings or a machine that do not let the agent start. */
+/** Exit code when the settings or the machine keep the agent from starting. */
 const CANNOT_START = 2;
-/** A person takes longer to press Ctrl-C again. */
+/** A person takes longer than this to press Ctrl-C again. */
 const FORWARDED_WITHIN_MS = 500;
 
 const instead = parseArguments(process.argv.slice(2));
@@ -24,14 +24,14 @@ try {
 } catch (error) {
   if (!(error instanceof Error)) throw error;
   const known = [CannotStartError, StoreInUseError, CannotListenError].some((kind) => error instanceof kind);
-  // What the system says names the file, and no line of the agent is wrong.
+  // The system's message names the file, and a stack trace would not help.
   const said = 'syscall' in error ? `The agent cannot start: ${error.message}` : (error.stack ?? error.message);
   process.stderr.write(`${known ? error.message : said}\n`);
   process.exit(CANNOT_START);
 }
 
 async function start(settings: Settings): Promise<void> {
-  // A terminal that was closed takes no more of the log (EIO); pino's own way to write would try again for ever.
+  // Writing to a closed terminal fails with EIO; pino's own destination would retry for ever.
   process.stdout.on('error', () => undefined);
   const log = pino(
     {
@@ -65,12 +65,12 @@ async function start(settings: Settings): Promise<void> {
         process.exit(0);
       });
   };
-  // Listeners that stay: without one the next signal would end the process at once.
+  // The listeners stay: without one the next signal would end the process at once.
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   // The terminal was closed.
   process.on('SIGHUP', stop);
-  // Without a listener, or --disable-sigusr1, any process of this user opens Node's inspector, and reads the token.
+  // Without a listener or --disable-sigusr1, any process of this user could open Node's inspector and read the token.
   process.on('SIGUSR1', () => undefined);
 
   let url: string | undefined;
@@ -81,7 +81,7 @@ async function start(settings: Settings): Promise<void> {
     log.info({ url, version: packageJson.version }, 'listening');
     agent = await disk.until(compose);
     if (!agent) return;
-    log.info('the disk can be written again');
+    log.info('the disk is writable again');
   }
   await agent.service.recover();
   const { mode, source } = agent.credential;
@@ -93,7 +93,7 @@ async function start(settings: Settings): Promise<void> {
   if (settings.tokenSha256 === undefined) process.stdout.write(banner(url, agent.token));
 }
 
-/** Ctrl-C goes to every program of the terminal, and npm sends what it gets on to the one that it started. */
+/** Ctrl-C reaches every program of the terminal, and npm forwards the signal to the program that it started. */
 function isForwarding({ environment }: Settings): boolean {
   return process.stdin.isTTY && environment['npm_lifecycle_event'] !== undefined;
 }

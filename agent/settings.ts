@@ -26,69 +26,69 @@ import { didYouMean, KnownNames } from './did-you-mean.ts';
 /** The settings of one agent process. Paths are absolute. */
 export interface Settings {
   readonly host: string;
-  /** 0 lets the operating system choose a free port. */
+  /** With 0 the operating system chooses a free port. */
   readonly port: number;
-  /** Names by which people and proxies call the agent, see `agent/http/own-site.ts`. */
+  /** Host names that people and proxies use for the agent, see `agent/http/own-site.ts`. */
   readonly allowedHosts: readonly string[];
-  /** The API token in plain text, where it was given so; a secret. */
+  /** The API token in plain text, if it was given in plain text; a secret. */
   readonly token: string | undefined;
-  /** SHA-256 of the API token in lower-case hex, where only that was given. */
+  /** SHA-256 of the API token in lower-case hex, if only the hash was given. */
   readonly tokenSha256: string | undefined;
-  /** SHA-256 of the watchdog's token, which opens `/auth/check`, `/pause`, `/resume` and `/metrics` only. */
+  /** SHA-256 of the watchdog's token, which gives access to `/auth/check`, `/pause`, `/resume` and `/metrics` only. */
   readonly watchdogTokenSha256: string | undefined;
   readonly stateDir: string;
   readonly workspaceDir: string;
-  /** The seed; undefined where the operator's own session is used in place. */
+  /** The seed; undefined if the operator's own session is used directly. */
   readonly sessionDir: string | undefined;
-  /** Another executable in place of the pinned CLI. */
+  /** An executable to use instead of the pinned CLI. */
   readonly claudePath: string | undefined;
   /** How many runs may wait behind the running one. */
   readonly queueLimit: number;
-  /** How long a running run may go on after SIGTERM. */
+  /** How long the run in progress may continue after SIGTERM. */
   readonly graceSeconds: number;
-  /** For runs that name none; undefined for the CLI's own choice. */
+  /** The model for runs that name none; undefined for the CLI's default. */
   readonly model: string | undefined;
   readonly permissionMode: PermissionMode;
   readonly authMode: AuthMode;
-  /** OAuth token, API key or identity token, according to `authMode`: the file that holds it. */
+  /** The file that holds the OAuth token, API key or identity token, depending on `authMode`. */
   readonly credentialFile: string | undefined;
   /** For `authMode` federation. */
   readonly federation: Federation | undefined;
-  /** Whether a process is started ahead while nothing runs. */
+  /** Whether a process is started ahead of time while nothing runs. */
   readonly warmStart: boolean;
-  /** MCP servers and settings for every run, as `--mcp-config` and `--settings` of the CLI take them: JSON files. */
+  /** JSON files with MCP servers and settings for every run, for `--mcp-config` and `--settings` of the CLI. */
   readonly mcpConfig: string | undefined;
   readonly claudeSettings: string | undefined;
   readonly workspaceLifetime: WorkspaceLifetime;
-  /** Above it nothing begins; undefined for no limit. */
+  /** No run starts while the workspace is larger; undefined for no limit. */
   readonly workspaceMegabytes: number | undefined;
-  /** Conversations in a session folder of the agent's own are removed when they are older or larger than this. */
+  /** Conversations in the agent's own session folder are removed beyond this age or total size. */
   readonly conversationDays: number;
   readonly conversationMegabytes: number;
-  /** Records of runs are removed, oldest first, when they are older, more or larger than this. */
+  /** Records of runs are removed, oldest first, beyond this age, number or total size. */
   readonly recordDays: number;
   readonly recordCount: number;
   readonly recordMegabytes: number;
-  /** Where callbacks may go, see `agent/callbacks/hosts.ts`; none: they are refused. */
+  /** Hosts that callbacks may go to, see `agent/callbacks/hosts.ts`. If there are none, callbacks are refused. */
   readonly callbackHosts: readonly string[];
-  /** Holds the secrets that sign callbacks; undefined where the agent makes one. */
+  /** The file with the secrets that sign callbacks; undefined if the agent generates one. */
   readonly callbackSecretFile: string | undefined;
-  /** For one attempt. */
+  /** Timeout of one attempt. */
   readonly callbackTimeoutSeconds: number;
-  /** How long after the end of its run a callback is given up. */
+  /** How long after the end of its run a callback is still attempted. */
   readonly callbackGiveUpSeconds: number;
-  /** Where people find n8n, for links from the status page; without a slash at the end. */
+  /** The URL of n8n for links on the status page, without a trailing slash. */
   readonly n8nUrl: string | undefined;
-  /** The stack of Pulumi that deployed the agent, which suggested commands name. */
+  /** The Pulumi stack that deployed the agent, for the commands that messages suggest. */
   readonly stack: string | undefined;
   readonly logLevel: string;
-  /** What of the agent's own environment a `claude` process may get; see `agent/claude/environment.ts`. */
+  /** The agent's own environment, of which a `claude` process gets a few variables; see `agent/claude/environment.ts`. */
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** What is not wrong but worth a line in the log. */
+  /** Warnings for the log. */
   readonly notes: readonly string[];
 }
 
-/** Thrown by {@link readSettings}; the message lists every mistake, one a line. */
+/** Thrown by {@link readSettings}; the message lists every invalid setting, one per line. */
 export class SettingsError extends CannotStartError {
   override readonly name = 'SettingsError';
   readonly mistakes: readonly string[];
@@ -145,7 +145,7 @@ const sha256 = z
   .regex(/^[0-9a-fA-F]{64}$/, 'the 64 hex digits of a SHA-256')
   .transform((value) => value.toLowerCase());
 
-/** What each setting may be, and its default where it has a fixed one. */
+/** The allowed values of each setting, and its default if that is fixed. */
 export const SCHEMAS = {
   host: z.string().regex(/^\S+$/, 'a host name or an IP address to listen on').default('127.0.0.1'),
   port: integer(0, 65_535).default(AGENT_PORT),
@@ -199,12 +199,12 @@ export const SCHEMAS = {
 
 const variables = new KnownNames(Object.values(AGENT_ENV));
 
-/** Settings whose value is never repeated in a message. */
+/** Settings whose value never appears in a message. */
 const SECRET: ReadonlySet<string> = new Set(['token', 'tokenSha256', 'watchdogTokenSha256']);
 
 /**
  * Reads and checks every setting of the agent. The only reader of the environment in the agent.
- * @throws {SettingsError} with all mistakes at once.
+ * @throws {SettingsError} that lists all invalid settings.
  */
 export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   const mistakes: string[] = [];
@@ -250,7 +250,7 @@ function described(key: string, raw: string | undefined): string {
   return SECRET.has(key) ? `${raw?.length ?? 0} characters (not shown)` : JSON.stringify(raw);
 }
 
-/** `claude` refuses bypassPermissions to root unless IS_SANDBOX says that the machine is one. */
+/** `claude` refuses bypassPermissions as root unless IS_SANDBOX is 1. */
 function choosePermissionMode(
   given: PermissionMode | undefined,
   env: NodeJS.ProcessEnv,
@@ -280,7 +280,7 @@ function isFile(file: string): boolean {
   return statsOf(file)?.isFile() ?? false;
 }
 
-/** Undefined where there is nothing, or nothing that this process may look at. */
+/** Undefined if nothing exists there, or this process may not access it. */
 function statsOf(file: string): Stats | undefined {
   try {
     return statSync(file);

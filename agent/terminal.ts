@@ -11,13 +11,13 @@ For a list, see "The agent" in docs/configuration.md.
   -- --help, -h  Prints this help.
 `;
 
-/** What the arguments of the program ask for, where that is not to start: a text and the exit code that goes with it. */
+/** What to print instead of starting, and the exit code. */
 export interface EarlyExit {
   readonly text: string;
   readonly exitCode: number;
 }
 
-/** @returns undefined where there are no arguments, so that the agent is to start. */
+/** @returns undefined if there are no arguments and the agent should start. */
 export function parseArguments(args: readonly string[]): EarlyExit | undefined {
   const [first] = args;
   if (first === undefined) return undefined;
@@ -25,7 +25,7 @@ export function parseArguments(args: readonly string[]): EarlyExit | undefined {
   return { text: `Unexpected argument '${first}'.\n\n${HELP}`, exitCode: 2 };
 }
 
-/** What a person at a terminal needs to try the agent: its URL, where the token is, and a line to paste. */
+/** What a person at a terminal needs to try the agent: its URL, the location of the token, and a command to paste. */
 export function banner(url: string, token: ApiToken): string {
   const value = token.file === undefined ? `$${AGENT_ENV.token}` : `$(cat ${quoted(token.file)})`;
   return `
@@ -36,7 +36,7 @@ export function banner(url: string, token: ApiToken): string {
 `;
 }
 
-/** Quotes a path for a shell, inside \`"$(…)"\` too. */
+/** Quotes a path for a shell; also works inside \`"$(…)"\`. */
 function quoted(file: string): string {
   return /^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", `'\\''`)}'`;
 }
