@@ -7,7 +7,7 @@ import { AS_ROOT } from '../support/claude.ts';
 
 const MCP_DOUBLE = path.join(import.meta.dirname, '..', 'doubles', 'mcp', 'main.ts');
 
-/** An MCP server that writes down the calls of its tool. */
+/** An MCP server that logs the calls of its tool. */
 const mcpServer = (journal: string, env: Record<string, string> = {}) => ({
   command: process.execPath,
   args: [MCP_DOUBLE, journal],
@@ -68,7 +68,7 @@ describe('the configuration of Claude', () => {
     expect(readFileSync(at('calls'), 'utf8')).toBe('a call\n');
   });
 
-  it('lets a refused MCP tool whose input is nested very deep stop neither its run nor the next one', async () => {
+  it('a denied MCP call with deeply nested input stops neither its run nor the next one', async () => {
     const deep = '{"a":'.repeat(3000) + '1' + '}'.repeat(3000);
     const prompt = `[[tool:mcp__double__repeat {"text":"x","deep":${deep}}]] nest`;
     const answer = await agent.run(prompt, { permissionMode: 'dontAsk' });
@@ -82,7 +82,7 @@ describe('the configuration of Claude', () => {
     expect((await agent.fetch('/runs')).status).toBe(200);
   });
 
-  it('says in the answer which of them could not be used, though the run goes on', async () => {
+  it('reports the MCP servers that could not be used, and the run continues', async () => {
     const { success, warnings } = await agent.run('hello');
     expect({ success, warnings }).toEqual({
       success: true,
@@ -97,7 +97,7 @@ describe('the configuration of Claude', () => {
     expect(output).toContain('denied');
   });
 
-  it('takes nothing from the working directory: no MCP server, hook, permission, skill or memory', async () => {
+  it('uses nothing from the working directory: no MCP server, hook, permission, skill or memory', async () => {
     const workdir = path.join(agent.workspaceDir, 'checkout');
     const prompt = '[[bash:echo allowed]] [[tool:mcp__found__repeat {"text":"x"}]] look around';
     const answer = await agent.run(prompt, { workdir });
@@ -109,7 +109,7 @@ describe('the configuration of Claude', () => {
     expect(bodyOf(prompt)).not.toMatch(/egret/i);
   });
 
-  it('is without MCP servers for a probe of the login, and with the settings', async () => {
+  it('a login check has the settings but no MCP servers', async () => {
     await agent.crash();
     const calls = readFileSync(at('calls'), 'utf8');
     const response = await agent.fetch('/auth/check', { method: 'POST' });

@@ -19,7 +19,7 @@ function mistakes(env: Record<string, string>): readonly string[] {
 }
 
 describe('settings', () => {
-  it('have defaults that serve a person who tries the agent', () => {
+  it('have defaults for someone who tries the agent', () => {
     expect(readSettings({ IS_SANDBOX: '1' })).toMatchObject({
       host: '127.0.0.1',
       port: 3000,
@@ -56,18 +56,18 @@ describe('settings', () => {
     ['AGENT_CALLBACK_TIMEOUT_SECONDS', '61', 'a whole number from 1 to 60'],
     ['AGENT_CREDENTIAL_FILE', '/etc/hostname', 'which does not use it'],
     ['AGENT_LOG_LEVEL', 'loud', 'one of trace, debug'],
-  ])('%s=%j is refused and says what is allowed', (name, value, allowed) => {
+  ])('%s=%j is refused with the allowed values', (name, value, allowed) => {
     const found = mistakes({ [name]: value });
     expect(found).toHaveLength(1);
     expect(found[0]).toContain(name);
     expect(found[0]).toContain(allowed);
   });
 
-  it('that are wrong are reported all at once', () => {
+  it('that are invalid are reported together', () => {
     expect(mistakes({ AGENT_PORT: 'x', AGENT_QUEUE_LIMIT: 'y', AGENT_SESSION_DIR: '/nowhere' })).toHaveLength(3);
   });
 
-  it('of a federation are checked together, ids by the form that Anthropic gives them', () => {
+  it("of a federation are checked together, ids against Anthropic's formats", () => {
     const found = mistakes({
       AGENT_AUTH_MODE: 'federation',
       ANTHROPIC_FEDERATION_RULE_ID: 'svac_1',
@@ -82,7 +82,7 @@ describe('settings', () => {
     expect(found.join('\n')).toMatch(/ANTHROPIC_BASE_URL is .* must be an https URL/);
   });
 
-  it('of a federation name the file of the identity token as any other credential, or as the CLI does', () => {
+  it("of a federation name the identity token file with the agent's variable or the CLI's", () => {
     const ids = {
       AGENT_AUTH_MODE: 'federation',
       ANTHROPIC_FEDERATION_RULE_ID: 'fdrl_1',
@@ -111,11 +111,11 @@ describe('settings', () => {
     expect(found).not.toMatch(/se cret|hush/);
   });
 
-  it('take a token or its hash, not both', () => {
+  it('accept a token or its hash, not both', () => {
     expect(mistakes({ AGENT_TOKEN: 'x', AGENT_TOKEN_SHA256: 'a'.repeat(64) })[0]).toContain('Set only one of them');
   });
 
-  it('say which credentials lie about unused, and which variables are none of ours', () => {
+  it('warn about unused credentials and unknown variables', () => {
     const { notes } = readSettings({ ANTHROPIC_API_KEY: 'sk-x', AGENT_WORKDIR: '/x', IS_SANDBOX: '1' });
     expect(notes).toEqual([
       'AGENT_WORKDIR is not a setting of the agent and is ignored.',
@@ -123,7 +123,7 @@ describe('settings', () => {
     ]);
   });
 
-  it('name the one that was meant', () => {
+  it('suggest the setting that was meant', () => {
     const { notes } = readSettings({ AGENT_HOSTNAME: 'x', AGENT_PERMISION_MODE: 'plan', IS_SANDBOX: '1' });
     expect(notes).toEqual([
       'AGENT_HOSTNAME is not a setting of the agent and is ignored. Did you mean `AGENT_HOST`?',
@@ -136,13 +136,13 @@ describe('settings', () => {
     ['on', true],
     ['false', false],
     ['off', false],
-  ])('start a process ahead or not by AGENT_WARM_START=%s', (value, warmStart) => {
+  ])('enable or disable the warm start with AGENT_WARM_START=%s', (value, warmStart) => {
     expect(readSettings({ AGENT_WARM_START: value, IS_SANDBOX: '1' })).toMatchObject({ warmStart });
   });
 
   it(
-    'give root the mode that claude lets root have, and say so',
-    needs(unless(process.getuid?.() === 0, 'It is for root alone.')),
+    'use a permission mode that claude allows as root, with a warning',
+    needs(unless(process.getuid?.() === 0, 'It needs root.')),
     () => {
       const settings = readSettings({});
       expect(settings.permissionMode).toBe('dontAsk');

@@ -17,7 +17,7 @@ afterEach(async () => {
   await agent[Symbol.asyncDispose]();
 });
 
-/** The agent's own processes, whatever started them. */
+/** The agent's own processes, without the programs that started them. */
 function programs(): number[] {
   const read = (pid: number, file: string) => {
     try {
@@ -34,8 +34,8 @@ function programs(): number[] {
 }
 
 const begun = () => until(() => agent.claude.begun().length === 1);
-describe('npm start', needs(unless(process.platform === 'linux', 'It looks into /proc, which only Linux has.')), () => {
-  it('that gets SIGTERM drains the agent, and ends after it', async () => {
+describe('npm start', needs(unless(process.platform === 'linux', 'It reads /proc, which only Linux has.')), () => {
+  it('drains the agent on SIGTERM, and exits after it', async () => {
     agent = new Agent({ prompts, command: NPM_START, env: { AGENT_GRACE_SECONDS: '1' } });
     await agent.start();
     const answer = agent.run('hang');
@@ -51,7 +51,7 @@ describe(
   'an agent',
   needs(unless(TERMINAL_PROGRAM !== undefined, 'There is no /usr/bin/script (bsdutils of util-linux).')),
   () => {
-    it('whose terminal is closed drains, though nobody reads its log', async () => {
+    it('drains when its terminal is closed, although nobody reads its log', async () => {
       const url = await closedPort();
       agent = new Agent({ prompts, env: { AGENT_GRACE_SECONDS: '1', AGENT_PORT: new URL(url).port } });
       const env = { ...agent.environment, SHELL: '/bin/sh' };

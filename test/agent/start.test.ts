@@ -15,7 +15,7 @@ beforeEach(() => (agent = new Agent()));
 afterEach(() => agent[Symbol.asyncDispose]());
 
 describe('the start', () => {
-  it('without a token makes one, says where it is, and prints a line that works when pasted', async () => {
+  it('without a token generates one, prints its location and a command that works when pasted', async () => {
     agent = await Agent.start({ env: { AGENT_TOKEN: undefined } });
     const file = path.join(agent.stateDir, 'agent-token');
     expect(statSync(file).mode & 0o777).toBe(0o600);
@@ -32,7 +32,7 @@ describe('the start', () => {
     expect(readFileSync(file, 'utf8').trim()).toBe(token);
   });
 
-  it('with the hash of a token knows the token, and keeps its log free of anything but JSON', async () => {
+  it('with the hash of a token accepts the token, and logs nothing but JSON', async () => {
     const hash = sha256(TOKEN);
     agent = await Agent.start({ env: { AGENT_TOKEN: undefined, AGENT_TOKEN_SHA256: hash } });
     expect((await agent.run('x')).success).toBe(true);
@@ -40,7 +40,7 @@ describe('the start', () => {
     expect(agent.lines.every((line) => line.startsWith('{'))).toBe(true);
   });
 
-  it('opens nothing but the login check to the token of the watchdog', async () => {
+  it("allows nothing but the login check with the watchdog's token", async () => {
     const hash = sha256('watch');
     agent = await Agent.start({ env: { AGENT_WATCHDOG_TOKEN_SHA256: hash } });
     const headers = { Authorization: 'Bearer watch' };
@@ -48,7 +48,7 @@ describe('the start', () => {
     expect((await agent.fetch('/auth/check', { method: 'POST', headers })).status).toBe(200);
   });
 
-  it('with wrong settings ends at once and names every one', async () => {
+  it('with invalid settings exits at once and lists them all', async () => {
     agent.env['AGENT_PORT'] = 'x';
     agent.env['AGENT_QUEUE_LIMIT'] = 'many';
     await expect(agent.start()).rejects.toThrow(/exit code 2.*AGENT_PORT.*AGENT_QUEUE_LIMIT/s);
@@ -59,7 +59,7 @@ describe('the start', () => {
     ['AGENT_STATE_DIR', '/dev/null/state', 'ENOTDIR'],
     ['AGENT_WORKSPACE_DIR', '/etc/passwd', 'it exists but is not a folder'],
     ['HOME', '/dev/null', 'it exists but is not a folder'],
-  ])('with %s=%s names it and what is wrong, in sentences', async (name, folder, problem) => {
+  ])('with %s=%s names the setting and what is wrong', async (name, folder, problem) => {
     Object.assign(agent.env, { AGENT_LOG_LEVEL: 'error', [name]: folder });
     await expect(agent.start()).rejects.toThrow(
       `exit code 2: The agent cannot start. Invalid settings (1):\n  - ${name} is "${folder}"; it must be an existing folder, or one that can be created (${problem}`,
@@ -68,7 +68,7 @@ describe('the start', () => {
   });
 
   it.each(['AGENT_STATE_DIR', 'AGENT_WORKSPACE_DIR', 'HOME'])(
-    'does not try for ever to make a folder of %s where nobody can',
+    'does not try for ever to create a folder for %s where that is impossible',
     needs(unless(existsSync('/proc/self'), 'There is no /proc.')),
     async (name) => {
       agent.env[name] = '/proc/x/y';
@@ -76,7 +76,7 @@ describe('the start', () => {
     },
   );
 
-  it('makes the folders that are missing, for its owner alone', async () => {
+  it('creates missing folders, readable by their owner only', async () => {
     const stateDir = path.join(agent.folder, 'a/b/state');
     agent.env['AGENT_STATE_DIR'] = stateDir;
     await agent.start();
@@ -86,21 +86,21 @@ describe('the start', () => {
   it.each([
     ['agent-token', /agent-token, which holds the API token, cannot be used \(EISDIR/],
     ['callback-secret', /callback-secret, which holds the callback secret, cannot be used \(EISDIR/],
-  ])('with a folder in place of %s says so', async (file, says) => {
+  ])('with a folder in place of %s reports it', async (file, says) => {
     Object.assign(agent.env, { AGENT_TOKEN: undefined, AGENT_CALLBACK_HOSTS: 'n8n.example.org' });
     mkdirSync(path.join(agent.stateDir, file), { recursive: true });
     await expect(agent.start()).rejects.toThrow(says);
     expect(agent.lines.join('\n')).not.toMatch(/^ +at /m);
   });
 
-  it('on a port in use says so', async () => {
+  it('on a port in use reports it', async () => {
     await agent.start();
     const second = new Agent({ env: { AGENT_PORT: new URL(agent.url).port } });
     await expect(second.start()).rejects.toThrow(/exit code 2.*AGENT_PORT.*EADDRINUSE/s);
     await second[Symbol.asyncDispose]();
   });
 
-  it('without a login serves, and says so in /health', async () => {
+  it('succeeds without a login, and /health reports that', async () => {
     await agent.start();
     expect((await agent.health()).auth).toMatchObject({
       mode: 'session',

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-/** Starts the agent in an empty folder, where it would leave its state. */
+/** Starts the agent in an empty folder, where it would write its state. */
 async function start(...args: string[]) {
   const cwd = mkdtempSync(path.join(tmpdir(), 'agent-arguments-'));
   const main = path.resolve('agent/main.ts');
@@ -19,7 +19,7 @@ async function start(...args: string[]) {
 }
 
 describe('the arguments of the agent', () => {
-  it.each(['--help', '-h'])('%s says where settings are described, and starts nothing', async (help) => {
+  it.each(['--help', '-h'])('%s prints where settings are described, and starts nothing', async (help) => {
     const { exitCode, stdout, stderr, left } = await start(help);
     expect(exitCode).toBe(0);
     expect(stdout).toContain('docs/configuration.md');

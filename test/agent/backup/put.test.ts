@@ -30,7 +30,7 @@ function records(at: string, write: (store: RunStore) => void): void {
 const ASKED = { prompt: 'p', options: {}, labels: {}, timeoutMs: 1000, workdir: '/workspace' };
 const SAID = { outcome: 'succeeded', output: 'o', permissionDenials: [], warnings: [] } as const;
 
-describe('a backup that is put on a volume', () => {
+describe('a backup that is restored to a volume', () => {
   test('restores the records; queued runs are marked as running, so the agent ends them and never executes them', async () => {
     const backup = folder();
     const ids: string[] = [];

@@ -1,7 +1,7 @@
 /**
  * An agent's store and its snapshot server, without the rest of the agent: accepts and ends runs without a pause until it
- * is killed. Prints a line with the id of each run once its end is on disk. Arguments: the state folder; how many
- * characters Claude says in a run.
+ * is killed. Prints a line with the id of each run once its end is on disk. Arguments: the state folder; the number of
+ * characters of Claude's output in a run.
  * @module
  */
 import { writeSync } from 'node:fs';

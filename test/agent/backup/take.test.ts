@@ -34,7 +34,7 @@ async function take(volume: string, env: Readonly<Record<string, string>> = {}) 
   return unpacked(archive);
 }
 
-/** Ids of the runs that have ended in a sound database. */
+/** Ids of the ended runs in a valid database. */
 function endedIn(file: string): Set<unknown> {
   const database = new DatabaseSync(file);
   try {
@@ -83,28 +83,25 @@ describe('a snapshot of the run records', () => {
   test.each([
     ['small', 10],
     ['large', 50_000],
-  ])(
-    'is sound and has every run that had ended, however busy the agent is, with %s outputs',
-    async (_size, characters) => {
-      const volume = folder();
-      const agent = writing(volume, characters);
-      try {
-        await agent.until(20);
-        for (let round = 0; round < 4; round++) {
-          const before = [...agent.ended];
-          const { report, at } = await take(volume);
-          expect(report.records).toMatchObject({ runs: expect.any(Number) as number });
-          const ids = endedIn(at('runs.db'));
-          expect(before.filter((id) => !ids.has(id))).toEqual([]);
-          await agent.until(before.length + 1);
-        }
-      } finally {
-        await agent.kill();
+  ])('is valid and has every ended run, however busy the agent is, with %s outputs', async (_size, characters) => {
+    const volume = folder();
+    const agent = writing(volume, characters);
+    try {
+      await agent.until(20);
+      for (let round = 0; round < 4; round++) {
+        const before = [...agent.ended];
+        const { report, at } = await take(volume);
+        expect(report.records).toMatchObject({ runs: expect.any(Number) as number });
+        const ids = endedIn(at('runs.db'));
+        expect(before.filter((id) => !ids.has(id))).toEqual([]);
+        await agent.until(before.length + 1);
       }
-    },
-  );
+    } finally {
+      await agent.kill();
+    }
+  });
 
-  test('has the runs that are queued and running, and leaves nothing behind', async () => {
+  test('has the queued and running runs, and leaves nothing behind', async () => {
     await using agent = await Agent.start({ prompts: { long: [{ do: 'hang' }] } });
     const { runId } = await agent.run('hello');
     const post = (prompt: string) =>
@@ -123,7 +120,7 @@ describe('a snapshot of the run records', () => {
     await until(() => leftovers(agent.stateDir).length === 0);
   });
 
-  /** A backup that waits for somebody to read it. */
+  /** A backup whose output nobody reads yet. */
   async function stalled(agent: Agent) {
     conversation(agent.stateDir, 'large', randomBytes(900_000), 0);
     const child = spawn(process.execPath, [PROGRAM, agent.stateDir, '1'], {
@@ -145,7 +142,7 @@ describe('a snapshot of the run records', () => {
     expect((await take(agent.stateDir)).report.records).toEqual({ runs: 1, unfinished: 0 });
   });
 
-  test('is whole when the agent is killed meanwhile, and removed by the backup', async () => {
+  test('is complete if the agent is killed meanwhile, and is removed by the backup', async () => {
     await using agent = await Agent.start();
     await agent.run('hello');
     const child = await stalled(agent);
@@ -157,7 +154,7 @@ describe('a snapshot of the run records', () => {
     await until(() => leftovers(agent.stateDir).length === 0);
   });
 
-  test('that the agent removes because it stops makes the backup fail', async () => {
+  test('is removed when the agent stops, and the backup fails', async () => {
     await using agent = await Agent.start();
     await agent.run('hello');
     const child = await stalled(agent);
@@ -170,7 +167,7 @@ describe('a snapshot of the run records', () => {
     expect(stderr).toMatch(/the agent stopped during the backup .*; run the backup again\n$/);
   });
 
-  test('is copied when no agent has the records open, and the files stay untouched for its next start', async () => {
+  test('is copied if no agent has the records open, and the files stay untouched for its next start', async () => {
     await using agent = await Agent.start();
     const { runId } = await agent.run('hello');
     await agent.end('SIGKILL');
@@ -184,7 +181,7 @@ describe('a snapshot of the run records', () => {
     expect(leftovers(agent.stateDir)).toEqual([]);
   });
 
-  test('of a busy agent that cannot be asked is refused rather than torn', async () => {
+  test('of a busy agent that does not respond is refused rather than inconsistent', async () => {
     const volume = folder();
     const agent = writing(volume, 10);
     try {
@@ -198,7 +195,7 @@ describe('a snapshot of the run records', () => {
     }
   });
 
-  test('whose backup was killed with the agent is removed an hour later', async () => {
+  test('is removed an hour later if its backup was killed together with the agent', async () => {
     const volume = folder({ '.claude-agent-backup-old/runs.db': '', '.claude-agent-backup-new/runs.db': '' });
     openStore(path.join(volume, 'runs.db'))[Symbol.dispose]();
     const long = new Date(Date.now() - 3_700_000);
@@ -209,7 +206,7 @@ describe('a snapshot of the run records', () => {
 });
 
 describe('a backup of the volume', () => {
-  test('has the session, what goes with it, and the newest conversations up to a size, and counts the others', async () => {
+  test('has the session with its settings and the newest conversations up to a size, and counts the others', async () => {
     const volume = folder();
     openStore(path.join(volume, 'runs.db'))[Symbol.dispose]();
     mkdirSync(path.join(volume, 'claude', 'cache'), { recursive: true });
@@ -249,7 +246,7 @@ describe(
   'a snapshot on a disk of its own',
   needs(unless(mayMount(), 'It needs the right to mount a tmpfs: run it as root.')),
   () => {
-    test('goes to the temporary folder when the volume is full, and is refused with the sizes when neither has room', async () => {
+    test('goes to the temporary folder if the volume is full, and is refused with the sizes if neither has space', async () => {
       const volume = folder();
       const small = folder();
       const disks = [volume, small];

@@ -61,7 +61,7 @@ function first(): Message {
 const secret = () => readFileSync(path.join(agent.stateDir, 'callback-secret'), 'utf8').trim();
 
 describe('a callback', () => {
-  it('tells of the end of a run with what GET /runs/{id} says, signed as Standard Webhooks has it', async () => {
+  it('reports the end of a run with the body of GET /runs/{id}, signed according to Standard Webhooks', async () => {
     await start();
     const url = receiver.url('/hook?signature=a%2Fb%20c&x=[1]');
     const created = await create({ prompt: 'hello', labels: { workflow: 'w' }, callbackUrl: url });
@@ -92,7 +92,7 @@ describe('a callback', () => {
     expect(() => other.verify(message.body, message.headers as Record<string, string>)).toThrow();
   });
 
-  it('is made for runs of POST /run too, whatever their outcome, and for those that never began', async () => {
+  it('is sent for runs of POST /run too, whatever their outcome, and for runs that never started', async () => {
     await start({}, { AGENT_CALLBACK_TIMEOUT_SECONDS: '5' });
     expect(await agent.run('refused', { callbackUrl: receiver.url('/failed') })).toMatchObject({ exitCode: 57 });
     const running = await create({ prompt: 'hang', callbackUrl: receiver.url('/cancelled') });
@@ -113,7 +113,7 @@ describe('a callback', () => {
     expect(agent.claude.begun()).toEqual(['refused', 'hang']);
   });
 
-  it('is one for requests with the same Idempotency-Key, and part of what makes a request another one', async () => {
+  it('is sent once for requests with the same Idempotency-Key; a different URL makes a different request', async () => {
     await start();
     const headers = { 'Idempotency-Key': 'k' };
     const body = { prompt: 'x', callbackUrl: receiver.url('/one') };
@@ -126,7 +126,7 @@ describe('a callback', () => {
     expect(receiver.messages).toHaveLength(1);
   });
 
-  it('is tried again after 5xx, no answer and a cut connection, with the same id and a signature of the moment', async () => {
+  it('is retried after 5xx, no response and a cut connection, with the same id and a fresh signature', async () => {
     await start({ '/hook': [500, 'hang', 'cut', 204] }, { AGENT_CALLBACK_TIMEOUT_SECONDS: '1' });
     const { id } = await create({ prompt: 'x', callbackUrl: receiver.url('/hook') });
     await arrived('/hook', 2);
@@ -147,7 +147,7 @@ describe('a callback', () => {
     for (const { body, headers } of messages) webhook.verify(body, headers as Record<string, string>);
   });
 
-  it('ends at once on 410, and is given up when its time is up, which the record shows', async () => {
+  it('ends at once on 410, and is given up when its time is up, as the record shows', async () => {
     await start({ '/gone': [410], '/down': [503] }, { AGENT_CALLBACK_GIVE_UP_SECONDS: '2' });
     const gone = await create({ prompt: 'x', callbackUrl: receiver.url('/gone') });
     const down = await create({ prompt: 'x', callbackUrl: receiver.url('/down') });
@@ -161,7 +161,7 @@ describe('a callback', () => {
     expect(list.runs.map(({ callback }) => callback?.state)).toEqual(['given_up', 'given_up']);
   });
 
-  it('follows no redirect', async () => {
+  it('follows no redirects', async () => {
     const elsewhere = await Receiver.start();
     await start({ '/moved': [{ status: 307, headers: { Location: elsewhere.url('/secret') } }] });
     await agent.end('SIGTERM');
@@ -174,12 +174,12 @@ describe('a callback', () => {
     await elsewhere.stop();
   });
 
-  it('is delivered by an answer of 200 however long its body is', async () => {
+  it('is delivered by a 200 however long its body is', async () => {
     await start({ '/hook': ['endless'] }, { AGENT_CALLBACK_TIMEOUT_SECONDS: '30' });
     await delivered((await create({ prompt: 'x', callbackUrl: receiver.url('/hook') })).id);
   });
 
-  it('is signed by every secret of the file, so that one can follow another', async () => {
+  it('is signed with every secret of the file, so that secrets can be rotated', async () => {
     const secrets = [1, 2].map((fill) => `whsec_${Buffer.alloc(32, fill).toString('base64')}`);
     await start();
     await agent.end('SIGTERM');
@@ -193,8 +193,8 @@ describe('a callback', () => {
   });
 });
 
-describe('over a restart', () => {
-  it('a callback that was under way at kill -9 is sent again, with the same id', async () => {
+describe('after a restart', () => {
+  it('a callback that was being sent at kill -9 is sent again with the same id', async () => {
     await start({ '/hook': ['hang', 200] });
     const { id } = await create({ prompt: 'x', callbackUrl: receiver.url('/hook') });
     await arrived('/hook');
@@ -204,7 +204,7 @@ describe('over a restart', () => {
     expect(ids).toEqual([`run_ended_${id}`, `run_ended_${id}`]);
   });
 
-  it('the run that was killed is told of as interrupted', async () => {
+  it('the killed run is reported as interrupted', async () => {
     await start();
     const { id } = await create({ prompt: 'hang', callbackUrl: receiver.url('/hook') });
     await until(() => agent.claude.begun().length === 1);
@@ -213,7 +213,7 @@ describe('over a restart', () => {
     expect(dataOf(first())).toMatchObject({ id, outcome: 'interrupted', exitCode: 143 });
   });
 
-  it('a receiver that was down gets what it missed when it is back', async () => {
+  it('a receiver that was down gets the callbacks it missed', async () => {
     await start();
     await receiver.stop();
     const { id } = await create({ prompt: 'x', callbackUrl: receiver.url('/hook') });
@@ -224,7 +224,7 @@ describe('over a restart', () => {
     expect(receiver.messages).toHaveLength(1);
   });
 
-  it('SIGTERM ends the agent although a receiver hangs, and the next start goes on with no attempt counted', async () => {
+  it('SIGTERM ends the agent although a receiver hangs, and the aborted attempt does not count', async () => {
     await start({ '/hook': ['hang', 200] }, { AGENT_CALLBACK_TIMEOUT_SECONDS: '60' });
     const { id } = await create({ prompt: 'x', callbackUrl: receiver.url('/hook') });
     await arrived('/hook');
@@ -234,7 +234,7 @@ describe('over a restart', () => {
     expect(await callbackOf(id)).toMatchObject({ attempts: 1 });
   });
 
-  it('a run that ends within the grace is told of before the agent is gone', async () => {
+  it('a run that ends within the grace time is reported before the agent exits', async () => {
     await start();
     await create({ prompt: 'slow', callbackUrl: receiver.url('/hook') });
     await until(() => agent.claude.begun().length === 1);
@@ -244,7 +244,7 @@ describe('over a restart', () => {
 });
 
 describe('hundreds of callbacks', () => {
-  /** Records runs that ended, with their callbacks due. */
+  /** Records ended runs whose callbacks are due. */
   function fill(count: number, url: string) {
     const store = openStore(path.join(agent.stateDir, 'runs.db'));
     for (let i = 0; i < count; i += 1) {
@@ -255,7 +255,7 @@ describe('hundreds of callbacks', () => {
     store[Symbol.dispose]();
   }
 
-  it('for a receiver that hangs keep neither runs nor other callbacks nor the end of the agent waiting', async () => {
+  it('for a receiver that hangs delay neither runs nor other callbacks nor the shutdown', async () => {
     const slow = await Receiver.start({ '/hang': ['hang'] });
     await start({}, { AGENT_CALLBACK_TIMEOUT_SECONDS: '60' });
     await agent.end('SIGTERM');
@@ -289,7 +289,7 @@ describe('hundreds of callbacks', () => {
 });
 
 describe('a callbackUrl', () => {
-  it('that may not be called is refused on both ways, nothing is started and nothing of it repeated', async () => {
+  it('that is not allowed is refused by both paths; nothing is started and the URL is not repeated', async () => {
     await start();
     const shape = '`callbackUrl` must be an http or https URL';
     for (const [callbackUrl, says] of [
@@ -322,7 +322,7 @@ describe('a callbackUrl', () => {
     expect(agent.lines.join('\n')).not.toContain('canary');
   });
 
-  it('is refused where no host is allowed, and the answer says which setting allows one', async () => {
+  it('is refused if no host is allowed, and the response names the setting', async () => {
     await start({}, { AGENT_CALLBACK_HOSTS: '' });
     const response = await agent.post({ prompt: 'x', callbackUrl: receiver.url('/canary'), workdir: 'relative' });
     expect(response.status).toBe(400);
@@ -333,7 +333,7 @@ describe('a callbackUrl', () => {
     expect(body).not.toContain('canary');
   });
 
-  it('is in no log and no answer, and forgotten when it is delivered', async () => {
+  it('is in no log and no response, and is deleted after delivery', async () => {
     await start({ '/canary': [500, 200] });
     const { id } = await create({ prompt: 'x', callbackUrl: receiver.url('/canary') });
     await delivered(id);
@@ -353,8 +353,8 @@ describe('a callbackUrl', () => {
   });
 });
 
-describe('the address that is connected to', () => {
-  /** Starts with names of our own, which all lead to the receiver's port. */
+describe('the address of the connection', () => {
+  /** Starts an agent with test names that all resolve to the receiver. */
   async function startWith(names: Record<string, string[]>, hosts: (port: number) => string, env = {}) {
     await start();
     await agent.end('SIGTERM');
@@ -366,7 +366,7 @@ describe('the address that is connected to', () => {
     });
     await agent.start();
   }
-  /** Makes a callback to a name for each of the addresses, and gives what came of its first attempt. */
+  /** Creates a callback to a name for each of the addresses, and returns the results of the first attempts. */
   async function errorsFor(addresses: readonly string[], hosts: (port: number) => string) {
     const names = Object.fromEntries(addresses.map((address, i) => [`hook${i}.example.test`, [address]]));
     await startWith(names, hosts);
@@ -381,20 +381,20 @@ describe('the address that is connected to', () => {
   const refused = (addresses: readonly string[]) =>
     addresses.map((address, i) => `hook${i}.example.test resolves to ${address}, which callbacks may not reach.`);
 
-  it('may not be a private one for a host that only a wildcard names', async () => {
+  it('may not be private for a host that only a wildcard matches', async () => {
     const addresses = ['127.0.0.1', '::ffff:127.0.0.1', '::1', '10.0.0.1', '100.64.0.1', 'fd00::1'];
     expect(await errorsFor(addresses, (port) => `*.example.test:${port}`)).toEqual(refused(addresses));
     expect(receiver.messages).toEqual([]);
   });
 
-  it('may be none where clouds keep credentials, nor any other that is no place for a receiver, for any host', async () => {
+  it('may never be a cloud metadata address or another special address, for any host', async () => {
     const addresses = ['169.254.169.254', '168.63.129.16', '::ffff:169.254.169.254', '0.0.0.0', 'fe80::1'];
     const hosts = (port: number) => addresses.map((_, i) => `hook${i}.example.test:${port}`).join();
     expect(await errorsFor(addresses, hosts)).toEqual(refused(addresses));
     expect(receiver.messages).toEqual([]);
   });
 
-  it('is looked at when it is connected to, so that a name which changes does not help', async () => {
+  it('is checked when the connection is made, so that changing the DNS record does not help', async () => {
     await startWith({ 'hook.example.test': ['10.0.0.1', '127.0.0.1'] }, (port) => `*.example.test:${port}`);
     const { id } = await create({ prompt: 'x', callbackUrl: `http://hook.example.test:${receiver.port}/hook` });
     await until(async () => ((await callbackOf(id))?.attempts ?? 0) >= 2);
@@ -402,14 +402,14 @@ describe('the address that is connected to', () => {
     expect(receiver.messages).toEqual([]);
   });
 
-  it('may be a private one where an entry names the host itself', async () => {
+  it('may be private if an entry names the host itself', async () => {
     await startWith({ 'n8n.example.test': ['127.0.0.1'] }, (port) => `n8n.example.test:${port}`);
     const { id } = await create({ prompt: 'x', callbackUrl: `http://n8n.example.test:${receiver.port}/hook` });
     await delivered(id);
     expect(receiver.messages[0]?.headers.host).toBe(`n8n.example.test:${receiver.port}`);
   });
 
-  it('must be the one of the host by its certificate, where the URL is of https', async () => {
+  it("must have the host's certificate if the URL is https", async () => {
     await using certificates = await makeCertificates('n8n.example.test');
     await using overTls = await Receiver.start({}, { tls: certificates });
     const names = { 'n8n.example.test': ['127.0.0.1'], 'other.example.test': ['127.0.0.1'] };
@@ -424,7 +424,7 @@ describe('the address that is connected to', () => {
     expect(overTls.messages).toHaveLength(1);
   });
 
-  it('is reached without a proxy, whatever the environment says', async () => {
+  it('is used without a proxy, whatever the environment says', async () => {
     const proxy = await Receiver.start();
     await start({}, { HTTP_PROXY: proxy.url(''), http_proxy: proxy.url(''), NODE_USE_ENV_PROXY: '1' });
     await delivered((await create({ prompt: 'x', callbackUrl: receiver.url('/hook') })).id);

@@ -39,14 +39,14 @@ describe('the list of hosts', () => {
     'http://[::1]/x',
   ])('refuses %s', (url) => expect(found(url)).toBeUndefined());
 
-  it('allows private addresses to hosts that an entry names, not to those that only a wildcard matches', () => {
+  it('allows private addresses for hosts that an entry names, not for those that only a wildcard matches', () => {
     expect(found('https://n8n.example.org')?.mayBePrivate).toBe(true);
     expect(found('https://a.hooks.example')?.mayBePrivate).toBe(false);
     const both = new CallbackHosts(['*.hooks.example', 'a.hooks.example']).find('https://a.hooks.example');
     expect(both).toMatchObject({ mayBePrivate: true });
   });
 
-  it('keeps path and query as they were given, byte for byte', () => {
+  it('keeps path and query unchanged', () => {
     for (const path of ['/', '/a/../b', '/a%2fb?x=%20&y=[1]&z={}', '//a', '/?', '/a?http://b/c']) {
       expect(found(`https://n8n.example.org${path}`)?.path).toBe(path);
     }
@@ -54,7 +54,7 @@ describe('the list of hosts', () => {
     expect(found('https://n8n.example.org?x=1')?.path).toBe('/?x=1');
   });
 
-  it('sees an address in whatever way it is written', () => {
+  it('recognizes an address in any notation', () => {
     const loopback = new CallbackHosts(['127.0.0.1', '[0:0:0:0:0:0:0:1]:3000']);
     for (const host of ['127.0.0.1', '0x7f.1', '2130706433', '0177.0.0.1', '127.0.0.%31', '[::1]:3000']) {
       expect(loopback.find(`http://${host}/x`)).toMatchObject({ mayBePrivate: true });
@@ -63,7 +63,7 @@ describe('the list of hosts', () => {
   });
 
   it.each(['', '*', '*.', '*.0.0.1', '*.[::1]', 'a b', 'https://a', 'a/b', 'a:0', 'a:65536', 'a:x', '256.1.1.1', '@'])(
-    'has no entry %j',
+    'refuses the entry %j',
     (entry) => expect(isCallbackHost(entry)).toBe(false),
   );
 });
@@ -81,9 +81,9 @@ describe('an address', () => {
     ...['0.0.0.0', '0.1.2.3', '::', '255.255.255.255', '224.0.0.1', 'ff02::1', '240.0.0.1', '192.0.2.1', '198.18.0.1'],
     ...['64:ff9b::7f00:1', '64:ff9b:1::a00:1', '2002:7f00:1::', '2001::1', '::ffff:0:127.0.0.1'],
     ...['::168.63.129.16', '::169.254.169.254', 'fec0::1', '2001:db8::1', '4000::1'],
-  ])('%s is none that a callback may go to', (address) => expect(kindOf(address)).toBe('never'));
+  ])('%s is never allowed', (address) => expect(kindOf(address)).toBe('never'));
 
-  it('that the URL itself has is looked at too', () => {
+  it('in the URL itself is checked too', () => {
     const to = (hostname: string, mayBePrivate: boolean) => () => {
       const target: CallbackTarget = { protocol: 'http:', hostname, port: 80, host: hostname, path: '/', mayBePrivate };
       return allowedAddresses(target);
@@ -111,7 +111,7 @@ describe('after an attempt', () => {
     });
   });
 
-  it.each([100, 301, 307, 400, 401, 404, 409, 429, 500, 503])('%i is none, and is tried again', (code) => {
+  it.each([100, 301, 307, 400, 401, 404, 409, 429, 500, 503])('%i is not a delivery and is retried', (code) => {
     expect(afterAttempt(pending(), status(code), NOW, GIVE_UP)).toMatchObject({ state: 'pending', lastStatus: code });
   });
 
@@ -119,7 +119,7 @@ describe('after an attempt', () => {
     expect(afterAttempt(pending(), status(410), NOW, GIVE_UP)).toMatchObject({ state: 'given_up' });
   });
 
-  it('the next one waits twice as long, with chance, up to a quarter of an hour', () => {
+  it('the next one waits twice as long, with jitter, up to a quarter of an hour', () => {
     for (const [attempts, seconds] of [
       [1, 1],
       [2, 2],
@@ -135,7 +135,7 @@ describe('after an attempt', () => {
     }
   });
 
-  it('the next one waits for Retry-After, seconds or a date, an hour at the most', () => {
+  it('the next one waits for Retry-After, in seconds or as a date, for at most an hour', () => {
     expect(delay(1, '120')).toBe(120_000);
     expect(delay(1, 'Thu, 01 Jan 2026 00:02:00 GMT')).toBe(120_000);
     expect(delay(1, '999999999999')).toBe(3_600_000);
@@ -144,7 +144,7 @@ describe('after an attempt', () => {
     }
   });
 
-  it('the last one is when the time is up, and there is one even where the time was up before', () => {
+  it('the last one is made when the time is up, even if that has passed already', () => {
     const soon = NOW + 100;
     const last = afterAttempt(pending(9), { error: 'refused' }, NOW, soon);
     expect(last).toMatchObject({ state: 'pending', nextAttemptAt: new Date(soon).toISOString(), lastError: 'refused' });
@@ -157,7 +157,7 @@ describe('the secret', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'secret-'));
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  it('signs the example of Standard Webhooks as its libraries do', () => {
+  it("signs the example of Standard Webhooks like the project's libraries", () => {
     const [secret] = parseSecrets('whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n') ?? [];
     const body = Buffer.from('{"test": 2432232314}');
     expect(signatureHeaders('msg_p5jXN8AQM9LWM0D4loKWxJek', 1_614_265_330, body, [secret ?? Buffer.of()])).toEqual({
@@ -167,7 +167,7 @@ describe('the secret', () => {
     });
   });
 
-  it('is made where none is given, for its owner alone, and stays', () => {
+  it('is generated if none is given, readable by its owner only, and stays the same', () => {
     const secrets = callbackSecrets(undefined, folder);
     const file = path.join(folder, 'callback-secret');
     expect(readFileSync(file, 'utf8')).toMatch(/^whsec_[A-Za-z0-9+/]{43}=\n$/);
@@ -179,7 +179,7 @@ describe('the secret', () => {
 
   const base64 = (bytes: number) => Buffer.alloc(bytes, 1).toString('base64');
   it.each(['', 'whsec_', base64(32), `whsec_${base64(23)}`, `whsec_${base64(65)}`, `whsec_${base64(32)} x`, 'whsec_!'])(
-    'is none in %j',
+    'is invalid in %j',
     (text) => expect(parseSecrets(text)).toBeUndefined(),
   );
 });

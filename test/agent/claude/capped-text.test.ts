@@ -8,7 +8,7 @@ const TEN_MEGABYTES = JSON.stringify('x'.repeat(10_000_000));
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-it('keeps what fits of a text, counts the rest, and holds none of it in memory', () => {
+it('keeps the part of a text that fits, counts the rest, and keeps none of it in memory', () => {
   const before = process.memoryUsage().heapUsed;
   const texts = Array.from({ length: 20 }, () => {
     const text = new CappedText(1000);
@@ -21,7 +21,7 @@ it('keeps what fits of a text, counts the rest, and holds none of it in memory',
   expect(new Set(texts)).toEqual(new Set([`first ${'x'.repeat(994)}`]));
 });
 
-it('cuts nowhere but at its end, and leaves halves of characters as they are', () => {
+it('cuts only at the end, even in the middle of a character', () => {
   const text = new CappedText(3);
   text.append('a😀b');
   text.append('c');

@@ -15,7 +15,7 @@ function wrongWith(schema: Parameters<typeof mistakesIn>[1], content: unknown): 
 }
 
 describe('a file of MCP servers', () => {
-  it('names programs and servers', () => {
+  it('may contain programs and servers', () => {
     const mcpServers = {
       program: { command: 'npx', args: ['-y', 'x'], env: { KEY: 'k' } },
       typed: { type: 'stdio', command: '/bin/x', timeout: 1000 },
@@ -56,7 +56,7 @@ describe('a file of settings', () => {
     expect(wrongWith(claudeSettings, content)).toContain(said);
   });
 
-  it('may hold whatever else the CLI knows', () => {
+  it('may contain everything else that the CLI knows', () => {
     expect(
       wrongWith(claudeSettings, {
         $schema: 'https://json.schemastore.org/claude-code-settings.json',
@@ -70,7 +70,7 @@ describe('a file of settings', () => {
 });
 
 describe('settings of the agent that name such files', () => {
-  it('are refused together, and no value of a file is ever shown', () => {
+  it('are refused together, without any value from a file', () => {
     writeFileSync(file, JSON.stringify({ mcpServers: { a: { command: 1, env: { KEY: 'canary' } } } }));
     try {
       readSettings({ AGENT_MCP_CONFIG: file, AGENT_CLAUDE_SETTINGS: path.join(folder, 'gone'), IS_SANDBOX: '1' });

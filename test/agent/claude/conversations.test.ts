@@ -9,7 +9,7 @@ const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 const NO_LIMIT = { days: 3650, megabytes: 1_000_000 };
 
-/** Leaves a conversation as `claude` does: a transcript, and a folder of the same name beside it. */
+/** Creates a conversation like `claude`: a transcript, and a folder of the same name next to it. */
 function leave(
   configDir: string,
   project: string,
@@ -34,7 +34,7 @@ describe('conversations', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  it('are removed when they are too old, with all that belongs to them, and their project with the last', () => {
+  it('are removed with all their files when they are too old, and the folder of a project with the last one', () => {
     leave(folder, '-a', 'old', { age: 31 * DAY });
     leave(folder, '-a', 'young', { age: 29 * DAY });
     leave(folder, '-b', 'ancient', { age: 90 * DAY });
@@ -48,7 +48,7 @@ describe('conversations', () => {
     ]);
   });
 
-  it('are removed oldest first when they take too much, and never one of the last hour', () => {
+  it('are removed oldest first when they are too large, but never one of the last hour', () => {
     for (const [id, age] of [
       ['c', 3 * DAY],
       ['b', 2 * DAY],
@@ -62,13 +62,13 @@ describe('conversations', () => {
     expect(left().filter((name) => name.endsWith('.jsonl'))).toEqual(['-p/a.jsonl']);
   });
 
-  it('need not be there', () => {
+  it('may be missing', () => {
     expect(pruneConversations(folder, NO_LIMIT)).toBe(0);
   });
 });
 
 describe('an agent', () => {
-  it('removes conversations in a folder of its own, and none of a person', async () => {
+  it("removes conversations in its own folder, and none of a person's", async () => {
     await using agent = new Agent();
     const seed = path.join(agent.folder, 'seed');
     mkdirSync(seed);

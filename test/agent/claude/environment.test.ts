@@ -10,7 +10,7 @@ describe('retries of the CLI', () => {
     [300_000, 6],
     [600_000, 8],
     [-5, 0],
-  ])('with %i ms left are %i, so that their waiting takes a quarter of it at most', (remainingMs, retries) => {
+  ])('with %i ms left are %i, so that they take at most a quarter of the time', (remainingMs, retries) => {
     expect(retriesWithin(remainingMs)).toBe(retries);
   });
 });

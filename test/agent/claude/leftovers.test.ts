@@ -22,7 +22,7 @@ afterEach(async () => {
   shapes[Symbol.dispose]();
 });
 
-/** The next run begins when nothing is left of the one before. */
+/** The next run starts when no process of the last one is left. */
 async function nothingIsLeft(): Promise<void> {
   await agent.run('the next one');
   expect({ started: shapes.started, left: shapes.left }).toEqual({ started: true, left: [] });
@@ -36,40 +36,40 @@ async function hanging(fields: object = {}): Promise<{ id: string; answer: Promi
 }
 
 describe(
-  'of all processes that a run started, none',
-  needs(unless(process.platform === 'linux', 'It looks into /proc, which only Linux has.')),
+  'of the processes of a run, none',
+  needs(unless(process.platform === 'linux', 'It reads /proc, which only Linux has.')),
   () => {
-    it('is left by a success', async () => {
+    it('is left after a success', async () => {
       expect(await agent.run('ends')).toMatchObject({ success: true, output: 'done' });
       await nothingIsLeft();
     });
 
-    it('is left by a CLI that dies', async () => {
+    it('is left after the CLI dies', async () => {
       expect(await agent.run('dies')).toMatchObject({ outcome: 'failed' });
       await nothingIsLeft();
     });
 
-    it('is left by a deadline', async () => {
+    it('is left after a timeout', async () => {
       const { answer } = await hanging({ timeout: 3000 });
       expect(await (await answer).json()).toMatchObject({ outcome: 'timed_out' });
       await nothingIsLeft();
     });
 
-    it('is left by a cancel', async () => {
+    it('is left after a cancellation', async () => {
       const { id, answer } = await hanging();
       await agent.fetch(`/runs/${id}`, { method: 'DELETE' });
       expect(await (await answer).json()).toMatchObject({ outcome: 'cancelled' });
       await nothingIsLeft();
     });
 
-    it.each(['SIGTERM', 'SIGHUP'] as const)('is left by a shutdown by %s', async (signal) => {
+    it.each(['SIGTERM', 'SIGHUP'] as const)('is left after a shutdown by %s', async (signal) => {
       const { answer } = await hanging();
       expect(await agent.end(signal)).toBe(0);
       expect(await (await answer).json()).toMatchObject({ outcome: 'interrupted' });
       expect(shapes.left).toEqual([]);
     });
 
-    it('is left by the start after a crash', async () => {
+    it('is left after the start that follows a crash', async () => {
       await hanging();
       await agent.crash();
       expect(shapes.left).toEqual([]);

@@ -6,7 +6,7 @@ import { ProcessShapes } from '../../support/process-shapes.ts';
 import { needs } from '../../support/needs.ts';
 
 const NAMESPACE = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child'];
-/** As the image starts it. */
+/** The command with which the image starts the agent. */
 const CONTAINER = [...NAMESPACE, 'tini', '--', process.execPath, 'agent/main.ts'];
 
 function missing(): string | undefined {
@@ -35,7 +35,7 @@ function exec(command: string): void {
 }
 
 describe('a container of its own', needs(missing()), () => {
-  it('keeps what an operator started there, and nothing of a run, whatever it did to its marks', async () => {
+  it("keeps an operator's processes, and kills those of a run, whatever they did to their marks", async () => {
     ofRun = new ProcessShapes({
       'in a session without environment': 'env -i setsid ./stay &',
       'forked twice without environment': '(setsid sh -c "env -i setsid ./stay & exit" & exit)',

@@ -41,32 +41,32 @@ const ofRuns = () => agent.claude.journal().filter(({ what }) => what !== 'start
 const nothingLeft = () => until(() => ofRuns().every(({ pid }) => !isAlive(pid)), 'no process left');
 
 describe('the deadline', () => {
-  it('interrupts Claude and keeps what it had said', async () => {
+  it('interrupts Claude and keeps its output', async () => {
     const answer = await agent.run('streams slowly', { timeout: 800 });
     expect(answer).toMatchObject({ success: false, outcome: 'timed_out', exitCode: 124 });
     expect(answer.output).toMatch(/^w0 w1 /);
     await nothingLeft();
   });
 
-  it('keeps whole messages and the beginning of the next one', async () => {
+  it('keeps complete messages and the beginning of the next one', async () => {
     const answer = await agent.run('says and hangs', { timeout: 700 });
     expect(answer.output).toMatch(/^first\n\nsecond/);
   });
 
-  it('ends a process that ignores the interrupt, SIGTERM and the end of its input, with its tree', async () => {
+  it('ends a process that ignores the interrupt, SIGTERM and the end of its input, with all its descendants', async () => {
     const answer = await agent.run('ignores everything', { timeout: 500 });
     expect(answer).toMatchObject({ outcome: 'timed_out', output: 'partial' });
     await nothingLeft();
     expect(agent.claude.journal().filter(({ what }) => what === 'grandchild')).not.toHaveLength(0);
   });
 
-  it('of a millisecond is kept, too', async () => {
+  it('works with a timeout of one millisecond, too', async () => {
     expect(await agent.run('says and hangs', { timeout: 1 })).toMatchObject({ outcome: 'timed_out', exitCode: 124 });
   });
 });
 
 describe('a result', () => {
-  it('is answered at once though the process hangs, which is ended before the next run begins', async () => {
+  it('is returned at once although the process hangs; the process is ended before the next run starts', async () => {
     const answer = await agent.run('hangs after its result');
     expect(answer).toMatchObject({ success: true, output: 'done' });
     await agent.run('after it');
@@ -82,7 +82,7 @@ describe('a result', () => {
 });
 
 describe('output', () => {
-  it('is cut at a mebi of characters, and says so', async () => {
+  it('is cut at 1,048,576 characters, with a warning', async () => {
     const answer = await agent.run('says much');
     expect(answer).toMatchObject({
       success: true,
@@ -91,25 +91,25 @@ describe('output', () => {
     expect(answer.output).toHaveLength(1_048_576);
   });
 
-  it('that comes before a deadline is cut, too', async () => {
+  it('that arrived before a timeout is cut, too', async () => {
     const answer = await agent.run('says much and hangs', { timeout: 1500 });
     expect(answer.output).toHaveLength(1_048_576);
     expect(answer.warnings).toHaveLength(1);
   });
 
-  it('of one endless line is no success, and no memory', async () => {
+  it('of one endless line fails the run and is not kept in memory', async () => {
     const answer = await agent.run('floods its result');
     expect(answer).toMatchObject({ success: false, outcome: 'failed' });
     expect(answer.error).toContain('too long to be an event');
   });
 
-  it('of many messages does not touch the answer', async () => {
+  it('of many messages does not affect the answer', async () => {
     expect(await agent.run('floods messages')).toMatchObject({ success: true, output: 'small' });
   });
 });
 
 describe('a process', () => {
-  it('gets a built environment with nothing of the agent in it, and the prompt on stdin only', async () => {
+  it("gets an environment without the agent's variables, and the prompt on stdin only", async () => {
     const { sessionId, runId } = await agent.run('look around');
     const entry = agent.claude.journal().find(({ prompt }) => prompt === 'look around');
     if (entry?.what !== 'began') throw new Error('it did not begin');

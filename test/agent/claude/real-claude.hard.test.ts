@@ -11,7 +11,7 @@ import { slice } from '../../support/lane.ts';
 const FIRST = { accessToken: 'sk-ant-oat01-first', refreshToken: 'sk-ant-ort01-first' };
 const IN_EIGHT_HOURS = Date.now() + 8 * 3_600_000;
 
-/** The agent with the pinned CLI, on the double of the API, its session copied from a seed. */
+/** The agent with the pinned CLI and the double of the API. Its session is copied from a seed. */
 function realAgent(api: AnthropicDouble, env: Record<string, string> = {}): Agent {
   return new Agent({ env: { AGENT_CLAUDE_PATH: undefined, ANTHROPIC_BASE_URL: api.url, ...AS_ROOT, ...env } });
 }
@@ -48,14 +48,14 @@ describe('the agent with the real CLI', () => {
     return /^claude_agent_warm_process_resident_memory_bytes \d+$/m.exec(text)?.[0] ?? '';
   }
 
-  it('answers a prompt with the session in place', async () => {
+  it("answers a prompt with the operator's own session", async () => {
     expect(await agent.run('hello')).toMatchObject({ success: true, output: 'echo: hello', exitCode: 0 });
     expect(await agent.health()).toMatchObject({
       auth: { mode: 'session', state: 'ok', source: path.join(agent.folder, 'home/.claude/.credentials.json') },
     });
   });
 
-  it('goes on with a conversation that a process started ahead began', async () => {
+  it('continues a conversation that a warm process started', async () => {
     const hits = async () => {
       const text = await (await agent.fetch('/metrics')).text();
       return Number(/warm_starts_total\{result="hit"\} (\d+)/.exec(text)?.[1]);
@@ -68,7 +68,7 @@ describe('the agent with the real CLI', () => {
     expect(JSON.stringify(api.messages().at(-1)?.body)).toContain('lighthouse');
   });
 
-  it('counts for each run of a conversation what that run spent', async () => {
+  it('reports for each run of a conversation only what that run spent', async () => {
     const { sessionId, ...first } = await agent.run('count this');
     const later = [];
     for (let i = 0; i < 3; i += 1) later.push(await agent.run('count this', { sessionId }));
@@ -120,13 +120,13 @@ describe('the agent with the real CLI', () => {
       ],
       3,
     ),
-  )('tells %s for what it is', async (prompt, outcome) => {
+  )('reports the outcome of "%s"', async (prompt, outcome) => {
     const answer = await agent.run(prompt, { timeout: 3900 });
     expect(answer).toMatchObject({ outcome, success: false });
     if (prompt.startsWith('[[slow')) expect(answer.output).toMatch(/^echo: one/);
   });
 
-  it('returns what Claude was denied, though the run succeeds', async () => {
+  it('returns denied tool calls although the run succeeds', async () => {
     await agent.end('SIGTERM');
     agent.env['AGENT_PERMISSION_MODE'] = 'dontAsk';
     await agent.start();
@@ -137,7 +137,7 @@ describe('the agent with the real CLI', () => {
     await agent.start();
   });
 
-  it('ends the Bash tool of a run that timed out, whatever session it is in', async () => {
+  it('ends the Bash tool of a run that timed out, although it has its own session', async () => {
     const file = path.join(agent.folder, 'pids');
     const command = `(setsid tail -f /dev/null & echo $! > ${file}; echo $$ >> ${file}; tail -f /dev/null)`;
     expect(await agent.run(`[[bash:${command}]] x`, { timeout: 4000 })).toMatchObject({ outcome: 'timed_out' });
@@ -149,7 +149,7 @@ describe('the agent with the real CLI', () => {
   it.each([
     ['succeeded', '', 'succeeded'],
     ['timed out', '; tail -f /dev/null', 'timed_out'],
-  ])('ends what a run that %s left without an environment', async (_, end, outcome) => {
+  ])('ends processes without an environment after a run that %s', async (_, end, outcome) => {
     const file = path.join(agent.folder, `without-environment-${outcome}`);
     const command = `env -i setsid sh -c 'echo $$ > ${file}; exec tail -f /dev/null' >/dev/null 2>&1 &`;
     const wait = `until [ -s ${file} ]; do sleep 0.1; done`;
@@ -159,7 +159,7 @@ describe('the agent with the real CLI', () => {
     await until(() => !isAlive(pid), 'it ended');
   });
 
-  it('ends what a run that succeeded left in the background', async () => {
+  it('ends the background processes of a run that succeeded', async () => {
     const file = path.join(agent.folder, 'left');
     await agent.run(`[[bash:setsid tail -f /dev/null >/dev/null 2>&1 & echo $! > ${file}]] x`);
     const pid = Number(readFileSync(file, 'utf8'));
@@ -194,7 +194,7 @@ describe('custody of the session', () => {
     await api.close();
   });
 
-  it('keeps a refreshed login over restarts, though the seed is older, and takes a new seed once', async () => {
+  it('keeps a refreshed login across restarts although the seed is older, and adopts a new seed once', async () => {
     await startWith('rotate', { ...FIRST, expiresAt: Date.now() - 60_000 });
     expect(await agent.run('hello')).toMatchObject({ success: true });
     await agent.crash();
@@ -208,7 +208,7 @@ describe('custody of the session', () => {
     expect(proxy.refreshes).toHaveLength(1);
   });
 
-  it('tells a login that was revoked from one that could not be refreshed', async () => {
+  it('distinguishes a revoked login from one that could not be refreshed', async () => {
     await startWith('unreachable', FIRST);
     expect(await check()).toMatchObject({ state: 'outage', evidence: 'probe' });
     proxy.setMode('revoked');
@@ -222,7 +222,7 @@ describe('custody of the session', () => {
     return { answer, health: (await agent.health()).auth, checked: await check() };
   };
 
-  it('that was renewed during a run and is refused all the same failed, as the run says it', async () => {
+  it('that was renewed during a run and is refused nevertheless is a failed login, in the words of the run', async () => {
     await startWith('rotate', FIRST, false);
     const { answer, health, checked } = await told();
     expect(proxy.refreshes.length).toBeGreaterThan(0);
@@ -232,7 +232,7 @@ describe('custody of the session', () => {
   });
 
   it.each(slice(['unreachable', 'failing'] as const, 1))(
-    'that could not be renewed, for the place that does it is %s, is an outage, as the run says it',
+    'that could not be renewed because the renewal server is %s is an outage, in the words of the run',
     async (mode) => {
       await startWith(mode, FIRST);
       const { answer, health, checked } = await told();
@@ -243,7 +243,7 @@ describe('custody of the session', () => {
     },
   );
 
-  it('takes a run that succeeded of late for a check, and asks nothing', async () => {
+  it('counts a recent successful run as a check, and sends no prompt', async () => {
     await startWith('rotate', FIRST);
     await agent.run('hello');
     const asked = api.messages().length;
@@ -256,7 +256,7 @@ describe('a credential that is not a session', () => {
   it.each([
     ['oauthToken', 'sk-ant-oat01-long', 'bearer'],
     ['apiKey', 'sk-ant-api03-key', 'api-key'],
-  ])('of mode %s comes from its file and never shows', async (mode, value, scheme) => {
+  ])('of mode %s comes from its file and never appears', async (mode, value, scheme) => {
     await using api = await startAnthropicDouble({ accept: [value] });
     await using agent = realAgent(api, { AGENT_AUTH_MODE: mode });
     const file = path.join(agent.folder, 'token');

@@ -7,7 +7,7 @@ import { costStateOf, spendingBetween, spendingOfResult } from '../../../agent/c
 
 const SESSION = 'ab6f6a5e-3c7f-4a35-9d53-6a3a5a1f3f77';
 
-/** A row as the CLI writes it. */
+/** A row in the CLI's format. */
 function row(cost: number, ...outputTokens: number[]): string {
   const models = outputTokens.map((tokens, i) => [
     `model-${i}`,
@@ -51,19 +51,19 @@ describe('what a conversation has spent', () => {
     });
   });
 
-  it('is no row that only quotes one, nor one that is cut off', async () => {
+  it('ignores a row that only quotes one, and one that is cut off', async () => {
     const quoted = JSON.stringify({ type: 'assistant', message: { input: JSON.parse(row(9, 9)) as object } });
     write('here', 0, row(1, 10), quoted, row(2, 20).slice(0, -9));
     expect((await costStateOf(configDir, SESSION))?.costUsd).toBe(1);
   });
 
-  it('is in the newest transcript, where the conversation went on in another folder', async () => {
+  it('is in the newest transcript if the conversation continued in another folder', async () => {
     write('newer', 10, row(2, 20));
     write('older', 60, row(1, 10));
     expect((await costStateOf(configDir, SESSION))?.costUsd).toBe(2);
   });
 
-  it('is a run of it, less what was spent before, and never less than nothing', async () => {
+  it("minus the conversation's earlier spending is what a run spent, and never negative", async () => {
     write('here', 0, row(1, 10));
     const before = await costStateOf(configDir, SESSION);
     const usage = { inputTokens: 3, outputTokens: 25, cacheCreationInputTokens: 0, cacheReadInputTokens: 0 };
@@ -78,7 +78,7 @@ describe('what a conversation has spent', () => {
     expect(spendingOfResult({}, before)).toEqual({});
   });
 
-  it('is in the row that a run leaves which ends without a result', async () => {
+  it('is in the row of a run that ends without a result', async () => {
     await using agent = new Agent({
       prompts: {
         first: [

@@ -27,7 +27,7 @@ describe('an exchange that fails', () => {
   });
 
   it.each(['API Error: Connection error.', 'It says: API Error: Token exchange failed with status 401'])(
-    'is not what "%s" speaks of',
+    'is not what "%s" is about',
     (sentence) => {
       expect(exchangeErrorOf(sentence)).toBeUndefined();
     },

@@ -9,7 +9,7 @@ const waiting = (agent: Agent) => {
   return agent.claude.started().filter((pid) => isAlive(pid) && !prompted.has(pid));
 };
 
-/** The one process that waits for a prompt. */
+/** The warm process. */
 async function prepared(agent: Agent): Promise<number> {
   await until(() => waiting(agent).length === 1, 'a process that waits');
   return waiting(agent)[0] ?? 0;
@@ -29,7 +29,7 @@ describe('a run with default options', () => {
   });
   afterAll(() => agent[Symbol.asyncDispose]());
 
-  it('is served by the process that waits, in a conversation of its own', async () => {
+  it('is served by the warm process, in a new conversation', async () => {
     const pid = await prepared(agent);
     const { output, sessionId } = await agent.run('first');
     expect(output).toBe('echo: first');
@@ -39,7 +39,7 @@ describe('a run with default options', () => {
     expect(await starts(agent)).toEqual({ hit: 1, miss: 0 });
   });
 
-  it('is the only one of its process: the next one finds another', async () => {
+  it('is the only one of its process: the next run gets another', async () => {
     const pid = await prepared(agent);
     const { sessionId } = await agent.run('second');
     await until(() => !isAlive(pid));
@@ -48,13 +48,13 @@ describe('a run with default options', () => {
     expect(await starts(agent)).toEqual({ hit: 3, miss: 0 });
   });
 
-  it('has the time that it asks for', async () => {
+  it('has its own timeout', async () => {
     await prepared(agent);
     expect(await agent.run('hangs', { timeout: 200 })).toMatchObject({ outcome: 'timed_out' });
     expect(await starts(agent)).toEqual({ hit: 4, miss: 0 });
   });
 
-  it('can be told from the metrics how much memory a process takes that waits', async () => {
+  it('has a metric for the memory of the warm process', async () => {
     const pid = await prepared(agent);
     expect(pid).toBeGreaterThan(0);
     const text = await (await agent.fetch('/metrics')).text();
@@ -63,7 +63,7 @@ describe('a run with default options', () => {
   });
 });
 
-describe('the process that waits', () => {
+describe('the warm process', () => {
   let agent: Agent;
   let pid: number;
   beforeEach(async () => {
@@ -78,7 +78,7 @@ describe('the process that waits', () => {
     ['other options', { model: 'opus' }],
     ['another permission mode', { permissionMode: 'plan' }],
     ['an earlier conversation', { sessionId: '0b3ef75a-4fd1-4ba3-9a6c-0d5c6a0a4c2e' }],
-  ])('is gone before a run with %s has a process, and is there again after it', async (_, fields) => {
+  ])('is gone before a run with %s has a process, and exists again after it', async (_, fields) => {
     await agent.run('cold', fields);
     const [, cold = 0] = agent.claude.started();
     const order = journalOf(agent);
@@ -104,14 +104,14 @@ describe('the process that waits', () => {
     expect(await starts(agent)).toEqual({ hit: 0, miss: 1 });
   });
 
-  it('is missed by nobody when it has died', async () => {
+  it('is replaced unnoticed if it has died', async () => {
     process.kill(pid, 'SIGKILL');
     await until(() => agent.lines.some((line) => line.includes('the warm process exited unexpectedly')));
     expect(await agent.run('after that')).toMatchObject({ success: true, output: 'echo: after that' });
     expect(await starts(agent)).toEqual({ hit: 0, miss: 1 });
   });
 
-  it('is gone before the login is probed', async () => {
+  it('is gone before a login check', async () => {
     const login = { claudeAiOauth: { accessToken: 'token', refreshToken: 'refresh' } };
     writeFileSync(path.join(agent.folder, 'home/.claude/.credentials.json'), JSON.stringify(login));
     await agent.fetch('/auth/check', { method: 'POST' });
@@ -121,7 +121,7 @@ describe('the process that waits', () => {
     expect(order.indexOf(`ended ${pid}`)).toBeGreaterThan(0);
   });
 
-  it('does not hide a cancellation that comes while it is being ended', async () => {
+  it('does not hide a cancellation that arrives while it is being ended', async () => {
     process.kill(pid, 'SIGSTOP');
     const { id } = (await (
       await agent.fetch('/runs', {
@@ -137,13 +137,13 @@ describe('the process that waits', () => {
     expect(await state()).toMatchObject({ outcome: 'cancelled' });
   });
 
-  it.each<NodeJS.Signals>(['SIGTERM', 'SIGKILL'])('goes with an agent that gets %s', async (signal) => {
+  it.each<NodeJS.Signals>(['SIGTERM', 'SIGKILL'])('is gone after the agent gets %s', async (signal) => {
     await agent.end(signal);
     await until(() => !isAlive(pid));
   });
 });
 
-it('no process is started ahead where that is off', async () => {
+it('is not started if the warm start is off', async () => {
   await using agent = await Agent.start({ env: { AGENT_WARM_START: 'off' } });
   await agent.run('one');
   await agent.run('two');
@@ -151,7 +151,7 @@ it('no process is started ahead where that is off', async () => {
   expect(await starts(agent)).toEqual({ hit: 0, miss: 2 });
 });
 
-it('a process started ahead is not used once the credential has changed', async () => {
+it('is not used after the credential has changed', async () => {
   await using agent = new Agent({ env: { AGENT_AUTH_MODE: 'apiKey' } });
   const credential = path.join(agent.folder, 'key');
   writeFileSync(credential, 'sk-first');

@@ -11,7 +11,7 @@ describe('docs/openapi.json', () => {
     expect(validator.version).toBe('3.1');
   });
 
-  it('has examples that meet their own schemas', () => {
+  it('has examples that match their schemas', () => {
     const examples = Object.values(published.paths)
       .flatMap((methods) => Object.values(methods))
       .flatMap(({ operationId, parameters = [], requestBody, responses }) => {
@@ -35,12 +35,12 @@ describe('the agent', () => {
   });
   afterAll(() => agent[Symbol.asyncDispose]());
 
-  it('serves the document to who has the token', async () => {
+  it('serves the document with the token', async () => {
     expect(await (await agent.fetch('/openapi.json')).json()).toEqual(published);
     expect((await agent.fetch('/openapi.json', WITHOUT_TOKEN)).status).toBe(401);
   });
 
-  it.each(operations)('does what the document calls %s, with its example', async (_, operation) => {
+  it.each(operations)('responds to the example of %s as the document describes', async (_, operation) => {
     const { method, path, body, pathParameters = {}, answers } = operation;
     const run = await agent.run('an earlier one');
     const route = Object.keys(pathParameters).reduce((text, name) => text.replace(`{${name}}`, run.runId), path);

@@ -20,7 +20,7 @@ describe('without a token, on loopback', () => {
   const post = (headers: object, fields = '') =>
     rawRequest(`${agent.url}/`, { method: 'POST', headers: { ...FORM, ...headers }, body: fields });
 
-  it.each(['/', '/health', '/ready'])('%s is answered by the names of the machine and of a Service', async (path) => {
+  it.each(['/', '/health', '/ready'])('%s responds under the names of the machine and of a Service', async (path) => {
     const names = [
       ...['127.0.0.1:3000', '[::1]:3000', '10.42.0.7:3000', 'localhost', 'LOCALHOST:3000', 'localhost.', 'a.localhost'],
       ...['claude-agent', 'claude-agent.claude-agent.svc', 'claude-agent.claude-agent.svc.cluster.local:80'],
@@ -29,7 +29,7 @@ describe('without a token, on loopback', () => {
     for (const name of names) expect(await statusOf(path, { Host: name }), name).toBe(200);
   });
 
-  it.each(['/', '/health', '/ready'])('%s is refused by any other name', async (path) => {
+  it.each(['/', '/health', '/ready'])('%s is refused under any other name', async (path) => {
     const names = ['evil.example:3000', 'claude-agent.evil.example', 'svc.evil.example', '127.0.0.1.evil.example'];
     for (const name of [...names, 'localhost.evil.example', 'inside.example.org']) {
       expect(await statusOf(path, { Host: name }), name).toBe(403);
@@ -39,7 +39,7 @@ describe('without a token, on loopback', () => {
     }
   });
 
-  it.each(['/', '/health', '/ready'])('%s is refused to pages of another site, and to no other', async (path) => {
+  it.each(['/', '/health', '/ready'])('%s is refused to pages of other sites only', async (path) => {
     for (const Origin of ['http://evil.example', 'null', 'http://localhost:1', `http://evil.${host}`, 'x']) {
       expect(await statusOf(path, { Origin }), Origin).toBe(403);
     }
@@ -49,7 +49,7 @@ describe('without a token, on loopback', () => {
     expect(await statusOf(path, { Origin: 'https://c.example.net', 'X-Forwarded-Host': 'c.example.net' })).toBe(200);
   });
 
-  it('a link from another site leads to the page', async () => {
+  it('a link from another site opens the page', async () => {
     expect(await statusOf('/', { 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'navigate' })).toBe(200);
   });
 
@@ -66,7 +66,7 @@ describe('without a token, on loopback', () => {
     expect((await post({ Origin: agent.url }, fields)).status).toBe(200);
   });
 
-  it('a request with a token is answered under every name', async () => {
+  it('a request with a token is accepted under every name', async () => {
     const headers = { Host: 'evil.example', Authorization: `Bearer ${TOKEN}` };
     expect(await statusOf('/runs', headers)).toBe(200);
   });
@@ -77,7 +77,7 @@ describe('without a token, from a network', () => {
   const statusAt = async (localAddress: string, headers: Record<string, string>) =>
     (await app.request('/', { headers }, { incoming: { socket: { localAddress } } })).status;
 
-  it('any name is answered, as a proxy may have it, but no page of another site', async () => {
+  it('any name is accepted, since a proxy may have it, but no page of another site', async () => {
     for (const address of ['10.42.0.7', '::ffff:10.42.0.7', 'fd00::7']) {
       expect(await statusAt(address, { Host: 'claude.example.com' })).toBe(200);
       expect(await statusAt(address, { Host: 'claude.example.com', Origin: 'https://claude.example.com' })).toBe(200);

@@ -70,19 +70,19 @@ const look = async (fields: Record<string, string> = {}) =>
 const endedIn = (html: string) => html.split('id="ended-').slice(1);
 
 describe('the status page with ugly data', () => {
-  it('does not call an agent ready whose queue is full', async () => {
+  it('does not show an agent with a full queue as ready', async () => {
     const html = await look();
     expect(html).toMatch(/<title>Queue full, 106 runs/);
     expect(html).toContain('id="summary" class="waits"');
     expect(html).not.toContain('Ready');
   });
 
-  it('has an agent with a full queue answer by itself', async () => {
+  it('agrees with /ready and POST /run: an agent with a full queue is ready, and refuses runs itself', async () => {
     expect((await agent.fetch('/ready')).status).toBe(200);
     expect((await agent.post({ prompt: 'x' })).status).toBe(429);
   });
 
-  it('calls an agent ready that takes a run, although nothing may wait behind it', () => {
+  it('shows an idle agent as ready even if its queue limit is 0', () => {
     const status = { login: { state: 'ok', detail: '' }, load: { active: 0, queued: 0, limit: 0 } } as Status;
     expect(headlineOf(status).state).toBe('Ready');
     expect(headlineOf({ ...status, load: { active: 1, queued: 0, limit: 0 } }).state).toBe('Queue full');
@@ -90,7 +90,7 @@ describe('the status page with ugly data', () => {
     expect(full).toEqual({ tone: 'badly', state: 'Workspace full', why: 'The workspace takes 2 MB.' });
   });
 
-  it('folds the queue behind its first five', async () => {
+  it('folds the queue after the first five runs', async () => {
     const [open = '', folded = ''] = (await look()).split('<details id="queue-rest">');
     expect(open.match(/data-label="Place">/g)).toHaveLength(1 + 5);
     expect(folded).toContain('95 more waiting runs');
@@ -131,7 +131,7 @@ describe('the status page with ugly data', () => {
     ).toHaveLength(50);
   });
 
-  it('keeps the filter with every form but the one that ends it', async () => {
+  it('keeps the filter in every form except the one that clears it', async () => {
     const forms = (await look({ text: '"run" 4', outcome: 'failed' })).match(/<form.*?<\/form>/g) ?? [];
     const kept = forms.filter((form) => form.includes('name="text" value="&quot;run&quot; 4"'));
     const [chosen = '', ended = '', ...more] = forms.filter(
@@ -178,7 +178,7 @@ describe('the same in a browser', needs(NO_CHROMIUM), () => {
       `[...document.querySelectorAll(${JSON.stringify(selector)})].map((each) => each.getBoundingClientRect().toJSON())`,
     );
 
-  it.each([1280, 390])('keeps the heading of the chart whole beside eight outcomes, on %i pixels', async (width) => {
+  it.each([1280, 390])('shows the whole heading of the chart next to eight outcomes, on %i pixels', async (width) => {
     await page.setViewportSize({ width, height: 1000 });
     const [heading, legend] = await boxes('#day h2, #day .legend');
     expect(heading?.height).toBeLessThan(40);
@@ -187,20 +187,17 @@ describe('the same in a browser', needs(NO_CHROMIUM), () => {
     expect((await boxes('#day .legend .badge')).length).toBe(8);
   });
 
-  it.each([1280, 390])(
-    'cuts long names after two lines, and shows them whole when pointed at, on %i',
-    async (width) => {
-      await page.setViewportSize({ width, height: 1000 });
-      for (const { height } of await boxes('.name')) expect(height).toBeLessThan(60);
-      const title = await page
-        .locator('#history .name', { hasText: LONG.slice(0, 30) })
-        .first()
-        .getAttribute('title');
-      expect(title).toBe(LONG);
-    },
-  );
+  it.each([1280, 390])('cuts long names after two lines, and shows them in full on hover, on %i', async (width) => {
+    await page.setViewportSize({ width, height: 1000 });
+    for (const { height } of await boxes('.name')) expect(height).toBeLessThan(60);
+    const title = await page
+      .locator('#history .name', { hasText: LONG.slice(0, 30) })
+      .first()
+      .getAttribute('title');
+    expect(title).toBe(LONG);
+  });
 
-  it.each([1280, 390])('lets what is known of a run cover no other row, on %i pixels', async (width) => {
+  it.each([1280, 390])('does not cover other rows with the details of a run, on %i pixels', async (width) => {
     await page.setViewportSize({ width, height: 1000 });
     for (const i of [0, 1, 2]) await page.locator('#history summary').nth(i).click();
     const rows = await boxes('#history tbody tr');
@@ -214,7 +211,7 @@ describe('the same in a browser', needs(NO_CHROMIUM), () => {
     for (const i of [0, 1, 2]) await page.locator('#history summary').nth(i).click();
   });
 
-  it('goes on showing what was filtered, and takes away nothing that is being written', async () => {
+  it('keeps the filter when it refreshes, and keeps text that is being typed', async () => {
     await page.setViewportSize({ width: 1280, height: 1000 });
     await page.getByLabel('Outcome').selectOption('failed');
     await page.getByLabel('Text').fill('claude-opus');

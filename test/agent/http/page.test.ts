@@ -62,7 +62,7 @@ const outcomeOf = async (id: string) =>
 const untilCancelled = (id: string) => until(async () => (await outcomeOf(id)) === 'cancelled', `${id} cancelled`);
 
 describe('the status page without a script', () => {
-  it('asks for the token and shows nothing before it is known', async () => {
+  it('asks for the token and shows nothing without it', async () => {
     const shell = await (await fetch(`${agent.url}/`)).text();
     expect(shell).toContain('name="token"');
     for (const fields of [{}, { token: 'wrong' }]) {
@@ -74,7 +74,7 @@ describe('the status page without a script', () => {
     }
   });
 
-  it('lets nothing run but its own script, and is kept nowhere', async () => {
+  it('allows only its own script, and is not cached', async () => {
     for (const { headers } of [await fetch(`${agent.url}/`), await send({ token: TOKEN }), await send({})]) {
       const policy = headers.get('Content-Security-Policy') ?? '';
       expect(policy).toMatch(/^default-src 'none'; style-src 'sha256-\S+'; script-src 'sha256-\S+'; img-src data:;/);
@@ -84,12 +84,12 @@ describe('the status page without a script', () => {
     }
   });
 
-  it('asks for nothing from elsewhere', async () => {
+  it('loads nothing from elsewhere', async () => {
     const links = [...(await look()).matchAll(/\b(?:src|href|action)="([^"]*)"/g)].map(([, url = '']) => url);
     expect(links.filter((url) => !/^(\/|data:|https:\/\/n8n\.example\.com\/)/.test(url))).toEqual([]);
   });
 
-  it('repeats the token only to who sent it in a form', async () => {
+  it('repeats the token only if it was sent in a form', async () => {
     expect(await look()).toContain(TOKEN);
     const headers = { Authorization: `Bearer ${TOKEN}` };
     const response = await fetch(`${agent.url}/`, { method: 'POST', headers, body: new URLSearchParams() });
@@ -110,7 +110,7 @@ describe('the status page without a script', () => {
     expect(html).not.toContain('x'.repeat(301));
   });
 
-  it('shows what a client wrote as text', async () => {
+  it('escapes text from clients', async () => {
     const html = await look();
     expect(html).not.toContain(EVIL);
     expect(html).toContain('&lt;script&gt;alert(1)&lt;/script&gt;');
@@ -124,7 +124,7 @@ describe('the status page without a script', () => {
     );
   });
 
-  it('shows where the login comes from, and how long it lasts', async () => {
+  it('shows where the login comes from, and when it expires', async () => {
     const html = await look();
     expect(html).toContain(path.join(agent.folder, 'home/.claude/.credentials.json'));
     expect(html).toMatch(/data-until="\d+">2 h 29 min</);
@@ -137,7 +137,7 @@ describe('the status page without a script', () => {
     expect(await look({ action: 'resume' })).toMatch(/<title>Ready/);
   });
 
-  it('shows what runs and what waits, in order, and cancels', async () => {
+  it('shows running and waiting runs in order, and cancels them', async () => {
     const running = await accept('hangs');
     await until(() => agent.claude.begun().includes('hangs'), 'its beginning');
     const waiting = await accept('after that');
@@ -151,13 +151,13 @@ describe('the status page without a script', () => {
     await untilCancelled(waiting);
   });
 
-  it('does nothing for somebody without the token', async () => {
+  it('does nothing without the token', async () => {
     await send({ token: 'wrong', action: 'pause' });
     await send({ action: 'pause' });
     expect(await look()).toMatch(/<title>Ready/);
   });
 
-  it('tells a wrong method what is allowed', async () => {
+  it('responds to a wrong method with the allowed ones', async () => {
     const response = await fetch(`${agent.url}/`, { method: 'PUT' });
     expect(response.status).toBe(405);
     expect(response.headers.get('Allow')).toBe('GET, HEAD, POST');
@@ -193,7 +193,7 @@ describe('the status page in a browser', needs(NO_CHROMIUM), () => {
     return opened;
   }
 
-  it('shows a new run by itself, counts on, cancels it by keyboard, and keeps to its own security policy', async () => {
+  it('shows a new run automatically, counts up, cancels it by keyboard, and obeys its own security policy', async () => {
     const id = await accept('hangs');
     const run = page.getByRole('group').filter({ hasText: id.slice(0, 8) });
     await run
@@ -210,14 +210,14 @@ describe('the status page in a browser', needs(NO_CHROMIUM), () => {
     expect(problems).toEqual([]);
   });
 
-  it('cancels nothing where the question is answered with no', async () => {
+  it('cancels nothing if the confirmation is declined', async () => {
     const id = await accept('hangs');
     page.once('dialog', (dialog) => void dialog.dismiss());
     await page.getByRole('button', { name: `Cancel run ${id.slice(0, 8)}` }).click();
     expect(await outcomeOf(id)).toBeUndefined();
   });
 
-  it('does not take away what somebody is writing, or has opened', async () => {
+  it('keeps typed text and open details when it refreshes', async () => {
     await page.locator('#history summary').first().click();
     await page.getByLabel('Reason').fill('for the upgr');
     const id = await accept('hello again');
@@ -232,7 +232,7 @@ describe('the status page in a browser', needs(NO_CHROMIUM), () => {
     expect(await page.title()).toMatch(/^Ready/);
   });
 
-  it('asks for the token once for each tab, and leaves it nowhere else', async () => {
+  it('asks for the token once per tab, and stores it nowhere else', async () => {
     await page.reload();
     await page.getByRole('heading', { name: 'Ready' }).waitFor();
     expect(await page.content()).not.toContain(TOKEN);
@@ -243,13 +243,13 @@ describe('the status page in a browser', needs(NO_CHROMIUM), () => {
     await other.getByLabel('API token').waitFor();
   });
 
-  it('asks again when the token is not the right one any more', async () => {
+  it('asks again when the token is no longer valid', async () => {
     await page.evaluate("sessionStorage.setItem('claude-code-agent token', 'old')");
     await page.getByRole('alert').getByText('not valid').waitFor();
     expect(await page.evaluate('sessionStorage.length')).toBe(0);
   });
 
-  it('says so while the agent does not answer, and goes on when it does', async () => {
+  it('reports when the agent does not respond, and continues when it does', async () => {
     await page.route('**/*', (route) => route.abort());
     await page.getByRole('status').getByText('does not respond').waitFor();
     await page.unroute('**/*');

@@ -20,7 +20,7 @@ const post = (route: string, body?: object) =>
   agent.fetch(route, { method: 'POST', ...(body && { body: JSON.stringify(body) }) });
 
 describe('a pause', () => {
-  it('refuses runs with 503 and Retry-After, lets the running one finish, and keeps what waits', async () => {
+  it('refuses runs with 503 and Retry-After, lets the running one finish, and keeps the queue', async () => {
     const running = agent.run('slow');
     await until(() => agent.claude.begun().length === 1);
     const waiting = agent.run('waits');
@@ -41,7 +41,7 @@ describe('a pause', () => {
     expect((await waiting).success).toBe(true);
   });
 
-  it('outlasts a crash, lets the login be checked, and ends once', async () => {
+  it('survives a crash, allows login checks, and ends once', async () => {
     await post('/pause');
     const claudeDir = path.join(agent.folder, 'home/.claude');
     mkdirSync(claudeDir);
@@ -54,7 +54,7 @@ describe('a pause', () => {
     expect((await agent.run('x')).success).toBe(true);
   });
 
-  it('does not keep a run beyond its time', async () => {
+  it('does not extend the timeout of a run', async () => {
     await post('/pause');
     await post('/resume');
     const running = agent.run('slow');
@@ -74,7 +74,7 @@ describe('a pause', () => {
 });
 
 describe('GET /metrics', () => {
-  it('tells what ended how, what waits, and what is known of the login', async () => {
+  it('reports outcomes, the queue and the state of the login', async () => {
     await agent.run('x');
     const response = await agent.fetch('/metrics');
     expect(response.headers.get('Content-Type')).toContain('text/plain');
@@ -98,7 +98,7 @@ describe('GET /metrics', () => {
     expect((await agent.fetch('/metrics', WITHOUT_TOKEN)).status).toBe(401);
   });
 
-  it('tells when somebody last asked whether the login works, so that a silent watchdog is noticed', async () => {
+  it('reports the time of the last login check, so that a silent watchdog is noticed', async () => {
     const askedAt = async () => {
       const text = await (await agent.fetch('/metrics')).text();
       return Number(/^claude_agent_login_check_timestamp_seconds (\S+)$/m.exec(text)?.[1]);

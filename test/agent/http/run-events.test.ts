@@ -7,7 +7,7 @@ import { RunEvents } from '../../../agent/runs/events.ts';
 import type { EndedRun, Run } from '../../../agent/store/run.ts';
 import { closeServer, serverOf } from '../../../agent/http/server.ts';
 
-/** Six bytes each in JSON, so that what is said does not fit in the buffers of a connection. */
+/** Six bytes each in JSON, so that the output does not fit into the buffers of a connection. */
 const MUCH = '\u0001'.repeat(1_048_576);
 
 const run: Run = {
@@ -49,7 +49,7 @@ describe('a client that watches a run', () => {
     await closeServer(server);
   });
 
-  it('is dropped when it does not read what is said', async () => {
+  it('is dropped when it does not read the text', async () => {
     await once(client, 'readable');
     const closed = once(connection, 'close');
     events.publishText(run.id, MUCH);
@@ -64,7 +64,7 @@ describe('a client that watches a run', () => {
     await closed;
   });
 
-  it('stays while nothing is said, and hears of the end', async () => {
+  it('stays connected while there is no text, and receives the end', async () => {
     let said = '';
     const heard = (what: string, times = 1) =>
       new Promise<void>((resolve) => {

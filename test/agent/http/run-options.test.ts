@@ -80,7 +80,7 @@ describe('options of a run', () => {
     ['labels', { '': 'x' }],
     ['labels', JSON.parse('{"__proto__": "x"}') as object],
     ['labels', Object.fromEntries(Array.from({ length: 21 }, (_, i) => [`l${i}`, 'x']))],
-  ])('that are wrong are refused: %s %j', async (field, value) => {
+  ])('that are invalid are refused: %s %j', async (field, value) => {
     const response = await agent.post({ prompt: 'refused', [field]: value });
     expect(response.status).toBe(400);
     const { errors } = (await response.json()) as { errors: { field: string; message: string }[] };
@@ -105,7 +105,7 @@ describe('options of a run', () => {
     ['outputSchema', { type: 'object', example: 1 }, 'unknown keyword: "example"'],
     ['outputSchema', { $schema: 'https://json-schema.org/draft/2020-12/schema' }, 'leave `$schema` out'],
     ['outputSchema', { description: 'x'.repeat(65_536) }, 'it has 65554 bytes.'],
-  ])('that are wrong in part are told which part: %s %j', async (field, value, says) => {
+  ])('that are partly invalid are refused with the invalid part: %s %j', async (field, value, says) => {
     const response = await agent.post({ prompt: 'refused', [field]: value });
     expect(response.status).toBe(400);
     const { errors } = (await response.json()) as { errors: { field: string; message: string }[] };
@@ -113,7 +113,7 @@ describe('options of a run', () => {
     expect(errors[0]?.message).toContain(says);
   });
 
-  it('that would take gigabytes to compile are refused, and the next one is looked at', async () => {
+  it('that would take gigabytes to compile are refused, and the next request is checked', async () => {
     const of = (count: number, schema: object) =>
       Object.fromEntries(Array.from({ length: count }, (_, i) => [`p${i}`, schema]));
     const outputSchema = {
@@ -126,7 +126,7 @@ describe('options of a run', () => {
     expect((await agent.post({ prompt: 'x', outputSchema: { type: 'object' } })).status).toBe(200);
   });
 
-  it.each(['outputSchema', 'labels', 'prompt', 'colour'])('that nest too deep are refused: %s', async (field) => {
+  it.each(['outputSchema', 'labels', 'prompt', 'colour'])('that are nested too deep are refused: %s', async (field) => {
     for (const levels of [101, 5000, 500_000]) {
       const body = `{"prompt": "refused", "${field}": ${'['.repeat(levels)}${']'.repeat(levels)}}`;
       const response = await agent.post(body);
@@ -138,7 +138,7 @@ describe('options of a run', () => {
   });
 
   it.each(['labels', 'allowedTools', 'disallowedTools'])(
-    'that are far too many are counted alone: %s',
+    'that are far too many are only counted: %s',
     async (field) => {
       const many = Array.from({ length: 300_000 }, () => 1);
       const response = await agent.post({ prompt: 'refused', [field]: many });
@@ -148,7 +148,7 @@ describe('options of a run', () => {
     },
   );
 
-  it('take an empty or null sessionId for none, and one in capital letters for the same', async () => {
+  it('treat an empty or null sessionId as none, and ignore its case', async () => {
     for (const sessionId of ['', null]) expect(await agent.run('anew', { sessionId })).toMatchObject({ success: true });
     const started = agent.claude.journal().flatMap((entry) => (entry.what === 'began' ? [entry] : []));
     const args = started.filter(({ prompt }) => prompt === 'anew').map((entry) => entry.args);
@@ -171,7 +171,7 @@ describe('the model of the agent', () => {
       .flatMap((entry) => (entry.what === 'began' && entry.prompt === prompt ? entry.args : []))
       .filter((argument) => argument.startsWith('--model'));
 
-  it('is that of a run which names none, in a process that was started ahead, too', async () => {
+  it('applies to a run that names none, also in a warm process', async () => {
     await until(() => agent.claude.started().length === 1);
     await agent.run('unnamed');
     expect(modelsOf('unnamed')).toEqual(['--model=haiku']);
@@ -179,7 +179,7 @@ describe('the model of the agent', () => {
     expect(metrics).toContain('claude_agent_warm_starts_total{result="hit"} 1');
   });
 
-  it('gives way to that of a run', async () => {
+  it('is overridden by the model of a run', async () => {
     await agent.run('named', { model: 'opus' });
     expect(modelsOf('named')).toEqual(['--model=opus']);
   });
@@ -209,7 +209,7 @@ describe('options of a run with the real CLI', () => {
 
   const outputSchema = { type: 'object', properties: { name: { type: 'string' } }, required: ['name'] };
 
-  it('outputSchema gives a structured output, and no success without one', async () => {
+  it('outputSchema yields a structured output; without one the run fails', async () => {
     const met = (await agent.run('a name', { outputSchema })) as { structuredOutput?: unknown };
     expect(met).toMatchObject({ success: true, structuredOutput: { name: 'a name' } });
     const unmet = await agent.run('[[structured:none]] prose', { outputSchema });
@@ -223,7 +223,7 @@ describe('options of a run with the real CLI', () => {
     expect(wrong.status).toBe(400);
   });
 
-  it('maxTurns and maxBudgetUsd end a run, and say so', async () => {
+  it('maxTurns and maxBudgetUsd end a run with an explanation', async () => {
     const turns = await agent.run('[[bash:true]] x', { maxTurns: 1 });
     expect(turns).toMatchObject({
       outcome: 'failed',
@@ -233,7 +233,7 @@ describe('options of a run with the real CLI', () => {
     expect(budget).toMatchObject({ outcome: 'failed', error: expect.stringContaining('maximum budget') as string });
   });
 
-  it('sessionId goes on with the conversation, after a crash of the agent too', async () => {
+  it('sessionId continues the conversation, also after a crash of the agent', async () => {
     const { sessionId } = await agent.run('first');
     await agent.crash();
     const second = await agent.run('second', { sessionId });
@@ -246,7 +246,7 @@ describe('options of a run with the real CLI', () => {
     });
   });
 
-  it('a system prompt reaches Claude in a conversation that goes on, too, as each run has it', async () => {
+  it('in a continued conversation Claude gets the system prompt of each run', async () => {
     const systemOf = (prompt: string) =>
       JSON.stringify(
         (api.messages().findLast((request) => request.prompt === prompt)?.body as { system: unknown }).system,
@@ -261,7 +261,7 @@ describe('options of a run with the real CLI', () => {
     expect(systemOf('sys three')).not.toContain('Say egret.');
   });
 
-  it('disallowedTools are denied though the mode lets everything run', async () => {
+  it('disallowedTools are denied although the mode allows everything', async () => {
     const options = { permissionMode: 'bypassPermissions' };
     const free = await agent.run('[[bash:echo ran]] x', options);
     expect(free.output).toContain('ran');
@@ -271,7 +271,7 @@ describe('options of a run with the real CLI', () => {
     expect(whole.output).toContain('No such tool available: Bash');
   });
 
-  it('effort and fallbackModel are taken', async () => {
+  it('effort and fallbackModel are accepted', async () => {
     await agent.run('effort', { effort: 'low', model: 'sonnet', fallbackModel: 'haiku' });
     const request = api.messages().findLast(({ prompt }) => prompt === 'effort');
     expect(request?.body).toMatchObject({ output_config: { effort: 'low' } });

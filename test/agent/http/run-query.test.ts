@@ -9,7 +9,7 @@ import { Agent } from '../../support/agent.ts';
 let agent: Agent;
 const ids: Record<string, string> = {};
 
-/** Leaves runs as an earlier agent did, which took labels and schemas of any shape. */
+/** Writes runs like an earlier agent, which accepted labels and schemas of any shape. */
 function recordRuns(): void {
   let deep: Record<string, unknown> = { type: 'string' };
   for (let levels = 0; levels < 1500; levels += 1) deep = { properties: { a: deep } };
@@ -32,7 +32,7 @@ function recordRuns(): void {
 }
 
 beforeAll(async () => {
-  // What earlier agents recorded is not what the document has.
+  // Records of earlier agents do not match the document.
   agent = new Agent({ checksAnswers: false });
   mkdirSync(agent.stateDir);
   recordRuns();
@@ -63,13 +63,13 @@ describe('GET /runs lists the runs that have', () => {
     expect(await list(query)).toEqual(names);
   });
 
-  it('a label, though there are records that SQLite takes for no JSON', async () => {
+  it('a label, although some records are not JSON for SQLite', async () => {
     expect(await list('label=a:b')).toEqual(['a:b', 'both']);
   });
 });
 
-describe('GET /runs names what is wrong with its query', () => {
-  it('a parameter that there is not, those that there are, and the one that was meant', async () => {
+describe('GET /runs refuses a query with', () => {
+  it('an unknown parameter, and lists the known ones with a suggestion', async () => {
     const [wrong, stranger] = await refusal('lable=a:b&colour=red');
     expect(wrong).toEqual({
       field: 'lable',
@@ -79,23 +79,23 @@ describe('GET /runs names what is wrong with its query', () => {
     expect(stranger?.message).toMatch(/`until`\.$/);
   });
 
-  it('the label that is no label, among others', async () => {
+  it('an invalid label among valid ones', async () => {
     expect(await refusal('label=a:b&label=report')).toEqual([
       { field: 'label', message: '`label` must be NAME:VALUE, such as workflow:report; it is the string "report".' },
     ]);
   });
 
-  it('labels that are too many', async () => {
+  it('too many labels', async () => {
     expect(await refusal('label=a:b&'.repeat(21))).toEqual([
       { field: 'label', message: '`label` must be given at most 20 times.' },
     ]);
   });
 
-  it('a parameter that may be given once', async () => {
+  it('a parameter that is repeated but may not be', async () => {
     expect(await refusal('limit=1&limit=2')).toEqual([{ field: 'limit', message: '`limit` may be given only once.' }]);
   });
 
-  it('a few parameters of very many', async () => {
+  it('very many unknown parameters, and lists a few of them', async () => {
     const many = Array.from({ length: 1500 }, (_, i) => `x${i}=1`).join('&');
     expect(await refusal(many)).toHaveLength(10);
   });

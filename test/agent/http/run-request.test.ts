@@ -18,7 +18,7 @@ afterAll(() => agent[Symbol.asyncDispose]());
 
 const inFolder = (...parts: string[]) => path.join(agent.folder, ...parts);
 
-describe('POST /run refuses and starts nothing for', () => {
+describe('POST /run refuses, and starts nothing for,', () => {
   const bodies: [what: string, body: unknown, says: string][] = [
     ['invalid JSON', '{"prompt": "hi"', 'not valid JSON'],
     ['an empty body', '', 'The body is empty'],
@@ -37,8 +37,8 @@ describe('POST /run refuses and starts nothing for', () => {
     ['a fractional timeout', { prompt: 'x', timeout: 1.5 }, 'it is the number 1.5'],
     ['a timeout that is a string', { prompt: 'x', timeout: '5000' }, 'it is the string "5000"'],
     ['a timeout that is too long', { prompt: 'x', timeout: 600_001 }, 'from 1 to 600000'],
-    ['a timeout that is no number JSON knows', '{"prompt":"x","timeout":1e999}', '`timeout` must be'],
-    ['a number that is too large to be one', '{"prompt":"x","maxBudgetUsd":1e999}', 'it is the number Infinity'],
+    ['a timeout beyond the range of numbers', '{"prompt":"x","timeout":1e999}', '`timeout` must be'],
+    ['a number beyond the range of numbers', '{"prompt":"x","maxBudgetUsd":1e999}', 'it is the number Infinity'],
     ['a workdir that is null', { prompt: 'x', workdir: null }, 'it is null'],
     ['a relative workdir', { prompt: 'x', workdir: 'project' }, 'must be an absolute path inside the workspace'],
     ['a workdir elsewhere', { prompt: 'x', workdir: '/etc' }, 'must be inside the workspace'],
@@ -57,9 +57,13 @@ describe('POST /run refuses and starts nothing for', () => {
   const folders: [what: string, workdir: () => string, says: string][] = [
     ['a workdir that is missing', () => inFolder('workspace', 'nothing'), 'must be an existing folder'],
     ['a workdir that is a file', () => inFolder('workspace', 'file'), 'must be a folder'],
-    ['a workdir outside by ..', () => `${inFolder('workspace')}/project/../../home`, 'must be inside the workspace'],
-    ['a workdir outside by a symlink', () => inFolder('workspace', 'out'), 'must be inside the workspace'],
-    ['a workdir beside it with a longer name', () => inFolder('workspace-of-another'), 'must be inside the workspace'],
+    ['a workdir outside with ..', () => `${inFolder('workspace')}/project/../../home`, 'must be inside the workspace'],
+    ['a workdir outside through a symlink', () => inFolder('workspace', 'out'), 'must be inside the workspace'],
+    [
+      'a workdir next to the workspace with a longer name',
+      () => inFolder('workspace-of-another'),
+      'must be inside the workspace',
+    ],
   ];
 
   it.each(folders)('%s', async (_, workdir, says) => {
@@ -75,7 +79,7 @@ describe('POST /run refuses and starts nothing for', () => {
     expect(response.status).toBe(413);
   });
 
-  it('a body over the limit that does not say its length', async () => {
+  it('a body over the limit without a declared length', async () => {
     // It stops once it is over the limit: a client that is still writing when the agent closes may lose the response.
     async function* chunks() {
       for (let sent = 0; sent <= RUN_LIMITS.bodyBytes; sent += 65_536) yield new Uint8Array(65_536).fill(0x20);
@@ -107,13 +111,13 @@ describe('POST /run refuses and starts nothing for', () => {
     }
   });
 
-  it('names all that is wrong at once', async () => {
+  it('several errors, and lists them all', async () => {
     const response = await agent.post({ prompt: 7, timeout: 'soon' });
     const { errors } = (await response.json()) as { errors: { field: string }[] };
     expect(errors.map(({ field }) => field)).toEqual(['prompt', 'timeout']);
   });
 
-  it('names a folder that is not allowed beside all else that is wrong', async () => {
+  it('a folder that is not allowed, and lists the other errors too', async () => {
     const body = JSON.stringify({ timeout: 0, workdir: '/etc', colour: 'red' });
     const json = { 'Content-Type': 'application/json' };
     const response = await agent.fetch('/runs', { method: 'POST', body, headers: json });
@@ -150,7 +154,7 @@ describe('POST /run accepts', () => {
   it.each([
     ['a byte order mark', '\ufeff{"prompt": "marked"}', {}],
     ['capital letters in its headers', '{"prompt": "loud"}', { 'Content-Encoding': 'IDENTITY' }],
-    ['names that every object has', '{"prompt": "x", "__proto__": {"maxTurns": 1}, "constructor": 1}', {}],
+    ['names that every JavaScript object has', '{"prompt": "x", "__proto__": {"maxTurns": 1}, "constructor": 1}', {}],
     ['half of a character', '{"prompt": "\\ud83d", "systemPrompt": "\\ud83d", "labels": {"\\ud83d": "\\ud83d"}}', {}],
     ['a NUL in the prompt and in labels', '{"prompt": "a\\u0000b", "labels": {"a\\u0000": "\\u0000"}}', {}],
   ])('a body with %s', async (_, body, headers) => {
@@ -171,7 +175,7 @@ describe('POST /run accepts', () => {
   });
 });
 
-describe('a path that is not there', () => {
+describe('an unknown path', () => {
   it('is 401 without a token, and 404 or 405 with one', async () => {
     expect((await agent.fetch('/runs', WITHOUT_TOKEN)).status).toBe(401);
     expect((await agent.fetch('/nothing')).status).toBe(404);

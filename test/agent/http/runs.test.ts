@@ -59,7 +59,7 @@ const list = async (query = '') =>
   (await (await agent.fetch(`/runs${query}`)).json()) as { runs: RunResource[]; next: string | null };
 
 describe('/runs', () => {
-  it('accepts a run with 202 and a Location that tells how it goes', async () => {
+  it('accepts a run with 202 and a Location that returns its state', async () => {
     const response = await create({ prompt: 'slow', labels: { workflow: 'w' }, maxTurns: 2 });
     expect(response.status).toBe(202);
     const location = response.headers.get('Location') ?? '';
@@ -73,7 +73,7 @@ describe('/runs', () => {
     expect(JSON.stringify(await get(body.id))).not.toContain('prompt');
   });
 
-  it('says at once whether a run waits', async () => {
+  it('reports at once whether a run waits', async () => {
     const first = (await (await create({ prompt: 'slow' })).json()) as RunResource;
     const second = (await (await create({ prompt: 'second' })).json()) as RunResource;
     expect(first).toMatchObject({ state: 'running', startedAt: first.acceptedAt });
@@ -84,7 +84,7 @@ describe('/runs', () => {
     expect(await ended(second.id)).toMatchObject({ outcome: 'succeeded' });
   });
 
-  it('goes on without its client, and over a crash while it waits', async () => {
+  it('executes a run without its client, even if the agent crashes while it waits', async () => {
     const first = await created({ prompt: 'slow' });
     const second = await created({ prompt: 'second' });
     await agent.crash();
@@ -92,7 +92,7 @@ describe('/runs', () => {
     expect(await ended(second)).toMatchObject({ outcome: 'succeeded', output: 'echo: second' });
   });
 
-  it('keeps what waits for the next start when the agent is shut down', async () => {
+  it('keeps waiting runs for the next start when the agent is shut down', async () => {
     const first = await created({ prompt: 'slow' });
     const second = await created({ prompt: 'second' });
     await until(() => agent.claude.begun().length === 1);
@@ -102,18 +102,18 @@ describe('/runs', () => {
     expect(await ended(second)).toMatchObject({ outcome: 'succeeded' });
   });
 
-  it('refuses what is no field of a run', async () => {
+  it('refuses unknown fields', async () => {
     const response = await create({ prompt: 'x', workingDir: '/x' });
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({ errors: [{ field: 'workingDir' }] });
     expect(agent.claude.begun()).toEqual([]);
   });
 
-  it('says 404 for a run that is not there', async () => {
+  it('responds with 404 for an unknown run', async () => {
     for (const method of ['GET', 'DELETE']) expect((await agent.fetch('/runs/nothing', { method })).status).toBe(404);
   });
 
-  it('cancels a run that waits at once, one that has begun soon, and leaves one that has ended', async () => {
+  it('cancels a waiting run at once, a started one shortly after, and does not change an ended one', async () => {
     const running = await created({ prompt: 'hang' });
     await until(() => agent.claude.begun().length === 1);
     const waiting = await created({ prompt: 'waits' });
@@ -144,7 +144,7 @@ describe('/runs', () => {
     expect((await list('?until=2100-01-01T00:00:00Z')).next).toBeNull();
   });
 
-  it('lists runs without what Claude said, however much that is', async () => {
+  it("lists runs without Claude's output, however large", async () => {
     const id = await created({ prompt: 'much', labels: { workflow: 'w' }, outputSchema: { type: 'object' } });
     expect((await ended(id)).output).toHaveLength(MUCH);
     expect(await get(id)).toHaveProperty('structuredOutput.text');
@@ -170,7 +170,7 @@ describe('GET /runs/{id}/events', () => {
     readonly data: { readonly text?: string; readonly outcome?: string };
   }
 
-  /** Reads events until the stream ends, or until `enough` says so. */
+  /** Reads events until the stream ends, or until `enough` returns true. */
   async function events(id: string, after?: string, enough: (event: ServerSentEvent) => boolean = () => false) {
     const headers = after === undefined ? {} : { 'Last-Event-ID': after };
     const response = await agent.fetch(`/runs/${id}/events`, { headers });
@@ -197,14 +197,14 @@ describe('GET /runs/{id}/events', () => {
     return found;
   }
 
-  it('tells how a run goes, with the text as it comes, to the end', async () => {
+  it('streams the states and the text of a run until its end', async () => {
     const found = await events(await created({ prompt: 'streams' }));
     expect(found.map(({ event }) => event)).toEqual(['queued', 'started', 'text', 'text', 'text', 'ended']);
     expect(found.map(({ data }) => data.text ?? '').join('')).toBe('one two three');
     expect(found.at(-1)).toMatchObject({ id: 'end', data: { outcome: 'succeeded' } });
   });
 
-  it('goes on after the last event a client has seen, and tells a client that has seen all not to come again', async () => {
+  it('continues after the last event of a client, and tells a client that has all events to stop reconnecting', async () => {
     const id = await created({ prompt: 'streams' });
     const before = await events(id, undefined, ({ event }) => event === 'text');
     const after = await events(id, before.at(-1)?.id);
@@ -212,7 +212,7 @@ describe('GET /runs/{id}/events', () => {
     expect((await agent.fetch(`/runs/${id}/events`, { headers: { 'Last-Event-ID': 'end' } })).status).toBe(204);
   });
 
-  it('after a crash begins anew for a run that waited, and tells the end of one that ran', async () => {
+  it('after a crash starts again for a waiting run, and sends the end of the running one', async () => {
     const interrupted = await created({ prompt: 'hang' });
     const waited = await created({ prompt: 'streams' });
     const before = await events(interrupted, undefined, ({ event }) => event === 'text');
@@ -223,13 +223,13 @@ describe('GET /runs/{id}/events', () => {
     expect((await events(waited, before.at(0)?.id)).map(({ event }) => event)).toContain('ended');
   });
 
-  it('is 404 for a run that is not there', async () => {
+  it('responds with 404 for an unknown run', async () => {
     expect((await agent.fetch('/runs/nothing/events')).status).toBe(404);
   });
 });
 
 describe('an Idempotency-Key', () => {
-  it('makes many requests at once one run, on both ways, whatever the order of the fields', async () => {
+  it('turns many concurrent requests to either path into one run, whatever the order of the fields', async () => {
     const body = { prompt: 'slow', labels: { a: '1', b: '2' } };
     const other = { labels: { b: '2', a: '1' }, prompt: 'slow' };
     const answers = await Promise.all(
@@ -243,14 +243,14 @@ describe('an Idempotency-Key', () => {
     expect(agent.claude.begun()).toEqual(['slow']);
   });
 
-  it('with another request is refused with 422', async () => {
+  it('with a different request is refused with 422', async () => {
     await agent.post({ prompt: 'x' }, key('k'));
     expect((await agent.post({ prompt: 'y' }, key('k'))).status).toBe(422);
     expect((await agent.post({ prompt: 'x', timeout: 1000 }, key('k'))).status).toBe(422);
     expect(agent.claude.begun()).toEqual(['x']);
   });
 
-  it('answers with the run of before after every outcome and over a crash', async () => {
+  it('returns the existing run after every outcome and after a crash', async () => {
     const refused = (await (await agent.post({ prompt: 'refused' }, key('refused'))).json()) as RunAnswer;
     void agent.post({ prompt: 'hang' }, key('hang')).catch(() => undefined);
     await until(() => agent.claude.begun().length === 2);
@@ -273,7 +273,7 @@ describe('an Idempotency-Key', () => {
     expect(await (await stays).json()).toMatchObject({ success: true, output: 'echo: shared' });
   });
 
-  it('is free again when the run was not begun and its client was sent away', async () => {
+  it('is free again if the run was not started and its client was sent away', async () => {
     const running = agent.post({ prompt: 'slow' });
     await until(() => agent.claude.begun().length === 1);
     const waiting = agent.post({ prompt: 'waits' }, key('k'));

@@ -33,7 +33,7 @@ const found = (filter: Omit<RunFilter, 'limit'>, limit = 10) => {
 };
 
 describe('a search of runs', () => {
-  it('finds a workflow by its name and by its id, whatever the capitals', () => {
+  it('finds a workflow by its name and by its id, in any case', () => {
     const report = record({ workflow: 'k3Tn', workflowName: 'Über-Report' });
     record({ workflow: 'p7', workflowName: 'Report' });
     for (const workflow of ['über-report', 'k3tn']) expect(found({ workflow }).ids).toEqual([report]);
@@ -49,7 +49,7 @@ describe('a search of runs', () => {
     expect(found({ text: 'disk', outcome: 'succeeded' }).ids).toEqual([]);
   });
 
-  it('goes on, page by page, as a list does', () => {
+  it('continues page by page, like a list', () => {
     const ids = Array.from({ length: 5 }, () => record({ batch: 'pages' })).reverse();
     const first = found({ text: 'pages' }, 3);
     const second = found({ text: 'pages', before: Number(first.next) }, 3);
@@ -57,7 +57,7 @@ describe('a search of runs', () => {
     expect(second.next).toBeUndefined();
   });
 
-  it('looks back so far only, and says where to go on', () => {
+  it('only goes so far back, and returns where to continue', () => {
     const old = record({ batch: 'bounds' });
     for (let i = 0; i < 4; i++) record({}, undefined, LARGE);
     const first = found({ text: 'bounds' });
@@ -74,7 +74,7 @@ describe('a search of runs', () => {
     expect({ ids, looks }).toEqual({ ids: [old], looks: 3 });
   });
 
-  it('is stopped by no record, however deep or damaged', () => {
+  it('is not stopped by a deeply nested or damaged record', () => {
     const outputSchema = { deep: JSON.parse('['.repeat(2000) + ']'.repeat(2000)) as unknown };
     const request = { prompt: 'x', options: { outputSchema }, timeoutMs: 1, workdir: '/' };
     const { id } = store.accept({ ...request, labels: { batch: 'deep' } }, crypto.randomUUID());

@@ -20,7 +20,7 @@ const refusal = async (route: string, body: object) => {
   return (await response.json()) as Problem;
 };
 
-describe('fields that are none of a run', () => {
+describe('unknown fields of a run', () => {
   it.each([
     ['system_prompt', 'systemPrompt'],
     ['workingDir', 'workdir'],
@@ -28,7 +28,7 @@ describe('fields that are none of a run', () => {
     ['timeoutMs', 'timeout'],
     ['outputShema', 'outputSchema'],
     ['callback_url', 'callbackUrl'],
-  ])('are ignored by POST /run, and %s is told to be %s', async (name, meant) => {
+  ])('are ignored by POST /run; for %s it suggests %s', async (name, meant) => {
     const { success, warnings } = await agent.run('go on', { [name]: 1 });
     expect({ success, warnings }).toEqual({
       success: true,
@@ -47,7 +47,7 @@ describe('fields that are none of a run', () => {
     ['max_budget_usd', 'maxBudgetUsd'],
     ['tools', 'disallowedTools'],
     ['readOnly', 'permissionMode'],
-  ])('are refused by both where they limit a run: %s, which is %s', async (name, meant) => {
+  ])('are refused by both paths if they limit a run: %s, which is %s', async (name, meant) => {
     for (const route of ['/run', '/runs']) {
       const { errors } = await refusal(route, { [name]: 1 });
       expect(errors).toHaveLength(1);
@@ -57,7 +57,7 @@ describe('fields that are none of a run', () => {
     }
   });
 
-  it('are named a few at a time, however many there are', async () => {
+  it('are listed only up to a limit', async () => {
     const many = Object.fromEntries(Array.from({ length: 110_000 }, (_, i) => [i.toString(36), 1]));
     const response = await sendTo('/run', { ...many, prompt: 'with many' });
     expect(response.status).toBe(200);
@@ -69,13 +69,13 @@ describe('fields that are none of a run', () => {
     expect(detail).toContain('109990 more unknown fields are not listed.');
   });
 
-  it('are named by their beginning where they are long', async () => {
+  it('are cut if they are long', async () => {
     const { errors } = await refusal('/runs', { ['x'.repeat(500_000)]: 1 });
     expect(errors?.[0]?.field).toBe(`${'x'.repeat(100)}…`);
     expect(errors?.[0]?.message.length).toBeLessThan(200);
   });
 
-  it('start nothing where one is refused', () => {
+  it('start nothing if one is refused', () => {
     expect(agent.claude.begun()).not.toContain('refused');
   });
 });

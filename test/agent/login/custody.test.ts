@@ -17,7 +17,7 @@ const loginFile = (accessToken: string) => {
   return JSON.stringify({ claudeAiOauth });
 };
 
-/** The agent with the pinned CLI, on the double of the API. */
+/** The agent with the pinned CLI and the double of the API. */
 function realAgent(api: AnthropicDouble, env: Record<string, string> = {}): Agent {
   return new Agent({ env: { AGENT_CLAUDE_PATH: undefined, ANTHROPIC_BASE_URL: api.url, ...AS_ROOT, ...env } });
 }
@@ -29,10 +29,10 @@ function writeIn(folder: string, files: Readonly<Record<string, string>>): void 
   }
 }
 
-/** A prompt that has Bash copy everything in a folder into another one, as a hostile one would. */
+/** A hostile prompt: it has Bash copy everything in a folder into another one. */
 const planting = (from: string, to: string) => `[[bash:cp -a ${from}/. ${to}/]] plant`;
 
-/** What a hostile prompt leaves in a configuration folder; each has a word that shows in what is sent to the API. */
+/** The files that a hostile prompt puts into a configuration folder. Each has a word that would appear in requests to the API. */
 const planted = (trace: (name: string) => string): Record<string, string> => ({
   'settings.json': hook(trace('hook')),
   'settings.local.json': hook(trace('local')),
@@ -46,7 +46,7 @@ const planted = (trace: (name: string) => string): Record<string, string> => ({
 const hook = (file: string) =>
   JSON.stringify({ hooks: { UserPromptSubmit: [{ hooks: [{ type: 'command', command: `touch ${file}` }] }] } });
 
-/** Those of our words that a text has in it, each once. */
+/** Which of the words a text contains, each once. */
 function wordsIn(text: string): string[] {
   return [...new Set(text.match(/planted-\w+|avocet|godwit|lighthouse/g))].sort();
 }
@@ -84,7 +84,7 @@ describe('what a prompt writes into the configuration of claude', () => {
     await api.close();
   });
 
-  it('is gone before the next one, and what the seed gave is there as it gave it', async () => {
+  it('is gone before the next one, and the files of the seed are restored', async () => {
     const living = at('state/claude');
     const { success } = await agent.run(planting(at('evil'), living));
     expect(success).toBe(true);
@@ -95,7 +95,7 @@ describe('what a prompt writes into the configuration of claude', () => {
       expect(readFileSync(path.join(living, name), 'utf8')).toBe(content);
   });
 
-  it('is gone after a restart on the same seed, whether the agent was told to stop or killed', async () => {
+  it('is gone after a restart with the same seed, whether the agent was stopped or killed', async () => {
     for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
       await agent.run(planting(at('evil'), at('state/claude')));
       await agent.end(signal);
@@ -105,7 +105,7 @@ describe('what a prompt writes into the configuration of claude', () => {
     expect(traces()).toEqual([]);
   });
 
-  it('is no memory of another conversation, while conversations go on', async () => {
+  it('is not in the memory of other conversations, while conversations continue', async () => {
     const { sessionId } = await agent.run('remember the word lighthouse');
     const [project = ''] = readdirSync(at('state/claude/projects'));
     writeIn(at('memory'), { 'MEMORY.md': 'A word to remember: planted-curlew.' });
@@ -115,7 +115,7 @@ describe('what a prompt writes into the configuration of claude', () => {
     expect(wordsIn(JSON.stringify(api.messages().at(-1)?.body))).toContain('lighthouse');
   });
 
-  it('leaves the API with one machine, whatever is put back', () => {
+  it('does not change the machine id that the API sees', () => {
     const machines = new Set(
       api.messages().map(({ body }) => {
         const { metadata } = body as { metadata: { user_id: string } };
@@ -127,7 +127,7 @@ describe('what a prompt writes into the configuration of claude', () => {
 });
 
 describe('what a prompt writes into the home folder of the pod', () => {
-  it('is gone before the next one, in a mode that has no session', async () => {
+  it('is gone before the next one, in a mode without a session', async () => {
     await using api = await startAnthropicDouble();
     await using agent = realAgent(api, { AGENT_AUTH_MODE: 'apiKey', ANTHROPIC_API_KEY: 'sk-ant-api03-test' });
     const home = path.join(agent.stateDir, 'home');
@@ -150,7 +150,7 @@ describe('what a prompt writes into the home folder of the pod', () => {
     expect(readdirSync(agent.folder).filter((name) => name.startsWith('trace-'))).toEqual([]);
   });
 
-  it('stays where the home folder is a person’s own', async () => {
+  it('stays if the home folder belongs to a person', async () => {
     await using api = await startAnthropicDouble();
     await using agent = realAgent(api, { AGENT_AUTH_MODE: 'apiKey', ANTHROPIC_API_KEY: 'sk-ant-api03-test' });
     const own = { '.claude/settings.json': '{"model":"opus"}', '.claude/CLAUDE.md': 'Mine.', '.bashrc': '# mine\n' };

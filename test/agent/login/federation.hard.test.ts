@@ -12,14 +12,14 @@ import { slice } from '../../support/lane.ts';
 const AUDIENCE = 'https://api.anthropic.com';
 const EXCHANGE = '/v1/oauth/token';
 const MESSAGES = '/v1/messages';
-/** The time of a run decides how often a failed exchange is tried again: here twice. */
+/** The timeout of a run determines how often a failed exchange is retried: here twice. */
 const FEW_RETRIES = { timeout: 10_000 };
 
 describe('an agent whose credential is an identity token', () => {
   let api: AnthropicDouble;
   let agent: Agent;
 
-  /** Puts a token where the agent looks, as the kubelet does: in a folder of its own, behind a link that is swapped. */
+  /** Puts a token in place like the kubelet: in a new folder, behind a link that is switched. */
   function issue(token: string, folder = String(Date.now())): void {
     const at = (...parts: string[]) => path.join(agent.folder, 'identity', ...parts);
     mkdirSync(at(folder), { recursive: true });
@@ -53,7 +53,7 @@ describe('an agent whose credential is an identity token', () => {
     await api.close();
   });
 
-  it('answers, exchanges once for many runs, and says in /health whose token it is and until when', async () => {
+  it('answers prompts, exchanges the token once for many runs, and shows its source and expiry in /health', async () => {
     const exp = Math.floor(Date.now() / 1000) + 600;
     issue(identityToken({ exp }));
     await agent.start();
@@ -75,7 +75,7 @@ describe('an agent whose credential is an identity token', () => {
     expect(agent.lines.join('\n')).not.toContain('sk-ant-oat01-federated');
   });
 
-  it('takes the renewed token when the old one has ended, and keeps no access token over a restart', async () => {
+  it('uses the renewed token when the old one has expired, and keeps no access token across a restart', async () => {
     issue(identityToken({ exp: Math.floor(Date.now() / 1000) - 60 }), 'ended');
     await agent.start();
     const refused = await agent.run('with a token that has ended', FEW_RETRIES);
@@ -98,7 +98,7 @@ describe('an agent whose credential is an identity token', () => {
       ],
       1,
     ),
-  )('tells an exchange that fails by %s for what it is', async (failure, outcome) => {
+  )('reports the outcome of an exchange that fails with %s', async (failure, outcome) => {
     api.configure({ federation: { failure } });
     issue(identityToken());
     await agent.start();
@@ -115,14 +115,14 @@ describe('an agent whose credential is an identity token', () => {
       ],
       1,
     ),
-  )('tells the watchdog, too, what %s means', async (failure, state) => {
+  )('reports the state after %s to the watchdog, too', async (failure, state) => {
     api.configure({ federation: { failure } });
     issue(identityToken());
     await agent.start();
     expect(await check()).toMatchObject({ state, evidence: 'probe' });
   });
 
-  it('tells that nobody can be reached', async () => {
+  it('reports that the server is unreachable', async () => {
     agent.env['ANTHROPIC_BASE_URL'] = await closedPort();
     issue(identityToken());
     await agent.start();
@@ -130,7 +130,7 @@ describe('an agent whose credential is an identity token', () => {
     expect((await agent.health()).auth).toMatchObject({ state: 'outage' });
   });
 
-  it('takes an access token that the API refuses, however often it is exchanged, for a failed login', async () => {
+  it('treats an access token that the API keeps refusing as a failed login', async () => {
     api.configure({ accept: [] });
     issue(identityToken());
     await agent.start();
@@ -138,7 +138,7 @@ describe('an agent whose credential is an identity token', () => {
     expect((await agent.health()).auth).toMatchObject({ state: 'auth_failed' });
   });
 
-  it('says that the token is gone, and asks nobody', async () => {
+  it('reports that the token is gone, and sends nothing', async () => {
     issue(identityToken());
     await agent.start();
     rmSync(path.join(agent.folder, 'identity'), { recursive: true });
@@ -149,7 +149,7 @@ describe('an agent whose credential is an identity token', () => {
     expect(api.requests).toEqual([]);
   });
 
-  it('gives a process what the exchange needs and no other credential', async () => {
+  it('passes only the variables of the exchange to a process, and no other credential', async () => {
     issue(identityToken());
     await agent.start();
     const { output } = await agent.run('[[bash:env]] x');

@@ -20,7 +20,7 @@ afterEach(() => agent[Symbol.asyncDispose]());
 describe('without a login', () => {
   const HOW = 'Log in with `npx claude auth login`. The next run uses that login.';
 
-  it('the log, /health, the page and the answer say so, and what to do here', async () => {
+  it('the log, /health, the page and the response report it, and what to do', async () => {
     await using api = await startAnthropicDouble();
     Object.assign(agent.env, { AGENT_CLAUDE_PATH: undefined, ANTHROPIC_BASE_URL: api.url, ...AS_ROOT });
     await agent.start();
@@ -34,7 +34,7 @@ describe('without a login', () => {
     expect(api.requests).toEqual([]);
   });
 
-  it('an API key that is not used is named with the setting that uses it', async () => {
+  it('an unused API key is reported with the setting that uses it', async () => {
     agent.env['ANTHROPIC_API_KEY'] = 'sk-ant-api03-canary';
     await agent.start();
     expect((await agent.health()).auth.problem).toContain(
@@ -44,7 +44,7 @@ describe('without a login', () => {
     expect(agent.lines.join()).not.toContain('canary');
   });
 
-  it('a pod is told of the commands of the stack', async () => {
+  it('a pod names the commands of the stack', async () => {
     const seed = path.join(agent.folder, 'seed');
     mkdirSync(seed);
     agent.env['AGENT_SESSION_DIR'] = seed;
@@ -58,7 +58,7 @@ describe('without a login', () => {
     );
   });
 
-  it('a Mac is not told that there is none, since the Keychain keeps it', () => {
+  it('a Mac reports no missing login, because it may be in the Keychain', () => {
     expect(sessionCredential('/nowhere', '/', '', 'darwin').status().present).toBe(true);
     expect(sessionCredential('/nowhere', '/', '', 'linux').status().present).toBe(false);
   });
@@ -73,11 +73,11 @@ it.each([
   ['Your session has expired. Please run /login to sign in again.', 'Your session has expired. Do this.'],
   ['Please run /login', 'Claude needs a new login. Do this.'],
   ['API Error: 529 Overloaded', 'API Error: 529 Overloaded'],
-])('what claude says at its own terminal is said for this one: %s', (said, told) => {
+])("the CLI's advice for its own terminal is replaced: %s", (said, told) => {
   expect(withRemedy(said, 'Do this.')).toBe(told);
 });
 
-it('a line of the log is a sentence for people, and cannot move their cursor', () => {
+it('a line of the log is a sentence for people, and cannot move the cursor', () => {
   const time = '2026-11-28T10:20:30.000Z';
   const clock = new Date(time).toTimeString().slice(0, 8);
   const auth = { mode: 'session', source: '/x' };
@@ -104,7 +104,7 @@ describe(
     let terminal: ChildProcessWithoutNullStreams;
     let shown = '';
 
-    /** `npm start` as a person types it. */
+    /** `npm start` in a terminal. */
     async function npmStart(): Promise<string> {
       shown = '';
       const env = {
@@ -118,7 +118,7 @@ describe(
       };
       terminal = spawn('script', ['-qefc', 'npm start', '/dev/null'], { cwd: ROOT, env });
       terminal.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString('utf8')));
-      // The last that it prints; a terminal gives any part of a line.
+      // The last output; a terminal delivers any part of a line.
       await until(() => /Try .*\s*\n/.test(shown), 'it listens');
       return /http:\/\/127\.0\.0\.1:\d+/.exec(shown)?.[0] ?? '';
     }
@@ -140,7 +140,7 @@ describe(
       writeFileSync(script, JSON.stringify({ journal: path.join(agent.folder, 'journal.jsonl'), prompts: { slow } }));
     });
 
-    it('people read sentences', async () => {
+    it('it prints sentences', async () => {
       await npmStart();
       expect(shown).toMatch(/\d\d:\d\d:\d\d {2}WARN: No login: [^{]*npx claude auth login/);
       expect(shown).not.toContain('{"level"');
@@ -149,7 +149,7 @@ describe(
       expect(shown).toContain('Drained');
     });
 
-    it('Ctrl-C lets a running prompt finish, though npm passes it on, and a second one does not wait', async () => {
+    it('Ctrl-C lets a running prompt finish, although npm forwards it, and a second Ctrl-C does not wait', async () => {
       const finished = run(await npmStart());
       await until(() => agent.claude.begun().length === 1);
       terminal.stdin.write('\u0003');
@@ -160,7 +160,7 @@ describe(
       await until(() => agent.claude.begun().length === 2);
       terminal.stdin.write('\u0003');
       await until(() => shown.includes('Draining'));
-      // As long as a person takes: what npm passes on comes within this time.
+      // As long as a person takes: the signal that npm forwards arrives within this time.
       await new Promise((resolve) => setTimeout(resolve, 600));
       terminal.stdin.write('\u0003');
       expect(await cut).toMatchObject({ outcome: 'interrupted' });

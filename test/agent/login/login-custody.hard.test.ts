@@ -25,7 +25,7 @@ const seed = (login: object) => {
 };
 const inEightHours = () => Date.now() + 8 * HOUR;
 
-/** An agent with a seed, and an API that takes the tokens of `accept` and every renewed one. */
+/** An agent with a seed, and an API that accepts the tokens of `accept` and every renewed one. */
 async function startWith(login: object, accept?: readonly string[]): Promise<void> {
   const accepted = new Set(accept);
   api = await startAnthropicDouble(accept && { accept: [...accepted] });
@@ -42,7 +42,7 @@ async function startWith(login: object, accept?: readonly string[]): Promise<voi
   await agent.start();
 }
 
-/** Has a prompt write a login over the one that is there. */
+/** Has a prompt overwrite the login. */
 async function plant(login: object): Promise<void> {
   writeFileSync(at('evil.json'), text(login));
   const { success } = await agent.run(`[[bash:cp ${at('evil.json')} ${at(LIVING)}]] plant`);
@@ -70,12 +70,12 @@ describe('a login that a prompt wrote', () => {
   it.each(
     slice<[string, number]>(
       [
-        ['a far', 8e15],
-        ['a likely', Date.now() + 8 * HOUR],
+        ['an impossible', 8e15],
+        ['a plausible', Date.now() + 8 * HOUR],
       ],
       1,
     ),
-  )('with %s end does not count, not after a restart either, and a newer seed is taken', async (_, expiresAt) => {
+  )('with %s expiry is not used, not even after a restart, and a newer seed is adopted', async (_, expiresAt) => {
     await startWith({ ...FIRST, expiresAt: inEightHours() });
     await plant({ ...PLANTED, expiresAt });
     expect(await used()).toBe(FIRST.accessToken);
@@ -103,7 +103,7 @@ describe('a login that a prompt wrote', () => {
       ],
       1,
     ),
-  )('as %s is put back, and the agent answers meanwhile', async (_, command) => {
+  )('as %s is restored, and the agent responds meanwhile', async (_, command) => {
     await startWith({ ...FIRST, expiresAt: inEightHours() });
     // Without its login the run itself may fail.
     const spoilt = agent.run(`[[bash:${command(at(LIVING))}; touch ${at('spoilt')}]] spoil`, { timeout: 5000 });
@@ -119,12 +119,12 @@ describe('a login that claude renewed', () => {
   it.each(
     slice<[string, number, string[] | undefined]>(
       [
-        ['because it was about to end', Date.now() + 60_000, undefined],
+        ['because it was about to expire', Date.now() + 60_000, undefined],
         ['because the API refused it', Date.now() + 8 * HOUR, ['nothing']],
       ],
       1,
     ),
-  )('%s stays, also where the same prompt writes over it, and over restarts', async (_, expiresAt, accept) => {
+  )('%s stays, even if the same prompt overwrites it, and across restarts', async (_, expiresAt, accept) => {
     await startWith({ ...FIRST, expiresAt }, accept);
     await plant({ ...PLANTED, expiresAt: inEightHours() });
     const renewed = proxy.current.accessToken;
@@ -135,7 +135,7 @@ describe('a login that claude renewed', () => {
     expect(proxy.refreshes).toHaveLength(1);
   });
 
-  it('for somebody who uses claude beside the agent stays', async () => {
+  it('for someone who uses claude outside the agent stays', async () => {
     await startWith({ ...FIRST, expiresAt: inEightHours() });
     expect(await used()).toBe(FIRST.accessToken);
     await until(() => agent.isIdle(), 'no process of the run is left');

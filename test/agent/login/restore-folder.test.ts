@@ -48,7 +48,7 @@ const files = () =>
   readdirSync(at(), { recursive: true, encoding: 'utf8' })
     .filter((name) => lstatSync(at(name)).isFile())
     .sort();
-/** Puts back, and waits until what it took away is removed. */
+/** Restores the folder, and waits until the moved files are removed. */
 async function put(): Promise<void> {
   restoreFolder(folder(), state, log);
   await until(() => readdirSync(state).every((name) => name === 'claude' || name === 'elsewhere'), 'all is removed');
@@ -56,14 +56,14 @@ async function put(): Promise<void> {
   for (const [name, content] of Object.entries(GIVEN)) expect(readFileSync(at(name), 'utf8')).toBe(content);
 }
 
-describe('a folder that is put back', () => {
-  it('is made where it is missing, for the agent alone', async () => {
+describe('a restored folder', () => {
+  it('is created if it is missing, readable by the agent only', async () => {
     await put();
     expect(lstatSync(at()).mode & 0o777).toBe(0o700);
     expect(lstatSync(at('settings.json')).mode & 0o777).toBe(0o600);
   });
 
-  it('has what was given, conversations and the login, and nothing else', async () => {
+  it('has the given files, conversations and the login, and nothing else', async () => {
     write('settings.json', '{"hooks":{}}');
     write('.credentials.json', 'login');
     write(`projects/-workspace/${ID}.jsonl`, 'conversation');
@@ -82,7 +82,7 @@ describe('a folder that is put back', () => {
     );
   });
 
-  it('leaves alone what is right, down to the time of its files', async () => {
+  it('does not touch correct files, not even their times', async () => {
     await put();
     const times = () => Object.keys(GIVEN).map((name) => lstatSync(at(name)).ctimeMs);
     const before = times();
@@ -91,7 +91,7 @@ describe('a folder that is put back', () => {
   });
 
   it.each(['', 'projects', 'projects/-workspace', 'skills', 'settings.json', '.credentials.json'])(
-    'has no link in place of "%s", and nothing changes where it led to',
+    'has no link in place of "%s", and the target of the link does not change',
     async (name) => {
       mkdirSync(path.join(state, 'elsewhere/-workspace'), { recursive: true });
       writeFileSync(path.join(state, 'elsewhere/kept'), 'kept');
@@ -103,7 +103,7 @@ describe('a folder that is put back', () => {
     },
   );
 
-  it('comes back from folders that nobody may enter or write to', async () => {
+  it('replaces folders without any permissions', async () => {
     write('skills/a/SKILL.md', 'other');
     write('projects/-workspace/memory/deep/er');
     write('locked/in/side');
@@ -121,7 +121,7 @@ describe('a folder that is put back', () => {
     expect(existsSync(at('locked'))).toBe(false);
   });
 
-  it('comes back from a named pipe, a file that is too large, and a tree deeper than a path may be long', async () => {
+  it('replaces a named pipe, a file that is too large, and a tree deeper than the longest path', async () => {
     mkdirSync(at());
     execFileSync('mkfifo', [at('settings.json')]);
     write('.claude.json', 'x'.repeat(2_000_000));
@@ -131,7 +131,7 @@ describe('a folder that is put back', () => {
   });
 });
 
-it('what an agent that was killed had only moved away is removed by the next one', async () => {
+it('loses the files that a killed agent had only moved away at the next start', async () => {
   mkdirSync(path.join(state, '.removed-x/y'), { recursive: true });
   removeLeftovers(state, log);
   await until(() => readdirSync(state).length === 0, 'it is removed');

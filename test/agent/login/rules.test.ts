@@ -23,7 +23,7 @@ const EMPTIED = login('', 0).replace('r-', '');
 const write = (text: string) => writeFileSync(file(), text);
 const there = () => readFileSync(file(), 'utf8');
 
-/** Begins with a login that holds. */
+/** Starts with a valid login. */
 function hold(text: string | undefined): void {
   held = text;
   if (text !== undefined) write(text);
@@ -37,7 +37,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 describe('a login that changed during a run', () => {
-  it('is put back where the one before it was good', () => {
+  it('is restored if the previous one was valid', () => {
     hold(GOOD);
     write(RENEWED);
     custody.inspect(undefined);
@@ -47,18 +47,18 @@ describe('a login that changed during a run', () => {
   });
 
   it.each([
-    ['had ended', login('old', inHours(-1))],
+    ['had expired', login('old', inHours(-1))],
     ['had five minutes left', login('old', Date.now() + 5 * MINUTE)],
     ['was emptied', EMPTIED],
-    ['was none', 'nothing'],
-  ])('holds where the one before it %s', (_, before) => {
+    ['did not exist', 'nothing'],
+  ])('is accepted if the previous one %s', (_, before) => {
     hold(before);
     write(RENEWED);
     custody.reconcile('a run');
     expect([there(), held]).toEqual([RENEWED, RENEWED]);
   });
 
-  it('holds where the API had refused the one before it, and only until it answers', () => {
+  it('is accepted if the API had refused the previous one, and only until the API answers', () => {
     hold(GOOD);
     custody.inspect(REFUSAL);
     write(RENEWED);
@@ -78,7 +78,7 @@ describe('a login that changed during a run', () => {
     expect(there()).toBe(RENEWED);
   });
 
-  it('is put back where the API was only busy', () => {
+  it('is restored if the API was only overloaded', () => {
     hold(GOOD);
     custody.inspect(BUSY);
     write(RENEWED);
@@ -87,7 +87,7 @@ describe('a login that changed during a run', () => {
     expect(there()).toBe(GOOD);
   });
 
-  it('is put back as it was renewed where something was written over the renewal', () => {
+  it('is restored to the renewed one if something overwrote the renewal', () => {
     hold(login('old', inHours(-1)));
     write(RENEWED);
     custody.inspect(undefined);
@@ -98,13 +98,13 @@ describe('a login that changed during a run', () => {
   });
 
   it.each([
-    ['ends too late', login('planted', 8e15)],
-    ['ends at no time', login('planted', 1e300)],
+    ['expires too late', login('planted', 8e15)],
+    ['has an impossible expiry', login('planted', 1e300)],
     ['has the same tokens', login('old', inHours(24))],
     ['is not JSON', '{'],
-    ['is another file', '{"claudeAiOauth":{}}'],
+    ['contains no login', '{"claudeAiOauth":{}}'],
     ['is too long', login('x'.repeat(70_000), inHours(8))],
-  ])('is put back, whatever the one before it was, where it %s', (_, text) => {
+  ])('is restored, whatever the previous one was, if it %s', (_, text) => {
     const old = login('old', inHours(-1));
     hold(old);
     write(text);
@@ -113,7 +113,7 @@ describe('a login that changed during a run', () => {
     expect([there(), held]).toEqual([old, old]);
   });
 
-  it('may have been emptied, which a refused renewal does', () => {
+  it('may be empty, which a refused renewal causes', () => {
     hold(GOOD);
     custody.inspect(REFUSAL);
     write(EMPTIED);
@@ -121,7 +121,7 @@ describe('a login that changed during a run', () => {
     expect(held).toBe(EMPTIED);
   });
 
-  it.each(['nothing', 'a folder', 'a link'])('is put back where there is %s', (what) => {
+  it.each(['nothing', 'a folder', 'a link'])('is restored if there is %s', (what) => {
     hold(GOOD);
     rmSync(file());
     if (what === 'a folder') mkdirSync(path.join(file(), 'x'), { recursive: true });
@@ -132,15 +132,15 @@ describe('a login that changed during a run', () => {
   });
 });
 
-describe('a login that changed while no run was going on', () => {
-  it('holds, as people do that', () => {
+describe('a login that changed while no run was in progress', () => {
+  it('is accepted, because people made the change', () => {
     hold(GOOD);
     write(RENEWED);
     custody.reconcile('people');
     expect([there(), held]).toEqual([RENEWED, RENEWED]);
   });
 
-  it('is put back where it ends too late', () => {
+  it('is restored if it expires too late', () => {
     hold(GOOD);
     write(login('planted', 8e15));
     custody.reconcile('people');
@@ -148,11 +148,11 @@ describe('a login that changed while no run was going on', () => {
   });
 });
 
-describe('a login of which nothing was recorded', () => {
+describe('a login without a record', () => {
   it.each([
-    ['holds where it ends at a likely time', GOOD, GOOD],
-    ['holds where it does not say when it ends', login('endless', null), login('endless', null)],
-    ['is removed where it ends too late', login('planted', 8e15), undefined],
+    ['is accepted if its expiry is plausible', GOOD, GOOD],
+    ['is accepted without an expiry', login('endless', null), login('endless', null)],
+    ['is removed if it expires too late', login('planted', 8e15), undefined],
   ])('%s', (_, text, expected) => {
     hold(undefined);
     write(text);

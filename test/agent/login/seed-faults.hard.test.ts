@@ -37,7 +37,7 @@ describe('an agent starts', () => {
     ['a named pipe', (file) => execFileSync('mkfifo', [file])],
   ];
   it.each(slice(broken, 2))(
-    'though the record of its seed is %s, says so, and keeps a renewed login',
+    'although the record of its seed is %s, reports it, and keeps a renewed login',
     async (_, spoil) => {
       seed(text('first', Date.now() + 60_000));
       await agent.start();
@@ -56,7 +56,7 @@ describe('an agent starts', () => {
   );
 
   it.each(slice([1e300, -1e300, 8.64e15 + 1], 1))(
-    'though a seed says that its login ends at %d, and takes the next one',
+    'although the login of a seed expires at %d, and adopts the next seed',
     async (end) => {
       seed(text('odd', end));
       await agent.start();
@@ -70,7 +70,7 @@ describe('an agent starts', () => {
   );
 
   it.each(slice(['', '{', '[]', '"x"', '{"claudeAiOauth":[]}'], 2))(
-    'though the login of its seed is %j',
+    'although the login of its seed is %j',
     async (content) => {
       seed(content);
       await agent.start();
@@ -79,7 +79,7 @@ describe('an agent starts', () => {
     },
   );
 
-  it('though its seed has settings that claude does not know, which it names', async () => {
+  it('although its seed has settings that claude does not know, and lists them', async () => {
     seed('{"permisions": {"deny": ["Bash"]}, "permissions": {"denny": ["canary"]}}', 'settings.json');
     await agent.start();
     expect(said()).toContain('claude ignores unknown keys: permisions, permissions.denny');

@@ -31,7 +31,7 @@ const living = (name = '.credentials.json') => readFileSync(inFolder('living', n
 const refreshed = (content: string) => writeFileSync(inFolder('living/.credentials.json'), content);
 
 describe('a seed', () => {
-  it('is copied on the first start, readable by the agent alone', () => {
+  it('is copied on the first start, readable by the agent only', () => {
     seed(login('a', Date.now() + HOUR));
     expect(adopt()).toEqual({ copied: ['.credentials.json'], removed: [] });
     expect(statSync(inFolder('living/.credentials.json')).mode & 0o777).toBe(0o600);
@@ -45,7 +45,7 @@ describe('a seed', () => {
     expect(living()).toContain('"b"');
   });
 
-  it('that changed and is newer replaces the living login', () => {
+  it('that changed and is newer replaces the current login', () => {
     seed(login('a', Date.now() + HOUR));
     adopt();
     seed(login('c', Date.now() + 8 * HOUR));
@@ -64,7 +64,7 @@ describe('a seed', () => {
     expect(living()).toContain('"b"');
   });
 
-  it('that changed replaces a login that is dead, whatever its age', () => {
+  it('that changed replaces an emptied login, whatever its age', () => {
     seed(login('a', Date.now() + HOUR));
     adopt();
     refreshed(JSON.stringify({ claudeAiOauth: { accessToken: '', refreshToken: '', expiresAt: 0 } }));
@@ -72,22 +72,25 @@ describe('a seed', () => {
     expect(adopt().copied).toEqual(['.credentials.json']);
   });
 
-  it.each(['{', 'null', '{}', '{"claudeAiOauth":{"accessToken":""}}'])('that says %j replaces nothing', (content) => {
-    seed(login('a', Date.now() + HOUR));
-    adopt();
-    seed(content);
-    expect(adopt().loginKept).toContain('contains no login');
-    expect(living()).toContain('"a"');
-  });
+  it.each(['{', 'null', '{}', '{"claudeAiOauth":{"accessToken":""}}'])(
+    'with the login %j replaces nothing',
+    (content) => {
+      seed(login('a', Date.now() + HOUR));
+      adopt();
+      seed(content);
+      expect(adopt().loginKept).toContain('contains no login');
+      expect(living()).toContain('"a"');
+    },
+  );
 
-  it('is copied again when the living login is lost', () => {
+  it('is copied again if the current login is lost', () => {
     seed(login('a', Date.now() + HOUR));
     adopt();
     rmSync(inFolder('living'), { recursive: true });
     expect(adopt().copied).toEqual(['.credentials.json']);
   });
 
-  it('brings settings and skills, which come and go with it, and nothing else', () => {
+  it('brings settings and skills, which are removed with it, and nothing else', () => {
     seed('{}', 'settings.json');
     seed('x', 'history.jsonl');
     mkdirSync(inFolder('seed/projects'));

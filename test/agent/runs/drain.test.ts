@@ -15,7 +15,7 @@ afterEach(() => agent[Symbol.asyncDispose]());
 const begun = () => until(() => agent.claude.begun().length === 1);
 
 describe('SIGTERM', () => {
-  it('lets the running run finish within the grace, answers it and exits 0', async () => {
+  it('lets the run in progress finish within the grace time, responds to its client and exits with 0', async () => {
     agent = await Agent.start({ prompts, env: { AGENT_GRACE_SECONDS: '20' } });
     const running = agent.run('slow');
     await begun();
@@ -24,7 +24,7 @@ describe('SIGTERM', () => {
     expect(await exit).toBe(0);
   });
 
-  it('refuses new work with 503 and Retry-After, and sends away what waits', async () => {
+  it('refuses new runs with 503 and Retry-After, and sends waiting clients away', async () => {
     agent = await Agent.start({ prompts, env: { AGENT_GRACE_SECONDS: '20' } });
     const running = agent.run('slow');
     await begun();
@@ -42,7 +42,7 @@ describe('SIGTERM', () => {
     expect(agent.claude.begun()).toEqual(['slow']);
   });
 
-  it('interrupts the run that outlasts the grace, keeps its output and leaves no process', async () => {
+  it('interrupts the run after the grace time, keeps its output and leaves no process', async () => {
     agent = await Agent.start({ prompts, env: { AGENT_GRACE_SECONDS: '1' } });
     const running = agent.run('hang');
     await begun();
@@ -59,7 +59,7 @@ describe('SIGTERM', () => {
 });
 
 describe('the log', () => {
-  it('is one JSON object a line, without prompt, answer or token', async () => {
+  it('has one JSON object per line, without prompt, answer or token', async () => {
     agent = await Agent.start({ prompts: { canary: [{ do: 'result', text: 'answer-canary' }] } });
     await agent.post({ prompt: 'canary', workdir: 'relative' });
     await agent.post('{"prompt": canary');

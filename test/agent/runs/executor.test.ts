@@ -11,7 +11,7 @@ import { type RunStore } from '../../../agent/store/store.ts';
 import { Workspace } from '../../../agent/workspace/workspace.ts';
 import { until } from '../../support/agent.ts';
 
-/** A CLI that starts at once: says its result when it has its prompt, and ends with its input. */
+/** A CLI that starts at once: it reports a result for its prompt, and exits when its input ends. */
 const CLI = `#!/bin/sh
 echo "$CLAUDE_AGENT_RUN" >>"$HOME/started"
 read -r prompt
@@ -36,9 +36,9 @@ const MUST_BE_MET = [
 ];
 const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
-/** Throws at one call of all that are counted; a getter counts as a call. */
+/** Throws at one of the counted calls; a getter counts as a call. */
 class Sabotage {
-  /** What was sabotaged last; empty where nothing was. */
+  /** The call that threw last; empty if none did. */
   where = 'nothing yet';
   #callsLeft = Infinity;
 
@@ -127,7 +127,7 @@ describe('an accepted run', () => {
     rmSync(folder, { recursive: true });
   });
 
-  /** Sends a run and returns what its client hears: an outcome, or the name of an error. */
+  /** Sends a run and returns what its client gets: an outcome, or the name of an error. */
   const send = async (prompt: string): Promise<{ id?: string; heard: string }> => {
     const request = { prompt, options: {}, labels: {}, timeoutMs: 20_000, workdir: path.join(folder, 'workspace') };
     const accepted = await service.accept(request, true).catch((error: unknown) => error as Error);
@@ -139,7 +139,7 @@ describe('an accepted run', () => {
   it.each([
     ['back by an hour', -3_600_000],
     ['forward by thirty days', 30 * 86_400_000],
-  ])('has its time, no more and no less, though the clock is set %s', async (_, shift) => {
+  ])('has exactly its timeout although the clock is set %s', async (_, shift) => {
     writeFileSync(path.join(folder, 'claude'), '#!/bin/sh\nread -r prompt\ntouch "$HOME/began"\nexec sleep 60\n');
     const request = {
       prompt: 'hangs',
@@ -163,7 +163,7 @@ describe('an accepted run', () => {
     expect((await later.ended).result.outcome).toBe('cancelled');
   });
 
-  it('has one terminal record and its client an answer, whatever throws on its way, and the queue goes on', async () => {
+  it('ends in one record, its client gets a response and the queue continues, whatever throws on the way', async () => {
     const met = new Set<string>();
     const heard = new Set<string>();
     for (let step = 1; step <= MAX_STEPS && sabotage.where !== ''; step += 1) {

@@ -23,7 +23,7 @@ async function killWithin(ms: number): Promise<void> {
 }
 
 describe(`an agent that is killed ${KILLS} times, each time at a random moment`, () => {
-  it('loses no accepted run and begins none twice', { timeout: 300_000 }, async () => {
+  it('loses no accepted run and starts none twice', { timeout: 300_000 }, async () => {
     agent = await Agent.start({ prompts });
     let sent = 0;
     for (let kill = 0; kill < KILLS; kill += 1) {
@@ -45,7 +45,7 @@ describe(`an agent that is killed ${KILLS} times, each time at a random moment`,
     expect(agent.claude.journal().some(({ pid }) => isAlive(pid))).toBe(false);
   });
 
-  it('loses no callback, and each one that arrives tells the outcome on record', { timeout: 300_000 }, async () => {
+  it('loses no callback, and each one that arrives has the recorded outcome', { timeout: 300_000 }, async () => {
     const receiver = await Receiver.start({});
     agent = await Agent.start({ prompts, env: { AGENT_CALLBACK_HOSTS: receiver.host } });
     const get = async (id: string) => (await (await agent.fetch(`/runs/${id}`)).json()) as RunResource;

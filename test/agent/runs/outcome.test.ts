@@ -18,7 +18,7 @@ const refuse = (kind: string, status?: number): Step => ({
   text: `API Error: ${kind}`,
 });
 
-/** A result whose field is nested this deep: no call of `JSON.stringify` could write it. */
+/** A result with a field that is nested too deep for `JSON.stringify`. */
 function withNested(field: 'structured_output' | 'permission_denials', levels: number): string {
   const nested = '{"a":'.repeat(levels) + '1' + '}'.repeat(levels);
   const denial = `[{"tool_name":"mcp__deep__tool","tool_use_id":"toolu_1","tool_input":${nested}}]`;
@@ -37,15 +37,15 @@ const scenarios: Readonly<Record<string, readonly [Outcome, readonly Step[]]>> =
   'an overloaded API': ['unavailable', [refuse('server_error', 529)]],
   'a broken API': ['unavailable', [refuse('server_error', 500)]],
   'no connection': ['unavailable', [refuse('server_error')]],
-  'a kind nobody knows yet, with a 503': ['unavailable', [refuse('news', 503)]],
-  'a kind nobody knows yet': ['failed', [refuse('news')]],
+  'an unknown kind with a 503': ['unavailable', [refuse('news', 503)]],
+  'an unknown kind': ['failed', [refuse('news')]],
   'the usage limit': ['usage_limited', [rejected({ resetsAt: RESETS_AT }), refuse('rate_limit', 429)]],
   'an answer': ['succeeded', [{ do: 'result', text: 'fine' }]],
-  'an answer after a limit that let it pass': [
+  'an answer after a limit that did not block': [
     'succeeded',
     [rejected({ resetsAt: RESETS_AT }), { do: 'result', text: 'fine' }],
   ],
-  'an API that asks to wait longer than the run may': [
+  'an API with a Retry-After beyond the timeout of the run': [
     'unavailable',
     [
       {
@@ -55,7 +55,7 @@ const scenarios: Readonly<Record<string, readonly [Outcome, readonly Step[]]>> =
       { do: 'hang' },
     ],
   ],
-  'an answer after a failure that passed': [
+  'an answer after a temporary failure': [
     'succeeded',
     [
       { do: 'event', event: { type: 'system', subtype: 'api_retry', error: 'rate_limit' } },
@@ -63,7 +63,7 @@ const scenarios: Readonly<Record<string, readonly [Outcome, readonly Step[]]>> =
     ],
   ],
   'an empty answer': ['failed', [{ do: 'result', text: ' \n' }]],
-  'an answer and then a bad exit': [
+  'an answer followed by a bad exit code': [
     'failed',
     [
       { do: 'result', text: 'fine' },
@@ -79,15 +79,15 @@ const scenarios: Readonly<Record<string, readonly [Outcome, readonly Step[]]>> =
       },
     ],
   ],
-  'a result that nobody understands': ['failed', [{ do: 'event', event: { type: 'result', is_error: 'maybe' } }]],
-  'a good exit without a result': [
+  'a result in an unknown format': ['failed', [{ do: 'event', event: { type: 'result', is_error: 'maybe' } }]],
+  'exit code 0 without a result': [
     'failed',
     [
       { do: 'say', text: 'half' },
       { do: 'exit', code: 0 },
     ],
   ],
-  'a bad exit without a result': [
+  'a bad exit code without a result': [
     'failed',
     [
       { do: 'stderr', text: 'error: unknown option' },
@@ -111,11 +111,11 @@ const scenarios: Readonly<Record<string, readonly [Outcome, readonly Step[]]>> =
       { do: 'result', text: 'fine' },
     ],
   ],
-  'a usage limit that ends in no year of ours': [
+  'a usage limit with an impossible reset time': [
     'usage_limited',
     [rejected({ resetsAt: 1e16 }), refuse('rate_limit', 429)],
   ],
-  'an answer of less than no tokens for less than nothing': [
+  'an answer with negative tokens and costs': [
     'succeeded',
     [
       {
@@ -134,15 +134,15 @@ const scenarios: Readonly<Record<string, readonly [Outcome, readonly Step[]]>> =
       },
     ],
   ],
-  'a structured answer that is nested very deep': [
+  'a structured answer that is nested too deep': [
     'failed',
     [{ do: 'line', line: withNested('structured_output', 6000) }],
   ],
-  'a refused tool whose input is nested very deep': [
+  'a denied tool with input that is nested too deep': [
     'succeeded',
     [{ do: 'line', line: withNested('permission_denials', 6500) }],
   ],
-  'many refused tools with much input': [
+  'many denied tools with large input': [
     'succeeded',
     [
       {
@@ -162,7 +162,7 @@ const scenarios: Readonly<Record<string, readonly [Outcome, readonly Step[]]>> =
     'failed',
     [{ do: 'event', event: result({ is_error: true, errors: ['e'.repeat(2_000_000)] }) }],
   ],
-  'a result before that of a task in the background': [
+  'a result before that of a background task': [
     'succeeded',
     [
       { do: 'event', event: { type: 'system', subtype: 'background_tasks_changed', tasks: [{ task_id: 'a' }] } },
@@ -191,20 +191,20 @@ beforeAll(async () => {
 afterAll(() => agent[Symbol.asyncDispose]());
 
 describe('POST /run', () => {
-  it.each(Object.entries(scenarios))('tells %s for what it is', async (prompt, [outcome]) => {
+  it.each(Object.entries(scenarios))('reports the outcome of "%s"', async (prompt, [outcome]) => {
     const schema = prompt.startsWith('a structured') && { outputSchema: { type: 'object' } };
     const answer = await agent.run(prompt, { ...schema });
     expect(answer).toMatchObject({ outcome, success: outcome === 'succeeded', exitCode: EXIT_CODES[outcome] });
     expect(answer.error === undefined).toBe(answer.success);
   });
 
-  it('says when the usage limit ends', async () => {
+  it('reports when the usage limit resets', async () => {
     expect((await agent.run('the usage limit')).resetsAt).toBe(new Date(RESETS_AT * 1000).toISOString());
   });
 
-  it('leaves out the end of a limit that is no time, and counts nothing below zero', async () => {
-    expect(await agent.run('a usage limit that ends in no year of ours')).not.toHaveProperty('resetsAt');
-    const answer = await agent.run('an answer of less than no tokens for less than nothing');
+  it('omits an invalid reset time, and never reports negative numbers', async () => {
+    expect(await agent.run('a usage limit with an impossible reset time')).not.toHaveProperty('resetsAt');
+    const answer = await agent.run('an answer with negative tokens and costs');
     expect(answer).not.toHaveProperty('costUsd');
     expect(answer).not.toHaveProperty('turns');
     expect(answer.usage).toEqual({
@@ -215,8 +215,8 @@ describe('POST /run', () => {
     });
   });
 
-  it('replaces what is nested too deep or too large by a sentence', async () => {
-    const deep = await agent.run('a refused tool whose input is nested very deep');
+  it('replaces values that are nested too deep or too large by a note', async () => {
+    const deep = await agent.run('a denied tool with input that is nested too deep');
     expect(deep.permissionDenials).toEqual([
       {
         toolName: 'mcp__deep__tool',
@@ -224,11 +224,11 @@ describe('POST /run', () => {
         toolInput: '(left out: nested more than 100 levels deep)',
       },
     ]);
-    const structured = await agent.run('a structured answer that is nested very deep', {
+    const structured = await agent.run('a structured answer that is nested too deep', {
       outputSchema: { type: 'object' },
     });
     expect(structured.error).toContain('structured output is nested more than 100 levels deep');
-    const many = await agent.run('many refused tools with much input');
+    const many = await agent.run('many denied tools with large input');
     expect(many.permissionDenials).toHaveLength(20);
     expect(many.permissionDenials[0]?.toolInput).toBe('(left out: longer than 8192 characters)');
     expect(many.warnings).toEqual(['30 more denied tool calls are not listed.']);
@@ -236,28 +236,28 @@ describe('POST /run', () => {
     expect((await (await agent.fetch('/runs?limit=100')).text()).length).toBeLessThan(200_000);
   });
 
-  it('waits for the result after the tasks in the background', async () => {
-    expect((await agent.run('a result before that of a task in the background')).output).toBe('fine');
+  it('waits for the result after the background tasks', async () => {
+    expect((await agent.run('a result before that of a background task')).output).toBe('fine');
   });
 
-  it('is no run that goes on any more when it is answered', async () => {
+  it('has ended the run by the time it responds', async () => {
     for (let i = 0; i < 20; i += 1) {
       await agent.run('an answer');
       expect((await agent.health()).activeRequests).toBe(0);
     }
   });
 
-  it('keeps what Claude had said before it died', async () => {
+  it("keeps Claude's output from before it died", async () => {
     const answer = await agent.run('death halfway');
     expect(answer.output).toBe('half');
     expect(answer).not.toHaveProperty('costUsd');
   });
 
-  it('quotes what the CLI said on stderr when there is nothing else', async () => {
-    expect((await agent.run('a bad exit without a result')).error).toContain('error: unknown option');
+  it("quotes the CLI's stderr if there is nothing else", async () => {
+    expect((await agent.run('a bad exit code without a result')).error).toContain('error: unknown option');
   });
 
-  it('carries usage, cost and the ids of the run', async () => {
+  it('returns usage, cost and the ids of the run', async () => {
     expect(await agent.run('an answer')).toMatchObject({
       output: 'fine',
       usage: { inputTokens: 3, outputTokens: 5 },

@@ -14,15 +14,15 @@ afterEach(() => agent[Symbol.asyncDispose]());
 
 const queued = (count: number) => until(async () => (await agent.health()).queued === count, `${count} queued`);
 
-/** What happened to processes that got a prompt. */
+/** The events of processes that got a prompt. */
 const prompted = () =>
   agent.claude.journal().flatMap(({ what, prompt }) => (prompt === '' ? [] : [`${what} ${prompt}`]));
 
-/** A run is answered before its process has ended. */
+/** The client of a run gets its response before the process has ended. */
 const ended = (prompt: string) => until(() => prompted().includes(`ended ${prompt}`), `the end of ${prompt}`);
 
 describe('the queue', () => {
-  it('runs one at a time, first come first served', async () => {
+  it('runs one at a time, first come, first served', async () => {
     const answers = [agent.run('slow')];
     for (const [place, prompt] of ['a', 'b', 'c'].entries()) {
       await queued(place);
@@ -38,7 +38,7 @@ describe('the queue', () => {
     expect(lives.filter(({ what }, i) => what !== (i % 2 === 0 ? 'started' : 'ended'))).toEqual([]);
   });
 
-  it('refuses what does not fit with 429 and Retry-After, and starts nothing for it', async () => {
+  it('refuses further runs with 429 and Retry-After when it is full, and starts nothing for them', async () => {
     const all = await Promise.all(
       Array.from({ length: 20 }, (_, i) => agent.post({ prompt: i === 0 ? 'slow' : `p${i}` })),
     );
@@ -49,7 +49,7 @@ describe('the queue', () => {
     expect(agent.claude.begun()).toHaveLength(4);
   });
 
-  it('counts the timeout from acceptance: a run can time out while it waits, and is not begun', async () => {
+  it('counts the timeout from acceptance: a run can time out while it waits, and is then not started', async () => {
     const slow = agent.run('slow');
     await until(() => agent.claude.begun().length === 1);
     const answer = await agent.run('late', { timeout: 100 });
@@ -59,7 +59,7 @@ describe('the queue', () => {
     expect(agent.claude.begun()).toEqual(['slow']);
   });
 
-  it('drops a run whose client goes away while it waits', async () => {
+  it('drops a waiting run whose client disconnects', async () => {
     const slow = agent.run('slow');
     await until(() => agent.claude.begun().length === 1);
     const client = new AbortController();
@@ -73,7 +73,7 @@ describe('the queue', () => {
     expect(agent.claude.begun()).toEqual(['slow', 'next']);
   });
 
-  it('goes on with a run that has begun when its client goes away', async () => {
+  it('continues a started run whose client disconnects', async () => {
     const client = new AbortController();
     const left = agent.post({ prompt: 'slow' }, { signal: client.signal }).catch(() => 'gone');
     await until(() => agent.claude.begun().length === 1);

@@ -22,7 +22,7 @@ const send = (prompt: string) => agent.post({ prompt }).catch(() => undefined);
 const queued = (count: number) => until(async () => (await agent.health()).queued === count, `${count} queued`);
 
 describe('an agent that is killed', () => {
-  it('runs what waited after its restart, ends what was running, and runs nothing twice', async () => {
+  it('executes waiting runs after its restart, ends the one in progress, and executes nothing twice', async () => {
     void send('hang');
     await until(() => agent.claude.journal().some(({ what }) => what === 'grandchild'));
     void send('first');
@@ -48,7 +48,7 @@ describe('an agent that is killed', () => {
     ]);
   });
 
-  it('does not begin a run whose time was up meanwhile', async () => {
+  it('does not start a run that timed out meanwhile', async () => {
     void send('hang');
     await until(() => agent.claude.begun().length === 1);
     void agent.post({ prompt: 'short', timeout: 500 }).catch(() => undefined);
@@ -62,7 +62,7 @@ describe('an agent that is killed', () => {
 });
 
 describe('a record', () => {
-  it('is there before the run begins, and forgets the prompt when it ends', async () => {
+  it('exists before the run starts, and loses the prompt when the run ends', async () => {
     void send('hang');
     await until(() => agent.claude.begun().length === 1);
     await agent.end('SIGKILL');
@@ -72,7 +72,7 @@ describe('a record', () => {
     expect(recordsOf(agent.stateDir)).toEqual([{ state: 'ended', prompt: null, outcome: 'interrupted' }]);
   });
 
-  it('that cannot be written lets nothing be accepted', async () => {
+  it('that cannot be written prevents the acceptance', async () => {
     await agent.end('SIGTERM');
     const db = new DatabaseSync(path.join(agent.stateDir, 'runs.db'));
     db.exec(`CREATE TRIGGER full BEFORE INSERT ON runs BEGIN SELECT RAISE(FAIL, 'disk full'); END`);
@@ -85,7 +85,7 @@ describe('a record', () => {
     expect(agent.claude.begun()).toEqual([]);
   });
 
-  it('that cannot be written is shared by none that is accepted, when many come at once', async () => {
+  it('that cannot be written prevents the acceptance of many concurrent requests', async () => {
     await agent.end('SIGTERM');
     const db = new DatabaseSync(path.join(agent.stateDir, 'runs.db'));
     db.exec(
@@ -105,7 +105,7 @@ describe('a record', () => {
     expect(recordsOf(agent.stateDir).map(({ outcome }) => outcome)).toEqual(accepted.map(() => 'succeeded'));
   });
 
-  it('whose end cannot be written is no success', async () => {
+  it('whose end cannot be written is not a success', async () => {
     await agent.end('SIGTERM');
     const db = new DatabaseSync(path.join(agent.stateDir, 'runs.db'));
     db.exec(
@@ -119,8 +119,8 @@ describe('a record', () => {
   });
 });
 
-describe('what cannot be written', () => {
-  /** Starts the agent again, on records that refuse what a trigger says. */
+describe('a record that cannot be written', () => {
+  /** Restarts the agent with a trigger that makes writes fail. */
   async function refusing(trigger: string): Promise<void> {
     await agent.end('SIGTERM');
     const db = new DatabaseSync(path.join(agent.stateDir, 'runs.db'));
@@ -131,7 +131,7 @@ describe('what cannot be written', () => {
   const kindOf = async (response: Response) => [response.status, ((await response.json()) as { type: string }).type];
   const STORAGE = [503, 'urn:claude-code-agent:problem:storage'];
 
-  it('of a run that was cancelled while it waited keeps the run known, and it does not begin', async () => {
+  it('of a cancelled waiting run keeps the run listed, and it does not start', async () => {
     await refusing(`BEFORE UPDATE ON runs WHEN new.outcome = 'cancelled'`);
     void agent.post({ prompt: 'slow' });
     await until(() => agent.claude.begun().length === 1);
@@ -147,7 +147,7 @@ describe('what cannot be written', () => {
     expect(agent.claude.begun()).toEqual(['slow', 'after']);
   });
 
-  it('of a pause leaves the agent as it was, and says so', async () => {
+  it('of a pause leaves the agent unchanged, and reports it', async () => {
     await refusing(`BEFORE INSERT ON meta WHEN new.key = 'pause'`);
     expect(await kindOf(await agent.fetch('/pause', { method: 'POST' }))).toEqual(STORAGE);
     expect((await agent.run('goes on')).success).toBe(true);

@@ -27,7 +27,7 @@ describe(
       await agent[Symbol.asyncDispose]();
     });
 
-    /** Takes all room that is left, as another program would. */
+    /** Fills the disk, like another program would. */
     function fill(): void {
       const { bavail, bsize } = statfsSync(disk);
       writeFileSync(path.join(disk, 'filler'), Buffer.alloc(bavail * bsize));
@@ -44,7 +44,7 @@ describe(
       return run.state === 'ended' ? run.outcome : run.state;
     };
 
-    it('still ends what it has accepted when the disk is full, and accepts nothing until there is room', async () => {
+    it('records the ends of accepted runs when the disk is full, and accepts nothing until there is space', async () => {
       await agent.start();
       const running = await idOf(await create('hang'));
       const waiting = await idOf(await create('waits', 'a-key'));
@@ -72,7 +72,7 @@ describe(
         () => execFileSync('mount', ['-o', 'remount,ro', disk]),
         () => execFileSync('mount', ['-o', 'remount,rw', disk]),
       ],
-    ])('that starts on one that is %s is alive, says so, and goes on when it can', async (_, breakIt, mendIt) => {
+    ])('that starts on one that is %s is alive, reports it, and continues when it can', async (_, breakIt, mendIt) => {
       breakIt();
       await agent.start();
       expect((await agent.fetch('/health', WITHOUT_TOKEN)).status).toBe(200);
@@ -85,7 +85,7 @@ describe(
       expect(await agent.end('SIGTERM')).toBe(0);
     });
 
-    it('that has records starts on a full disk and a read-only one, and interrupts what was running when it can', async () => {
+    it('that has records starts on a full and on a read-only disk, and records the interrupted run when it can', async () => {
       await agent.start();
       const running = await idOf(await create('hang'));
       fill();
@@ -102,7 +102,7 @@ describe(
       expect(await outcomeOf(running)).toBe('interrupted');
     });
 
-    it('ends at once when it is told to while it waits for the disk', async () => {
+    it('exits at once on a signal while it waits for the disk', async () => {
       fill();
       await agent.start();
       expect(await agent.end('SIGTERM')).toBe(0);

@@ -19,7 +19,7 @@ describe('records of runs', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  /** Makes runs that have ended, with a kibibyte of output each unless told, and one that waits. */
+  /** Creates ended runs, with a kibibyte of output each by default, and one that waits. */
   function fill(count: number, outputChars = 1024) {
     const store = openStore(file);
     const request = { prompt: 'x', timeoutMs: 1000, workdir: '/', options: {}, labels: {} };
@@ -32,7 +32,7 @@ describe('records of runs', () => {
     return { store, waiting, ended };
   }
 
-  it('beyond the count are removed, oldest first, with their keys, and never one that has not ended', async () => {
+  it('beyond the count are removed, oldest first, with their keys, but never a run that has not ended', async () => {
     const { store, waiting, ended } = fill(10);
     expect(await store.prune({ ...UNLIMITED, count: 3 })).toBe(7);
     expect(store.list({ limit: 100 }).runs.map(({ id }) => id)).toEqual([
@@ -54,7 +54,7 @@ describe('records of runs', () => {
     store[Symbol.dispose]();
   });
 
-  it('stay while their callback is not delivered, unless the file is too large, and take it with them', async () => {
+  it('stay while their callback is not delivered, unless the file is too large; then the callback is removed too', async () => {
     const { store } = fill(3);
     const request = { prompt: 'x', timeoutMs: 1000, workdir: '/', options: {}, labels: {}, callbackUrl: 'http://h/' };
     const result = { outcome: 'succeeded', output: '', permissionDenials: [], warnings: [] } as const;
@@ -77,7 +77,7 @@ describe('records of runs', () => {
     store[Symbol.dispose]();
   });
 
-  it('are removed in steps between which other work has its turn', async () => {
+  it('are removed in steps that do not block other work', async () => {
     const { store } = fill(300, 100_000);
     let isOver = false;
     const pruning = store.prune({ ...UNLIMITED, count: 10 }).finally(() => (isOver = true));
@@ -88,7 +88,7 @@ describe('records of runs', () => {
     store[Symbol.dispose]();
   });
 
-  it('end with the store, even while some are being removed', async () => {
+  it('can be closed while some are being removed', async () => {
     const { store } = fill(50);
     const pruning = store.prune({ ...UNLIMITED, count: 1 });
     store[Symbol.dispose]();
@@ -96,18 +96,18 @@ describe('records of runs', () => {
   });
 });
 
-describe('what a record holds', () => {
+describe('the content of a record', () => {
   let agent: Agent;
   afterEach(() => agent[Symbol.asyncDispose]());
 
-  /** Changes the file while no agent holds it. */
+  /** Changes the file while no agent has it open. */
   function change(sql: string, ...values: string[]): void {
     const db = new DatabaseSync(path.join(agent.stateDir, 'runs.db'));
     db.prepare(sql).run(...values);
     db.close();
   }
 
-  it('may be nested too deep for SQLite, as an earlier version let it be, without taking others from the list', async () => {
+  it('may be nested too deep for SQLite, as with an earlier version, without hiding others from the list', async () => {
     agent = await Agent.start({ checksAnswers: false });
     const { runId } = await agent.run('deep');
     await agent.run('flat');
@@ -122,7 +122,7 @@ describe('what a record holds', () => {
     expect(await (await agent.fetch('/', { headers: { Cookie: '' } })).text()).toContain('html');
   });
 
-  it('may be unreadable for one run that waits: that one is ended as failed, and the others go on', async () => {
+  it('may be unreadable for a waiting run: that run fails, and the others continue', async () => {
     agent = await Agent.start({ prompts: { hang: [{ do: 'hang' }] } });
     const ids: string[] = [];
     for (const prompt of ['hang', 'unreadable', 'fine']) {
@@ -143,7 +143,7 @@ describe('what a record holds', () => {
     expect(agent.lines.some((line) => line.includes('"level":"error"') && line.includes(ids[1] ?? ''))).toBe(true);
   });
 
-  it('is readable for its owner alone, and what is forgotten is in no file a moment later', async () => {
+  it('is readable by its owner only, and deleted data is in no file a moment later', async () => {
     const secret = `forget-this-${'x'.repeat(5000)}`;
     agent = await Agent.start({ prompts: { [secret]: [{ do: 'result', text: 'done' }] } });
     await agent.run(secret);
@@ -159,12 +159,12 @@ describe('a damaged file of records', () => {
   afterEach(() => agent[Symbol.asyncDispose]());
 
   it.each([
-    ['is no database', () => Buffer.from('this is no database, and never was one'.repeat(200))],
+    ['is not a database', () => Buffer.from('this is no database, and never was one'.repeat(200))],
     [
-      'is broken within',
+      'is damaged in the middle',
       (content: Buffer) => Buffer.concat([content.subarray(0, 4096), content.subarray(4096).fill(7)]),
     ],
-  ])('that %s is set aside with a clear log, and a new one is begun', async (_, damage) => {
+  ])('that %s is moved aside with a clear log, and a new one is created', async (_, damage) => {
     agent = await Agent.start();
     await agent.run('before');
     await agent.end('SIGTERM');
@@ -181,7 +181,7 @@ describe('a damaged file of records', () => {
   });
 
   it.each(['a frame in the middle', 'the last frame', 'the header'])(
-    'whose write-ahead log is damaged in %s says so, keeps a copy, and begins no run again',
+    'whose write-ahead log is damaged in %s is reported, a copy is kept, and no run is started again',
     async (place) => {
       agent = await Agent.start({ prompts: { hang: [{ do: 'hang' }] } });
       const send = (prompt: string) =>
@@ -216,7 +216,7 @@ describe('a damaged file of records', () => {
     },
   );
 
-  it('whose write-ahead log was whole at a kill goes on with what waited', async () => {
+  it('whose write-ahead log was intact after a kill continues with the waiting runs', async () => {
     agent = await Agent.start({ prompts: { hang: [{ do: 'hang' }] } });
     void agent.post({ prompt: 'hang' }).catch(() => undefined);
     await until(() => agent.claude.begun().length === 1);

@@ -19,7 +19,7 @@ let agent: Agent;
 let outside: string;
 const inWorkspace = (...parts: string[]) => path.join(agent.workspaceDir, ...parts);
 
-/** An agent whose runs do what the commands by prompt say, in their folder. */
+/** An agent whose runs execute the command of their prompt in their folder. */
 async function start(commands: Readonly<Record<string, string>> = {}, env: Record<string, string> = {}) {
   const steps = (command: string): Step[] => [
     { do: 'shell', command },
@@ -42,7 +42,7 @@ afterEach(async () => {
   rmSync(outside, { recursive: true });
 });
 
-describe('the folder of a run that waits', () => {
+describe('the folder of a waiting run', () => {
   const changed = async (change: () => void) => {
     await start({ first: 'until [ -e go ]; do sleep 0.02; done' });
     mkdirSync(inWorkspace('project'));
@@ -56,7 +56,7 @@ describe('the folder of a run that waits', () => {
     return second;
   };
 
-  it('is not followed out of the workspace when a link takes its place', async () => {
+  it('is not followed out of the workspace if a link replaces it', async () => {
     const answer = await changed(() => {
       renameSync(inWorkspace('project'), inWorkspace('moved'));
       symlinkSync(outside, inWorkspace('project'));
@@ -66,13 +66,13 @@ describe('the folder of a run that waits', () => {
     expect(agent.claude.begun()).toEqual(['first']);
   });
 
-  it('is named when it is no longer there', async () => {
+  it('is named if it no longer exists', async () => {
     const answer = await changed(() => rmSync(inWorkspace('project'), { recursive: true }));
     const error = `The working directory ${inWorkspace('project')} no longer exists. The run was not started.`;
     expect(answer).toMatchObject({ outcome: 'failed', error });
   });
 
-  it('is named when it is a file', async () => {
+  it('is named if it is now a file', async () => {
     const answer = await changed(() => {
       rmSync(inWorkspace('project'), { recursive: true });
       writeFileSync(inWorkspace('project'), '');
@@ -84,7 +84,7 @@ describe('the folder of a run that waits', () => {
 });
 
 describe('a workspace', () => {
-  it('that a run removed is there for the next one, and for one that waited', async () => {
+  it('that a run removed is created again for the next run, and for a waiting one', async () => {
     await start({ removes: 'rm -rf "$PWD"' });
     const answers = await Promise.all(['removes', 'waits'].map((prompt) => agent.run(prompt)));
     expect(answers.map(({ success }) => success)).toEqual([true, true]);
@@ -102,14 +102,14 @@ describe('a workspace', () => {
     expect((await agent.post({ prompt: 'x', workdir: outside })).status).toBe(400);
   });
 
-  it('that a run closed to its owner is opened again', async () => {
+  it('that a run made inaccessible for its owner is accessible again', async () => {
     await start({ closes: 'chmod 0 .' });
     await agent.run('closes');
     await agent.run('next');
     expect(lstatSync(agent.workspaceDir).mode & 0o700).toBe(0o700);
   });
 
-  it('that somebody removed while nothing ran is there for the next run and for the check of the login', async () => {
+  it('that was removed while nothing ran is created again for the next run and the login check', async () => {
     await start({}, { AGENT_AUTH_MODE: 'apiKey', ANTHROPIC_API_KEY: 'sk-ant-api03-test' });
     await until(() => agent.claude.started().length === 1, 'one process waits');
     rmSync(agent.workspaceDir, { recursive: true });
@@ -119,7 +119,7 @@ describe('a workspace', () => {
     expect(foldersOf('next')).toEqual([agent.workspaceDir]);
   });
 
-  it('that cannot be made again is told as what it is', async () => {
+  it('that cannot be created again is reported with the reason', async () => {
     await start();
     const parent = inWorkspace('..', 'parent');
     await agent.end('SIGTERM');
@@ -136,8 +136,8 @@ describe('a workspace', () => {
   });
 });
 
-describe('the folder that every run finds empty', () => {
-  it.each(['run', '.removed'])('is not emptied through a link that a run put in place of %s', async (folder) => {
+describe('the folder that is empty for every run', () => {
+  it.each(['run', '.removed'])('is not emptied through a link that a run put in the place of %s', async (folder) => {
     await start(
       { replaces: `touch left; cd ..; rm -rf ${folder}; ln -s ${outside} ${folder}` },
       { AGENT_WORKSPACE_LIFETIME: 'run' },

@@ -5,7 +5,7 @@ import { startAnthropicDouble, type AnthropicDouble } from '../../doubles/anthro
 import { Agent, until } from '../../support/agent.ts';
 import { AS_ROOT } from '../../support/claude.ts';
 
-/** As an agent of a pod has it: a home folder of its own. */
+/** The settings of an agent in a pod, with a home folder of its own. */
 function realAgent(api: AnthropicDouble, env: Record<string, string>): Agent {
   return new Agent({
     env: {
@@ -42,14 +42,14 @@ describe('a workspace', () => {
     await api.close();
   });
 
-  it('that is kept has what a run left', async () => {
+  it('with lifetime keep has the files of earlier runs', async () => {
     await start({});
     const { runId } = await agent.run('[[bash:touch left]] x');
     expect((await agent.run('[[bash:ls]] x')).output).toContain('left');
     expect((await record(runId)).request.workdir).toBe(agent.workspaceDir);
   });
 
-  it('that lives as long as the run is empty for each, and only a folder that a run names is kept', async () => {
+  it('with lifetime run is empty for each run, and keeps only folders that a run names', async () => {
     await start({ AGENT_WORKSPACE_LIFETIME: 'run' });
     mkdirSync(inWorkspace('checkout'));
     const locked = 'mkdir -p a/locked/b && touch .hidden a/locked/b/c && chmod 500 a/locked/b a/locked';
@@ -67,7 +67,7 @@ describe('a workspace', () => {
     expect(JSON.stringify(api.messages().at(-1)?.body)).toContain('remember the heron');
   });
 
-  it('that lives as long as the run is empty after a crash', async () => {
+  it('with lifetime run is empty after a crash', async () => {
     await start({ AGENT_WORKSPACE_LIFETIME: 'run' });
     const run = agent.run('[[bash:touch left; sleep 60]] x').catch((error: unknown) => error);
     await until(() => existsSync(inWorkspace('run/left')), 'the run is at work');
@@ -77,7 +77,7 @@ describe('a workspace', () => {
     await until(() => !existsSync(inWorkspace('.removed')), 'all that was left is gone');
   });
 
-  it('over its limit takes no run, says what fills it, and takes one again when there is room', async () => {
+  it('over its limit accepts no runs, lists what fills it, and accepts runs again when there is space', async () => {
     await start({ AGENT_WORKSPACE_MEGABYTES: '20' });
     mkdirSync(inWorkspace('big'));
     await agent.run('[[bash:dd if=/dev/zero of=big/file bs=1M count=30 status=none]] x');
