@@ -11,7 +11,7 @@ describe.concurrent('a credential', () => {
   it.each([
     ['an API key', 'api-key', KEY.ANTHROPIC_API_KEY, { ...KEY, ...TOKEN }],
     ['an OAuth token', 'bearer', TOKEN.CLAUDE_CODE_OAUTH_TOKEN, TOKEN],
-  ])('%s wins silently over what stands behind it', async (_, scheme, value, given) => {
+  ])('%s silently takes precedence over the ones after it', async (_, scheme, value, given) => {
     await using home = await makeHome();
     await using own = await startAnthropicDouble();
     await home.logIn({ accessToken: 'sk-ant-oat01-file' });

@@ -23,7 +23,7 @@ const firstDelta = (claude: Claude) => claude.event(({ event }) => event?.delta?
 const INTERRUPTED = { subtype: 'error_during_execution', is_error: true };
 
 describe.concurrent('an interrupt over the control channel yields a result without a text', () => {
-  it('while the answer streams, and keeps what has come of it', async () => {
+  it('while the answer streams, and keeps the part that has arrived', async () => {
     await using home = await makeHome();
     await using claude = start(home, PARTIAL);
     claude.send(`[[slow:200]] ${WORDS}`);
@@ -47,7 +47,7 @@ describe.concurrent('an interrupt over the control channel yields a result witho
     expect(await claude.result()).toMatchObject({ ...INTERRUPTED, terminal_reason: 'aborted_tools' });
   });
 
-  it('while the API does not answer', async () => {
+  it('while the API does not respond', async () => {
     await using home = await makeHome();
     await using claude = start(home);
     const prompt = '[[hang]] interrupt me';
@@ -57,7 +57,7 @@ describe.concurrent('an interrupt over the control channel yields a result witho
     expect(await claude.result()).toMatchObject(INTERRUPTED);
   });
 
-  it('while it waits to try again', async () => {
+  it('while it waits for a retry', async () => {
     await using home = await makeHome();
     await using claude = start(home, [], { CLAUDE_CODE_MAX_RETRIES: '10' });
     claude.send('[[fail:overloaded]] interrupt me');
@@ -68,7 +68,7 @@ describe.concurrent('an interrupt over the control channel yields a result witho
 });
 
 describe.concurrent('a signal', () => {
-  it('SIGINT ends it with exit 0, whether a result came or not', async () => {
+  it('SIGINT ends it with exit code 0, with or without a result', async () => {
     await using home = await makeHome();
     await using claude = start(home);
     const prompt = '[[hang]] SIGINT';
@@ -78,7 +78,7 @@ describe.concurrent('a signal', () => {
     expect(await claude.exited).toMatchObject({ code: 0, signal: null });
   });
 
-  it('SIGTERM exits 143 without a result', async () => {
+  it('SIGTERM ends it with exit code 143, without a result', async () => {
     await using home = await makeHome();
     await using claude = start(home, PARTIAL);
     claude.send(`[[slow:200]] SIGTERM ${WORDS}`);
@@ -90,7 +90,7 @@ describe.concurrent('a signal', () => {
 });
 
 describe.concurrent('closed stdin', () => {
-  it('after a result lets it refuse a question that it does not know, and exit 0', async () => {
+  it('after a result lets it reject an unknown control request, and exit with 0', async () => {
     await using home = await makeHome();
     await using claude = start(home);
     claude.send('a last question');
@@ -110,7 +110,7 @@ describe.concurrent('closed stdin', () => {
     expect(claude.events).toEqual([]);
   });
 
-  it('lets a turn that has begun come to its result', async () => {
+  it('lets a started turn finish with its result', async () => {
     await using home = await makeHome();
     await using claude = start(home, PARTIAL);
     claude.send('[[slow:50]] go on to the end');

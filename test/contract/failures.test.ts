@@ -42,14 +42,14 @@ const aFailure = (kind: string, status: number | null) => ({
 });
 
 describe.concurrent('a failure of the API', () => {
-  it.each(failures)('%s is told on stdout as %s with status %s', async (prompt, kind, status, credential) => {
+  it.each(failures)('%s is reported on stdout as %s with status %s', async (prompt, kind, status, credential) => {
     await using home = await makeHome();
     const finished = await ask(`${prompt} fail`, { home, env: { ANTHROPIC_BASE_URL: api.url, ...credential } });
     const given = finished.result.api_error_status ?? null;
     expect({ ...finished, status: given }).toMatchObject(aFailure(kind, status));
   });
 
-  it('is a usage limit only where a rate_limit_event says when it resets: a busy API is rejected too', async () => {
+  it('is a usage limit only if a rate_limit_event has the reset time: an overloaded API rejects too', async () => {
     await using home = await makeHome();
     const env = { ANTHROPIC_BASE_URL: api.url, ...TOKEN };
     const limit = async (prompt: string) => {
@@ -69,7 +69,7 @@ describe.concurrent('a failure of the API', () => {
     expect((await limit('an ordinary prompt'))?.status).toBe('allowed');
   });
 
-  it('is a server error where the name of the API cannot be resolved', async () => {
+  it('is a server error if the name of the API cannot be resolved', async () => {
     await using home = await makeHome();
     const finished = await ask('hello', { home, env: { ANTHROPIC_BASE_URL: 'http://api.invalid', ...KEY } });
     expect({ ...finished, status: finished.result.api_error_status ?? null }).toMatchObject(
@@ -77,7 +77,7 @@ describe.concurrent('a failure of the API', () => {
     );
   });
 
-  it('is a server error where the connection is refused', async () => {
+  it('is a server error if the connection is refused', async () => {
     await using home = await makeHome();
     const finished = await ask('hello', { home, env: { ANTHROPIC_BASE_URL: await closedPort(), ...KEY } });
     expect({ ...finished, status: finished.result.api_error_status ?? null }).toMatchObject(
@@ -87,7 +87,7 @@ describe.concurrent('a failure of the API', () => {
 });
 
 describe.concurrent('retries', () => {
-  it('are ten where nothing is set', async () => {
+  it('are ten by default', async () => {
     await using home = await makeHome();
     const env = { ANTHROPIC_BASE_URL: api.url, CLAUDE_CODE_MAX_RETRIES: '', ...KEY };
     await using claude = new Claude({ home, env });
@@ -95,7 +95,7 @@ describe.concurrent('retries', () => {
     expect(await claude.event(({ subtype }) => subtype === 'api_retry')).toMatchObject({ attempt: 1, max_retries: 10 });
   });
 
-  it('wait as long as Retry-After says', async () => {
+  it('wait for Retry-After', async () => {
     await using home = await makeHome();
     const env = { ANTHROPIC_BASE_URL: api.url, CLAUDE_CODE_MAX_RETRIES: '3', ...KEY };
     await using claude = new Claude({ home, env });

@@ -29,7 +29,7 @@ const EXCHANGE = '/v1/oauth/token';
 const MESSAGES = '/v1/messages';
 
 describe.concurrent('an identity token', () => {
-  it('is exchanged for an access token, by the rule and for the account that the environment names', async () => {
+  it('is exchanged for an access token, with the rule and the account from the environment', async () => {
     await using home = await makeHome();
     await using api = await startAnthropicDouble({ accept: ['sk-ant-oat01-federated'] });
     const env = await federated(home, api.url);
@@ -45,7 +45,7 @@ describe.concurrent('an identity token', () => {
     });
   });
 
-  it('wins over a login file', async () => {
+  it('takes precedence over a login file', async () => {
     await using home = await makeHome();
     await using api = await startAnthropicDouble();
     await home.logIn({ accessToken: 'sk-ant-oat01-file' });
@@ -53,7 +53,7 @@ describe.concurrent('an identity token', () => {
     expect(api.messages()[0]?.credential.value).toBe('sk-ant-oat01-federated');
   });
 
-  it('is exchanged once for many processes, again when it is renewed, and each leaves a file for the owner alone', async () => {
+  it('is exchanged once for many processes, and again when it is renewed; each exchange leaves a file that only the owner can read', async () => {
     await using home = await makeHome();
     await using api = await startAnthropicDouble();
     const env = await federated(home, api.url);
@@ -67,7 +67,7 @@ describe.concurrent('an identity token', () => {
     for (const name of cached) expect((await stat(join(home.path, 'cache', name))).mode & 0o777).toBe(0o600);
   });
 
-  it('is exchanged again when the access token has ended, in a later process', async () => {
+  it('is exchanged again in a later process when the access token has expired', async () => {
     await using home = await makeHome();
     await using api = await startAnthropicDouble({ federation: { seconds: 1 } });
     const env = await federated(home, api.url);
@@ -76,7 +76,7 @@ describe.concurrent('an identity token', () => {
     expect(paths(api)).toEqual([EXCHANGE, MESSAGES, EXCHANGE, MESSAGES]);
   });
 
-  it('is exchanged again when the access token ends in the middle of a run: half a minute before, to be exact', async () => {
+  it('is exchanged again during a run half a minute before the access token expires', async () => {
     await using home = await makeHome();
     await using api = await startAnthropicDouble({ federation: { seconds: 32 } });
     const env = { ...(await federated(home, api.url)), ...AS_ROOT };
@@ -86,8 +86,8 @@ describe.concurrent('an identity token', () => {
   });
 });
 
-/** What the agent tells these failures by; see `agent/claude/token-exchange.ts`. */
-describe.concurrent('an exchange that fails is of an unknown kind, without a status, and a sentence that says', () => {
+/** The agent recognizes these failures by their messages; see `agent/claude/token-exchange.ts`. */
+describe.concurrent('a failed exchange has an unknown kind, no status, and a message that says', () => {
   it.each([
     ['no_federation', 'Token exchange failed with status 401 '],
     ['identity_expired', 'Token exchange failed with status 401 '],
@@ -109,7 +109,7 @@ describe.concurrent('an exchange that fails is of an unknown kind, without a sta
     expect(paths(api)).toEqual([EXCHANGE]);
   });
 
-  it('that the server is out of reach', async () => {
+  it('that the server is unreachable', async () => {
     await using home = await makeHome();
     const { error, result } = await ask('hello', { home, env: await federated(home, await closedPort()) });
     expect(error.error).toBe('unknown');
@@ -133,7 +133,7 @@ describe.concurrent('an exchange that fails is of an unknown kind, without a sta
   it.each([
     ['no_federation', 1],
     ['server_error', 2],
-  ])('%s after it was tried %i time(s) more, of which the events say nothing but that', async (failure, more) => {
+  ])('%s after %i retries, of which the events report only the number', async (failure, more) => {
     await using home = await makeHome();
     await using api = await startAnthropicDouble({ federation: { failure } });
     const env = { ...(await federated(home, api.url)), CLAUDE_CODE_MAX_RETRIES: '2' };
@@ -143,7 +143,7 @@ describe.concurrent('an exchange that fails is of an unknown kind, without a sta
     expect(retries).toEqual(Array(more).fill(expect.objectContaining({ error: 'unknown', error_status: null })));
   });
 
-  it('that it goes over https only', async () => {
+  it('that it requires https', async () => {
     await using home = await makeHome();
     const { result } = await ask('hello', { home, env: await federated(home, 'http://api.invalid') });
     expect(result.result).toMatch(/^API Error: Refusing to send credential over non-https token endpoint/);
@@ -151,7 +151,7 @@ describe.concurrent('an exchange that fails is of an unknown kind, without a sta
 });
 
 describe.concurrent('an access token that the API refuses', () => {
-  it('is exchanged anew, and then an authentication failure with a status', async () => {
+  it('is exchanged again, and is then an authentication failure with a status', async () => {
     await using home = await makeHome();
     await using api = await startAnthropicDouble({ accept: ['another'] });
     const { error, result } = await ask('hello', { home, env: await federated(home, api.url) });

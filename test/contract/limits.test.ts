@@ -28,7 +28,7 @@ describe.concurrent('a limit of the run', () => {
   it.each([
     ['--max-turns', '1', 'error_max_turns', 'max_turns'],
     ['--max-budget-usd', '0.000001', 'error_max_budget_usd', 'budget_exhausted'],
-  ])('%s ends it with errors and without a text', async (flag, value, subtype, reason) => {
+  ])('%s ends the run with errors and without a text', async (flag, value, subtype, reason) => {
     await using home = await makeHome();
     const { result, code } = await askWith(home, [flag, value, ...BYPASS], '[[bash:true]] go');
     expect(result).toMatchObject({ subtype, is_error: true, terminal_reason: reason });
@@ -39,14 +39,14 @@ describe.concurrent('a limit of the run', () => {
 });
 
 describe.concurrent('a JSON schema', () => {
-  it('that is met gives a structured output', async () => {
+  it('that the answer matches gives a structured output', async () => {
     await using home = await makeHome();
     const { result } = await askWith(home, ['--json-schema', SCHEMA], 'a name');
     expect(result.structured_output).toEqual({ name: 'a name', count: 1 });
     expect(JSON.parse(result.result ?? '')).toEqual(result.structured_output);
   });
 
-  it('that is not met is a success all the same, without a structured output', async () => {
+  it('that the answer does not match is a success without a structured output', async () => {
     await using home = await makeHome();
     const { result, code } = await askWith(home, ['--json-schema', SCHEMA], '[[structured:none]] prose');
     expect(result).toMatchObject({ subtype: 'success', is_error: false, result: 'echo: prose' });
@@ -55,11 +55,11 @@ describe.concurrent('a JSON schema', () => {
   });
 });
 
-describe.concurrent('a mistake in the arguments is told on stderr alone', () => {
+describe.concurrent('an invalid argument is reported only on stderr', () => {
   it.each([
     ['an unknown flag', ['--no-such-flag'], 'unknown option'],
-    ['a schema that is none', ['--json-schema', '{"type":"nonsense"}'], 'not a valid JSON Schema'],
-    ['a schema that is no JSON', ['--json-schema', '{'], 'json-schema'],
+    ['an invalid schema', ['--json-schema', '{"type":"nonsense"}'], 'not a valid JSON Schema'],
+    ['a schema that is not JSON', ['--json-schema', '{'], 'json-schema'],
   ])('%s', async (_, args, words) => {
     await using home = await makeHome();
     const { events, stderr, code } = await askWith(home, args, 'hello');
@@ -70,7 +70,7 @@ describe.concurrent('a mistake in the arguments is told on stderr alone', () => 
 });
 
 describe.concurrent('a tool', () => {
-  it('that is refused leaves the run a success; only permission_denials tells', async () => {
+  it('that is denied does not fail the run and appears only in permission_denials', async () => {
     await using home = await makeHome();
     const { result, code } = await askWith(home, ['--permission-mode', 'dontAsk'], '[[bash:touch refused]] go');
     expect(result).toMatchObject({ subtype: 'success', is_error: false });
@@ -78,7 +78,7 @@ describe.concurrent('a tool', () => {
     expect(code).toBe(0);
   });
 
-  it('that is allowed by name runs in the mode that asks nobody', async () => {
+  it('that is allowed by name runs in the mode without permission prompts', async () => {
     await using home = await makeHome();
     const args = ['--permission-mode', 'dontAsk', '--allowedTools', 'Bash(touch:*)'];
     const { result } = await askWith(home, args, '[[bash:touch allowed]] go');

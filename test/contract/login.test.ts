@@ -44,7 +44,7 @@ describe.concurrent('a login that the refresh host renews', () => {
 });
 
 describe.concurrent('a login that the refresh host refuses', () => {
-  it.each(['expired', 'fresh'] as const)('is blanked in the file where it was %s', async (login) => {
+  it.each(['expired', 'fresh'] as const)('is emptied in the file if it was %s', async (login) => {
     const { error, result, after, code } = await runWith('revoked', login, []);
     expect(error.error).toBe('authentication_failed');
     expect(result.api_error_status ?? null).toBeNull();
@@ -54,21 +54,21 @@ describe.concurrent('a login that the refresh host refuses', () => {
 });
 
 describe.concurrent.for(['unreachable', 'failing'] as const)('a login while the refresh host is %s', (mode) => {
-  it('is used on where the API still takes it', async () => {
+  it('is still used if the API accepts it', async () => {
     const { result, before, after } = await runWith(mode, 'expired', [FIRST.accessToken]);
     expect(result).toMatchObject({ is_error: false, result: 'echo: hello' });
     expect(after).toEqual(before);
   });
 
-  it('looks like a failed login where the API refuses it, but the file still holds its tokens', async () => {
+  it('looks like a failed login if the API refuses it, but the file still has its tokens', async () => {
     const { error, before, after } = await runWith(mode, 'fresh', []);
     expect(error).toMatchObject({ error: 'authentication_failed', api_error_status: 401 });
     expect(after).toEqual(before);
   });
 });
 
-describe.concurrent('a process that waits for its prompt', () => {
-  it('reads the login again when the prompt comes', async () => {
+describe.concurrent('a process that is waiting for its prompt', () => {
+  it('reads the login again when the prompt arrives', async () => {
     await using home = await makeHome();
     await using api = await startAnthropicDouble();
     await home.logIn({ accessToken: 'sk-ant-oat01-before' });
@@ -87,7 +87,7 @@ describe.concurrent('the commands', () => {
   const status = (home: Home) =>
     run(CLAUDE, ['auth', 'status'], { env: { PATH: process.env['PATH'], HOME: home.path, ...QUIET } });
 
-  it('claude auth status sees that a login is there, not that it is valid', async () => {
+  it('claude auth status reports whether a login exists, not whether it is valid', async () => {
     await using home = await makeHome();
     const none = { code: 1, stdout: expect.stringMatching('"loggedIn": false') as string };
     await expect(status(home)).rejects.toMatchObject(none);
@@ -107,7 +107,7 @@ describe.concurrent('the commands', () => {
     expect((await run(CLAUDE, ['auth', '--help'], { env })).stdout).toMatch(/ login .* logout .* status /s);
   });
 
-  it('claude --version tells the version that package.json pins', async () => {
+  it('claude --version prints the version that package.json pins', async () => {
     const { default: manifest } = await import('../../package.json', { with: { type: 'json' } });
     const { stdout } = await run(CLAUDE, ['--version']);
     expect(stdout).toContain(manifest.dependencies['@anthropic-ai/claude-code']);

@@ -23,7 +23,7 @@ const options = (home: Home, env: Record<string, string> = {}) => ({
 });
 const readAll = (home: Home, name: string) => readFile(join(home.path, name), 'utf8');
 
-/** The process id that a tool writes into a file, waiting for it. */
+/** Waits for the process id that a tool writes to a file. */
 const pidIn = (home: Home, name: string) =>
   vi.waitFor(
     async () =>
@@ -35,7 +35,7 @@ const pidIn = (home: Home, name: string) =>
     { timeout: 20_000 },
   );
 
-/** Field 6 of /proc/PID/stat, counted after the name, which may hold anything. */
+/** Field 6 of /proc/PID/stat, counted after the name, which may contain anything. */
 async function sessionOf(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
   return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3]);
@@ -51,9 +51,9 @@ function isAlive(pid: number): boolean {
 
 describe(
   'the processes of a run',
-  { concurrent: true, ...needs(unless(process.platform === 'linux', 'It looks into /proc, which only Linux has.')) },
+  { concurrent: true, ...needs(unless(process.platform === 'linux', 'It reads /proc, which only Linux has.')) },
   () => {
-    it('run tools in a session of their own, which ends with SIGTERM to the CLI', async () => {
+    it('run tools in sessions of their own, which end with SIGTERM to the CLI', async () => {
       await using home = await makeHome();
       await using claude = new Claude(options(home));
       claude.send('[[bash:echo $$ > tool.pid; tail -f /dev/null]] run');
@@ -65,7 +65,7 @@ describe(
       await vi.waitFor(() => expect(isAlive(tool)).toBe(false), { timeout: 10_000 });
     });
 
-    it('outlive even a success where a tool starts them by setsid, and carry the mark of the environment', async () => {
+    it('outlive even a successful run if a tool starts them with setsid, and have the mark in their environment', async () => {
       await using home = await makeHome();
       const mark = `CONTRACT_MARK=${randomUUID()}`;
       const prompt = '[[bash:setsid tail -f /dev/null > /dev/null 2>&1 & echo $! > child.pid]] run';
@@ -81,7 +81,7 @@ describe(
       }
     });
 
-    it('see an API key that the CLI was given, but no OAuth token', async () => {
+    it("see the CLI's API key, but not its OAuth token", async () => {
       await using home = await makeHome();
       const prompt = '[[bash:env > tool.env]] run';
       await ask(prompt, options(home));
@@ -93,8 +93,8 @@ describe(
   },
 );
 
-describe('root', needs(unless(process.getuid?.() === 0, 'It is for root alone.')), () => {
-  it('may not bypass permissions, unless IS_SANDBOX says that it is in a sandbox', async () => {
+describe('root', needs(unless(process.getuid?.() === 0, 'It needs root.')), () => {
+  it('may not bypass permissions unless IS_SANDBOX is set', async () => {
     await using home = await makeHome();
     const { events, stderr, code } = await ask('hello', options(home, { IS_SANDBOX: '' }));
     expect(stderr).toContain('cannot be used with root/sudo privileges');

@@ -13,21 +13,21 @@ afterAll(() => api.close());
 
 const withProperty = (schema: object) => ({ type: 'object', properties: { a: schema } });
 
-describe.concurrent('an outputSchema is taken where the pinned CLI takes it, else refused', () => {
+describe.concurrent('an outputSchema is accepted if the pinned CLI accepts it, otherwise refused', () => {
   it.each<[what: string, schema: object]>([
     ['an empty one', {}],
-    ['a type that there is not', { type: 'nothing' }],
-    ['required that is no list', { type: 'object', required: 'a' }],
+    ['an unknown type', { type: 'nothing' }],
+    ['required that is not an array', { type: 'object', required: 'a' }],
     ['draft-07 by name', { $schema: 'http://json-schema.org/draft-07/schema#', type: 'object' }],
     ['draft 2020-12 by name', { $schema: 'https://json-schema.org/draft/2020-12/schema', type: 'object' }],
     ['a keyword of OpenAPI', withProperty({ type: 'string', example: 'x' })],
     ['nullable of OpenAPI', withProperty({ type: 'string', nullable: true })],
     ['a keyword of draft 2020-12', withProperty({ type: 'array', prefixItems: [{ type: 'string' }] })],
     ['$defs', { ...withProperty({ $ref: '#/$defs/b' }), $defs: { b: { type: 'string' } } }],
-    ['a reference that leads nowhere', withProperty({ $ref: '#/definitions/b' })],
-    ['a reference elsewhere', withProperty({ $ref: 'https://example.org/schema.json' })],
-    ['a format that nobody knows', withProperty({ type: 'string', format: 'zonk' })],
-    ['a pattern that is none', withProperty({ type: 'string', pattern: '(' })],
+    ['a reference to a missing definition', withProperty({ $ref: '#/definitions/b' })],
+    ['a reference to another document', withProperty({ $ref: 'https://example.org/schema.json' })],
+    ['an unknown format', withProperty({ type: 'string', format: 'zonk' })],
+    ['an invalid pattern', withProperty({ type: 'string', pattern: '(' })],
     ['$async', { $async: true, type: 'object' }],
     ['if alone', { if: { type: 'object' } }],
   ])('%s', async (_, schema) => {

@@ -23,7 +23,7 @@ const sentWith = (prompt: string) =>
   JSON.stringify(api.messages().find((request) => request.prompt === prompt)?.body ?? '');
 
 describe.concurrent('a session id', () => {
-  it('given at the start is the id of the session, which can be resumed by it', async () => {
+  it('that is given at the start identifies the session, which can be resumed with it', async () => {
     await using home = await makeHome();
     const id = randomUUID();
     const first = await ask('remember the heron', options(home, '--session-id', id));
@@ -58,7 +58,7 @@ describe.concurrent('a session id', () => {
     expect(result.session_id).toBe(id);
   });
 
-  it('that is in use already is refused on stderr', async () => {
+  it('that is already in use is refused on stderr', async () => {
     await using home = await makeHome();
     const id = randomUUID();
     await ask('take the id', options(home, '--session-id', id));
@@ -68,7 +68,7 @@ describe.concurrent('a session id', () => {
     expect(code).toBe(1);
   });
 
-  it('that is unknown cannot be resumed, and a result says so before any prompt', async () => {
+  it('that is unknown cannot be resumed, and a result reports it before any prompt', async () => {
     await using home = await makeHome();
     await using claude = new Claude(options(home, '--resume', randomUUID()));
     const result = await claude.result();

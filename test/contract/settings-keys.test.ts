@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { CLAUDE_SETTINGS_KEYS } from '../../agent/contract.ts';
 import { CLAUDE } from '../support/claude.ts';
 
-/** The part of the CLI's program that has the schema of its settings, which writes each key as `KEY:()=>SCHEMA`. */
+/** The part of the CLI's program with the schema of its settings, where each key is written as `KEY:()=>SCHEMA`. */
 let program: string;
 let schema: string;
 beforeAll(() => {
@@ -16,13 +16,13 @@ beforeAll(() => {
   schema = cli.toString('latin1', at, at + 200_000);
 });
 
-/** A key of an object literal, and in how many brackets it is. */
+/** A key of an object literal, and the number of brackets around it. */
 interface Key {
   readonly name: string;
   readonly depth: number;
 }
 
-/** The keys in the object literal that begins at `start`. Strings and templates are passed over. */
+/** The keys in the object literal that begins at `start`. Skips strings and templates. */
 function keysAt(text: string, start: number): Key[] {
   const keys: Key[] = [];
   let depth = 0;
@@ -41,7 +41,7 @@ function keysAt(text: string, start: number): Key[] {
   return [];
 }
 
-/** The keys that object literals which look like `pattern` have themselves, a list a literal. */
+/** The own keys of each object literal that matches `pattern`, one list per literal. */
 function literals(pattern: RegExp): string[][] {
   return [...program.matchAll(pattern)].map(({ index, 0: found }) =>
     keysAt(program, index + found.lastIndexOf('{'))
@@ -51,7 +51,7 @@ function literals(pattern: RegExp): string[][] {
 }
 
 describe('the keys of settings', () => {
-  it('are those that the pinned CLI has in its schema', () => {
+  it('are those of the schema in the pinned CLI', () => {
     const isKey = ({ name, depth }: Key): boolean => depth <= 2 && schema.includes(`${name}:()=>`);
     const known = keysAt(schema, 0)
       .filter(isKey)

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
-/** Runs a prompt in a folder with a hook, an MCP server and a CLAUDE.md; returns which of them took part. */
+/** Runs a prompt in a folder with a hook, an MCP server and a CLAUDE.md; returns which of them were used. */
 async function partsOf(args: readonly string[]): Promise<string[]> {
   await using home = await makeHome();
   const cwd = join(home.path, 'work');
@@ -36,15 +36,15 @@ async function partsOf(args: readonly string[]): Promise<string[]> {
 }
 
 describe.concurrent('the working directory', () => {
-  it('has its hooks, MCP servers and memory taken up without a question', async () => {
+  it('has hooks, MCP servers and memory that the CLI uses without asking', async () => {
     expect(await partsOf([])).toEqual(['hook', 'mcp server', 'memory']);
   });
 
-  it('is left out altogether where the user is the only source of settings', async () => {
+  it('is ignored if the user is the only source of settings', async () => {
     expect(await partsOf(['--setting-sources', 'user'])).toEqual([]);
   });
 
-  it('keeps its hooks and memory under --strict-mcp-config', async () => {
+  it('has hooks and memory that the CLI uses even with --strict-mcp-config', async () => {
     expect(await partsOf(['--strict-mcp-config'])).toEqual(['hook', 'memory']);
   });
 });

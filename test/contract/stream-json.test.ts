@@ -16,7 +16,7 @@ const withKey = () => ({ ANTHROPIC_BASE_URL: api.url, ANTHROPIC_API_KEY: 'sk-ant
 const requestsFor = (prompt: string) => api.messages().filter((request) => request.prompt === prompt);
 
 describe.concurrent('the CLI over stream-json', () => {
-  it('says nothing before the prompt comes', async () => {
+  it('prints nothing before the prompt', async () => {
     await using home = await makeHome();
     await using claude = new Claude({ home, env: withKey() });
     claude.interrupt();
@@ -24,7 +24,7 @@ describe.concurrent('the CLI over stream-json', () => {
     expect(claude.events.map(({ type }) => type)).toEqual(['control_response']);
   });
 
-  it('takes a prompt on stdin and answers it with init, assistant and result', async () => {
+  it('accepts a prompt on stdin and answers with init, assistant and result', async () => {
     await using home = await makeHome();
     const { events, result, code, stderr } = await ask('hello', { home, env: withKey() });
     expect(events.map(({ type, subtype }) => subtype ?? type)).toEqual(['init', 'assistant', 'success']);
@@ -40,27 +40,27 @@ describe.concurrent('the CLI over stream-json', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   });
 
-  it('takes a prompt of a hundred thousand characters', async () => {
+  it('accepts a prompt of a hundred thousand characters', async () => {
     await using home = await makeHome();
     const long = 'word '.repeat(20_000).trim();
     const { result } = await ask(long, { home, env: withKey() });
     expect(result.result).toBe(`echo: ${long}`);
   });
 
-  it('gives the prompt back as a replay where that is asked for', async () => {
+  it('replays the prompt if requested', async () => {
     await using home = await makeHome();
     const { events } = await ask('mirror', { home, env: withKey(), args: ['--replay-user-messages'] });
     expect(events.filter(({ isReplay }) => isReplay).map(textOf)).toEqual(['mirror']);
   });
 
-  it('gives partial text as it comes where that is asked for', async () => {
+  it('streams partial text if requested', async () => {
     await using home = await makeHome();
     const { events } = await ask('one two three', { home, env: withKey(), args: ['--include-partial-messages'] });
     const partial = events.map(({ event }) => event?.delta?.text ?? '').join('');
     expect(partial).toBe('echo: one two three');
   });
 
-  it('repeats a request without streaming where the stream breaks, and says that the first text is void', async () => {
+  it('repeats a request without streaming if the stream breaks, and reports that the first text is discarded', async () => {
     await using home = await makeHome();
     const prompt = '[[truncate:2]][[slow:20]] one two three';
     const { events } = await ask(prompt, { home, env: withKey(), args: ['--include-partial-messages'] });
@@ -69,7 +69,7 @@ describe.concurrent('the CLI over stream-json', () => {
     expect(abandoned).toHaveLength(1);
   });
 
-  it('calls an empty answer a success, after it has asked once more', async () => {
+  it('reports an empty answer as a success after one retry', async () => {
     await using home = await makeHome();
     const prompt = '[[empty]] say nothing';
     const { result, code } = await ask(prompt, { home, env: withKey() });
@@ -78,7 +78,7 @@ describe.concurrent('the CLI over stream-json', () => {
     expect(requestsFor(prompt)).toHaveLength(2);
   });
 
-  it('calls /clear a success with an empty result and asks the API nothing', async () => {
+  it('reports /clear as a success with an empty result, without a request to the API', async () => {
     await using home = await makeHome();
     const { result, code } = await ask('/clear', { home, env: withKey() });
     expect(result).toMatchObject({ subtype: 'success', is_error: false, result: '', num_turns: 0 });

@@ -30,7 +30,7 @@ async function bodyOf(claude: Claude, prompt: string): Promise<string> {
 }
 
 describe.concurrent('a process that waits for its prompt', () => {
-  it('asks nobody anything, and leaves its session id free when it ends without one', async () => {
+  it('sends no requests, and its session id stays free if it ends without a prompt', async () => {
     await using home = await makeHome();
     const sessionId = randomUUID();
     {
@@ -45,7 +45,7 @@ describe.concurrent('a process that waits for its prompt', () => {
     expect(api.messages().filter(({ prompt }) => prompt === '')).toEqual([]);
   });
 
-  it('takes the login that is there when the prompt comes', async () => {
+  it('uses the login from the time of the prompt', async () => {
     await using home = await makeHome();
     await home.logIn({ accessToken: 'sk-ant-oat01-before' });
     await using claude = new Claude({ home, env: { ANTHROPIC_BASE_URL: api.url } });
@@ -56,7 +56,7 @@ describe.concurrent('a process that waits for its prompt', () => {
     expect(asked?.credential.value).toBe('sk-ant-oat01-after');
   });
 
-  it('tells Claude of the files that are there when the prompt comes', async () => {
+  it('reports the files from the time of the prompt to Claude', async () => {
     await using home = await makeHome();
     execFileSync('git', ['init', '--quiet'], { cwd: home.path });
     await using claude = new Claude({ home, env: withKey() });
@@ -65,7 +65,7 @@ describe.concurrent('a process that waits for its prompt', () => {
     expect(await bodyOf(claude, 'which files')).toContain('came-later.txt');
   });
 
-  it('has the settings and the memory of when it was started', async () => {
+  it('has the settings and the memory from the time of its start', async () => {
     await using home = await makeHome();
     await using claude = new Claude({ home, env: withKey() });
     await ready(claude);
