@@ -1,6 +1,6 @@
 /**
- * A resolver for a program under test, loaded into it by `node --import`: `TEST_NAMES` is a JSON object of names, each
- * with a list of addresses, one for each time it is looked up and the last one from then on. Other names go their way.
+ * A resolver for a program under test, loaded with `node --import`. `TEST_NAMES` is a JSON object of names, each with a
+ * list of addresses: one for each lookup, and then always the last one. Other names are resolved normally.
  * @module
  */
 import dns from 'node:dns';

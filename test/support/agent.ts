@@ -16,13 +16,13 @@ const ROOT = path.join(import.meta.dirname, '..', '..');
 /** The token of every agent under test. */
 export const TOKEN = 'the-token-of-the-tests';
 
-/** A request that comes without a token. */
+/** Headers of a request without a token. */
 export const WITHOUT_TOKEN = { headers: { Authorization: '' } } as const;
 
 /** A request, with its headers as a plain object. */
 type Request = Omit<RequestInit, 'headers'> & { readonly headers?: Readonly<Record<string, string>> };
 
-/** How the program is started where nothing else is said. */
+/** The default command that starts the program. */
 const COMMAND = [process.execPath, 'agent/main.ts'] as const;
 
 /** The agent program, with a folder of its own. Disposing kills it. */
@@ -34,16 +34,16 @@ export class Agent implements AsyncDisposable {
   /** Every line of its log and of its stderr, since the first start. */
   readonly lines: string[] = [];
   url = '';
-  /** Settings beside those of the test, taken at each start. */
+  /** Additional settings, applied at each start. */
   readonly env: Record<string, string | undefined>;
   readonly #checksAnswers: boolean;
   readonly #command: readonly string[];
   #process: ChildProcess | undefined;
 
   /**
-   * @param options.env in addition to the settings of the test; with `AGENT_CLAUDE_PATH` undefined the real CLI is taken.
-   * @param options.command what starts it, in place of Node.
-   * @param options.checksAnswers whether each answer must be as the OpenAPI document has it, which takes its time.
+   * @param options.env in addition to the settings of the test; with `AGENT_CLAUDE_PATH` undefined the real CLI is used.
+   * @param options.command starts it instead of Node.
+   * @param options.checksAnswers whether each response is checked against the OpenAPI document, which takes time.
    */
   constructor(
     options: {
@@ -64,7 +64,7 @@ export class Agent implements AsyncDisposable {
     this.#command = options.command ?? COMMAND;
   }
 
-  /** Makes an agent and starts it. */
+  /** Creates an agent and starts it. */
   static async start(...options: ConstructorParameters<typeof Agent>): Promise<Agent> {
     const agent = new Agent(...options);
     await agent.start();
@@ -86,7 +86,7 @@ export class Agent implements AsyncDisposable {
     };
   }
 
-  /** Starts the program and waits until it listens, or fails with all that it said. */
+  /** Starts the program and waits until it listens. Rejects with its output if it does not. */
   async start(): Promise<void> {
     const [file = '', ...args] = this.#command;
     const child = spawn(file, args, { cwd: ROOT, env: this.environment, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -122,7 +122,7 @@ export class Agent implements AsyncDisposable {
     return this.fetch('/run', { method: 'POST', body: text, ...init, headers: all });
   }
 
-  /** Runs a prompt and expects an answer. */
+  /** Runs a prompt and expects a response. */
   async run(prompt: string, fields: object = {}): Promise<RunAnswer> {
     const response = await this.post({ prompt, ...fields });
     if (response.status !== 200) throw new Error(`${response.status}: ${await response.text()}`);
@@ -133,7 +133,7 @@ export class Agent implements AsyncDisposable {
     return (await (await this.fetch('/health', WITHOUT_TOKEN)).json()) as Health;
   }
 
-  /** Whether the next run begins at once: with a warm start, a process is prepared only when nothing of the last run is left. */
+  /** Whether the next run starts at once: with a warm start, a process is prepared only when none of the last run is left. */
   async isIdle(): Promise<boolean> {
     const metrics = await (await this.fetch('/metrics')).text();
     return /^claude_agent_warm_process_resident_memory_bytes [1-9]/m.test(metrics);
@@ -148,13 +148,13 @@ export class Agent implements AsyncDisposable {
     return (await exited)[0];
   }
 
-  /** Kills the program as a crash does, and starts it again on the same folder. */
+  /** Kills the program like a crash, and starts it again with the same folder. */
   async crash(): Promise<void> {
     await this.end('SIGKILL');
     await this.start();
   }
 
-  /** A process id is another's where the agent has a PID namespace of its own. */
+  /** In a PID namespace of its own, the agent's process ids differ from those of the test. */
   #isOurs(pid: number): boolean {
     try {
       return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`HOME=${this.folder}/`);
@@ -170,7 +170,7 @@ export class Agent implements AsyncDisposable {
   }
 }
 
-/** Whether there is such a process, and not only what is left of it until its parent looks. */
+/** Whether the process exists and is not a zombie. */
 export function isAlive(pid: number): boolean {
   try {
     return !/^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
@@ -179,7 +179,7 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** Waits until something holds: 45 seconds at most, for a busy machine, yet less than a test may take. */
+/** Waits until a condition holds: up to 45 seconds, long enough for a busy machine and shorter than a test's timeout. */
 export async function until(holds: () => boolean | Promise<boolean>, what = 'it'): Promise<void> {
   const end = Date.now() + 45_000;
   while (!(await holds())) {

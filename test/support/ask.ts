@@ -4,13 +4,13 @@ import type { ClaudeEvent } from './claude-event.ts';
 /** A run from the prompt to the end of the process. */
 export interface Finished extends Exit {
   readonly events: readonly ClaudeEvent[];
-  /** The result event; an empty object where there was none. */
+  /** The result event; an empty object if there was none. */
   readonly result: Partial<ClaudeEvent>;
-  /** The assistant's event that tells of an error; an empty object where there was none. */
+  /** The assistant's event that reports an error; an empty object if there was none. */
   readonly error: Partial<ClaudeEvent>;
 }
 
-/** Sends one prompt to a process of its own and closes stdin after the result. */
+/** Sends one prompt to a new process and closes stdin after the result. */
 export async function ask(prompt: string, options: ClaudeOptions): Promise<Finished> {
   await using claude = new Claude(options);
   claude.send(prompt);

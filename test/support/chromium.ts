@@ -1,21 +1,21 @@
 import { existsSync } from 'node:fs';
 import { chromium, type Browser } from 'playwright-core';
 
-/** Debian's and Chrome's usual places; `CHROMIUM` names another one. */
+/** The usual paths on Debian and of Chrome; `CHROMIUM` overrides them. */
 const PLACES = [
   '/usr/bin/chromium',
   '/usr/bin/google-chrome',
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
 ];
 
-/** The browser of this machine, undefined where there is none. */
+/** The browser of this machine; undefined if there is none. */
 export const CHROMIUM = [process.env['CHROMIUM'] ?? '', ...PLACES].find((place) => existsSync(place));
 
 /** Why tests that need it are skipped. */
 export const NO_CHROMIUM =
   CHROMIUM === undefined ? 'There is no Chromium: apt-get install chromium, or name one in CHROMIUM.' : undefined;
 
-/** Starts it, without a window. */
+/** Starts it without a window. */
 export function startChromium(): Promise<Browser> {
   if (CHROMIUM === undefined) throw new Error(NO_CHROMIUM);
   return chromium.launch({ executablePath: CHROMIUM, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] });

@@ -7,9 +7,9 @@ export const claudeEvent = z.looseObject({
   type: z.string(),
   subtype: z.string().optional(),
   session_id: z.string().optional(),
-  /** What was said; on `permission_denied` the reason alone. */
+  /** The message; on `permission_denied` only the reason. */
   message: z.union([z.string(), z.looseObject({ content: z.union([z.string(), z.array(block)]) })]).optional(),
-  /** The kind of a failure, on an assistant's event and on `api_retry`. */
+  /** The kind of a failure, on assistant events and on `api_retry`. */
   error: z.string().optional(),
   api_error_status: z.number().nullish(),
   is_error: z.boolean().optional(),
@@ -32,7 +32,7 @@ export const claudeEvent = z.looseObject({
 /** One line of the CLI's stdout. */
 export type ClaudeEvent = z.infer<typeof claudeEvent>;
 
-/** The text that an event's message holds. */
+/** The text of an event's message. */
 export function textOf({ message = '' }: Partial<ClaudeEvent>): string {
   const content = typeof message === 'string' ? message : message.content;
   return typeof content === 'string' ? content : content.map(({ text = '' }) => text).join('');

@@ -17,11 +17,11 @@ export interface ClaudeOptions {
   readonly cwd?: string;
   /** Arguments after those for stream-json. */
   readonly args?: readonly string[];
-  /** Variables beside `PATH`, `HOME` and those that keep the CLI quiet: where the API is and the credential. */
+  /** Variables for the URL of the API and the credential, besides `PATH`, `HOME` and those that disable other traffic. */
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** How a process ended and what it left on stderr. */
+/** How a process ended, and its stderr. */
 export interface Exit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -30,7 +30,7 @@ export interface Exit {
 
 const STREAM_JSON = ['-p', '--input-format', 'stream-json', '--output-format', 'stream-json', '--verbose'];
 
-/** Variables that a test of the CLI always sets: no retries, and no traffic but to the API. */
+/** Variables that every test of the CLI sets: no retries, and only traffic to the API. */
 export const QUIET = {
   CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
   CLAUDE_CODE_MAX_RETRIES: '0',
@@ -40,10 +40,10 @@ export const QUIET = {
 /** Arguments that let every tool run. */
 export const BYPASS = ['--permission-mode', 'bypassPermissions'];
 
-/** The variable without which the CLI refuses {@link BYPASS} to root, as whom tests run in a container. */
+/** Tests in a container run as root, for whom the CLI refuses {@link BYPASS} without this variable. */
 export const AS_ROOT: Readonly<Record<string, string>> = process.getuid?.() === 0 ? { IS_SANDBOX: '1' } : {};
 
-/** One process of the real CLI that speaks stream-json both ways. Disposing kills what still runs. */
+/** One process of the real CLI with stream-json in both directions. Disposing kills it. */
 export class Claude implements AsyncDisposable {
   /** Every event of stdout so far. */
   readonly events: ClaudeEvent[] = [];
@@ -75,7 +75,7 @@ export class Claude implements AsyncDisposable {
     this.#write({ type: 'user', message: { role: 'user', content: prompt } });
   }
 
-  /** Asks for the end of the turn over the control channel. */
+  /** Interrupts the turn over the control channel. */
   interrupt(): void {
     this.control('interrupt');
   }
@@ -93,7 +93,7 @@ export class Claude implements AsyncDisposable {
     this.#child.kill(signal);
   }
 
-  /** The first event that `matches`, waiting for it. Rejects where the process ends without one. */
+  /** Waits for the first event that `matches`. Rejects if the process ends without one. */
   async event(matches: (event: ClaudeEvent) => boolean): Promise<ClaudeEvent> {
     await this.#until(() => this.events.some(matches));
     const found = this.events.find(matches);
@@ -101,7 +101,7 @@ export class Claude implements AsyncDisposable {
     return found;
   }
 
-  /** The result of the turn, waiting for it. */
+  /** Waits for the result of the turn. */
   result(): Promise<ClaudeEvent> {
     return this.event(({ type }) => type === 'result');
   }

@@ -9,7 +9,7 @@ afterEach(() => {
   for (const name of made.splice(0)) rmSync(name, { recursive: true });
 });
 
-/** A folder with these files, each readable by its owner alone; gone after the test. */
+/** A folder with these files, each readable by its owner only; removed after the test. */
 export function folder(files: Readonly<Record<string, string>> = {}): string {
   const root = mkdtempSync(path.join(tmpdir(), 'backup-'));
   made.push(root);

@@ -13,19 +13,19 @@ const credentials = z.object({
   }),
 });
 
-/** What a login file holds. */
+/** The content of a login file. */
 export type Login = z.infer<typeof credentials>['claudeAiOauth'];
 
-/** A home folder for the CLI that goes away with the test. */
+/** A home folder for the CLI that is removed with the test. */
 export interface Home extends AsyncDisposable {
   readonly path: string;
-  /** Writes a login as `claude auth login` leaves it; what is left out is a login valid for eight hours. */
+  /** Writes a login in the format of `claude auth login`; by default it is valid for eight hours. */
   logIn(login: Partial<Login>): Promise<void>;
-  /** Reads the login file: what it holds, its permission bits, and its inode, which tells a new file from an old one. */
+  /** Reads the login file: its content, its permission bits, and its inode, which distinguishes a new file from an old one. */
   login(): Promise<{ readonly login: Login; readonly mode: number; readonly inode: number }>;
 }
 
-/** Makes an empty home folder. */
+/** Creates an empty home folder. */
 export async function makeHome(): Promise<Home> {
   const path = await mkdtemp(join(tmpdir(), 'claude-home-'));
   const file = join(path, '.claude/.credentials.json');

@@ -1,4 +1,4 @@
-/** A JWT as an API server of Kubernetes issues it for a pod, for an hour; its signature is none. */
+/** A JWT like those that Kubernetes issues for a pod, valid for an hour and without a valid signature. */
 export function identityToken(claims: object = {}): string {
   const now = Math.floor(Date.now() / 1000);
   const all = {

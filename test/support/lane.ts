@@ -1,7 +1,7 @@
-/** Whether this is `npm run test:hard`, which takes its time: long loops in full, and every case of a large table. */
+/** Whether this is `npm run test:hard`, with full loops and every case of large tables. */
 const isHard = process.env['TEST_LANE'] === 'hard';
 
-/** How often a loop goes round: seldom in `npm test`, often in `npm run test:hard`. */
+/** The number of iterations of a loop: few in `npm test`, many in `npm run test:hard`. */
 export const rounds = (short: number, long: number): number => (isHard ? long : short);
 
 /** Some cases of a table, evenly spread, in `npm test`; all of them in `npm run test:hard`. */

@@ -3,16 +3,16 @@ import type { OutgoingHttpHeaders } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 
-/** A server whose answers are not as they should be. */
+/** A server with invalid responses. */
 export interface Misbehaving extends AsyncDisposable {
   readonly url: string;
-  /** Bytes of bodies that were handed to the connections. */
+  /** Bytes of bodies that were written to the connections. */
   readonly sent: number;
 }
 
 const CHUNK = Buffer.alloc(64 * 1024, ' ');
 
-/** Answers everything with a body that goes on for as long as somebody reads it. */
+/** Responds to everything with a body that never ends while someone reads it. */
 export async function endless(status: number, headers: OutgoingHttpHeaders = {}): Promise<Misbehaving> {
   let sent = 0;
   const server = createHttpServer((request, response) => {
@@ -41,7 +41,7 @@ export async function endless(status: number, headers: OutgoingHttpHeaders = {})
   };
 }
 
-/** Answers everything with these bytes, which need not be HTTP, and closes the connection. */
+/** Responds to everything with these bytes, which need not be HTTP, and closes the connection. */
 export async function raw(answer: string): Promise<Misbehaving> {
   const server = createTcpServer((socket) => {
     socket.on('error', () => undefined);

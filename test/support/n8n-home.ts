@@ -2,16 +2,16 @@ import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 
-/** The n8n that the tests know. */
+/** The version of n8n for the tests. */
 export const N8N_VERSION = '2.41.1';
 
-/** The folder that n8n is installed in: `N8N_HOME`, or else one in the user's cache. */
+/** The folder that n8n is installed in: `N8N_HOME`, or one in the user's cache. */
 export const N8N_HOME = process.env['N8N_HOME'] ?? path.join(homedir(), '.cache/claude-code-agent-test/n8n');
 
-/** n8n's program, whether or not it is there. */
+/** n8n's program, whether or not it exists. */
 export const N8N_PROGRAM = path.join(N8N_HOME, 'node_modules/n8n/bin/n8n');
 
-/** Why no real n8n can be started here, with what to do about it; undefined where one can. */
+/** Why no real n8n can be started here, and what to do; undefined if one can. */
 export const missingN8n: string | undefined = whyMissing();
 
 function whyMissing(): string | undefined {

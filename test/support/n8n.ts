@@ -12,7 +12,7 @@ import { N8N_PROGRAM } from './n8n-home.ts';
 /** What the watchdog's API key needs. */
 export const WATCHDOG_SCOPES = ['workflow:list', 'workflow:read', 'workflow:activate', 'workflow:deactivate'] as const;
 
-/** A workflow as n8n tells of it. */
+/** A workflow in n8n's API. */
 export interface N8nWorkflow {
   readonly id: string;
   readonly name: string;
@@ -32,7 +32,7 @@ const ALL_SCOPES = [
 ];
 const run = promisify(execFile);
 
-/** How a test in another process finds an n8n that runs. */
+/** How a test in another process finds a running n8n. */
 export interface N8nHandle {
   readonly url: string;
   /** Its folder, with the id of its process in the file `pid`. */
@@ -41,7 +41,7 @@ export interface N8nHandle {
   readonly cookie: string;
 }
 
-/** A real n8n with a folder, an owner and an API key of its own. Disposing ends it. */
+/** A real n8n with its own folder, owner and API key. Disposing stops it. */
 export class RealN8n implements AsyncDisposable {
   readonly url: string;
   readonly #home: string;
@@ -55,7 +55,7 @@ export class RealN8n implements AsyncDisposable {
     this.#cookie = cookie;
   }
 
-  /** Starts n8n on loopback; some 10 seconds, and a minute on a busy machine. */
+  /** Starts n8n on loopback, which takes about 10 seconds, or a minute on a busy machine. */
   static async start(): Promise<RealN8n> {
     const home = mkdtempSync(path.join(tmpdir(), 'n8n-'));
     const n8n = new RealN8n({ url: `http://127.0.0.1:${await freePort()}`, home, key: '', cookie: '' });
@@ -84,7 +84,7 @@ export class RealN8n implements AsyncDisposable {
     return new URL(this.url).host;
   }
 
-  /** What a browser needs to be the owner. */
+  /** The session cookies of the owner, for a browser. */
   get cookies(): { name: string; value: string; url: string }[] {
     return this.#cookie.split('; ').map((cookie) => {
       const [name = '', value = ''] = cookie.split(/=(.*)/s);
@@ -92,14 +92,14 @@ export class RealN8n implements AsyncDisposable {
     });
   }
 
-  /** Kills it as a crash does, and has it gone while `meanwhile` runs; then starts it again on the same folder and port. */
+  /** Kills it like a crash, runs `meanwhile`, and starts it again with the same folder and port. */
   async crash(meanwhile: () => Promise<void>): Promise<void> {
     await this.#kill();
     await meanwhile();
     await this.#start();
   }
 
-  /** Runs a command of n8n beside the one that serves, and returns what it said. */
+  /** Runs a command of n8n next to the running server, and returns its output. */
   async command(...args: readonly string[]): Promise<string> {
     const { stdout, stderr } = await run(process.execPath, [N8N_PROGRAM, ...args], {
       cwd: process.cwd(),
@@ -118,7 +118,7 @@ export class RealN8n implements AsyncDisposable {
     return data.rawApiKey;
   }
 
-  /** Calls what the editor calls, as the owner. Rejects unless it succeeds. */
+  /** Calls the editor's API as the owner. Rejects unless it succeeds. */
   async rest(method: string, route: string, body?: object): Promise<unknown> {
     const response = await fetch(this.url + route, {
       method,
@@ -130,7 +130,7 @@ export class RealN8n implements AsyncDisposable {
     return read(response, `${method} ${route}`);
   }
 
-  /** Calls the public API with a key that may do everything the tests need. Rejects unless it succeeds. */
+  /** Calls the public API with a key that has all permissions the tests need. Rejects unless it succeeds. */
   async api(method: string, route: string, body?: object): Promise<unknown> {
     const response = await fetch(`${this.url}/api/v1${route}`, {
       method,
@@ -140,14 +140,14 @@ export class RealN8n implements AsyncDisposable {
     return read(response, `${method} ${route}`);
   }
 
-  /** The id of the tag, made where there is none. */
+  /** The id of the tag, which is created if necessary. */
   async tag(name: string): Promise<string> {
     const { data } = (await this.api('GET', '/tags?limit=250')) as { data: { id: string; name: string }[] };
     const found = data.find((tag) => tag.name === name);
     return found?.id ?? ((await this.api('POST', '/tags', { name })) as { id: string }).id;
   }
 
-  /** A workflow that a timer starts once in `hours`; published unless said otherwise. */
+  /** A workflow that a timer starts every `hours`; published by default. */
   async addWorkflow(name: string, { tag = 'claude-agent', published = true, hours = 9 } = {}): Promise<N8nWorkflow> {
     const { id } = (await this.api('POST', '/workflows', { name, ...draft(hours) })) as { id: string };
     await this.tagWorkflow(id, tag);
@@ -155,17 +155,17 @@ export class RealN8n implements AsyncDisposable {
     return this.workflow(id);
   }
 
-  /** Gives a workflow a tag, and takes away those it had. */
+  /** Replaces the tags of a workflow by one. */
   async tagWorkflow(id: string, tag = 'claude-agent'): Promise<void> {
     await this.api('PUT', `/workflows/${id}/tags`, [{ id: await this.tag(tag) }]);
   }
 
-  /** Saves another draft, as the editor does: what is published stays so. */
+  /** Saves another draft, like the editor: the published version stays. */
   async edit(id: string, hours = 11): Promise<void> {
     await this.rest('PATCH', `/rest/workflows/${id}`, draft(hours));
   }
 
-  /** Removes a workflow; n8n takes some moments to let go of a published one. */
+  /** Removes a workflow; n8n needs a moment to release a published one. */
   async remove(id: string): Promise<void> {
     await this.api('POST', `/workflows/${id}/archive`);
     for (const end = Date.now() + PATIENCE_MS; ;) {
@@ -232,7 +232,7 @@ export class RealN8n implements AsyncDisposable {
     return existsSync(this.#pidFile) ? Number(readFileSync(this.#pidFile, 'utf8')) : undefined;
   }
 
-  /** The API answers some time after the port is open. */
+  /** The API responds only some time after the port is open. */
   async #ready(): Promise<void> {
     for (const end = Date.now() + START_MS; Date.now() < end;) {
       await sleep(500);

@@ -8,7 +8,7 @@ declare module 'vitest' {
 }
 
 /**
- * Options of a test or a suite that needs something which may be missing here. Skipped tests are listed with their
+ * Options of a test or a suite that needs something that may be missing. Skipped tests are listed with their
  * reasons at the end of the run; see `skips.ts`.
  * @param missing Why it can't run here, in a sentence; undefined runs it.
  */

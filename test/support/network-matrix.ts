@@ -1,23 +1,23 @@
 /**
- * Who may reach what, written down once: one test evaluates the rendered policies against it, another tries it in a
- * cluster that has a policy engine.
+ * Which connections are allowed. One test evaluates the rendered policies against this matrix, another tries it in a
+ * cluster with a policy engine.
  * @module
  */
 
-/** Who connects. `neighbour` is another pod in the agent's namespace, `stranger` one in a namespace of its own. */
+/** Who connects. `neighbour` is another pod in the agent's namespace, `stranger` one in another namespace. */
 export const SOURCES = ['agent', 'watchdog', 'neighbour', 'n8n', 'prometheus', 'stranger'] as const;
 
 /** One of {@link SOURCES}. */
 export type Source = (typeof SOURCES)[number];
 
-/** A place to reach: a pod of the cluster by what it is, or an address outside of it. */
+/** A destination: a kind of pod in the cluster, or an address outside. */
 export type Place = { readonly port: number; readonly protocol?: 'UDP' } & (
   | { readonly pod: 'agent' | 'watchdog' | 'n8n' | 'stranger' | 'dns' }
   | { readonly address: string }
   | { readonly apiServer: true }
 );
 
-/** Every place of the matrix. The internet is an address for documentation (RFC 5737). */
+/** Every destination of the matrix. The internet is an address for documentation (RFC 5737). */
 export const PLACES = {
   agent: { pod: 'agent', port: 3000 },
   "agent's other ports": { pod: 'agent', port: 9229 },
@@ -45,12 +45,12 @@ export const PLACES = {
   'a DNS of the internet': { address: '203.0.113.10', port: 53, protocol: 'UDP' },
 } as const satisfies Record<string, Place>;
 
-/** The name of a place. */
+/** The name of a destination. */
 export type PlaceName = keyof typeof PLACES;
 
 const RESOLVING = ['DNS', 'DNS by TCP', "a node's DNS cache"] as const;
 
-/** What each source may reach; everything else is closed. */
+/** What each source may reach; everything else is blocked. */
 export const REACHES: Readonly<Record<Source, readonly PlaceName[]>> = {
   agent: ['n8n', 'the internet', ...RESOLVING],
   watchdog: ['agent', 'n8n', 'the API server', 'the internet', ...RESOLVING],
@@ -60,7 +60,7 @@ export const REACHES: Readonly<Record<Source, readonly PlaceName[]>> = {
   stranger: [],
 };
 
-/** Places that our policies decide about: what comes from other namespaces only where it goes to our pods. */
+/** Destinations that our policies decide about: for other namespaces, only our own pods. */
 export function decidedFor(source: Source): PlaceName[] {
   const ours = source === 'agent' || source === 'watchdog' || source === 'neighbour';
   const all = Object.keys(PLACES) as PlaceName[];

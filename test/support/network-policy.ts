@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js';
 
-/** The parts of a NetworkPolicy that decide (networking.k8s.io/v1). */
+/** The relevant parts of a NetworkPolicy (networking.k8s.io/v1). */
 export interface Policy {
   readonly metadata: { readonly name: string; readonly namespace: string };
   readonly spec: {
@@ -30,7 +30,7 @@ interface Port {
 }
 type Labels = Readonly<Record<string, string>>;
 
-/** One end of a connection: a pod, or a machine outside the cluster, which has an address only. */
+/** One end of a connection: a pod, or a machine outside the cluster, which only has an address. */
 export interface End {
   readonly ip: string;
   readonly pod?: {
@@ -41,7 +41,7 @@ export interface End {
   };
 }
 
-/** A connection to be made. */
+/** A connection to evaluate. */
 export interface Connection {
   readonly from: End;
   readonly to: End;
@@ -49,10 +49,10 @@ export interface Connection {
   readonly protocol: 'TCP' | 'UDP';
 }
 
-/** Engines differ here: some match an `ipBlock` with addresses of pods too, some with those outside the cluster only. */
+/** Engines differ here: some match an `ipBlock` with the addresses of pods too, some only with addresses outside the cluster. */
 export type IpBlocks = 'match pods too' | 'match others only';
 
-/** Whether policies let a connection through: its source's egress and its destination's ingress both have to. */
+/** Whether policies allow a connection: both the egress of its source and the ingress of its destination must allow it. */
 export function isAllowed(policies: readonly Policy[], connection: Connection, ipBlocks: IpBlocks): boolean {
   const { from, to } = connection;
   return (
@@ -85,7 +85,7 @@ interface Rule {
   readonly ports?: readonly Port[];
 }
 
-/** An end that no policy of a direction selects is open in it; else any rule of any of those policies is enough. */
+/** An end that no policy of a direction selects is open in that direction; otherwise one matching rule is enough. */
 function passes(
   direction: 'Ingress' | 'Egress',
   end: End,
@@ -113,7 +113,7 @@ function passes(
   );
 }
 
-/** Without `policyTypes` a policy is for ingress, and for egress where it has egress rules. */
+/** Without `policyTypes` a policy covers ingress, and egress if it has egress rules. */
 function typesOf({ policyTypes, egress }: Policy['spec']): readonly string[] {
   return policyTypes ?? (egress === undefined ? ['Ingress'] : ['Ingress', 'Egress']);
 }

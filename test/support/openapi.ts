@@ -5,7 +5,7 @@ import addFormats from 'ajv-formats';
 import { typeOf } from '../../agent/http/api/problem.ts';
 import { PROBLEMS, type ProblemKind } from '../../agent/http/api/problems.ts';
 
-/** What the tests read of an answer in the document. */
+/** The parts of a response in the document that the tests read. */
 interface DocumentedAnswer {
   readonly headers?: Readonly<Record<string, { readonly required: boolean }>>;
   readonly content?: Readonly<Record<string, Media>>;
@@ -18,7 +18,7 @@ export interface Media {
   readonly examples?: Readonly<Record<string, { readonly value: unknown }>>;
 }
 
-/** What the tests read of an operation in the document. */
+/** The parts of an operation in the document that the tests read. */
 export interface DocumentedOperation {
   readonly operationId: string;
   readonly parameters?: readonly { readonly name: string; readonly schema: object; readonly example?: unknown }[];
@@ -26,7 +26,7 @@ export interface DocumentedOperation {
   readonly responses: Readonly<Record<string, DocumentedAnswer>>;
 }
 
-/** The interface as it is published. */
+/** The published document. */
 export const published = JSON.parse(
   readFileSync(path.join(import.meta.dirname, '..', '..', 'docs', 'openapi.json'), 'utf8'),
 ) as {
@@ -37,24 +37,24 @@ export const published = JSON.parse(
 const ajv = new Ajv2020({ strict: false, allErrors: true });
 addFormats.default(ajv);
 ajv.addSchema({ components: closed(published.components) as object }, 'openapi.json');
-/** By the schema as JSON: compiling one takes milliseconds, and ajv keeps each forever. */
+/** Validators by the JSON of their schemas: compiling takes milliseconds, and ajv keeps each schema forever. */
 const validators = new Map<string, ValidateFunction>();
 
-/** Fails where a value does not meet a schema of the document, or has fields that it does not know. */
+/** Fails if a value does not match a schema of the document, or has unknown fields. */
 export function assertMeets(schema: object, value: unknown, what: string): void {
   const validate = validatorOf(absolute(schema));
   if (validate(value)) return;
   throw new Error(
-    `${what} is not as docs/openapi.json has it: ${ajv.errorsText(validate.errors)}\n${JSON.stringify(value)}`,
+    `${what} does not match docs/openapi.json: ${ajv.errorsText(validate.errors)}\n${JSON.stringify(value)}`,
   );
 }
 
-/** Fails where a value is not the component of the document with this name. */
+/** Fails if a value does not match the component with this name. */
 export function assertComponent(name: string, value: unknown): void {
   assertMeets({ $ref: `#/components/schemas/${name}` }, value, name);
 }
 
-/** Fails where an answer of the agent is not as the document has it. It can still be read after that. */
+/** Fails if a response of the agent does not match the document. The response can still be read afterwards. */
 export async function assertDocumented(method: string, route: string, response: Response): Promise<void> {
   const { status, headers } = response;
   const what = `The answer ${status} of ${method} ${route}`;
@@ -79,7 +79,7 @@ export async function assertDocumented(method: string, route: string, response: 
   }
 }
 
-/** What is no operation is refused, in one of these ways. */
+/** The possible refusals of a request that is not an operation. */
 function assertStranger(status: number, body: unknown, what: string): void {
   assertMeets({ $ref: '#/components/schemas/Problem' }, body, what);
   const kind = kindOf(body);
@@ -105,7 +105,7 @@ function kindOf(body: unknown): ProblemKind | undefined {
   return (Object.keys(PROBLEMS) as ProblemKind[]).find((kind) => typeOf(kind) === type);
 }
 
-/** The same schemas without room for fields that they do not name. */
+/** The same schemas, which refuse unknown fields. */
 function closed(node: unknown): unknown {
   if (Array.isArray(node)) return node.map(closed);
   if (typeof node !== 'object' || node === null) return node;

@@ -7,11 +7,11 @@ const PROGRAMS = {
   stay: '#!/bin/sh\n: > started\nexec tail -f started\n',
   /** Overwrites the memory that /proc/PID/environ shows. */
   wipe: "#!/usr/bin/perl\n$0 = 'x' x 100000;\nopen(my $file, '>', 'started');\nsleep while 1;\n",
-  /** Becomes its own child over and over. */
+  /** Keeps forking and exiting. */
   hop: '#!/bin/sh\n: > started\n"$0" &\n',
 } as const;
 
-/** Commands of `sh` that start one of the programs in ways that the end of a run may miss. */
+/** Commands of `sh` that start one of the programs in ways that are hard to find at the end of a run. */
 const SHAPES = {
   'in the group': './stay &',
   'in the group without environment': 'env -i ./stay &',
@@ -25,12 +25,12 @@ const SHAPES = {
 
 const LOOKS = 20;
 
-/** Processes of several shapes, each in a working directory of its own. Disposing kills those that are left. */
+/** Processes of several shapes, each in its own working directory. Disposing kills the rest. */
 export class ProcessShapes {
   readonly #folder = mkdtempSync(path.join(tmpdir(), 'shapes-'));
   readonly #shapes: Readonly<Record<string, string>>;
 
-  /** @param shapes commands by what is said of their process; `./stay` is a program that stays. */
+  /** @param shapes commands by descriptions of their processes; `./stay` is a program that does not exit. */
   constructor(shapes: Readonly<Record<string, string>> = SHAPES) {
     this.#shapes = shapes;
     for (const shape of this.#names) {
@@ -41,7 +41,7 @@ export class ProcessShapes {
     }
   }
 
-  /** A command that starts one of each, and ends when all are there. */
+  /** A command that starts one of each, and exits when all of them run. */
   get command(): string {
     const starts = this.#names.map((shape) => `(cd ${this.#dir(shape)}; ${this.#shapes[shape] ?? ''})`);
     const all = this.#names.map((shape) => `[ -e ${this.#dir(shape)}/started ]`).join(' && ');
@@ -53,7 +53,7 @@ export class ProcessShapes {
     return this.#names.every((shape) => existsSync(path.join(this.#dir(shape), 'started')));
   }
 
-  /** Which are alive, in whatever PID namespace. */
+  /** Which are alive, in any PID namespace. */
   get left(): string[] {
     const found = this.#pids.map(({ dir }) => dir);
     return this.#names.filter((shape) => found.includes(this.#dir(shape)));
@@ -64,7 +64,7 @@ export class ProcessShapes {
     rmSync(this.#folder, { recursive: true, force: true, maxRetries: 3 });
   }
 
-  /** Looked for again and again: a process that hops is not in every list. */
+  /** Looks several times: a process that keeps forking is not in every list. */
   get #pids(): { pid: number; dir: string }[] {
     const found: { pid: number; dir: string }[] = [];
     for (let look = 0; look < LOOKS; look += 1) {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { request, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import { text } from 'node:stream/consumers';
 
-/** An answer to {@link rawRequest}. */
+/** The response to {@link rawRequest}. */
 export interface RawAnswer {
   readonly status: number;
   readonly headers: IncomingMessage['headers'];
@@ -10,8 +10,8 @@ export interface RawAnswer {
 }
 
 /**
- * Sends a request with any headers, those too that `fetch` keeps to itself (`Host`, `Origin`).
- * @param body left out, the request has headers alone, and whatever length they declare never comes.
+ * Sends a request with any headers, including those that `fetch` does not let you set (`Host`, `Origin`).
+ * @param body if omitted, only the headers are sent, even if they declare a length.
  */
 export async function rawRequest(
   url: string,
@@ -22,7 +22,7 @@ export async function rawRequest(
   if (body === undefined && headers['Content-Length'] !== undefined) outgoing.flushHeaders();
   else outgoing.end(body);
   const [incoming] = await answered;
-  // What was not sent yet is not wanted any more.
+  // The rest of the request is no longer needed.
   outgoing.on('error', () => undefined);
   const answer = { status: incoming.statusCode ?? 0, headers: incoming.headers, body: await text(incoming) };
   outgoing.destroy();

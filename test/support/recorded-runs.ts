@@ -8,13 +8,13 @@ import { openStore } from '../../agent/store/sqlite.ts';
 export interface RecordedRun {
   readonly endedAgo: number;
   readonly queuedMs: number;
-  /** Undefined for a run that never began. */
+  /** Undefined for a run that never started. */
   readonly tookMs: number | undefined;
   readonly labels: Readonly<Record<string, string>>;
   readonly result: Pick<RunResult, 'outcome'> & Partial<RunResult>;
 }
 
-/** Writes records of runs, oldest first, as an agent with this state folder would have left them. */
+/** Writes records of runs, oldest first, like an agent with this state folder. */
 export function recordRuns(stateDir: string, runs: readonly RecordedRun[]): void {
   mkdirSync(stateDir, { recursive: true });
   const file = path.join(stateDir, 'runs.db');

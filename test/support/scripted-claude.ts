@@ -5,19 +5,19 @@ import { COMPILE_CACHE } from './compile-cache.ts';
 
 const DOUBLE = path.join(import.meta.dirname, '..', 'doubles', 'claude', 'main.ts');
 
-/** A scripted CLI as an executable file, and what its processes wrote down. */
+/** A scripted CLI as an executable file, and the journal of its processes. */
 export interface ScriptedClaude {
   /** For `AGENT_CLAUDE_PATH`. */
   readonly path: string;
   /** Every entry so far, oldest first. */
   journal(): JournalEntry[];
-  /** The prompts that processes began with, oldest first. */
+  /** The prompts that processes started, oldest first. */
   begun(): string[];
   /** Which processes have started, oldest first. */
   readonly started: () => number[];
 }
 
-/** Makes a scripted CLI in `folder`; without a script of its own a prompt is echoed. */
+/** Creates a scripted CLI in `folder`; by default it echoes the prompt. */
 export function scriptClaude(folder: string, prompts: Readonly<Record<string, readonly Step[]>> = {}): ScriptedClaude {
   const file = path.join(folder, 'claude');
   const script = path.join(folder, 'script.json');
@@ -43,7 +43,7 @@ export function scriptClaude(folder: string, prompts: Readonly<Record<string, re
   };
 }
 
-/** Says the prompt back. */
+/** Echoes the prompt. */
 export const ECHO: readonly Step[] = [
   { do: 'say', text: 'echo' },
   { do: 'result', text: 'echo: $PROMPT' },

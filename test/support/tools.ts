@@ -4,10 +4,10 @@ import * as path from 'node:path';
 
 import { execa } from 'execa';
 
-/** Where `.ci/run` puts them. */
+/** The folder where `.ci/run` installs them. */
 const CACHE = path.join(homedir(), '.cache', 'claude-code-agent-tools');
 
-/** How each tool can be had, for whoever sees that it was left out. */
+/** How to install each tool, for the reason of a skipped test. */
 const HOW = {
   'kube-score': 'go install github.com/zegl/kube-score/cmd/kube-score@v1.20.0',
   kubeconform: 'go install github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0',
@@ -16,10 +16,10 @@ const HOW = {
   actionlint: 'go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12',
 } as const;
 
-/** The name of a program that tests need, where it can be had. */
+/** The name of a program that tests need. */
 export type Tool = keyof typeof HOW;
 
-/** A tool on the PATH or in the cache; else why it is left out. */
+/** A tool on the PATH or in the cache; otherwise the reason to skip. */
 export async function findTool(tool: Tool): Promise<{ program: string } | { missing: string }> {
   const candidates = [tool, path.join(CACHE, 'bin', tool), path.join(CACHE, 'venv', 'bin', tool)];
   for (const program of candidates.filter((candidate) => candidate === tool || existsSync(candidate))) {

@@ -7,7 +7,7 @@ export type AnswerBlock =
   | { readonly type: 'text'; readonly text: string }
   | { readonly type: 'tool_use'; readonly name: string; readonly input: unknown };
 
-/** The tool by which the CLI takes the answer to `--json-schema`. */
+/** The tool with which Claude returns the answer for `--json-schema`. */
 const STRUCTURED_OUTPUT = 'StructuredOutput';
 
 /** The blocks of the next assistant message: the next tool use, or else the final text. */
@@ -24,7 +24,7 @@ export function answerTo(request: MessagesRequest, turn: Turn, text: string, dir
   return [{ type: 'text', text: finalText(turn, text, directives) }];
 }
 
-/** Every tool use that the prompt asks for, in order. */
+/** Every tool use that the prompt requests, in order. */
 function toolsOf({ bash, tool }: Directives): AnswerBlock[] {
   const [name = '', input = '{}'] = tool?.split(/ (.*)/s) ?? [];
   const commands = bash.map((command): AnswerBlock => {

@@ -1,17 +1,17 @@
 import { DEFAULT_FEDERATION, type Federation } from './federation.ts';
 import { BODIES_KEPT, type RequestRecord } from './journal.ts';
 
-/** What can be set at the start and changed later. */
+/** Settings that can be changed later. */
 export interface BehaviourSettings {
-  /** Directives that hold for every prompt without directives of its own, e.g. `[[fail:overloaded]]`. */
+  /** Directives for every prompt without directives of its own, such as `[[fail:overloaded]]`. */
   readonly mode?: string | undefined;
   /** The tokens and keys that are accepted; all others get a 401. `null`, the default, accepts everything. */
   readonly accept?: readonly string[] | null | undefined;
-  /** How identity tokens are exchanged; what is left out stays. */
+  /** How identity tokens are exchanged; omitted fields do not change. */
   readonly federation?: { readonly [K in keyof Federation]?: Federation[K] | undefined } | undefined;
 }
 
-/** The state of one double: its settings and what it has seen. */
+/** The state of one double: its settings and the requests it has received. */
 export class Behaviour {
   readonly requests: RequestRecord[] = [];
   readonly #initial: BehaviourSettings;

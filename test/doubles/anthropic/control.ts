@@ -11,7 +11,7 @@ const settings = z.strictObject({
 
 /**
  * The double's own endpoint, for a double in another process: `PUT /_control {mode?, accept?, federation?}` changes its
- * behaviour, `DELETE /_control` resets it, `GET /_control/requests` tells what it has seen, without headers and bodies.
+ * behaviour, `DELETE /_control` resets it, `GET /_control/requests` lists the requests, without headers and bodies.
  */
 export function handleControl(
   behaviour: Behaviour,

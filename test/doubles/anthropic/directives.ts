@@ -1,12 +1,12 @@
 /**
- * Directives are how a prompt tells the double what to do: `[[name]]` or `[[name:value]]`, as many as wanted, anywhere
- * in the prompt. What is left of the prompt without them is its text.
+ * Directives tell the double what to do: any number of `[[name]]` or `[[name:value]]` anywhere in the prompt. The rest of
+ * the prompt is its text.
  * @module
  */
 
-/** What one prompt asks of the double. Times are milliseconds. */
+/** The directives of one prompt. Times are milliseconds. */
 export interface Directives {
-  /** A name in the table of failures, or an HTTP status: answer with that error. */
+  /** A name in the table of failures, or an HTTP status: respond with that error. */
   readonly fail?: string;
   /** Fail only this many requests of the same prompt, then answer. */
   readonly times?: number;
@@ -20,9 +20,9 @@ export interface Directives {
   readonly slow?: number;
   /** Destroy the socket after this many text deltas. */
   readonly cut?: number;
-  /** End the body in good order after this many text deltas, though the message is not complete. */
+  /** End the body properly after this many text deltas, although the message is incomplete. */
   readonly truncate?: number;
-  /** Accept the request and never answer it. */
+  /** Accept the request and never respond. */
   readonly hang: boolean;
   /** Answer with an empty text. */
   readonly empty: boolean;
@@ -30,11 +30,11 @@ export interface Directives {
   readonly huge?: number;
   /** Answer with exactly this text. */
   readonly say?: string;
-  /** The input of the StructuredOutput tool as JSON, or `none` to leave the schema unmet. */
+  /** The input of the StructuredOutput tool as JSON, or `none` to not match the schema. */
   readonly structured?: string;
 }
 
-/** A prompt taken apart. */
+/** A parsed prompt. */
 export interface ParsedPrompt {
   readonly text: string;
   readonly directives: Directives;
@@ -42,7 +42,7 @@ export interface ParsedPrompt {
 
 const DIRECTIVE = /\[\[([a-z]+)(?::(.*?))?\]\](?!\])/gs;
 
-/** Splits `prompt` into its text and its directives. `defaults` hold where the prompt has no directive of its own. */
+/** Splits `prompt` into its text and its directives. `defaults` apply if the prompt has no directives. */
 export function parsePrompt(prompt: string, defaults = ''): ParsedPrompt {
   const own = [...prompt.matchAll(DIRECTIVE)];
   const found = own.length > 0 ? own : [...defaults.matchAll(DIRECTIVE)];

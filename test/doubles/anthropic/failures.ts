@@ -1,4 +1,4 @@
-/** An HTTP error as the Anthropic API words it. */
+/** An HTTP error in the words of the Anthropic API. */
 export interface Failure {
   readonly status: number;
   readonly type: string;
@@ -43,7 +43,7 @@ const FAILURES = {
     message: "This request would exceed your organization's rate limit. Please try again later.",
     headers: { 'retry-after': '1' },
   },
-  /** Like `overloaded`, but says when to come again. */
+  /** Like `overloaded`, but with `Retry-After`. */
   busy: {
     status: 529,
     type: 'overloaded_error',
@@ -71,10 +71,10 @@ const FAILURES = {
 /** The failures that the double knows by name. */
 export type FailureName = keyof typeof FAILURES;
 
-/** Seconds from now until the usage limit that `usage_limit` reports is lifted. */
+/** Seconds from now until the usage limit of `usage_limit` resets. */
 export const USAGE_LIMIT_RESETS_IN = 3600;
 
-/** The failure of that name, or of that HTTP status. Throws where it is neither. */
+/** The failure with that name or HTTP status. @throws if there is none. */
 export function failureOf(name: string): Failure {
   if (name === 'usage_limit') return { ...FAILURES.usage_limit, headers: usageLimitHeaders(new Date()) };
   if (name in FAILURES) return FAILURES[name as FailureName];
@@ -85,12 +85,12 @@ export function failureOf(name: string): Failure {
   throw new Error(`No failure "${name}"; there are ${Object.keys(FAILURES).join(', ')}, or a status 400 to 599.`);
 }
 
-/** The answer to a credential that the double was told not to accept. */
+/** The response to a credential that is not accepted. */
 export function refusalOf(scheme: 'bearer' | 'api-key' | 'none'): Failure {
   return scheme === 'bearer' ? FAILURES.token_expired : FAILURES.invalid_key;
 }
 
-/** A subscription's five-hour window is used up; the client may not go on until it resets. */
+/** A subscription's five-hour window is used up; the client must wait until it resets. */
 function usageLimitHeaders(now: Date): Record<string, string> {
   const reset = String(Math.floor(now.getTime() / 1000) + USAGE_LIMIT_RESETS_IN);
   return {

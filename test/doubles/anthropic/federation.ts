@@ -3,13 +3,13 @@ import { failureOf, type Failure } from './failures.ts';
 
 /** How identity tokens are exchanged. */
 export const federationSettings = z.strictObject({
-  /** The access token that is given. */
+  /** The access token that is returned. */
   token: z.string(),
-  /** How long it is said to last, in seconds. */
+  /** Its declared lifetime in seconds. */
   seconds: z.number(),
-  /** A name in the table of failures, or a status: the answer to every exchange. */
+  /** A name in the table of failures, or a status: the response to every exchange. */
   failure: z.string().nullable(),
-  /** What the identity token must be meant for; with `null`, the default, it is not looked at. */
+  /** The required audience of the identity token; with `null`, the default, it is not checked. */
   audience: z.string().nullable(),
 });
 
@@ -32,7 +32,7 @@ const request = z.looseObject({
 
 const claims = z.looseObject({ aud: z.union([z.string(), z.array(z.string())]), exp: z.number() });
 
-/** What the identity token of an exchange says of itself; undefined where it is no JWT. The signature is not checked. */
+/** The claims of the identity token of an exchange; undefined if it is not a JWT. The signature is not checked. */
 export function identityIn(body: unknown): unknown {
   const { data } = request.safeParse(body);
   const [, payload = ''] = data?.assertion.split('.') ?? [];
@@ -43,7 +43,7 @@ export function identityIn(body: unknown): unknown {
   }
 }
 
-/** The answer to an exchange. */
+/** The response to an exchange. */
 export function exchange({ token, seconds, failure, audience }: Federation, body: unknown): Failure | object {
   if (failure !== null) return failureOf(failure);
   request.parse(body);

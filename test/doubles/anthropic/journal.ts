@@ -1,33 +1,33 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** How a request proved who it is. */
+/** How a request authenticated. */
 export interface Credential {
   readonly scheme: 'bearer' | 'api-key' | 'none';
   readonly value: string;
 }
 
-/** One request that the double has seen. */
+/** One request that the double has received. */
 export interface RequestRecord {
   readonly method: string;
   readonly path: string;
   readonly credential: Credential;
   readonly headers: IncomingHttpHeaders;
-  /** The model of a messages request, else empty. */
+  /** The model of a messages request, otherwise empty. */
   readonly model: string;
-  /** The last thing the user wrote in a messages request, trimmed, directives included, else empty. */
+  /** The last thing the user wrote in a messages request, trimmed, directives included, otherwise empty. */
   readonly prompt: string;
-  /** What the identity token of an exchange says of itself; the token is in the body alone. */
+  /** The claims of the identity token of an exchange; the token itself is only in the body. */
   readonly identity?: unknown;
-  /** The status sent; 0 while none was. */
+  /** The status of the response; 0 before it is sent. */
   status: number;
-  /** The parsed body, or its text where it is no JSON; kept for the last {@link BODIES_KEPT} requests. */
+  /** The parsed body, or its text if it is not JSON; kept for the last {@link BODIES_KEPT} requests. */
   body: unknown;
 }
 
-/** How many bodies are kept: each is some 150 kB, and one double may serve thousands of runs. */
+/** How many bodies are kept: each has about 150 kB, and one double may serve thousands of runs. */
 export const BODIES_KEPT = 100;
 
-/** Reads the credential of a request; a bearer token wins over a key, as at the real API. */
+/** Reads the credential of a request; a bearer token takes precedence over a key, like at the real API. */
 export function credentialOf(headers: IncomingHttpHeaders): Credential {
   const { authorization, 'x-api-key': key } = headers;
   if (authorization?.startsWith('Bearer ') === true) {

@@ -26,7 +26,7 @@ const ask = (key: string, content: string, stream = false) =>
     body: JSON.stringify({ model: 'claude-test', stream, messages: [{ role: 'user', content }] }),
   });
 
-it('echoes the prompt in one object, or as a stream of events', async () => {
+it('echoes the prompt as one object or as a stream of events', async () => {
   expect(await (await ask('first', 'hello')).json()).toMatchObject({
     content: [{ type: 'text', text: 'echo: hello' }],
   });
@@ -37,7 +37,7 @@ it('echoes the prompt in one object, or as a stream of events', async () => {
   ]);
 });
 
-it('changes its behaviour over the control endpoint, and tells what it has seen', async () => {
+it('changes its behaviour over the control endpoint, and lists the requests it received', async () => {
   await control('PUT', '', { mode: '[[fail:overloaded]]', accept: ['second'] });
   expect((await ask('first', 'hello')).status).toBe(401);
   expect((await ask('second', 'hello')).status).toBe(529);

@@ -6,14 +6,14 @@ import type { AnswerBlock } from './answer.ts';
 import type { Directives } from './directives.ts';
 import type { Failure } from './failures.ts';
 
-/** A message to send: who speaks, what, and the length of what was asked in tokens. */
+/** A message to send: model, content, and the length of the request in tokens. */
 export interface Reply {
   readonly model: string;
   readonly blocks: readonly AnswerBlock[];
   readonly inputTokens: number;
 }
 
-/** How a message is paced and whether it breaks off. */
+/** The pace of a message, and whether it is cut off. */
 export type Pace = Pick<Directives, 'slow' | 'cut' | 'truncate'>;
 
 /** Sends an error of the API. */
@@ -24,7 +24,7 @@ export function sendFailure(response: ServerResponse, failure: Failure): void {
   response.end(JSON.stringify({ type: 'error', error: { type, message }, request_id: requestId }));
 }
 
-/** Sends a message as one JSON object. A pace that breaks a stream off breaks this off too. */
+/** Sends a message as one JSON object. A pace that cuts a stream off cuts this off too. */
 export function sendMessage(response: ServerResponse, reply: Reply, pace: Pace): void {
   if (pace.cut !== undefined) {
     response.destroy();
@@ -36,7 +36,7 @@ export function sendMessage(response: ServerResponse, reply: Reply, pace: Pace):
   response.end(pace.truncate === undefined ? JSON.stringify(body) : '{');
 }
 
-/** Sends a message as server-sent events, delta by delta, until the client has gone or the pace breaks it off. */
+/** Sends a message as server-sent events, delta by delta, until the client disconnects or the pace cuts it off. */
 export async function streamMessage(response: ServerResponse, reply: Reply, pace: Pace): Promise<void> {
   response.writeHead(200, {
     'content-type': 'text/event-stream',
@@ -95,7 +95,7 @@ const withId = (block: AnswerBlock) => (block.type === 'tool_use' ? { ...block, 
 const opening = (block: AnswerBlock) =>
   block.type === 'tool_use' ? { ...withId(block), input: {} } : { type: 'text', text: '' };
 
-/** Short texts go word by word, long ones in pieces of 64 KiB. */
+/** Short texts are sent word by word, long ones in pieces of 64 KiB. */
 function deltasOf(block: AnswerBlock): object[] {
   if (block.type === 'tool_use') return [{ type: 'input_json_delta', partial_json: JSON.stringify(block.input) }];
   const pieces = block.text.match(block.text.length < 4096 ? /\S+\s*|\s+/g : /.{1,65536}/gs) ?? [];

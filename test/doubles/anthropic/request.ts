@@ -15,20 +15,20 @@ export const messagesRequest = z.looseObject({
 /** A checked `POST /v1/messages` body. */
 export type MessagesRequest = z.infer<typeof messagesRequest>;
 
-/** Where a conversation stands: the last thing its user wrote, and what the tools have said since. */
+/** The state of a conversation: the last text of its user, and the tool results since. */
 export interface Turn {
   readonly prompt: string;
   readonly toolResults: readonly string[];
 }
 
-/** What the CLI writes into user messages by itself. */
+/** Text that the CLI itself adds to user messages. */
 const OF_THE_CLI =
   /<system-reminder>.*?<\/system-reminder>|^\[(?:structured-output-enforce|Your previous response|Request interrupted)[^\n]*/gms;
 
 type Message = MessagesRequest['messages'][number];
 type Block = z.infer<typeof block>;
 
-/** Reads the turn of a request. Words of the CLI's own around the prompt are no part of it. */
+/** Reads the turn of a request. Text that the CLI adds around the prompt is not part of it. */
 export function turnOf(request: MessagesRequest): Turn {
   const users = request.messages.filter(({ role }) => role === 'user').map(blocksOf);
   const start = users.findLastIndex((blocks) => typedText(blocks) !== '');

@@ -27,13 +27,13 @@ export interface AnthropicDoubleOptions extends BehaviourSettings {
 export interface AnthropicDouble extends AsyncDisposable {
   /** The value for `ANTHROPIC_BASE_URL`. */
   readonly url: string;
-  /** Every request seen, oldest first, those to the control endpoint left out. */
+  /** Every request, oldest first, without those to the control endpoint. */
   readonly requests: readonly RequestRecord[];
-  /** The requests for a message alone. */
+  /** Only the requests for a message. */
   messages(): RequestRecord[];
-  /** Changes the behaviour from the next request on; what is left out stays. */
+  /** Changes the behaviour from the next request on; omitted fields do not change. */
   configure(settings: BehaviourSettings): void;
-  /** Forgets all requests and goes back to the behaviour given at the start. */
+  /** Deletes all requests and restores the initial behaviour. */
   reset(): void;
   /** Drops all connections and stops listening. */
   close(): Promise<void>;

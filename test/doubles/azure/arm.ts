@@ -8,18 +8,18 @@ import type { Store, Stored } from './store.ts';
 
 type Json = Record<string, unknown>;
 
-/** What a resource is in the state of a stack. */
+/** A resource in the state of a stack. */
 export interface ArmResource {
   readonly id: string;
   readonly outputs: Json;
 }
 
-/** Azure Resource Manager refused. */
+/** Thrown when Azure Resource Manager refuses. */
 export class ArmError extends Error {
   override readonly name = 'ArmError';
 }
 
-/** As much of Azure Resource Manager as the stack uses. */
+/** The part of Azure Resource Manager that the stack uses. */
 export class Arm {
   readonly settings: ArmSettings;
   readonly #store: Store;
@@ -29,7 +29,7 @@ export class Arm {
     this.settings = settings;
   }
 
-  /** What is wrong with inputs, as far as it can be told before anything is made. */
+  /** Errors in inputs that can be found before anything is created. */
   mistakes(token: string, inputs: Json): string[] {
     const type = ARM_TYPES[token];
     if (type === undefined) return [`${token} is no type of resource that this double knows`];
@@ -58,7 +58,7 @@ export class Arm {
     return this.#put(id, token, inputs);
   }
 
-  /** A resource as it is now, with the inputs that would have made it so; undefined where it is gone. */
+  /** The current state of a resource, with the inputs that would result in it; undefined if it is gone. */
   read(id: string, outputs: Json): (ArmResource & { readonly inputs: Json }) | undefined {
     const stored = this.#store.get(id);
     if (stored === undefined) return undefined;
@@ -70,7 +70,7 @@ export class Arm {
     return { id, inputs, outputs: outputsOf(stored, inputs) };
   }
 
-  /** With a group goes all that is in it. */
+  /** Deleting a group deletes its resources. */
   delete(id: string): void {
     for (const [key] of this.#store.below(id)) this.#store.delete(key);
     this.#store.delete(id);

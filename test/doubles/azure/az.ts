@@ -1,6 +1,6 @@
 /**
- * A double of Azure's CLI. In the folder AZURE_DOUBLE_DIR, `logged-in` has the subscriptions that the operator can use,
- * one a line, and `calls.log` gets a line for each call.
+ * A double of Azure's CLI. In the folder AZURE_DOUBLE_DIR, `logged-in` lists the subscriptions that the operator can use,
+ * one per line, and `calls.log` gets a line for each call.
  * @module
  */
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';

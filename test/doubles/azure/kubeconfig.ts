@@ -3,7 +3,7 @@ import { parse, stringify } from 'yaml';
 /** The id of AKS in every Entra tenant. */
 export const AKS_SERVER_ID = '6dae42f8-4368-4678-94ff-3960e28e3630';
 
-/** A kubeconfig as AKS gives it for a cluster with Entra: its user logs in by kubelogin, with a device code. */
+/** A kubeconfig like that of AKS for a cluster with Entra: its user logs in with kubelogin and a device code. */
 export function entraKubeconfig(kubeconfig: string): string {
   const config = parse(kubeconfig) as { users: { name: string; user: unknown }[] };
   const exec = {

@@ -1,6 +1,6 @@
 /**
- * A double of kubelogin: where it is asked for a token by Azure's CLI, it gives the client certificate of the kubeconfig
- * KUBECONFIG. The CLI must be logged in, as `az.ts` has it; `calls.log` gets a line for each call.
+ * A double of kubelogin: for a login with Azure's CLI, it returns the client certificate of the kubeconfig KUBECONFIG. The
+ * CLI must be logged in according to `az.ts`; `calls.log` gets a line for each call.
  * @module
  */
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
@@ -23,7 +23,7 @@ appendFileSync(path.join(folder, 'calls.log'), `kubelogin ${args}\n`);
 if (args === '--version') {
   console.log('kubelogin version double');
 } else if (args !== `get-token --login azurecli --server-id ${AKS_SERVER_ID}`) {
-  process.stderr.write(`kubelogin: '${args}' needs somebody at a browser\n`);
+  process.stderr.write(`kubelogin: '${args}' needs someone at a browser\n`);
   process.exitCode = 1;
 } else if (!existsSync(path.join(folder, 'logged-in'))) {
   process.stderr.write("kubelogin: Please run 'az login' to setup account.\n");

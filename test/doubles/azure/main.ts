@@ -1,8 +1,8 @@
 /**
- * A double of Pulumi's provider for Azure: `pulumi-resource-azure-native`, with a model of Azure Resource Manager behind
- * it instead of Azure. By environment: AZURE_DOUBLE_DIR (a folder, which keeps the resources in `arm.json`),
- * AZURE_DOUBLE_SUBSCRIPTION, AZURE_DOUBLE_LOGIN_SERVER (the registry that every ACR is) and KUBECONFIG (the cluster that
- * every AKS is). A resource of the type that the folder's file `hang` names is made, but the provider never says so.
+ * A double of Pulumi's provider for Azure: `pulumi-resource-azure-native`, with a model of Azure Resource Manager instead
+ * of Azure. Environment: AZURE_DOUBLE_DIR (a folder that keeps the resources in `arm.json`), AZURE_DOUBLE_SUBSCRIPTION,
+ * AZURE_DOUBLE_LOGIN_SERVER (the registry behind every ACR) and KUBECONFIG (the cluster behind every AKS). A resource of
+ * the type in the folder's file `hang` is created, but the provider never responds.
  * @module
  */
 import { existsSync, readFileSync } from 'node:fs';
@@ -26,7 +26,7 @@ function required(name: string): string {
   return value;
 }
 
-/** Secrets and outputs reach a provider wrapped. */
+/** Providers receive secrets and outputs in a wrapper. */
 function plain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(plain);
   if (typeof value !== 'object' || value === null) return value;

@@ -1,13 +1,13 @@
-/** What one type of resource is to Azure Resource Manager. */
+/** How Azure Resource Manager treats one type of resource. */
 export interface ArmType {
-  /** The input that has the name, and what names are taken. A type without has its name in `id`. */
+  /** The input with the name, and the allowed names. A type without this has its name in `id`. */
   readonly nameInput: string;
   readonly name: RegExp;
   /** Its id below `parent`, where NAME stands for the name. */
   readonly path: string;
-  /** What its id begins with. */
+  /** The prefix of its id. */
   readonly parent: (inputs: Record<string, unknown>, subscription: string) => string;
-  /** Inputs that ARM wants though the SDK does not. */
+  /** Inputs that ARM requires although the SDK does not. */
   readonly needs?: readonly string[];
 }
 

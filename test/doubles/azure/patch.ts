@@ -6,8 +6,8 @@ const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /**
- * What the real provider does to a resource's inputs in a refresh: the differences between what Azure said before and
- * what it says now are made to them, so that things which Azure added by itself come in as well.
+ * Updates a resource's inputs in a refresh like the real provider: it applies the differences between Azure's previous and
+ * current response, including properties that Azure added itself.
  */
 export function withChanges(inputs: unknown, before: unknown, now: unknown): unknown {
   if (isObject(inputs) && isObject(before) && isObject(now)) return objectWithChanges(inputs, before, now);

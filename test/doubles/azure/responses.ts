@@ -8,18 +8,18 @@ const guid = (text: string): string =>
     .digest('hex')
     .replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, '$1-$2-4$3-8$4-$5');
 
-/** What the double's answers are made from. */
+/** What the responses are built from. */
 export interface ArmSettings {
   readonly subscription: string;
-  /** What every registry gives as its address. */
+  /** The address of every registry. */
   readonly loginServer: string;
-  /** What every cluster gives as its credentials. */
+  /** The credentials of every cluster. */
   readonly kubeconfig: string;
 }
 
 const VERSION = '1.34.4';
 
-/** A body as Azure keeps it: with what it chooses where nothing is said, and what it no longer changes. */
+/** A body as Azure stores it: with defaults for omitted properties, and with unchangeable properties kept. */
 export function withDefaults(token: string, inputs: Json, before: Json | undefined): Json {
   if (token === 'azure-native:containerservice:AgentPool') {
     return { orchestratorVersion: VERSION, maxPods: 250, osDiskType: 'Managed', ...inputs };
@@ -30,7 +30,7 @@ export function withDefaults(token: string, inputs: Json, before: Json | undefin
     maxPods: 250,
     ...pool,
   }));
-  // A pool that a PUT leaves out stays.
+  // A pool that a PUT omits stays.
   const kept = ((before?.['agentPoolProfiles'] ?? []) as { name: string }[]).filter(
     ({ name }) => !pools.some((pool) => pool.name === name),
   );
@@ -48,7 +48,7 @@ export function withDefaults(token: string, inputs: Json, before: Json | undefin
   };
 }
 
-/** What Azure says of a resource besides its body. */
+/** The properties that Azure adds to the body of a resource. */
 export function readOnlyOf(token: string, id: string, body: Json, { loginServer, subscription }: ArmSettings): Json {
   const name = id.slice(id.lastIndexOf('/') + 1);
   const common = { name, provisioningState: 'Succeeded', azureApiVersion: 'double' };

@@ -2,7 +2,7 @@ import type { Stored } from './store.ts';
 
 type Json = Record<string, unknown>;
 
-/** What Azure refuses though every property is of the right type. */
+/** Inputs that Azure refuses although every property has the right type. */
 export function mistakesAgainstRules(token: string, inputs: Json, before: Stored | undefined): string[] {
   switch (token) {
     case 'azure-native:containerservice:ManagedCluster':

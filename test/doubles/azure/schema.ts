@@ -9,14 +9,14 @@ import * as path from 'node:path';
 
 import ts from 'typescript';
 
-/** What Pulumi puts where a value is not known in preview. */
+/** Pulumi's placeholder for a value that is unknown in a preview. */
 export const UNKNOWN = '04da6b54-80e4-46f7-96ec-b56ff0331ba9';
 
 const require = createRequire(import.meta.url);
 const sdk = path.dirname(require.resolve('@pulumi/azure-native/package.json'));
 const interfaces = new Map<string, ts.InterfaceDeclaration>();
 
-/** What is wrong with the inputs of a resource (`module:Type`) or of a function (`module:function`). */
+/** Errors in the inputs of a resource (`module:Type`) or of a function (`module:function`). */
 export function mistakesAgainstSchema(token: string, inputs: Record<string, unknown>): string[] {
   const [module = '', type = ''] = token.split(':').slice(1);
   const file = path.join(sdk, module, `${type.charAt(0).toLowerCase()}${type.slice(1)}.d.ts`);
@@ -90,7 +90,7 @@ function ofReference(type: ts.TypeReferenceNode, value: unknown, at: string): st
   const [root = '', module = '', name = ''] = nameOf(type.typeName);
   if (root === 'pulumi') return type.typeArguments?.[0] === undefined ? [] : ofType(type.typeArguments[0], value, at);
   if (root === 'enums') {
-    // An API that calls its values known ones takes others.
+    // An API that only lists known values accepts others.
     if (name.startsWith('Known')) return typeof value === 'string' ? [] : [`${at} is no string`];
     const all = require(path.join(sdk, 'types', 'enums', module)) as Record<string, Record<string, unknown>>;
     const allowed = Object.values(all[name] ?? {});
@@ -101,7 +101,7 @@ function ofReference(type: ts.TypeReferenceNode, value: unknown, at: string): st
   return ofInterface(nested, value as Record<string, unknown>, `${at}.`);
 }
 
-/** The SDK takes any string beside an enumeration, for values newer than itself; Azure does not. */
+/** The SDK accepts any string besides the values of an enumeration, to allow newer ones; Azure does not. */
 function ofUnion({ types }: ts.UnionTypeNode, value: unknown, at: string): string[] {
   const real = types.filter(({ kind }) => kind !== ts.SyntaxKind.UndefinedKeyword);
   const enums = real.filter((type) => ts.isTypeReferenceNode(type) && nameOf(type.typeName)[0] === 'enums');

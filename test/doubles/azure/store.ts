@@ -1,20 +1,20 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
-/** One resource as Azure has it. */
+/** One resource in Azure. */
 export interface Stored {
   readonly token: string;
-  /** What can be put, with the defaults that Azure adds. */
+  /** Properties that can be set, with the defaults that Azure adds. */
   readonly body: Record<string, unknown>;
-  /** What Azure alone says. */
+  /** Properties that only Azure sets. */
   readonly readOnly: Record<string, unknown>;
 }
 
-/** The resources by their id. Azure's ids don't tell upper case from lower. */
+/** The resources by their id. Azure's ids are case-insensitive. */
 export class Store {
   readonly #file: string | undefined;
   #resources = new Map<string, Stored>();
 
-  /** @param file Keeps them from one process to the next; without it they are gone with the process. */
+  /** @param file stores them across processes; without it they are lost with the process. */
   constructor(file?: string) {
     this.#file = file;
   }
@@ -23,7 +23,7 @@ export class Store {
     return this.#load().get(id.toLowerCase());
   }
 
-  /** The resources whose id begins with this. */
+  /** The resources whose id starts with this. */
   below(id: string): [string, Stored][] {
     return [...this.#load()].filter(([key]) => key.startsWith(`${id.toLowerCase()}/`));
   }

@@ -7,13 +7,13 @@ export function assistant(text: string): object {
   };
 }
 
-/** A piece of a message that is being streamed, or its beginning. */
+/** A piece of a streamed message, or its start. */
 export function delta(type: 'message_start' | 'content_block_delta', text?: string): object {
   const event = text === undefined ? { type } : { type, index: 0, delta: { type: 'text_delta', text } };
   return { type: 'stream_event', parent_tool_use_id: null, event };
 }
 
-/** The event that ends a turn, a success where `fields` say nothing else. */
+/** The event that ends a turn; a success unless `fields` override it. */
 export function result(fields: object): object {
   return {
     type: 'result',

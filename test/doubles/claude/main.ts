@@ -1,5 +1,5 @@
 /**
- * A scripted `claude`: speaks stream-json and the control protocol as the real one does, and does what its script says.
+ * A scripted `claude`: speaks stream-json and the control protocol like the real one, and follows its script.
  * Usage: main.ts <script.json> [arguments of claude]
  * @module
  */
@@ -37,7 +37,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, () => ignoring || end(signal === 'SIGTERM' ? 143 : 130));
 }
 
-// Not readline: it takes U+2028 for the end of a line, too.
+// Not readline, which treats U+2028 as the end of a line, too.
 let unread = '';
 process.stdin.setEncoding('utf8').on('data', (chunk: string) => {
   const lines = (unread + chunk).split('\n');
@@ -47,7 +47,7 @@ process.stdin.setEncoding('utf8').on('data', (chunk: string) => {
 process.stdin.on('end', () => {
   if (!ignoring && (finished || prompt === '')) end(exitCode);
 });
-// Nothing else may keep a process that ignores the end of its input.
+// Keeps the process alive if it ignores the end of its input.
 setInterval(() => undefined, 60_000);
 
 function receive(line: string): void {

@@ -7,40 +7,40 @@
 export type Step =
   /** Write this event. */
   | { readonly do: 'event'; readonly event: object }
-  /** Write this line as it is. */
+  /** Write this line unchanged. */
   | { readonly do: 'line'; readonly line: string }
   /** Write to stderr. */
   | { readonly do: 'stderr'; readonly text: string }
-  /** Stream text in deltas, as `--include-partial-messages` does. */
+  /** Stream text in deltas, like `--include-partial-messages`. */
   | { readonly do: 'stream'; readonly deltas: readonly string[]; readonly every: number }
-  /** Say a whole message. */
+  /** Write a whole message. */
   | { readonly do: 'say'; readonly text: string }
-  /** End the turn well; `$PROMPT` stands for the prompt. */
+  /** End the turn successfully; `$PROMPT` stands for the prompt. */
   | { readonly do: 'result'; readonly text: string }
-  /** End the turn as the CLI does when the API refused: a message with the kind, and a result that calls itself a success. */
+  /** End the turn like the CLI when the API refuses: a message with the kind, and a result with subtype success. */
   | { readonly do: 'refuse'; readonly kind: string; readonly status?: number; readonly text: string }
   /** Write a result whose text has this many bytes. */
   | { readonly do: 'flood'; readonly bytes: number }
-  /** Write this many messages of a mebibyte each. */
+  /** Write this many messages of one mebibyte each. */
   | { readonly do: 'messages'; readonly count: number }
   | { readonly do: 'wait'; readonly ms: number }
   /** Do nothing until ended. */
   | { readonly do: 'hang' }
   /** From now on ignore signals, the control channel and the end of stdin. */
   | { readonly do: 'ignore' }
-  /** Start a grandchild that sleeps, in a session of its own. */
+  /** Start a sleeping grandchild in its own session. */
   | { readonly do: 'setsid' }
-  /** Leave a row with what the conversation has cost until now, as the CLI does when it ends. */
+  /** Write a row with the cost of the conversation so far, like the CLI when it exits. */
   | { readonly do: 'row'; readonly costUsd: number; readonly outputTokens: number }
-  /** Run a command by `sh`, in the process group of the CLI, until it ends. */
+  /** Run a command with `sh` in the process group of the CLI, and wait for it. */
   | { readonly do: 'shell'; readonly command: string }
   | { readonly do: 'exit'; readonly code: number }
-  /** Die by a signal. */
+  /** Die from a signal. */
   | { readonly do: 'die'; readonly signal: NodeJS.Signals };
 
 /** The script file. */
 export interface Script {
-  /** A file that gets a JSON line for each process that starts, that gets its prompt, and that ends by itself. */
+  /** A file that gets a JSON line for each process that starts, gets its prompt, or exits by itself. */
   readonly journal: string;
   /** Steps by prompt; `*` for all other prompts. */
   readonly prompts: Readonly<Record<string, readonly Step[]>>;

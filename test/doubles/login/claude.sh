@@ -1,8 +1,8 @@
 #!/bin/sh
-# `claude auth login` without a browser: leaves the next login, as e2e-refresh-N-canary, newer than all before it. HOME/login
+# `claude auth login` without a browser: writes the next login, e2e-refresh-N-canary, newer than all previous ones. HOME/login
 # holds the last N.
 set -eu
-[ "$*" = 'auth login' ] || { echo "This stands in for 'claude auth login' alone, not for: $*" >&2; exit 2; }
+[ "$*" = 'auth login' ] || { echo "This double only supports 'claude auth login', not: $*" >&2; exit 2; }
 n=$(($(cat "$HOME/login" 2>/dev/null || echo 0) + 1))
 echo "$n" >"$HOME/login"
 umask 077

@@ -1,5 +1,5 @@
 /**
- * A server of the Model Context Protocol over stdio, with one tool: `repeat {text}` answers with the text and with the
+ * A server of the Model Context Protocol over stdio, with one tool: `repeat {text}` returns the text and the
  * environment variable WORD. Each call is a line in the file that is its only argument, if there is one.
  * @module
  */
@@ -45,7 +45,7 @@ function answerTo({ method, params }: z.infer<typeof request>): object | undefin
 
 for await (const line of createInterface({ input: process.stdin })) {
   const message = request.parse(JSON.parse(line));
-  // What has no id is a notification, and gets no answer.
+  // A message without an id is a notification and gets no response.
   if (message.id === undefined) continue;
   const result = answerTo(message);
   const body = result ? { result } : { error: { code: -32_601, message: `No ${message.method}` } };

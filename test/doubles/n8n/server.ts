@@ -19,7 +19,7 @@ export interface N8nDoubleOptions {
   readonly generation?: Generation;
   /** The only API key. Default `n8n-key`. */
   readonly apiKey?: string;
-  /** Called with each request before it has an effect and after it had; rejects to leave it without an answer. */
+  /** Called with each request before and after it takes effect; rejects to send no response. */
   readonly gate?: (when: 'before' | 'after', what: string) => Promise<void> | void;
 }
 
@@ -30,9 +30,9 @@ export interface N8nDouble extends AsyncDisposable {
   readonly workflows: Workflows;
   /** Method and path of every request, oldest first. */
   readonly requests: readonly string[];
-  /** The status that is answered to everything, such as 503; undefined for a sound n8n. */
+  /** The status of every response, such as 503; undefined for a healthy n8n. */
   failing: number | undefined;
-  /** The largest page, as a page of 250 is too long to test with. */
+  /** The largest page: 250 would be too large for tests. */
   pageSize: number;
 }
 
@@ -103,7 +103,7 @@ export async function startN8nDouble(options: N8nDoubleOptions = {}): Promise<N8
     throw new Refusal(404, 'not found');
   }
 
-  /** The cursor is a position in what the filter matches at that moment. */
+  /** The cursor is a position in the workflows that match the filter at that moment. */
   function page(query: URLSearchParams) {
     const cursor = query.get('cursor');
     const { limit, offset } = (

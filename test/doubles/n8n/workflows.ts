@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
-/** A workflow as n8n 2.41 tells of it. */
+/** A workflow in the API of n8n 2.41. */
 export interface DoubleWorkflow {
   readonly id: string;
   name: string;
@@ -12,11 +12,11 @@ export interface DoubleWorkflow {
   isArchived: boolean;
   /** The draft. */
   versionId: string;
-  /** Moves with edits, not with publishing. */
+  /** Changes with edits, not when the workflow is published. */
   updatedAt: string;
 }
 
-/** A status and what n8n says with it. */
+/** An error status with n8n's message. */
 export class Refusal extends Error {
   readonly status: number;
 
@@ -26,7 +26,7 @@ export class Refusal extends Error {
   }
 }
 
-/** The workflows of one n8n, and what people do to them in the editor. */
+/** The workflows of one n8n, and the actions of people in the editor. */
 export class Workflows {
   readonly #all = new Map<string, DoubleWorkflow>();
   readonly #versions = new Map<string, Set<string>>();
@@ -53,7 +53,7 @@ export class Workflows {
     return workflow;
   }
 
-  /** By id, as n8n sorts them. */
+  /** Sorted by id, like in n8n. */
   list(): DoubleWorkflow[] {
     return [...this.#all.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
   }
@@ -90,7 +90,7 @@ export class Workflows {
     return workflow;
   }
 
-  /** A person saves another draft; what is published stays so. */
+  /** A person saves another draft; the published version stays. */
   edit(id: string): DoubleWorkflow {
     const workflow = this.get(id);
     workflow.versionId = randomUUID();

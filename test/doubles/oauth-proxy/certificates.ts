@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 
 const openssl = promisify(execFile);
 
-/** A certificate authority in a folder of its own and a server certificate that it signed. */
+/** A certificate authority in its own folder, and a server certificate that it signed. */
 export interface Certificates extends AsyncDisposable {
   /** The authority's certificate: the value for `NODE_EXTRA_CA_CERTS`. */
   readonly caFile: string;
@@ -16,7 +16,7 @@ export interface Certificates extends AsyncDisposable {
   readonly cert: string;
 }
 
-/** Makes an authority and a certificate for `host`, valid for a day. Needs the `openssl` program, version 3. */
+/** Creates an authority and a certificate for `host`, valid for a day. Needs the `openssl` program, version 3. */
 export async function makeCertificates(host: string): Promise<Certificates> {
   const folder = await mkdtemp(join(tmpdir(), 'oauth-proxy-'));
   const file = (name: string) => join(folder, name);

@@ -6,15 +6,15 @@ import type { Duplex } from 'node:stream';
 import { makeCertificates } from './certificates.ts';
 import { TokenFamily, type Refresh, type TokenPair } from './tokens.ts';
 
-/** The host that the CLI refreshes its login at, whatever `ANTHROPIC_BASE_URL` says. */
+/** The host where the CLI refreshes its login, regardless of `ANTHROPIC_BASE_URL`. */
 const REFRESH_HOST = 'platform.claude.com';
 
 /** The endpoint of that host that refreshes tokens. */
 const TOKEN_PATH = '/v1/oauth/token';
 
 /**
- * How a refresh goes: `rotate` gives a new pair for the current refresh token, `revoked` refuses it for good,
- * `failing` answers 500, `unreachable` does not connect to the host.
+ * The result of a refresh: `rotate` returns a new pair for the current refresh token, `revoked` refuses it for good,
+ * `failing` responds with 500, `unreachable` does not connect to the host.
  */
 export type RefreshMode = 'rotate' | 'revoked' | 'failing' | 'unreachable';
 
@@ -26,23 +26,23 @@ export interface OauthProxyOptions {
   readonly port?: number;
   /** Default `rotate`. */
   readonly mode?: RefreshMode;
-  /** The pair that the login begins with. */
+  /** The first pair of the login. */
   readonly tokens: TokenPair;
-  /** Called with every new pair before it is sent, e.g. to make the API's double accept it. */
+  /** Called with every new pair before it is sent, for example to make the double of the API accept it. */
   readonly onRotated?: (tokens: TokenPair) => void;
 }
 
 /** A running proxy. */
 export interface OauthProxy extends AsyncDisposable {
-  /** The variables that lead the CLI through the proxy; loopback stays direct, for it asks the proxy for plain HTTP too. */
+  /** The variables that make the CLI use the proxy. Loopback stays direct, because the CLI also proxies plain HTTP. */
   readonly env: Readonly<Record<'HTTPS_PROXY' | 'NO_PROXY' | 'NODE_EXTRA_CA_CERTS', string>>;
   /** Every refresh that reached the token endpoint, oldest first. */
   readonly refreshes: readonly Refresh[];
-  /** Every `host:port` that was asked for by CONNECT. */
+  /** Every `host:port` that was requested with CONNECT. */
   readonly connects: readonly string[];
-  /** The pair that is valid now. */
+  /** The currently valid pair. */
   readonly current: TokenPair;
-  /** Changes how the next refresh goes. */
+  /** Changes the result of the next refresh. */
   setMode(mode: RefreshMode): void;
   /** Drops all connections and stops listening. */
   close(): Promise<void>;

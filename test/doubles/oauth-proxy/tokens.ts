@@ -7,13 +7,13 @@ export interface TokenPair {
   readonly refreshToken: string;
 }
 
-/** One use of a refresh token and what came of it. */
+/** One use of a refresh token and its result. */
 export interface Refresh {
   readonly refreshToken: string;
   readonly outcome: 'rotated' | 'refused';
 }
 
-/** What the token endpoint sends. */
+/** The response of the token endpoint. */
 export interface TokenAnswer {
   readonly status: number;
   readonly body: Readonly<Record<string, unknown>>;
@@ -25,10 +25,10 @@ const refreshRequest = z.looseObject({
   scope: z.string().optional(),
 });
 
-/** Access tokens live this long, in seconds, as those of a subscription do. */
+/** The lifetime of access tokens in seconds, like those of a subscription. */
 const LIFETIME = 28_800;
 
-/** The tokens of one login. Every refresh token works once: a copy that uses one again is refused. */
+/** The tokens of one login. Every refresh token works once: using it again is refused. */
 export class TokenFamily {
   readonly refreshes: Refresh[] = [];
   #current: TokenPair;
@@ -37,12 +37,12 @@ export class TokenFamily {
     this.#current = first;
   }
 
-  /** The pair that is valid now. */
+  /** The currently valid pair. */
   get current(): TokenPair {
     return this.#current;
   }
 
-  /** Answers a refresh; `isRevoked` refuses it whatever token it brings. */
+  /** Responds to a refresh; `isRevoked` refuses every token. */
   refresh(body: unknown, isRevoked: boolean): TokenAnswer {
     const request = refreshRequest.parse(body);
     const isCurrent = request.refresh_token === this.#current.refreshToken;

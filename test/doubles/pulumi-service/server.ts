@@ -11,11 +11,11 @@ import { Stack, type Deployment, type Update } from './stacks.ts';
 /** A running double of a Pulumi service. */
 export interface PulumiService extends AsyncDisposable {
   readonly url: string;
-  /** What its user logs in with. */
+  /** The access token of its user. */
   readonly accessToken: string;
   /** Stacks by `project/stack`. */
   readonly stacks: ReadonlyMap<string, Stack>;
-  /** Calls that it does not know, as `METHOD path`; an engine that needs one would find it out the hard way. */
+  /** Unknown calls, as `METHOD path`, to detect calls that a newer engine needs. */
   readonly unknown: readonly string[];
 }
 
@@ -27,8 +27,8 @@ interface Cell {
 }
 
 /**
- * Starts a double of the Pulumi service: the state of stacks, their secrets and their updates, one at a time for each stack,
- * by what the engine's own client asks (pulumi/pulumi, pkg/backend/httpstate/client).
+ * Starts a double of the Pulumi service: the state of stacks, their secrets and their updates, one at a time for each stack.
+ * It serves the calls of the engine's client (pulumi/pulumi, pkg/backend/httpstate/client).
  */
 export async function startPulumiService(): Promise<PulumiService> {
   const accessToken = 'pul-canary-access-token';
@@ -182,7 +182,7 @@ export async function startPulumiService(): Promise<PulumiService> {
   };
 }
 
-/** The engine sends what may be large by gzip. */
+/** The engine compresses large bodies with gzip. */
 async function body<T>({ req }: Context): Promise<T> {
   const bytes = Readable.from(Buffer.from(await req.arrayBuffer()));
   return (await readJson(req.header('Content-Encoding') === 'gzip' ? bytes.pipe(createGunzip()) : bytes)) as T;

@@ -1,20 +1,20 @@
 import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto';
 
-/** What the engine keeps of a stack; the service does not look into it, but for what it counts. */
+/** The engine's state of a stack. The service only reads what it counts. */
 export interface Deployment {
   readonly version: number;
   readonly features?: readonly string[];
   readonly deployment: { readonly resources?: readonly unknown[] };
 }
 
-/** One update, preview or the like. */
+/** One update, preview or similar operation. */
 export interface Update {
   readonly id: string;
   readonly kind: string;
   readonly config: object;
-  /** Of the stack after it. */
+  /** The version of the stack after it. */
   readonly version: number;
-  /** What the engine that makes it shows for its calls; nobody else may write. */
+  /** The token of the engine that performs it; nobody else may write. */
   readonly lease: string;
   status: 'not started' | 'running' | 'succeeded' | 'failed' | 'cancelled';
 }
@@ -38,7 +38,7 @@ export class Stack {
     return this.updates.filter(({ kind, status }) => kind !== 'preview' && status !== 'not started').length;
   }
 
-  /** The one that writes now. */
+  /** The update in progress. */
   get active(): Update | undefined {
     return this.updates.find(({ kind, status }) => kind !== 'preview' && status === 'running');
   }
@@ -58,7 +58,7 @@ export class Stack {
     return Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString('base64');
   }
 
-  /** @throws for what another stack encrypted. */
+  /** @throws for a value that another stack encrypted. */
   decrypt(cipherText: string): string {
     const bytes = Buffer.from(cipherText, 'base64');
     const decipher = createDecipheriv('aes-256-gcm', this.#key, bytes.subarray(0, 12));

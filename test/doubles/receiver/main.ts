@@ -1,5 +1,5 @@
 /**
- * Runs a receiver of callbacks as a program: `node main.ts [--host 127.0.0.1] [--port 0]`. Answers everything with 200
+ * Runs a receiver of callbacks as a program: `node main.ts [--host 127.0.0.1] [--port 0]`. Responds to everything with 200
  * and prints each message as one line of JSON, after `{"url":…}` when it listens; SIGTERM and SIGINT end it.
  * @module
  */

@@ -10,8 +10,8 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
 /**
- * What a receiver does with a message: answers with a status (and headers), never answers, cuts the connection, or
- * answers with a body that does not end.
+ * What a receiver does with a message: responds with a status (and headers), never responds, cuts the connection, or
+ * responds with an endless body.
  */
 export type Reaction =
   number | { readonly status: number; readonly headers: Readonly<Record<string, string>> } | 'hang' | 'cut' | 'endless';
@@ -25,7 +25,7 @@ export interface Message {
   readonly body: string;
 }
 
-/** Where a receiver listens, and whether by HTTPS. */
+/** Where a receiver listens, and whether with HTTPS. */
 export interface ReceiverOptions {
   readonly address?: string;
   readonly port?: number;
@@ -34,8 +34,8 @@ export interface ReceiverOptions {
 }
 
 /**
- * A receiver of callbacks. It reacts by path, with one reaction of the path's list after the other and the last one from
- * then on; a path without a list is answered with 200.
+ * A receiver of callbacks. Each path has a list of reactions, which are used one after the other; the last one is then
+ * repeated. A path without a list responds with 200.
  */
 export class Receiver implements AsyncDisposable {
   /** Every message so far, oldest first. */
@@ -53,7 +53,7 @@ export class Receiver implements AsyncDisposable {
     this.#port = options.port ?? 0;
   }
 
-  /** Makes a receiver that listens, on a free port of loopback where nothing else is said. */
+  /** Starts a receiver, by default on a free port of loopback. */
   static async start(
     reactions: Readonly<Record<string, readonly Reaction[]>> = {},
     options: ReceiverOptions = {},
@@ -67,7 +67,7 @@ export class Receiver implements AsyncDisposable {
     return this.#port;
   }
 
-  /** For the list of hosts that callbacks may go to. */
+  /** Its entry for the list of allowed callback hosts. */
   get host(): string {
     return `${this.#options.address ?? '127.0.0.1'}:${this.#port}`;
   }
@@ -76,7 +76,7 @@ export class Receiver implements AsyncDisposable {
     return `http://${this.host}${path}`;
   }
 
-  /** The messages that came for a path. */
+  /** The messages to a path. */
   at(path: string): Message[] {
     return this.messages.filter((message) => message.path === path);
   }

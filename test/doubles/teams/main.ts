@@ -1,6 +1,6 @@
 /**
  * Runs the double of a Teams Workflows webhook as a program: `node main.ts [--host 127.0.0.1] [--port 0]`. Prints
- * `{"url":…}` as one line when it listens; `GET /_control` tells the cards it took; SIGTERM and SIGINT end it.
+ * `{"url":…}` as one line when it listens; `GET /_control` lists the accepted cards; SIGTERM and SIGINT end it.
  * @module
  */
 import { parseArgs } from 'node:util';

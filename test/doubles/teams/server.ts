@@ -8,14 +8,14 @@ export interface TeamsDoubleOptions {
   readonly host?: string;
   /** Default 0, any free port. */
   readonly port?: number;
-  /** Called with each request before it has an effect and after it had; rejects to leave it without an answer. */
+  /** Called with each request before and after it takes effect; rejects to send no response. */
   readonly gate?: (when: 'before' | 'after', what: string) => Promise<void> | void;
 }
 
 /** An Adaptive Card that was accepted. */
 export type PostedCard = Record<string, unknown> & { readonly fallbackText: string };
 
-/** An answer in place of accepting the card. */
+/** A response instead of accepting the card. */
 export interface TeamsFailure {
   readonly status: number;
   readonly retryAfter?: string;
@@ -25,22 +25,22 @@ export interface TeamsFailure {
 
 /** A running double of a Teams Workflows webhook. */
 export interface TeamsDouble extends AsyncDisposable {
-  /** The webhook's URL, with a secret in it as the real ones have. */
+  /** The webhook's URL, which contains a secret like the real ones. */
   readonly webhookUrl: string;
   /** Cards that were accepted, oldest first. */
   readonly cards: readonly PostedCard[];
-  /** How many times it was asked. */
+  /** The number of requests. */
   readonly asked: number;
-  /** Answers to the next requests, one each. */
+  /** Responses to the next requests, one each. */
   readonly failures: TeamsFailure[];
 }
 
-/** What Teams takes at most, in bytes. */
+/** The limit of Teams in bytes. */
 const MAX_BYTES = 28 * 1024;
 const PATH = '/workflows/hook';
 const QUERY = '?sig=canary-webhook-signature';
 
-/** Starts a double of a Teams Workflows webhook. It refuses what Teams refuses: no card, a card too large. */
+/** Starts a double of a Teams Workflows webhook. It refuses what Teams refuses: a missing card, or one that is too large. */
 export async function startTeamsDouble(options: TeamsDoubleOptions = {}): Promise<TeamsDouble> {
   const { host = '127.0.0.1', port = 0, gate } = options;
   const cards: PostedCard[] = [];
