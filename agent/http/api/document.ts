@@ -5,7 +5,14 @@ import { operations } from './operations.ts';
 import { problemOf, problemSchema } from './problem.ts';
 import { PROBLEMS, type ProblemFacts, type ProblemKind } from './problems.ts';
 
-/** The OpenAPI 3.1 document of the agent, generated from the same schemas and table as its routes. */
+/**
+ * The OpenAPI 3.1 document of the agent, generated from the same schemas and table as its routes.
+ *
+ * There is no generator library, because zod converts the schemas itself: a library would replace only `json-schema.ts`.
+ * zod-openapi 6 closes the schemas of responses (`additionalProperties: false`), so generated clients would reject new
+ * fields, and splits components that requests and responses share. @hono/zod-openapi 1 needs its own routes and
+ * validation; the agent limits bodies before it reads them and reports all errors at once.
+ */
 export function openApiDocument(version: string): Json {
   const paths: Record<string, Json> = {};
   for (const [operationId, operation] of operations) {
