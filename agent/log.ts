@@ -17,7 +17,7 @@ export function logDestination(out: NodeJS.WriteStream): DestinationStream {
 }
 
 /** A log line for people: the time of day, the message and its details. */
-export function formatForTerminal(line: Record<string, unknown>): string {
+function formatForTerminal(line: Record<string, unknown>): string {
   const { level, time, msg, err } = line;
   const clock = new Date(String(time)).toTimeString().slice(0, 8);
   const urgency = level === 'info' || level === 'debug' || level === 'trace' ? '' : `${String(level).toUpperCase()}: `;

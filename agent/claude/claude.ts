@@ -109,7 +109,7 @@ export interface ClaudeOptions {
 }
 
 /** The executable of the pinned `@anthropic-ai/claude-code`. */
-export const PINNED_CLAUDE = fileURLToPath(import.meta.resolve('@anthropic-ai/claude-code/bin/claude.exe'));
+const PINNED_CLAUDE = fileURLToPath(import.meta.resolve('@anthropic-ai/claude-code/bin/claude.exe'));
 
 /**
  * Settings and MCP servers come only from the agent's own configuration: `claude -p` would run the hooks and MCP servers of

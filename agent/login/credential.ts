@@ -45,7 +45,7 @@ export interface Login {
  * @returns undefined if it contains none: the CLI empties the tokens of a login that can no longer be renewed.
  * @throws {SyntaxError} if the text is not JSON.
  */
-export function parseLogin(text: string): Login | undefined {
+function parseLogin(text: string): Login | undefined {
   const parsed = login.safeParse(JSON.parse(text));
   if (!parsed.success || parsed.data.claudeAiOauth.accessToken === '') return undefined;
   const { expiresAt, refreshToken } = parsed.data.claudeAiOauth;

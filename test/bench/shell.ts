@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
-import { PINNED_CLAUDE } from '../../agent/claude/claude.ts';
 import { claudeEnvironment } from '../../agent/claude/environment.ts';
+import { CLAUDE } from '../support/claude.ts';
 
 const TIMEOUT_MS = 300_000;
 
@@ -19,7 +19,7 @@ export async function makeShell(variables: Readonly<Record<string, string>>): Pr
   const env = claudeEnvironment({ PATH: process.env['PATH'], ...variables }, {}, 'shell', TIMEOUT_MS);
   return {
     async ask(prompt, expected) {
-      const { stdout } = await execa(PINNED_CLAUDE, ['-p', prompt], {
+      const { stdout } = await execa(CLAUDE, ['-p', prompt], {
         ...{ cwd, env, extendEnv: false, stdin: 'ignore', timeout: TIMEOUT_MS },
       });
       if (!stdout.includes(expected)) throw new Error(`claude -p answered ${stdout}`);

@@ -2,10 +2,11 @@ import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:chil
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { withRemedy } from '../../../agent/claude/token-exchange.ts';
 import { sessionCredential } from '../../../agent/login/credential.ts';
-import { formatForTerminal } from '../../../agent/log.ts';
+import { logDestination } from '../../../agent/log.ts';
 import { startAnthropicDouble } from '../../doubles/anthropic/server.ts';
 import { Agent, TOKEN, until } from '../../support/agent.ts';
 import { AS_ROOT } from '../../support/claude.ts';
@@ -81,18 +82,18 @@ it('a line of the log is a sentence for people, and cannot move the cursor', () 
   const time = '2026-11-28T10:20:30.000Z';
   const clock = new Date(time).toTimeString().slice(0, 8);
   const auth = { mode: 'session', source: '/x' };
-  expect(formatForTerminal({ level: 'info', time, url: 'http://x', auth, msg: 'listening' })).toBe(
-    `${clock}  Listening  (url http://x, auth.mode session, auth.source /x)`,
+  const terminal = Object.assign(new PassThrough({ encoding: 'utf8' }), { isTTY: true });
+  const log = logDestination(terminal as unknown as NodeJS.WriteStream);
+  const shown = (line: object) => {
+    log.write(JSON.stringify(line));
+    return terminal.read() as string;
+  };
+  expect(shown({ level: 'info', time, url: 'http://x', auth, msg: 'listening' })).toBe(
+    `${clock}  Listening  (url http://x, auth.mode session, auth.source /x)\n`,
   );
   expect(
-    formatForTerminal({
-      level: 'warn',
-      time,
-      removed: [],
-      err: { message: 'a\u001b[2Jb', stack: 's' },
-      msg: 'it failed',
-    }),
-  ).toBe(`${clock}  WARN: It failed  (removed none, a [2Jb)`);
+    shown({ level: 'warn', time, removed: [], err: { message: 'a\u001b[2Jb', stack: 's' }, msg: 'it failed' }),
+  ).toBe(`${clock}  WARN: It failed  (removed none, a [2Jb)\n`);
 });
 
 const hasScript = spawnSync('script', ['--version']).status === 0;
