@@ -1,6 +1,6 @@
 /**
- * The Pulumi program: composes the components and exports what a caller needs. `pulumi stack output` shows the exports,
- * none of them a secret.
+ * The Pulumi program: composes the components and exports what a caller needs. `pulumi stack output` shows the exports;
+ * none of them is a secret.
  * @module
  */
 import * as os from 'node:os';
@@ -36,26 +36,26 @@ import { Watchdog } from './components/watchdog.ts';
 const projectDir = path.resolve(import.meta.dirname, '..');
 suggestFor(pulumi.getStack());
 const config = readConfig(engineConfig());
-// All that this machine has is read before the first resource is registered.
+// Everything on this machine is read before the first resource is registered.
 const seed = config.authMode === 'session' ? seedOfThisMachine() : undefined;
 const agentToken = config.agentToken ?? readTokenFile(projectDir);
-// Without an engine nothing is there yet.
+// Without an engine nothing exists yet.
 const hasEngine = pulumi.runtime.getEngine() !== undefined;
 const earlier = hasEngine ? earlierRecords() : [];
 const target = await targetOf(config);
 const cluster = new Provider(
   'cluster',
   {
-    // Empty is what kubectl takes, on each machine its own. The SDK would put the path in KUBECONFIG into the state, and
-    // the next refresh from a machine where there is no such file would find no cluster.
+    // Empty means the kubeconfig that kubectl uses on each machine. Otherwise the SDK writes the path in KUBECONFIG into the
+    // state, and a refresh on a machine without that file finds no cluster.
     kubeconfig: '',
     ...target.access,
-    // Otherwise a change of a Secret's data deletes it first.
+    // Otherwise a change of its data deletes the Secret first.
     enableSecretMutable: true,
     enableConfigMapMutable: true,
-    // What somebody changed by kubectl is taken back; the API server would answer with a conflict of field managers.
+    // Reverts changes made with kubectl; otherwise the API server reports a conflict of field managers.
     enablePatchForce: true,
-    // By default five requests a second, on which a refresh of these objects waits for seconds.
+    // The default is five requests a second, which delays a refresh of these objects by seconds.
     kubeClientSettings: { qps: 50, burst: 100 },
   },
   { dependsOn: [...target.ready] },
@@ -72,7 +72,8 @@ const network = new Network(
   opts,
 );
 
-if (agentToken === undefined) void pulumi.log.warn(`The API token stays as it is: there is no ${TOKEN_FILE} here.`);
+if (agentToken === undefined)
+  void pulumi.log.warn(`The API token stays unchanged: this checkout has no ${TOKEN_FILE}.`);
 const tokens = new Tokens(
   'tokens',
   { namespace: namespaceName, agentToken, callbackSecret: config.callbackSecret },
@@ -92,7 +93,7 @@ const service = new AgentService(
     claudeConfig: claude,
     identityClientId,
   },
-  // No pod is there before the policies are, nor after, not even when an update is cut off.
+  // A pod never exists without the network policies, not even when an update is cut off.
   { ...opts, dependsOn: network },
 );
 const watchdog = new Watchdog(
@@ -103,7 +104,7 @@ const watchdog = new Watchdog(
     config,
     tokens,
   },
-  // Nor while the agent's pod, which takes the longest, has yet to be made.
+  // The policies here too: the watchdog does not wait for the agent, whose pod takes the longest.
   { ...opts, dependsOn: [network, built] },
 );
 new UpdateHistory(
@@ -115,28 +116,28 @@ new UpdateHistory(
     tokenChecksum: tokens.checksum,
     claudeChecksum: claude?.checksum,
     config: config.plain,
-    // Not registered before they are read: what reads them looks into the state as it is at that moment.
+    // Must be read before this is registered: the read returns the state at that moment.
     earlier: await earlier,
     after: [network, service, watchdog],
   },
   opts,
 );
 
-/** The namespace of everything. */
+/** The namespace of all objects. */
 export const namespace = namespaceName;
 /** The Deployment, for `kubectl -n claude-agent logs deployment/…`. */
 export const deployment = service.deploymentName;
-/** What the pods run, by digest; config `image` takes it to come back to it. */
+/** The image that the pods run, by digest. Set config `image` to it to return to this image. */
 export const image = built.reference;
 /** Where n8n calls the agent: `POST` with a bearer token. */
 export const runUrl = `${SERVICE_URL}/run`;
-/** Asks the agent how it is, from where `kubectl` works. */
+/** Prints the agent's health; needs `kubectl`. */
 export const healthCommand = `kubectl -n ${NAMES.namespace} exec deploy/${NAMES.deployment} -- curl -s localhost:${AGENT_PORT}/health`;
-/** Has the watchdog look at the login now; the Job fails when somebody has to log in. */
+/** Makes the watchdog check the login now; the Job fails when somebody has to log in. */
 export const watchdogCommand = `kubectl -n ${NAMES.namespace} create job --from=cronjob/${NAMES.watchdog} manual-check`;
 /**
- * With target azure: addresses of the resource group, workloads, registry, logs and identity in Azure's portal. Else null:
- * what is undefined Pulumi warns of in each update.
+ * With target azure: links to the resource group, workloads, registry, logs and identity in the Azure portal. Otherwise
+ * null, because Pulumi warns about an undefined export in each update.
  */
 export const portal = target.portal ?? null;
 
@@ -144,7 +145,7 @@ async function targetOf({ azure, protectData, registry, kubeContext }: StackConf
   if (azure === undefined) {
     return { registry, access: kubeContext === undefined ? {} : { context: kubeContext }, ready: [] };
   }
-  // Loaded here, since Azure's resources would be a fifth of the program's start for every other target.
+  // Loaded on demand: Azure's resources would add a fifth to the start of the program for every other target.
   const [{ AzureTarget }, { checkOperator }] = await Promise.all([
     import('./azure/target.ts'),
     import('./azure/operator.ts'),
@@ -183,7 +184,7 @@ function seedOfThisMachine(): Seed {
     platform: process.platform,
   });
   const warnings =
-    found.kind === 'files' ? found.warnings : [`Secret ${NAMES.sessionSecret} stays as it is: ${found.reason}.`];
+    found.kind === 'files' ? found.warnings : [`Secret ${NAMES.sessionSecret} stays unchanged: ${found.reason}.`];
   for (const warning of warnings) void pulumi.log.warn(warning);
   return found;
 }

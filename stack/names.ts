@@ -1,6 +1,6 @@
 import { TOKEN_FILE as TOKEN_FILE_NAME } from '../agent/contract.ts';
 
-/** Names that runbooks, n8n workflows and people's fingers depend on. They never change. */
+/** Names that runbooks, n8n workflows and muscle memory depend on. They never change. */
 export const NAMES = {
   namespace: 'claude-agent',
   deployment: 'claude-code-agent',
@@ -30,7 +30,7 @@ export const SERVICE_URL = `http://${NAMES.service}.${NAMES.namespace}.svc`;
 /** The parts of the system, as `app.kubernetes.io/component`. */
 export type Part = 'agent' | 'watchdog' | 'namespace';
 
-/** Labels that select the pods of a part. Selectors can't be changed later, so they hold what never does. */
+/** Labels that select the pods of a part. Selectors are immutable, so they contain only what never changes. */
 export function selectorLabels(part: Part): Record<string, string> {
   return {
     'app.kubernetes.io/name': NAMES.deployment,

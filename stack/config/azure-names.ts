@@ -1,20 +1,20 @@
 /**
- * What Azure Resource Manager takes as names.
+ * The names that Azure Resource Manager accepts.
  * Source: https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
  * @module
  */
 
-/** A rule, and the same in words for an error message. */
+/** A rule, and its wording for an error message. */
 export interface NameRule {
   readonly pattern: RegExp;
   readonly allowed: string;
 }
 
-/** By what is named. */
+/** The rules by what they name. */
 export const NAME_RULES = {
   subscription: {
     pattern: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i,
-    allowed: 'the id of a subscription: `az account show --query id --output tsv`',
+    allowed: 'the ID of a subscription (`az account show --query id --output tsv`)',
   },
   location: { pattern: /^[a-z][a-z0-9]+$/, allowed: 'a location in short form, such as westeurope' },
   resourceGroup: {
@@ -28,7 +28,7 @@ export const NAME_RULES = {
   },
   identity: {
     pattern: /^[a-zA-Z0-9][-\w]{2,127}$/,
-    allowed: '3 to 128 letters, digits and -_, beginning with a letter or digit',
+    allowed: '3 to 128 letters, digits and -_, starting with a letter or digit',
   },
   workspace: {
     pattern: /^[a-zA-Z0-9][-a-zA-Z0-9]{2,61}[a-zA-Z0-9]$/,
@@ -37,5 +37,5 @@ export const NAME_RULES = {
   vmSize: { pattern: /^Standard_[A-Z]+\d[-\w]*$/, allowed: 'the size of a virtual machine, such as Standard_D4s_v5' },
 } as const satisfies Record<string, NameRule>;
 
-/** Sizes with an Arm processor have a `p` among the small letters: Standard_D4ps_v5. */
+/** Sizes with an Arm processor have a `p` among the lowercase letters: Standard_D4ps_v5. */
 export const isArmSize = (vmSize: string): boolean => /^Standard_[A-Z]+[-\d]+[a-z]*p/.test(vmSize);

@@ -2,17 +2,17 @@ import type { ConfigReader } from './reader.ts';
 import { isArmSize, NAME_RULES } from './azure-names.ts';
 import type { NameRule } from './azure-names.ts';
 
-/** A resource that the stack makes, or one that is there already and is only looked up. */
+/** A resource that the stack creates, or an existing one, which is only looked up. */
 export type Named =
   | { readonly kind: 'made'; readonly name: string }
   | { readonly kind: 'existing'; readonly group: string; readonly name: string };
 
-/** A cluster that the stack makes. */
+/** A cluster that the stack creates. */
 export interface MadeCluster {
   readonly tier: 'Free' | 'Standard';
-  /** Object ids of the Entra groups whose members administer it. */
+  /** Object IDs of the Entra groups whose members administer it. */
   readonly adminGroups: readonly string[];
-  /** Who may reach its API server, as CIDRs; none given: everybody, who still has to log in. */
+  /** CIDRs that may reach its API server. Empty: any address; a login is still required. */
   readonly apiServerRanges: readonly string[];
   readonly systemVmSize: string;
   readonly systemNodes: number;
@@ -26,11 +26,11 @@ export interface AzureConfig {
   readonly subscription: string;
   readonly location: string;
   readonly resourceGroup: string;
-  /** False: it is there already. */
+  /** False: it exists. */
   readonly makeResourceGroup: boolean;
   readonly registry: Named;
   readonly registrySku: 'Basic' | 'Standard' | 'Premium';
-  /** Let the cluster's nodes pull from the registry. */
+  /** Whether to let the cluster's nodes pull from the registry. */
   readonly grantPull: boolean;
   readonly cluster: Named;
   readonly madeCluster: MadeCluster;
@@ -44,14 +44,14 @@ export interface AzureConfig {
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const CIDR = /^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/;
 const GROUPS = {
-  list: 'a list of object ids, such as ["00000000-0000-0000-0000-000000000000"]',
-  item: 'the object id of an Entra group: `az ad group show --group NAME --query id --output tsv`',
+  list: 'a list of object IDs, such as ["00000000-0000-0000-0000-000000000000"]',
+  item: 'the object ID of an Entra group (`az ad group show --group NAME --query id --output tsv`)',
 };
 const RANGES = { list: 'a list of CIDRs, such as ["203.0.113.0/24"]', item: 'A.B.C.D/N' };
 
 /**
- * Reads the keys of the target azure. They are checked for either target; what only this one needs is missed for this
- * one alone.
+ * Reads the keys of the target azure. Their values are checked for every target; keys without a default are required for
+ * this one only.
  * @returns undefined for another target.
  */
 export function readAzureConfig(read: ConfigReader, target: string, platform: string): AzureConfig | undefined {
@@ -94,7 +94,7 @@ function crossChecks(
   if (cluster.kind === 'existing') {
     if (logs?.kind === 'made' && registry.kind === 'existing') {
       read.mistake(
-        'azureLogs names a workspace to make, but registry and cluster are there already and are not changed: nothing would log to it. Leave it empty.',
+        'azureLogs names a workspace to create, but nothing would log to it: registry and cluster exist and are not changed. Leave azureLogs empty.',
       );
     }
     return;
@@ -102,23 +102,23 @@ function crossChecks(
   const { adminGroups, nodesMin, nodesMax, vmSize } = madeCluster;
   if (adminGroups.length === 0) {
     read.mistake(
-      `azureAdminGroups is empty, and the cluster has no local accounts: nobody could log in to it. It must have ${GROUPS.item}. Be a member yourself.`,
+      `azureAdminGroups is empty, so nobody could log in: the cluster has no local accounts. Add ${GROUPS.item} that you are a member of.`,
     );
   }
-  if (nodesMin > nodesMax) read.mistake(`azureNodesMin is ${nodesMin}, more than azureNodesMax, ${nodesMax}.`);
+  if (nodesMin > nodesMax) read.mistake(`azureNodesMin is ${nodesMin}, above azureNodesMax (${nodesMax}).`);
   if (isArmSize(vmSize) !== (platform === 'linux/arm64')) {
-    read.mistake(`platform is ${platform}, but machines of azureVmSize ${vmSize} are not; change either.`);
+    read.mistake(`platform is ${platform}, but machines of azureVmSize ${vmSize} can't run it. Change one of the two.`);
   }
 }
 
-/** `NAME` is to be made; `GROUP/NAME` is there already, in that resource group. */
+/** `NAME` is to be created; `GROUP/NAME` exists, in that resource group. */
 function named(read: ConfigReader, key: string, rule: NameRule, optional: boolean): Named {
   const group = NAME_RULES.resourceGroup.pattern.source.slice(1, -1);
   const name = rule.pattern.source.slice(1, -1);
   const value = read.text(
     key,
     new RegExp(`^(${group}/)?(${name})$`, rule.pattern.flags),
-    `NAME to make one, or GROUP/NAME for one that is there; NAME is ${rule.allowed}; GROUP is ${NAME_RULES.resourceGroup.allowed}`,
+    `NAME to create one, or GROUP/NAME for an existing one; NAME is ${rule.allowed}; GROUP is ${NAME_RULES.resourceGroup.allowed}`,
     { optional },
   );
   const slash = value.indexOf('/');

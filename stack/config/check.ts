@@ -4,16 +4,16 @@ import type { StackConfig } from './config.ts';
 import { readProject, StackFile } from './stack-file.ts';
 
 /**
- * Reads a stack's settings as the program will. Pulumi's engine checks types before it starts the program, and tells
- * the first mistake only.
- * @param file The stack's, which need not be there.
- * @throws ConfigError naming every mistake, StackFileError when it is no settings file.
+ * Reads a stack's settings as the program will. Pulumi's engine checks types before it starts the program, but reports only
+ * the first error.
+ * @param file The stack's file, which may be missing.
+ * @throws ConfigError that lists every invalid value, StackFileError when it is not a settings file.
  */
 export function checkConfig(projectDir: string, file: string): void {
   if (!StackFile.at(file, projectDir).hasEnvironment) configOf(projectDir, file);
 }
 
-/** What a stack's file says, with a placeholder for each secret. @throws ConfigError naming every mistake. */
+/** The config in a stack's file, with a placeholder for each secret. @throws ConfigError that lists every invalid value. */
 export function configOf(projectDir: string, file: string): StackConfig {
   const { name } = readProject(projectDir);
   const settings = StackFile.at(file, projectDir);

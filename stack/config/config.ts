@@ -22,7 +22,7 @@ export interface Resources {
   readonly memoryLimit: string;
 }
 
-/** Records of runs over any of these are removed, oldest first. */
+/** Limits of the run records. Above any of them the oldest records are removed. */
 export interface RecordLimits {
   readonly days: number;
   readonly count: number;
@@ -41,12 +41,12 @@ export interface Placement {
  */
 export interface StackConfig {
   readonly target: 'local' | 'azure';
-  /** Undefined where the target is another. */
+  /** Undefined for another target. */
   readonly azure: AzureConfig | undefined;
   /** Undefined: the current context of the kubeconfig. */
   readonly kubeContext: string | undefined;
   readonly registry: string;
-  /** An image by digest to run instead of building one. */
+  /** An image by digest, to run instead of building one. */
   readonly pinnedImage: string | undefined;
   readonly nodeImage: string;
   readonly platform: 'linux/amd64' | 'linux/arm64';
@@ -63,7 +63,7 @@ export interface StackConfig {
   /** JSON objects: MCP servers by name, and settings of `claude`. */
   readonly mcpServers: pulumi.Output<string> | undefined;
   readonly claudeSettings: pulumi.Output<string> | undefined;
-  /** Undefined: what Claude Code chooses. */
+  /** Undefined: Claude Code chooses. */
   readonly model: string | undefined;
   readonly permissionMode: PermissionMode;
   readonly queueLimit: number;
@@ -82,20 +82,20 @@ export interface StackConfig {
   readonly n8nNamespace: string;
   /** Empty: every pod of the namespace. */
   readonly n8nPodLabels: Readonly<Record<string, string>>;
-  /** Of n8n's pods. */
+  /** The port of n8n's pods. */
   readonly n8nPort: number;
-  /** Besides n8n's own Service. */
+  /** In addition to n8n's own Service. */
   readonly callbackHosts: readonly string[];
   readonly callbackGiveUpHours: number;
   readonly callbackSecret: pulumi.Output<string> | undefined;
   /** Undefined: no Prometheus may read the metrics. */
   readonly prometheusNamespace: string | undefined;
-  /** Undefined: Anthropic's own. */
+  /** Undefined: Anthropic's own API. */
   readonly anthropicBaseUrl: string | undefined;
   readonly extraEgress: readonly Egress[];
   /** Undefined: no proxy. */
   readonly httpsProxy: string | undefined;
-  /** With commas; undefined: the cluster only. */
+  /** Separated by commas. Undefined: only addresses in the cluster. */
   readonly noProxy: string | undefined;
   readonly placement: Placement;
   readonly extraLabels: Readonly<Record<string, string>>;
@@ -112,13 +112,13 @@ export interface StackConfig {
   readonly reminderHours: number;
   readonly maintenanceReason: string;
   readonly maintenanceMinutes: number;
-  /** All of the above as the configuration has it, by key, but for secrets. */
+  /** Every key with its value as text, secrets left out. */
   readonly plain: Readonly<Record<string, string>>;
 }
 
 /**
- * Reads and checks the configuration; the only reader of it in the stack.
- * @throws ConfigError naming every mistake: key, value (never a secret's), what is allowed.
+ * Reads and checks the configuration; the stack's only reader of it.
+ * @throws ConfigError that lists every invalid value: key, value (never a secret's), what is allowed.
  */
 export function readConfig(source: ConfigSource): StackConfig {
   const read = new ConfigReader(source);

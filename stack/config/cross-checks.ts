@@ -2,10 +2,10 @@ import { CALLBACK_HOST } from '../../agent/contract.ts';
 import type { Egress } from './items.ts';
 import { quantity } from './quantity.ts';
 
-/** What of the configuration concerns each other. */
+/** The part of the configuration whose keys concern each other. */
 export interface CrossChecked {
   readonly target: string;
-  /** Undefined: Claude's credential is another. */
+  /** Undefined: another kind of credential. */
   readonly federation: object | undefined;
   readonly kubeContext: string | undefined;
   readonly n8nNamespace: string;
@@ -17,16 +17,18 @@ export interface CrossChecked {
   readonly httpsProxy: string | undefined;
   readonly extraEgress: readonly Egress[];
   readonly n8nApiUrl: string | undefined;
-  /** A secret, which is there or not; the launcher can't read it. */
+  /** Whether the secret is set; its value is not available to the npm commands. */
   readonly hasN8nApiKey: boolean;
 }
 
-/** Mistakes that concern more than one key. A quantity that is wrong by itself compares with nothing. */
+/** Errors that concern more than one key. A quantity that is invalid by itself is not compared. */
 export function crossChecks(config: CrossChecked): string[] {
   const { resources, records, anthropicBaseUrl, httpsProxy } = config;
   return [
     ...(config.target === 'azure' && config.kubeContext !== undefined
-      ? ['kubeContext is for target local; with azure the cluster is azureCluster. Leave kubeContext empty.']
+      ? [
+          'kubeContext is only for target local; with target azure, azureCluster is the cluster. Leave kubeContext empty.',
+        ]
       : []),
     ...clearText(config),
     ...above('cpuRequest', resources.cpuRequest, 'cpuLimit', resources.cpuLimit),
@@ -46,7 +48,7 @@ function hostOutOfReach(host: string, index: number, { n8nNamespace, extraEgress
   const isOpen = namespace === undefined ? port === '443' : namespace === n8nNamespace;
   if (isOpen || extraEgress.length > 0) return [];
   return [
-    `callbackHosts[${index}] is ${host}, which the network policy keeps out of reach; extraEgress must name it, such as [{"namespace": "tools", "port": 8080}].`,
+    `callbackHosts[${index}] is ${host}, which the network policy blocks. Allow it in extraEgress, such as [{"namespace": "tools", "port": 8080}].`,
   ];
 }
 
@@ -54,35 +56,35 @@ function above(key: string, value: string, limitKey: string, limit: string): str
   return quantity(value) > quantity(limit) ? [`${key} is ${value}, above ${limitKey} (${limit}).`] : [];
 }
 
-/** Over these `claude` sends no identity token. */
+/** URLs to which `claude` sends no identity token. */
 const CLEARTEXT = /^http:\/\/(?!(localhost|127\.0\.0\.1|\[::1\])([:/]|$))/;
 
 function clearText({ federation, anthropicBaseUrl = '' }: CrossChecked): string[] {
   if (federation === undefined || !CLEARTEXT.test(anthropicBaseUrl)) return [];
   return [
-    `anthropicBaseUrl is ${anthropicBaseUrl}; with authMode federation it must begin with https://, for the pod's identity token goes there.`,
+    `anthropicBaseUrl is ${anthropicBaseUrl}; with authMode federation it must start with https://, because the pod's identity token is sent there.`,
   ];
 }
 
 function oneWithoutOther({ n8nApiUrl, hasN8nApiKey }: CrossChecked): string[] {
   if ((n8nApiUrl !== undefined) === hasN8nApiKey) return [];
   const [has, lacks] = hasN8nApiKey ? ['n8nApiKey', 'n8nApiUrl'] : ['n8nApiUrl', 'n8nApiKey'];
-  return [`${has} is set, but ${lacks} is not; the watchdog needs both to pause workflows, or neither.`];
+  return [`${has} is set, but ${lacks} is not. The watchdog needs both to pause workflows. Set both or neither.`];
 }
 
-/** Whether this is n8n's own Service, by any of its names in the cluster. */
+/** Whether the URL is n8n's own Service, by any of its names in the cluster. */
 function ofN8n({ n8nApiUrl, n8nNamespace }: CrossChecked): boolean {
   const [, namespace, ...rest] = n8nApiUrl === undefined ? [] : new URL(n8nApiUrl).hostname.split('.');
   return namespace === n8nNamespace && (rest.length === 0 || rest[0] === 'svc');
 }
 
-/** Anything but port 443 of the internet is closed to the pods, unless the config opens it. */
+/** The pods can reach only port 443 of the internet, unless the config opens more. */
 function outOfReach(key: string, address: string | undefined, { extraEgress }: CrossChecked): string[] {
   if (!address || extraEgress.length > 0) return [];
   const { hostname, port, protocol } = new URL(address);
   const inCluster = /\.svc(\.|$)/.test(hostname);
   if (!inCluster && (port || (protocol === 'https:' ? '443' : '80')) === '443') return [];
   return [
-    `${key} is ${address}, which the network policy keeps out of reach; extraEgress must name it, such as [{"namespace": "llm", "port": 8080}].`,
+    `${key} is ${address}, which the network policy blocks. Allow it in extraEgress, such as [{"namespace": "llm", "port": 8080}].`,
   ];
 }

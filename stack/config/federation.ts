@@ -1,22 +1,22 @@
 import { FEDERATION_IDS, FEDERATION_VARIABLES } from '../../agent/contract.ts';
 import type { ConfigReader } from './reader.ts';
 
-/** How the pod's own identity becomes access to Anthropic; none of it is a secret. */
+/** How the pod exchanges its own identity for access to Anthropic; none of it is a secret. */
 export interface Federation {
   readonly ruleId: string;
   readonly organizationId: string;
   readonly serviceAccountId: string | undefined;
   readonly workspaceId: string | undefined;
-  /** What the pod's token is meant for, as the rule asks for it. */
+  /** The audience of the pod's token, as the rule requires it. */
   readonly audience: string;
   /** How long a token lasts; the kubelet renews it after four fifths of that. */
   readonly tokenSeconds: number;
 }
 
-/** Kubernetes issues no shorter tokens, and Anthropic's rules allow no longer ones. */
+/** Kubernetes issues no shorter-lived tokens, and Anthropic's rules allow no longer-lived ones. */
 const SECONDS = { min: 600, max: 86_400 } as const;
 
-/** Reads the keys of a federation; the ids are required where it is `used`. */
+/** Reads the keys of a federation; its IDs are required if it is `used`. */
 export function readFederation(read: ConfigReader, used: boolean): Federation | undefined {
   const id = (key: string, { pattern, allowed }: { pattern: RegExp; allowed: string }, optional = !used) =>
     read.text(key, pattern, allowed, { optional }) || undefined;
@@ -26,13 +26,13 @@ export function readFederation(read: ConfigReader, used: boolean): Federation | 
     organizationId: id('federationOrganizationId', organizationId) ?? '',
     serviceAccountId: id('federationServiceAccountId', serviceAccountId, true),
     workspaceId: id('federationWorkspaceId', workspaceId, true),
-    audience: read.text('federationAudience', /^\S+$/, 'the audience that the rule asks for, without spaces'),
+    audience: read.text('federationAudience', /^\S+$/, 'the audience that the rule requires, without spaces'),
     tokenSeconds: read.integer('federationTokenSeconds', SECONDS.min, SECONDS.max),
   };
   return used ? federation : undefined;
 }
 
-/** The agent's settings for it. */
+/** The agent's settings for a federation. */
 export function federationEnvironment(federation: Federation): Record<string, string> {
   return Object.fromEntries(
     Object.entries(FEDERATION_VARIABLES).flatMap(([id, name]) => {

@@ -3,7 +3,7 @@ import ipaddr from 'ipaddr.js';
 import { CALLBACK_HOST, CREDENTIALS_FILE, SESSION_ENTRIES } from '../../agent/contract.ts';
 import { TEXT } from './values.ts';
 
-/** A place that the agent may reach besides port 443 of the internet; the port is the pod's, not the Service's. */
+/** A destination that the pods may reach in addition to port 443 of the internet; the port is the pod's, not the Service's. */
 export type Egress = { readonly port: number } & ({ readonly namespace: string } | { readonly cidr: string });
 
 /** A taint of nodes that the pods tolerate, as in `spec.tolerations` of a pod. */
@@ -14,20 +14,20 @@ export interface Toleration {
   readonly effect?: string;
 }
 
-/** Words for a list and for one of its items, and what takes an item. */
+/** The wording for a list and for one of its items, and what reads an item (undefined if it is invalid). */
 export type AllowedList<T> = readonly [
   words: { readonly list: string; readonly item: string },
   pick: (item: unknown) => T | undefined,
 ];
 
-/** A map of texts of which every entry fits; the words are for messages. */
+/** A map of strings whose entries are all valid; `map` and `entry` are the wording for messages. */
 export interface AllowedMap {
   readonly map: string;
   readonly entry: string;
   readonly fits: (key: string, value: string) => boolean;
 }
 
-/** What the agent takes of a session besides the entries that are always in. */
+/** The entries of a session that the agent accepts in addition to those that are always included. */
 const EXTRA_ENTRIES: readonly unknown[] = SESSION_ENTRIES.filter(
   (entry) => entry !== CREDENTIALS_FILE && entry !== 'settings.json',
 );
@@ -41,14 +41,14 @@ export const EXTRAS: AllowedList<string> = [
   (item) => (EXTRA_ENTRIES.includes(item) ? (item as string) : undefined),
 ];
 
-/** Where clouds serve the credentials of a machine, and Azure the rest of what a machine asks for. */
+/** Link-local addresses, where clouds serve a machine's credentials, and Azure's address for other services of a machine. */
 const OUT_OF_BOUNDS = ['169.254.0.0/16', '168.63.129.16/32'];
 
-/** Places to reach. */
+/** Destinations to reach. */
 export const EGRESS: AllowedList<Egress> = [
   {
     list: 'a list, such as [{"namespace": "llm", "port": 8080}]',
-    item: `{"namespace": NAME, "port": NUMBER} or {"cidr": A.B.C.D/N, "port": NUMBER}, without ${OUT_OF_BOUNDS.join(' and ')}, where clouds serve the credentials of a machine`,
+    item: `{"namespace": NAME, "port": NUMBER} or {"cidr": A.B.C.D/N, "port": NUMBER}, excluding ${OUT_OF_BOUNDS.join(' and ')}, where clouds serve the credentials of a machine`,
   },
   (item) => {
     if (!isObject(item)) return undefined;
@@ -61,7 +61,7 @@ export const EGRESS: AllowedList<Egress> = [
   },
 ];
 
-/** Whether this is a range of IPv4 addresses that has none of {@link OUT_OF_BOUNDS}. */
+/** Whether this is a range of IPv4 addresses that does not overlap {@link OUT_OF_BOUNDS}. */
 function isInBounds(cidr: string): boolean {
   if (!ipaddr.IPv4.isValidCIDRFourPartDecimal(cidr)) return false;
   const [address, bits] = ipaddr.IPv4.parseCIDR(cidr);
@@ -70,11 +70,11 @@ function isInBounds(cidr: string): boolean {
   );
 }
 
-/** Where callbacks may go. */
+/** Hosts that may receive callbacks. */
 export const CALLBACK_HOSTS: AllowedList<string> = [
   {
     list: 'a list of hosts, such as ["n8n.example.org", "*.example.org", "n8n.internal:5678"]',
-    item: 'a host or *.SUFFIX, with :PORT or without',
+    item: 'a host or *.SUFFIX, with or without :PORT',
   },
   (item) => (typeof item === 'string' && CALLBACK_HOST.test(item) ? item : undefined),
 ];
@@ -85,7 +85,7 @@ const EFFECTS: readonly unknown[] = [undefined, 'NoSchedule', 'PreferNoSchedule'
 export const TOLERATIONS: AllowedList<Toleration> = [
   {
     list: 'a list, such as [{"key": "dedicated", "operator": "Equal", "value": "agents", "effect": "NoSchedule"}]',
-    item: 'a toleration of texts: key, operator (Equal, or Exists without a value), value, effect (NoSchedule, PreferNoSchedule or NoExecute)',
+    item: 'a toleration with string values: key, operator (Equal, or Exists without a value), value, effect (NoSchedule, PreferNoSchedule or NoExecute)',
   },
   (item) => {
     if (!isObject(item) || !Object.values(item).every((value) => typeof value === 'string')) return undefined;
@@ -100,25 +100,25 @@ const LABEL_KEY = /^([a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?\/)?[a-zA-Z0-9]([-._a-z
 const LABEL_VALUE = /^([a-zA-Z0-9]([-._a-zA-Z0-9]{0,61}[a-zA-Z0-9])?)?$/;
 const isLabel = (key: string, value: string): boolean => LABEL_KEY.test(key) && LABEL_VALUE.test(value);
 
-/** Labels to select nodes or pods by. */
+/** Labels that select nodes or pods. */
 export const SELECTOR: AllowedMap = {
-  map: 'a map of texts, such as {"agentpool": "user"}',
-  entry: 'a label of Kubernetes, its value a text in quotes',
+  map: 'a map of strings, such as {"agentpool": "user"}',
+  entry: 'a Kubernetes label whose value is a quoted string',
   fits: isLabel,
 };
 
 /** Labels to add. */
 export const LABELS: AllowedMap = {
-  map: 'a map of texts, such as {"cost-center": "4711"}',
+  map: 'a map of strings, such as {"cost-center": "4711"}',
   entry:
-    'a label of Kubernetes, its value a text in quotes; app.kubernetes.io/… and pod-security.kubernetes.io/… are taken',
+    'a Kubernetes label whose value is a quoted string; app.kubernetes.io/… and pod-security.kubernetes.io/… are reserved',
   fits: (key, value) => isLabel(key, value) && !/^(app|pod-security)\.kubernetes\.io\//.test(key),
 };
 
 /** Annotations to add. */
 export const ANNOTATIONS: AllowedMap = {
-  map: 'a map of texts, such as {"prometheus.io/scrape": "true"}',
-  entry: 'an annotation of Kubernetes, its value a text in quotes; claude-agent/… is taken',
+  map: 'a map of strings, such as {"prometheus.io/scrape": "true"}',
+  entry: 'a Kubernetes annotation whose value is a quoted string; claude-agent/… is reserved',
   fits: (key) => LABEL_KEY.test(key) && !key.startsWith('claude-agent/'),
 };
 

@@ -6,31 +6,31 @@ import type { Allowed } from './values.ts';
 import { nearest } from '../nearest.ts';
 import { npmRun } from '../next-command.ts';
 
-/** What a reader needs of `pulumi.Config`. */
+/** What a reader needs from `pulumi.Config`. */
 export interface ConfigSource {
   get(key: string): string | undefined;
   getSecret(key: string): pulumi.Output<string> | undefined;
-  /** A secret in plain text, to look at and not to keep. */
+  /** A secret in plain text, to check and not to keep. */
   peek(key: string): string | undefined;
-  /** Whether a value stands there as it is, for everybody to read. */
+  /** Whether a value is not encrypted. */
   isPlain(key: string): boolean;
   /** Every key that is set, whether a program reads it or not. */
   keys(): readonly string[];
 }
 
-/** Keys of one project, without its name. */
+/** The keys of one project, without the project's name. */
 export function ownKeys(config: Readonly<Record<string, unknown>>, project: string): string[] {
   return Object.keys(config)
     .filter((key) => key.startsWith(`${project}:`))
     .map((key) => key.slice(project.length + 1));
 }
 
-/** The stack's configuration can't be used; the message names every mistake. */
+/** The stack's configuration is invalid; the message lists every invalid value. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
-/** Reads typed values and collects what is wrong with them, so that an operator sees all of it at once. */
+/** Reads typed values and collects the invalid ones, so that an operator sees all of them at once. */
 export class ConfigReader {
   readonly #source: ConfigSource;
   readonly #mistakes: string[] = [];
@@ -41,39 +41,39 @@ export class ConfigReader {
     this.#source = source;
   }
 
-  /** Adds a mistake that concerns more than one key. */
+  /** Adds a line to the error, for what concerns more than one key. */
   mistake(text: string): void {
     this.#mistakes.push(text);
   }
 
-  /** @throws ConfigError when anything read so far was wrong, or a key is set that was not read. */
+  /** @throws ConfigError when a value read so far was invalid, or a key is set that was not read. */
   finish(): void {
     for (const key of this.#source.keys().filter((name) => !this.#known.has(name))) {
       const meant = nearest(key, this.#known);
       const sameLetters = meant?.toLowerCase() === key.toLowerCase();
       const hint = meant === undefined ? '.' : sameLetters ? `; ${meant} is.` : `. Did you mean ${meant}?`;
-      this.mistake(`${key} is no key${hint} Remove it: \`${npmRun('pulumi', `config rm ${key}`)}\`.`);
+      this.mistake(`${key} is not a config key${hint} Remove it: \`${npmRun('pulumi', `config rm ${key}`)}\`.`);
     }
     if (this.#mistakes.length === 0) return;
     const list = this.#mistakes.map((mistake) => `  - ${mistake}`).join('\n');
     throw new ConfigError(
-      `The stack's configuration has ${this.#mistakes.length} mistake(s):\n${list}\nMend it with \`${npmRun('pulumi', 'config set KEY VALUE')}\`; docs/configuration.md describes every key.`,
+      `The stack's configuration is invalid (${this.#mistakes.length}):\n${list}\nSet a value: \`${npmRun('pulumi', 'config set KEY VALUE')}\`. docs/configuration.md describes every key.`,
     );
   }
 
-  /** The keys read so far and their values as given, empty where not given; no secrets. */
+  /** The keys read so far and their values as given, empty if not given; no secrets. */
   plain(): Readonly<Record<string, string>> {
     return { ...this.#plain };
   }
 
-  /** Text that fits; `allowed` says in words what that is. An empty text passes where `optional`. */
+  /** A text that `fits`; `allowed` is the wording of that for the message. An empty text passes if `optional`. */
   text(key: string, fits: RegExp | Allowed[0], allowed: string, { optional = false } = {}): string {
     const value = this.#get(key);
     const isFit = fits instanceof RegExp ? fits.test(value) : fits(value);
     return isFit || (optional && value === '') ? value : this.#reject(key, value, allowed, '');
   }
 
-  /** Like {@link ConfigReader.text}, but undefined where it is empty. */
+  /** Like {@link ConfigReader.text}, but undefined if empty. */
   optional(key: string, ...[fits, allowed]: Allowed): string | undefined {
     return this.text(key, fits, allowed, { optional: true }) || undefined;
   }
@@ -97,7 +97,7 @@ export class ConfigReader {
     return this.#reject(key, value, 'true or false', false);
   }
 
-  /** A list; one not given is empty. */
+  /** A list; empty if not given. */
   list<T>(key: string, ...[{ list, item: words }, pick]: AllowedList<T>): readonly T[] {
     const raw = this.#get(key);
     const items = raw === '' ? [] : parseJson(raw);
@@ -109,7 +109,7 @@ export class ConfigReader {
     });
   }
 
-  /** A map of texts; one not given is empty. */
+  /** A map of strings; empty if not given. */
   map(key: string, { map, entry: words, fits }: AllowedMap): Readonly<Record<string, string>> {
     const raw = this.#get(key);
     const found = raw === '' ? {} : parseJson(raw);
@@ -121,7 +121,7 @@ export class ConfigReader {
     return Object.fromEntries(entries);
   }
 
-  /** A secret, or undefined where none is given. Its value is never part of a message. */
+  /** A secret, or undefined if not given. Its value is never part of a message. */
   secret(key: string, { mistakeIn, mustBeEncrypted }: SecretKey): pulumi.Output<string> | undefined {
     this.#known.add(key);
     const text = this.#source.peek(key);
@@ -130,7 +130,7 @@ export class ConfigReader {
     else if (mustBeEncrypted === true && text !== undefined && this.#source.isPlain(key)) {
       const encrypt = npmRun('pulumi', `config set --secret ${key}`);
       this.mistake(
-        `${key} (not shown) is in plain text. Revoke it where others may have read it, and set it anew: \`${encrypt}\`.`,
+        `${key} (not shown) is in plain text. If others may have read it, revoke it. Set it encrypted: \`${encrypt}\`.`,
       );
     }
     return this.#source.getSecret(key);

@@ -2,12 +2,12 @@ import { CALLBACK_SECRET, CLAUDE_SETTINGS_KEYS } from '../../agent/contract.ts';
 import { nearest } from '../nearest.ts';
 import { npmRun } from '../next-command.ts';
 
-/** A key of the configuration whose value is a secret. */
+/** A config key whose value is a secret. */
 export interface SecretKey {
   readonly description: string;
-  /** What is wrong with a value, in words that go on after the key and never hold the value. */
+  /** What is wrong with a value, as a sentence that continues after the key and never contains the value. */
   readonly mistakeIn: (text: string) => string | undefined;
-  /** It is refused where it is not encrypted, and so may be read by whoever reads the stack's file. */
+  /** It is rejected unless encrypted, because anybody who reads the stack's file could read it. */
   readonly mustBeEncrypted?: true;
 }
 
@@ -16,7 +16,7 @@ const unless =
   (text: string): string | undefined =>
     pattern.test(text) ? undefined : `(not shown) must be ${words}.`;
 
-/** The keys that are secrets. They are in no schema: a schema can't hold a secret that may be left out. */
+/** The keys that are secrets. They are not in Pulumi.yaml: its schema has no optional secrets. */
 export const SECRETS = {
   claudeToken: {
     description:
@@ -44,7 +44,7 @@ export const SECRETS = {
     mistakeIn: (text) =>
       secretsIn(text).length > 0 && secretsIn(text).every((secret) => CALLBACK_SECRET.test(secret))
         ? undefined
-        : '(not shown) must be whsec_ and the base64 of 24 to 64 bytes, or several of them. Make one: `echo "whsec_$(openssl rand -base64 32)"`.',
+        : '(not shown) must be whsec_ followed by 24 to 64 bytes in base64, or several of these separated by spaces. Create one: `echo "whsec_$(openssl rand -base64 32)"`.',
   },
   teamsWebhookUrl: {
     description: 'URL of the Teams Workflows webhook for the cards of the watchdog. If unset, it sends none.',
@@ -59,22 +59,22 @@ export const SECRETS = {
   },
 } as const satisfies Record<string, SecretKey>;
 
-/** The secrets that sign callbacks, of which there may be several with spaces between. */
+/** The secrets that sign callbacks; there may be several, separated by spaces. */
 export function secretsIn(text: string): string[] {
   return text.split(/\s+/).filter(Boolean);
 }
 
 function mistakeInObject(text: string): string | undefined {
   return objectIn(text) === undefined
-    ? `(not shown) is no JSON object. Set it by \`${npmRun('pulumi', "config set --secret KEY '{…}'")}\`, or part by part with --path.`
+    ? `(not shown) is not a JSON object. Set it: \`${npmRun('pulumi', "config set --secret KEY '{…}'")}\`, or part by part with --path.`
     : undefined;
 }
 
-/** Names the keys that `claude` would leave out, and says nothing of: a rule under one of them does not hold. */
+/** Names the keys that `claude` silently ignores: a rule under one of them would not apply. */
 function mistakeInSettings(text: string): string | undefined {
   const wrong = unknownIn(objectIn(text) ?? {}, '');
   if (wrong.length === 0) return mistakeInObject(text);
-  return `(not shown): ${wrong.join('; ')}. All that there are: https://code.claude.com/docs/en/settings`;
+  return `(not shown): ${wrong.join('; ')}. See all settings: https://code.claude.com/docs/en/settings`;
 }
 
 function unknownIn(settings: object, place: string): string[] {
@@ -84,17 +84,17 @@ function unknownIn(settings: object, place: string): string[] {
     const name = place === '' ? key : `${place}.${key}`;
     if (known.includes(key)) return typeof value === 'object' && value !== null ? unknownIn(value, name) : [];
     const meant = nearest(key, known);
-    return [`claude knows no ${name}${meant === undefined ? '' : ` (did you mean ${meant}?)`}`];
+    return [`claude has no setting ${name}${meant === undefined ? '' : ` (did you mean ${meant}?)`}`];
   });
 }
 
-/** Names the servers that `claude` would leave out, and says nothing of. The agent looks closer. */
+/** Names the servers that `claude` silently ignores. The agent checks them in more detail. */
 function mistakeInServers(text: string): string | undefined {
   const wrong = Object.entries(objectIn(text) ?? {}).filter(
     ([name, server]) => !/^[\w-]{1,64}$/.test(name) || !isServer(server),
   );
   if (wrong.length === 0) return mistakeInObject(text);
-  return `(not shown): ${wrong.map(([name]) => name).join(', ')} must be {"command": PROGRAM, "args"?, "env"?} or {"type": "http" or "sse", "url": URL, "headers"?}, by a name of 1 to 64 letters, digits, _ and -.`;
+  return `(not shown): ${wrong.map(([name]) => name).join(', ')} must be {"command": PROGRAM, "args"?, "env"?} or {"type": "http" or "sse", "url": URL, "headers"?}, with a name of 1 to 64 letters, digits, _ and -.`;
 }
 
 function isServer(server: unknown): boolean {

@@ -6,7 +6,7 @@ import type { Document } from 'yaml';
 
 import { asText, hasEncrypted, programText } from './value-text.ts';
 
-/** A project, as far as its configuration goes. */
+/** The part of Pulumi.yaml that describes the configuration. */
 export interface Project {
   readonly name: string;
   /** By key. */
@@ -20,18 +20,18 @@ export function readProject(projectDir: string): Project {
   return parse(fs.readFileSync(path.join(projectDir, 'Pulumi.yaml'), 'utf8')) as Project;
 }
 
-/** The file of a stack's settings, beside Pulumi.yaml. */
+/** Path of a stack's settings file, beside Pulumi.yaml. */
 export const stackFileOf = (projectDir: string, stack: string): string => path.join(projectDir, `Pulumi.${stack}.yaml`);
 
-/** What is in a stack's file; it need not be there, and is empty then. */
+/** The content of a stack's file; empty if there is no file. */
 export const contentOf = (file: string): string => (fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : '');
 
-/** A stack's settings file can't be read; the message says why. */
+/** A stack's settings file can't be read; the message has the reason. */
 export class StackFileError extends Error {
   override readonly name = 'StackFileError';
 }
 
-/** A stack's settings file: the only reader and writer of it. What {@link StackFile.set} does not name stays as it is. */
+/** A stack's settings file: its only reader and writer. What {@link StackFile.set} does not name stays unchanged. */
 export class StackFile {
   readonly #project: Project;
   readonly #document: Document;
@@ -40,7 +40,7 @@ export class StackFile {
    * @param content Of `Pulumi.<stack>.yaml`; may be empty.
    * @param projectDir Where Pulumi.yaml is, with the keys and their defaults.
    * @param file Its name, for messages.
-   * @throws StackFileError when the content is no settings file.
+   * @throws StackFileError when the content is not a settings file.
    */
   constructor(content: string, projectDir: string, file = "The stack's file") {
     this.#project = readProject(projectDir);
@@ -49,21 +49,21 @@ export class StackFile {
     if (error !== undefined) throw new StackFileError(`${file} can't be read: ${error.message}`, { cause: error });
     const config = this.#content.config ?? {};
     if (typeof config !== 'object' || Array.isArray(config))
-      throw new StackFileError(`${file}: \`config\` is no map of keys.`);
+      throw new StackFileError(`${file}: \`config\` must be a map of keys.`);
   }
 
-  /** Reads a file; one that is not there sets nothing. */
+  /** Reads a file; a missing one sets nothing. */
   static at(file: string, projectDir: string): StackFile {
     return new StackFile(contentOf(file), projectDir, file);
   }
 
-  /** The value in force, as {@link asText} gives it: the file's, else the default; undefined for an unknown key. */
+  /** The value in force, as {@link asText} returns it: the file's, else the default; undefined for an unknown key. */
   get(key: string): string | undefined {
     const standard = this.#project.config[key]?.default;
     return standard === undefined ? undefined : asText(this.#settings[this.#full(key)] ?? standard);
   }
 
-  /** Brings the value in force to `value`; a default needs no line in the file. */
+  /** Changes the value in force to `value`; a default needs no line in the file. */
   set(key: string, value: string): void {
     const place = ['config', this.#full(key)];
     const standard = this.#project.config[key]?.default;
@@ -80,14 +80,14 @@ export class StackFile {
     return this.#full(key) in this.#settings;
   }
 
-  /** Whether the file has a value of which no part is encrypted. */
+  /** Whether the file has a value, and no part of it is encrypted. */
   isPlain(key: string): boolean {
     return this.isSet(key) && !hasEncrypted(this.#settings[this.#full(key)]);
   }
 
   /**
-   * What the engine would give the program: the file's values, else the defaults, as `pulumi.runtime.setAllConfig` takes
-   * them. An encrypted value is a placeholder.
+   * What the engine would pass to the program: the file's values, else the defaults, in the form of
+   * `pulumi.runtime.setAllConfig`. An encrypted value is replaced by a placeholder.
    * @returns Texts by full key (`PROJECT:KEY`).
    */
   values(): Record<string, string> {
@@ -100,12 +100,12 @@ export class StackFile {
     return Object.fromEntries([...defaults, ...given]) as Record<string, string>;
   }
 
-  /** Whether values come from an environment of Pulumi ESC, too, which is not in the file. */
+  /** Whether values also come from an environment of Pulumi ESC, which is not in the file. */
   get hasEnvironment(): boolean {
     return this.#content.environment !== undefined;
   }
 
-  /** Whether a provider such as a cloud's key vault encrypts the secrets, and no passphrase. */
+  /** Whether a provider such as a cloud's key vault encrypts the secrets, instead of a passphrase. */
   get hasSecretsProvider(): boolean {
     return this.#content.secretsprovider !== undefined;
   }
@@ -118,7 +118,7 @@ export class StackFile {
     return (this.#document.toJS() ?? {}) as object;
   }
 
-  /** By full key; in the file the project's name may be left out. */
+  /** By full key; the file may leave the project's name out. */
   get #settings(): Readonly<Record<string, unknown>> {
     const config = Object.entries(this.#content.config ?? {});
     return Object.fromEntries(config.map(([key, value]: [string, unknown]) => [this.#full(key), value]));
@@ -128,22 +128,22 @@ export class StackFile {
 }
 
 /**
- * Context of the kubeconfig by which kubectl reaches the stack's cluster; empty for the current one, which is also that of
- * target azure: `az aks get-credentials` makes it so.
+ * The kubeconfig context with which kubectl reaches the stack's cluster. Empty for the current one; so it is for target
+ * azure, where `az aks get-credentials` sets the current context.
  */
 export function contextOf(file: StackFile): string {
   return file.get('target') === 'azure' ? '' : (file.get('kubeContext') ?? '');
 }
 
-/** Name of the registry in Azure, where the stack's is there. */
+/** Name of the stack's registry in Azure; undefined for another target. */
 export function azureRegistryOf(file: StackFile): string | undefined {
   return file.get('target') === 'azure' ? file.get('azureRegistry')?.split('/').at(-1) : undefined;
 }
 
 /**
- * Takes out the salt that Pulumi writes into a stack's file with any command, where nothing in the file is encrypted: the
- * state has it too, and git need not see a change.
- * @param content Of the file, which keeps its form.
+ * Removes the salt that Pulumi writes into a stack's file with every command, unless something in the file is encrypted. The
+ * state has the salt too, so the file need not differ from git.
+ * @param content Of the file; its formatting is kept.
  */
 export function withoutNeedlessSalt(content: string): string {
   const document = parseDocument(content);

@@ -1,10 +1,10 @@
-/** A config value as text that is equal for equal values: lists and maps as JSON, without spaces, keys in order. */
+/** A config value as a text that is equal for equal values: lists and maps are JSON without spaces, with sorted keys. */
 export function asText(value: unknown): string {
   const content = typeof value === 'string' && /^[[{]/.test(value) ? fromText(value) : value;
   return typeof content === 'string' ? content : JSON.stringify(inOrder(content));
 }
 
-/** A text may begin like a list without being one. */
+/** A text may start like a list without being one. */
 function fromText(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -23,7 +23,7 @@ function inOrder(value: unknown): unknown {
   );
 }
 
-/** What stands in for a value that is encrypted, by its key or the last part of it, where only some form will do. */
+/** Placeholders for encrypted values that must have a certain form, by key or the last part of it. */
 const STAND_INS: Readonly<Record<string, string>> = {
   teamsWebhookUrl: 'https://encrypted.invalid',
   url: 'https://encrypted.invalid',
@@ -34,7 +34,7 @@ const STAND_INS: Readonly<Record<string, string>> = {
 const ENCRYPTED = '[encrypted]';
 const standInFor = (key: string): string => STAND_INS[key] ?? ENCRYPTED;
 
-/** A config value as the engine gives it to a program, with a placeholder for whatever is encrypted. */
+/** A config value as the engine passes it to a program, with a placeholder for each encrypted part. */
 export function programText(key: string, value: unknown): string {
   if (typeof value === 'string') return value;
   if (value === undefined || value === null) return '';

@@ -329,7 +329,7 @@ describe('backup and restore', needs(await missingRequirement()), () => {
       const pod = await agentPod();
       renameSync(other.at('.local'), other.at('lost'));
       const output = await ran('.local lost: up', other, 'up', ...UP);
-      expect(output).toContain('The API token stays as it is');
+      expect(output).toContain('The API token stays unchanged');
       expect(existsSync(other.at('.local', 'agent-token'))).toBe(false);
       expect((await agentPod()).uid).toBe(pod.uid);
       await encryptsSecrets(other);

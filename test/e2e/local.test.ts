@@ -212,8 +212,8 @@ describe('the local target', needs(await missingRequirement()), () => {
     renameSync(checkout.at('.local', 'elsewhere-token'), checkout.at('.local', 'agent-token'));
     checkout.logIn(3);
     expect(exitCode, output).toBe(0);
-    expect(output).toContain('Secret claude-session stays as it is: there is no .credentials.json');
-    expect(output).toContain('The API token stays as it is');
+    expect(output).toContain('Secret claude-session stays unchanged: there is no .credentials.json');
+    expect(output).toContain('The API token stays unchanged');
     expect(output).toMatch(/Resources:\n\s+\d+ unchanged/);
     expect(await agentPod()).toEqual(before);
   });

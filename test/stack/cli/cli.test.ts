@@ -162,9 +162,9 @@ describe('npm run up', () => {
     );
     const { exitCode, stderr } = await launch([command]);
     expect(exitCode).toBe(1);
-    expect(stderr).toContain('has 2 mistake(s)');
+    expect(stderr).toContain('is invalid (2)');
     expect(stderr).toContain('queueLimit is "many"; it must be a whole number from 0 to 10000.');
-    expect(stderr).toContain('registy is no key.');
+    expect(stderr).toContain('registy is not a config key.');
     expect(stderr).not.toContain('    at ');
     expect(existsSync(at('bin', 'stacks.json'))).toBe(false);
     expect(existsSync(at('.local'))).toBe(false);

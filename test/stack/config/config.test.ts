@@ -55,7 +55,7 @@ const AZURE = {
 };
 
 describe('the configuration', () => {
-  test('is valid as Pulumi.yaml has it, and its values are typed', () => {
+  test('is valid with the defaults of Pulumi.yaml, and its values are typed', () => {
     expect(read()).toMatchObject({
       target: 'local',
       kubeContext: undefined,
@@ -83,7 +83,7 @@ describe('the configuration', () => {
     }
   });
 
-  test('names all mistakes at once, and how to mend them', () => {
+  test('lists all invalid values at once, and how to fix them', () => {
     const message = mistakesOf({
       target: 'moon',
       queueLimit: '-1',
@@ -91,7 +91,7 @@ describe('the configuration', () => {
       registy: 'x',
       memoryLimit: '1Gi',
     });
-    expect(message).toContain('has 5 mistake(s)');
+    expect(message).toContain('is invalid (5)');
     for (const key of ['target', 'queueLimit', 'protectData', 'registy', 'memoryRequest']) {
       expect(message).toContain(`\n  - ${key} is `);
     }
@@ -126,20 +126,20 @@ describe('the configuration', () => {
     ['workspaceStorage', 'disk', 'must be one of emptyDir, volume'],
     ['workspaceSize', '-1Gi', 'must be a quantity'],
     ['volumeSize', '10', 'recordMegabytes is 512M, above volumeSize (10)'],
-    ['storageClass', 'Fast Disk', "must be a storage class's name"],
+    ['storageClass', 'Fast Disk', 'must be the name of a storage class'],
     ['protectData', 'yes', 'must be true or false'],
     ['n8nNamespace', 'N8N', 'must be the name of a namespace'],
-    ['n8nPodLabels', '["n8n"]', 'must be a map of texts'],
-    ['n8nPodLabels', '{"app":true}', 'n8nPodLabels.app is true; it must be a label'],
+    ['n8nPodLabels', '["n8n"]', 'must be a map of strings'],
+    ['n8nPodLabels', '{"app":true}', 'n8nPodLabels.app is true; it must be a Kubernetes label'],
     ['n8nPort', '0', 'must be a whole number from 1 to 65535'],
     ['prometheusNamespace', 'a.b', 'must be the name of a namespace'],
     ['httpsProxy', 'proxy:3128', 'must be an http(s) URL without user or path'],
-    ['noProxy', 'a, b', 'separated by commas and no spaces'],
-    ['nodeSelector', '{"a b":"c"}', 'nodeSelector.a b is "c"; it must be a label'],
-    ['extraLabels', '{"app.kubernetes.io/name":"x"}', 'are taken'],
-    ['extraLabels', '{"cost":"a b"}', 'must be a label of Kubernetes'],
-    ['podAnnotations', '{"claude-agent/x":"y"}', 'is taken'],
-    ['podAnnotations', '{"prometheus.io/scrape":true}', 'its value a text in quotes'],
+    ['noProxy', 'a, b', 'separated by commas without spaces'],
+    ['nodeSelector', '{"a b":"c"}', 'nodeSelector.a b is "c"; it must be a Kubernetes label'],
+    ['extraLabels', '{"app.kubernetes.io/name":"x"}', 'are reserved'],
+    ['extraLabels', '{"cost":"a b"}', 'must be a Kubernetes label'],
+    ['podAnnotations', '{"claude-agent/x":"y"}', 'is reserved'],
+    ['podAnnotations', '{"prometheus.io/scrape":true}', 'whose value is a quoted string'],
     ['cpuRequest', '5', 'cpuRequest is 5, above cpuLimit (4)'],
     ['cpuRequest', '4001m', 'cpuRequest is 4001m, above cpuLimit (4)'],
     ['memoryRequest', '9Gi', 'memoryRequest is 9Gi, above memoryLimit (8Gi)'],
@@ -153,9 +153,9 @@ describe('the configuration', () => {
     ['reminderHours', '0', 'must be a whole number from 1 to 168'],
     ['maintenanceReason', '', 'must be a text of 1 to 500 characters'],
     ['maintenanceMinutes', '10081', 'must be a whole number from 1 to 10080'],
-  ])('refuses %s %j', (key, value, words) => {
+  ])('rejects %s %j', (key, value, words) => {
     const message = mistakesOf({ [key]: value });
-    expect(message).toContain('has 1 mistake(s)');
+    expect(message).toContain('is invalid (1)');
     expect(message).toContain(words);
   });
 
@@ -163,25 +163,25 @@ describe('the configuration', () => {
     ['claudeToken', 'two canaries', 'must be one token or key'],
     ['agentToken', 'canary\n', 'must be visible ASCII characters'],
     ['agentToken', '', 'must be visible ASCII characters'],
-    ['callbackSecret', 'hush-canary', 'must be whsec_ and the base64 of 24 to 64 bytes'],
+    ['callbackSecret', 'hush-canary', 'must be whsec_ followed by 24 to 64 bytes in base64'],
     ['callbackSecret', 'whsec_canary', 'must be whsec_'],
-    ['callbackSecret', '', 'Make one: `echo "whsec_$(openssl rand -base64 32)"`'],
-    ['mcpServers', 'no json canary', 'is no JSON object'],
-    ['mcpServers', '[]', 'is no JSON object'],
+    ['callbackSecret', '', 'Create one: `echo "whsec_$(openssl rand -base64 32)"`'],
+    ['mcpServers', 'no json canary', 'is not a JSON object'],
+    ['mcpServers', '[]', 'is not a JSON object'],
     ['mcpServers', '{"a":{"url":"https://canary"}}', ': a must be {"command": PROGRAM'],
     ['mcpServers', '{"a b":{"command":"canary"}}', ': a b must be'],
-    ['claudeSettings', '"canary"', 'is no JSON object'],
+    ['claudeSettings', '"canary"', 'is not a JSON object'],
     ['teamsWebhookUrl', 'canary.example.org', 'must be the http(s) URL of a Teams Workflows webhook'],
     ['teamsWebhookUrl', 'https://', 'must be the http(s) URL'],
-  ])('refuses the secret %s %j, and does not show it', (key, value, words) => {
+  ])('rejects the secret %s %j without showing it', (key, value, words) => {
     const message = mistakesOf({ [key]: value });
-    expect(message).toContain('has 1 mistake(s)');
+    expect(message).toContain('is invalid (1)');
     expect(message).toContain(`${key} (not shown)`);
     expect(message).toContain(words);
     expect(message).not.toContain('canary');
   });
 
-  test('refuses claudeToken in plain text, and takes it encrypted', () => {
+  test('rejects claudeToken in plain text, and accepts it encrypted', () => {
     const message = (() => {
       try {
         read({ claudeToken: 'sk-canary' }, undefined, ['claudeToken']);
@@ -197,35 +197,35 @@ describe('the configuration', () => {
   });
 
   test.each([
-    ['{"permision":{}}', 'claude knows no permision (did you mean permissions?)'],
-    ['{"permissions":{"denny":["canary"]}}', 'claude knows no permissions.denny (did you mean deny?)'],
-    ['{"hooks":{"PreTooluse":[]}}', 'claude knows no hooks.PreTooluse (did you mean PreToolUse?)'],
+    ['{"permision":{}}', 'claude has no setting permision (did you mean permissions?)'],
+    ['{"permissions":{"denny":["canary"]}}', 'claude has no setting permissions.denny (did you mean deny?)'],
+    ['{"hooks":{"PreTooluse":[]}}', 'claude has no setting hooks.PreTooluse (did you mean PreToolUse?)'],
     ['{"sandbox":{"network":{"deniedDomain":[]}}}', 'did you mean deniedDomains?'],
-    ['{"xyzzyxyzzy":"canary","model":"opus"}', 'claude knows no xyzzyxyzzy.'],
-  ])('refuses the settings %s, whose key claude would leave out', (claudeSettings, words) => {
+    ['{"xyzzyxyzzy":"canary","model":"opus"}', 'claude has no setting xyzzyxyzzy.'],
+  ])('rejects the settings %s, whose key claude would ignore', (claudeSettings, words) => {
     const message = mistakesOf({ claudeSettings });
-    expect(message).toContain('has 1 mistake(s)');
+    expect(message).toContain('is invalid (1)');
     expect(message).toContain(words);
     expect(message).not.toContain('canary');
   });
 
-  test('takes settings with any key that claude knows', () => {
+  test('accepts settings with any key that claude knows', () => {
     const claudeSettings = '{"model":"opus","permissions":{"deny":["Bash"]},"env":{"ANY":"1"},"hooks":{"Stop":[]}}';
     expect(() => read({ claudeSettings })).not.toThrow();
   });
 
-  test('names what is wrong with secrets among all other mistakes', () => {
-    expect(mistakesOf({ queueLimit: '-1', n8nApiKey: 'a b', mcpServers: '[]' })).toContain('has 4 mistake(s)');
+  test('lists invalid secrets together with all other invalid values', () => {
+    expect(mistakesOf({ queueLimit: '-1', n8nApiKey: 'a b', mcpServers: '[]' })).toContain('is invalid (4)');
   });
 
-  test('refuses a key that there is not, and names the one that was meant', () => {
+  test('rejects an unknown key, and suggests the one that was meant', () => {
     expect(mistakesOf({ queuelimit: '5' })).toContain(
-      'queuelimit is no key; queueLimit is. Remove it: `npm run pulumi -- config rm queuelimit`.',
+      'queuelimit is not a config key; queueLimit is. Remove it: `npm run pulumi -- config rm queuelimit`.',
     );
   });
 
   test.each(['* * * * *', '*/30 * * * *', '0,30 8-18 1 JAN-MAR Mon', '5/15 0 ? * 0-6', '0 0 31 12 6'])(
-    'takes %j as a schedule',
+    'accepts %j as a schedule',
     (watchdogSchedule) => {
       expect(read({ watchdogSchedule }).watchdogSchedule).toBe(watchdogSchedule);
     },
@@ -244,7 +244,7 @@ describe('the configuration', () => {
     '5-1 * * * *',
     '* * * * Someday',
     'TZ=UTC * * * * *',
-  ])('refuses %j as a schedule', (watchdogSchedule) => {
+  ])('rejects %j as a schedule', (watchdogSchedule) => {
     expect(mistakesOf({ watchdogSchedule })).toContain('must be a cron expression of five fields');
   });
 
@@ -252,7 +252,7 @@ describe('the configuration', () => {
     '[{"key":"a"}]',
     '[{"operator":"Exists"}]',
     '[{"key":"a","operator":"Equal","value":"b","effect":"NoExecute"}]',
-  ])('takes %s as tolerations', (tolerations) => {
+  ])('accepts %s as tolerations', (tolerations) => {
     expect(read({ tolerations }).placement.tolerations).toEqual(JSON.parse(tolerations));
   });
 
@@ -265,12 +265,12 @@ describe('the configuration', () => {
     '[{"key":"a","operator":"In"}]',
     '[{"key":"a","effect":"Never"}]',
     '[{"key":"a","seconds":"5"}]',
-  ])('refuses %s as tolerations', (tolerations) => {
+  ])('rejects %s as tolerations', (tolerations) => {
     expect(mistakesOf({ tolerations })).toContain('tolerations');
   });
 
   test.each(['..', '../other', '/etc', '', 'a/b', '.credentials.json', 'hooks'])(
-    'refuses %j as something extra of the session',
+    'rejects %j as an extra entry of the session',
     (name) => {
       expect(mistakesOf({ sessionExtras: JSON.stringify([name]) })).toContain('sessionExtras[0]');
     },
@@ -290,7 +290,7 @@ describe('the configuration', () => {
     '[{"namespace":"llm","port":80,"ports":[1]}]',
     '{"namespace":"llm","port":80}',
     'not json',
-  ])('refuses %s as extra egress', (extraEgress) => {
+  ])('rejects %s as extra egress', (extraEgress) => {
     expect(mistakesOf({ extraEgress })).toContain('extraEgress');
   });
 
@@ -301,9 +301,9 @@ describe('the configuration', () => {
     ['httpsProxy', 'http://proxy.example.org:3128'],
     ['n8nApiUrl', 'http://n8n.automation.svc:5678'],
     ['n8nApiUrl', 'http://n8n.example.org:5678'],
-  ])('refuses %s %s, which the network policy keeps out of reach, unless the config opens it', (key, value) => {
+  ])('rejects %s %s, which the network policy blocks, unless the config allows it', (key, value) => {
     const given = { [key]: value, ...(key === 'n8nApiUrl' && { n8nApiKey: 'key' }) };
-    expect(mistakesOf(given)).toContain('extraEgress must name it');
+    expect(mistakesOf(given)).toContain('Allow it in extraEgress');
     expect(read({ ...given, extraEgress: '[{"cidr":"10.1.0.0/16","port":8080}]' })).toMatchObject({ [key]: value });
   });
 
@@ -312,34 +312,34 @@ describe('the configuration', () => {
     'http://n8n.n8n.svc',
     'http://n8n-main.n8n.svc.cluster.local:5678',
     'https://n8n.example.org',
-  ])('needs nothing opened for n8n at %s', (n8nApiUrl) => {
+  ])('needs no extra egress for n8n at %s', (n8nApiUrl) => {
     expect(read({ n8nApiUrl, n8nApiKey: 'key' }).n8nApiUrl).toBe(n8nApiUrl);
   });
 
-  test('needs nothing opened for a gateway on port 443 of the internet', () => {
+  test('needs no extra egress for a gateway on port 443 of the internet', () => {
     expect(read({ anthropicBaseUrl: 'https://gateway.example.org' }).anthropicBaseUrl).toBe(
       'https://gateway.example.org',
     );
   });
 
   test.each(['["https://n8n.example.org"]', '["*"]', '["a b"]', '[7]', '"n8n.example.org"'])(
-    'refuses %s as hosts that callbacks may go to',
+    'rejects %s as hosts that may receive callbacks',
     (callbackHosts) => {
       expect(mistakesOf({ callbackHosts })).toContain('callbackHosts');
     },
   );
 
-  test('refuses a host for callbacks that the network policy keeps out of reach', () => {
+  test('rejects a callback host that the network policy blocks', () => {
     const callbackHosts = '["n8n.example.org:8443", "hooks.tools.svc"]';
     const message = mistakesOf({ callbackHosts });
-    expect(message).toContain('callbackHosts[0] is n8n.example.org:8443, which the network policy keeps out of reach');
+    expect(message).toContain('callbackHosts[0] is n8n.example.org:8443, which the network policy blocks');
     expect(message).toContain('callbackHosts[1] is hooks.tools.svc');
     expect(read({ callbackHosts, extraEgress: '[{"cidr":"10.1.0.0/16","port":8443}]' }).callbackHosts).toHaveLength(2);
     const reachable = '["n8n.example.org", "*.example.org:443", "n8n-webhook.n8n.svc.cluster.local"]';
     expect(read({ callbackHosts: reachable }).callbackHosts).toHaveLength(3);
   });
 
-  test('has what the target azure needs, typed; NAME is to be made, GROUP/NAME is there', () => {
+  test('has typed values for the target azure; NAME is to be created, GROUP/NAME exists', () => {
     expect(read({ azureRegistry: 'exampleacr' }).azure).toBeUndefined();
     expect(read({ ...AZURE, azureLogs: 'rg-shared/log-shared' }).azure).toMatchObject({
       location: 'westeurope',
@@ -358,7 +358,7 @@ describe('the configuration', () => {
     });
   });
 
-  test('is valid in the example of a stack on Azure, with what it has commented out too', () => {
+  test('is valid in the example of a stack on Azure, also with its commented lines', () => {
     const example = readFileSync('docs/Pulumi.prod.yaml', 'utf8');
     const made = example.replace(/^ {2}# {3}/gm, '  ');
     for (const text of [example, made]) {
@@ -374,15 +374,15 @@ describe('the configuration', () => {
     expect(made).not.toBe(example);
   });
 
-  test('names all that the target azure lacks, with the commands that tell it', () => {
+  test('lists everything that the target azure lacks, with the commands that print it', () => {
     const message = mistakesOf({ target: 'azure', kubeContext: 'docker-desktop' });
-    expect(message).toContain('4 mistake(s)');
-    expect(message).toContain('azureSubscription is empty; it must be the id of a subscription: `az account show');
+    expect(message).toContain('is invalid (4)');
+    expect(message).toContain('azureSubscription is empty; it must be the ID of a subscription (`az account show');
     expect(message).toContain(
-      'azureRegistry is empty; it must be NAME to make one, or GROUP/NAME for one that is there',
+      'azureRegistry is empty; it must be NAME to create one, or GROUP/NAME for an existing one',
     );
-    expect(message).toContain('azureAdminGroups is empty, and the cluster has no local accounts');
-    expect(message).toContain('kubeContext is for target local');
+    expect(message).toContain('azureAdminGroups is empty, so nobody could log in: the cluster has no local accounts');
+    expect(message).toContain('kubeContext is only for target local');
   });
 
   test.each([
@@ -408,36 +408,40 @@ describe('the configuration', () => {
     ['azureClusterTier', 'Paid'],
     ['azureAdminGroups', '["admins"]'],
     ['azureApiServerRanges', '["everywhere"]'],
-  ])('refuses %s %j, which Azure would refuse later', (key, value) => {
+  ])('rejects %s %j, which Azure would reject later', (key, value) => {
     expect(mistakesOf({ ...AZURE, [key]: value })).toContain(key);
   });
 
   test.each([
-    ['more machines at least than at most', { azureNodesMin: '4', azureNodesMax: '2' }, 'more than azureNodesMax'],
-    ['machines of another processor', { azureVmSize: 'Standard_D4ps_v5' }, 'platform is linux/amd64'],
-    ['the wrong machines for ARM', { platform: 'linux/arm64' }, 'machines of azureVmSize Standard_D4s_v5 are not'],
+    ['a minimum of machines above the maximum', { azureNodesMin: '4', azureNodesMax: '2' }, 'above azureNodesMax'],
+    ['machines with another processor', { azureVmSize: 'Standard_D4ps_v5' }, 'platform is linux/amd64'],
+    [
+      'machines that do not match platform linux/arm64',
+      { platform: 'linux/arm64' },
+      "machines of azureVmSize Standard_D4s_v5 can't run it",
+    ],
     [
       'a workspace that nothing would log to',
       { azureRegistry: 'rg/exampleacr', azureCluster: 'rg/aks', azureLogs: 'log-claude-agent' },
       'nothing would log to it',
     ],
-  ])('refuses %s', (_what, given, said) => {
+  ])('rejects %s', (_what, given, said) => {
     expect(mistakesOf({ ...AZURE, ...given })).toContain(said);
   });
 
-  test('asks for what a federation needs, where the mode is federation, and for https', () => {
+  test('requires the keys of a federation, and https, with authMode federation', () => {
     const message = mistakesOf({
       authMode: 'federation',
       federationServiceAccountId: 'fdrl_1',
       federationTokenSeconds: '60',
       anthropicBaseUrl: 'http://gateway.example.org:443',
     });
-    expect(message).toContain('5 mistake(s)');
+    expect(message).toContain('is invalid (5)');
     expect(message).toContain('federationRuleId is empty; it must be the id of a federation rule (fdrl_…).');
     expect(message).toContain("federationOrganizationId is empty; it must be the organization's id");
     expect(message).toContain('federationServiceAccountId is "fdrl_1"; it must be');
     expect(message).toContain('federationTokenSeconds is "60"; it must be a whole number from 600 to 86400.');
-    expect(message).toContain('with authMode federation it must begin with https://');
+    expect(message).toContain('with authMode federation it must start with https://');
     expect(read().federation).toBeUndefined();
   });
 });

@@ -12,11 +12,11 @@ describe('a schedule', () => {
     ['0 9 * * MON-FRI', 'Etc/UTC', '2026-11-27T09:00:00.000Z'],
     ['0 0 1 * 5', 'Etc/UTC', '2026-11-27T00:00:00.000Z'],
     ['0 9 * * *', 'Asia/Kathmandu', '2026-11-27T03:15:00.000Z'],
-  ])('%s in %s was due last at %s', (schedule, timeZone, due) => {
+  ])('%s in %s was last due at %s', (schedule, timeZone, due) => {
     expect(lastDue(schedule, timeZone, NOW)?.toISOString()).toBe(due);
   });
 
-  test('that never comes was never due', () => {
+  test('that never occurs was never due', () => {
     expect(isCron('0 0 31 2 *')).toBe(true);
     expect(lastDue('0 0 31 2 *', 'Etc/UTC', NOW)).toBeUndefined();
   });
@@ -30,7 +30,7 @@ describe('a schedule', () => {
     '* * * * 6-7',
     '* * * * sun,7',
     '0 * * * * *',
-  ])('%j is refused, as the API server does', (schedule) => {
+  ])('%j is rejected, as the API server rejects it', (schedule) => {
     expect(isCron(schedule)).toBe(false);
   });
 });

@@ -13,7 +13,7 @@ interface Template {
   metadata: { labels: Record<string, string>; annotations?: Record<string, string> };
   spec: PodSpec;
 }
-/** Of the agent first, then of the watchdog and of maintenance. */
+/** The agent's template first, then those of the watchdog and of maintenance. */
 function templatesOf(resources: Rendered[]): [agent: Template, ...watchdog: Template[]] {
   const deployment = find(resources, 'kubernetes:apps/v1:Deployment') as { spec: { template: Template } };
   const jobs = ['claude-auth-watchdog', 'claude-maintenance-start', 'claude-maintenance-end'].map((name) => {
@@ -27,7 +27,7 @@ const envOf = ({ spec }: Template) =>
   Object.fromEntries(spec.containers[0].env.map(({ name, value }) => [name, value] as const));
 
 describe('the config', () => {
-  test('places all pods on the nodes that it names, and says nothing of nodes where it names none', async () => {
+  test('places all pods on the nodes that it names, and does not restrict them if it names none', async () => {
     const nodeSelector = { agentpool: 'user' };
     const tolerations = [{ key: 'dedicated', operator: 'Exists', effect: 'NoSchedule' }];
     const config = { nodeSelector: JSON.stringify(nodeSelector), tolerations: JSON.stringify(tolerations) };
@@ -38,7 +38,7 @@ describe('the config', () => {
     }
   });
 
-  test('adds labels to every object and every pod, and leaves the own ones and the selectors alone', async () => {
+  test('adds labels to every object and every pod, and leaves the standard labels and the selectors unchanged', async () => {
     const { resources } = await runProgram({ extraLabels: '{"cost-center":"4711"}' });
     const plain = (await runProgram()).resources;
     for (const { type, name, inputs } of resources.filter((resource) => resource.type.startsWith('kubernetes:'))) {
@@ -62,7 +62,7 @@ describe('the config', () => {
     expect(agent.metadata.annotations).toHaveProperty(['claude-agent/login-checksum']);
   });
 
-  test('keeps the workspace on the node, or on a volume of the class it names', async () => {
+  test('keeps the workspace on the node, or on a volume with the configured storage class', async () => {
     const [onNode] = await templates({ workspaceSize: '20Gi' });
     expect(onNode.spec.volumes).toContainEqual({ name: 'workspace', emptyDir: { sizeLimit: '20Gi' } });
     expect(onNode.spec.containers[0].resources.limits['ephemeral-storage']).toBe('20Gi');
@@ -80,7 +80,7 @@ describe('the config', () => {
     });
   });
 
-  test('gives Claude and the watchdog a proxy, and never for what is in the cluster', async () => {
+  test('gives Claude and the watchdog a proxy, but not for addresses in the cluster', async () => {
     const [agent, ...watchdog] = await templates({
       httpsProxy: 'http://proxy.example.org:3128',
       noProxy: 'gateway.example.org',

@@ -48,7 +48,7 @@ describe('npm run plan', () => {
       kind: 'Deployment',
       spec: { template: { spec: { containers: [{ image: `127.0.0.1:5000/claude-agent@sha256:${'0'.repeat(64)}` }] } } },
     });
-    expect(stderr).toContain('Secret claude-session stays as it is: there is no .credentials.json');
+    expect(stderr).toContain('Secret claude-session stays unchanged: there is no .credentials.json');
   });
 
   test('quotes what kubectl would not read as text', async () => {
@@ -145,7 +145,7 @@ describe('npm run plan', () => {
       reject: false,
     });
     expect(planned.exitCode).toBe(1);
-    expect(planned.stderr).toContain('has 2 mistake(s)');
+    expect(planned.stderr).toContain('is invalid (2)');
     expect(planned.stderr).toBe(up.stderr);
     expect(existsSync(at('.local', 'plan'))).toBe(false);
   });
@@ -193,7 +193,11 @@ describe('what npm run plan refuses', () => {
 
   test.each([
     ['claudeToken', 'sk-ant-canary', 'claudeToken (not shown) is in plain text.'],
-    ['claudeSettings', '{"permissions":{"denny":["Bash"]}}', 'claude knows no permissions.denny (did you mean deny?)'],
+    [
+      'claudeSettings',
+      '{"permissions":{"denny":["Bash"]}}',
+      'claude has no setting permissions.denny (did you mean deny?)',
+    ],
   ])('is %s %j, as `up` does, with the stack in each command', async (key, value, words) => {
     const { at, plan } = clone();
     writeFileSync(at('Pulumi.prod.yaml'), JSON.stringify({ config: { [`claude-code-agent:${key}`]: value } }));

@@ -161,7 +161,7 @@ describe('what the launcher suggests for another stack', () => {
     writeFileSync(at('Pulumi.prod.yaml'), 'config:\n  claude-code-agent:registy: x\n');
     const mistake = await launch(['up', '--stack', 'prod']);
     expect(mistake.stderr).toContain(
-      'registy is no key. Did you mean registry? Remove it: `npm run pulumi -- config rm registy --stack prod`.',
+      'registy is not a config key. Did you mean registry? Remove it: `npm run pulumi -- config rm registy --stack prod`.',
     );
     expect(mistake.stderr).toContain('`npm run pulumi -- config set KEY VALUE --stack prod`');
     const image = `r/claude-agent@sha256:${'0'.repeat(64)}`;
