@@ -3,7 +3,7 @@ import type { CommandLine, Usage } from '../stack/cli/arguments/command-line.ts'
 import { refuseSwallowed } from '../stack/cli/arguments/npm-options.ts';
 
 /**
- * Reads the arguments of this process; to be called first in a script. On `--help`, or when an argument does not fit, prints
+ * Reads the arguments of this process. Call it first in a script. On `--help` or an invalid argument, it prints
  * the help or the error and ends the process with 0 or 2.
  */
 export function commandLine(usage: Usage): CommandLine {

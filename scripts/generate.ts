@@ -1,6 +1,6 @@
 /**
- * `npm run generate`: writes everything in `docs` that is made from the sources. With `--check` it reports what
- * is out of date and changes nothing; pictures are not compared, since fonts and browsers draw them differently.
+ * `npm run generate`: writes everything in `docs` that is generated from the sources. With `--check` it reports what
+ * is out of date and changes nothing; pictures are not compared, because fonts and browsers draw them differently.
  * @module
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';

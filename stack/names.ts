@@ -51,7 +51,7 @@ export function labels(part: Part): Record<string, string> {
 /** Prefix of our own annotations. */
 export const ANNOTATION = 'claude-agent';
 
-/** Where things are in the agent's pod. */
+/** Paths in the agent's pod. */
 export const PATHS = {
   state: '/data',
   home: '/data/home',

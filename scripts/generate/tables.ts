@@ -15,7 +15,7 @@ const PAGES: Readonly<Record<string, readonly string[]>> = {
   'docs/watchdog.md': [watchdogTable()],
 };
 
-/** The pages with tables made from the sources; the text around the tables stays. @throws where marks are missing */
+/** The pages with tables that are generated from the sources; the text around the tables stays. @throws where marks are missing */
 export async function pagesWithTables(): Promise<Record<string, string>> {
   const pages = Object.entries(PAGES).map(async ([page, tables]) => [page, await withTables(page, tables)] as const);
   return Object.fromEntries(await Promise.all(pages));

@@ -1,10 +1,10 @@
 import type { MadeCluster } from '../config/azure.ts';
 
-/** Minutes that a node may take to give up its pods: more than the longest grace of a run, an hour. */
+/** Minutes that draining a node may take: more than the longest grace time of a run, an hour. */
 const DRAIN_MINUTES = 75;
 const UPGRADE = { maxSurge: '33%', drainTimeoutInMinutes: DRAIN_MINUTES };
 
-/** Who gets in: Entra identities only, and members of the groups as administrators. */
+/** Who may log in: Entra identities only, with the members of the groups as administrators. */
 export function access({ adminGroups, apiServerRanges }: MadeCluster) {
   return {
     enableRBAC: true,
@@ -14,7 +14,7 @@ export function access({ adminGroups, apiServerRanges }: MadeCluster) {
   };
 }
 
-/** What the agent's pods need of the cluster: tokens for Azure, and network policies that hold. */
+/** What the agent's pods need of the cluster: tokens for Azure, and enforced network policies. */
 export const WORKLOADS = {
   oidcIssuerProfile: { enabled: true },
   securityProfile: { workloadIdentity: { enabled: true } },
@@ -22,25 +22,25 @@ export const WORKLOADS = {
     networkPlugin: 'azure',
     // Pods have addresses of their own, so that a small virtual network is enough.
     networkPluginMode: 'overlay',
-    // The engine that Microsoft goes on with; its other one, `azure`, ends in 2028.
+    // The engine that Microsoft continues; its other one, `azure`, ends in 2028.
     networkDataplane: 'cilium',
     networkPolicy: 'cilium',
   },
 } as const;
 
-/** What the machines of every pool have. */
+/** What the machines of every pool have in common. */
 export function machine(vmSize: string) {
   return {
     vmSize,
     osType: 'Linux',
     type: 'VirtualMachineScaleSets',
     upgradeSettings: UPGRADE,
-    // A cache on the node has an address of the node, which no range of a network policy stands for in Cilium.
+    // A DNS cache on the node has an address of the node, which Cilium matches with no range of a network policy.
     localDNSProfile: { mode: 'Disabled' },
   };
 }
 
-/** The pool of the cluster's own pods, which keeps others away. */
+/** The pool for the cluster's own pods; its taint keeps other pods away. */
 export function systemPool({ systemVmSize, systemNodes }: MadeCluster) {
   return {
     name: 'system',
@@ -52,8 +52,8 @@ export function systemPool({ systemVmSize, systemNodes }: MadeCluster) {
 }
 
 /**
- * The name of a pool: up to 12 small letters and digits. That of Standard_D4s_v5 is d4sv5, so that another size is another
- * pool, which is there before the first one goes.
+ * The name of a pool: up to 12 lowercase letters and digits, such as d4sv5 for Standard_D4s_v5. Another size is another
+ * pool, which is created before the first one is deleted.
  */
 export function poolName(vmSize: string): string {
   return vmSize
@@ -64,7 +64,7 @@ export function poolName(vmSize: string): string {
 }
 
 /**
- * What the address of the API server begins with: up to 54 letters, digits and hyphens, with a letter or digit at both
+ * Prefix of the API server's address: up to 54 letters, digits and hyphens, with a letter or digit at both
  * ends.
  */
 export function dnsPrefix(clusterName: string): string {

@@ -20,21 +20,21 @@ export interface KubernetesClusterArgs {
   readonly protectData: boolean;
 }
 
-/** What the rest needs of a cluster, made or not. */
+/** What the other components need of a cluster, created or existing. */
 export interface Cluster {
   readonly id: pulumi.Output<string>;
-  /** Known when it is there. */
+  /** Known once it exists. */
   readonly name: pulumi.Output<string>;
   readonly resourceGroupName: pulumi.Input<string>;
-  /** Issuer of the tokens of its ServiceAccounts; undefined where it has none. */
+  /** Issuer of the tokens of its ServiceAccounts; undefined if it has none. */
   readonly issuerUrl: pulumi.Output<string | undefined>;
-  /** Object id of the identity that its nodes pull images with; undefined where it has none. */
+  /** Object ID of the identity with which its nodes pull images; undefined if it has none. */
   readonly kubeletObjectId: pulumi.Output<string | undefined>;
-  /** What must be there before a pod can run. */
+  /** What must exist before a pod can run. */
   readonly ready: readonly pulumi.Resource[];
 }
 
-/** An AKS cluster: Entra logins only, tokens for Azure by workload identity, network policies that hold. */
+/** An AKS cluster: Entra logins only, tokens for Azure by workload identity, enforced network policies. */
 export class KubernetesCluster extends pulumi.ComponentResource implements Cluster {
   readonly id: pulumi.Output<string>;
   readonly name: pulumi.Output<string>;
@@ -55,7 +55,7 @@ export class KubernetesCluster extends pulumi.ComponentResource implements Clust
         ...WORKLOADS,
         resourceName: clusterName,
         dnsPrefix: dnsPrefix(clusterName),
-        // Azure's own name for it has the names of group, cluster and location, and can become too long.
+        // Azure's default name combines group, cluster and location, and can become too long.
         nodeResourceGroup: `rg-${clusterName}-nodes`,
         sku: { name: 'Base', tier: cluster.tier },
         identity: { type: 'SystemAssigned' },
@@ -73,7 +73,7 @@ export class KubernetesCluster extends pulumi.ComponentResource implements Clust
       {
         parent: this,
         protect: protectData,
-        // Here Azure lists the other pools too, with what the autoscaler and the upgrades make of them.
+        // Azure also lists the other pools here, as the autoscaler and upgrades change them.
         ignoreChanges: ['agentPoolProfiles', 'kubernetesVersion'],
       },
     );

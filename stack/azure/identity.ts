@@ -62,10 +62,10 @@ export class WorkloadIdentity extends pulumi.ComponentResource {
   }
 }
 
-/** @throws Error with the command that mends it where a cluster has no issuer. */
+/** @throws Error with the command that fixes it when a cluster has no issuer. */
 export function issuerOf(url: string | undefined, group: string, clusterName: string): string {
   if (url !== undefined) return url;
   throw new Error(
-    `The cluster ${clusterName} has no OIDC issuer, which azureIdentity needs. Have one: \`az aks update --resource-group ${group} --name ${clusterName} --enable-oidc-issuer --enable-workload-identity\`; or go without: \`${npmRun('pulumi', "config set azureIdentity ''")}\`.`,
+    `The cluster ${clusterName} has no OIDC issuer, which azureIdentity needs. Enable it: \`az aks update --resource-group ${group} --name ${clusterName} --enable-oidc-issuer --enable-workload-identity\`. Or do without an identity: \`${npmRun('pulumi', "config set azureIdentity ''")}\`.`,
   );
 }

@@ -15,11 +15,11 @@ export interface ContainerInsightsArgs {
   readonly clusterId: pulumi.Output<string>;
 }
 
-/** The stream that has the logs, inventory and performance of containers in it. */
+/** The stream with the logs, inventory and performance data of containers. */
 const STREAMS = ['Microsoft-ContainerInsights-Group-Default'];
 const DESTINATION = 'workspace';
 
-/** Sends what containers log, and what the control plane does for whom, to a workspace. */
+/** Sends the logs of containers and the audit logs of the control plane to a workspace. */
 export function containerInsights(
   name: string,
   { place, logs, clusterId }: ContainerInsightsArgs,
@@ -29,7 +29,7 @@ export function containerInsights(
     `${name}-insights-rule`,
     {
       resourceGroupName: place.resourceGroupName,
-      // A rule is where its workspace is.
+      // A rule must be in the location of its workspace.
       location: logs.location,
       dataCollectionRuleName: `dcr-${NAMES.namespace}`,
       kind: 'Linux',

@@ -9,10 +9,10 @@ interface Kubeconfig {
 }
 
 /**
- * Lets the operator's login to Azure's CLI open the cluster: AKS gives a kubeconfig that asks for a device code, which
- * nobody answers during an update. The same change as `kubelogin convert-kubeconfig --login azurecli`; it leaves the
- * tenant out, since a login by managed identity takes none.
- * @param kubeconfig As AKS gives it; users that don't log in by kubelogin stay as they are.
+ * Makes a kubeconfig use the operator's login to the Azure CLI. The kubeconfig from AKS asks for a device code, which nobody
+ * can enter during an update. The same change as `kubelogin convert-kubeconfig --login azurecli`, but without the tenant,
+ * because a login by managed identity accepts none.
+ * @param kubeconfig As AKS returns it; users that don't log in with kubelogin stay unchanged.
  */
 export function byAzureCli(kubeconfig: string): string {
   const config = parse(kubeconfig) as Kubeconfig;
@@ -21,17 +21,17 @@ export function byAzureCli(kubeconfig: string): string {
     const args = user.exec.args ?? [];
     const serverId = args[args.indexOf('--server-id') + 1];
     if (!args.includes('--server-id') || serverId === undefined) {
-      throw new Error(`The kubeconfig that AKS gave calls kubelogin without --server-id: ${args.join(' ')}`);
+      throw new Error(`The kubeconfig from AKS calls kubelogin without --server-id: ${args.join(' ')}`);
     }
     user.exec.args = ['get-token', '--login', 'azurecli', '--server-id', serverId];
   }
   return stringify(config);
 }
 
-/** The first of the kubeconfigs in AKS's answer, as text. @throws Error when there is none. */
+/** The first kubeconfig in the answer of AKS, as text. @throws Error when there is none. */
 export function firstKubeconfig(answer: readonly { readonly value: string }[]): string {
   const [first] = answer;
   if (first === undefined)
-    throw new Error('AKS gave no credentials for the cluster: `az aks get-credentials` may say more.');
+    throw new Error('AKS returned no credentials for the cluster. Run `az aks get-credentials` to see why.');
   return Buffer.from(first.value, 'base64').toString();
 }

@@ -14,7 +14,7 @@ export interface LogWorkspaceArgs extends Pick<AzureConfig, 'logsDays'> {
   readonly protectData: boolean;
 }
 
-/** A workspace of Log Analytics: made, or looked up and left as it is. */
+/** A Log Analytics workspace: created, or looked up and left unchanged. */
 export class LogWorkspace extends pulumi.ComponentResource {
   readonly id: pulumi.Output<string>;
   readonly location: pulumi.Output<string>;

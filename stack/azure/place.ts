@@ -2,7 +2,7 @@ import * as pulumi from '@pulumi/pulumi';
 
 import { NAMES } from '../names.ts';
 
-/** What every resource that the stack makes has in common. */
+/** What all resources that the stack creates have in common. */
 export interface Place {
   readonly resourceGroupName: pulumi.Input<string>;
   readonly location: string;

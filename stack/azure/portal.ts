@@ -1,6 +1,6 @@
 import * as pulumi from '@pulumi/pulumi';
 
-/** The page of Azure's portal for each thing that an operator looks for. */
+/** The page of the Azure portal for each subject. */
 const PAGES = {
   resourceGroup: 'overview',
   workloads: 'workloads',
@@ -9,10 +9,10 @@ const PAGES = {
   identity: 'overview',
 } as const;
 
-/** What there may be a link to. */
+/** What a link may lead to. */
 type Subject = keyof typeof PAGES;
 
-/** Links to Azure's portal, for what there is an id of; the workloads are the cluster's. */
+/** Links to the Azure portal, for every subject with an ID; the ID of the workloads is the cluster's. */
 export function portalLinks(
   ids: Readonly<Record<Subject, pulumi.Input<string> | undefined>>,
 ): pulumi.Output<Record<string, string>> {

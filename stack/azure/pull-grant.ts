@@ -35,14 +35,14 @@ export function pullGrant(
       roleAssignmentName: pulumi.all([registry.id, principalId]).apply(([scope, id]) => guidOf(scope, id, ACR_PULL)),
       roleDefinitionId: `/subscriptions/${subscription}/providers/Microsoft.Authorization/roleDefinitions/${ACR_PULL}`,
       principalId,
-      // Azure then takes an identity that Entra has not heard of everywhere yet.
+      // With it Azure accepts an identity that Entra has not replicated everywhere yet.
       principalType: 'ServicePrincipal',
     },
     opts,
   );
 }
 
-/** @throws Error with the command that mends it where a cluster has no such identity. */
+/** @throws Error with the command that fixes it when a cluster has no such identity. */
 export function pullerOf(
   objectId: string | undefined,
   group: string,
@@ -51,7 +51,7 @@ export function pullerOf(
 ): string {
   if (objectId !== undefined) return objectId;
   throw new Error(
-    `The cluster ${clusterName} has no identity to pull images with. Let it pull by another way: \`az aks update --resource-group ${group} --name ${clusterName} --attach-acr ${registryName}\`; then \`${npmRun('pulumi', 'config set azureGrantPull false')}\`.`,
+    `The cluster ${clusterName} has no identity to pull images with. Attach the registry instead: \`az aks update --resource-group ${group} --name ${clusterName} --attach-acr ${registryName}\`. Then run \`${npmRun('pulumi', 'config set azureGrantPull false')}\`.`,
   );
 }
 

@@ -13,7 +13,7 @@ export interface ContainerRegistryArgs extends Pick<AzureConfig, 'registry' | 'r
   readonly protectData: boolean;
 }
 
-/** The registry of the image: made, or looked up and left as it is. */
+/** The registry of the image: created, or looked up and left unchanged. */
 export class ContainerRegistry extends pulumi.ComponentResource {
   readonly id: pulumi.Output<string>;
   /** Its host, such as example.azurecr.io. */
@@ -35,7 +35,7 @@ export class ContainerRegistry extends pulumi.ComponentResource {
         ...place,
         registryName: registry.name,
         sku: { name: registrySku },
-        // Whoever pushes or pulls does so by an Entra identity; there is no password to keep.
+        // Pushes and pulls use Entra identities, so there is no password to keep.
         adminUserEnabled: false,
         anonymousPullEnabled: false,
         tags: tags(),

@@ -26,7 +26,7 @@ export interface AzureTargetArgs {
   readonly protectData: boolean;
 }
 
-/** Registry, cluster and all that belongs to them in Azure. What was there before is looked up, and stays as it is. */
+/** Registry, cluster and everything that belongs to them in Azure. What exists is looked up and stays unchanged. */
 export class AzureTarget extends pulumi.ComponentResource implements Target {
   readonly registry: pulumi.Output<string>;
   readonly beforePush: () => Promise<void>;

@@ -14,12 +14,12 @@ import { TOKEN_KEYS } from './secrets/tokens.ts';
 import type { Tokens } from './secrets/tokens.ts';
 import { PATHS } from '../names.ts';
 
-/** What the agent's pod is made from. */
+/** What the agent's pod is built from. */
 export interface AgentPodArgs {
   readonly config: StackConfig;
   /** The image by digest. */
   readonly image: pulumi.Output<string>;
-  /** The credential of Claude Code: a session with its files, one token in a file, or the pod's own identity. */
+  /** Claude Code's credential: a session with its files, one token in a file, or the pod's own identity. */
   readonly login: Login;
   readonly tokens: Tokens;
   /** MCP servers and settings for every run. */
@@ -29,12 +29,12 @@ export interface AgentPodArgs {
 const CONFIG_SETTINGS = { mcpServers: AGENT_ENV.mcpConfig, claudeSettings: AGENT_ENV.claudeSettings } as const;
 const pathOf = (file: keyof typeof CONFIG_FILES) => `${PATHS.config}/${CONFIG_FILES[file]}`;
 
-/** The agent acts at this share of the workspace's size, before the kubelet evicts the pod, which counts /tmp and logs too. */
+/** The agent acts at this share of the workspace's size: the kubelet, which also counts /tmp and logs, must not evict the pod. */
 const WORKSPACE_SHARE = 0.8;
-/** Of the volume; the rest is for the session and the records of runs. */
+/** Share of the volume; the rest is for the session and the run records. */
 const CONVERSATION_SHARE = 0.5;
 
-/** Variables of the agent's container: what each config key is for the agent, which reads them in `agent/settings.ts`. */
+/** The agent's environment variables, by which config keys reach the agent; `agent/settings.ts` reads them. */
 export function agentEnvironment({
   config,
   login,
@@ -84,7 +84,7 @@ export function agentEnvironment({
   ];
 }
 
-/** The Service of n8n, under the names and ports that its webhooks may have in the cluster. */
+/** n8n's Service, under the names and ports that its webhooks may have in the cluster. */
 function n8nHosts({ n8nNamespace, n8nPort }: StackConfig): string[] {
   return ['svc', 'svc.cluster.local'].flatMap((domain) => {
     const host = `n8n.${n8nNamespace}.${domain}`;

@@ -9,10 +9,10 @@ import { CONTAINER_SECURITY, placed, POD_BASE, SECRET_MODE } from './pod.ts';
 import { CREDENTIAL_KEY } from './secrets/credential.ts';
 import type { Login } from './secrets/credential.ts';
 
-/** Seconds from the end of a run's grace to SIGKILL, for interrupting it and writing its record. */
+/** Seconds from the end of a run's grace time to SIGKILL, to interrupt the run and write its record. */
 const FLUSH_SECONDS = 30;
 
-/** Limits of /tmp, and of /tmp and logs together. */
+/** Limit of /tmp, and of /tmp and logs together. */
 const TMP_SIZE = '2Gi';
 const EPHEMERAL_SIZE = '4Gi';
 
@@ -47,7 +47,7 @@ export function agentPod(args: AgentPodArgs, claims: Claims, serviceAccountName:
           limits: {
             cpu: config.resources.cpuLimit,
             memory: config.resources.memoryLimit,
-            // What is in an emptyDir, /tmp and logs count together.
+            // The limit covers emptyDir volumes, /tmp and logs together.
             'ephemeral-storage': claims.workspace === undefined ? config.workspaceSize : EPHEMERAL_SIZE,
           },
         },
@@ -98,7 +98,7 @@ export function agentPod(args: AgentPodArgs, claims: Claims, serviceAccountName:
   } satisfies k8s.types.input.core.v1.PodSpec;
 }
 
-/** The pod's own token is for Anthropic alone: its audience is not the API server. */
+/** The pod's own token is only for Anthropic: its audience is not the API server. */
 function loginVolume(login: Login): Omit<k8s.types.input.core.v1.Volume, 'name'> {
   if (login.kind !== 'federation') {
     return { secret: { secretName: login.secretName, items: login.items, defaultMode: SECRET_MODE } };

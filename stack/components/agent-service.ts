@@ -11,16 +11,16 @@ import { ANNOTATION, labels, NAMES, selectorLabels } from '../names.ts';
 /** Arguments of {@link AgentService}. */
 export interface AgentServiceArgs extends AgentPodArgs {
   readonly namespace: pulumi.Input<string>;
-  /** Client id of an identity in Azure, for which the pod gets tokens. */
+  /** Client ID of an Azure identity; the pod gets tokens for it. */
   readonly identityClientId?: pulumi.Input<string> | undefined;
 }
 
-/** Seconds for pulling the image and starting, on top of what the old pod may take to end. */
+/** Seconds to pull the image and start, in addition to the time that the old pod may take to end. */
 const START_SECONDS = 300;
 
 /**
- * The provider's own waiting ends too early with `Recreate`: while the old pod ends there is no new ReplicaSet, and the
- * conditions are still those of the last rollout. These counts are the new pod's, once the controller has seen the
+ * With `Recreate` the provider's own wait ends too early: while the old pod ends there is no new ReplicaSet, and the
+ * conditions are still those of the last rollout. These counts are the new pod's once the controller has observed the
  * change, which the provider checks.
  */
 const UNTIL_NEW_POD = {
@@ -82,7 +82,7 @@ export class AgentService extends pulumi.ComponentResource {
         spec: {
           replicas: 1,
           revisionHistoryLimit: 10,
-          // One process renews the login, and the records of runs are on a volume for one pod.
+          // Only one process may renew the login, and the volume with the run records is for one pod.
           strategy: { type: 'Recreate' },
           selector: { matchLabels: selectorLabels('agent') },
           template: {
@@ -109,7 +109,7 @@ export class AgentService extends pulumi.ComponentResource {
     new Service(
       `${name}-service`,
       {
-        // The provider would look on for ten seconds more once there is a ready pod, which the Deployment waits for.
+        // The Deployment already waits for a ready pod; the provider would wait ten seconds more.
         metadata: { ...metadata, name: NAMES.service, annotations: { 'pulumi.com/skipAwait': 'true' } },
         spec: {
           type: 'ClusterIP',
@@ -124,7 +124,7 @@ export class AgentService extends pulumi.ComponentResource {
   }
 }
 
-/** What `kubectl rollout history` shows of a revision. */
+/** What `kubectl rollout history` shows for a revision. */
 function changeCause({ config, image, login }: AgentServiceArgs): pulumi.Output<string> {
   const digest = image.apply((reference) => reference.split('@sha256:')[1]?.slice(0, 12) ?? reference);
   const seed = login.checksum.apply((checksum) => checksum.slice(0, 12));

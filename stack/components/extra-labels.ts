@@ -3,13 +3,13 @@ import type * as pulumi from '@pulumi/pulumi';
 type Labels = Readonly<Record<string, string>>;
 type Props = Record<string, unknown>;
 
-/** Adds labels to every object of Kubernetes below the resource that has it, and to the pods it makes. */
+/** A transformation that adds labels to every Kubernetes object below the resource that has it, and to their pods. */
 export function withLabels(labels: Labels): pulumi.ResourceTransformation {
   return ({ type, props, opts }) =>
     type.startsWith('kubernetes:') ? { props: labelled(props, labels), opts } : undefined;
 }
 
-/** An object has labels in `metadata`, and so has every template in its `spec`, at whatever depth. */
+/** An object has labels in `metadata`, and so has every template in its `spec`, at any depth. */
 function labelled(props: Props, labels: Labels): Props {
   const more = Object.entries(props).flatMap(([key, value]) => {
     if (!isPlain(value)) return [];

@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 
-/** What the image is built from, below the root of the repository; `.dockerignore` lets in the same and nothing else. */
+/** What the image is built from, relative to the root of the repository; `.dockerignore` admits exactly the same. */
 export const IMAGE_INPUTS = ['agent', 'package-lock.json', 'package.json', 'watchdog'] as const;
 
 /**
- * A tag for the image: 12 hex digits that change with the content of any file it is built from and with the build
- * arguments, and with nothing else; equal on every machine.
+ * A tag for the image: 12 hex digits that depend only on the content of the files it is built from and on the build
+ * arguments. The same on every machine.
  * @param projectDir Root of the repository.
- * @param buildArguments Everything besides files that the build depends on.
+ * @param buildArguments Everything that the build depends on, except files.
  */
 export function imageTag(projectDir: string, buildArguments: Readonly<Record<string, string>>): string {
   const hash = createHash('sha256').update(JSON.stringify(Object.entries(buildArguments).sort()));

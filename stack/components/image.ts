@@ -9,7 +9,7 @@ export interface AgentImageArgs {
   readonly registry: pulumi.Input<string>;
   /** Called before a push, and only then. */
   readonly beforePush?: (() => Promise<void>) | undefined;
-  /** An image by digest to take instead of building one. */
+  /** An image by digest, to use instead of building one. */
   readonly pinned: string | undefined;
   /** Base image of the build. */
   readonly nodeImage: string;
@@ -20,7 +20,7 @@ export interface AgentImageArgs {
 
 /** The image that the agent and the watchdog run: built and pushed, or pinned. */
 export class AgentImage extends pulumi.ComponentResource {
-  /** The image by digest. An error, not a value, where the push gave none. */
+  /** The image by digest. The output fails if the push returned none. */
   readonly reference: pulumi.Output<string>;
 
   /** @param name The _unique_ name of this component. */
@@ -39,8 +39,8 @@ export class AgentImage extends pulumi.ComponentResource {
       {
         imageName: pulumi.interpolate`${registry}/${NAMES.image}:${imageTag(projectDir, { ...buildArguments, platform })}`,
         build: {
-          // Relative to this folder, where Pulumi runs the program and its plugins; an absolute path would differ from
-          // one operator's machine to the next, and each would build anew.
+          // Relative to `stack`, where Pulumi runs the program and its plugins. An absolute path differs between machines, so
+          // that each would build again.
           context: '..',
           dockerfile: '../agent/Dockerfile',
           args: buildArguments,
@@ -53,10 +53,10 @@ export class AgentImage extends pulumi.ComponentResource {
   }
 }
 
-/** @throws Error when a reference has no digest: the provider gives `<none>@<none>` where the registry told it none. */
+/** @throws Error when a reference has no digest: the provider returns `<none>@<none>` if the registry returned none. */
 export function byDigest(reference: string): string {
   if (/@sha256:[0-9a-f]{64}$/.test(reference)) return reference;
   throw new Error(
-    `The push of the image gave no digest but '${reference}'. See that the registry can be reached and took the image (\`docker push\` by hand says more), then run \`up\` again.`,
+    `The push of the image returned no digest, but '${reference}'. Check that the registry is reachable and has the image (\`docker push\` prints more), then run \`up\` again.`,
   );
 }

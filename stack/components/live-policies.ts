@@ -7,28 +7,28 @@ import * as pulumi from '@pulumi/pulumi';
 import { ANNOTATION, NAMES } from '../names.ts';
 import type { Target } from './target.ts';
 
-/** A network policy as the cluster has it. */
+/** A network policy in the cluster. */
 export interface LivePolicy {
   readonly metadata: {
     readonly name: string;
-    /** Goes up with each change of the spec. */
+    /** Increases with each change of the spec. */
     readonly generation: number;
     readonly annotations?: Readonly<Record<string, string>>;
   };
   readonly spec: unknown;
 }
 
-/** Says in a policy's annotations which edit of it an update last took back. */
+/** Annotation of a policy: the generation that an update last reverted. */
 export const TAKEN_BACK = `${ANNOTATION}/taken-back-generation`;
 
 /**
- * The network policies of the namespace; none where `kubectl` can't read them, with a warning.
+ * The network policies of the namespace. None, and a warning, if `kubectl` can't read them.
  * @param access How the provider reaches the cluster.
  */
 export function livePolicies(access: Target['access']): pulumi.Output<readonly LivePolicy[]> {
   const found = pulumi.all([access.context, access.kubeconfig]).apply(async ([context, kubeconfig]) => {
     if (kubeconfig === undefined) return read(context === undefined ? [] : ['--context', context]);
-    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'kubeconfig-')); // For its owner alone.
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'kubeconfig-')); // Readable only by its owner.
     try {
       const file = path.join(folder, 'config');
       fs.writeFileSync(file, kubeconfig);
@@ -51,18 +51,20 @@ async function read(where: readonly string[]): Promise<readonly LivePolicy[]> {
     '--request-timeout',
     '10s',
   ];
-  const { run } = await import('../exec.ts'); // While the engine works, and not before it may begin.
+  const { run } = await import('../exec.ts'); // Loaded while the engine works, so as not to delay its start.
   const found = await run('kubectl', [...get, ...where]);
   if ('output' in found) return (JSON.parse(found.output) as { items: readonly LivePolicy[] }).items;
-  void pulumi.log.warn(`Rules that somebody added to a network policy are not looked for: ${found.failure}`);
+  void pulumi.log.warn(
+    `The network policies in the cluster can't be read, so rules that somebody added to them stay: ${found.failure}`,
+  );
   return [];
 }
 
 /**
- * Annotations that make an update of a policy whose rules are not the stack's. Pulumi's refresh looks only at what the
- * stack has set: it does not see a rule that was added to a list, though that rule lets traffic through.
- * @param live What the cluster has under that name, if anything.
- * @param spec What the stack wants.
+ * Annotations that cause an update of a policy whose rules differ from the stack's. Pulumi's refresh compares only what the
+ * stack has set: it does not see a rule that was added to a list, although that rule allows traffic.
+ * @param live The policy of that name in the cluster, if any.
+ * @param spec The spec that the stack wants.
  */
 export function takeBack(live: LivePolicy | undefined, spec: object): Record<string, string> {
   if (live === undefined) return {};
@@ -71,7 +73,7 @@ export function takeBack(live: LivePolicy | undefined, spec: object): Record<str
   return before === undefined ? {} : { [TAKEN_BACK]: before };
 }
 
-/** The API server gives no empty lists back. */
+/** Ignores empty lists, which the API server does not return. */
 function isSame(live: unknown, wanted: unknown): boolean {
   return JSON.stringify(inOrder(live)) === JSON.stringify(inOrder(wanted));
 }

@@ -7,13 +7,13 @@ import { labels, NAMES } from '../names.ts';
 
 /** Arguments of {@link AgentNamespace}. */
 export interface AgentNamespaceArgs {
-  /** Refuse to delete it: everything in it would go with it. */
+  /** Refuse to delete it, because everything in it would be deleted too. */
   readonly protectData: boolean;
 }
 
-/** The namespace, in which Kubernetes takes restricted pods only and nothing is reachable from outside the cluster. */
+/** The namespace: Kubernetes accepts only restricted pods in it, and nothing is reachable from outside the cluster. */
 export class AgentNamespace extends pulumi.ComponentResource {
-  /** Known when the namespace is there. */
+  /** Known once the namespace exists. */
   readonly namespaceName: pulumi.Output<string>;
 
   /** @param name The _unique_ name of this component. */
@@ -34,7 +34,7 @@ export class AgentNamespace extends pulumi.ComponentResource {
       { metadata, spec: { hard: { pods: '20', 'services.loadbalancers': '0', 'services.nodeports': '0' } } },
       { parent: this },
     );
-    // For pods that somebody starts by hand and that name no resources of their own.
+    // For pods that somebody starts by hand without resources of their own.
     new LimitRange(
       `${name}-limits`,
       {

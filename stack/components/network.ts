@@ -15,30 +15,30 @@ import type { Part } from '../names.ts';
 /** Arguments of {@link Network}. */
 export interface NetworkArgs {
   readonly namespace: pulumi.Input<string>;
-  /** Where n8n's pods are, which may call the agent, and be called back. */
+  /** Namespace of n8n's pods, which may call the agent and receive callbacks. */
   readonly n8nNamespace: string;
   /** Empty: every pod of that namespace. */
   readonly n8nPodLabels: Readonly<Record<string, string>>;
-  /** Of n8n's pods. */
+  /** The port of n8n's pods. */
   readonly n8nPort: number;
   /** Namespace whose pods may read the agent's metrics. */
   readonly prometheusNamespace: string | undefined;
-  /** What agent and watchdog may reach besides the internet's port 443. */
+  /** What agent and watchdog may reach in addition to port 443 of the internet. */
   readonly extraEgress: readonly Egress[];
-  /** Undefined: the watchdog does not ask n8n. */
+  /** Undefined: the watchdog does not call n8n. */
   readonly n8nApiUrl: string | undefined;
-  /** Where the watchdog keeps its ledger. */
+  /** Through which the watchdog reads and writes its ledger. */
   readonly apiServer: pulumi.Output<ApiServer>;
-  /** What the cluster has now. */
+  /** The policies in the cluster now. */
   readonly live: pulumi.Output<readonly LivePolicy[]>;
 }
 
-/** Where a cache of the cluster's DNS on each node listens, and where clouds serve the credentials of a machine. */
+/** Where a node-local DNS cache listens, and where clouds serve the credentials of a machine. */
 const LINK_LOCAL = '169.254.0.0/16';
 const METADATA = '169.254.169.254/32';
 
 /**
- * Not the internet: private networks (RFC 1918), carrier-grade NAT (cloud pod networks), link-local and Azure's own
+ * Not the internet: private networks (RFC 1918), carrier-grade NAT (pod networks of clouds), link-local and Azure's
  * virtual address.
  */
 const NOT_INTERNET = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', LINK_LOCAL, '168.63.129.16/32'];
@@ -55,8 +55,8 @@ const tcp = (port: number) => ({ protocol: 'TCP', port });
 const DNS_PORTS = [{ protocol: 'UDP', port: 53 }, tcp(53)];
 
 /**
- * Who may talk to whom: nobody, but n8n and the watchdog to the agent, the agent to Anthropic and back to n8n, the
- * watchdog to n8n, Teams and the API server, a Prometheus to the agent, and all to the DNS.
+ * The network policies. They allow n8n, the watchdog and a Prometheus to reach the agent; the agent to reach Anthropic and
+ * n8n; the watchdog to reach n8n, Teams and the API server; every pod to reach DNS. They deny everything else.
  */
 export class Network extends pulumi.ComponentResource {
   /** @param name The _unique_ name of this component. */
@@ -81,7 +81,7 @@ export class Network extends pulumi.ComponentResource {
 
 function policiesOf(args: NetworkArgs): Record<string, PolicySpec> {
   return {
-    // Only a list that is said, though empty, takes out rules that somebody added.
+    // Only an explicit list, even an empty one, removes rules that somebody added.
     'default-deny': { podSelector: {}, policyTypes: ['Ingress', 'Egress'], ingress: [], egress: [] },
     'allow-dns': { podSelector: {}, policyTypes: ['Egress'], egress: [dns()] },
     'allow-agent': {
@@ -109,7 +109,7 @@ function agentCallers({ prometheusNamespace, ...args }: NetworkArgs): IngressRul
 }
 
 function agentEgress({ extraEgress, apiServer, ...args }: NetworkArgs): pulumi.Input<EgressRule>[] {
-  // An API server with a public address is on the internet's port 443 too.
+  // Excludes the API server, which may have a public address with port 443.
   const toInternet = apiServer.apply((server) =>
     internetBut(addressesOf(server).filter((cidr) => cidr.endsWith('/32'))),
   );

@@ -2,13 +2,13 @@ import type * as k8s from '@pulumi/kubernetes';
 
 import type { Placement, StackConfig } from '../config/config.ts';
 
-/** Numeric user and group of the image. */
+/** Numeric user and group in the image. */
 export const USER = 10001;
 
 type PodSpec = k8s.types.input.core.v1.PodSpec;
 type SecurityContext = k8s.types.input.core.v1.SecurityContext;
 
-/** What every pod of ours has: no token of the API server, no root, the standard seccomp profile, no service variables. */
+/** What all our pods have in common: no API server token, no root, the default seccomp profile, no service variables. */
 export const POD_BASE = {
   automountServiceAccountToken: false,
   enableServiceLinks: false,
@@ -23,7 +23,7 @@ export const POD_BASE = {
   },
 } satisfies Omit<PodSpec, 'containers'>;
 
-/** The part of a pod that says which nodes it runs on; empty where any will do. */
+/** The part of a pod that selects its nodes; empty for any node. */
 export function placed({ nodeSelector, tolerations }: Placement): Pick<PodSpec, 'nodeSelector' | 'tolerations'> {
   return {
     ...(Object.keys(nodeSelector).length === 0 ? {} : { nodeSelector }),
@@ -31,10 +31,10 @@ export function placed({ nodeSelector, tolerations }: Placement): Pick<PodSpec, 
   };
 }
 
-/** What is called without a proxy, whatever else is. */
+/** Addresses that are always called without a proxy. */
 const IN_CLUSTER = 'localhost,127.0.0.1,.svc,.cluster.local';
 
-/** Variables that lead out by a proxy; empty where there is none. */
+/** Environment variables for a proxy; empty without one. */
 export function proxied({
   httpsProxy,
   noProxy,
@@ -43,12 +43,12 @@ export function proxied({
   return { HTTPS_PROXY: httpsProxy, NO_PROXY: [IN_CLUSTER, noProxy].filter(Boolean).join(',') };
 }
 
-/** What every container of ours has. */
+/** What all our containers have in common. */
 export const CONTAINER_SECURITY = {
   allowPrivilegeEscalation: false,
   readOnlyRootFilesystem: true,
   capabilities: { drop: ['ALL'] },
 } satisfies SecurityContext;
 
-/** Readable by the group, which is the pod's fsGroup, and by nobody else. */
+/** Readable only by the owner and the group, which is the pod's fsGroup. */
 export const SECRET_MODE = 0o440;

@@ -15,19 +15,19 @@ export interface UpdateHistoryArgs {
   readonly image: pulumi.Output<string>;
   readonly loginChecksum: pulumi.Output<string>;
   readonly tokenChecksum: pulumi.Output<string>;
-  /** Of the MCP servers and settings of `claude`, where it has any. */
+  /** Of the MCP servers and settings of `claude`, if any. */
   readonly claudeChecksum: pulumi.Output<string> | undefined;
   /** Every config key with its value as text, secrets left out. */
   readonly config: Readonly<Record<string, string>>;
-  /** Of {@link earlierRecords}. */
+  /** From {@link earlierRecords}. */
   readonly earlier: readonly UpdateRecord[];
-  /** What must be done before the update counts as completed. */
+  /** What must succeed before the update counts as completed. */
   readonly after: readonly pulumi.Resource[];
 }
 
 /**
- * A record of each completed update, in the state, where every backend and every machine finds it; a ConfigMap shows
- * the same to whoever has only `kubectl`. An update that fails or is cut off leaves none.
+ * A record of each completed update. It is in the state, so that it is available with every backend and on every machine; a
+ * ConfigMap shows the same to those who have only `kubectl`. An update that fails or is cut off leaves no record.
  */
 export class UpdateHistory extends pulumi.ComponentResource {
   /** @param name The _unique_ name of this component. */
@@ -59,9 +59,9 @@ export class UpdateHistory extends pulumi.ComponentResource {
 }
 
 /**
- * The records of the stack as the last update left it, newest first, by the engine's own function for it: there is no
- * other way for a program to read what its resources were. To be awaited before the history is registered, which begins
- * the next record. The engine may write the state at the same time, and a file backend can't be read at that moment.
+ * The update records in the state, newest first. They are read with a function of the engine: a program has no other way to
+ * read its earlier resources. Await them before you register the history, which adds the next record. A file backend can't
+ * be read while the engine writes the state.
  * @throws Error when it can't be read for ten seconds.
  */
 export async function earlierRecords(): Promise<readonly UpdateRecord[]> {
@@ -86,10 +86,10 @@ async function readStackResourceOutputs(): Promise<StackResourceOutputs> {
   }
 }
 
-/** A rollback pins an image in one checkout; an update from another, which has no pin, must not undo it unseen. */
+/** A rollback pins an image in one checkout; an update from another, without the pin, must not undo it silently. */
 function warnOfUnpinning([newest]: readonly UpdateRecord[], config: Readonly<Record<string, string>>): void {
   if (!newest?.config['image'] || config['image']) return;
   void pulumi.log.warn(
-    `Update ${newest.number} (${newest.time}) pinned the image ${newest.config['image']}; this one builds its own instead. To stay with it: \`${npmRun('rollback', String(newest.number))}\`.`,
+    `Update ${newest.number} (${newest.time}) pinned the image ${newest.config['image']}; this update builds a new one instead. To keep the pinned image: \`${npmRun('rollback', String(newest.number))}\`.`,
   );
 }

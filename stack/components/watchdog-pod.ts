@@ -8,23 +8,23 @@ import { CONTAINER_SECURITY, placed, POD_BASE, proxied, SECRET_MODE } from './po
 import { TOKEN_KEYS } from './secrets/tokens.ts';
 import type { Tokens } from './secrets/tokens.ts';
 
-/** Keys of the Secret with what the watchdog tells others by. */
+/** Keys of the Secret with which the watchdog calls Teams and n8n. */
 export const NOTIFY_KEYS = { teamsWebhookUrl: 'teams-webhook-url', n8nApiKey: 'n8n-api-key' } as const;
 
-/** What a pod of the watchdog is made of. */
+/** What a watchdog pod is built from. */
 export interface WatchdogPodArgs {
   /** The image by digest; the agent's own. */
   readonly image: pulumi.Output<string>;
   readonly config: StackConfig;
   readonly tokens: Tokens;
   readonly serviceAccountName: pulumi.Input<string>;
-  /** The Secret with {@link NOTIFY_KEYS}; undefined where there is nothing to tell others by. */
+  /** The Secret with {@link NOTIFY_KEYS}; undefined if neither is configured. */
   readonly notifySecretName: pulumi.Output<string> | undefined;
 }
 
 const TOKEN_PATH = '/var/run/claude-watchdog';
 const NOTIFY_PATH = '/var/run/claude-watchdog-notify';
-/** Where a client in a pod looks for its account. */
+/** Where a client in a pod looks for its ServiceAccount. */
 const ACCOUNT_PATH = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 /**
@@ -68,7 +68,7 @@ export function watchdogPod(args: WatchdogPodArgs, ...command: string[]): k8s.ty
   };
 }
 
-/** What the kubelet mounts by itself where a pod does not ask for its token on its own. */
+/** What the kubelet would mount by itself with `automountServiceAccountToken`. */
 const ACCOUNT_SOURCES: k8s.types.input.core.v1.VolumeProjection[] = [
   { serviceAccountToken: { path: 'token', expirationSeconds: 3600 } },
   { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
@@ -94,7 +94,7 @@ function environment({ config }: WatchdogPodArgs): Record<string, string | numbe
     [WATCHDOG_ENV.maintenanceReason]: config.maintenanceReason,
     [WATCHDOG_ENV.maintenanceMinutes]: config.maintenanceMinutes,
     ...proxied(config),
-    // Without it `fetch` knows no proxy.
+    // Without it `fetch` uses no proxy.
     ...(config.httpsProxy !== undefined && { NODE_USE_ENV_PROXY: '1' }),
   };
 }

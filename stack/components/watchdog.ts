@@ -23,12 +23,12 @@ export interface WatchdogArgs {
   readonly tokens: Tokens;
 }
 
-/** Of a suspended CronJob, which needs one all the same. */
+/** A suspended CronJob needs a schedule, too. */
 const NEVER = '0 0 1 1 *';
 
 /**
- * The CronJob that asks the agent whether its login works and sees to what follows, two suspended ones for maintenance, and
- * the one ConfigMap that they may write.
+ * The CronJob that asks the agent whether its login works and acts on the answer, two suspended ones for maintenance, and the
+ * only ConfigMap that they may write.
  */
 export class Watchdog extends pulumi.ComponentResource {
   /** @param name The _unique_ name of this component. */
@@ -53,8 +53,8 @@ export class Watchdog extends pulumi.ComponentResource {
           metadata: { ...metadata, name: jobName },
           spec: {
             concurrencyPolicy: 'Forbid',
-            // A pass missed by more is left out: the next one comes soon. Without it, a suspended one would start all that it
-            // missed when somebody resumes it.
+            // A pass that is later than this is skipped, because the next one is due soon. Without a deadline, a resumed
+            // CronJob would start everything that it missed.
             startingDeadlineSeconds: 600,
             successfulJobsHistoryLimit: 3,
             failedJobsHistoryLimit: 3,
@@ -64,7 +64,7 @@ export class Watchdog extends pulumi.ComponentResource {
               spec: {
                 backoffLimit: 0,
                 activeDeadlineSeconds: seconds,
-                // The history limits don't count Jobs made by hand from this CronJob; these go after a day.
+                // The history limits don't count Jobs created by hand from this CronJob; these are removed after a day.
                 ttlSecondsAfterFinished: 86_400,
                 template: { metadata: { labels: labels('watchdog') }, spec: watchdogPod(pod, ...command) },
               },
@@ -80,7 +80,7 @@ export class Watchdog extends pulumi.ComponentResource {
     this.registerOutputs();
   }
 
-  /** Declared without data: what the watchdog writes into it is no drift. */
+  /** Declared without data, so that what the watchdog writes into it is not drift. */
   #ledger(name: string, metadata: Metadata, account: pulumi.Input<string>): void {
     const parent = { parent: this };
     new ConfigMap(`${name}-ledger`, { metadata }, parent);

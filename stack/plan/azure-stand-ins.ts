@@ -1,11 +1,11 @@
 import type { Made, StandIn } from './record.ts';
 
-/** In place of every GUID. */
+/** Stands in for every GUID. */
 const NOBODY = '00000000-0000-0000-0000-000000000000';
-/** Without users: nobody is logged in anywhere. */
+/** Without users, because nobody is logged in. */
 const KUBECONFIG = 'apiVersion: v1\nkind: Config\nclusters: []\ncontexts: []\nusers: []\n';
 
-/** What only Azure would know of its resources, made up. */
+/** Made-up values for what only Azure knows about its resources. */
 export const azureStandIn = {
   resource: (type, inputs) => made(kindOf(type), inputs),
   call: (token, inputs) => {
@@ -33,7 +33,7 @@ function made(kind: string, inputs: Readonly<Record<string, unknown>>): Made {
           name,
           oidcIssuerProfile: { enabled: true, issuerURL: 'https://oidc.example.org/planned/' },
           identityProfile: { kubeletidentity: { objectId: NOBODY } },
-          // Of one that is there nobody asked whether it has an engine.
+          // An existing cluster is not asked whether it has an engine.
           networkProfile: { networkPolicy: 'unknown', ...(inputs['networkProfile'] as object | undefined) },
         },
       };
@@ -44,7 +44,7 @@ function made(kind: string, inputs: Readonly<Record<string, unknown>>): Made {
   }
 }
 
-/** The input that names a resource is called after its kind, or `resourceName`. */
+/** The input with a resource's name is named after its kind, or `resourceName`. */
 function nameOf(kind: string, inputs: Readonly<Record<string, unknown>>): string {
   const keys = [`${kind.slice(0, 1).toLowerCase()}${kind.slice(1)}Name`, 'resourceName'];
   const name = keys.map((key) => inputs[key]).find((value) => typeof value === 'string');

@@ -16,18 +16,18 @@ export interface Recorded extends Registration {
 
 type Properties = Readonly<Record<string, unknown>>;
 
-/** What a provider gives back. */
+/** What a provider returns. */
 export interface Made {
-  /** Undefined in preview, where it is not known; left out, one is made up. */
+  /** Undefined in preview, where it is unknown. If the key is missing, an ID is made up. */
   readonly id?: string | undefined;
-  /** Besides the inputs. */
+  /** In addition to the inputs. */
   readonly outputs?: Properties;
 }
 
 /** What stands in for the providers. */
 export interface StandIn {
   readonly resource: (type: string, inputs: Properties) => Made;
-  /** What it would answer to a function, such as a look-up. */
+  /** Its answer to a function call, such as a lookup. */
   readonly call: (token: string, inputs: Properties) => Properties;
 }
 
@@ -38,13 +38,13 @@ export interface RecordOptions {
   /** By full key, `PROJECT:KEY`. */
   readonly config: Record<string, string>;
   readonly standIn: StandIn;
-  /** As in `pulumi preview`, where what a provider gives is not known. */
+  /** As in `pulumi preview`, where what a provider returns is unknown. */
   readonly preview?: boolean;
 }
 
 /**
- * Runs a program with Pulumi's mocks in place of an engine: nothing is made, and no plugin is needed.
- * @param program Imports it, and gives its exports.
+ * Runs a program with Pulumi's mocks in place of an engine: nothing is created, and no plugin is needed.
+ * @param program Imports the program and returns its exports.
  */
 export async function record(
   { project, stack, config, standIn, preview = false }: RecordOptions,
@@ -57,7 +57,7 @@ export async function record(
       newResource: ({ type, name, inputs }) => {
         const plain = inputs as Record<string, unknown>;
         const registration = registrationOf(type, name);
-        // A look-up is no registration.
+        // A lookup is not a registration.
         if (registration !== undefined) resources.push({ type, name, ...registration, inputs: plain });
         const made = standIn.resource(type, plain);
         return { id: 'id' in made ? made.id : `${name}-id`, state: { ...plain, ...made.outputs } };
@@ -69,7 +69,7 @@ export async function record(
     preview,
   );
   registrationOf = extendMonitor();
-  // What is encrypted in a stack's file: here a placeholder, or a test's.
+  // The keys that are encrypted in a stack's file; their values here are placeholders, or a test's.
   pulumi.runtime.setAllConfig(
     config,
     Object.keys(SECRETS).map((key) => `${project}:${key}`),

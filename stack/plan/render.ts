@@ -3,22 +3,22 @@ import { stringify } from 'yaml';
 import { withoutSecrets } from '../pulumi-internals/secrets.ts';
 import type { Recorded } from './record.ts';
 
-/** kubectl and its kind read YAML 1.1, where a plain `on` is true. */
+/** kubectl and similar tools read YAML 1.1, where a plain `on` is true. */
 const YAML = { version: '1.1', lineWidth: 0 } as const;
 
 /** A resource as a row of the table and as a file. */
 export interface Rendered {
-  /** Its name in Pulumi, indented by how deep it is in the tree. */
+  /** Its name in Pulumi, indented by its depth in the tree. */
   readonly tree: string;
   readonly type: string;
-  /** Where the system knows it by one: in the cluster, in Azure, in the registry. */
+  /** Its name in the cluster, in Azure or in the registry; empty if it has none. */
   readonly name: string;
-  /** Name of the file; undefined for what only groups others. */
+  /** Name of the file; undefined for a resource that only groups others. */
   readonly file: string | undefined;
   readonly content: string;
 }
 
-/** All resources in the order of the tree: parents first, siblings by name (the program makes them in no order). */
+/** All resources in the order of the tree: parents first, siblings by name (the program registers them in no fixed order). */
 export function render(resources: readonly Recorded[]): Rendered[] {
   const below = (parent: string | undefined, depth: number): Rendered[] =>
     resources

@@ -1,10 +1,10 @@
 import { azureStandIn } from './azure-stand-ins.ts';
 import type { StandIn } from './record.ts';
 
-/** An address that no machine has (RFC 5737), for the API server of a cluster that nobody asked. */
+/** An address that no machine has (RFC 5737), for the API server of a cluster that is not asked. */
 const NOWHERE = '192.0.2.1';
 
-/** What the program goes on from, where only a provider would know it: as well-formed, and evidently made up. */
+/** Values that only a provider would know, for the program to continue with: well-formed and evidently made up. */
 export const standIn: StandIn = {
   resource: (type, inputs) => {
     switch (type) {

@@ -10,19 +10,19 @@ interface Login {
 
 /**
  * @param file Its path, for the message.
- * @throws SeedError when the content is not JSON or holds no login. The content is never part of the message.
+ * @throws SeedError when the content is not JSON or contains no login. The content is never part of the message.
  */
 export function checkCredentials(file: string, content: Buffer): void {
-  const mend = `Log in anew: \`${npmRun('login')}\`.`;
+  const fix = `Log in again: \`${npmRun('login')}\`.`;
   const parsed = parse(content);
-  if (parsed === undefined) throw new SeedError(`${file} is not JSON. ${mend}`);
+  if (parsed === undefined) throw new SeedError(`${file} is not JSON. ${fix}`);
   const { accessToken, refreshToken } = loginOf(parsed);
   if (!isText(accessToken) && !isText(refreshToken)) {
-    throw new SeedError(`${file} holds no login (no token in claudeAiOauth). ${mend}`);
+    throw new SeedError(`${file} contains no login (no token in claudeAiOauth). ${fix}`);
   }
 }
 
-/** When the access token expires, in milliseconds since 1970; undefined where the content doesn't say. */
+/** When the access token expires, in milliseconds since 1970; undefined if the content has no time. */
 export function expiryOf(content: Buffer): number | undefined {
   const { expiresAt } = loginOf(parse(content));
   return typeof expiresAt === 'number' && Number.isFinite(expiresAt) ? expiresAt : undefined;

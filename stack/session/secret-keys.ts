@@ -1,11 +1,11 @@
 /**
- * A Secret is flat and its keys are [-._a-zA-Z0-9]; a session has folders and any names. So other bytes of a path are
- * written `_` and two hex digits: `skills/review/SKILL.md` is the key `skills_2freview_2fSKILL.md`. A plain name such as
- * `.credentials.json` is its own key, as with `kubectl create secret generic --from-file`.
+ * A Secret is flat and its keys are [-._a-zA-Z0-9]; a session has folders and arbitrary names. Other bytes of a path are
+ * therefore written as `_` and two hex digits: `skills/review/SKILL.md` is the key `skills_2freview_2fSKILL.md`. A plain name
+ * such as `.credentials.json` is its own key, as with `kubectl create secret generic --from-file`.
  * @module
  */
 
-/** A value as a Secret's `data` holds it. */
+/** A value in the encoding of a Secret's `data`. */
 export const encoded = (value: string | Buffer): string => Buffer.from(value).toString('base64');
 
 /** The key for a path relative to the session's folder, with `/` between its parts. */
@@ -15,7 +15,7 @@ export function keyOfPath(path: string): string {
   );
 }
 
-/** The path for a key; the opposite of {@link keyOfPath}. A key that somebody chose by hand is taken as it is. */
+/** The path for a key; the inverse of {@link keyOfPath}. A key that somebody chose by hand is its own path. */
 export function pathOfKey(key: string): string {
   const bytes: number[] = [];
   for (let at = 0; at < key.length;) {

@@ -52,7 +52,7 @@ describe('the target azure', needs(await missingRequirement()), () => {
       const more = command === 'preview' ? [] : ['--yes', '--skip-preview'];
       const { exitCode, output } = await checkout.npm(command, '--non-interactive', ...more);
       expect(exitCode, output).not.toBe(0);
-      expect(output).toContain(`run \`az login\` with access to subscription ${SUBSCRIPTION}`);
+      expect(output).toContain(`no access to subscription ${SUBSCRIPTION}. Run \`az login\``);
       expect(output).toContain("Please run 'az login' to setup account.");
     }
     expect(azure.resources().size).toBe(0);

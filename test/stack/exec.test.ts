@@ -4,12 +4,12 @@ import { causeIn, causeLines, isRunning, run, show, start } from '../../stack/ex
 
 const shell = (script: string) => run('/bin/sh', ['-c', script]);
 
-describe('a program that is run', () => {
-  test('gives what it prints on its standard output', async () => {
+describe('a program', () => {
+  test('returns what it prints to its standard output', async () => {
     expect(await shell('echo answer; echo noise >&2')).toEqual({ output: 'answer' });
   });
 
-  test('gives the reason, what it printed and how it ended where it fails', async () => {
+  test('that fails returns the reason, its output and how it ended', async () => {
     expect(await shell('echo progress; printf "warning: old\\nerror: no route\\nhint" >&2; exit 3')).toEqual({
       failure: 'error: no route',
       lines: 'error: no route\nhint',
@@ -19,11 +19,11 @@ describe('a program that is run', () => {
     });
   });
 
-  test('that prints its reason on its standard output is understood too', async () => {
+  test('that prints the reason to its standard output is understood too', async () => {
     expect(await shell('echo "error: no route"; exit 1')).toMatchObject({ failure: 'error: no route' });
   });
 
-  test('that is not there is missing', async () => {
+  test('that does not exist is missing', async () => {
     const failure = 'no-such-program is not on the PATH';
     expect(await run('no-such-program', [])).toMatchObject({ failure, lines: failure, missing: true });
     expect(await show('no-such-program', [], {})).toEqual({ failure });
@@ -32,17 +32,17 @@ describe('a program that is run', () => {
     await stop();
   });
 
-  test('that does not end in time is ended', async () => {
+  test('that does not end in time is stopped', async () => {
     const attempt = await run('/bin/sleep', ['60'], { timeoutMs: 50 });
     expect(attempt).toMatchObject({ failure: '/bin/sleep did not answer in 0.05 s', missing: false });
   });
 
-  test('has the environment that it is given, and nothing else', async () => {
+  test('has exactly the given environment', async () => {
     expect(await run('/usr/bin/env', [], { env: { ONLY: 'this' } })).toEqual({ output: 'ONLY=this' });
   });
 });
 
-test('a program that goes on running is stopped', async () => {
+test('a long-running program can be stopped', async () => {
   const { first, stop } = await start('/bin/sh', ['-c', 'echo $$; exec sleep 60']);
   const pid = Number('output' in first ? first.output : NaN);
   expect(await isRunning(pid)).toBe(true);
@@ -57,7 +57,7 @@ describe('the reason of a failure', () => {
     ['else is the first line', 'E0102 kubectl logs\nno such host\nadvice', 'no such host'],
     ['goes on below its heading', 'error: failed because:\n  no route', 'error: failed because: no route'],
     [
-      'goes on below a code of npm',
+      'continues below an error code of npm',
       'npm error code E404\nnpm error 404 Not Found',
       'npm error code E404 npm error 404 Not Found',
     ],
@@ -67,7 +67,7 @@ describe('the reason of a failure', () => {
     expect(causeIn(printed)).toBe(cause);
   });
 
-  test('is cut at 300 characters, and followed by four lines at most', () => {
+  test('is cut at 300 characters, and followed by at most four lines', () => {
     expect(causeIn(`error: ${'x'.repeat(400)}`)).toHaveLength(300);
     expect(causeLines('error: a\nb\n    at Object.run (a.js:1)\nc\nd\ne\nf')).toBe('error: a\nb\nc\nd\ne');
   });

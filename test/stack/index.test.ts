@@ -63,13 +63,13 @@ describe('the program', () => {
     vi.unstubAllEnvs();
   });
 
-  test("leaves the kubeconfig's path out of the state, since another machine has another", async () => {
+  test("leaves the kubeconfig's path, which differs between machines, out of the state", async () => {
     vi.stubEnv('KUBECONFIG', '/home/first/.kube/config');
     const { resources } = await runProgram();
     expect(find(resources, 'pulumi:providers:kubernetes')['kubeconfig']).toBe('');
   });
 
-  test('makes every object under the name that runbooks know', async () => {
+  test('creates every object under the name that runbooks know', async () => {
     const { resources, outputs } = await runProgram();
     const named = resources
       .filter(({ type }) => type.startsWith('kubernetes:'))
@@ -110,7 +110,7 @@ describe('the program', () => {
     });
   });
 
-  test('makes nothing of the agent and the watchdog before the network policies are there', async () => {
+  test('creates agent and watchdog only after the network policies', async () => {
     const { resources } = await runProgram();
     const lastPolicy = resources.findLastIndex(({ type }) => type.endsWith(':NetworkPolicy'));
     const firstOfParts = resources.findIndex(({ parent }) => parent === 'agent' || parent === 'watchdog');
@@ -165,7 +165,7 @@ describe('the program', () => {
     }
   });
 
-  test('deploys one pod at a time, by digest, with room for the grace and a revision that says what it is', async () => {
+  test('deploys one pod at a time, by digest, with time to finish a run and a described revision', async () => {
     const { resources } = await runProgram({ graceSeconds: '120' });
     const { metadata, spec } = deploymentOf(resources);
     expect(spec).toMatchObject({ replicas: 1, revisionHistoryLimit: 10, strategy: { type: 'Recreate' } });
@@ -179,7 +179,7 @@ describe('the program', () => {
     });
   });
 
-  test('gives the agent its settings, and of its tokens only a reference to the hashes', async () => {
+  test('gives the agent its settings, and only references to the hashes of its tokens', async () => {
     const { resources } = await runProgram({
       queueLimit: '7',
       warmStart: 'false',
@@ -237,7 +237,7 @@ describe('the program', () => {
     ]);
   });
 
-  test('marks every Secret as one, puts no secret anywhere else, and none into an output', async () => {
+  test('marks every Secret as secret, and has no secret anywhere else or in an output', async () => {
     const { resources, outputs } = await runProgram();
     const canaries = [API_TOKEN, REFRESH_TOKEN, callbackSecretOf(API_TOKEN)].flatMap((text) => [
       text,
@@ -267,7 +267,7 @@ describe('the program', () => {
     ]);
   });
 
-  test('replaces the pod when the login or the token changes, and at no other time', async () => {
+  test('replaces the pod only when the login or the token changes', async () => {
     const annotations = async (config: Record<string, string>) =>
       deploymentOf((await runProgram(config)).resources).spec.template.metadata.annotations;
     const sessionDir = loginFolder();
@@ -300,7 +300,7 @@ describe('the program', () => {
     },
   );
 
-  test('gives the pod of mode federation a token for Anthropic alone, and stores no secret', async () => {
+  test('gives the pod of mode federation a token only for Anthropic, and stores no secret', async () => {
     const { resources } = await runProgram({
       authMode: 'federation',
       federationRuleId: 'fdrl_1',
@@ -364,7 +364,7 @@ describe('the program', () => {
     expect(checksum(await runProgram())).toBeUndefined();
   });
 
-  test('builds nothing and pulls what is pinned when the config names an image', async () => {
+  test('builds nothing and pulls the pinned image when the config names one', async () => {
     const pinned = `example.azurecr.io/claude-agent@sha256:${'cd'.repeat(32)}`;
     const { resources, outputs } = await runProgram({ image: pinned });
     expect(resources.filter(({ type }) => type.startsWith('docker:'))).toEqual([]);
@@ -372,7 +372,7 @@ describe('the program', () => {
     expect(outputs['image']).toBe(pinned);
   });
 
-  test("leaves a record of the update, with the config but for its secrets and what is this machine's own", async () => {
+  test('leaves a record of the update, with the config except secrets and what is specific to this machine', async () => {
     const { resources } = await runProgram({ queueLimit: '7', authMode: 'oauthToken', claudeToken: 'canary-token' });
     const { data } = find(resources, 'kubernetes:core/v1:ConfigMap', 'claude-agent-updates') as {
       data: Record<string, string>;
@@ -395,13 +395,13 @@ describe('the program', () => {
     expect(deploymentOf(resources).metadata.name).toBe('claude-code-agent');
   });
 
-  test('protects what holds data unless told otherwise', () => {
+  test('protects what holds data unless protectData is false', () => {
     const project = parse(readFileSync('Pulumi.yaml', 'utf8')) as { config: { protectData: { default: boolean } } };
     expect(project.config.protectData.default).toBe(true);
   });
 });
 
-test('the image is built from files that are there, by paths from the folder in which Pulumi runs the program', async () => {
+test('the image is built from existing files, with paths relative to the folder in which Pulumi runs the program', async () => {
   const { resources } = await runProgram();
   const { build } = find(resources, 'docker:index/image:Image') as { build: { context: string; dockerfile: string } };
   const { main } = parse(readFileSync('Pulumi.yaml', 'utf8')) as { main: string };

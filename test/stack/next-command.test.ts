@@ -10,7 +10,7 @@ afterEach(() => {
 });
 
 describe('a suggested command', () => {
-  test('names no stack where that is the usual one', () => {
+  test('names no stack if it is the default', () => {
     suggestFor('dev');
     expect(npmRun('up')).toBe('npm run up');
     expect(npmRun('rollback', '12')).toBe('npm run rollback -- 12');
@@ -19,7 +19,7 @@ describe('a suggested command', () => {
   test.each([
     ['prod', 'dev'],
     ['prod', 'prod'],
-  ])('names the stack %s, also where a variable names it, which another terminal has not', (stack, usual) => {
+  ])('names the stack %s, even if a variable that another terminal lacks selects it', (stack, usual) => {
     suggestFor(stack, usual);
     expect(npmRun('up')).toBe('npm run up -- --stack prod');
     expect(npmRun('rollback', '12')).toBe('npm run rollback -- 12 --stack prod');
@@ -28,12 +28,12 @@ describe('a suggested command', () => {
     );
   });
 
-  test('names dev where a variable names another', () => {
+  test('names dev if a variable selects another stack', () => {
     suggestFor('dev', 'prod');
     expect(npmRun('up')).toBe('npm run up -- --stack dev');
   });
 
-  test('is written nowhere in the stack but by this', () => {
+  test('is written only by this function in the stack', () => {
     const written = readdirSync('stack', { recursive: true, encoding: 'utf8' })
       .filter(
         (file) => file.endsWith('.ts') && !/next-command|usages|pulumi-options|command-line|plan\/main/.test(file),

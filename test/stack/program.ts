@@ -14,7 +14,7 @@ import type { Arm } from '../doubles/azure/arm.ts';
 export type Rendered = Recorded;
 
 const PROJECT = 'claude-code-agent';
-/** What the mocked push of the image gives. */
+/** The digest that the mocked push of the image returns. */
 export const DIGEST = `127.0.0.1:5000/claude-agent@sha256:${'ab12'.repeat(16)}`;
 export const API_TOKEN = 'canary-api-token';
 export const REFRESH_TOKEN = 'canary-refresh-token';
@@ -40,11 +40,11 @@ export interface ProgramOptions {
   readonly preview?: boolean;
   readonly stack?: string;
   readonly repoDigest?: string | undefined;
-  /** Where the resources of Azure are made, and looked up. */
+  /** Where Azure resources are created and looked up. */
   readonly azure?: Arm;
 }
 
-/** Runs the whole program under Pulumi's mocks and gives what it registered and exported. */
+/** Runs the whole program under Pulumi's mocks and returns what it registered and exported. */
 export async function runProgram(
   config: Record<string, string> = {},
   { preview = false, stack = 'dev', repoDigest = DIGEST, azure }: ProgramOptions = {},
@@ -54,7 +54,7 @@ export async function runProgram(
   vi.resetModules();
   const resource: StandIn['resource'] = (type, inputs) => {
     if (type === 'docker:index/image:Image') return { outputs: preview ? {} : { repoDigest } };
-    // Of a cluster that is yet to be made nobody knows where its API server is.
+    // The API server's address is unknown for a cluster that does not exist yet.
     if (preview && azure !== undefined && type.endsWith(':EndpointSlice')) return {};
     if (azure === undefined || !type.startsWith('azure-native:')) return standIn.resource(type, inputs);
     return preview ? { id: undefined } : azure.create(type, inputs);
@@ -66,7 +66,7 @@ export async function runProgram(
   );
 }
 
-/** The one resource of a type, by its name in the cluster where there are more. */
+/** The only resource of a type; by its name in the cluster if there are several. */
 export function find(resources: readonly Rendered[], type: string, name?: string): Record<string, unknown> {
   const found = resources.filter(
     (resource) =>

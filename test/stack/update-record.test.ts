@@ -14,11 +14,11 @@ const content = (changes: Partial<UpdateContent> = {}): UpdateContent => ({
 });
 
 describe('the records of updates', () => {
-  test('begin with number 1 and the time', () => {
+  test('start with number 1 and the time', () => {
     expect(withRecord([], content(), NOW)).toEqual([{ number: 1, time: '2026-01-02T03:04:05.678Z', ...content() }]);
   });
 
-  test('get none for an update that changes nothing', () => {
+  test('do not include an update that changes nothing', () => {
     const records = withRecord([], content(), NOW);
     expect(withRecord(records, content(), new Date())).toBe(records);
   });
@@ -30,13 +30,13 @@ describe('the records of updates', () => {
     ['set of MCP servers', { claude: '333333333333' }],
     ['config', { config: { queueLimit: '50' } }],
     ['set of keys', { config: { queueLimit: '100', aNewKey: '' } }],
-  ])('get one more in front for another %s', (_what, changes) => {
+  ])('get a new first record for another %s', (_what, changes) => {
     const records = withRecord(withRecord([], content(), NOW), content(changes), NOW);
     expect(records.map(({ number }) => number)).toEqual([2, 1]);
     expect(records[0]).toMatchObject(changes);
   });
 
-  test('drop the oldest and go on counting when there are too many', () => {
+  test('drop the oldest and continue the numbers when there are too many', () => {
     let records: readonly UpdateRecord[] = [];
     for (let update = 1; update <= MAX_RECORDS + 3; update++) {
       records = withRecord(records, content({ config: { queueLimit: String(update) } }), NOW);
@@ -45,7 +45,7 @@ describe('the records of updates', () => {
     expect([records[0]?.number, records.at(-1)?.number]).toEqual([MAX_RECORDS + 3, 4]);
   });
 
-  test('come back from their texts, newest first', () => {
+  test('are read from their texts, newest first', () => {
     const records = Array.from({ length: 12 }, (_, index) => ({
       number: 12 - index,
       time: NOW.toISOString(),
@@ -55,14 +55,14 @@ describe('the records of updates', () => {
     expect(recordsIn(undefined)).toEqual([]);
   });
 
-  test('have the same text in whatever order their keys are', () => {
+  test('have the same text in any order of their keys', () => {
     const { config, ...rest } = content({ config: { a: '1', b: '2' } });
     const one = { ...rest, config, number: 1, time: NOW.toISOString() };
     const other = { config: { b: '2', a: '1' }, time: NOW.toISOString(), number: 1, ...rest };
     expect(textsOf([other])).toEqual(textsOf([one]));
   });
 
-  test('are read from earlier states, which have them as objects', () => {
+  test('are read from states of earlier versions, which have them as objects', () => {
     const records = withRecord(withRecord([], content(), NOW), content({ login: '333333333333' }), NOW);
     expect(recordsIn(records)).toEqual(records);
   });

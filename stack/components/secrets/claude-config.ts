@@ -17,12 +17,12 @@ export interface ClaudeConfigArgs {
   readonly claudeSettings: pulumi.Output<string> | undefined;
 }
 
-/** MCP servers and settings of `claude`, in a Secret, for they hold keys and headers. */
+/** MCP servers and settings of `claude`, in a Secret because they contain keys and headers. */
 export class ClaudeConfig extends pulumi.ComponentResource {
   readonly secretName: pulumi.Output<string>;
-  /** The files that it holds. */
+  /** The files in it. */
   readonly files: readonly (keyof typeof CONFIG_FILES)[];
-  /** Changes when, and only when, one of them does. */
+  /** Changes if and only if one of them does. */
   readonly checksum: pulumi.Output<string>;
 
   /** @param name The _unique_ name of this component. */

@@ -7,18 +7,18 @@ import { npmRun } from '../../next-command.ts';
 import { encoded } from '../../session/secret-keys.ts';
 import type { MountedSecret } from './session.ts';
 
-/** A credential, and what changes with it. */
+/** A credential, and a checksum that changes with it. */
 export type Login =
   | (MountedSecret & { readonly kind: 'session' | 'credential' })
   | { readonly kind: 'federation'; readonly federation: Federation; readonly checksum: pulumi.Output<string> };
 
-/** Key of the Secret with an OAuth token or API key, and the name of the file, whatever credential it holds. */
+/** Key of the Secret with an OAuth token or API key, and name of the file for every kind of credential. */
 export const CREDENTIAL_KEY = 'token';
 
 /** Arguments of {@link CredentialSecret}. */
 export interface CredentialSecretArgs {
   readonly namespace: pulumi.Input<string>;
-  /** An OAuth token or API key, or undefined: then the Secret of the cluster stays as it is. */
+  /** An OAuth token or API key. Undefined: the Secret in the cluster stays unchanged. */
   readonly claudeToken: pulumi.Output<string> | undefined;
 }
 
@@ -38,7 +38,7 @@ export class CredentialSecret extends pulumi.ComponentResource implements Mounte
         namespace: args.namespace,
         labels: labels('agent'),
         data: args.claudeToken?.apply((token) => ({ [CREDENTIAL_KEY]: encoded(token.trim()) })),
-        missing: `There is no token or key for Claude Code, and none in the cluster yet. Set it: \`${npmRun('pulumi', 'config set --secret claudeToken')}\`.`,
+        missing: `There is no token or key for Claude Code, and the cluster has none yet. Set it: \`${npmRun('pulumi', 'config set --secret claudeToken')}\`.`,
       },
       { parent: this },
     );
@@ -48,7 +48,7 @@ export class CredentialSecret extends pulumi.ComponentResource implements Mounte
   }
 }
 
-/** What the pod mounts in place of a Secret. */
+/** What the pod mounts instead of a Secret. */
 export function federatedLogin(federation: Federation) {
   return { kind: 'federation', federation, checksum: pulumi.output(sha256(JSON.stringify(federation))) } as const;
 }

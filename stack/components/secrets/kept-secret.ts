@@ -4,20 +4,20 @@ import { Secret } from '@pulumi/kubernetes/core/v1/secret.js';
 import * as pulumi from '@pulumi/pulumi';
 
 /**
- * Options of every Secret. `kubectl apply` writes a copy of the data into an annotation, and a refresh takes annotations into
- * the state: so the state has the metadata of Secrets encrypted, too.
+ * Options of every Secret: the state has its metadata encrypted, too. `kubectl apply` writes a copy of the data into an
+ * annotation, which a refresh would write to the state.
  */
 export const HIDDEN_METADATA = { additionalSecretOutputs: ['metadata'] };
 
-/** The name of a Secret with {@link HIDDEN_METADATA}; a name is no secret. */
+/** The name of a Secret with {@link HIDDEN_METADATA}; the name is not secret. */
 export const nameOf = ({ metadata }: Secret): pulumi.Output<string> => pulumi.unsecret(metadata.name);
 
 /** SHA-256 in lower-case hex. */
 export const sha256 = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');
 
 /**
- * Checksum of a Secret's data as the cluster has it, for an annotation of a pod template: the pod is replaced when, and
- * only when, the data changed. Not a secret itself: a digest of tokens of 128 bits and more tells nothing of them.
+ * Checksum of a Secret's data in the cluster, for an annotation of a pod template: the pod is replaced if and only if the
+ * data changed. Not secret itself: a digest of tokens of 128 bits and more reveals nothing about them.
  */
 export function checksumOf(data: pulumi.Output<Record<string, string>>): pulumi.Output<string> {
   const sum = data.apply((entries) =>
@@ -32,17 +32,17 @@ export interface KeptSecretArgs {
   readonly secretName: string;
   readonly namespace: pulumi.Input<string>;
   readonly labels: Record<string, string>;
-  /** Values in base64 by key, or undefined where this machine has none. */
+  /** Values in base64 by key; undefined if this machine has none. */
   readonly data: pulumi.Input<Record<string, string>> | undefined;
-  /** Said where this machine has no data and the stack has no Secret yet. */
+  /** The error if this machine has no data and the stack has no Secret yet. */
   readonly missing: string;
-  /** Called before an update with the data (base64) that the state has and the data that would replace it. */
+  /** Called before an update with the data (base64) in the state and the data that would replace it. */
   readonly beforeUpdate?: (old: Record<string, string>, next: Record<string, string>) => void;
 }
 
 /**
- * A Secret that stays as it is where this machine has no data for it: then the engine takes its data from the state,
- * and creating it, since there is none, is an error in preview and in update.
+ * A Secret that stays unchanged if this machine has no data for it: the engine then takes the data from the state. If there is
+ * no Secret yet either, creating it is an error in preview and in update.
  * @param name The _unique_ name of the resource.
  */
 export function keptSecret(name: string, args: KeptSecretArgs, opts: pulumi.CustomResourceOptions): Secret {
@@ -73,7 +73,7 @@ export function keptSecret(name: string, args: KeptSecretArgs, opts: pulumi.Cust
   );
 }
 
-/** The engine hands secrets to a hook as outputs. */
+/** The engine passes secrets to a hook as outputs. */
 async function dataOf(properties: Record<string, unknown> | undefined): Promise<Record<string, string>> {
   const { data } = await new Promise<Record<string, unknown>>((resolve) => {
     pulumi.output(properties ?? {}).apply(resolve);

@@ -11,20 +11,20 @@ import type { Seed } from '../../session/seed.ts';
 /** Arguments of {@link SessionSecret}. */
 export interface SessionSecretArgs {
   readonly namespace: pulumi.Input<string>;
-  /** The login of this machine. With none the Secret of the cluster stays as it is. */
+  /** The login of this machine. If there is none, the Secret in the cluster stays unchanged. */
   readonly seed: Seed;
 }
 
 /** A Secret and how a pod mounts it. */
 export interface MountedSecret {
   readonly secretName: pulumi.Output<string>;
-  /** Which key becomes which file. */
+  /** The file for each key. */
   readonly items: pulumi.Output<{ key: string; path: string }[]>;
-  /** Changes when, and only when, the data in the cluster does. */
+  /** Changes if and only if the data in the cluster does. */
   readonly checksum: pulumi.Output<string>;
 }
 
-/** The seed of the pod's login, from the operator's own. It never goes back to an older login. */
+/** The seed of the pod's login, from the operator's own login. An older login never replaces a newer one. */
 export class SessionSecret extends pulumi.ComponentResource implements MountedSecret {
   readonly secretName: pulumi.Output<string>;
   readonly items: pulumi.Output<{ key: string; path: string }[]>;
@@ -32,7 +32,7 @@ export class SessionSecret extends pulumi.ComponentResource implements MountedSe
 
   /** @param name The _unique_ name of this component. */
   constructor(name: string, args: SessionSecretArgs, opts?: pulumi.ComponentResourceOptions) {
-    super('claude-code-agent:stack:SessionSecret', name, {}, opts); // A component's inputs stand in the state as they are.
+    super('claude-code-agent:stack:SessionSecret', name, {}, opts); // No inputs: the state has a component's inputs in plain text.
     const { seed } = args;
     const secret = keptSecret(
       `${name}-secret`,
@@ -41,7 +41,7 @@ export class SessionSecret extends pulumi.ComponentResource implements MountedSe
         namespace: args.namespace,
         labels: labels('agent'),
         data: seed.kind === 'files' ? seed.data : undefined,
-        missing: `There is no login to seed the pod with (${seed.kind === 'none' ? seed.reason : ''}) and none in the cluster yet. Run \`${npmRun('login')}\`, then again.`,
+        missing: `There is no login to seed the pod with (${seed.kind === 'none' ? seed.reason : ''}), and the cluster has none yet. Run \`${npmRun('login')}\`, then try again.`,
         beforeUpdate: refuseOlder,
       },
       { parent: this },
@@ -60,8 +60,8 @@ export class SessionSecret extends pulumi.ComponentResource implements MountedSe
 }
 
 /**
- * @throws Error when the login of this machine is older than the one that the stack has: refresh tokens are good for one
- * use, so the older one is most likely dead, and would log the pod out.
+ * @throws Error when the login of this machine is older than the one that the stack has. A refresh token works once, so the
+ * older login is most likely invalid and would log the pod out.
  */
 export function refuseOlder(old: Record<string, string>, next: Record<string, string>): void {
   const has = expiryOf(Buffer.from(old[CREDENTIALS_FILE] ?? '', 'base64'));
@@ -69,7 +69,7 @@ export function refuseOlder(old: Record<string, string>, next: Record<string, st
   if (has === undefined || offered === undefined || offered >= has) return;
   throw new Error(
     `The login on this machine (its token expires ${iso(offered)}) is older than the one the stack has (${iso(has)}) and would log the pod out. ` +
-      `Log in anew: \`${npmRun('login')}\`. Or leave the one in the cluster: \`${npmRun('pulumi', 'config set sessionFrom cluster')}\`.`,
+      `Log in again: \`${npmRun('login')}\`. Or keep the one in the cluster: \`${npmRun('pulumi', 'config set sessionFrom cluster')}\`.`,
   );
 }
 

@@ -10,7 +10,7 @@ import { labels, NAMES, TOKEN_FILE } from '../../names.ts';
 import { npmRun } from '../../next-command.ts';
 import { encoded } from '../../session/secret-keys.ts';
 
-/** Keys of the Secrets that {@link Tokens} makes. */
+/** Keys of the Secrets that {@link Tokens} creates. */
 export const TOKEN_KEYS = {
   agentSha256: 'sha256',
   watchdogSha256: 'watchdog-sha256',
@@ -19,24 +19,24 @@ export const TOKEN_KEYS = {
 } as const;
 
 /**
- * The API token from {@link TOKEN_FILE}, or undefined where there is none.
- * @throws Error when the file is there but can't be read or is empty.
+ * The API token from {@link TOKEN_FILE}, or undefined if there is no file.
+ * @throws Error when the file exists but can't be read or is empty.
  */
 export function readTokenFile(projectDir: string): pulumi.Output<string> | undefined {
   const file = path.join(projectDir, TOKEN_FILE);
   if (!fs.existsSync(file)) return undefined;
   const token = fs.readFileSync(file, 'utf8').trim();
   if (token === '')
-    throw new Error(`${file} is empty. Remove it: \`rm ${file}\`; \`${npmRun('up')}\` makes a new one.`);
+    throw new Error(`${file} is empty. Remove it: \`rm ${file}\`; \`${npmRun('up')}\` creates a new one.`);
   return pulumi.secret(token);
 }
 
-/** The watchdog's own token: from the API token, so that nobody has to keep it, and useless for anything but its check. */
+/** The watchdog's own token. It is derived from the API token, so that nobody has to keep it, and permits only what it needs. */
 export function watchdogTokenOf(agentToken: string): string {
   return createHmac('sha256', agentToken).update(NAMES.watchdog).digest('hex');
 }
 
-/** The secret that signs callbacks, made from the API token as well, which it does not tell. */
+/** The secret that signs callbacks. It is derived from the API token too, and does not reveal it. */
 export function callbackSecretOf(agentToken: string): string {
   return `whsec_${createHmac('sha256', agentToken).update(NAMES.callbackSecret).digest('base64')}`;
 }
@@ -44,31 +44,31 @@ export function callbackSecretOf(agentToken: string): string {
 /** Arguments of {@link Tokens}. */
 export interface TokensArgs {
   readonly namespace: pulumi.Input<string>;
-  /** The API token, or undefined: then the Secrets of the cluster stay as they are. */
+  /** The API token. Undefined: the Secrets in the cluster stay unchanged. */
   readonly agentToken: pulumi.Output<string> | undefined;
-  /** Secrets that sign callbacks, with spaces between; undefined takes the one of {@link callbackSecretOf}. */
+  /** Secrets that sign callbacks, separated by spaces. Undefined: the one of {@link callbackSecretOf}. */
   readonly callbackSecret: pulumi.Output<string> | undefined;
 }
 
 /**
- * What the agent's callers prove themselves with, and the agent to those it calls back. The cluster has the API token's
- * SHA-256 only.
+ * The tokens with which callers authenticate to the agent, and the secret with which the agent signs callbacks. Of the API
+ * token, the cluster has only the SHA-256.
  */
 export class Tokens extends pulumi.ComponentResource {
   /** Secret for the agent, with the SHA-256 of both tokens. */
   readonly agentSecretName: pulumi.Output<string>;
   /** Secret for the watchdog, with its own token. */
   readonly watchdogSecretName: pulumi.Output<string>;
-  /** Secret for the agent and the receivers of callbacks. */
+  /** Secret for the agent and for receivers of callbacks. */
   readonly callbackSecretName: pulumi.Output<string>;
-  /** Changes when, and only when, what the agent has of them does. */
+  /** Changes if and only if the agent's part of them does. */
   readonly checksum: pulumi.Output<string>;
 
   /** @param name The _unique_ name of this component. */
   constructor(name: string, args: TokensArgs, opts?: pulumi.ComponentResourceOptions) {
     super('claude-code-agent:stack:Tokens', name, {}, opts);
     const { namespace, agentToken, callbackSecret } = args;
-    const missing = `There is no API token for the agent, and none in the cluster yet. \`${npmRun('up')}\` makes one in ${TOKEN_FILE}; or set your own: \`${npmRun('pulumi', 'config set --secret agentToken')}\`.`;
+    const missing = `There is no API token for the agent, and the cluster has none yet. \`${npmRun('up')}\` creates one in ${TOKEN_FILE}; or set your own: \`${npmRun('pulumi', 'config set --secret agentToken')}\`.`;
     const agent = keptSecret(
       `${name}-agent`,
       {

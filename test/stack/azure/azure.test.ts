@@ -37,7 +37,7 @@ function arm(): Arm {
   });
 }
 
-/** An Azure with a registry and a cluster that somebody else made. */
+/** An Azure with an existing registry and cluster. */
 function inhabited(cluster: Record<string, unknown> = {}): Arm {
   const azure = arm();
   const place = { resourceGroupName: 'rg-shared', location: 'westeurope' };
@@ -68,7 +68,7 @@ const typesOf = (resources: Rendered[]) =>
     .sort();
 
 describe('the target azure', () => {
-  test('makes group, registry, cluster with a pool, identity and roles, all as Azure takes them', async () => {
+  test('creates group, registry, cluster with a pool, identity and roles, with inputs that Azure accepts', async () => {
     const { resources } = await run(MADE);
     expect(typesOf(resources)).toEqual([
       'authorization:RoleAssignment',
@@ -81,13 +81,13 @@ describe('the target azure', () => {
     ]);
   });
 
-  test('makes the same Kubernetes objects as the target local', async () => {
+  test('creates the same Kubernetes objects as the target local', async () => {
     const objects = ({ resources }: { resources: Rendered[] }) =>
       resources.filter(({ type }) => type.startsWith('kubernetes:')).map(({ type, name }) => `${type} ${name}`);
     expect(objects(await run(MADE)).sort()).toEqual(objects(await runProgram()).sort());
   });
 
-  test('opens the registry to Entra identities alone', async () => {
+  test('opens the registry only to Entra identities', async () => {
     const { resources } = await run({ ...MADE, azureRegistrySku: 'Premium' });
     expect(find(resources, 'azure-native:containerregistry:Registry')).toMatchObject({
       resourceGroupName: 'rg-claude-agent',
@@ -98,7 +98,7 @@ describe('the target azure', () => {
     });
   });
 
-  test('makes a cluster with Entra logins only, workload identity, a network policy engine and upgrades', async () => {
+  test('creates a cluster with Entra logins only, workload identity, a network policy engine and upgrades', async () => {
     const { resources } = await run({ ...MADE, azureApiServerRanges: '["203.0.113.0/24"]' });
     expect(find(resources, 'azure-native:containerservice:ManagedCluster')).toMatchObject({
       disableLocalAccounts: true,
@@ -122,7 +122,7 @@ describe('the target azure', () => {
     });
   });
 
-  test('runs the agent on a pool that scales by itself and is named after its machines', async () => {
+  test('runs the agent on an autoscaled pool that is named after its machines', async () => {
     const { resources } = await run({
       ...MADE,
       azureNodesMin: '2',
@@ -140,7 +140,7 @@ describe('the target azure', () => {
     });
   });
 
-  test('lets the nodes, and nobody else, pull from the registry, under a name that is the same every time', async () => {
+  test('lets only the nodes pull from the registry, with a role assignment whose name is always the same', async () => {
     const first = await run(MADE);
     const second = await run(MADE);
     const grant = find(first.resources, 'azure-native:authorization:RoleAssignment');
@@ -152,7 +152,7 @@ describe('the target azure', () => {
     expect(find(second.resources, 'azure-native:authorization:RoleAssignment')).toEqual(grant);
   });
 
-  test("lets the agent's ServiceAccount, and no other, stand for the identity", async () => {
+  test("lets only the agent's ServiceAccount act as the identity", async () => {
     const { resources } = await run(MADE);
     const { issuer, ...credential } = find(resources, 'azure-native:managedidentity:FederatedIdentityCredential');
     expect(credential).toMatchObject({
@@ -174,13 +174,13 @@ describe('the target azure', () => {
     expect(selector).not.toHaveProperty(['azure.workload.identity/use']);
   });
 
-  test('goes without an identity where the config has none', async () => {
+  test('creates no identity if the config has none', async () => {
     const { resources } = await run({ ...MADE, azureIdentity: '' });
     expect(typesOf(resources).filter((type) => type.startsWith('managedidentity:'))).toEqual([]);
     expect(JSON.stringify(resources)).not.toContain('azure.workload.identity');
   });
 
-  test('sends the logs of cluster and registry to a workspace where the config has one', async () => {
+  test('sends the logs of cluster and registry to a workspace if the config has one', async () => {
     const { resources, outputs } = await run({ ...MADE, azureLogs: 'log-claude-agent', azureLogsDays: '90' });
     const id = `${GROUP}/providers/Microsoft.OperationalInsights/workspaces/log-claude-agent`;
     expect(find(resources, 'azure-native:operationalinsights:Workspace')).toMatchObject({ retentionInDays: 90 });
@@ -196,7 +196,7 @@ describe('the target azure', () => {
     expect(outputs['portal']).toHaveProperty('logs', `https://portal.azure.com/#resource${id}/logs`);
   });
 
-  test("logs in to the cluster by the operator's own login to Azure, and keeps the kubeconfig secret", async () => {
+  test("logs in to the cluster with the operator's own login to Azure, and keeps the kubeconfig secret", async () => {
     const { resources } = await run(MADE);
     const provider = find(resources, 'pulumi:providers:kubernetes') as { kubeconfig: Record<string, unknown> };
     expect(provider.kubeconfig).toHaveProperty(['4dabf18193072939515e22adb298388d'], SECRET_MARK);
@@ -215,7 +215,7 @@ describe('the target azure', () => {
     expect(image).not.toHaveProperty('registry');
   });
 
-  test('takes registry and cluster that are there, and makes only what ties the agent to them', async () => {
+  test('uses an existing registry and cluster, and creates only what connects the agent to them', async () => {
     const azure = inhabited();
     const { resources } = await run(EXISTING, { azure });
     expect(typesOf(resources)).toEqual([
@@ -228,7 +228,7 @@ describe('the target azure', () => {
     expect(find(resources, 'azure-native:resources:ResourceGroup')['resourceGroupName']).toBe('rg-claude-agent');
   });
 
-  test('changes nothing in Azure where all is there and it is told so', async () => {
+  test('changes nothing in Azure if everything exists and the config says so', async () => {
     const { resources, outputs } = await run(
       { ...EXISTING, azureIdentity: '', azureGrantPull: 'false' },
       { azure: inhabited() },
@@ -237,7 +237,7 @@ describe('the target azure', () => {
     expect(Object.keys(outputs['portal'] as object).sort()).toEqual(['registry', 'workloads']);
   });
 
-  test('takes a resource group and an identity that are there', async () => {
+  test('uses an existing resource group and identity', async () => {
     const azure = inhabited();
     const place = { resourceGroupName: 'rg-claude-agent', location: 'westeurope' };
     azure.create('azure-native:resources:ResourceGroup', place);
@@ -252,7 +252,7 @@ describe('the target azure', () => {
     });
   });
 
-  test('protects what holds data, unless told otherwise', async () => {
+  test('protects what holds data, unless protectData is false', async () => {
     const config = { ...MADE, azureLogs: 'log-claude-agent' };
     const held = (resources: Rendered[]) =>
       azureOf(resources)
@@ -267,7 +267,7 @@ describe('the target azure', () => {
     expect(held((await run({ ...config, protectData: 'false' })).resources)).toEqual([]);
   });
 
-  test('says where to look in the portal, and nothing secret', async () => {
+  test('exports links to the portal, and nothing secret', async () => {
     const { outputs } = await run(MADE);
     expect(outputs['portal']).toEqual({
       resourceGroup: `https://portal.azure.com/#resource${GROUP}/overview`,
@@ -286,14 +286,14 @@ describe('the target azure', () => {
       'az aks update --resource-group rg --name aks --enable-oidc',
     ],
     ['an identity of its nodes', () => pullerOf(undefined, 'rg', 'aks', 'acr'), '--name aks --attach-acr acr'],
-  ])('says what to do about a cluster without %s', (_what, use, said) => {
+  ])('suggests a fix for a cluster without %s', (_what, use, said) => {
     expect(use).toThrow(said);
   });
 
   test.each([
     ['everything is to be made', MADE, arm],
     ['registry and cluster are there', EXISTING, inhabited],
-  ])('can be previewed where %s', async (_what, config, azure) => {
+  ])('can be previewed if %s', async (_what, config, azure) => {
     const { resources, outputs } = await run(config, { preview: true, azure: azure() });
     expect(typesOf(resources)).toContain('authorization:RoleAssignment');
     expect(outputs['runUrl']).toBe('http://claude-agent.claude-agent.svc/run');

@@ -11,7 +11,7 @@ const DOUBLES = path.resolve('test/doubles/azure/bin');
 
 let folder: string;
 
-/** Puts the doubles of these programs on the PATH, and nothing else of Azure. */
+/** Puts the doubles of these programs on the PATH, and no other program for Azure. */
 function have(...programs: ('az' | 'kubelogin')[]): void {
   const bin = path.join(folder, 'bin');
   mkdirSync(bin);
@@ -31,34 +31,34 @@ beforeEach(() => {
 });
 afterEach(() => vi.unstubAllEnvs());
 
-describe('before anything is touched in Azure', () => {
-  test('nothing is amiss where az is logged in and kubelogin is there', async () => {
+describe('before anything is changed in Azure', () => {
+  test('the check passes if az is logged in and kubelogin is installed', async () => {
     have('az', 'kubelogin');
     logInTo(SUBSCRIPTION);
     await expect(checkOperator(SUBSCRIPTION)).resolves.toBeUndefined();
   });
 
-  test('everything that is missing is named at once, each with the command that mends it', async () => {
+  test('all missing prerequisites are reported at once, each with the command that fixes it', async () => {
     have();
     const check = checkOperator(SUBSCRIPTION);
-    await expect(check).rejects.toThrow('https://aka.ms/azure-cli, then `az login`');
+    await expect(check).rejects.toThrow('https://aka.ms/azure-cli), then run `az login`');
     await expect(check).rejects.toThrow('kubelogin is not on the PATH. Install it: `az aks install-cli`');
   });
 
   test.each([
     ['nobody is logged in', undefined, "Please run 'az login' to setup account."],
     ['the login does not reach the subscription', 'another', `The subscription of '${SUBSCRIPTION}' doesn't exist`],
-  ])('it says to log in where %s, and what az said', async (_what, login, said) => {
+  ])('the error suggests a login, and quotes az, if %s', async (_what, login, said) => {
     have('az', 'kubelogin');
     if (login !== undefined) logInTo(login);
     const check = checkOperator(SUBSCRIPTION);
-    await expect(check).rejects.toThrow(`run \`az login\` with access to subscription ${SUBSCRIPTION}`);
+    await expect(check).rejects.toThrow(`no access to subscription ${SUBSCRIPTION}. Run \`az login\``);
     await expect(check).rejects.toThrow(said);
   });
 });
 
 describe('before a push', () => {
-  test("Docker is logged in to the registry, by the operator's login to Azure", async () => {
+  test("Docker is logged in to the registry with the operator's login to Azure", async () => {
     have('az');
     logInTo(SUBSCRIPTION);
     writeFileSync(path.join(folder, 'config.json'), '{"auths":{"other.example.org":{"auth":"x"}}}');
@@ -68,9 +68,9 @@ describe('before a push', () => {
   });
 
   test.each([
-    ['az refuses', ['az'] as const, "az said: ERROR: Please run 'az login' to setup account."],
-    ['az is not there', [] as const, 'az is not on the PATH'],
-  ])('the command to try by hand is given where %s', async (_what, programs, said) => {
+    ['az fails', ['az'] as const, "az printed: ERROR: Please run 'az login' to setup account."],
+    ['az is missing', [] as const, 'az is not on the PATH'],
+  ])('the error has the command to try by hand if %s', async (_what, programs, said) => {
     have(...programs);
     const login = loginToRegistry('exampleacr', SUBSCRIPTION);
     await expect(login).rejects.toThrow(`\`az acr login --name exampleacr --subscription ${SUBSCRIPTION}\``);

@@ -141,7 +141,7 @@ describe('npm run up', () => {
     for (const command of ['refresh', 'down', 'preview', 'up']) {
       const { exitCode, stderr } = await launch([command]);
       expect(exitCode).toBe(1);
-      expect(stderr).toContain("Azure's CLI is not on the PATH");
+      expect(stderr).toContain('The Azure CLI is not on the PATH');
       expect(stderr).not.toContain('    at ');
     }
     expect(calls().filter(({ args }) => ['refresh', 'destroy', 'preview', 'up'].includes(args[0] ?? ''))).toEqual([]);
@@ -425,7 +425,7 @@ describe('npm run login', () => {
   test.each([
     ['the CLI fails', { FAKE_LOGIN: 'fails' }, 'ended with 1'],
     ['the CLI leaves no login', {}, 'left no'],
-    ['the CLI leaves an empty one', { FAKE_LOGIN: '{"claudeAiOauth":{}}' }, 'holds no login'],
+    ['the CLI leaves an empty one', { FAKE_LOGIN: '{"claudeAiOauth":{}}' }, 'contains no login'],
   ])('fails when %s', async (_what, env, said) => {
     const { exitCode, stderr } = await project().launch(['login'], env);
     expect(exitCode).toBe(1);

@@ -264,7 +264,7 @@ describe('a checkout that deployed nothing, to the doctor', () => {
   test.each([
     ['none', undefined, 'there is no .credentials.json in '],
     ['no JSON', 'x', 'is not JSON'],
-    ['an emptied one', { accessToken: '', refreshToken: '' }, 'holds no login'],
+    ['an emptied one', { accessToken: '', refreshToken: '' }, 'contains no login'],
     ['one that is over', { accessToken: 'a', expiresAt: Date.now() - HOUR }, "and can't be renewed"],
   ])('is told what to do where its login is %s', async (_what, login, detail) => {
     const found = await withLogin(login).look();

@@ -48,7 +48,7 @@ describe('claude in the image', () => {
     expect(existsSync(path.join(folder, 'home'))).toBe(true);
   });
 
-  test('leaves a configuration folder that was asked for', async () => {
+  test('keeps a configuration folder that the caller has set', async () => {
     expect((await claude({ CLAUDE_CONFIG_DIR: '/elsewhere' })).env['CLAUDE_CONFIG_DIR']).toBe('/elsewhere');
   });
 
@@ -60,7 +60,7 @@ describe('claude in the image', () => {
     expect(env[variable]).toBe('canary-token');
   });
 
-  test('in mode federation gets the file to exchange, and what the agent got for it before', async () => {
+  test('in mode federation gets the file to exchange, and what the agent received for it before', async () => {
     const ids = { ANTHROPIC_FEDERATION_RULE_ID: 'fdrl_1', ANTHROPIC_ORGANIZATION_ID: 'an-organization' };
     const { env } = await claude({ AGENT_AUTH_MODE: 'federation', AGENT_CREDENTIAL_FILE: credential, ...ids });
     expect(env).toMatchObject({
@@ -76,7 +76,7 @@ describe('claude in the image', () => {
     ['without its name', { AGENT_AUTH_MODE: 'oauthToken' }, '(not set)'],
     ['without an identity', { AGENT_AUTH_MODE: 'federation' }, '(not set)'],
     ['in a mode it does not know', { AGENT_AUTH_MODE: 'password' }, 'allowed: session, oauthToken, apiKey, federation'],
-  ])('does not start %s, and says why', async (_what, env, said) => {
+  ])('does not start %s, and prints the reason', async (_what, env, said) => {
     const { exitCode, stderr, args } = await claude(env);
     expect(exitCode).toBe(78);
     expect(stderr).toContain(said);

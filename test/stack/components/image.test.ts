@@ -14,7 +14,7 @@ function copyOfInputs(): string {
 }
 
 describe("the image's tag", () => {
-  test('is the same on another machine, whatever the times of the files', () => {
+  test('is the same on another machine, regardless of file times', () => {
     const copy = copyOfInputs();
     utimesSync(path.join(copy, 'package.json'), 1, 1);
     expect(imageTag(copy, { A: '1', B: '2' })).toBe(imageTag('.', { B: '2', A: '1' }));
@@ -43,7 +43,7 @@ describe("the image's tag", () => {
     expect(imageTag(copy, { A: '1' })).not.toBe(before);
   });
 
-  test('covers what .dockerignore lets into the build, and nothing else is let in', () => {
+  test('covers exactly what .dockerignore admits to the build', () => {
     const lines = readFileSync('.dockerignore', 'utf8')
       .split('\n')
       .filter((line) => line !== '' && !line.startsWith('#'));
@@ -53,7 +53,7 @@ describe("the image's tag", () => {
 });
 
 describe('the result of a push', () => {
-  test('is taken with a digest', () => {
+  test('is accepted with a digest', () => {
     const reference = `registry:5000/claude-agent@sha256:${'0'.repeat(64)}`;
     expect(byDigest(reference)).toBe(reference);
   });
@@ -61,7 +61,7 @@ describe('the result of a push', () => {
   test.each(['<none>@<none>', 'registry:5000/claude-agent:tag', `sha256:${'0'.repeat(64)}`, ''])(
     'without one is an error: %j',
     (text) => {
-      expect(() => byDigest(text)).toThrow(/gave no digest/);
+      expect(() => byDigest(text)).toThrow(/returned no digest/);
     },
   );
 });

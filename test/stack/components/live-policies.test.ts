@@ -19,7 +19,7 @@ describe('a network policy that somebody edited', () => {
     expect(takeBack(live(spec, 4), WANTED)).toEqual({ [TAKEN_BACK]: '4' });
   });
 
-  test('is not updated again once it was taken back', () => {
+  test('is not updated again once it was reverted', () => {
     const annotations = { [TAKEN_BACK]: '4', 'somebody/else': 'x' };
     expect(takeBack(live(WANTED, 5, annotations), WANTED)).toEqual({ [TAKEN_BACK]: '4' });
   });
@@ -37,11 +37,11 @@ describe('a network policy that nobody edited', () => {
       'has its fields in another order',
       live({ ingress: WANTED.ingress, policyTypes: ['Ingress'], podSelector: {} }, 1),
     ],
-  ])('stays as it is when it %s', (_what, policy) => {
+  ])('stays unchanged when it %s', (_what, policy) => {
     expect(takeBack(policy, WANTED)).toEqual({});
   });
 
-  test('may lack the lists that the stack says are empty: the API server gives none back', () => {
+  test('may lack the lists that are empty in the stack, because the API server does not return them', () => {
     const wanted = { ...WANTED, egress: [] };
     expect(takeBack(live(WANTED, 1), wanted)).toEqual({});
   });

@@ -19,7 +19,7 @@ const allows = (policies: readonly Policy[], connection: Connection) =>
   isAllowed(policies, connection, 'match pods too');
 
 describe('network policies, as the tests understand them,', () => {
-  test('let everything through where there is none, or none for the pod or the direction', () => {
+  test('allow everything if there is none, or none for the pod or the direction', () => {
     expect(allows([], to(web, database))).toBe(true);
     expect(allows([policy({ podSelector: { matchLabels: { app: 'cache' } } })], to(web, database))).toBe(true);
     expect(allows([policy({ podSelector: {}, policyTypes: ['Ingress'] }, 'other')], to(web, database))).toBe(true);
@@ -31,7 +31,7 @@ describe('network policies, as the tests understand them,', () => {
     expect(allows([policy({ podSelector: {}, policyTypes: ['Ingress'] })], to(outside, web))).toBe(false);
   });
 
-  test('are for ingress where they name no direction, and for egress too where they have egress rules', () => {
+  test('apply to ingress if they name no direction, and to egress too if they have egress rules', () => {
     expect(allows([policy({ podSelector: {} })], to(outside, web))).toBe(false);
     expect(allows([policy({ podSelector: {} })], to(web, outside))).toBe(true);
     expect(allows([policy({ podSelector: {}, egress: [] })], to(web, outside))).toBe(false);
@@ -43,7 +43,7 @@ describe('network policies, as the tests understand them,', () => {
     expect(allows([deny, open], to(outside, database))).toBe(true);
   });
 
-  test('have to let a connection out of its source and into its destination', () => {
+  test('must allow a connection at its source and at its destination', () => {
     const deny = policy({ podSelector: {}, policyTypes: ['Ingress', 'Egress'] });
     const out = policy({ podSelector: {}, policyTypes: ['Egress'], egress: [{}] });
     const into = policy({ podSelector: {}, policyTypes: ['Ingress'], ingress: [{}] });
@@ -52,7 +52,7 @@ describe('network policies, as the tests understand them,', () => {
     expect(allows([deny, out, into], to(web, database))).toBe(true);
   });
 
-  test('mean their own namespace by a pod selector alone, all of a namespace by a namespace selector alone', () => {
+  test('select in their own namespace with only a pod selector, and a whole namespace with only a namespace selector', () => {
     const from = (...peers: object[]) => [
       policy({ podSelector: {}, policyTypes: ['Ingress'], ingress: [{ from: peers }] }),
     ];
@@ -80,7 +80,7 @@ describe('network policies, as the tests understand them,', () => {
     expect(allows([deny], to(web, outside))).toBe(!selected);
   });
 
-  test('take exceptions out of a range, and match pods by range where the engine does', () => {
+  test('exclude exceptions from a range, and match pods by range if the engine does', () => {
     const egress = [{ to: [{ ipBlock: { cidr: '0.0.0.0/0', except: ['10.0.0.0/30'] } }] }];
     const rules = [policy({ podSelector: {}, policyTypes: ['Egress'], egress })];
     expect(allows(rules, to(web, outside))).toBe(true);
@@ -92,7 +92,7 @@ describe('network policies, as the tests understand them,', () => {
     expect(isAllowed(wide, to(web, elsewhere), 'match others only')).toBe(false);
   });
 
-  test('take a rule without peers for every peer, also where the list of peers is empty', () => {
+  test('apply a rule without peers, or with an empty list of peers, to every peer', () => {
     expect(allows([policy({ podSelector: {}, egress: [{ to: [] }] })], to(web, outside))).toBe(true);
   });
 

@@ -24,11 +24,11 @@ const ENDS: Record<Source | 'dns', End> = {
   neighbour: pod('10.244.0.13', 'claude-agent', {}),
   n8n: pod('10.244.0.14', 'n8n', N8N),
   prometheus: pod('10.244.0.15', 'monitoring', {}),
-  // The same labels elsewhere give no rights.
+  // The same labels in another namespace give no access.
   stranger: pod('10.244.0.16', 'elsewhere', { ...selectorLabels('watchdog'), ...N8N, 'k8s-app': 'kube-dns' }),
   dns: pod('10.244.0.17', 'kube-system', { 'k8s-app': 'kube-dns' }),
 };
-/** Where the mocked cluster says that its API server is. */
+/** The API server's address in the mocked cluster. */
 const API_SERVER: End = { ip: '192.0.2.1' };
 
 function endOf(place: Place): End {
@@ -36,7 +36,7 @@ function endOf(place: Place): End {
   return 'pod' in place ? ENDS[place.pod] : { ip: place.address };
 }
 
-/** What opens every way of the matrix. */
+/** Config that opens every connection of the matrix. */
 const EVERY_WAY = { prometheusNamespace: 'monitoring', n8nApiUrl: 'http://n8n.n8n.svc', n8nApiKey: 'key' };
 
 async function reachable(
@@ -54,21 +54,21 @@ async function reachable(
 
 describe('the network', () => {
   describe.each(['match pods too', 'match others only'] as const)('where ranges of addresses %s', (ipBlocks) => {
-    test.each(SOURCES)('lets %s reach what the matrix says, and nothing else', async (source) => {
+    test.each(SOURCES)('lets %s reach exactly what the matrix allows', async (source) => {
       expect(new Set(await reachable(source, ipBlocks))).toEqual(new Set(REACHES[source]));
     });
   });
 
-  test('lets no Prometheus in unless the config names its namespace', async () => {
+  test('admits a Prometheus only if the config names its namespace', async () => {
     expect(await reachable('prometheus', 'match pods too', {})).toEqual([]);
   });
 
-  test('lets the watchdog out to n8n only where it pauses workflows', async () => {
+  test('lets the watchdog reach n8n only if it pauses workflows', async () => {
     const quiet = await reachable('watchdog', 'match pods too', {});
     expect(new Set(quiet)).toEqual(new Set(REACHES.watchdog.filter((place) => place !== 'n8n')));
   });
 
-  test("lets only n8n's own pods in, and calls only these back, where the config names their labels", async () => {
+  test("admits only n8n's own pods, and sends callbacks only to them, if the config names their labels", async () => {
     const own = { n8nPodLabels: JSON.stringify(N8N) };
     expect(await reachable('n8n', 'match pods too', own)).toEqual(['agent']);
     expect(await reachable('agent', 'match pods too', own)).toContain('n8n');
@@ -83,7 +83,7 @@ describe('the network', () => {
     expect(await reachable('agent', 'match pods too', { n8nPort: '5432' })).not.toContain('n8n');
   });
 
-  test('opens what the config names, for agent and watchdog alone', async () => {
+  test('opens what the config names, only for agent and watchdog', async () => {
     const policies = await policiesOf({
       extraEgress: '[{"namespace":"llm","port":8080},{"cidr":"10.1.0.0/16","port":3128}]',
     });

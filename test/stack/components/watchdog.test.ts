@@ -27,7 +27,7 @@ function cronJob(resources: Rendered[], name: string) {
 }
 
 describe('the watchdog', () => {
-  test('may read and write one ConfigMap and nothing else, which the stack declares without data', async () => {
+  test('may read and write only one ConfigMap, which the stack declares without data', async () => {
     const { resources } = await runProgram();
     expect(find(resources, 'kubernetes:core/v1:ConfigMap', 'claude-auth-watchdog')).not.toHaveProperty('data');
     expect(find(resources, 'kubernetes:rbac.authorization.k8s.io/v1:Role')).toMatchObject({
@@ -48,7 +48,7 @@ describe('the watchdog', () => {
     expect(bindings).toEqual([]);
   });
 
-  test('has an account whose token is in its own pods only, and no copy of the session', async () => {
+  test('has a ServiceAccount whose token is only in its own pods, and no copy of the session', async () => {
     const { resources } = await runProgram(SECRETS);
     const { pod } = cronJob(resources, 'claude-auth-watchdog');
     expect(pod.serviceAccountName).toBe('claude-auth-watchdog');
@@ -65,7 +65,7 @@ describe('the watchdog', () => {
     expect(agent).not.toMatch(/serviceAccountToken":|claude-watchdog-notify/);
   });
 
-  test('gets webhook and API key as files, and tells neither in its environment', async () => {
+  test('gets webhook and API key as files, and has neither in its environment', async () => {
     const { resources } = await runProgram({ ...SECRETS, n8nTag: 'ai', guideUrl: 'https://wiki.example.com/x#y' });
     const { env, pod } = cronJob(resources, 'claude-auth-watchdog');
     expect(env).toMatchObject({
@@ -85,7 +85,7 @@ describe('the watchdog', () => {
     expect(JSON.stringify(resources)).toContain('{"name":"AGENT_STACK","value":"prod"}');
   });
 
-  test('has nothing of either where neither is configured', async () => {
+  test('has no Secret for them if neither is configured', async () => {
     const { resources } = await runProgram();
     const { env, pod } = cronJob(resources, 'claude-auth-watchdog');
     expect(Object.keys(env).filter((name) => /TEAMS|N8N_API/.test(name))).toEqual([]);
@@ -93,7 +93,7 @@ describe('the watchdog', () => {
   });
 
   test.each(['maintenance-start', 'maintenance-end'])(
-    'has a suspended CronJob for %s, to make Jobs from',
+    'has a suspended CronJob for %s, from which Jobs are created',
     async (command) => {
       const { resources } = await runProgram({ maintenanceReason: 'Patch day', maintenanceMinutes: '30' });
       const { suspend, pod, env } = cronJob(resources, `claude-${command}`);

@@ -10,7 +10,7 @@ import { withoutSecrets } from '../../../stack/pulumi-internals/secrets.ts';
 import { partialCheckout } from '../../support/partial-checkout.ts';
 import { loginFolder, REFRESH_TOKEN } from '../program.ts';
 
-/** A clean clone, on a machine with nothing but Node: no engine, no kubeconfig, no login. */
+/** A clean clone on a machine that has only Node: no engine, no kubeconfig, no login. */
 function clone() {
   const parts = ['.dockerignore', 'agent', 'package-lock.json', 'package.json', 'stack', 'watchdog'];
   const folder = partialCheckout([...parts, 'Pulumi.yaml', 'Pulumi.dev.yaml']);
@@ -26,7 +26,7 @@ function clone() {
 }
 
 describe('npm run plan', () => {
-  test('shows every resource in a tree, and writes each to a file, with no engine and no cluster', async () => {
+  test('shows every resource in a tree, and writes each to a file, without an engine or a cluster', async () => {
     const { at, plan } = clone();
     const { exitCode, stdout, stderr } = await plan();
     expect(exitCode, stderr).toBe(0);
@@ -51,14 +51,14 @@ describe('npm run plan', () => {
     expect(stderr).toContain('Secret claude-session stays unchanged: there is no .credentials.json');
   });
 
-  test('quotes what kubectl would not read as text', async () => {
+  test('quotes strings that kubectl would read as another type', async () => {
     const { at, plan } = clone();
     expect((await plan()).exitCode).toBe(0);
     const deployment = readFileSync(at('.local', 'plan', 'deployment-claude-code-agent.yaml'), 'utf8');
     expect(deployment).toContain('value: "on"');
   });
 
-  test('shows placeholders for secrets, and the names of what they hold', async () => {
+  test('shows placeholders for secrets, and the names of their keys', async () => {
     const { at, plan } = clone();
     mkdirSync(at('.local'));
     cpSync(loginFolder(), at('.local', 'session'), { recursive: true });
@@ -80,7 +80,7 @@ describe('npm run plan', () => {
     expect(secret.data).toEqual({ '.credentials.json': '[secret]' });
   });
 
-  test('takes another stack, a file of one, and a folder; replaces its own files there and leaves others', async () => {
+  test('accepts another stack, a stack file and a folder; replaces its own files there and leaves others', async () => {
     const { at, plan } = clone();
     const out = at('out');
     expect((await plan('--out', out)).exitCode).toBe(0);
@@ -131,7 +131,7 @@ describe('npm run plan', () => {
     expect(stdout).toMatch(/ Deployment +claude-code-agent /);
   });
 
-  test('says the same of mistakes in the config as `up`, and writes nothing', async () => {
+  test('reports invalid config as `up` does, and writes nothing', async () => {
     const { at, plan } = clone();
     writeFileSync(
       at('Pulumi.dev.yaml'),
@@ -154,25 +154,25 @@ describe('npm run plan', () => {
     [['--config-file', 'none.yaml'], 'There is no file none.yaml'],
     [['--target', 'azure'], "Unknown option '--target'"],
     [['prod'], "Unexpected argument 'prod'"],
-  ])('refuses %j and says why', async (args, words) => {
+  ])('rejects %j with the reason', async (args, words) => {
     const { exitCode, stderr } = await clone().plan(...args);
     expect(exitCode).toBe(1);
     expect(stderr).toContain(words);
     expect(stderr).not.toContain('    at ');
   });
 
-  test('says so of a login that cannot be used', async () => {
+  test('reports a login that cannot be used', async () => {
     const { at, plan } = clone();
     mkdirSync(at('.claude'));
     writeFileSync(at('.claude', '.credentials.json'), 'not json');
     const { exitCode, stderr } = await plan();
     expect(exitCode).toBe(1);
-    expect(stderr).toContain('.credentials.json is not JSON. Log in anew: `npm run login`.');
+    expect(stderr).toContain('.credentials.json is not JSON. Log in again: `npm run login`.');
   });
 });
 
-describe('what npm run plan refuses', () => {
-  test.each(['--help', '-h'])('is nothing with %s, which says what there is, and plans nothing', async (help) => {
+describe('what npm run plan does not do', () => {
+  test.each(['--help', '-h'])('is to plan with %s, which prints the help', async (help) => {
     const { at, plan } = clone();
     const { exitCode, stdout } = await plan(help);
     expect(exitCode).toBe(0);
@@ -180,7 +180,7 @@ describe('what npm run plan refuses', () => {
     expect(existsSync(at('.local'))).toBe(false);
   });
 
-  test('is a file in place of a folder, without a trace', async () => {
+  test('is to write over a file that was given as the folder', async () => {
     const { at, plan } = clone();
     const { exitCode, stderr } = await plan('--out', at('package.json'));
     expect(exitCode).toBe(1);
@@ -198,7 +198,7 @@ describe('what npm run plan refuses', () => {
       '{"permissions":{"denny":["Bash"]}}',
       'claude has no setting permissions.denny (did you mean deny?)',
     ],
-  ])('is %s %j, as `up` does, with the stack in each command', async (key, value, words) => {
+  ])('is to accept %s %j: like `up`, it names the stack in each command', async (key, value, words) => {
     const { at, plan } = clone();
     writeFileSync(at('Pulumi.prod.yaml'), JSON.stringify({ config: { [`claude-code-agent:${key}`]: value } }));
     const planned = await plan('--stack', 'prod');
@@ -215,16 +215,16 @@ describe('what npm run plan refuses', () => {
     expect(up.stderr).toBe(planned.stderr);
   });
 
-  test('is a login that cannot be used, with the stack in the command that mends it', async () => {
+  test('is to accept a login that cannot be used: it names the stack in the command that fixes it', async () => {
     const { at, plan } = clone();
     mkdirSync(at('.claude'));
     writeFileSync(at('.claude', '.credentials.json'), 'not json');
     const { stderr } = await plan('--stack', 'prod');
-    expect(stderr).toContain('Log in anew: `npm run login -- --stack prod`.');
+    expect(stderr).toContain('Log in again: `npm run login -- --stack prod`.');
   });
 });
 
-test('a placeholder stands for every text below what is marked as secret', () => {
+test('every string below a secret is replaced by a placeholder', () => {
   const marked = (value: unknown) => ({
     '4dabf18193072939515e22adb298388d': '1b47061264138c4ac30d75fd1eb44270',
     value,

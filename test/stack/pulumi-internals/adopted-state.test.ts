@@ -27,8 +27,8 @@ function stateFrom(...resources: Recorded[]) {
   return stateOf([...resources, ...known], 'p', 'dev', RECORDS);
 }
 
-describe('a state made from the program', () => {
-  test('has each object under the URN and the id that the engine would give it, parents and provider first', () => {
+describe('a state built from the program', () => {
+  test('has each object with the URN and the ID that the engine would give it, parents and provider first', () => {
     const entries = stateFrom(
       object('Secret', 's', {}, { isProtected: true }),
       resource('claude-code-agent:stack:SessionSecret', 'session'),
@@ -54,7 +54,7 @@ describe('a state made from the program', () => {
     expect(entries.at(-1)?.inputs?.['data']).toEqual({ [SIGNATURE]: SECRET, plaintext: '{"token":"x"}' });
   });
 
-  test('leaves out what is built, and has the records of updates that the cluster shows', () => {
+  test('leaves out what is built, and has the update records from the cluster', () => {
     const entries = stateFrom(resource('docker:index/image:Image', 'image-build'), resource(HISTORY, 'updates'));
     expect(entries.map(({ type }) => type)).toEqual(['pulumi:pulumi:Stack', 'pulumi:providers:kubernetes', HISTORY]);
     expect(entries.at(-1)?.outputs).toEqual({ records: RECORDS });

@@ -21,7 +21,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** What a program prints that is started with arguments for Node; without any given, with those that Pulumi gives. */
+/** The output of a program that is started with arguments for Node; by default those that Pulumi passes. */
 async function run(program: string, nodeargs = project.runtime.options.nodeargs.split(' ')): Promise<string> {
   writeFileSync(path.join(folder, 'stack', 'program.ts'), program);
   const { stdout } = await execa(process.execPath, [...nodeargs, 'program.ts'], {
@@ -39,7 +39,7 @@ require('source-map-support/register');
 require('@pulumi/pulumi');
 console.log(Object.keys(require.cache).length);`;
 
-test('what Node compiles is kept for the next start', async () => {
+test('compiled code is cached for the next start', async () => {
   expect(await run(`import module from 'node:module'; console.log(module.getCompileCacheDir());`)).toContain(
     path.join('node_modules', '.cache'),
   );
@@ -51,7 +51,7 @@ test("less than two thirds of the files of Pulumi's SDK are loaded", async () =>
   expect(loaded).toBeLessThan((all * 2) / 3);
 });
 
-test('the rest of it is there when it is used', async () => {
+test('the rest of it is loaded when it is used', async () => {
   const program = `
 import * as pulumi from '@pulumi/pulumi';
 const { text } = await pulumi.runtime.serializeFunction(() => 'as before');

@@ -5,8 +5,8 @@ import { ARM_TYPES } from '../../doubles/azure/names.ts';
 
 const UNKNOWN = 'docker:index/image:Image';
 
-describe('the id of a resource that was cut off in the making', () => {
-  test('is the name of an object, with its namespace where it has one', () => {
+describe('the ID of a resource whose creation was cut off', () => {
+  test('is the name of an object, with its namespace if it has one', () => {
     const object = (metadata: object) => idOf({ type: 'kubernetes:core/v1:Secret', inputs: { metadata } }, undefined);
     expect(object({ name: 's', namespace: 'n' })).toBe('n/s');
     expect(object({ name: 'n' })).toBe('n');
@@ -18,7 +18,7 @@ describe('the id of a resource that was cut off in the making', () => {
     expect(idOf({ type, inputs }, 'sub')).toBe(parent(inputs, 'sub') + path.replace('NAME', 'its-name'));
   });
 
-  test('is unknown while a part of it is, and for other types', () => {
+  test('is unknown if a part of it is, and for other types', () => {
     const type = 'azure-native:resources:ResourceGroup';
     expect(idOf({ type, inputs: { resourceGroupName: 'rg' } }, undefined)).toBeUndefined();
     expect(idOf({ type, inputs: {} }, 'sub')).toBeUndefined();

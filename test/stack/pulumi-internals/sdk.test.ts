@@ -8,7 +8,7 @@ import { asInState, isConfigSecret, withoutSecrets } from '../../../stack/pulumi
 
 class Child extends pulumi.CustomResource {}
 
-/** What the pinned SDK does inside, of which stack/pulumi-internals makes use. */
+/** The internals of the pinned SDK that stack/pulumi-internals depends on. */
 describe('the pinned SDK', () => {
   let resources: Recorded[];
   let outputs: Record<string, unknown>;
@@ -29,7 +29,7 @@ describe('the pinned SDK', () => {
     }));
   });
 
-  test('registers a resource by its parent, its protection and its hooks, which the mocks are not told', () => {
+  test('registers a resource with its parent, protection and hooks, which the mocks do not get', () => {
     expect(resources).toMatchObject([
       { type: 'test:index:Parent', name: 'parent', parent: undefined, isProtected: false },
       { type: 'test:index:Child', name: 'child', parent: 'parent', isProtected: true },
@@ -43,11 +43,11 @@ describe('the pinned SDK', () => {
     expect(asInState(inputs)).toMatchObject({ token: { plaintext: '{"inner":"canary"}' }, plain: 'x' });
   });
 
-  test('tells which config values are secrets', () => {
+  test('knows which config values are secrets', () => {
     expect(outputs['secrets']).toEqual([true, false]);
   });
 
-  test('gives the value of an output by a promise', async () => {
+  test('returns the value of an output as a promise', async () => {
     expect(outputs['id']).toBe('child-id');
     expect(await settled(pulumi.output(Promise.resolve('value')))).toBe('value');
   });

@@ -13,7 +13,7 @@ const creating = (resource: ReturnType<typeof object>) => ({ type: 'creating', r
 const IMAGE = { urn: urn('image'), type: 'docker:index/image:Image' };
 
 describe('a state after an update that was cut off', () => {
-  test('takes the objects that were being made, under the ids that the provider gives them', () => {
+  test('gets the objects that were being created, with the IDs that the provider gives them', () => {
     const state = {
       version: 3,
       deployment: {
@@ -37,7 +37,7 @@ describe('a state after an update that was cut off', () => {
     expect(resources[1]?.outputs).toEqual({ metadata: { name: 's', namespace: 'n' } });
   });
 
-  test("takes what was being made in Azure's subscription, for the provider to import", () => {
+  test('gets what was being created in the Azure subscription, for the provider to import', () => {
     const provider = { urn: urn('p'), type: 'pulumi:providers:azure-native', inputs: { subscriptionId: 'sub' } };
     const group = {
       urn: urn('group'),
@@ -52,7 +52,7 @@ describe('a state after an update that was cut off', () => {
     ]);
   });
 
-  test('takes nothing twice, and nothing whose id cannot be told: an image is built again', () => {
+  test('gets nothing twice, and nothing with an unknown ID: an image is built again', () => {
     const known = object('known', { name: 'k', namespace: 'n' });
     const pending = [creating(known), { type: 'creating', resource: IMAGE }];
     const taken = withPending({ deployment: { resources: [known], pending_operations: pending } });
@@ -63,13 +63,13 @@ describe('a state after an update that was cut off', () => {
     ['is empty', {}],
     ['has nothing pending', { deployment: { resources: null, pending_operations: null } }],
     ['has an update pending', { deployment: { pending_operations: [{ type: 'updating', resource: IMAGE }] } }],
-  ])('stays as it is when it %s', (_what, state) => {
+  ])('stays unchanged when it %s', (_what, state) => {
     expect(withPending(state)).toBeUndefined();
   });
 });
 
 describe('a state for an update that builds nothing', () => {
-  test('loses the image, and what depended on it does no longer', () => {
+  test('loses the image, and the dependencies on it', () => {
     const pod = {
       ...object('pod', { name: 'pod' }),
       dependencies: [urn('image'), urn('a')],
@@ -83,7 +83,7 @@ describe('a state for an update that builds nothing', () => {
     });
   });
 
-  test('stays as it is without one', () => {
+  test('stays unchanged without one', () => {
     expect(withoutImage({ deployment: { resources: [object('a', { name: 'a' })] } })).toBeUndefined();
   });
 });

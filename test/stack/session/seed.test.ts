@@ -46,7 +46,7 @@ function filesOf(given: Partial<SeedPlace>): Record<string, string> {
 }
 
 describe('the seed', () => {
-  test('is the credentials and the settings, and nothing that grows', () => {
+  test('contains the credentials and the settings, and nothing that grows', () => {
     const sessionDir = loginFolder({
       'settings.json': '{"model":"opus"}',
       'history.jsonl': '{}',
@@ -60,7 +60,7 @@ describe('the seed', () => {
     expect(Buffer.from(data['.credentials.json'] ?? '', 'base64').toString()).toContain(REFRESH_TOKEN);
   });
 
-  test('has the extras that were asked for, folders with all below them, and misses none that is not there', () => {
+  test('contains the configured extras, folders with everything below them, and ignores missing ones', () => {
     const sessionDir = loginFolder({ 'CLAUDE.md': 'x', 'skills/a/SKILL.md': 'x', 'skills/b c/ä.md': 'x' });
     const keys = Object.keys(filesOf({ sessionDir, extras: ['CLAUDE.md', 'skills', 'agents'] }));
     expect(keys.sort()).toEqual([
@@ -71,7 +71,7 @@ describe('the seed', () => {
     ]);
   });
 
-  test("prefers the pod's own login to the daily one, and a folder by config to both", () => {
+  test("prefers the pod's own login to the daily one, and a configured folder to both", () => {
     const projectDir = withLogin('.local/session');
     const homeDir = withLogin('.claude');
     const sessionDir = loginFolder();
@@ -88,7 +88,7 @@ describe('the seed', () => {
     expect(seed).toMatchObject({ warnings: [expect.stringContaining('npm run login') as string] });
   });
 
-  test('takes a folder by config below the home folder or the repository', () => {
+  test('accepts a configured folder below the home folder or the repository', () => {
     const homeDir = withLogin('other');
     expect(readSeed(place({ homeDir, sessionDir: '~/other' }))).toMatchObject({ folder: path.join(homeDir, 'other') });
     const projectDir = withLogin('other');
@@ -97,7 +97,7 @@ describe('the seed', () => {
     });
   });
 
-  test('is none, and no error, on a machine without a login', () => {
+  test('is missing, without an error, on a machine without a login', () => {
     const homeDir = empty();
     expect(readSeed(place({ homeDir }))).toEqual({
       kind: 'none',
@@ -107,7 +107,7 @@ describe('the seed', () => {
     expect(readSeed(place({ platform: 'darwin' })).kind).toBe('none');
   });
 
-  test('on macOS, where the login is in the Keychain, is an error that says how to get a file', () => {
+  test('on macOS, where the login is in the Keychain, is an error with the command that writes a file', () => {
     const homeDir = withLogin('.claude');
     rmSync(path.join(homeDir, '.claude', '.credentials.json'));
     expect(errorOf({ homeDir, platform: 'darwin' })).toMatch(/\.claude\/\.credentials\.json .*Keychain.*npm run login/);
@@ -115,10 +115,10 @@ describe('the seed', () => {
 
   test.each([
     ['is not JSON', '{"claudeAiOauth": canary'],
-    ['holds no login', '{"claudeAiOauth":{"accessToken":"","refreshToken":"","x":"canary"}}'],
-    ['holds no login', '{"other":"canary"}'],
-    ['holds no login', '"canary"'],
-    ['holds no login', 'null'],
+    ['contains no login', '{"claudeAiOauth":{"accessToken":"","refreshToken":"","x":"canary"}}'],
+    ['contains no login', '{"other":"canary"}'],
+    ['contains no login', '"canary"'],
+    ['contains no login', 'null'],
   ])('with credentials that %s is an error that names the file and not its content: %s', (complaint, content) => {
     const sessionDir = loginFolder({ '.credentials.json': content });
     const message = errorOf({ sessionDir });
@@ -132,7 +132,7 @@ describe('the seed', () => {
     expect(errorOf({ sessionDir })).toContain(`${path.join(sessionDir, 'settings.json')} is not JSON`);
   });
 
-  test('that cannot be read is an error that names the file and the command that mends it', () => {
+  test('that cannot be read is an error that names the file and the command that fixes it', () => {
     const sessionDir = loginFolder();
     rmSync(path.join(sessionDir, '.credentials.json'));
     mkdirSync(path.join(sessionDir, '.credentials.json'));
@@ -165,13 +165,13 @@ describe('a seed that would replace another', () => {
     ),
   });
 
-  test('is refused when it is older, with both dates and the two ways on', () => {
+  test('is rejected when it is older, with both dates and the two commands to choose from', () => {
     expect(() => refuseOlder(login(2_000_000_000_000), login(1_900_000_000_000))).toThrow(
       /2030-03-17T17:46:40.000Z\) is older than .*2033-05-18T03:33:20.000Z.*npm run login.*sessionFrom cluster/s,
     );
   });
 
-  test('is taken when it is newer, as old, or does not say', () => {
+  test('is accepted when it is newer, equally old, or has no date', () => {
     for (const [old, next] of [
       [1, 2],
       [2, 2],

@@ -10,7 +10,7 @@ import { settled } from '../../../../stack/pulumi-internals/monitor.ts';
 import { callbackSecretOf, readTokenFile, watchdogTokenOf } from '../../../../stack/components/secrets/tokens.ts';
 import { API_TOKEN, CALLBACK_SECRET, find, runProgram } from '../../program.ts';
 
-/** A Secret's data as the program gave it, out of Pulumi's mark. */
+/** A Secret's data as the program registered it, without Pulumi's secret marker. */
 async function dataOf(secret: string, config: Record<string, string> = {}): Promise<Record<string, string>> {
   const { data } = find((await runProgram(config)).resources, 'kubernetes:core/v1:Secret', secret) as {
     data: { value: Record<string, string> };
@@ -28,7 +28,7 @@ const project = (token?: string): string => {
 };
 
 describe('the tokens', () => {
-  test('are in the agent as SHA-256 only, in hex', async () => {
+  test('are in the agent only as SHA-256, in hex', async () => {
     const hash = (token: string) => createHash('sha256').update(token, 'utf8').digest('hex');
     expect(await dataOf('claude-agent-token')).toEqual({
       sha256: hash(API_TOKEN),
@@ -36,12 +36,12 @@ describe('the tokens', () => {
     });
   });
 
-  test('give the watchdog one of its own, which is made from the API token but does not tell it', async () => {
+  test('include one for the watchdog, derived from the API token without revealing it', async () => {
     const own = createHmac('sha256', API_TOKEN).update('claude-auth-watchdog').digest('hex');
     expect(await dataOf('claude-watchdog-token')).toEqual({ token: own });
   });
 
-  test('give callbacks a secret of their own, made from the API token as well, or the one of the config', async () => {
+  test('include a secret for callbacks: the configured one, or one derived from the API token', async () => {
     const own = createHmac('sha256', API_TOKEN).update('claude-callback-secret').digest('base64');
     expect(await dataOf('claude-callback-secret')).toEqual({ secret: `whsec_${own}` });
     expect(CALLBACK_SECRET_PATTERN.test(callbackSecretOf(API_TOKEN))).toBe(true);
@@ -51,11 +51,11 @@ describe('the tokens', () => {
     });
   });
 
-  test('come from the file of this machine, without the line break', async () => {
+  test('come from the file on this machine, without the line break', async () => {
     expect(await settled(readTokenFile(project('abc\n')))).toBe('abc');
   });
 
-  test('are none where there is no file, and an error where the file is empty', () => {
+  test('are missing without a file, and an error if the file is empty', () => {
     expect(readTokenFile(project())).toBeUndefined();
     expect(() => readTokenFile(project('\n'))).toThrow(/agent-token is empty/);
   });
