@@ -1,21 +1,21 @@
 import type { Resource } from './rule.ts';
 
-/** One change of a sound stack. */
+/** One change of a valid stack. */
 export type Change =
   | {
-      /** Kind of the resource, and its name in the cluster where there are more. */
+      /** Kind of the resource, and its name in the cluster if there are several. */
       readonly of: string;
       readonly called?: string;
       /** Where below its inputs: `spec.ports.0.name`; a last part `-` appends to a list. */
       readonly at: string;
-      /** Undefined removes what is there. */
+      /** Undefined removes the value. */
       readonly to: unknown;
     }
   | { readonly add: string; readonly inputs: Readonly<Record<string, unknown>> }
   | { readonly remove: string; readonly called?: string }
   | { readonly unprotect: string };
 
-/** The resources with a change, as copies. @throws Error where there is nothing to change. */
+/** The resources with a change, as copies. @throws Error if there is nothing to change. */
 export function changed(resources: readonly Resource[], change: Change): Resource[] {
   const copies = structuredClone(resources) as Resource[];
   if ('add' in change) {

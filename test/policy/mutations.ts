@@ -1,10 +1,10 @@
 import type { Change } from './change.ts';
 
-/** A change by which a sound stack breaks a rule. */
+/** A change with which a valid stack breaks a rule. */
 export interface Mutation {
   /** The rule's `must`. */
   readonly breaks: string;
-  /** In words. */
+  /** Description. */
   readonly by: string;
   readonly change: Change;
 }
@@ -35,19 +35,19 @@ const role = (more: object, kind = 'Role'): Change => ({
 const COMPONENT = 'app\\.kubernetes\\.io/component';
 const encoded = (text: string) => Buffer.from(text).toString('base64');
 
-/** By what each rule is broken, at least once. `secret` is a text that some Secret of the stack holds. */
+/** What breaks each rule, at least one change each. `secret` is a text in one of the stack's Secrets. */
 const CHANGES = (secret: string): Readonly<Record<string, Readonly<Record<string, Change>>>> => ({
   'A pod shares nothing with its node.': {
     hostNetwork: pod('hostNetwork', true),
     hostPID: job('hostPID', true),
     hostIPC: pod('hostIPC', true),
   },
-  'A volume is of a kind that takes nothing from the node.': {
+  'A volume uses nothing from the node.': {
     hostPath: pod('volumes.-', { name: 'host', hostPath: { path: '/' } }),
   },
   'A pod sets no kernel parameters.': { sysctls: pod('securityContext.sysctls', []) },
   'A pod gets no variables of every Service.': { 'the default': pod('enableServiceLinks', undefined) },
-  'A container runs as a user that is neither root nor one of the node.': {
+  'A container runs as a user that is neither root nor a user of the node.': {
     root: container('securityContext.runAsUser', 0),
     'a user of the node': pod('securityContext.runAsUser', 1001),
     'the group root': job('securityContext.runAsGroup', 0),
@@ -56,7 +56,7 @@ const CHANGES = (secret: string): Readonly<Record<string, Readonly<Record<string
   "A container has the runtime's seccomp profile.": {
     'no profile': pod('securityContext.seccompProfile', { type: 'Unconfined' }),
   },
-  'A container gains no rights.': {
+  'A container cannot gain privileges.': {
     privileges: container('securityContext.privileged', true),
     escalation: container('securityContext.allowPrivilegeEscalation', undefined),
     'a /proc of the node': container('securityContext.procMount', 'Unmasked'),
@@ -68,16 +68,16 @@ const CHANGES = (secret: string): Readonly<Record<string, Readonly<Record<string
   'A container cannot change its own image.': {
     'a root that can be written': container('securityContext.readOnlyRootFilesystem', false),
   },
-  'A container takes no port of its node.': { hostPort: container('ports.0.hostPort', 3000) },
-  'An image is named by digest.': {
+  'A container uses no port of its node.': { hostPort: container('ports.0.hostPort', 3000) },
+  'An image is referenced by digest.': {
     'a tag': container('image', 'claude-agent:latest'),
     'a tag in an init container': pod('initContainers', [{ name: 'init', image: 'busybox:1' }]),
   },
-  'A container is sure of what it needs, and limited.': {
+  'A container has resource requests and limits.': {
     'no limit of memory': container('resources.limits.memory', undefined),
     'no request': job('containers.0.resources.requests', undefined),
   },
-  'No secret stands anywhere in plain text: not in the environment, an annotation, a ConfigMap or the state.': {
+  'No secret is in plain text anywhere: not in the environment, an annotation, a ConfigMap or the state.': {
     'a variable': container('env.-', { name: 'X', value: `a ${secret} b` }),
     'an annotation in base64': { of: 'Service', at: 'metadata.annotations', to: { x: encoded(secret) } },
     'a ConfigMap': { add: 'kubernetes:core/v1:ConfigMap', inputs: { metadata: METADATA, data: { x: secret } } },
@@ -87,23 +87,23 @@ const CHANGES = (secret: string): Readonly<Record<string, Readonly<Record<string
     'data as it is': { of: 'Secret', at: 'data', to: { a: 'YQ==' } },
     'text as it is': { of: 'Secret', at: 'stringData', to: { a: 'a' } },
   },
-  'A variable that is called a secret refers to a Secret.': {
+  'A variable with the name of a secret refers to a Secret.': {
     'a value': container('env.-', { name: 'API_KEY', value: 'x' }),
   },
-  'A pod has an account of its own.': {
+  'A pod has its own ServiceAccount.': {
     'the default one': job('serviceAccountName', undefined),
     'one that is not made': job('serviceAccountName', 'another'),
   },
-  'Only a pod whose account has rights gets a token of the API server.': {
+  'Only a pod whose ServiceAccount has permissions gets a token for the API server.': {
     'mounting it': pod('automountServiceAccountToken', true),
     'the default': pod('automountServiceAccountToken', undefined),
     'having no rights': { remove: 'RoleBinding' },
     'projecting it': pod('volumes.-', { name: 't', projected: { sources: [{ serviceAccountToken: { path: 't' } }] } }),
   },
-  'An account gives no token to a pod that does not ask for one.': {
+  'A ServiceAccount gives a token only to a pod that asks for one.': {
     'the default': { of: 'ServiceAccount', at: 'automountServiceAccountToken', to: undefined },
   },
-  'Rights are for named objects of named kinds in one namespace, and never for Secrets.': {
+  'Permissions cover named objects of named kinds in one namespace, and never Secrets.': {
     'a ledger of any name': { of: 'Role', at: 'rules.0.resourceNames', to: undefined },
     'every verb': role({ verbs: ['*'] }),
     'every kind': role({ resources: ['*'] }),
@@ -116,30 +116,30 @@ const CHANGES = (secret: string): Readonly<Record<string, Readonly<Record<string
     'an address': { of: 'Service', at: 'spec.externalIPs', to: ['203.0.113.1'] },
     'an Ingress': { add: 'kubernetes:networking.k8s.io/v1:Ingress', inputs: { metadata: METADATA } },
   },
-  'A namespace takes restricted pods only.': {
+  'A namespace accepts only restricted pods.': {
     baseline: { of: 'Namespace', at: 'metadata.labels.pod-security\\.kubernetes\\.io/enforce', to: 'baseline' },
   },
-  'A namespace is closed in both directions but for what policies open.': {
+  'A namespace allows no traffic in either direction except what policies allow.': {
     'no default': { remove: 'NetworkPolicy', called: 'default-deny' },
     'a default for one direction': policy('default-deny', 'policyTypes', ['Ingress']),
     'a default for some pods': policy('default-deny', 'podSelector', { matchLabels: { a: 'b' } }),
     'a default that allows': policy('default-deny', 'egress', [{}]),
   },
-  'A network policy names whom it is about, and opens no private or metadata address by a range.': {
+  'A network policy names its peers, and allows no private or metadata address by a range.': {
     'an empty list of callers': policy('allow-agent', 'ingress.0.from', []),
     'no destination': policy('allow-agent', 'egress.1.to', undefined),
     'an internet with private ranges': policy('allow-agent', 'egress.0.to.0.ipBlock.except', ['10.0.0.0/8']),
   },
-  'An object has a fixed name that its kind takes.': {
+  'An object has a fixed name that is valid for its kind.': {
     'a name that Pulumi makes up': { of: 'Service', at: 'metadata.name', to: undefined },
     'a dot': { of: 'Deployment', at: 'metadata.name', to: 'claude.agent' },
     'a long name': { of: 'CronJob', at: 'metadata.name', to: 'c'.repeat(53) },
   },
-  'An object is in the namespace of all.': {
+  'An object is in the namespace of the stack.': {
     'another one': { of: 'Service', at: 'metadata.namespace', to: 'default' },
     'the current one': { of: 'PersistentVolumeClaim', at: 'metadata.namespace', to: undefined },
   },
-  'An object and every pod has the recommended labels, with values that a label takes.': {
+  'Every object and pod has the recommended labels, with valid values.': {
     'a pod without one': {
       of: 'Deployment',
       at: 'spec.template.metadata.labels.app\\.kubernetes\\.io/part-of',
@@ -147,37 +147,37 @@ const CHANGES = (secret: string): Readonly<Record<string, Readonly<Record<string
     },
     'a value with a blank': { of: 'Secret', at: 'metadata.labels.owner', to: 'the team' },
   },
-  'A workload selects the pods that it makes, and no others.': {
+  'A workload selects exactly the pods that it creates.': {
     'every component': { of: 'Deployment', at: `spec.selector.matchLabels.${COMPONENT}`, to: undefined },
     'another component': { of: 'Deployment', at: `spec.selector.matchLabels.${COMPONENT}`, to: 'watchdog' },
   },
-  'A registry has no password, and gives nothing to anybody unknown.': {
+  'A registry has no password and no anonymous access.': {
     'the admin user': { of: 'Registry', at: 'adminUserEnabled', to: true },
     'the default': { of: 'Registry', at: 'adminUserEnabled', to: undefined },
     'pulls by anybody': { of: 'Registry', at: 'anonymousPullEnabled', to: true },
   },
-  'A cluster knows logins by Entra only, with rights that Azure keeps.': {
+  'A cluster accepts only Entra logins, with permissions managed in Azure.': {
     'local accounts': cluster('disableLocalAccounts', false),
     'no rights': cluster('enableRBAC', undefined),
     'rights that only the cluster knows': cluster('aadProfile.enableAzureRBAC', false),
     'no Entra': cluster('aadProfile', undefined),
   },
-  'A cluster has identities, not secrets.': {
+  'A cluster uses identities instead of secrets.': {
     'a service principal': cluster('servicePrincipalProfile', { clientId: 'x', secret: 'y' }),
     'no identity': cluster('identity', undefined),
     'an SSH key': cluster('linuxProfile', { adminUsername: 'x' }),
     'no issuer': cluster('oidcIssuerProfile.enabled', false),
     'no workload identity': cluster('securityProfile', undefined),
   },
-  'A cluster has an engine for network policies.': {
+  'A cluster has a network policy engine.': {
     none: cluster('networkProfile.networkPolicy', 'none'),
     'the default': cluster('networkProfile.networkPolicy', undefined),
   },
-  'A cluster gets its security updates by itself.': {
+  'A cluster installs security updates automatically.': {
     'no upgrades': cluster('autoUpgradeProfile.upgradeChannel', 'none'),
     'no images for nodes': cluster('autoUpgradeProfile.nodeOSUpgradeChannel', undefined),
   },
-  'A role is to pull images from one registry, and nothing else.': {
+  'A role allows only pulling images from one registry.': {
     'the role Contributor': {
       of: 'RoleAssignment',
       at: 'roleDefinitionId',
@@ -190,13 +190,13 @@ const CHANGES = (secret: string): Readonly<Record<string, Readonly<Record<string
     'an open issuer': { of: 'FederatedIdentityCredential', at: 'issuer', to: 'http://oidc.example.org' },
     'any audience': { of: 'FederatedIdentityCredential', at: 'audiences', to: [] },
   },
-  'A resource in Azure has a name that Azure takes.': {
+  'An Azure resource has a name that Azure accepts.': {
     'a hyphen': { of: 'Registry', at: 'registryName', to: 'my-registry' },
     'a name that Pulumi makes up': cluster('resourceName', undefined),
     'a kind without a rule': { add: 'azure-native:storage:StorageAccount', inputs: {} },
   },
-  'A resource in Azure has tags that tell whose it is.': { 'no tags': cluster('tags', undefined) },
-  'What holds data cannot be deleted by mistake.': {
+  'An Azure resource has tags that name its owner.': { 'no tags': cluster('tags', undefined) },
+  'Resources with data cannot be deleted by accident.': {
     'a registry without protection': { unprotect: 'Registry' },
     'a cluster without protection': { unprotect: 'ManagedCluster' },
     'a volume without protection': { unprotect: 'PersistentVolumeClaim' },
@@ -204,7 +204,7 @@ const CHANGES = (secret: string): Readonly<Record<string, Readonly<Record<string
   },
 });
 
-/** At least one for each rule. `secret` is a text that some Secret of the stack holds. */
+/** At least one for each rule. `secret` is a text in one of the stack's Secrets. */
 export function mutations(secret: string): Mutation[] {
   return Object.entries(CHANGES(secret)).flatMap(([breaks, changes]) =>
     Object.entries(changes).map(([by, change]) => ({ breaks, by, change })),

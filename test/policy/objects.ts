@@ -1,6 +1,6 @@
 import type { Resource } from './rule.ts';
 
-/** The parts of Kubernetes' objects that the rules look at. Everything may be missing: that is what rules are for. */
+/** The parts of Kubernetes objects that the rules check. Everything may be missing; that is for the rules to detect. */
 export interface Metadata {
   readonly name?: string;
   readonly namespace?: string;
@@ -34,7 +34,7 @@ export interface PodSpec {
   readonly volumes?: readonly (Readonly<Record<string, unknown>> & { readonly name: string })[];
 }
 
-/** A pod and what it is made with. */
+/** A pod, its metadata, and the selector of the workload that creates it. */
 export interface Pod {
   readonly metadata: Metadata;
   readonly spec: PodSpec;
@@ -47,13 +47,13 @@ export const isObject = ({ type }: Resource): boolean => type.startsWith('kubern
 /** The last part of a type: Deployment. */
 export const kindOf = ({ type }: Resource): string => type.split(':').at(-1) ?? '';
 
-/** Its metadata, empty where it has none. */
+/** Its metadata; empty if it has none. */
 export const metadataOf = ({ inputs }: Resource): Metadata => inputs['metadata'] ?? {};
 
-/** Its `spec` as it is, empty where it has none. */
+/** Its `spec`; empty if it has none. */
 export const specOf = ({ inputs }: Resource): unknown => inputs['spec'] ?? {};
 
-/** The pod that a resource is or makes. */
+/** The pod that a resource is or creates. */
 export function podOf(resource: Resource): Pod | undefined {
   if (!isObject(resource)) return undefined;
   switch (kindOf(resource)) {

@@ -15,14 +15,14 @@ const AZURE = {
   azureLogs: 'log-claude-agent',
 };
 
-/** Whom the watchdog tells. */
+/** The services that the watchdog calls. */
 const NOTIFY = {
   teamsWebhookUrl: 'https://example.org/workflows/canary-of-teams',
   n8nApiUrl: 'http://n8n.n8n.svc:5678',
   n8nApiKey: 'canary-of-n8n-key',
 };
 
-/** Configurations that make objects of every kind, and in every way. */
+/** Configurations that together create every kind of object in every form. */
 const CONFIGS: Record<string, Record<string, string>> = {
   'the defaults': {},
   'an OAuth token': { authMode: 'oauthToken', claudeToken: 'canary-claude-token' },
@@ -34,14 +34,14 @@ const CONFIGS: Record<string, Record<string, string>> = {
     mcpServers: '{"tickets":{"type":"http","url":"https://t.example.org","headers":{"Authorization":"canary-of-mcp"}}}',
     claudeSettings: '{"env":{"A":"canary-of-settings"}}',
   },
-  'all that can be made in Azure': AZURE,
-  'a registry and a cluster in Azure that are there': {
+  'everything that can be created in Azure': AZURE,
+  'an existing registry and cluster in Azure': {
     ...AZURE,
     azureRegistry: 'rg-shared/exampleacr',
     azureCluster: 'rg-shared/aks-shared',
     azureLogs: '',
   },
-  'all that can be said of pods and network': {
+  'every option for pods and network': {
     workspaceStorage: 'volume',
     prometheusNamespace: 'monitoring',
     n8nPodLabels: '{"app.kubernetes.io/name":"n8n"}',
@@ -55,14 +55,14 @@ const CONFIGS: Record<string, Record<string, string>> = {
   },
 };
 
-describe('the rules of security', () => {
+describe('the security rules', () => {
   test.each(Object.entries(CONFIGS))('hold for every resource with %s', async (_what, config) => {
     const sessionDir = loginFolder({ 'settings.json': '{"env":{"A":"canary-of-settings"}}' });
     const { resources } = await runProgram({ sessionDir, ...config });
     expect(violationsOf(RULES, resources)).toEqual([]);
   });
 
-  describe('can be broken, and then say so:', () => {
+  describe('report a violation:', () => {
     let sound: readonly Resource[];
     beforeAll(async () => {
       sound = (await runProgram({ ...AZURE, ...NOTIFY })).resources;
@@ -70,12 +70,12 @@ describe('the rules of security', () => {
 
     const cases = mutations(REFRESH_TOKEN).map((mutation) => [mutation.breaks, mutation.by, mutation] as const);
 
-    test.each(cases)('%s By %s.', (must, _by, { change }) => {
+    test.each(cases)('%s Broken by %s.', (must, _by, { change }) => {
       const broken = violationsOf(RULES, changed(sound, change));
       expect(broken.map((violation) => violation.must)).toContain(must);
     });
 
-    test('each of them at least once', () => {
+    test('every rule is broken at least once', () => {
       expect(new Set(cases.map(([must]) => must))).toEqual(new Set(RULES.map(({ must }) => must)));
     });
   });

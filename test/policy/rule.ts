@@ -1,13 +1,13 @@
 import type { Recorded } from '../../stack/plan/record.ts';
 
-/** A resource of which the inputs are looked at. */
+/** A resource whose inputs are checked. */
 export type Resource = Pick<Recorded, 'type' | 'name' | 'inputs' | 'isProtected'>;
 
-/** A rule of security that every resource is held to. */
+/** A security rule that every resource must follow. */
 export interface Rule {
-  /** What must be, as a sentence. */
+  /** The requirement, as a sentence. */
   readonly must: string;
-  /** What is wrong with a resource; nothing where the rule is not about it. */
+  /** What is wrong with a resource; empty if the rule does not apply to it. */
   readonly check: (resource: Resource, all: readonly Resource[]) => readonly string[];
 }
 
@@ -18,7 +18,7 @@ export interface Violation {
   readonly wrong: string;
 }
 
-/** Holds every resource to every rule. */
+/** Checks every resource against every rule. */
 export function violationsOf(rules: readonly Rule[], resources: readonly Resource[]): Violation[] {
   return rules.flatMap(({ must, check }) =>
     resources.flatMap((resource) =>
@@ -27,5 +27,5 @@ export function violationsOf(rules: readonly Rule[], resources: readonly Resourc
   );
 }
 
-/** `wrong` as a list where `isWrong`. */
+/** `wrong` as a list if `isWrong`. */
 export const when = (isWrong: boolean, wrong: string): string[] => (isWrong ? [wrong] : []);

@@ -26,14 +26,14 @@ const isBound = (account: string, all: readonly Resource[]): boolean =>
     .filter((resource) => kindOf(resource) === 'RoleBinding')
     .some(({ inputs }) => ((inputs as Binding).subjects ?? []).some(({ name }) => name === account));
 
-/** Verbs after which an object may be another one, or gone. A name can't be given for `create`. */
+/** Verbs that change or delete an object. A rule can't restrict `create` to a name. */
 const CHANGING = ['create', 'update', 'patch', 'delete'];
 const NEVER = ['169.254.0.0/16', '168.63.129.16/32', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10'];
 
-/** Who may do what with the API server, and reach what. */
+/** Permissions for the API server, and network access. */
 export const ACCESS_RULES: readonly Rule[] = [
   {
-    must: 'A pod has an account of its own.',
+    must: 'A pod has its own ServiceAccount.',
     check: (resource, all) => {
       const account = podOf(resource)?.spec.serviceAccountName;
       if (podOf(resource) === undefined) return [];
@@ -42,7 +42,7 @@ export const ACCESS_RULES: readonly Rule[] = [
     },
   },
   {
-    must: 'Only a pod whose account has rights gets a token of the API server.',
+    must: 'Only a pod whose ServiceAccount has permissions gets a token for the API server.',
     check: (resource, all) => {
       const spec = podOf(resource)?.spec;
       if (spec === undefined || isBound(spec.serviceAccountName ?? '', all)) return [];
@@ -61,7 +61,7 @@ export const ACCESS_RULES: readonly Rule[] = [
     },
   },
   {
-    must: 'An account gives no token to a pod that does not ask for one.',
+    must: 'A ServiceAccount gives a token only to a pod that asks for one.',
     check: (resource) =>
       when(
         kindOf(resource) === 'ServiceAccount' && resource.inputs['automountServiceAccountToken'] !== false,
@@ -69,7 +69,7 @@ export const ACCESS_RULES: readonly Rule[] = [
       ),
   },
   {
-    must: 'Rights are for named objects of named kinds in one namespace, and never for Secrets.',
+    must: 'Permissions cover named objects of named kinds in one namespace, and never Secrets.',
     check: (resource) => {
       if (!isObject(resource)) return [];
       const rules = (resource.inputs['rules'] ?? []) as readonly RoleRule[];
@@ -101,7 +101,7 @@ export const ACCESS_RULES: readonly Rule[] = [
     },
   },
   {
-    must: 'A namespace takes restricted pods only.',
+    must: 'A namespace accepts only restricted pods.',
     check: (resource) =>
       kindOf(resource) !== 'Namespace'
         ? []
@@ -113,7 +113,7 @@ export const ACCESS_RULES: readonly Rule[] = [
           ),
   },
   {
-    must: 'A namespace is closed in both directions but for what policies open.',
+    must: 'A namespace allows no traffic in either direction except what policies allow.',
     check: (resource, all) => {
       if (kindOf(resource) !== 'Namespace') return [];
       const closed = all.some((other) => {
@@ -131,7 +131,7 @@ export const ACCESS_RULES: readonly Rule[] = [
     },
   },
   {
-    must: 'A network policy names whom it is about, and opens no private or metadata address by a range.',
+    must: 'A network policy names its peers, and allows no private or metadata address by a range.',
     check: (resource) => {
       if (kindOf(resource) !== 'NetworkPolicy') return [];
       const { ingress = [], egress = [] } = specOf(resource) as NetworkPolicy;

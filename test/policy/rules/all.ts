@@ -5,5 +5,5 @@ import { NAMING_RULES } from './naming.ts';
 import { POD_RULES } from './pods.ts';
 import { SECRET_RULES } from './secrets.ts';
 
-/** Every rule of security that the stack is held to. */
+/** Every security rule that the stack must follow. */
 export const RULES: readonly Rule[] = [...POD_RULES, ...SECRET_RULES, ...ACCESS_RULES, ...NAMING_RULES, ...AZURE_RULES];

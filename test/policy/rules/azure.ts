@@ -4,7 +4,7 @@ import type { Resource, Rule } from '../rule.ts';
 
 const isAzure = ({ type }: Resource): boolean => type.startsWith('azure-native:');
 
-/** A rule about Azure's resources of a kind, or of every kind. */
+/** A rule for Azure resources of one kind, or of every kind. */
 const about = <Inputs>(
   kind: string | undefined,
   must: string,
@@ -64,28 +64,32 @@ const UNTAGGED = [
   'DiagnosticSetting',
 ];
 
-/** What holds for resources in Azure. */
+/** The rules for Azure resources. */
 export const AZURE_RULES: readonly Rule[] = [
-  about<Registry>('Registry', 'A registry has no password, and gives nothing to anybody unknown.', (inputs) => [
+  about<Registry>('Registry', 'A registry has no password and no anonymous access.', (inputs) => [
     ...when(inputs.adminUserEnabled !== false, 'adminUserEnabled is not false'),
     ...when(inputs.anonymousPullEnabled !== false, 'anonymousPullEnabled is not false'),
   ]),
-  about<Cluster>('ManagedCluster', 'A cluster knows logins by Entra only, with rights that Azure keeps.', (inputs) => [
-    ...when(inputs.disableLocalAccounts !== true, 'it has local accounts'),
-    ...when(inputs.enableRBAC !== true, 'enableRBAC is not true'),
-    ...when(inputs.aadProfile?.managed !== true || inputs.aadProfile.enableAzureRBAC !== true, 'aadProfile'),
-  ]),
-  about<Cluster>('ManagedCluster', 'A cluster has identities, not secrets.', (inputs) => [
+  about<Cluster>(
+    'ManagedCluster',
+    'A cluster accepts only Entra logins, with permissions managed in Azure.',
+    (inputs) => [
+      ...when(inputs.disableLocalAccounts !== true, 'it has local accounts'),
+      ...when(inputs.enableRBAC !== true, 'enableRBAC is not true'),
+      ...when(inputs.aadProfile?.managed !== true || inputs.aadProfile.enableAzureRBAC !== true, 'aadProfile'),
+    ],
+  ),
+  about<Cluster>('ManagedCluster', 'A cluster uses identities instead of secrets.', (inputs) => [
     ...when(inputs.servicePrincipalProfile !== undefined, 'it has a service principal'),
     ...when(inputs.identity === undefined, 'it has no identity'),
     ...when(inputs.linuxProfile !== undefined, 'it has an SSH key'),
     ...when(inputs.oidcIssuerProfile?.enabled !== true, 'it has no OIDC issuer'),
     ...when(inputs.securityProfile?.workloadIdentity?.enabled !== true, 'it has no workload identity'),
   ]),
-  about<Cluster>('ManagedCluster', 'A cluster has an engine for network policies.', (inputs) =>
+  about<Cluster>('ManagedCluster', 'A cluster has a network policy engine.', (inputs) =>
     when(['none', ''].includes(inputs.networkProfile?.networkPolicy ?? ''), 'it has none'),
   ),
-  about<Cluster>('ManagedCluster', 'A cluster gets its security updates by itself.', ({ autoUpgradeProfile }) => [
+  about<Cluster>('ManagedCluster', 'A cluster installs security updates automatically.', ({ autoUpgradeProfile }) => [
     ...when(['none', ''].includes(autoUpgradeProfile?.upgradeChannel ?? ''), 'no upgradeChannel'),
     ...when(
       ['None', 'Unmanaged', ''].includes(autoUpgradeProfile?.nodeOSUpgradeChannel ?? ''),
@@ -94,7 +98,7 @@ export const AZURE_RULES: readonly Rule[] = [
   ]),
   about<{ roleDefinitionId: string; scope: string }>(
     'RoleAssignment',
-    'A role is to pull images from one registry, and nothing else.',
+    'A role allows only pulling images from one registry.',
     (inputs) => [
       ...when(
         inputs.roleDefinitionId?.endsWith(`/${ACR_PULL}`) !== true,
@@ -116,7 +120,7 @@ export const AZURE_RULES: readonly Rule[] = [
     ],
   ),
   {
-    must: 'A resource in Azure has a name that Azure takes.',
+    must: 'An Azure resource has a name that Azure accepts.',
     check: (resource) => {
       if (!isAzure(resource)) return [];
       const [input, rule] = NAMES[kindOf(resource)] ?? [];
@@ -126,7 +130,7 @@ export const AZURE_RULES: readonly Rule[] = [
     },
   },
   {
-    must: 'A resource in Azure has tags that tell whose it is.',
+    must: 'An Azure resource has tags that name its owner.',
     check: (resource) => {
       if (!isAzure(resource) || UNTAGGED.includes(kindOf(resource))) return [];
       const tags = (resource.inputs['tags'] ?? {}) as Record<string, string>;

@@ -22,17 +22,17 @@ const isNamespaced = (resource: Resource): boolean =>
 /** Of Kubernetes, and of Azure, where earlier images, volumes and logs would go with it. */
 const HOLDS_DATA = ['Namespace', 'PersistentVolumeClaim', 'ResourceGroup', 'Registry', 'ManagedCluster', 'Workspace'];
 
-/** How objects are named and told apart. */
+/** Names, namespaces and labels of objects. */
 export const NAMING_RULES: readonly Rule[] = [
   {
-    must: 'An object has a fixed name that its kind takes.',
+    must: 'An object has a fixed name that is valid for its kind.',
     check: (resource) => {
       const { name = '' } = metadataOf(resource);
       return when(isObject(resource) && !nameRule(kindOf(resource)).test(name), `its name is '${name}'`);
     },
   },
   {
-    must: 'An object is in the namespace of all.',
+    must: 'An object is in the namespace of the stack.',
     check: (resource) => {
       const { namespace } = metadataOf(resource);
       return when(
@@ -42,7 +42,7 @@ export const NAMING_RULES: readonly Rule[] = [
     },
   },
   {
-    must: 'An object and every pod has the recommended labels, with values that a label takes.',
+    must: 'Every object and pod has the recommended labels, with valid values.',
     check: (resource) => {
       if (!isObject(resource)) return [];
       const pod = podOf(resource);
@@ -53,7 +53,7 @@ export const NAMING_RULES: readonly Rule[] = [
     },
   },
   {
-    must: 'A workload selects the pods that it makes, and no others.',
+    must: 'A workload selects exactly the pods that it creates.',
     check: (resource) => {
       const pod = podOf(resource);
       const selector = pod?.selector?.matchLabels;
@@ -67,7 +67,7 @@ export const NAMING_RULES: readonly Rule[] = [
     },
   },
   {
-    must: 'What holds data cannot be deleted by mistake.',
+    must: 'Resources with data cannot be deleted by accident.',
     check: (resource) => when(HOLDS_DATA.includes(kindOf(resource)) && !resource.isProtected, 'it is not protected'),
   },
 ];

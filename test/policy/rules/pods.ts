@@ -15,7 +15,7 @@ const aboutContainers = (must: string, check: (container: Container, pod: Pod) =
     containersOf(pod).flatMap((container) => check(container, pod).map((wrong) => `${container.name}: ${wrong}`)),
   );
 
-/** Volumes that the Pod Security Standard `restricted` has. */
+/** Volumes that the Pod Security Standard `restricted` allows. */
 const VOLUMES = [
   'configMap',
   'csi',
@@ -26,17 +26,17 @@ const VOLUMES = [
   'projected',
   'secret',
 ];
-/** Above what distributions and nodes give to users of their own. */
+/** Above the IDs that distributions and nodes give to their own users. */
 const LOWEST_USER = 10_000;
 
-/** What the Pod Security Standard `restricted` asks of a pod, and what it does not. */
+/** What the Pod Security Standard `restricted` requires of a pod, and more. */
 export const POD_RULES: readonly Rule[] = [
   aboutPods('A pod shares nothing with its node.', ({ spec }) => [
     ...when(spec.hostNetwork === true, 'hostNetwork'),
     ...when(spec.hostPID === true, 'hostPID'),
     ...when(spec.hostIPC === true, 'hostIPC'),
   ]),
-  aboutPods('A volume is of a kind that takes nothing from the node.', ({ spec }) =>
+  aboutPods('A volume uses nothing from the node.', ({ spec }) =>
     (spec.volumes ?? []).flatMap((volume) => {
       const kinds = Object.keys(volume).filter((key) => key !== 'name');
       return when(kinds.length !== 1 || !VOLUMES.includes(kinds[0] ?? ''), `${volume.name} is ${kinds.join(', ')}`);
@@ -49,7 +49,7 @@ export const POD_RULES: readonly Rule[] = [
     when(spec.enableServiceLinks !== false, `enableServiceLinks is ${spec.enableServiceLinks ?? 'not set'}`),
   ),
   aboutContainers(
-    'A container runs as a user that is neither root nor one of the node.',
+    'A container runs as a user that is neither root nor a user of the node.',
     ({ securityContext }, pod) => {
       const merged = { ...pod.spec.securityContext, ...securityContext };
       return [
@@ -63,7 +63,7 @@ export const POD_RULES: readonly Rule[] = [
     const profile = { ...pod.spec.securityContext, ...securityContext }['seccompProfile'];
     return when((profile as { type?: string } | undefined)?.type !== 'RuntimeDefault', JSON.stringify(profile));
   }),
-  aboutContainers('A container gains no rights.', ({ securityContext }) => [
+  aboutContainers('A container cannot gain privileges.', ({ securityContext }) => [
     ...when(securityContext?.['privileged'] === true, 'privileged'),
     ...when(securityContext?.['allowPrivilegeEscalation'] !== false, 'allowPrivilegeEscalation is not false'),
     ...when(securityContext?.['procMount'] !== undefined, 'procMount is set'),
@@ -78,16 +78,16 @@ export const POD_RULES: readonly Rule[] = [
   aboutContainers('A container cannot change its own image.', ({ securityContext }) =>
     when(securityContext?.['readOnlyRootFilesystem'] !== true, 'readOnlyRootFilesystem is not true'),
   ),
-  aboutContainers('A container takes no port of its node.', ({ ports }) =>
+  aboutContainers('A container uses no port of its node.', ({ ports }) =>
     when(
       (ports ?? []).some(({ hostPort }) => hostPort !== undefined),
       'hostPort',
     ),
   ),
-  aboutContainers('An image is named by digest.', ({ image }) =>
+  aboutContainers('An image is referenced by digest.', ({ image }) =>
     when(!/@sha256:[0-9a-f]{64}$/.test(image ?? ''), String(image)),
   ),
-  aboutContainers('A container is sure of what it needs, and limited.', ({ resources }) =>
+  aboutContainers('A container has resource requests and limits.', ({ resources }) =>
     (['requests', 'limits'] as const).flatMap((kind) =>
       ['cpu', 'memory', 'ephemeral-storage'].flatMap((what) =>
         when(resources?.[kind]?.[what] === undefined, `no ${kind} of ${what}`),

@@ -2,7 +2,7 @@ import { isObject, kindOf, podOf, containersOf } from '../objects.ts';
 import { when } from '../rule.ts';
 import type { Resource, Rule } from '../rule.ts';
 
-/** How Pulumi marks a value that it keeps encrypted in the state. */
+/** The marker of a value that Pulumi encrypts in the state. */
 const MARK = '4dabf18193072939515e22adb298388d';
 
 interface Texts {
@@ -10,7 +10,7 @@ interface Texts {
   readonly plain: readonly string[];
 }
 
-/** Every text in a value, by whether it is marked as a secret. */
+/** Every text in a value, and whether it is marked as secret. */
 function textsIn(value: unknown, secret = false): Texts {
   if (typeof value === 'string') return secret ? { secret: [value], plain: [] } : { secret: [], plain: [value] };
   if (typeof value !== 'object' || value === null) return { secret: [], plain: [] };
@@ -20,7 +20,7 @@ function textsIn(value: unknown, secret = false): Texts {
   return { secret: found.flatMap((texts) => texts.secret), plain: found.flatMap((texts) => texts.plain) };
 }
 
-/** What could give a secret away: its base64, what it decodes to, and the texts within, where it is JSON. */
+/** What could reveal a secret: its base64, what it decodes to, and the texts in it if it is JSON. */
 function formsOf(secret: string): string[] {
   const decoded = Buffer.from(secret, 'base64').toString();
   const inner = [secret, decoded].flatMap((text) => {
@@ -31,7 +31,7 @@ function formsOf(secret: string): string[] {
     }
   });
   const texts = [secret, decoded, ...inner];
-  // Its last group may be another one where more follows.
+  // Its last group of characters differs if more data follows.
   const encoded = texts.map((text) =>
     Buffer.from(text)
       .toString('base64')
@@ -39,16 +39,16 @@ function formsOf(secret: string): string[] {
   );
   return [...texts, ...encoded].filter((text) => text.length >= MIN_LENGTH);
 }
-/** Shorter texts are in anything, and no secret. */
+/** Shorter texts occur anywhere, and are not secret. */
 const MIN_LENGTH = 12;
 
 const secretsOf = (all: readonly Resource[]): Set<string> =>
   new Set(all.flatMap(({ inputs }) => textsIn(inputs).secret).flatMap(formsOf));
 
-/** Where secrets may be, and in what form. */
+/** Where secrets may be, and in which form. */
 export const SECRET_RULES: readonly Rule[] = [
   {
-    must: 'No secret stands anywhere in plain text: not in the environment, an annotation, a ConfigMap or the state.',
+    must: 'No secret is in plain text anywhere: not in the environment, an annotation, a ConfigMap or the state.',
     check: ({ inputs }, all) => {
       const { plain } = textsIn(inputs);
       const found = [...secretsOf(all)].filter((secret) => plain.some((text) => text.includes(secret)));
@@ -64,7 +64,7 @@ export const SECRET_RULES: readonly Rule[] = [
     },
   },
   {
-    must: 'A variable that is called a secret refers to a Secret.',
+    must: 'A variable with the name of a secret refers to a Secret.',
     check: (resource) => {
       const pod = podOf(resource);
       const variables = pod === undefined ? [] : containersOf(pod).flatMap(({ env }) => env ?? []);
