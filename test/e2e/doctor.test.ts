@@ -105,7 +105,7 @@ const BREAKS: readonly Break[] = [
   {
     title: 'a login that was revoked',
     check: 'login',
-    says: /Anthropic refuses it: session/,
+    says: /Anthropic rejected it: session/,
     next: /^npm run login && npm run up$/,
     breaks: async () => {
       await control('PUT', '', { mode: '[[fail:token_revoked]]' });
@@ -133,7 +133,7 @@ const BREAKS: readonly Break[] = [
   {
     title: 'an API token that is not that of the agent',
     check: 'runs',
-    says: /does not take this machine's API token/,
+    says: /does not accept this machine's API token/,
     next: /npm run up/,
     breaks: async () => {
       await move(TOKEN_FILE, '.local/right-token');

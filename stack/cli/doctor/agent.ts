@@ -7,7 +7,7 @@ import type { Kubectl } from '../system/kubectl.ts';
 import { broken, ok } from './finding.ts';
 import type { Check, Finding } from './finding.ts';
 
-/** What the agent says of itself and of its login. */
+/** What the agent reports about itself and its login. */
 export function agent(kubectl: Kubectl): Check[] {
   let health: Health | undefined;
   return [
@@ -20,7 +20,7 @@ export function agent(kubectl: Kubectl): Check[] {
           return broken(answer.failure, `kubectl -n ${NAMES.namespace} logs deployment/${NAMES.deployment}`);
         health = JSON.parse(answer.output) as Health;
         const { version, queued, paused } = health;
-        if (!paused) return ok(`version ${version}, ${queued} run(s) wait`);
+        if (!paused) return ok(`version ${version}, ${queued} run(s) queued`);
         const why = paused.reason === undefined ? '' : `: ${paused.reason}`;
         return broken(`paused since ${paused.since}${why}`, isMaintenance(paused.reason) ? END : RESUME);
       },
@@ -29,14 +29,14 @@ export function agent(kubectl: Kubectl): Check[] {
       name: 'login',
       needs: ['pod'],
       look: () =>
-        Promise.resolve(health ? ofLogin(health) : broken('the agent does not say', 'see the line of the agent')),
+        Promise.resolve(health ? ofLogin(health) : broken('the agent does not answer', 'see the agent line above')),
     },
   ];
 }
 
 const END = `kubectl create job --from=cronjob/${NAMES.maintenanceEnd} maintenance-end -n ${NAMES.namespace}`;
-/** The end of a maintenance takes back no pause but its own. */
-const RESUME = 'Resume on the status page, or as in docs/troubleshooting.md#paused-by-a-person';
+/** Ending a maintenance lifts only its own pause. */
+const RESUME = 'Resume on the status page, or see docs/troubleshooting.md#paused-by-a-person';
 const isMaintenance = (reason = ''): boolean => reason.startsWith(MAINTENANCE_PAUSE);
 const CHECK = `kubectl create job --from=cronjob/${NAMES.watchdog} check-now -n ${NAMES.namespace}`;
 
@@ -48,16 +48,16 @@ function ofLogin({ auth: { mode, source, state, expiresAt, resetsAt, problem } }
       return ok(`works: ${where}${until}`);
     case 'unknown':
       if (problem !== undefined) return broken(problem, logInBy(mode));
-      return ok(`not tried since the agent started: ${where}${until}`);
+      return ok(`not used since the agent started: ${where}${until}`);
     case 'auth_failed':
-      return broken(problem ?? `Anthropic refuses it: ${where}`, logInBy(mode));
+      return broken(problem ?? `Anthropic rejected it: ${where}`, logInBy(mode));
     case 'usage_limited':
       return broken(
         `the usage limit is reached${resetsAt === undefined ? '' : `, until ${resetsAt}`}`,
-        'wait, or take another account',
+        'wait, or use another account',
       );
     case 'outage':
-      return broken('Anthropic did not answer the last prompt', `https://status.claude.com, then ${CHECK}`);
+      return broken('Anthropic did not answer the last prompt', `check https://status.claude.com, then ${CHECK}`);
   }
 }
 

@@ -14,7 +14,7 @@ import { run } from '../../exec.ts';
 import { broken, ok, skipped } from './finding.ts';
 import type { Check, Finding } from './finding.ts';
 
-/** What is looked at where nothing is deployed yet. */
+/** What the checks before the first update need. */
 export interface BeforehandDependencies {
   readonly config: StackFile;
   /** Root of the repository. */
@@ -22,7 +22,7 @@ export interface BeforehandDependencies {
   readonly isDeployed: () => boolean;
 }
 
-/** What the first update takes from this machine, looked at before there is one: the login and the registry. */
+/** Checks what the first update needs from this machine, the login and the registry, until something is deployed. */
 export function beforehand({ config, projectDir, isDeployed }: BeforehandDependencies): Check[] {
   const when = (): boolean => !isDeployed();
   const isAzure = config.get('target') === 'azure';
@@ -38,20 +38,20 @@ export function beforehand({ config, projectDir, isDeployed }: BeforehandDepende
 }
 
 const setConfig = (key: string): string => npmRun('pulumi', `config set ${key}`);
-const setAnother = (key: string): string => `${setConfig(`${key} …`)}   (names another one)`;
+const setAnother = (key: string): string => `${setConfig(`${key} …`)}   (uses another one)`;
 
 function login(config: StackFile, projectDir: string): Finding {
   const mode = config.get('authMode') ?? '';
-  if (mode === 'federation') return skipped('none is needed: authMode is federation');
+  if (mode === 'federation') return skipped('not needed: authMode is federation');
   if (mode !== 'session') {
     if (config.isSet('claudeToken')) return ok('the secret claudeToken is in the config');
     const first = mode === 'oauthToken' ? 'claude setup-token, then ' : '';
     return broken(
-      `authMode is ${mode}, and the config has no claudeToken`,
+      `authMode is ${mode}, but the config has no claudeToken`,
       `${first}${setConfig('--secret claudeToken')}`,
     );
   }
-  if (config.get('sessionFrom') === 'cluster') return skipped('none is taken from here: sessionFrom is cluster');
+  if (config.get('sessionFrom') === 'cluster') return skipped('not needed: sessionFrom is cluster');
   return session(config, projectDir);
 }
 
@@ -85,12 +85,12 @@ async function registry(config: StackFile): Promise<Finding> {
   const image = pinned === '' ? `${name}/${NAMES.image}` : pinned;
   const host = image.split('/')[0] ?? '';
   if (pinned !== '' && 'missing' in (await run('docker', ['--version'])))
-    return skipped(`${host} is not asked: that takes Docker, which a pinned image does not need`);
+    return skipped(`${host} not checked: this needs Docker, which a pinned image otherwise does not need`);
   const found = await lookUpImage(image, undefined);
   if (found.image === 'unknown') return broken(`${host}: ${found.failure}`, nextFor(found.failure, host, config));
   if (found.image === 'lost' && pinned !== '') {
     return broken(
-      `${host} answers and has no ${pinned}`,
+      `${host} answers, but has no ${pinned}`,
       `${npmRun('pulumi', 'config rm image')}   (builds this checkout)`,
     );
   }
@@ -100,15 +100,15 @@ async function registry(config: StackFile): Promise<Finding> {
 function nextFor(failure: string, host: string, config: StackFile): string {
   if (/unauthorized|denied|forbidden|credentials/i.test(failure)) return `docker login ${host}`;
   const key = config.get('image') === '' ? 'registry' : 'image';
-  return `start it or see that this machine reaches it; ${setAnother(key)}`;
+  return `start it, or check that this machine can reach it; or ${setAnother(key)}`;
 }
 
-/** @param name `NAME` is made by the first update; `GROUP/NAME` is taken as it is. */
+/** @param name `NAME`: the first update creates it; `GROUP/NAME`: an existing one. */
 async function azureRegistry(name: string): Promise<Finding> {
   const [group = '', existing] = name.split('/');
-  if (existing === undefined) return ok(`${npmRun('up')} makes ${name}`);
+  if (existing === undefined) return ok(`${npmRun('up')} creates ${name}`);
   const query = ['--resource-group', group, '--name', existing, '--query', 'loginServer', '--output', 'tsv'];
   const answer = await run('az', ['acr', 'show', ...query]);
-  if ('output' in answer) return ok(`${answer.output.trim()} is there`);
+  if ('output' in answer) return ok(`${answer.output.trim()} exists`);
   return broken(`${name}: ${answer.failure}`, setAnother('azureRegistry'));
 }

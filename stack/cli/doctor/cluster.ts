@@ -16,7 +16,7 @@ export function cluster(kubectl: Kubectl): Check[] {
       look: async () => {
         const answer = await kubectl(['get', '--raw', '/readyz']);
         if ('output' in answer) return ok('the API server is ready');
-        return broken(answer.failure, 'kubectl config get-contexts   (config kubeContext names another one)');
+        return broken(answer.failure, 'kubectl config get-contexts   (config kubeContext selects another one)');
       },
     },
     {
@@ -27,7 +27,7 @@ export function cluster(kubectl: Kubectl): Check[] {
         if ('failure' in answer) return broken(answer.failure, npmRun('up'));
         return answer.output === 'Active'
           ? ok(NAMES.namespace)
-          : broken(`it is ${answer.output}`, `wait, then ${npmRun('up')}`);
+          : broken(`its phase is ${answer.output}`, `wait, then ${npmRun('up')}`);
       },
     },
     { name: 'pod', needs: ['namespace'], look: () => lookAtPod(kubectl) },
@@ -38,7 +38,7 @@ export function cluster(kubectl: Kubectl): Check[] {
         const answer = await fromAgent(kubectl, '/ready');
         if ('failure' in answer) return broken(answer.failure, LOGS);
         const report = JSON.parse(answer.output) as Ready | Problem;
-        return report.status === 'ready' ? ok('it accepts runs') : broken(report.detail, LOGS);
+        return report.status === 'ready' ? ok('the agent accepts runs') : broken(report.detail, LOGS);
       },
     },
   ];
@@ -80,14 +80,14 @@ async function lookAtPod(kubectl: Kubectl): Promise<Finding> {
   if ('failure' in deployment) return broken(deployment.failure, npmRun('up'));
   if ('failure' in pods) return broken(pods.failure, DESCRIBE);
   const { spec, status } = JSON.parse(deployment.output) as Deployment;
-  if (spec.replicas === 0) return broken('it is scaled to 0', npmRun('up'));
+  if (spec.replicas === 0) return broken('the Deployment is scaled to 0', npmRun('up'));
   const alive = (JSON.parse(pods.output) as { items: Pod[] }).items.filter(
     ({ metadata }) => !metadata.deletionTimestamp,
   );
   const [pod] = alive;
   if (!pod) {
     const failure = status.conditions?.find(({ type }) => type === 'ReplicaFailure')?.message;
-    return broken(failure ?? 'there is none', `kubectl ${IN} get events --sort-by=.lastTimestamp`);
+    return broken(failure ?? 'there is no pod', `kubectl ${IN} get events --sort-by=.lastTimestamp`);
   }
   const restarts = pod.status.containerStatuses?.reduce((sum, { restartCount }) => sum + restartCount, 0) ?? 0;
   const name = `${pod.metadata.name}${restarts === 0 ? '' : `, ${restarts} restart(s)`}`;
@@ -95,7 +95,7 @@ async function lookAtPod(kubectl: Kubectl): Promise<Finding> {
   const waiting = pod.status.containerStatuses?.find(({ state }) => state.waiting)?.state.waiting;
   if (waiting) return broken(`${name}: ${waiting.reason}${tail(waiting.message)}`, nextFor(waiting.reason));
   const unscheduled = pod.status.conditions?.find(({ type, status: is }) => type === 'PodScheduled' && is === 'False');
-  if (unscheduled) return broken(`${name} has no node${tail(unscheduled.message)}`, DESCRIBE);
+  if (unscheduled) return broken(`${name} is not scheduled on a node${tail(unscheduled.message)}`, DESCRIBE);
   return broken(`${name} is not ready`, LOGS);
 }
 
@@ -105,6 +105,6 @@ const tail = (message: string | undefined): string =>
 function nextFor(reason: string): string {
   if (reason === 'CrashLoopBackOff') return `${LOGS} --previous`;
   if (/^(ErrImage|ImagePull|InvalidImage)/.test(reason))
-    return `${npmRun('up')}   (builds and pushes the image if it is lost)`;
+    return `${npmRun('up')}   (rebuilds and pushes the image if the registry lost it)`;
   return DESCRIBE;
 }

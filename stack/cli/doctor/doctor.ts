@@ -24,10 +24,10 @@ import { watchdog } from './watchdog.ts';
 const PREVIEW_MS = 300_000;
 
 /**
- * Looks at everything between the operator and an answer, and changes nothing.
- * @param quick leaves out what takes longer than a few seconds: whether the cluster is as the config says.
- * @param onFinding told of each finding as it is made.
- * @returns all of them, in the order in which they are worth mending.
+ * Checks everything between the operator and an answer, and changes nothing.
+ * @param quick Skips the one check that takes longer than a few seconds: whether the cluster matches the config.
+ * @param onFinding Called with each finding as it is made.
+ * @returns All findings, in the order in which to fix them.
  */
 export async function examineAll(
   environment: CliEnvironment,

@@ -1,19 +1,19 @@
-/** What a look at one part found. */
+/** The result of a check. */
 export interface Finding {
-  /** `skipped`: not configured, or nothing can be seen before something else is mended. */
+  /** `skipped`: not configured, or another check has to pass first. */
   readonly state: 'ok' | 'broken' | 'skipped';
-  /** A sentence or less; never a secret. */
+  /** At most a sentence; never contains a secret. */
   readonly detail: string;
-  /** The command to run next, or what to do; with `broken` only. */
+  /** The command to run next, or what to do; only for `broken`. */
   readonly next?: string;
 }
 
-/** A look at one part of the system. */
+/** A check of one part of the system. */
 export interface Check {
   readonly name: string;
-  /** Names of checks without which this one can see nothing. */
+  /** Names of the checks that have to pass before this one. */
   readonly needs?: readonly string[];
-  /** Asked when its turn comes; where it is false, nobody hears of this check. */
+  /** Evaluated right before the check; if false, the check is left out of the findings. */
   readonly when?: () => boolean;
   readonly look: () => Promise<Finding>;
 }
@@ -22,21 +22,21 @@ export const ok = (detail: string): Finding => ({ state: 'ok', detail });
 export const broken = (detail: string, next: string): Finding => ({ state: 'broken', detail, next });
 export const skipped = (detail: string): Finding => ({ state: 'skipped', detail });
 
-/** A finding and what it is of. */
+/** A finding with the name of its check. */
 export interface Named extends Finding {
   readonly check: string;
 }
 
 /**
- * Looks at one after the other; what can see nothing is skipped, and says what it waits for. A look that fails in a way
- * that nobody foresaw is a finding too: the others go on.
+ * Runs the checks one after the other. A check is skipped if one that it needs did not pass. A check that throws is
+ * reported as broken, and the others still run.
  */
 export async function* examine(checks: readonly Check[]): AsyncGenerator<Named> {
   const states = new Map<string, Finding['state']>();
   for (const { name, needs = [], when, look } of checks) {
     if (when?.() === false) continue;
     const missing = needs.find((other) => states.get(other) !== 'ok');
-    const finding = missing === undefined ? await lookedAt(look) : skipped(`can't be seen before ${missing} is well`);
+    const finding = missing === undefined ? await lookedAt(look) : skipped(`not checked: ${missing} has to pass first`);
     states.set(name, finding.state);
     yield { check: name, ...finding };
   }
@@ -46,6 +46,6 @@ async function lookedAt(look: Check['look']): Promise<Finding> {
   try {
     return await look();
   } catch (error) {
-    return broken(`it can't be looked at: ${(error as Error).message}`, 'look by hand: docs/troubleshooting.md');
+    return broken(`the check failed: ${(error as Error).message}`, 'check it by hand: docs/troubleshooting.md');
   }
 }

@@ -4,10 +4,10 @@ import { examineAll } from './doctor.ts';
 import type { Named } from './finding.ts';
 
 const MARK = { ok: '✓', broken: '✗', skipped: '–' } as const;
-/** The longest name of a check. */
+/** The length of the longest check name. */
 const WIDTH = 'azure login'.length;
 
-/** `doctor`: what is well and what is not, as lines or with `--json` as one object. Returns 1 where something is broken. */
+/** `doctor`: prints all findings, as lines or with `--json` as one object. Returns 1 if anything is broken. */
 export async function doctor({ environment, stack }: CommandContext, line: CommandLine): Promise<number> {
   const asJson = line.has('json');
   const write = (text: string): void => void process.stdout.write(`${text}\n`);
@@ -19,7 +19,7 @@ export async function doctor({ environment, stack }: CommandContext, line: Comma
   return well ? 0 : 1;
 }
 
-/** A finding for people: a line, and below it what to do next. */
+/** A finding as text: a line, and below it what to do next. */
 function lineOf({ check, state, detail, next }: Named): string {
   const line = `${MARK[state]} ${check.padEnd(WIDTH)}  ${detail}`;
   return next === undefined ? line : `${line}\n${' '.repeat(WIDTH + 2)}  → ${next}`;

@@ -5,20 +5,20 @@ import { throughPort } from '../system/kubectl.ts';
 import { broken, ok, skipped } from './finding.ts';
 import type { Check, Finding } from './finding.ts';
 
-/** What `state=ended` lists. */
+/** A run as `state=ended` lists it. */
 type EndedRun = Extract<ListedRun, { readonly outcome: unknown }>;
 
 const COUNT = 20;
 const wrongToken = (): Finding =>
   broken(
-    "the agent does not take this machine's API token",
-    `${npmRun('up')} gives it the one in ${TOKEN_FILE}; or put there the one that callers use`,
+    "the agent does not accept this machine's API token",
+    `${npmRun('up')} deploys the token in ${TOKEN_FILE}; or write the token that callers use to that file`,
   );
 
 /**
  * How the last runs ended.
- * @param context of the kubeconfig; empty for the current one.
- * @param token the API token; undefined where this machine has none. Goes from here to the agent, never into the pod's shell.
+ * @param context Of the kubeconfig; empty for the current one.
+ * @param token The API token; undefined if this machine has none. Sent to the agent over HTTP, never to a shell in the pod.
  */
 export function runs(context: string, token: string | undefined): Check[] {
   return [
@@ -47,17 +47,17 @@ async function ask(url: string, token: string): Promise<readonly EndedRun[] | 'r
     signal: AbortSignal.timeout(10_000),
   });
   if (response.status === 401) return 'refused';
-  if (!response.ok) throw new Error(`GET /runs was answered with HTTP ${response.status}`);
+  if (!response.ok) throw new Error(`GET /runs returned HTTP ${response.status}`);
   return ((await response.json()) as { runs: readonly EndedRun[] }).runs;
 }
 
-/** `fetch` says "fetch failed"; why is in the cause. */
+/** The message of `fetch` is only "fetch failed"; the reason is in its cause. */
 const reasonOf = ({ message, cause }: Error): string =>
   cause instanceof Error ? `${message}: ${cause.message}` : message;
 
-/** Ended by people, or with the agent: says nothing of how prompts are answered. */
+/** Ended by a person or by a restart of the agent: no sign of whether prompts are answered. */
 const SAY_NOTHING: ReadonlySet<string | undefined> = new Set(['cancelled', 'interrupted']);
-/** One that failed may be the prompt's own fault. */
+/** A single failure can be caused by the prompt itself. */
 const TOO_MANY = 3;
 
 function judged(list: readonly EndedRun[]): Finding {
@@ -65,11 +65,11 @@ function judged(list: readonly EndedRun[]): Finding {
   const [last] = telling;
   const others = list.length - telling.length;
   const without = others === 0 ? '' : ` (${others} more were cancelled or interrupted)`;
-  if (!last) return ok(list.length === 0 ? 'none yet' : `none that tells anything${without}`);
+  if (!last) return ok(list.length === 0 ? 'none yet' : `none that counts${without}`);
   const good = telling.filter(({ outcome }) => outcome === 'succeeded').length;
   const counted = `${good} of the last ${telling.length} succeeded${without}`;
   const newest = telling.slice(0, TOO_MANY);
   if (newest.length < TOO_MANY || newest.some(({ outcome }) => outcome === 'succeeded')) return ok(counted);
-  const said = `${last.outcome}${last.error === undefined ? '' : `: ${last.error}`}`;
-  return broken(`${counted}; the last: ${said}`, `GET /runs/${last.id}`);
+  const ending = `${last.outcome}${last.error === undefined ? '' : `: ${last.error}`}`;
+  return broken(`${counted}; the last: ${ending}`, `GET /runs/${last.id}`);
 }

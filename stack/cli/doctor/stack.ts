@@ -7,23 +7,23 @@ import { EngineError } from '../system/engine.ts';
 import { broken, ok } from './finding.ts';
 import type { Check, Finding } from './finding.ts';
 
-/** What is looked at of the stack itself. */
+/** What the checks of the stack itself need. */
 export interface StackDependencies {
   /** Name of the stack. */
   readonly stack: string;
-  /** Where its state is, for people. */
+  /** Where its state is, as shown to the operator. */
   readonly backend: string;
-  /** Reads the state; undefined where there is no such stack. @throws Error when the backend can't be reached. */
+  /** Reads the state; undefined if the stack does not exist. @throws Error if the backend can't be reached. */
   readonly readState: () => Promise<ExportedState | undefined>;
-  /** Runs `pulumi preview` against what is really there; what it printed where it finds a change or fails. */
+  /** Runs `pulumi preview` with a refresh. Returns its output if it finds a change or fails, otherwise undefined. */
   readonly preview: () => Promise<string | undefined>;
-  /** Name of the registry in Azure, where it is there. */
+  /** Name of the registry, if it is in Azure. */
   readonly azureRegistry: string | undefined;
 }
 
 /**
- * The state, the image that it names, and whether the cluster is as the state says; and whether the state, once it was
- * looked at, has anything.
+ * Checks the state, the image in it, and whether the cluster matches the config. `isDeployed` returns whether the state
+ * has resources; it is false until `state` has been checked.
  */
 export function stack({
   stack: name,
@@ -46,17 +46,17 @@ export function stack({
         } catch (error) {
           const { message } = error as Error;
           const next = /passphrase/i.test(message)
-            ? 'put the file with the passphrase back, or give it in PULUMI_CONFIG_PASSPHRASE'
-            : `see that ${backend} can be reached: pulumi whoami -v`;
+            ? 'restore the passphrase file, or set PULUMI_CONFIG_PASSPHRASE'
+            : `check that ${backend} can be reached: pulumi whoami -v`;
           return broken(error instanceof EngineError ? error.reason : message, next);
         }
         const { resources = [], pending_operations: pending } = state?.deployment ?? {};
         if (!resources?.length)
-          return broken(`the stack ${name} has nothing yet, in ${backend}`, npmRunAll('login', 'up'));
+          return broken(`nothing is deployed yet (stack ${name} in ${backend})`, npmRunAll('login', 'up'));
         isDeployed = true;
         image = resources.find(({ type }) => type === 'pulumi:pulumi:Stack')?.outputs?.['image'] as string | undefined;
         if (pending?.length)
-          return broken(`the last update was cut off at ${pending.length} resource(s)`, npmRun('up'));
+          return broken(`the last update was interrupted while it changed ${pending.length} resource(s)`, npmRun('up'));
         return ok(`${resources.length} resources, in ${backend}`);
       },
     },
@@ -66,7 +66,7 @@ export function stack({
       needs: ['state', 'cluster'],
       look: async () => {
         const output = await preview();
-        if (output === undefined) return ok('the cluster is as the config says');
+        if (output === undefined) return ok('the cluster matches the config');
         const lines = output.split('\n').map((line) => line.trim().replace(/\s{2,}/g, ' '));
         const changed = lines.filter((line) => CHANGE.test(line));
         const what =
@@ -79,19 +79,19 @@ export function stack({
   };
 }
 
-/** Such as `~ kubernetes:apps/v1:Deployment agent-deployment update [diff: ~spec]`; the stack itself is none, nor is what is only looked at. */
+/** Such as `~ kubernetes:apps/v1:Deployment agent-deployment update [diff: ~spec]`; not the stack itself, nor reads. */
 const CHANGE = /^[~+-]+ (?!pulumi:pulumi:Stack )\S+:\S+ \S+ (create|delete|replace|update|.*\[diff)/;
 
-/** What the engine says of each resource comes last, below a heading; before it, that something goes on. */
+/** The engine prints progress first, then its messages about each resource, below a heading. */
 const diagnosticsIn = (output: string): string => output.slice(Math.max(0, output.indexOf('\nDiagnostics:\n')));
 
 async function lookAtImage(image: string | undefined, azureRegistry: string | undefined): Promise<Finding> {
-  if (image === undefined) return broken('the state names none', npmRun('up'));
+  if (image === undefined) return broken('the state has no image', npmRun('up'));
   const short = shortImage(image);
   const found = await lookUpImage(image, azureRegistry);
   if (found.image === 'there') return ok(`${short} is in ${image.split('/')[0] ?? ''}`);
   return broken(
     `${short}: ${found.failure}`,
-    `see that the registry can be reached; ${npmRun('up')} builds and pushes an image that is lost`,
+    `check that the registry can be reached; ${npmRun('up')} rebuilds and pushes a lost image`,
   );
 }

@@ -18,7 +18,7 @@ export function tools(engineVersion: () => Promise<string>, config: StackFile): 
           if (!(error instanceof EngineError)) throw error;
           return broken(
             error.reason,
-            'Install Pulumi (https://www.pulumi.com/docs/install/), or see that npm can download it',
+            'Install Pulumi (https://www.pulumi.com/docs/install/), or check that npm can download it',
           );
         }
       },
@@ -37,7 +37,7 @@ export function tools(engineVersion: () => Promise<string>, config: StackFile): 
       look: async () => {
         const version = await run('docker', ['version', '--format', '{{.Server.Version}}']);
         if ('output' in version) return ok(version.output.trim());
-        if (config.get('image') !== '') return ok('not there, nor needed: config image is pinned');
+        if (config.get('image') !== '') return ok('not available, and not needed: config image is pinned');
         return version.missing
           ? broken(version.failure, 'Install it, or pin config image: https://docs.docker.com/engine/install/')
           : broken(version.failure, 'Start Docker: docker info');

@@ -7,7 +7,7 @@ import type { Kubectl } from '../system/kubectl.ts';
 import { broken, ok, skipped } from './finding.ts';
 import type { Check, Finding } from './finding.ts';
 
-/** The watchdog's last pass, what it remembers, and whom it tells. */
+/** The watchdog's last pass, its ledger, and whether it can reach Teams and n8n. */
 export function watchdog(kubectl: Kubectl): Check[] {
   let read: ReturnType<typeof readCronJob> | undefined;
   const cronJob = () => (read ??= readCronJob(kubectl));
@@ -71,7 +71,7 @@ async function lastPass(kubectl: Kubectl, cronJob: CronJobRead): Promise<Finding
     .sort((a, b) => b.finishedAt.localeCompare(a.finishedAt));
   const [last] = passes;
   const good = cronJob.status?.lastSuccessfulTime;
-  // Jobs are removed after a day; the CronJob remembers longer when one of them succeeded.
+  // Jobs are removed after a day; the CronJob keeps the time of the last one that succeeded.
   if (good !== undefined && good > (last?.finishedAt ?? ''))
     return inTime(cronJob, good) ?? ok(`at ${good}, exit code 0`);
   const missed = inTime(cronJob, last?.finishedAt);
@@ -80,21 +80,21 @@ async function lastPass(kubectl: Kubectl, cronJob: CronJobRead): Promise<Finding
   const when = `at ${last.finishedAt}, exit code ${last.exitCode}`;
   if (last.exitCode === 0) return ok(when);
   return broken(
-    `${last.exitCode === 57 ? 'somebody has to log in; ' : ''}${when}`,
+    `${last.exitCode === 57 ? 'a new login is needed; ' : ''}${when}`,
     `kubectl ${IN} logs job/${last.job}`,
   );
 }
 
-/** What to say where a pass should have ended after the last one that did. @param last When that was. */
+/** The finding if a pass is overdue. @param last When the last pass ended. */
 function inTime({ metadata, spec }: CronJob, last: string | undefined): Finding | undefined {
   const { schedule, timeZone = 'Etc/UTC', startingDeadlineSeconds = 0, jobTemplate } = spec;
   const longest = (startingDeadlineSeconds + (jobTemplate.spec.activeDeadlineSeconds ?? 0)) * 1000;
-  // The last of those that had the time to begin late and take as long as they may.
+  // The latest pass that must have ended by now, even if it started late and took as long as it may.
   const due = lastDue(schedule, timeZone, new Date(Date.now() - longest));
   const since = last ?? metadata.creationTimestamp;
   if (due === undefined || due <= new Date(since)) return undefined;
   return broken(
-    `no pass since ${since}, though one was due at ${due.toISOString()} (${schedule})`,
+    `no pass since ${since}, although one was due at ${due.toISOString()} (${schedule})`,
     `kubectl ${IN} describe cronjob/${NAMES.watchdog}`,
   );
 }
@@ -111,18 +111,18 @@ async function ledger(kubectl: Kubectl): Promise<Finding> {
   if ('failure' in answer) return broken(answer.failure, npmRun('up'));
   const { data } = JSON.parse(answer.output) as { data?: Record<string, string> };
   const text = data?.[LEDGER_KEY];
-  if (text === undefined) return ok('nothing was ever wrong');
+  if (text === undefined) return ok('no trouble recorded yet');
   const { trouble, maintenance, card, workflows } = JSON.parse(text) as LedgerState;
   const paused = stillPaused(workflows).length;
   const also = [
     ...(paused > 0 ? [`${paused} workflow(s) paused`] : []),
-    ...(card ? [`the card "${card.kind}" is not sent yet`] : []),
+    ...(card ? [`the card "${card.kind}" has not been sent yet`] : []),
   ];
   const END = `kubectl create job --from=cronjob/${NAMES.maintenanceEnd} maintenance-end ${IN}`;
   if (maintenance)
     return broken([`maintenance since ${maintenance.since}: ${maintenance.reason}`, ...also].join('; '), END);
   if (trouble) return broken([`${trouble.state} since ${trouble.since}`, ...also].join('; '), CHECK);
-  return also.length > 0 ? broken(also.join('; '), CHECK) : ok('nothing is wrong');
+  return also.length > 0 ? broken(also.join('; '), CHECK) : ok('no trouble');
 }
 
 async function teams(kubectl: Kubectl): Promise<Finding> {
@@ -130,10 +130,10 @@ async function teams(kubectl: Kubectl): Promise<Finding> {
     ...['get', `secret/${NAMES.watchdogNotifySecret}`, '--ignore-not-found'],
     ...['--output', "jsonpath={.data['teams-webhook-url']}"],
   ]);
-  if ('failure' in secret) return skipped(`the webhook can't be read: ${secret.failure}`);
-  if (secret.output === '') return skipped('no teamsWebhookUrl in the config: nobody gets a card');
+  if ('failure' in secret) return skipped(`can't read the webhook: ${secret.failure}`);
+  if (secret.output === '') return skipped('no teamsWebhookUrl in the config: no cards are sent');
   const { origin, host } = new URL(Buffer.from(secret.output, 'base64').toString());
-  // The host alone: the rest of the URL is what may post.
+  // Only the host: the rest of the URL authorises posts.
   return reached(kubectl, origin, host, npmRunAll(['pulumi', 'config set --secret teamsWebhookUrl'], 'up'));
 }
 
@@ -146,11 +146,11 @@ async function n8n(kubectl: Kubectl, cronJob: CronJobRead): Promise<Finding> {
     kubectl,
     new URL('/healthz', url).href,
     url,
-    'see that n8n runs, and config n8nApiUrl, n8nNamespace and n8nPort',
+    'check that n8n runs, and check config n8nApiUrl, n8nNamespace and n8nPort',
   );
 }
 
-/** Any answer will do; asked from the agent's pod, which has no secret of theirs. */
+/** Whether a URL answers at all. Requested from the agent's pod, which has none of their secrets. */
 async function reached(kubectl: Kubectl, url: string, name: string, next: string): Promise<Finding> {
   const curl = ['curl', '-s', '-S', '-o', '/dev/null', '-w', '%{http_code}', '--max-time', '10', url];
   const answer = await kubectl(['exec', `deploy/${NAMES.deployment}`, '--', ...curl]);

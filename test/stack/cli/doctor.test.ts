@@ -13,7 +13,7 @@ async function examined(checks: readonly Check[]): Promise<Named[]> {
 }
 
 describe('the doctor', () => {
-  test('goes on after a look that fails in a way that nobody foresaw, and leaves out what needs it', async () => {
+  test('goes on after a check that throws, and skips the checks that need it', async () => {
     const found = await examined([
       { name: 'agent', look: () => Promise.resolve(JSON.parse('<html>') as never) },
       { name: 'login', needs: ['agent'], look: () => Promise.resolve(ok('works')) },
@@ -55,7 +55,7 @@ describe('the watchdog, to the doctor', () => {
     const found = await watchdogWith(dailyAt(90 * MINUTE), [passOf(at(25 * HOUR))]);
     expect(found).toMatchObject({
       state: 'broken',
-      detail: expect.stringMatching(/^no pass since .*, though one was due at .* \(\d+ \d+ \* \* \*\)$/) as string,
+      detail: expect.stringMatching(/^no pass since .*, although one was due at .* \(\d+ \d+ \* \* \*\)$/) as string,
       next: expect.stringContaining('describe cronjob') as string,
     });
   });
@@ -89,7 +89,7 @@ describe('the watchdog, to the doctor', () => {
     const found = await watchdogWith('*/30 * * * *', [passOf(at(MINUTE), 57), passOf(at(31 * MINUTE))]);
     expect(found).toMatchObject({
       state: 'broken',
-      detail: expect.stringContaining('somebody has to log in') as string,
+      detail: expect.stringContaining('a new login is needed') as string,
     });
   });
 });
@@ -100,7 +100,7 @@ describe('runs, to the doctor', () => {
     ['ok', [], 'none yet'],
     ['ok', [bad], '0 of the last 1 succeeded'],
     ['ok', [bad, bad], '0 of the last 2 succeeded'],
-    ['ok', [gone, gone, gone], 'none that tells anything (3 more were cancelled or interrupted)'],
+    ['ok', [gone, gone, gone], 'none that counts (3 more were cancelled or interrupted)'],
     ['ok', [gone, bad, gone, 'interrupted', bad], '0 of the last 2 succeeded (3 more were cancelled or interrupted)'],
     ['ok', [gone, gone, gone, good], '1 of the last 1 succeeded (3 more were cancelled or interrupted)'],
     ['ok', [bad, bad, good, bad], '1 of the last 4 succeeded'],
@@ -245,7 +245,10 @@ describe('a checkout that deployed nothing, to the doctor', () => {
 
   test('has a login and a registry that answers', async () => {
     const found = await withLogin(FRESH).look();
-    expect(found['state']).toMatchObject({ state: 'broken', detail: expect.stringContaining('nothing yet') as string });
+    expect(found['state']).toMatchObject({
+      state: 'broken',
+      detail: expect.stringContaining('nothing is deployed yet') as string,
+    });
     expect(found['local login']).toMatchObject({
       state: 'ok',
       detail: expect.stringMatching(/\.local\/session\/\.credentials\.json$/) as string,
@@ -290,7 +293,7 @@ describe('a checkout that deployed nothing, to the doctor', () => {
     'failed to configure transport: error pinging v2 registry: Get "https://127.0.0.1:5000/v2/": dial tcp 127.0.0.1:5000: connect: connection refused\n';
   test.each([
     ['has no such image yet', 'manifest unknown\n', 'ok', undefined],
-    ['is not there', REFUSED, 'broken', /^start it or .*config set registry/],
+    ['is not there', REFUSED, 'broken', /^start it, or .*config set registry/],
     [
       'wants a login',
       'Get "http://127.0.0.1:5000/v2/x": no basic auth credentials\n',
