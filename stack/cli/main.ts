@@ -88,12 +88,14 @@ function usageOf(name: string): Usage {
   if (usage !== undefined) return usage;
   const meant = nearest(name, Object.keys(usages));
   throw new UsageError(
-    `'${name}' is no command; allowed: ${Object.keys(usages).join(', ')}.${meant === undefined ? '' : ` Did you mean npm run ${meant}?`}`,
+    `Unknown command '${name}'. Allowed: ${Object.keys(usages).join(', ')}.${meant === undefined ? '' : ` Did you mean npm run ${meant}?`}`,
   );
 }
 
 /** @throws UsageError for what can be no name of a stack. */
 function checkedStack(stack: string): string {
   if (/^(?!.*\.\.)[\w.-]{1,100}(\/[\w.-]{1,100}){0,2}$/.test(stack)) return stack;
-  throw new UsageError(`'${stack}' is no name of a stack: letters, digits, '_', '-' and '.', as in --stack prod.`);
+  throw new UsageError(
+    `'${stack}' is not a valid stack name. Use letters, digits, '_', '-' and '.', as in --stack prod.`,
+  );
 }

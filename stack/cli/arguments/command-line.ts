@@ -4,33 +4,34 @@ import { nearest } from '../../nearest.ts';
 
 /** An option of a command. */
 export interface Option {
-  /** What its value is, in capitals; without one it takes none. */
+  /** Placeholder for its value, in capitals; undefined if it takes none. */
   readonly value?: string;
   /** One letter. */
   readonly short?: string;
   readonly help: string;
 }
 
-/** Options of another program, by their names; it says itself what they mean. */
+/** Options of another program, by name; its own help describes them. */
 export interface ForeignOptions {
-  /** The program's command, as it is typed. */
+  /** The program's command, as typed. */
   readonly program: string;
-  /** Without a value, or with one only after `=`. */
+  /** Options without a value, or with one only after `=`. */
   readonly flags: readonly string[];
+  /** Options with a value. */
   readonly values: readonly string[];
-  /** Names by their letters. */
+  /** Names by their short letters. */
   readonly short: Readonly<Record<string, string>>;
-  /** How an option is given that is in no list here. */
+  /** How to pass an option that is not listed here. */
   readonly others: string;
 }
 
-/** What a command is, and what it takes: all that its help says, and all that it does not refuse. */
+/** What a command does and which arguments it accepts; its help and its checks are derived from this. */
 export interface Usage {
-  /** As it is typed, without arguments: `npm run up`. */
+  /** As typed, without arguments: `npm run up`. */
   readonly command: string;
-  /** What it does, in a sentence or two. */
+  /** What it does, in one or two sentences. */
   readonly summary: string;
-  /** Arguments that are no options, as the help shows them: `FILE`, `[NUMBER]`. */
+  /** Positional arguments. `shown`: as in the help, such as `FILE` or `[NUMBER]`. */
   readonly positionals?: {
     readonly shown: string;
     readonly name: string;
@@ -41,27 +42,27 @@ export interface Usage {
   readonly passesOn?: ForeignOptions;
 }
 
-/** Arguments that fit a {@link Usage}. */
+/** Arguments that match a {@link Usage}. */
 export interface CommandLine {
   /** Whether an option without a value was given. */
   readonly has: (option: string) => boolean;
-  /** Values of an option, in their order. */
+  /** All values of an option, in the order given. */
   readonly all: (option: string) => readonly string[];
   /** The last value of an option. */
   readonly value: (option: string) => string | undefined;
   readonly positionals: readonly string[];
-  /** Options of the other program, for it. */
+  /** Options of the other program, to pass on to it. */
   readonly passedOn: readonly string[];
 }
 
-/** The arguments do not fit; the message says why, and what the command takes. */
+/** The arguments are invalid; the message gives the reason and the usage of the command. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-const HELP: Option = { short: 'h', help: 'Prints this, and does nothing else.' };
+const HELP: Option = { short: 'h', help: 'Prints this help and exits.' };
 
-/** Whether help is asked for, by what stands before a `--`. */
+/** Whether the arguments before a `--` ask for help. */
 export function asksForHelp(args: readonly string[]): boolean {
   const end = args.indexOf('--');
   return args.slice(0, end === -1 ? args.length : end).some((arg) => arg === '--help' || arg === '-h');
@@ -69,7 +70,7 @@ export function asksForHelp(args: readonly string[]): boolean {
 
 /**
  * Reads the arguments of a command.
- * @throws UsageError naming the first argument that does not fit, what may have been meant, and what is allowed.
+ * @throws UsageError with the first invalid argument, what was probably meant, and what is allowed.
  */
 export function readLine(usage: Usage, args: readonly string[]): CommandLine {
   const { passesOn, positionals: expected } = usage;
@@ -132,13 +133,13 @@ function unknown(rawName: string, known: readonly string[]): string {
 }
 
 function tooMany({ command, positionals: expected, options }: Usage, given: readonly string[]): string {
-  if (expected !== undefined) return `One ${expected.name}, not ${given.join(' and ')}.`;
+  if (expected !== undefined) return `Expected one ${expected.name}, but got ${given.join(' and ')}.`;
   const [first = ''] = given;
-  const named = options['stack'] === undefined ? '' : ` A stack is named by --stack: ${command} -- --stack ${first}`;
+  const named = options['stack'] === undefined ? '' : ` To select a stack, use --stack: ${command} -- --stack ${first}`;
   return `Unexpected argument '${first}'.${named}`;
 }
 
-/** What a command does and takes, for people. */
+/** The help text of a command. */
 export function helpOf({ command, summary, positionals, options, passesOn }: Usage): string {
   const all = Object.entries({ ...options, help: HELP });
   const usage = [
@@ -166,7 +167,7 @@ export function helpOf({ command, summary, positionals, options, passesOn }: Usa
 
 function helpOfOthers({ program, flags, values, others }: ForeignOptions): string[] {
   const names = [...flags.map((name) => `--${name}`), ...values.map((name) => `--${name} VALUE`)].sort();
-  return [`The options of \`${program}\`:`, ...wrapped(names), `Any other one: ${others}`];
+  return [`Options of \`${program}\`:`, ...wrapped(names), `Any other option: ${others}`];
 }
 
 /** Words in lines of 100 characters. */

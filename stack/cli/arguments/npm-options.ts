@@ -1,20 +1,20 @@
 import { UsageError } from './command-line.ts';
 import type { Usage } from './command-line.ts';
 
-/** Options that npm has too, so that its setting may be somebody's own; and those that `node-gyp` reads there. */
+/** Options that npm or `node-gyp` have too: the operator may have set these for npm itself. */
 const OF_NPM = new Set(['yes', 'json', 'message', 'color', 'only', 'debug', 'target', 'help', 'short']);
 
 /**
- * Refuses to run without options that npm took. Those before `--` are npm's own: it warns of what it does not know, and the
- * command would not see them. npm hands them on in the environment, as `npm_config_<name>`: `true`, or what stood after `=`;
- * before npm 11 also the word that stood after it.
- * @throws UsageError with the command as it is to be typed.
+ * Refuses to run if npm kept options for itself. npm takes all options before `--`; it warns about unknown ones, and the
+ * command does not get them. npm exports them as `npm_config_<name>`: `true`, or the value after `=`; before npm 11 also the
+ * word that followed the option.
+ * @throws UsageError with the correct command.
  */
 export function refuseSwallowed(usage: Usage, args: readonly string[], env: NodeJS.ProcessEnv): void {
   const instead = swallowed(usage, args, env);
   if (instead === undefined) return;
   throw new UsageError(
-    `npm takes the options before \`--\` for itself, and this would run without them. Type: ${instead}`,
+    `npm takes the options before \`--\` for itself, so the command would run without them. Run instead: ${instead}`,
   );
 }
 
@@ -28,7 +28,7 @@ function swallowed(usage: Usage, args: readonly string[], env: NodeJS.ProcessEnv
     const value = usage.options[name]?.value ?? (usage.passesOn?.values.includes(name) ? 'VALUE' : undefined);
     if (value === undefined) return `--${name}`;
     if (given !== 'true') return `--${name} ${given}`;
-    // The value was left behind, as an argument.
+    // npm left the value behind as a positional argument.
     const at = rest.findLastIndex((arg) => !arg.startsWith('-'));
     const [word] = at === -1 ? [] : rest.splice(at, 1);
     return `--${name} ${word ?? value}`;

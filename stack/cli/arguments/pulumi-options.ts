@@ -3,18 +3,18 @@ import type { ForeignOptions } from './command-line.ts';
 /** Such as `yes/y refresh/r diff`. */
 const words = (text: string): string[] => text.trim().split(/\s+/);
 
-/** Of Pulumi itself: without `cwd`, since a stack's project is where the command line is. */
+/** Options of Pulumi itself, without `cwd`: the project is always this repository. */
 const GLOBAL = {
   flags: 'disable-integrity-checking emoji/e fully-qualify-stack-names/Q logflow logtostderr non-interactive',
   values: 'color memprofilerate otel-traces profiling tracing verbose/v',
 };
-/** Of each of the four commands. */
+/** Options of all four commands. */
 const COMMON = {
   flags: `config-path debug/d diff json/j neo run-program show-replacement-steps show-sames skip-config-validation
     skip-plugin-pre-install suppress-outputs suppress-permalink suppress-progress target-dependents urns`,
   values: 'config/c config-file message/m parallel/p target/t',
 };
-/** What each has besides. */
+/** Further options of each command. */
 const OWN = {
   up: {
     flags: `attach-debugger continue-on-error exclude-dependents expect-no-changes refresh/r show-config show-full-output
@@ -39,8 +39,8 @@ const OWN = {
 } as const;
 
 /**
- * The options of a command of Pulumi 3.250 as `pulumi COMMAND --help` lists them, without `stack` and `help`, which are the
- * launcher's own.
+ * The options of a command of Pulumi 3.250 as `pulumi COMMAND --help` lists them, without `stack` and `help`, which the
+ * launcher handles itself.
  */
 export function optionsOf(command: keyof typeof OWN): ForeignOptions {
   const flags = [GLOBAL.flags, COMMON.flags, OWN[command].flags].flatMap(words);
@@ -52,6 +52,6 @@ export function optionsOf(command: keyof typeof OWN): ForeignOptions {
     flags: flags.map(nameOf),
     values: values.map(nameOf),
     short: Object.fromEntries(letters.map(([name, letter]) => [letter, name])) as Record<string, string>,
-    others: `npm run pulumi -- ${command} …, which passes on whatever it is given.`,
+    others: `npm run pulumi -- ${command} …, which passes all arguments on.`,
   };
 }

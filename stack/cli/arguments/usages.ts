@@ -4,107 +4,117 @@ import { optionsOf } from './pulumi-options.ts';
 const STACK: Option = {
   value: 'NAME',
   short: 's',
-  help: 'The stack; without it the one that PULUMI_STACK names, else dev.',
+  help: 'The stack. Default: PULUMI_STACK, otherwise dev.',
 };
 
-/** The commands of the command line by their names, which are those of the scripts in package.json. */
+/** The commands by name, which is also the name of their script in package.json. */
 export const USAGES = {
   up: {
     command: 'npm run up',
     summary:
-      'Builds the image, pushes it and deploys the stack, which it makes where there is none. Shows the changes and asks.',
+      'Builds and pushes the image and deploys the stack. Creates the stack if it does not exist. Shows the changes and asks for confirmation.',
     options: { stack: STACK },
     passesOn: optionsOf('up'),
   },
   preview: {
     command: 'npm run preview',
-    summary: 'Shows what `npm run up` would change, and changes nothing.',
+    summary: 'Shows what `npm run up` would change. Changes nothing.',
     options: { stack: STACK },
     passesOn: optionsOf('preview'),
   },
   plan: {
     command: 'npm run plan',
     summary:
-      'Shows what `npm run up` would make, with no engine, cluster, registry or Azure: a table, and each resource as a YAML file.',
+      'Shows what `npm run up` would create, as a table and as a YAML file per resource. Needs no engine, cluster, registry or Azure.',
     options: {
       stack: STACK,
-      'config-file': { value: 'FILE', help: "Another file than the stack's Pulumi.NAME.yaml." },
-      out: { value: 'FOLDER', help: 'Where the YAML files go; without it .local/plan.' },
+      'config-file': { value: 'FILE', help: "The config file. Default: the stack's Pulumi.NAME.yaml." },
+      out: { value: 'FOLDER', help: 'The folder for the YAML files. Default: .local/plan.' },
     },
   },
   refresh: {
     command: 'npm run refresh',
-    summary: "Takes into the stack's state what the cluster really has. Shows the differences and asks.",
+    summary: "Updates the stack's state from the cluster. Shows the differences and asks for confirmation.",
     options: { stack: STACK },
     passesOn: optionsOf('refresh'),
   },
   down: {
     command: 'npm run down',
-    summary: 'Removes everything that the stack has. Shows what that is and asks.',
+    summary: 'Deletes everything in the stack. Shows what it will delete and asks for confirmation.',
     options: { stack: STACK },
     passesOn: optionsOf('destroy'),
   },
   rollback: {
     command: 'npm run rollback',
     summary:
-      'Lists the updates on record. With the number of one: goes back to its config and image, after showing it and asking.',
-    positionals: { shown: '[NUMBER]', name: 'number', most: 1, help: 'Of the update to go back to.' },
+      'Lists earlier updates. With a number, goes back to the config and image of that update: shows the changes and asks for confirmation.',
+    positionals: { shown: '[NUMBER]', name: 'number', most: 1, help: 'The update to go back to.' },
     options: { stack: STACK },
     passesOn: optionsOf('up'),
   },
   login: {
     command: 'npm run login',
-    summary: 'Logs in to Claude for the pod, in a browser, with a login of its own in .local/session.',
-    options: { stack: { ...STACK, help: 'The stack that the next command is for; the login is the same for each.' } },
+    summary: 'Logs in to Claude for the pod, in a browser. Stores this separate login in .local/session.',
+    options: {
+      stack: { ...STACK, help: 'The stack that the suggested next command is for. All stacks use the same login.' },
+    },
   },
   doctor: {
     command: 'npm run doctor',
     summary:
-      'Looks at everything between you and an answer, says what to do where something is broken, and changes nothing.',
+      'Checks everything between you and an answer, and prints the next step for whatever is broken. Changes nothing.',
     options: {
       stack: STACK,
-      quick: { help: 'Leaves out the comparison of the cluster with the config.' },
-      json: { help: 'Prints one JSON object, for programs.' },
+      quick: { help: 'Skips the comparison of the cluster with the config.' },
+      json: { help: 'Prints one JSON object.' },
     },
   },
   backup: {
     command: 'npm run backup',
-    summary: 'Puts everything that this system is into one file. Changes nothing.',
-    positionals: { shown: '[FILE]', name: 'file', most: 1, help: 'To write; without it one in .local/backups.' },
+    summary: 'Backs up the whole system to one file. Changes nothing.',
+    positionals: {
+      shown: '[FILE]',
+      name: 'file',
+      most: 1,
+      help: 'The file to write. Default: a new file in .local/backups.',
+    },
     options: {
       stack: STACK,
-      conversations: { value: 'MEGABYTES', help: 'How much of the conversations, the newest first; 1024 without it.' },
+      conversations: {
+        value: 'MEGABYTES',
+        help: 'How much of the conversations to include, newest first. Default: 1024.',
+      },
     },
   },
   restore: {
     command: 'npm run restore',
     summary:
-      'Brings a system back from a backup. Says what it will do and asks; killed at any point, it goes on when run again.',
-    positionals: { shown: 'FILE', name: 'file', most: 1, help: 'That `npm run backup` wrote.' },
+      'Restores a system from a backup. Shows what it will do and asks for confirmation. If interrupted, run it again to continue.',
+    positionals: { shown: 'FILE', name: 'file', most: 1, help: 'A backup from `npm run backup`.' },
     options: {
       stack: STACK,
-      yes: { short: 'y', help: 'Does not ask.' },
-      only: { value: 'PART', help: 'state or volume; the other one stays as it is.' },
-      config: { value: 'KEY=VALUE', short: 'c', help: 'Config that is other than in the backup; may be given again.' },
-      overwrite: { help: 'Overwrites a living system.' },
+      yes: { short: 'y', help: 'Does not ask for confirmation.' },
+      only: { value: 'PART', help: 'Restores only this part: state or volume.' },
+      config: { value: 'KEY=VALUE', short: 'c', help: 'Overrides a config key from the backup. Repeatable.' },
+      overwrite: { help: 'Overwrites existing data.' },
     },
   },
 } as const satisfies Readonly<Record<string, Usage>>;
 
-/** `pulumi` takes what Pulumi takes. Its options are for what npm keeps of them. */
+/** `pulumi` accepts everything that Pulumi accepts. The options here are those that npm may keep for itself. */
 export const PULUMI_USAGE: Usage = {
   command: 'npm run pulumi',
   summary:
-    'Runs any command of Pulumi on the stack, with its backend and passphrase. What Pulumi takes: npm run pulumi -- COMMAND --help',
+    "Runs any Pulumi command on the stack, with the stack's backend and passphrase. Help for a command: npm run pulumi -- COMMAND --help",
   positionals: {
     shown: 'COMMAND …',
     name: 'command',
     most: Infinity,
-    help: 'Of Pulumi, with its arguments and options.',
+    help: 'A Pulumi command, with its arguments and options.',
   },
   options: {
     stack: STACK,
-    secret: { help: 'Of `config set`: the value is encrypted.' },
-    path: { help: 'Of `config set`: the key is a path into a list or map.' },
+    secret: { help: 'For `config set`: encrypts the value.' },
+    path: { help: 'For `config set`: treats the key as a path into a list or map.' },
   },
 };

@@ -195,11 +195,11 @@ describe('npm run up', () => {
     expect(read('Pulumi.dev.yaml')).toBe(readFileSync('Pulumi.dev.yaml', 'utf8'));
   });
 
-  test('names the commands when it is given another', async () => {
+  test('lists the commands for an unknown one', async () => {
     const { exitCode, stderr } = await project().launch(['deploy']);
     expect(exitCode).toBe(1);
     expect(stderr).toContain(
-      "'deploy' is no command; allowed: up, preview, plan, refresh, down, rollback, login, doctor, backup, restore, pulumi.",
+      "Unknown command 'deploy'. Allowed: up, preview, plan, refresh, down, rollback, login, doctor, backup, restore, pulumi.",
     );
   });
 });

@@ -34,7 +34,7 @@ function refusalOf(args: string[]): string {
 }
 
 describe('the arguments of a command', () => {
-  test("are its own, and another program's, which are passed on as they were given", () => {
+  test("are its own and another program's, which are passed on unchanged", () => {
     const line = readLine(USAGE, [
       ...['a.tar', '--stack=prod', '-c', 'a=b', '--config', 'c==d', '--quick'],
       ...['-y', '--refresh=false', '--target', 'urn:1', '--target=urn:2', '-p5'],
@@ -58,8 +58,8 @@ describe('the arguments of a command', () => {
     [['--stack', '--quick'], "Option '--stack' needs a value: --stack NAME."],
     [['--target'], "Option '--target' needs a value: --target VALUE."],
     [['--quick=yes'], "Option '--quick' takes no value."],
-    [['a', 'b'], 'One file, not a and b.'],
-  ])('%j are refused with what is allowed', (args, why) => {
+    [['a', 'b'], 'Expected one file, but got a and b.'],
+  ])('%j are refused, and the message lists what is allowed', (args, why) => {
     const message = refusalOf(args);
     expect(message.split('\n')[0]).toBe(why);
     expect(message).toContain(helpOf(USAGE));
@@ -72,7 +72,7 @@ describe('the arguments of a command', () => {
   });
 
   test.each([
-    // npm 11 hands on `true`, and leaves the word behind; before it took the word.
+    // npm 11 passes `true` and leaves the value behind; earlier versions take the value.
     [['prod'], { npm_config_stack: 'true' }, 'npm run go -- --stack prod'],
     [[], { npm_config_stack: 'prod' }, 'npm run go -- --stack prod'],
     [
@@ -82,10 +82,12 @@ describe('the arguments of a command', () => {
     ],
     [['--yes'], { npm_config_stack: 'true' }, 'npm run go -- --yes --stack NAME'],
     [[], { npm_config_refresh: 'true' }, 'npm run go -- --refresh'],
-  ])('%j that npm took %j from are refused with the command as it is to be typed', (args, env, instead) => {
+  ])('%j that npm took %j from are refused with the correct command', (args, env, instead) => {
     expect(() => {
       refuseSwallowed(USAGE, args, env);
-    }).toThrow(`npm takes the options before \`--\` for itself, and this would run without them. Type: ${instead}`);
+    }).toThrow(
+      `npm takes the options before \`--\` for itself, so the command would run without them. Run instead: ${instead}`,
+    );
   });
 
   test("are not refused for npm's own settings", () => {
@@ -106,7 +108,7 @@ describe('the nearest word', () => {
     expect(nearest(word, known)).toBe(name);
   });
 
-  test.each(['deploy', 'x', ''])('of %j is none', (word) => {
+  test.each(['deploy', 'x', ''])('of %j does not exist', (word) => {
     expect(nearest(word, ['preview', 'refresh', 'rollback'])).toBeUndefined();
   });
 });

@@ -11,13 +11,13 @@ import { needs, unless } from '../../../support/needs.ts';
 
 const engine = await execa('pulumi', ['version'], { reject: false });
 const COMMANDS = [...Object.keys(USAGES), 'pulumi'];
-/** Programs that the launcher calls, and what of a checkout is not the launcher's. */
+/** Hidden files and folders that a command created in a checkout. */
 const made = ({ at }: ReturnType<typeof project>): string[] =>
   readdirSync(at()).filter((name) => name.startsWith('.') && name !== '.git');
 
 describe('the arguments of the launcher', () => {
   test.each(COMMANDS.map((name, index) => [name, index % 3 === 0 ? '-h' : '--help'] as const))(
-    '%s %s says what the command does and takes, and does nothing',
+    '%s %s prints what the command does and accepts, and does nothing',
     async (name, help) => {
       const checkout = project();
       const { exitCode, stdout, stderr } = await checkout.launch([name, help]);
@@ -31,7 +31,7 @@ describe('the arguments of the launcher', () => {
     },
   );
 
-  test.each(Object.keys(USAGES))('of %s that it does not take are refused before anything is done', async (name) => {
+  test.each(Object.keys(USAGES))('that %s does not accept are refused before anything is done', async (name) => {
     const checkout = project();
     const { exitCode, stdout, stderr } = await checkout.launch([name, '--stak', 'prod']);
     expect(exitCode).toBe(1);
@@ -45,12 +45,12 @@ describe('the arguments of the launcher', () => {
   });
 
   test.each([
-    [['up', 'prod'], 'A stack is named by --stack: npm run up -- --stack prod'],
-    [['rollback', '3', '4'], 'One number, not 3 and 4.'],
+    [['up', 'prod'], 'To select a stack, use --stack: npm run up -- --stack prod'],
+    [['rollback', '3', '4'], 'Expected one number, but got 3 and 4.'],
     [['up', '--yess'], 'Did you mean --yes?'],
     [['rolback'], 'Did you mean npm run rollback?'],
-    [['up', '--stack', '../prod'], "'../prod' is no name of a stack"],
-  ])('%j are refused with what was meant', async (args, words) => {
+    [['up', '--stack', '../prod'], "'../prod' is not a valid stack name"],
+  ])('%j are refused with what was probably meant', async (args, words) => {
     const { exitCode, stderr } = await project().launch(args);
     expect(exitCode).toBe(1);
     expect(stderr).toContain(words);
@@ -60,15 +60,15 @@ describe('the arguments of the launcher', () => {
     [['up'], 'npm run up -- --stack prod'],
     [['rollback', '3'], 'npm run rollback -- 3 --stack prod'],
     [['pulumi', 'config', 'set', 'queueLimit', '3'], 'npm run pulumi -- config set queueLimit 3 --stack prod'],
-  ])('%j before which npm took --stack prod are refused with the right command', async (args, instead) => {
+  ])('%j from which npm took --stack prod are refused with the correct command', async (args, instead) => {
     const checkout = project();
     const { exitCode, stderr } = await checkout.launch([...args, 'prod'], { npm_config_stack: 'true' });
     expect(exitCode).toBe(1);
-    expect(stderr).toContain(`Type: ${instead}`);
+    expect(stderr).toContain(`Run instead: ${instead}`);
     expect(made(checkout)).toEqual([]);
   });
 
-  test('that npm really takes come to be refused', async () => {
+  test('that npm itself takes are refused', async () => {
     const { at, env } = project();
     const { exitCode, stderr } = await execa('npm', ['run', 'up', '--stack', 'prod'], {
       cwd: at(),
@@ -81,7 +81,7 @@ describe('the arguments of the launcher', () => {
     expect(existsSync(at('bin', 'calls.jsonl'))).toBe(false);
   });
 
-  test("pass on to Pulumi's own commands, whose help is Pulumi's", async () => {
+  test('are passed on to a Pulumi command, whose help Pulumi prints', async () => {
     const { at, calls, launch } = project();
     expect((await launch(['pulumi', 'config', 'set', '--help'])).exitCode).toBe(0);
     expect(calls().map(({ args }) => args)).toEqual([['config', 'set', '--help']]);
