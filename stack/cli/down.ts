@@ -1,7 +1,7 @@
 import type { CommandContext } from './system/environment.ts';
 import { findToChange } from './system/prepared-stack.ts';
 
-/** `down`: removes everything. */
+/** `down`: deletes everything in the stack. */
 export async function down(context: CommandContext): Promise<number> {
   const stack = await findToChange(context);
   await stack.repairState({ builds: false });

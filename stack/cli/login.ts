@@ -11,7 +11,7 @@ import type { CommandContext } from './system/environment.ts';
 import { CliError } from './system/terminal.ts';
 import { privateFolder } from './system/local-files.ts';
 
-/** `login`: logs in to Claude for the pod. Returns 0. @throws CliError when that fails. */
+/** `login`: logs in to Claude for the pod. Returns 0. @throws CliError if that fails. */
 export async function logIn({ environment: { projectDir, env }, say }: CommandContext): Promise<number> {
   const folder = path.join(projectDir, OWN_SESSION);
   const claude = env['AGENT_CLAUDE_PATH'] ?? path.join(projectDir, 'node_modules', '.bin', 'claude');
@@ -21,7 +21,7 @@ export async function logIn({ environment: { projectDir, env }, say }: CommandCo
 
 /** What {@link login} needs. */
 export interface LoginOptions {
-  /** Folder of the new login; it changes by logging in, and by nothing else. */
+  /** Folder of the new login; only logging in changes it. */
   readonly folder: string;
   /** The pinned CLI. */
   readonly claude: string;
@@ -30,14 +30,15 @@ export interface LoginOptions {
 }
 
 /**
- * Logs in to Claude for the pod, on the operator's terminal. The login is in a folder of its own, so that nothing on
- * this machine renews it and logs the pod out.
- * @throws CliError when the CLI fails or leaves no login.
+ * Logs in to Claude for the pod, on the operator's terminal. The login has its own folder, so that nothing else on this
+ * machine renews it and thereby logs the pod out.
+ * @returns The file with the login.
+ * @throws CliError if the CLI fails or writes no login.
  */
 export async function login({ folder, claude, env, platform }: LoginOptions): Promise<string> {
   privateFolder(folder);
   const ended = await show(claude, ['auth', 'login'], {
-    // Each of these variables would take the place of the login.
+    // Each of these credentials would take precedence over the login.
     env: {
       ...env,
       CLAUDE_CONFIG_DIR: folder,
@@ -49,17 +50,17 @@ export async function login({ folder, claude, env, platform }: LoginOptions): Pr
   });
   if ('failure' in ended || ended.exitCode !== 0)
     throw new CliError(
-      `\`claude auth login\` ended with ${'failure' in ended ? 'a signal' : ended.exitCode}; nothing changed.`,
+      `\`claude auth login\` failed (${'failure' in ended ? 'ended by a signal' : `exit code ${ended.exitCode}`}). Nothing changed.`,
     );
   const file = path.join(folder, CREDENTIALS_FILE);
   if (platform === 'darwin') await takeFromKeychain(folder, file, env);
-  if (!fs.existsSync(file)) throw new CliError(`\`claude auth login\` left no ${file}.`);
+  if (!fs.existsSync(file)) throw new CliError(`\`claude auth login\` did not create ${file}.`);
   fs.chmodSync(file, 0o600);
   checkCredentials(file, fs.readFileSync(file));
   return file;
 }
 
-/** On macOS the CLI keeps the login of a folder in a Keychain item that is named after the folder's path. */
+/** On macOS the CLI stores a folder's login in a Keychain item whose name contains a hash of the folder's path. */
 async function takeFromKeychain(folder: string, file: string, env: Readonly<NodeJS.ProcessEnv>): Promise<void> {
   const suffix = createHash('sha256').update(folder.normalize('NFC')).digest('hex').slice(0, 8);
   const item = ['-a', env['USER'] ?? 'claude-code-user', '-s', `Claude Code-credentials-${suffix}`];

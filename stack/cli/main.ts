@@ -1,7 +1,7 @@
 /**
- * `npm run up | preview | plan | refresh | down | rollback | login | doctor | backup | restore`: Pulumi with whatever it needs made on
- * first use. Further arguments go to Pulumi: `npm run up -- --yes`. `npm run pulumi -- config set …` is any other command of
- * Pulumi on the same stack.
+ * `npm run up | preview | plan | refresh | down | rollback | login | doctor | backup | restore`: runs Pulumi and creates
+ * what it needs on first use. Further arguments go to Pulumi: `npm run up -- --yes`. `npm run pulumi -- config set …` runs any
+ * other Pulumi command on the same stack.
  * @module
  */
 import { asksForHelp, helpOf, readLine, UsageError } from './arguments/command-line.ts';
@@ -36,13 +36,13 @@ try {
   const [name = '', ...given] = process.argv.slice(2);
   process.exitCode = await run(name, given);
 } catch (error) {
-  const mistakes = [CliError, UsageError, SeedError, ConfigError, StackFileError];
-  if (!(error instanceof Error) || !(mistakes.some((kind) => error instanceof kind) || isOfFiles(error))) throw error;
+  const expected = [CliError, UsageError, SeedError, ConfigError, StackFileError];
+  if (!(error instanceof Error) || !(expected.some((kind) => error instanceof kind) || isOfFiles(error))) throw error;
   say(error.message);
   process.exitCode = 1;
 }
 
-/** A file or folder of the operator's that can't be read or written; the message names it. */
+/** A file or folder of the operator that can't be read or written; the message names it. */
 function isOfFiles(error: Error): boolean {
   return 'syscall' in error && 'path' in error;
 }
@@ -56,7 +56,7 @@ async function run(name: string, given: readonly string[]): Promise<number> {
   const environment = readEnvironment();
   refuseSwallowed(usage, given, environment.env);
   const usual = environment.stack ?? USUAL_STACK;
-  // What Pulumi itself takes is not ours to judge.
+  // Pulumi checks its own arguments.
   const line = readLine(usage, name === 'pulumi' ? [] : given);
   const stack = checkedStack((name === 'pulumi' ? stackOption(given).stack : line.value('stack')) ?? usual);
   suggestFor(stack, usual);
@@ -70,7 +70,7 @@ async function run(name: string, given: readonly string[]): Promise<number> {
     refresh: () => refresh(context),
     down: () => down(context),
     rollback: () => rollback(context, line.positionals[0]),
-    // It loads Pulumi's SDK, which takes longer than all else.
+    // Imported on demand: it loads Pulumi's SDK, which takes longer than everything else.
     plan: async () => (await import('./plan/plan.ts')).plan(context, line),
     login: () => logIn(context),
     doctor: () => doctor(context, line),
@@ -81,7 +81,7 @@ async function run(name: string, given: readonly string[]): Promise<number> {
   return commands[name as keyof typeof commands]();
 }
 
-/** @throws UsageError where there is no such command. */
+/** @throws UsageError for an unknown command. */
 function usageOf(name: string): Usage {
   const usages: Readonly<Record<string, Usage>> = { ...USAGES, pulumi: PULUMI_USAGE };
   const usage = Object.hasOwn(usages, name) ? usages[name] : undefined;
@@ -92,7 +92,7 @@ function usageOf(name: string): Usage {
   );
 }
 
-/** @throws UsageError for what can be no name of a stack. */
+/** @throws UsageError for an invalid stack name. */
 function checkedStack(stack: string): string {
   if (/^(?!.*\.\.)[\w.-]{1,100}(\/[\w.-]{1,100}){0,2}$/.test(stack)) return stack;
   throw new UsageError(

@@ -12,19 +12,20 @@ import { engineEnvironment } from './system/stack.ts';
 import { checkAzureLogin } from './system/azure.ts';
 import { find, refuseMistakes, settingsOf } from './system/prepared-stack.ts';
 
-/** `preview`: what {@link up} would do, for a stack that is not there too; makes none. */
+/** `preview`: shows what `up` would do, even for a stack that does not exist; creates none. */
 export async function preview(context: CommandContext): Promise<number> {
   refuseMistakes(context);
   const { environment, stack, say } = context;
   const file = stackFileOf(environment.projectDir, stack);
-  if (!fs.existsSync(file)) say(`There is no ${file}: this is a stack with every default.`);
+  if (!fs.existsSync(file)) say(`${file} does not exist: using the default for every key.`);
   const found = await find(context);
   await checkAzureLogin(settingsOf(context));
   return found === undefined ? previewOfNew(context) : found.pulumi('preview');
 }
 
 /**
- * Previews a stack that is not there, which Pulumi can't: in a backend for this once. Nothing is left of it. Returns Pulumi's exit code.
+ * Previews a stack that does not exist. Pulumi can't do that, so this creates one in a temporary backend and removes it
+ * afterwards. Returns Pulumi's exit code.
  */
 async function previewOfNew({ environment, project, stack, args }: CommandContext): Promise<number> {
   const { projectDir, localDir, env: given } = environment;
@@ -40,7 +41,7 @@ async function previewOfNew({ environment, project, stack, args }: CommandContex
     };
     const engine = findEngine(projectDir, given);
     const name = path.basename(stack);
-    // Beside a project file of its own: it writes a salt there.
+    // With a project file of its own: `stack init` writes a salt beside it.
     fs.writeFileSync(path.join(folder, 'Pulumi.yaml'), `name: ${project}\nruntime: nodejs\n`);
     await runEngine(engine, ['stack', 'init', name, '--no-select', '--non-interactive'], folder, env);
     const command = ['preview', '--stack', name, '--config-file', configFile, ...args];
@@ -51,7 +52,7 @@ async function previewOfNew({ environment, project, stack, args }: CommandContex
   }
 }
 
-/** The API token that an update would make first. */
+/** The config with a placeholder for the API token, if an update would create one first. */
 function withToken(content: string, projectDir: string): string {
   const file = new StackFile(content, projectDir);
   if (file.isSet('agentToken') || fs.existsSync(path.join(projectDir, TOKEN_FILE))) return content;
@@ -59,7 +60,7 @@ function withToken(content: string, projectDir: string): string {
   return file.toString();
 }
 
-/** What may have encrypted the secrets in the stack's file, else one for nothing. */
+/** The passphrase that may have encrypted the secrets in the stack's file, otherwise a random one. */
 function passphrase({ localDir, ownPassphrase }: CommandContext['environment']): NodeJS.ProcessEnv {
   if (ownPassphrase) return {};
   const file = path.join(localDir, 'passphrase');

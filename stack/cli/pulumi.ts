@@ -8,11 +8,11 @@ import { CliError } from './system/terminal.ts';
 import { stackFileOf } from '../config/stack-file.ts';
 import { dropNeedlessSalt, engineFor, findStack, makeFolders, prepareStack, withoutStack } from './system/stack.ts';
 
-/** Whether Pulumi itself is asked, as in `config set --help`: then it is told nothing of a stack. */
+/** Whether the arguments ask for Pulumi's own help, as in `config set --help`, which needs no stack. */
 export const asksPulumiForHelp = (args: readonly string[]): boolean =>
   asksForHelp(args) && args.some((arg) => !arg.startsWith('-'));
 
-/** The value of `--stack` or `-s`, where given, and the arguments without it. */
+/** The value of `--stack` or `-s`, if given, and the arguments without it. */
 export function stackOption(args: readonly string[]): { stack?: string; rest: readonly string[] } {
   for (const [at, arg] of args.entries()) {
     const next = args[at + 1];
@@ -22,7 +22,7 @@ export function stackOption(args: readonly string[]): { stack?: string; rest: re
   return { rest: args };
 }
 
-/** Whether a command of Pulumi is about a stack that is there. */
+/** Whether a Pulumi command needs an existing stack. */
 const needsStack = (word: string, act: string): boolean =>
   word === 'stack'
     ? !['init', 'ls', 'select'].includes(act)
@@ -31,9 +31,9 @@ const needsStack = (word: string, act: string): boolean =>
       );
 
 /**
- * `npm run pulumi -- …`: any command of Pulumi on the stack, with the arguments as they were given. Makes no stack, except
- * that `config` needs one to encrypt by: it makes that of a stack's file.
- * @throws CliError where there is no such stack, and the command needs one.
+ * `npm run pulumi -- …`: runs any Pulumi command on the stack, with the arguments unchanged. Creates no stack, with one
+ * exception: `config` needs one to encrypt values, so it creates the stack if the stack's file exists.
+ * @throws CliError if the command needs a stack that does not exist.
  */
 export async function pulumi({ environment, project, stack, given, say }: CommandContext): Promise<number> {
   const { projectDir, env, backendFolder } = environment;
@@ -45,7 +45,7 @@ export async function pulumi({ environment, project, stack, given, say }: Comman
   const [word = '', act = ''] = stackOption(given).rest.filter((arg) => !arg.startsWith('-'));
   const ready = await findStack(environment, engine, stack);
   const makes = ready === undefined && word === 'config' && act !== '' && fs.existsSync(committedFile);
-  // Where there is a terminal, Pulumi itself would offer to make it.
+  // On a terminal, Pulumi itself would offer to create it.
   if (ready === undefined && !makes && needsStack(word, act))
     throw new CliError(await withoutStack(environment, engine, stack));
   const engineEnv =

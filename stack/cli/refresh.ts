@@ -1,7 +1,7 @@
 import type { CommandContext } from './system/environment.ts';
 import { findToChange } from './system/prepared-stack.ts';
 
-/** `refresh`: takes into the state what the cluster has. */
+/** `refresh`: updates the state from the cluster. */
 export async function refresh(context: CommandContext): Promise<number> {
   const stack = await findToChange(context);
   await stack.repairState({ builds: stack.pinned === '' });

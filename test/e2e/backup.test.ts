@@ -215,7 +215,9 @@ describe('backup and restore', needs(await missingRequirement()), () => {
     before.asked = await timesAsked('waits in the queue');
     const unasked = await other.npm('restore', FILE);
     expect(unasked.exitCode).toBe(1);
-    expect(unasked.output).toContain('Nobody can be asked here. To restore unasked: --yes.');
+    expect(unasked.output).toContain(
+      'There is no terminal to ask for confirmation. To restore without asking, pass --yes.',
+    );
     await other.npmCutOff('restore', [FILE, '--yes'], seen(/^ \+ +kubernetes:\S+ \S+ creat(ing|ed) \(/, 6));
     const tooEarly = await other.npm('up', ...UP);
     expect(tooEarly.exitCode).toBe(1);
@@ -318,7 +320,7 @@ describe('backup and restore', needs(await missingRequirement()), () => {
       const pod = await agentPod();
       const list = await other.npm('rollback');
       rmSync(other.at('.local', 'pulumi'), { recursive: true });
-      expect(await ran('state lost: up', other, 'up', ...UP)).toContain('it takes over what is there');
+      expect(await ran('state lost: up', other, 'up', ...UP)).toContain('adopting the existing objects');
       expect((await agentPod()).uid).toBe(pod.uid);
       await changesNothing(other);
       expect((await other.npm('rollback')).output).toBe(list.output);

@@ -195,7 +195,7 @@ describe('after an accident', needs(await missingRequirement()), () => {
         ['4', 'image, queueLimit 50 -> 1'],
         ['3', 'login'],
         ['2', 'queueLimit 100 -> 50'],
-        ['1', 'the first on record'],
+        ['1', 'oldest recorded update'],
       ]);
       expect(first).toContain(rows[2]?.[2] ?? 'no digest');
       expect(JSON.stringify(output) + (await kubectl(['get', 'configmaps', ...IN, '--output', 'yaml']))).not.toContain(
@@ -207,12 +207,14 @@ describe('after an accident', needs(await missingRequirement()), () => {
       hideKubeconfig();
       const unasked = await elsewhere.npm('rollback', '2');
       expect(unasked.exitCode).toBe(1);
-      expect(unasked.output).toContain('Nobody can be asked here. To go back unasked: --yes.');
+      expect(unasked.output).toContain(
+        'There is no terminal to ask for confirmation. To roll back without asking, pass --yes.',
+      );
       const { exitCode, output, seconds } = await elsewhere.npm('rollback', '2', '--yes', '--non-interactive');
       expect(exitCode, output).toBe(0);
       measured('rollback', seconds);
       expect(output).toMatch(
-        /^Back to update 2 of [^]*image [0-9a-f]{12} -> [0-9a-f]{12}, pinned[^]*login was another: stays/,
+        /^Roll back to update 2 of [^]*image [0-9a-f]{12} -> [0-9a-f]{12}, pinned[^]*login was different: the login in the cluster stays/,
       );
       expect(await imageOf()).toBe(first);
       expect(await inAgent('printenv', 'AGENT_QUEUE_LIMIT')).toBe('50');

@@ -4,11 +4,12 @@ import * as path from 'node:path';
 import type { Rendered } from '../../plan/render.ts';
 import { CliError } from '../system/terminal.ts';
 
+/** Marks the files that an earlier plan wrote; a changed text would no longer match those of an earlier version. */
 const HEAD = '# Made by `npm run plan`; the next one replaces it.\n';
 
 /**
- * Writes one file a resource, and removes what an earlier plan left in the folder and nothing else.
- * @throws CliError when it is no folder, or not the operator's.
+ * Writes a file per resource. Removes the files of an earlier plan from the folder, and nothing else.
+ * @throws CliError if it is not a folder or not writable.
  */
 export function writeFiles(folder: string, rows: readonly Rendered[]): void {
   try {
@@ -17,7 +18,7 @@ export function writeFiles(folder: string, rows: readonly Rendered[]): void {
     if (!(cause instanceof Error) || !('syscall' in cause)) throw cause;
     const isFile = fs.statSync(folder, { throwIfNoEntry: false })?.isFile() === true;
     const why = isFile ? 'is a file' : `can't be written to: ${cause.message}`;
-    throw new CliError(`--out ${folder} ${why}. Name a folder; it is made where it is not there.`, { cause });
+    throw new CliError(`--out ${folder} ${why}. Specify a folder; it is created if it does not exist.`, { cause });
   }
 }
 

@@ -11,18 +11,18 @@ import type { CommandContext } from '../system/environment.ts';
 import { writeFiles } from './files.ts';
 
 /**
- * `plan`: what `up` would make, without Pulumi's engine, a cluster, a registry or Azure: a table of all resources, and each
- * as a YAML file. What only these would know is made up (a digest of zeros, the address 192.0.2.1), and secrets are
- * placeholders. Returns 0.
- * @throws StackFileError where a named file is not there, and CliError where the folder can't be written to.
+ * `plan`: shows what `up` would create, as a table of all resources and a YAML file for each. Needs no Pulumi engine,
+ * cluster, registry or Azure: values that only these know are made up (a digest of zeros, the address 192.0.2.1), and secrets
+ * are placeholders. Returns 0.
+ * @throws StackFileError if a given config file does not exist, and CliError if the folder is not writable.
  */
 export async function plan({ environment, project, stack, say }: CommandContext, line: CommandLine): Promise<number> {
   const { projectDir, localDir } = environment;
   const given = line.value('config-file');
   const file = given ?? stackFileOf(projectDir, stack);
   if (!fs.existsSync(file)) {
-    if (given !== undefined) throw new StackFileError(`There is no file ${file}.`);
-    say(`There is no ${file}: this is a stack with every default.`);
+    if (given !== undefined) throw new StackFileError(`${file} does not exist.`);
+    say(`${file} does not exist: using the default for every key.`);
   }
   const folder = path.resolve(line.value('out') ?? path.join(localDir, 'plan'));
   checkConfig(projectDir, file);

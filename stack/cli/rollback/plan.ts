@@ -6,17 +6,17 @@ import { shown } from './update-list.ts';
 import { shortImage } from '../../update-record.ts';
 
 /**
- * Config that a way back leaves as it is: where the stack is, what it has in Azure, the volumes, which can neither shrink
- * nor change their class, and n8nApiUrl, which is set with a secret or not at all.
+ * Config that a rollback does not change: where the stack is, its Azure resources, the volumes, which can neither shrink nor
+ * change their class, and n8nApiUrl, which needs a secret beside it.
  */
 const KEPT_KEY = /^(target|registry|volumeSize|workspaceStorage|workspaceSize|storageClass|n8nApiUrl|azure.*)$/;
 
 /** What going back to an update does to the stack's file. */
 export interface RollbackPlan {
   readonly record: UpdateRecord;
-  /** The stack's file with that update's config, its image pinned. */
+  /** The stack's file with the config of that update and its image pinned. */
   readonly content: string;
-  /** What an operator reads before saying yes. */
+  /** What the operator reads before confirming. */
   readonly description: string;
 }
 
@@ -25,7 +25,7 @@ export interface RollbackPlan {
  * @param records Newest first.
  * @param content Of the stack's file.
  * @param projectDir Root of the repository.
- * @throws CliError when there is no record of that number.
+ * @throws CliError if there is no record with that number.
  */
 export function rollbackPlan(
   number: string,
@@ -37,7 +37,7 @@ export function rollbackPlan(
   const [current] = records;
   if (record === undefined || current === undefined) {
     const known = records.map((candidate) => candidate.number).join(', ');
-    throw new CliError(`There is no record of an update ${number}; there is ${known === '' ? 'none' : known}.`);
+    throw new CliError(`There is no record of update ${number}. Available: ${known === '' ? 'none' : known}.`);
   }
   const file = new StackFile(content, projectDir);
   const image = shortImage(record.image);
@@ -48,19 +48,19 @@ export function rollbackPlan(
   for (const [key, value] of Object.entries(record.config).filter(([name]) => name !== 'image')) {
     const now = file.get(key);
     if (now === asText(value)) continue;
-    if (now === undefined) kept.push(`${key} was ${shown(value)}: no longer a key`);
+    if (now === undefined) kept.push(`${key} was ${shown(value)}: ignored, the key no longer exists`);
     else if (KEPT_KEY.test(key)) kept.push(`${key} was ${shown(value)}: stays ${shown(now)}`);
     else {
       changes.push(`${key} ${shown(now)} -> ${shown(value)}`);
       file.set(key, value);
     }
   }
-  if (record.login !== current.login) kept.push('login was another: stays as it is in the cluster');
-  if (record.token !== current.token) kept.push('API token was another: stays as it is');
+  if (record.login !== current.login) kept.push('login was different: the login in the cluster stays');
+  if (record.token !== current.token) kept.push('API token was different: the current one stays');
   if (record.claude !== current.claude)
-    kept.push("claude's MCP servers and settings were others: they stay as they are");
+    kept.push("claude's MCP servers or settings were different: the current ones stay");
   const lines = [
-    `Back to update ${record.number} of ${record.time}:`,
+    `Roll back to update ${record.number} of ${record.time}:`,
     ...[...changes, ...kept].map((line) => `  ${line}`),
   ];
   return { record, content: file.toString(), description: lines.join('\n') };

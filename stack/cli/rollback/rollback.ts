@@ -20,7 +20,7 @@ import { rollbackPlan } from './plan.ts';
 
 /**
  * `rollback`: lists earlier updates, or goes back to one.
- * @param number Of the update to go back to, as the operator gave it.
+ * @param number The update to go back to, as the operator gave it; undefined to list them.
  */
 export async function rollback(context: CommandContext, number: string | undefined): Promise<number> {
   if (number === undefined) {
@@ -39,20 +39,20 @@ interface RollbackOptions {
   readonly call: EngineCall;
   readonly ready: ReadyStack;
   readonly state: ExportedState;
-  /** Of the update to go back to, as the operator gave it. */
+  /** The update to go back to, as the operator gave it. */
   readonly number: string;
   /** Options: `--yes`, and any of Pulumi's. */
   readonly args: readonly string[];
-  /** Asks the registry for an image. */
+  /** Looks up an image in the registry. */
   readonly lookUp: (image: string) => Promise<InRegistry>;
   readonly say: (line: string) => void;
 }
 
 /**
- * Goes back to the config and the image of an update on record, by an update of its own, which leaves the login of the
- * cluster as it is. Returns Pulumi's exit code.
- * @throws CliError when there is no such record, or nobody to ask and no `--yes`.
- * @throws ConfigError when that update's config can't be used any more.
+ * Goes back to the config and image of a recorded update, by a new update that keeps the login in the cluster. Returns
+ * Pulumi's exit code.
+ * @throws CliError if there is no such record, or neither a terminal to ask nor `--yes`.
+ * @throws ConfigError if the config of that update is no longer valid.
  */
 async function rollBack({ call, ready, state, number, args, lookUp, say }: RollbackOptions): Promise<number> {
   const records = recordsOf(state);
@@ -60,12 +60,12 @@ async function rollBack({ call, ready, state, number, args, lookUp, say }: Rollb
   const yes = args.some(isYes);
   const rest = args.filter((arg) => !isYes(arg));
   const { projectDir, engine, env } = call;
-  const way = rollbackPlan(number, records, contentOf(ready.committedFile), projectDir);
-  await mustBeThere(way.record.image, lookUp);
-  say(`${way.description}\n`);
-  if (!yes) mustBeAsked('go back');
+  const plan = rollbackPlan(number, records, contentOf(ready.committedFile), projectDir);
+  await mustBeThere(plan.record.image, lookUp);
+  say(`${plan.description}\n`);
+  if (!yes) mustBeAsked('roll back');
 
-  fs.writeFileSync(ready.configFile, hasSession(state) ? withSessionOfCluster(way.content, projectDir) : way.content);
+  fs.writeFileSync(ready.configFile, hasSession(state) ? withSessionOfCluster(plan.content, projectDir) : plan.content);
   checkConfig(projectDir, ready.configFile);
   const run = (command: string, ...more: string[]): Promise<number> =>
     showEngine(
@@ -77,20 +77,20 @@ async function rollBack({ call, ready, state, number, args, lookUp, say }: Rollb
   if (!yes) {
     const exitCode = await run('preview');
     if (exitCode !== 0) return exitCode;
-    if (!(await confirmed(`Go back to update ${number}?`))) {
-      say('Nothing changed in the cluster.');
+    if (!(await confirmed(`Roll back to update ${number}?`))) {
+      say('Cancelled. The cluster was not changed.');
       return 1;
     }
   }
-  // Before the update: one that is cut off is then taken up by a plain `up`, and goes to the same end.
-  fs.writeFileSync(ready.committedFile, way.content);
+  // Written before the update, so that if this is interrupted, a plain `up` completes it.
+  fs.writeFileSync(ready.committedFile, plan.content);
   const exitCode = await run('up', '--yes', '--skip-preview', '--message', `Back to update ${number}`);
   const file = path.basename(ready.committedFile);
   say(exitCode === 0 ? doneText(number, String(records[0]?.number), file) : failedText(number, file));
   return exitCode;
 }
 
-/** Whether the Secret of the session is in the stack. */
+/** Whether the stack has the Secret with the session. */
 function hasSession({ deployment }: ExportedState): boolean {
   return (deployment?.resources ?? []).some(
     ({ type, inputs }) =>
@@ -109,15 +109,15 @@ function doneText(number: string, before: string, file: string): string {
   const back = npmRun('rollback', before);
   const build = npmRunAll(['pulumi', 'config rm image'], 'up');
   return `
-The config and the image of update ${number} run again. ${file} holds both, the image pinned: commit it, or an update from
-another checkout leaves them. To go on from here:
-  ${back.padEnd(build.length)}   back to what ran before this
-  ${build}   builds this checkout again, with the config as it is
+The config and image of update ${number} are deployed again. ${file} contains both, with the image pinned. Commit it:
+otherwise an update from another checkout undoes the rollback. Next steps:
+  ${back.padEnd(build.length)}   undoes this rollback
+  ${build}   builds this checkout again, with the current config
 `;
 }
 
 function failedText(number: string, file: string): string {
   return `
-The way back to update ${number} did not complete. ${file} holds its config, so \`${npmRun('up')}\` tries again.
+The rollback to update ${number} did not complete. ${file} contains its config. Run \`${npmRun('up')}\` to try again.
 `;
 }

@@ -1,11 +1,11 @@
 import { createInterface } from 'node:readline/promises';
 
-/** Something must be done by hand first; the message says what. */
+/** The operator has to do something first; the message says what. */
 export class CliError extends Error {
   override readonly name = 'CliError';
 }
 
-/** Asks on the operator's terminal; anything but yes is no. */
+/** Asks on the operator's terminal; anything but `y` or `yes` means no. */
 export async function confirmed(question: string): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
@@ -15,7 +15,8 @@ export async function confirmed(question: string): Promise<boolean> {
   }
 }
 
-/** @param what Would be done unasked. @throws CliError where nobody is there to be asked. */
+/** @param what The action to confirm. @throws CliError if there is no terminal to ask. */
 export function mustBeAsked(what: string): void {
-  if (!process.stdin.isTTY) throw new CliError(`Nobody can be asked here. To ${what} unasked: --yes.`);
+  if (!process.stdin.isTTY)
+    throw new CliError(`There is no terminal to ask for confirmation. To ${what} without asking, pass --yes.`);
 }

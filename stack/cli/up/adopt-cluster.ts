@@ -12,24 +12,24 @@ import type { ExportedState } from '../../pulumi-internals/state.ts';
 /** What {@link adoptCluster} needs besides the engine. */
 export interface AdoptOptions {
   readonly kubectl: Kubectl;
-  /** Of the stack's settings. */
+  /** The stack's config file. */
   readonly configFile: string;
-  /** For a file that is gone when this ends. */
+  /** Folder for a temporary file. */
   readonly localDir: string;
   readonly say: (line: string) => void;
 }
 
 /**
- * Gives a stack that has nothing the system that the cluster has: its state was lost, and an update would fail at the
- * first object that is there.
- * @returns the state as it is now.
+ * Rebuilds a lost state: adds the objects in the cluster to an empty stack. Without this, an update would fail at the first
+ * object that already exists.
+ * @returns The new state.
  */
 export async function adoptCluster(
   call: EngineCall,
   state: ExportedState,
   { kubectl, configFile, localDir, say }: AdoptOptions,
 ): Promise<ExportedState> {
-  say(`The cluster has this system, and the stack ${call.stack} has nothing: it takes over what is there.`);
+  say(`The system is deployed in the cluster, but the stack ${call.stack} is empty: adopting the existing objects.`);
   const project = readProject(call.projectDir);
   const config = StackFile.at(configFile, call.projectDir).values();
   const { resources } = await record(
@@ -41,7 +41,7 @@ export async function adoptCluster(
   return readState(call);
 }
 
-/** The records of updates that the cluster shows: the state's own are lost with it. */
+/** The update records in the cluster; those in the state were lost with it. */
 async function shownRecords(kubectl: Kubectl): Promise<RecordTexts> {
   const answer = await kubectl(['get', `configmap/${NAMES.updates}`, '--output', 'json']);
   if ('failure' in answer) return {};

@@ -5,7 +5,7 @@ import { mustBeThere } from '../system/registry.ts';
 import { isEmpty } from '../../pulumi-internals/state.ts';
 
 /**
- * `up`: an update, after what earlier accidents left is mended. Returns Pulumi's exit code, as all of these do.
+ * `up`: repairs what an interrupted update left behind, then updates. Returns Pulumi's exit code, as all of these do.
  * @throws CliError, ConfigError or StackFileError with what the operator has to do first, as all of these do.
  */
 export async function up(context: CommandContext): Promise<number> {
@@ -16,7 +16,7 @@ export async function up(context: CommandContext): Promise<number> {
   const state = await stack.repairState({ builds: stack.pinned === '', lookUp: stack.lookUp });
   if (isEmpty(state) && (await stack.deployed())) {
     const { kubectl, ready } = stack;
-    // It loads Pulumi's SDK, which takes longer than all else.
+    // Imported on demand: it loads Pulumi's SDK, which takes longer than everything else.
     const { adoptCluster } = await import('./adopt-cluster.ts');
     await adoptCluster(stack.call, state, {
       kubectl,
@@ -26,7 +26,7 @@ export async function up(context: CommandContext): Promise<number> {
     });
   }
   const exitCode = await stack.pulumi('up');
-  // Without the agent there is nothing to call yet.
+  // With --exclude the agent may not be deployed.
   if (exitCode === 0 && !args.includes('--exclude')) say(howToCall());
   return exitCode;
 }
@@ -34,7 +34,7 @@ export async function up(context: CommandContext): Promise<number> {
 function howToCall(): string {
   return `
 n8n calls   POST ${SERVICE_URL}/run
-with        Authorization: Bearer (what is in ${TOKEN_FILE})
+with        Authorization: Bearer (the token in ${TOKEN_FILE})
 
 From this machine:
   kubectl -n ${NAMES.namespace} port-forward service/${NAMES.service} 3000:80

@@ -316,7 +316,7 @@ describe('npm run rollback', () => {
     const { exitCode, stderr } = await rollback(['1']);
     expect(exitCode).toBe(1);
     expect(stderr).toContain('queueLimit 50 -> 100');
-    expect(stderr).toContain('Nobody can be asked here. To go back unasked: --yes.');
+    expect(stderr).toContain('There is no terminal to ask for confirmation. To roll back without asking, pass --yes.');
     expect(read('Pulumi.dev.yaml')).toBe(CONFIG);
     expect(calls().some(({ args }) => args[0] === 'up')).toBe(false);
   });
@@ -339,7 +339,7 @@ describe('npm run rollback', () => {
         input: `${answer}\n`,
       });
       expect(exitCode, stdout).toBe(ended);
-      expect(stdout).toContain('Go back to update 1? [y/N]');
+      expect(stdout).toContain('Roll back to update 1? [y/N]');
       const commands = calls().map(({ args }) => args[0]);
       expect(commands).toContain('preview');
       expect(commands.includes('up')).toBe(updates);
@@ -351,14 +351,14 @@ describe('npm run rollback', () => {
     const { read, rollback } = deployed();
     const { exitCode, stderr } = await rollback(['1', '--yes'], { FAKE_EXIT: '255' });
     expect(exitCode).toBe(255);
-    expect(stderr).toContain('Pulumi.dev.yaml holds its config, so `npm run up` tries again');
+    expect(stderr).toContain('Pulumi.dev.yaml contains its config. Run `npm run up` to try again.');
     expect(read('Pulumi.dev.yaml')).toContain(image('1'));
   });
 
   test('is refused for an update that is not on record', async () => {
     const { exitCode, stderr } = await deployed().rollback(['7', '--yes']);
     expect(exitCode).toBe(1);
-    expect(stderr).toContain('There is no record of an update 7; there is 2, 1.');
+    expect(stderr).toContain('There is no record of update 7. Available: 2, 1.');
     expect(stderr).not.toContain('    at ');
   });
 
@@ -423,8 +423,8 @@ describe('npm run login', () => {
   });
 
   test.each([
-    ['the CLI fails', { FAKE_LOGIN: 'fails' }, 'ended with 1'],
-    ['the CLI leaves no login', {}, 'left no'],
+    ['the CLI fails', { FAKE_LOGIN: 'fails' }, 'exit code 1'],
+    ['the CLI leaves no login', {}, 'did not create'],
     ['the CLI leaves an empty one', { FAKE_LOGIN: '{"claudeAiOauth":{}}' }, 'contains no login'],
   ])('fails when %s', async (_what, env, said) => {
     const { exitCode, stderr } = await project().launch(['login'], env);

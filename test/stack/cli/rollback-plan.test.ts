@@ -29,7 +29,7 @@ const record = (number: number, changes: Partial<UpdateRecord> = {}, config: Rec
 const back = (to: UpdateRecord, content: string, current: UpdateRecord = record(9)) =>
   rollbackPlan(String(to.number), [current, to], content, process.cwd());
 
-describe('the way back to an update', () => {
+describe('a rollback to an update', () => {
   test("sets that update's config in the stack's file, pins its image, and leaves comments and secrets", () => {
     const content = `# ours
 encryptionsalt: v1:salt
@@ -39,8 +39,8 @@ config:
     secure: v1:secret
   other:key: stays
 `;
-    const way = back(record(2, {}, { graceSeconds: '60' }), content);
-    expect(way.content).toBe(`# ours
+    const plan = back(record(2, {}, { graceSeconds: '60' }), content);
+    expect(plan.content).toBe(`# ours
 encryptionsalt: v1:salt
 config:
   claude-code-agent:agentToken:
@@ -49,71 +49,71 @@ config:
   claude-code-agent:image: ${image('2')}
   claude-code-agent:graceSeconds: "60"
 `);
-    expect(way.description.split('\n')).toEqual([
-      'Back to update 2 of 2026-01-02T03:04:05.678Z:',
+    expect(plan.description.split('\n')).toEqual([
+      'Roll back to update 2 of 2026-01-02T03:04:05.678Z:',
       '  image 999999999999 -> 222222222222, pinned from now on',
       '  queueLimit 7 -> 100',
       '  graceSeconds 300 -> 60',
     ]);
   });
 
-  test('makes a file where the stack has none', () => {
+  test('creates a file if the stack has none', () => {
     expect(parse(back(record(2), '').content)).toEqual({ config: { 'claude-code-agent:image': image('2') } });
   });
 
-  test('writes lists as lists, and takes equal ones for equal however they are written', () => {
+  test('writes lists as lists, and compares them by value however they are written', () => {
     const egress = '[{"namespace":"llm","port":8080}]';
-    const way = back(record(2, {}, { extraEgress: egress }), '');
-    expect(parse(way.content)).toMatchObject({
+    const plan = back(record(2, {}, { extraEgress: egress }), '');
+    expect(parse(plan.content)).toMatchObject({
       config: { 'claude-code-agent:extraEgress': [{ namespace: 'llm', port: 8080 }] },
     });
     const same = 'config:\n  claude-code-agent:extraEgress:\n    - port: 8080\n      namespace: llm\n';
     expect(back(record(2, {}, { extraEgress: egress }), same).description).not.toContain('extraEgress');
   });
 
-  test('takes a text that begins like a list for what it is', () => {
+  test('keeps a text that begins like a list as a text', () => {
     const reason = '[planned] the cluster gets new nodes';
-    const way = back(record(2, {}, { maintenanceReason: reason }), '');
-    expect(parse(way.content)).toMatchObject({ config: { 'claude-code-agent:maintenanceReason': reason } });
-    expect(back(record(2, {}, { maintenanceReason: reason }), way.content).description).not.toContain('Reason');
+    const plan = back(record(2, {}, { maintenanceReason: reason }), '');
+    expect(parse(plan.content)).toMatchObject({ config: { 'claude-code-agent:maintenanceReason': reason } });
+    expect(back(record(2, {}, { maintenanceReason: reason }), plan.content).description).not.toContain('Reason');
   });
 
-  test('leaves where the stack is and what holds data as they are, and says so', () => {
+  test('keeps the location of the stack and of its data, and reports it', () => {
     const content = 'config:\n  claude-code-agent:volumeSize: 20Gi\n  claude-code-agent:registry: other.azurecr.io\n';
-    const way = back(record(2), content);
-    expect(parse(way.content)).toMatchObject({
+    const plan = back(record(2), content);
+    expect(parse(plan.content)).toMatchObject({
       config: { 'claude-code-agent:volumeSize': '20Gi', 'claude-code-agent:registry': 'other.azurecr.io' },
     });
-    expect(way.description).toContain('volumeSize was 10Gi: stays 20Gi');
-    expect(way.description).toContain('registry was 127.0.0.1:5000: stays other.azurecr.io');
+    expect(plan.description).toContain('volumeSize was 10Gi: stays 20Gi');
+    expect(plan.description).toContain('registry was 127.0.0.1:5000: stays other.azurecr.io');
   });
 
-  test('leaves what goes with a secret as it is, since the file alone has that', () => {
+  test('keeps config that belongs to a secret, which only the file has', () => {
     const content =
       'config:\n  claude-code-agent:n8nApiUrl: http://n8n.test\n  claude-code-agent:n8nApiKey:\n    secure: v1:x\n';
-    const way = back(record(2), content);
-    expect(way.content).toContain(content);
-    expect(way.description).toContain("n8nApiUrl was '': stays http://n8n.test");
+    const plan = back(record(2), content);
+    expect(plan.content).toContain(content);
+    expect(plan.description).toContain("n8nApiUrl was '': stays http://n8n.test");
   });
 
-  test('says what is no longer known, and that login and token stay', () => {
-    const way = back(record(2, { login: 'another', token: 'another', claude: 'another' }, { formerKey: 'x' }), '');
-    expect(way.description).toContain('formerKey was x: no longer a key');
-    expect(way.description).toContain('login was another: stays as it is in the cluster');
-    expect(way.description).toContain("claude's MCP servers and settings were others: they stay");
-    expect(way.description).toContain('API token was another: stays as it is');
-    expect(way.content).not.toContain('formerKey');
+  test('reports keys that no longer exist, and that login and token stay', () => {
+    const plan = back(record(2, { login: 'another', token: 'another', claude: 'another' }, { formerKey: 'x' }), '');
+    expect(plan.description).toContain('formerKey was x: ignored, the key no longer exists');
+    expect(plan.description).toContain('login was different: the login in the cluster stays');
+    expect(plan.description).toContain("claude's MCP servers or settings were different: the current ones stay");
+    expect(plan.description).toContain('API token was different: the current one stays');
+    expect(plan.content).not.toContain('formerKey');
   });
 
   test.each(['3', 'x', '-1', '02'])('is refused for a number without a record: %s', (number) => {
     const go = () => rollbackPlan(number, [record(4), record(2)], '', process.cwd());
     expect(go).toThrow(CliError);
-    expect(go).toThrow(`There is no record of an update ${number}; there is 4, 2.`);
+    expect(go).toThrow(`There is no record of update ${number}. Available: 4, 2.`);
   });
 });
 
 describe('the list of updates', () => {
-  test('has a line for each: number, when, image, what it changed', () => {
+  test('has a line per update: number, time, image, what it changed', () => {
     const records = [
       record(3, { image: image('1') }, { queueLimit: '50', image: image('1') }),
       record(2, { login: '3', claude: '4' }, { queueLimit: '50' }),
@@ -122,9 +122,9 @@ describe('the list of updates', () => {
     expect(listOf(records)).toBe(`update  when               image         what it changed
 3       2026-01-03 03:04Z  111111111111  image, login, claude's MCP servers or settings, pinned
 2       2026-01-02 03:04Z  222222222222  image, login, claude's MCP servers or settings, queueLimit 100 -> 50
-1       2026-01-01 03:04Z  111111111111  the first on record
+1       2026-01-01 03:04Z  111111111111  oldest recorded update
 
-Back to one of them: npm run rollback -- NUMBER
+To roll back to one of them: npm run rollback -- NUMBER
 `);
   });
 

@@ -132,11 +132,11 @@ describe('a stack that is not there', () => {
     expect(calls().map(({ args }) => args.slice(0, 3).join(' '))).toContain('stack init prdo');
   });
 
-  test('is previewed with every default, which is said, in a backend of its own that is gone afterwards', async () => {
+  test('is previewed with reported defaults, in a temporary backend that is removed afterwards', async () => {
     const { at, calls, launch } = project();
     const { exitCode, stderr } = await launch(['preview', '--stack', 'prdo', '--diff']);
     expect(exitCode, stderr).toBe(0);
-    expect(stderr).toContain(`There is no ${at('Pulumi.prdo.yaml')}: this is a stack with every default.`);
+    expect(stderr).toContain(`${at('Pulumi.prdo.yaml')} does not exist: using the default for every key.`);
     const { args, env } = calls().at(-1) ?? { args: [], env: {} };
     expect(args).toEqual([
       ...['preview', '--stack', 'prdo', '--config-file', at('.local', 'Pulumi.prdo.yaml'), '--diff'],
