@@ -10,7 +10,7 @@ import { PLACES } from './manifest.ts';
 /** The one folder in the archive. */
 const INSIDE = 'claude-agent-backup';
 
-/** A folder of our own beside a file, for what it holds while it is made or looked at; gone afterwards. */
+/** Runs work with a temporary folder inside another folder, and removes it afterwards. */
 export async function withScratch<T>(beside: string, work: (folder: string) => Promise<T>): Promise<T> {
   const scratch = fs.mkdtempSync(path.join(beside, `.scratch-${process.pid}-`));
   try {
@@ -20,7 +20,7 @@ export async function withScratch<T>(beside: string, work: (folder: string) => P
   }
 }
 
-/** Removes what a backup or restore left that was killed. */
+/** Removes the temporary folders of backups and restores that were killed. */
 export async function removeScratches(folder: string): Promise<void> {
   if (!fs.existsSync(folder)) return;
   for (const name of fs.readdirSync(folder)) {
@@ -38,13 +38,13 @@ export function folderIn(scratch: string): string {
 }
 
 /**
- * Packs what is in a scratch folder into a file that only its owner can read. It has its name once it is whole and on
+ * Packs a scratch folder into a file that only its owner can read. The file gets its name only when it is complete and on
  * disk.
  */
 export async function pack(scratch: string, file: string): Promise<void> {
   const unfinished = path.join(scratch, 'unfinished.tar.gz');
   fs.writeFileSync(unfinished, '', { mode: 0o600 });
-  // The manifest comes first, so that a look at it need not read the rest.
+  // The manifest comes first, so that reading it does not require the rest.
   const members = [`${INSIDE}/${PLACES.manifest}`, ...parts(path.join(scratch, INSIDE))];
   await tar(['-czf', unfinished, '-C', scratch, ...members]);
   const handle = fs.openSync(unfinished, 'r+');
@@ -60,7 +60,7 @@ function parts(folder: string): string[] {
     .map((name) => `${INSIDE}/${name}`);
 }
 
-/** Unpacks a backup into a scratch folder, and returns the folder that it holds. @throws CliError when it is none. */
+/** Unpacks a backup and returns the folder in it. @throws CliError when the file is not a backup. */
 export async function unpack(file: string, scratch: string): Promise<string> {
   try {
     await tar(['-xzf', file, '--no-same-owner', '-C', scratch]);

@@ -6,7 +6,7 @@ import { OWN_SESSION } from '../../session/seed.ts';
 import type { CliEnvironment } from '../system/environment.ts';
 import { privateFolder } from '../system/local-files.ts';
 
-/** Files and folders of `.local` that make a system: without them its state can't be read, nor its callers let in. */
+/** Files and folders of `.local` that a system needs: its state cannot be read, or its callers authenticated, without them. */
 export const LOCAL = {
   passphrase: 'passphrase',
   token: path.basename(TOKEN_FILE),
@@ -14,9 +14,9 @@ export const LOCAL = {
 } as const;
 
 /**
- * Copies what this machine has for the stack into a folder.
- * @param configText Of the stack's file.
- * @returns in a sentence each, what is not there and needed.
+ * Copies this machine's files for the stack into a folder.
+ * @param configText Content of the stack file.
+ * @returns a sentence for each required file that is missing.
  */
 export function takeLocal(environment: CliEnvironment, configText: string, folder: string): string[] {
   const { localDir, env, backend } = environment;
@@ -38,7 +38,7 @@ export function takeLocal(environment: CliEnvironment, configText: string, folde
   ];
 }
 
-/** As the engine would take it. */
+/** The passphrase that the engine would use. */
 function passphraseOf(env: Readonly<NodeJS.ProcessEnv>, localDir: string): string | undefined {
   const { PULUMI_CONFIG_PASSPHRASE: given, PULUMI_CONFIG_PASSPHRASE_FILE: file = '' } = env;
   if (given) return `${given}\n`;

@@ -4,24 +4,24 @@ import * as path from 'node:path';
 
 import { CliError } from '../system/terminal.ts';
 
-/** Of the folder inside the archive. A restore refuses any other. */
+/** Version of the layout inside the archive. A restore refuses any other. */
 export const FORMAT = 1;
 
-/** Where each part is, below the folder that the archive holds. */
+/** Where each part is, relative to the folder in the archive. */
 export const PLACES = {
   manifest: 'manifest.json',
   state: 'state.json',
-  /** What is in `.local`: passphrase, API token, login. */
+  /** From `.local`: passphrase, API token, login. */
   local: 'local',
-  /** The stack's file, under its own name. */
+  /** The stack file, under its own name. */
   stackFile: 'stack',
-  /** Objects of the cluster, a file each. */
+  /** Objects of the cluster, one file each. */
   objects: 'objects',
-  /** Of the agent's volume: run records, living session, conversations. */
+  /** From the agent's volume: run records, current login, conversations. */
   volume: 'volume',
 } as const;
 
-/** What a backup says of itself, in `manifest.json`. */
+/** Describes a backup, in `manifest.json`. */
 export interface Manifest {
   readonly format: number;
   readonly project: string;
@@ -29,15 +29,15 @@ export interface Manifest {
   /** ISO 8601, UTC. */
   readonly createdAt: string;
   readonly versions: Readonly<Record<string, string>>;
-  /** For people, by part. */
+  /** What each part has, for people. */
   readonly contents: Readonly<Record<string, string>>;
-  /** What could not be had, in a sentence each. */
+  /** A sentence for each part that is missing. */
   readonly missing: readonly string[];
-  /** Every other file, by its path below the folder. */
+  /** Every other file, by its path relative to the folder. */
   readonly files: Readonly<Record<string, { readonly bytes: number; readonly sha256: string }>>;
 }
 
-/** What is below a folder and is none itself; paths are relative, with slashes, in order. */
+/** Everything below a folder except folders, as sorted relative paths with slashes. */
 export function namesBelow(folder: string): string[] {
   return fs
     .readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -46,7 +46,7 @@ export function namesBelow(folder: string): string[] {
     .sort();
 }
 
-/** The files below a folder by {@link namesBelow}, with their checksums. */
+/** The files below a folder, with their checksums. @throws CliError for anything that is not a regular file. */
 export function filesOf(folder: string): Manifest['files'] {
   const names = namesBelow(folder).filter((name) => name !== PLACES.manifest);
   return Object.fromEntries(
@@ -59,10 +59,10 @@ export function filesOf(folder: string): Manifest['files'] {
 }
 
 /**
- * Reads the manifest of an unpacked backup, and holds every file to it.
+ * Reads the manifest of an unpacked backup and checks every file against it.
  * @param name Of the backup, for messages.
- * @param stack It has to be of this one.
- * @throws CliError naming what is wrong.
+ * @param stack The stack that the backup must be of.
+ * @throws CliError that says what is wrong.
  */
 export function checkedManifest(folder: string, name: string, project: string, stack: string): Manifest {
   const manifest = readManifest(path.join(folder, PLACES.manifest), name);

@@ -12,17 +12,17 @@ import { PLACES } from './manifest.ts';
 
 /** A login in a backup. */
 export interface BackedUpLogin {
-  /** Of its `.credentials.json`. */
+  /** The content of its `.credentials.json`. */
   readonly content: Buffer;
-  /** For people. */
+  /** Where it was found, for people. */
   readonly from: string;
-  /** Of its access token, in milliseconds since 1970; the CLI renews it before, by a refresh token that is good once. */
+  /** When its access token expires, in milliseconds since 1970. The CLI renews it earlier, with a refresh token that works once. */
   readonly expiresAt: number | undefined;
 }
 
 /**
- * The login that was renewed last: refresh tokens are good for one use, so any other of the same login is dead. The living
- * one beats a seed that says no more of its age.
+ * The login that was renewed last: a refresh token works once, so every older copy of the same login is dead. If the ages are
+ * equal or unknown, the pod's login comes first.
  * @param folder Of an unpacked backup.
  */
 export function newestLogin(folder: string): BackedUpLogin | undefined {
@@ -49,7 +49,7 @@ function inSecret(folder: string): Buffer | undefined {
   return data?.[CREDENTIALS_FILE] === undefined ? undefined : Buffer.from(data[CREDENTIALS_FILE], 'base64');
 }
 
-/** The CLI empties the tokens of a login that is dead. */
+/** Whether a file has tokens: the CLI empties those of a dead login. */
 function isLogin(content: Buffer): boolean {
   try {
     checkCredentials('', content);

@@ -16,17 +16,17 @@ export interface KubeObject {
   readonly [part: string]: unknown;
 }
 
-/** Everything that the namespace may hold. */
+/** Every kind of object that the namespace can have. */
 const KINDS = [
   ...['deployments', 'replicasets', 'pods', 'services', 'cronjobs', 'jobs', 'secrets', 'configmaps'],
   ...['persistentvolumeclaims', 'serviceaccounts', 'roles', 'rolebindings', 'networkpolicies', 'resourcequotas'],
   ...['limitranges', 'endpointslices'],
 ];
 
-/** What the API server sets anew: with it an object could not be applied again. */
+/** Fields that the API server sets: an object that has them cannot be applied again. */
 const SET_BY_SERVER = ['uid', 'resourceVersion', 'creationTimestamp', 'generation', 'managedFields', 'selfLink'];
 
-/** Reads the namespace, its volumes and every object in it. Returns them, and for each kind that can't be read why. */
+/** Reads the namespace, its volumes and every object in it. Returns them, and a reason for each kind that cannot be read. */
 export async function readObjects(kubectl: Kubectl): Promise<{ objects: KubeObject[]; failures: string[] }> {
   const objects: KubeObject[] = [];
   const failures: string[] = [];
@@ -47,12 +47,12 @@ export async function readObjects(kubectl: Kubectl): Promise<{ objects: KubeObje
   return { objects, failures };
 }
 
-/** A volume that a claim of the namespace has. */
+/** Whether a volume belongs to a claim of the namespace. */
 function isOurs({ spec }: KubeObject): boolean {
   return (spec as { claimRef?: { namespace?: string } }).claimRef?.namespace === NAMES.namespace;
 }
 
-/** Writes each object to a file, as `kubectl apply` takes it. */
+/** Writes each object to a file that `kubectl apply` accepts. */
 export function writeObjects(folder: string, objects: readonly KubeObject[]): void {
   for (const object of objects) {
     const below = privateFolder(path.join(folder, object.kind.toLowerCase()));
@@ -61,16 +61,16 @@ export function writeObjects(folder: string, objects: readonly KubeObject[]): vo
   }
 }
 
-/** kubectl reads YAML 1.1, where a plain `on` is true. */
+/** kubectl reads YAML 1.1, in which a plain `on` is true. */
 const YAML = { version: '1.1', lineWidth: 0 } as const;
 
-/** The object without what only the API server that it comes from knows. */
+/** The object without the fields that its API server set. */
 export function cleaned(object: KubeObject): KubeObject {
   const metadata = Object.entries(object.metadata).filter(([field]) => !SET_BY_SERVER.includes(field));
   return { ...object, metadata: { ...Object.fromEntries(metadata), name: object.metadata.name } };
 }
 
-/** What the agent runs, by digest. */
+/** The agent's image, by digest. */
 export function imageOf(objects: readonly KubeObject[]): string | undefined {
   const found = objects.find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === NAMES.deployment);
   const spec = found?.['spec'] as { template: { spec: { containers: { image: string }[] } } } | undefined;

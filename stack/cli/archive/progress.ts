@@ -2,12 +2,12 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 
 import { npmRun } from '../../next-command.ts';
+import { writeWhole } from '../system/local-files.ts';
 import { CliError } from '../system/terminal.ts';
-import { writeWhole } from './whole-file.ts';
 
-/** What is on disk of a restore that is unfinished. */
+/** The file of an unfinished restore. */
 interface Written {
-  /** What is restored: of another backup, or other parts, it is another restore. */
+  /** Identifies the restore: another backup, or other parts of it, is another restore. */
   readonly restore: string;
   /** The backup, as given. */
   readonly file: string;
@@ -17,16 +17,16 @@ interface Written {
 /** The step after which the agent may start. */
 export const VOLUME_STEP = 'volume';
 
-/** How far a restore came, on disk: one that was killed continues from there when it is run again. */
+/** The finished steps of a restore, on disk: a restore that was killed continues after them when it is run again. */
 export class Progress {
   readonly #place: string;
   readonly #restore: string;
   readonly #backup: string;
   readonly #done: string[];
-  /** It was begun earlier, and did not come to its end. */
+  /** Whether this restore was started before and did not finish. */
   readonly wasBegun: boolean;
 
-  /** @param localDir Of the repository. */
+  /** @param localDir The repository's `.local`. */
   constructor(localDir: string, restore: string, backup: string) {
     this.#place = placeIn(localDir);
     this.#restore = restore;
@@ -41,7 +41,7 @@ export class Progress {
     writeWhole(this.#place, JSON.stringify(written));
   }
 
-  /** Does a step, unless it is done already. */
+  /** Does a step, unless an earlier attempt finished it. */
   async step(name: string, work: () => Promise<void>): Promise<void> {
     if (this.#done.includes(name)) return;
     await work();
@@ -54,7 +54,7 @@ export class Progress {
   }
 }
 
-/** @throws CliError while a restore has yet to fill the volume: an agent that starts now would begin other records. */
+/** @throws CliError before a restore has filled the volume: an agent that starts now would create new records. */
 export function refuseWithinRestore(localDir: string): void {
   const before = readPlace(placeIn(localDir));
   if (before === undefined || before.done.includes(VOLUME_STEP)) return;

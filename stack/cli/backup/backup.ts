@@ -13,13 +13,13 @@ import { filesOf, FORMAT, PLACES } from '../archive/manifest.ts';
 import type { Manifest } from '../archive/manifest.ts';
 import { takeAll } from './take.ts';
 
-/** Exit code of a backup that lacks something, which is named. */
+/** Exit code of an incomplete backup. The output lists what is missing. */
 export const INCOMPLETE = 2;
 
 const CONVERSATION_MEGABYTES = 1024;
 
 /**
- * `npm run backup -- [FILE] [--conversations MEGABYTES]`: one file with everything that this system is. Changes nothing.
+ * `npm run backup -- [FILE] [--conversations MEGABYTES]`: writes the whole system into one file. Changes nothing.
  * @returns 0, or {@link INCOMPLETE}.
  * @throws CliError when there is nothing to back up, or the file can't be written.
  */
@@ -31,7 +31,7 @@ export async function backup({ environment, project, stack, given: args, say }: 
   const file = path.resolve(given ?? path.join(folder, `${project}-${stack}-${stampOf(now)}.tar.gz`));
   if (fs.existsSync(file)) throw new CliError(`${file} already exists. Choose another file name.`);
   await removeScratches(path.dirname(file));
-  // Beside the file, since only there it can be given its name at once.
+  // In the same folder, so that the finished file can be renamed atomically.
   return withScratch(privateFolder(path.dirname(file)), async (scratch) => {
     const inside = folderIn(scratch);
     const parts = await takeAll(environment, stack, inside, conversationMegabytes);

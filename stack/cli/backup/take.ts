@@ -15,7 +15,7 @@ import { PLACES } from '../archive/manifest.ts';
 import { imageOf, readObjects, writeObjects } from '../archive/objects.ts';
 import { takeVolume } from './volume.ts';
 
-/** The parts of a backup that were had, and what was not, in a sentence each. */
+/** The parts of a backup that were taken, and a sentence for each that is missing. */
 export interface Taken {
   readonly contents: Readonly<Record<string, string>>;
   readonly missing: readonly string[];
@@ -23,8 +23,8 @@ export interface Taken {
 }
 
 /**
- * Takes every part that can be had into a folder, and names the others.
- * @param megabytes Of conversations.
+ * Takes every available part into a folder, and lists the others.
+ * @param megabytes Limit for conversations.
  */
 export async function takeAll(
   environment: CliEnvironment,

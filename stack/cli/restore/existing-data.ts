@@ -9,8 +9,8 @@ import { readState } from '../system/state.ts';
 import type { Part } from './options.ts';
 
 /**
- * What a restore of these parts would overwrite, in a sentence each; empty for a new machine and a new cluster.
- * @throws CliError when the cluster can't be asked.
+ * A sentence for each thing that a restore of these parts would overwrite. Empty for a new machine and a new cluster.
+ * @throws CliError when the cluster cannot be reached.
  */
 export async function existingData(
   environment: CliEnvironment,
@@ -19,11 +19,11 @@ export async function existingData(
   kubectl: Kubectl,
   parts: readonly Part[],
 ): Promise<string[]> {
-  const inState = parts.includes('state') ? await livingState(environment, engine, stack) : [];
-  return parts.includes('volume') ? [...inState, ...(await livingVolume(kubectl))] : inState;
+  const inState = parts.includes('state') ? await existingState(environment, engine, stack) : [];
+  return parts.includes('volume') ? [...inState, ...(await existingVolume(kubectl))] : inState;
 }
 
-async function livingState(environment: CliEnvironment, engine: Engine, stack: string): Promise<string[]> {
+async function existingState(environment: CliEnvironment, engine: Engine, stack: string): Promise<string[]> {
   const { projectDir } = environment;
   try {
     const ready = await findStack(environment, engine, stack);
@@ -37,7 +37,7 @@ async function livingState(environment: CliEnvironment, engine: Engine, stack: s
   }
 }
 
-async function livingVolume(kubectl: Kubectl): Promise<string[]> {
+async function existingVolume(kubectl: Kubectl): Promise<string[]> {
   const names = [`namespace/${NAMES.namespace}`, `persistentvolumeclaim/${NAMES.volume}`];
   const answer = await kubectl(['get', ...names, '--ignore-not-found', '--output', 'json']);
   if ('failure' in answer) {

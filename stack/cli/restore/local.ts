@@ -4,26 +4,24 @@ import * as path from 'node:path';
 import { CREDENTIALS_FILE } from '../../../agent/contract.ts';
 import { TOKEN_FILE } from '../../names.ts';
 import type { CliEnvironment } from '../system/environment.ts';
-import { privateFolder, randomSecretFile, stampOf } from '../system/local-files.ts';
+import { privateFolder, randomSecretFile, stampOf, writeWhole } from '../system/local-files.ts';
 import { stackFileOf } from '../../config/stack-file.ts';
 import { LOCAL } from '../archive/local.ts';
 import { namesBelow, PLACES } from '../archive/manifest.ts';
 import { newestLogin } from '../archive/newest-login.ts';
-import { writeWhole } from '../archive/whole-file.ts';
 
 /** What {@link putLocal} needs. */
 export interface PutLocalOptions {
   readonly environment: CliEnvironment;
-  /** Of the unpacked backup. */
+  /** Where the backup is unpacked. */
   readonly folder: string;
   readonly stack: string;
-  /** For the stack's file. */
   readonly stackFileContent: string;
   readonly say: (line: string) => void;
 }
 
 /**
- * Puts this machine's files in place: passphrase, API token, login and the stack's file. What they replace is kept aside.
+ * Puts this machine's files in place: passphrase, API token, login and the stack file. Keeps a copy of what they replace.
  */
 export function putLocal({ environment, folder, stack, stackFileContent, say }: PutLocalOptions): void {
   const { projectDir, localDir } = environment;

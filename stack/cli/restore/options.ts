@@ -3,24 +3,24 @@ import { CliError } from '../system/terminal.ts';
 import { StackFile } from '../../config/stack-file.ts';
 import { USAGES } from '../arguments/usages.ts';
 
-/** What `npm run restore` was asked for. */
+/** The arguments of `npm run restore`. */
 export interface RestoreOptions {
-  /** Of the backup, as given. */
+  /** The backup, as given. */
   readonly file: string;
-  /** Parts to restore; the other ones stay as they are. */
+  /** Parts to restore; the others do not change. */
   readonly parts: readonly Part[];
   readonly yes: boolean;
   readonly overwrite: boolean;
-  /** Plain config that is other than in the backup, by key. */
+  /** Plain config that replaces the backup's, by key. */
   readonly config: Readonly<Record<string, string>>;
 }
 
-/** state: the state, and this machine's files that go with it. volume: what is on the agent's volume. */
+/** `state`: the state, and this machine's files that belong to it. `volume`: the content of the agent's volume. */
 export type Part = 'state' | 'volume';
 
 const PARTS: readonly Part[] = ['state', 'volume'];
 
-/** @throws UsageError saying what is wrong with the arguments, and which ones there are. */
+/** @throws UsageError that says what is wrong with the arguments, and lists the valid ones. */
 export function restoreOptions(args: readonly string[]): RestoreOptions {
   const line = readLine(USAGES.restore, args);
   const [file] = line.positionals;
@@ -44,7 +44,7 @@ export function restoreOptions(args: readonly string[]): RestoreOptions {
   };
 }
 
-/** The stack's file of a backup with the config that was given. @throws CliError for a key that is none. */
+/** Adds the given config to the stack file of a backup. @throws CliError for an unknown key. */
 export function withConfig(content: string, config: RestoreOptions['config'], projectDir: string): string {
   if (Object.keys(config).length === 0) return content;
   const file = new StackFile(content, projectDir);

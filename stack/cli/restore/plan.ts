@@ -13,13 +13,13 @@ import type { Manifest } from '../archive/manifest.ts';
 import { withConfig } from './options.ts';
 import type { RestoreOptions } from './options.ts';
 
-/** What a restore needs of the command line. */
+/** What a restore needs from the command line. */
 export interface RestoreContext extends CommandContext {
-  /** Runs `npm run up` on the stack with more arguments. Returns its exit code. */
+  /** Runs `npm run up` on the stack with these arguments. Returns its exit code. */
   readonly up: (...args: string[]) => Promise<number>;
 }
 
-/** A backup that was checked, and what is to become of it. */
+/** A checked backup, and how it is going to be restored. */
 export interface Plan extends RestoreContext {
   readonly options: RestoreOptions;
   /** Where the backup is unpacked. */
@@ -27,15 +27,15 @@ export interface Plan extends RestoreContext {
   readonly scratch: string;
   readonly manifest: Manifest;
   readonly engine: Engine;
-  /** Of the stack's file as it will be. */
+  /** The stack file after the restore. */
   readonly stackFileContent: string;
   /** Of the kubeconfig; empty for the current one. */
   readonly context: string;
-  /** Whether the agent's volume is to be filled. */
+  /** Whether the restore fills the agent's volume. */
   readonly fillsVolume: boolean;
 }
 
-/** Unpacks and checks a backup; changes nothing. @throws CliError, or ConfigError for a stack's file that can't be used. */
+/** Unpacks and checks a backup; changes nothing. @throws CliError, or ConfigError for an invalid stack file. */
 export async function planOf(given: RestoreContext, options: RestoreOptions, scratch: string): Promise<Plan> {
   const { environment, project, stack } = given;
   const { projectDir, env } = environment;
@@ -57,7 +57,7 @@ export async function planOf(given: RestoreContext, options: RestoreOptions, scr
   return { ...given, options, folder, scratch, manifest, engine, stackFileContent, context, fillsVolume };
 }
 
-/** What an operator reads before saying yes. */
+/** The text that the operator confirms. */
 export function descriptionOf({ options, manifest, context, stackFileContent, environment }: Plan): string {
   const { contents, createdAt, missing } = manifest;
   const registry = new StackFile(stackFileContent, environment.projectDir).get('registry') ?? '';

@@ -16,9 +16,9 @@ import type { Plan, RestoreContext } from './plan.ts';
 import { restoreLocal, restoreState, restoreVolume, upWithoutAgent } from './steps.ts';
 
 /**
- * `npm run restore -- FILE`: brings a system back from a backup, into whatever cluster the config names. The agent starts
- * once its volume holds what the backup has. Killed at any point, it goes on when it is run again.
- * @returns the exit code of the update that ends it, or 1 where the operator said no.
+ * `npm run restore -- FILE`: restores a system from a backup, into the cluster that the config names. The agent starts last,
+ * when its volume is filled. A restore that is killed continues when it is run again.
+ * @returns the exit code of the final update, or 1 if the operator declined.
  * @throws CliError when the backup is damaged, an existing system would be overwritten, or a step fails.
  */
 export async function restore(given: RestoreContext): Promise<number> {

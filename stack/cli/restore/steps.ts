@@ -24,7 +24,7 @@ export async function restoreLocal(plan: Plan): Promise<void> {
   putLocal({ ...plan, stackFileContent: await stackFileFor(plan) });
 }
 
-/** The stack's file, without what is not true any more: a pinned image that is lost, another machine's login. */
+/** The stack file without outdated config: a pinned image that the registry lost, the login of another machine. */
 async function stackFileFor({ stackFileContent, environment, folder, options, say }: Plan): Promise<string> {
   const file = new StackFile(stackFileContent, environment.projectDir);
   const pinned = file.get('image') ?? '';
@@ -44,20 +44,20 @@ async function stackFileFor({ stackFileContent, environment, folder, options, sa
   return isLost || replaced.length > 0 ? file.toString() : stackFileContent;
 }
 
-/** The engine's state as it was: what is not there any more, the next update finds gone, and makes again. */
+/** Imports the state of the backup. The next update recreates the resources that no longer exist. */
 export async function restoreState({ environment, engine, stack, folder, project, say }: Plan): Promise<void> {
   const { projectDir, backendFolder } = environment;
   const file = path.join(folder, PLACES.state);
   if (!fs.existsSync(file)) return;
   const inFolder = backendFolder === undefined ? undefined : { folder: backendFolder, project, stack };
   if (inFolder !== undefined) mendStateFiles(inFolder, say);
-  // Its API token came with this machine's files.
+  // restoreLocal has restored the API token.
   const { env } = await prepareStack(environment, engine, stack, say, () => Promise.resolve(true));
   if (inFolder !== undefined) await removeStaleLocks(inFolder, say);
   await runEngine(engine, ['stack', 'import', '--stack', stack, '--file', file], projectDir, env);
 }
 
-/** Makes everything but the agent, whose volume is to be filled before it starts. */
+/** Creates everything except the agent, which must not start before its volume is filled. */
 export async function upWithoutAgent({ up, stack, project }: Plan): Promise<void> {
   const type = 'claude-code-agent:stack:AgentService$kubernetes:apps/v1:Deployment';
   const agent = `urn:pulumi:${stack}::${project}::${type}::agent-deployment`;
@@ -66,7 +66,7 @@ export async function upWithoutAgent({ up, stack, project }: Plan): Promise<void
     throw new CliError('Some resources could not be created. Run the same command again: it continues from here.');
 }
 
-/** Puts run records, login and conversations on the volume; and the watchdog's ledger, which says what it paused in n8n. */
+/** Fills the agent's volume, and restores the watchdog's ledger, which records what it paused in n8n. */
 export async function restoreVolume(plan: Plan): Promise<void> {
   const { environment, engine, stack, folder, scratch, context, say } = plan;
   const { projectDir } = environment;
@@ -79,7 +79,7 @@ export async function restoreVolume(plan: Plan): Promise<void> {
   await restoreLedger(plan);
 }
 
-/** One that the watchdog has begun since then is newer, and stays. */
+/** A ledger that the watchdog has started since is newer and stays. */
 async function restoreLedger({ folder, context }: Plan): Promise<void> {
   const file = path.join(folder, PLACES.objects, 'configmap', `${NAMES.watchdog}.yaml`);
   if (!fs.existsSync(file)) return;

@@ -13,27 +13,27 @@ import { CliError } from '../system/terminal.ts';
 import { inPod, isProgramMissing } from '../archive/in-pod.ts';
 
 const POD = 'claude-agent-restore';
-/** Of its life: however it is forgotten, it ends. */
+/** The pod ends by then, even if the restore is killed. */
 const POD_SECONDS = 3600;
 const READY_SECONDS = 300;
 
 /** What {@link putVolume} needs. */
 export interface PutVolumeOptions {
-  /** Of the kubeconfig; empty for the current one. */
+  /** Context of the kubeconfig; empty for the current one. */
   readonly context: string;
   readonly config: StackConfig;
-  /** The agent's, by digest. */
+  /** The agent's image, by digest. */
   readonly image: string;
-  /** What belongs on the volume. */
+  /** Content for the volume. */
   readonly folder: string;
-  /** For a file that is gone when the scratch folder is. */
+  /** Folder for a temporary file. */
   readonly scratch: string;
 }
 
 /**
- * Puts run records, login and conversations on the agent's volume, by a pod that is made for it and goes afterwards. An
- * agent that runs is ended first: it opens the records once, when it starts.
- * @throws CliError when a step of it fails; it can be run again.
+ * Puts run records, login and conversations on the agent's volume, with a temporary pod. A running agent is scaled to 0
+ * first, because it opens the records only when it starts.
+ * @throws CliError when a step fails; it can be repeated.
  */
 export async function putVolume({ context, config, image, folder, scratch }: PutVolumeOptions): Promise<void> {
   const kubectl = (args: readonly string[], input?: { file: string } | string): Promise<string> =>
@@ -63,7 +63,7 @@ const AGENT = Object.entries(selectorLabels('agent'))
   .map(([name, value]) => `${name}=${value}`)
   .join(',');
 
-/** It waits for what it is told, as the agent's own user. */
+/** The pod sleeps, as the agent's user, until a program is started in it. */
 function podOf({ placement }: StackConfig, image: string) {
   return {
     apiVersion: 'v1',

@@ -11,6 +11,14 @@ export function privateFolder(folder: string): string {
 /** An instant as part of a file's name: 20260102T030405Z. */
 export const stampOf = (instant: Date): string => instant.toISOString().replaceAll(/[-:]|\.\d+/g, '');
 
+/** Writes a file that only its owner can read. If the process is killed meanwhile, the file is the old one or the new one. */
+export function writeWhole(file: string, content: string | Buffer): void {
+  privateFolder(path.dirname(file));
+  const unfinished = `${file}.new`;
+  fs.writeFileSync(unfinished, content, { mode: 0o600, flush: true });
+  fs.renameSync(unfinished, file);
+}
+
 /** Makes a file with 32 random bytes (base64url) that only its owner can read. Returns false where it is there already. */
 export function randomSecretFile(file: string): boolean {
   privateFolder(path.dirname(file));

@@ -39,7 +39,7 @@ async function checked(file: string): Promise<Manifest> {
 }
 
 describe('a backup', () => {
-  test('is one tar.gz for its owner alone, with the manifest first, and nothing is left beside it', async () => {
+  test('is one tar.gz that only its owner can read, with the manifest first, and leaves nothing beside it', async () => {
     const { root, file } = await backup();
     expect(readdirSync(root)).toEqual(['backup.tar.gz']);
     expect(statSync(file).mode & 0o777).toBe(0o600);
@@ -53,7 +53,7 @@ describe('a backup', () => {
     expect(Object.keys((await checked(file)).files)).toEqual(['state.json', 'volume/runs.db']);
   });
 
-  test('that fails on its way leaves no file, and what one left that was killed goes with the next', async () => {
+  test('that fails leaves no file, and the next one removes what a killed one left', async () => {
     const root = folder();
     await expect(withScratch(root, (scratch) => pack(scratch, path.join(root, 'backup.tar.gz')))).rejects.toThrow();
     expect(readdirSync(root)).toEqual([]);
@@ -88,7 +88,7 @@ describe('a backup', () => {
     await expect(checked(file)).rejects.toThrow(message);
   });
 
-  test('that was cut off, or is another archive, is refused', async () => {
+  test('that is truncated, or is another archive, is refused', async () => {
     const { root, file } = await backup();
     const cut = path.join(root, 'cut.tar.gz');
     writeFileSync(cut, readFileSync(file).subarray(0, -20));

@@ -8,7 +8,7 @@ import { project } from '../project.ts';
 const STATE = { version: 3, deployment: { resources: [{ urn: 'a', type: 't' }] } };
 const LOGIN = JSON.stringify({ claudeAiOauth: { accessToken: 'a', refreshToken: 'r', expiresAt: 1 } });
 
-/** A checkout that deployed something, without a cluster that can be reached. */
+/** A checkout with a deployed stack, whose cluster cannot be reached. */
 function deployed() {
   const made = project();
   const { at } = made;
@@ -22,7 +22,7 @@ function deployed() {
   return made;
 }
 
-/** A backup of it. */
+/** Backs it up. Returns the file. */
 async function backedUp(): Promise<string> {
   const { at, launch } = deployed();
   await launch(['backup', at('b.tar.gz')]);
@@ -30,7 +30,7 @@ async function backedUp(): Promise<string> {
 }
 
 describe('npm run backup', () => {
-  test('has what is on this machine where the cluster can not be reached, says what it lacks, and ends with 2', async () => {
+  test('backs up this machine when the cluster cannot be reached, lists what is missing, and exits with 2', async () => {
     const { at, launch } = deployed();
     const { exitCode, stderr } = await launch(['backup'], { FAKE_KUBECTL: 'no route to host' });
     expect(exitCode, stderr).toBe(2);
@@ -53,7 +53,7 @@ describe('npm run backup', () => {
     );
   });
 
-  test('names a passphrase and a token that are not on this machine', async () => {
+  test('lists a passphrase and a token that are missing on this machine', async () => {
     const { at, launch } = project();
     writeFileSync(at('bin', 'stacks.json'), '[{"name":"dev","resourceCount":1}]');
     writeFileSync(at('bin', 'state.json'), JSON.stringify(STATE));
@@ -66,7 +66,7 @@ describe('npm run backup', () => {
     expect(stderr).toContain('API token: there is no .local/agent-token');
   });
 
-  test('of nothing is none, and leaves no file', async () => {
+  test('fails and leaves no file when there is nothing to back up', async () => {
     const { at, launch } = project();
     const { exitCode, stderr } = await launch(['backup']);
     expect(exitCode).toBe(1);
@@ -93,7 +93,7 @@ describe('npm run backup', () => {
 });
 
 describe('npm run restore', () => {
-  test('of the state puts it, its passphrase, the token and the login in place on a new machine, and ends with up', async () => {
+  test('of the state restores state, passphrase, token and login on a new machine, then runs up', async () => {
     const file = await backedUp();
     const { at, calls, launch, read } = project();
     const { exitCode, stderr } = await launch(['restore', file, '--only', 'state', '--yes']);
@@ -107,7 +107,7 @@ describe('npm run restore', () => {
     expect(existsSync(at('.local', 'restore.json'))).toBe(false);
   });
 
-  test('says what it would overwrite and touches nothing; told to, it keeps aside what it replaces', async () => {
+  test('lists what it would overwrite and changes nothing; with --overwrite it keeps a copy of what it replaces', async () => {
     const file = await backedUp();
     const { at, launch, read } = deployed();
     writeFileSync(at('.local', 'agent-token'), 'another\n');
@@ -125,7 +125,7 @@ describe('npm run restore', () => {
     expect(stderr.match(/was replaced/g)).toHaveLength(1);
   });
 
-  test('that fails in its last step is finished by running it again, though a system is there by now', async () => {
+  test('that fails in its last step can be run again to finish, although a system exists by then', async () => {
     const file = await backedUp();
     const { calls, launch } = project();
     const args = ['restore', file, '--only', 'state', '--yes'];
@@ -140,7 +140,7 @@ describe('npm run restore', () => {
     expect(imports()).toBe(before);
   });
 
-  test('into a cluster that can not be asked is refused, and so is a volume that no backup has', async () => {
+  test('is refused if the cluster cannot be reached, or the backup has no volume', async () => {
     const file = await backedUp();
     const { at, launch } = project();
     const unreachable = await launch(['restore', file, '--yes'], { FAKE_KUBECTL: 'no such context' });
@@ -151,12 +151,12 @@ describe('npm run restore', () => {
     expect(readdirSync(at('.local'))).toEqual(['backups']);
   });
 
-  test('of a file that is not there says so', async () => {
+  test('reports a file that does not exist', async () => {
     const { stderr } = await project().launch(['restore', '/nowhere/b.tar.gz']);
     expect(stderr).toContain('There is no file /nowhere/b.tar.gz.');
   });
 
-  test('of an image that was pinned, and that the registry lost, builds this checkout', async () => {
+  test('builds this checkout if the registry lost the pinned image', async () => {
     const made = deployed();
     const pinned = `r/claude-agent@sha256:${'0'.repeat(64)}`;
     writeFileSync(made.at('Pulumi.dev.yaml'), `config:\n  claude-code-agent:image: ${pinned}\n`);

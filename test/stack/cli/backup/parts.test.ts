@@ -23,21 +23,21 @@ describe('the newest login of a backup', () => {
   });
 
   test.each([
-    ['the one that was renewed last', login('living', 2), login('own', 3), login('secret', 1), 'own'],
-    ['the living one where all are equally old', login('living'), login('own'), login('secret'), 'living'],
-    ['not one whose tokens the CLI emptied', login('', 9), login('own', 1), login('secret', 2), 'secret'],
-    ['not one that can not be read', 'no JSON', '{}', login('secret', 2), 'secret'],
+    ['the login that was renewed last', login('living', 2), login('own', 3), login('secret', 1), 'own'],
+    ['the login of the pod if all are equally old', login('living'), login('own'), login('secret'), 'living'],
+    ['never a login whose tokens the CLI emptied', login('', 9), login('own', 1), login('secret', 2), 'secret'],
+    ['never a login that cannot be read', 'no JSON', '{}', login('secret', 2), 'secret'],
   ])('is %s', (_what, living, own, secret, wins) => {
     expect(newestLogin(folder(places(living, own, secret)))?.content.toString()).toContain(wins);
   });
 
-  test('is none where there is none', () => {
+  test('is undefined when the backup has no login', () => {
     expect(newestLogin(folder())).toBeUndefined();
   });
 });
 
 describe('the objects of a backup', () => {
-  test('can be applied again, and those of others stay out; a kind that can not be read is named', async () => {
+  test('can be applied again and exclude those of other namespaces; a kind that cannot be read is reported', async () => {
     const metadata = { uid: 'u', resourceVersion: '1', creationTimestamp: 't', managedFields: [], labels: { a: 'on' } };
     const volume = (name: string, namespace: string) => ({
       kind: 'PersistentVolume',
@@ -68,14 +68,14 @@ describe('the objects of a backup', () => {
     expect(objects.map((object) => object.metadata.name)).toEqual(['claude-agent', 's', 'ours']);
   });
 
-  test('are none where the namespace can not be read, for one reason', async () => {
+  test('are missing for a single reason when the namespace cannot be read', async () => {
     const answer = await readObjects(() => Promise.resolve({ failure: 'connection refused', missing: false }));
     expect(answer).toEqual({ objects: [], failures: ['objects: connection refused'] });
   });
 });
 
-describe('what a restore is asked for', () => {
-  test('is everything, or one part, with config that is other than in the backup', () => {
+describe('the arguments of a restore', () => {
+  test('select everything or one part, and replace config of the backup', () => {
     expect(restoreOptions(['b', '-y'])).toMatchObject({
       file: 'b',
       parts: ['state', 'volume'],
@@ -96,11 +96,11 @@ describe('what a restore is asked for', () => {
     [['a', '--only', 'records'], /'records' is not a part; allowed: state, volume/],
     [['a', '--config', 'kubeContext'], /'kubeContext' must be KEY=VALUE/],
     [['a', '--force'], /--force/],
-  ])('%j is refused with what is allowed', (args, message) => {
+  ])('%j are refused, and the valid ones are listed', (args, message) => {
     expect(() => restoreOptions(args)).toThrow(message);
   });
 
-  test('goes into the stack file, a key that is none does not', () => {
+  test('set config in the stack file; an unknown key is refused', () => {
     const content = 'config:\n  claude-code-agent:registry: r # ours\n';
     const changed = withConfig(content, { kubeContext: 'new' }, '.');
     expect(changed).toContain('registry: r # ours');
@@ -113,7 +113,7 @@ describe('what a restore is asked for', () => {
 });
 
 describe('a restore that was killed', () => {
-  test('does no step twice, and one of another backup begins anew', async () => {
+  test('repeats no finished step, and a restore of another backup starts over', async () => {
     const local = folder();
     const done: string[] = [];
     const step = (progress: Progress, name: string) => progress.step(name, () => Promise.resolve(void done.push(name)));
