@@ -5,32 +5,32 @@ import { execa } from 'execa';
 /** How to run a program. */
 export interface RunOptions {
   readonly cwd?: string;
-  /** All of its environment; without it, that of this process. */
+  /** Its whole environment; by default that of this process. */
   readonly env?: Readonly<NodeJS.ProcessEnv>;
-  /** It is ended after this, in milliseconds; 0 is never. */
+  /** When it is killed, in milliseconds; 0 for never. */
   readonly timeoutMs?: number;
 }
 
-/** Why a program gave no output. */
+/** Why a program failed. */
 export interface RunFailure {
   /** The reason in one line of at most 300 characters. */
   readonly failure: string;
-  /** The reason and what it printed after it, at most five lines. */
+  /** The reason and the output after it, at most five lines. */
   readonly lines: string;
-  /** The program is not on the PATH. */
+  /** Whether the program is not on the PATH. */
   readonly missing: boolean;
-  /** Undefined where it did not run, or a signal ended it. */
+  /** Undefined if it did not run or was ended by a signal. */
   readonly exitCode: number | undefined;
-  /** Everything that it printed, on both streams. */
+  /** Everything it printed, on both streams. */
   readonly printed: string;
 }
 
-/** What became of a program: its standard output, or why there is none. */
+/** The standard output of a program, or why it failed. */
 export type RunAttempt = { readonly output: string } | RunFailure;
 
 const TIMEOUT_MS = 20_000;
 
-/** Runs a program for its output; never rejects. */
+/** Runs a program and returns its output. Never rejects. */
 export async function run(
   program: string,
   args: readonly string[],
@@ -50,7 +50,7 @@ export async function run(
   const missing = result.code === 'ENOENT';
   const common = { missing, exitCode, printed: all };
   if (missing || timedOut || told === '') {
-    const failure = timedOut ? `${program} did not answer in ${timeoutMs / 1000} s` : withoutWords(program, result);
+    const failure = timedOut ? `${program} did not finish within ${timeoutMs / 1000} s` : withoutWords(program, result);
     return { ...common, failure, lines: failure };
   }
   return { ...common, failure: causeIn(stderr) || causeIn(stdout), lines: told };
@@ -58,7 +58,7 @@ export async function run(
 
 /**
  * Runs a program on the operator's terminal.
- * @returns its exit code, or why there is none.
+ * @returns Its exit code, or why there is none.
  */
 export async function show(
   program: string,
@@ -76,8 +76,8 @@ export async function show(
 }
 
 /**
- * Starts a program that goes on running.
- * @returns what it printed first, or why it ended without a word; and how to end it.
+ * Starts a program that keeps running.
+ * @returns Its first output, or why it ended before that; and a function that ends it.
  */
 export async function start(
   program: string,
@@ -100,45 +100,45 @@ export async function start(
 }
 
 /**
- * Whether a process is there.
- * @param program It has to be of this one: the system gives an id that is free again to any other. Node.js goes by
+ * Whether a process exists.
+ * @param program What it must be running, because the system reuses process ids. Not for programs in Node.js, which have
  * other names.
  */
 export async function isRunning(pid: number, program = ''): Promise<boolean> {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    // EPERM: somebody else's process.
+    // EPERM: a process of another user.
     if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return false;
   }
   const found = await run('ps', ['-p', String(pid), '-o', 'stat=,comm=']);
-  // Z: it was killed, and nobody has asked yet how it ended.
+  // Z (zombie): it has ended, but its parent has not read its exit status yet.
   return 'failure' in found || (found.output.includes(program) && !found.output.startsWith('Z'));
 }
 
-/** Why a program did not run, or ended, without a word. */
+/** Why a program did not run, or failed without output. */
 function withoutWords(
   program: string,
   { code, shortMessage = '' }: { code?: string | undefined; shortMessage?: string | undefined },
 ): string {
   if (code === 'ENOENT') return `${program} is not on the PATH`;
-  return `it said nothing (${shortMessage.split(': ')[0] ?? shortMessage})`;
+  return `it printed nothing (${shortMessage.split(': ')[0] ?? shortMessage})`;
 }
 
-/** What a program prints besides the reason of its failure: kubectl's log, warnings, and that a part of it failed. */
+/** Lines that never contain the reason of a failure: kubectl's log, warnings, and the names of failed steps. */
 const BESIDES =
   /^([EWIF]\d{4} |warning:|npm warn|defaulted container|command terminated with exit code|(error: )?(preview|update) failed$)/i;
 const LONGEST = 300;
 const MOST_LINES = 5;
 
 /**
- * What a program printed, from the reason of its failure on. The first line that begins with an error has it, or else the
- * first that speaks of one, or else the first at all: what comes later is advice, or what failed for that reason.
+ * The output of a failed program, starting with the reason. That is the first line that begins with an error, otherwise the
+ * first that mentions one, otherwise the first line. Later lines are advice or consequences.
  */
 function spoken(text: string): string[] {
   const lines = stripVTControlCharacters(text)
     .split('\n')
-    // A stack.
+    // A stack trace.
     .filter((line) => !/^\s+at /.test(line))
     .map((line) => line.trim())
     .filter((line) => line !== '' && !BESIDES.test(line));
@@ -147,13 +147,13 @@ function spoken(text: string): string[] {
   return lines.slice(begins !== -1 ? begins : Math.max(speaks, 0));
 }
 
-/** The reason in what a program printed when it failed, and what follows it; empty where it printed nothing. */
+/** The reason in the output of a failed program, and what follows it; empty if it printed nothing. */
 export const causeLines = (printed: string): string => spoken(printed).slice(0, MOST_LINES).join('\n');
 
-/** The reason alone, in one line. */
+/** Only the reason, in one line. */
 export function causeIn(printed: string): string {
   const [first = '', second = ''] = spoken(printed);
-  // A heading, or a mere code of npm's.
+  // A heading, or only an error code of npm.
   const isHeading = first.endsWith(':') || /^npm (error|ERR!) code /.test(first);
   const cause = isHeading ? `${first} ${second}`.trim() : first;
   return cause.length <= LONGEST ? cause : `${cause.slice(0, LONGEST - 1)}…`;

@@ -1,9 +1,9 @@
 import leven from 'leven';
 
 /**
- * The word that somebody may have meant: the one that the fewest changed, missing or extra letters lead to, in a third of its
- * length at most, or that has the same letters in another order. Case counts for nothing.
- * @returns undefined where none is near.
+ * The known word that somebody probably meant: the one with the smallest edit distance, which may be at most a third of its
+ * length, or one with the same letters in another order. Case is ignored.
+ * @returns undefined if none is similar.
  */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
   const given = word.toLowerCase();

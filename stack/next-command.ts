@@ -1,27 +1,27 @@
-/** The stack of whoever names none. */
+/** The stack of commands without `--stack`. */
 export const USUAL_STACK = 'dev';
 
-/** What a suggested command needs so that it is about the stack of this process; empty where it needs nothing. */
+/** Appended to suggested commands so that they apply to the stack of this process; empty if not needed. */
 let suffix = '';
 
 /**
- * Says once which stack this process works on, so that every command that it suggests names it.
- * @param usual What a command without `--stack` would take: {@link USUAL_STACK}, or what PULUMI_STACK says.
+ * Sets the stack of this process, which all suggested commands then name.
+ * @param usual The stack of a command without `--stack`: {@link USUAL_STACK}, or the value of PULUMI_STACK.
  */
 export function suggestFor(stack: string, usual: string = USUAL_STACK): void {
   suffix = stack === USUAL_STACK && usual === USUAL_STACK ? '' : ` --stack ${stack}`;
 }
 
 /**
- * A command to try next, as it is typed: `npm run rollback -- 12 --stack prod`.
- * @param name Of the script in package.json.
- * @param args What goes on after `--`, quoted for a shell.
+ * A command to run next, ready to copy: `npm run rollback -- 12 --stack prod`.
+ * @param name The script in package.json.
+ * @param args The arguments after `--`, quoted for a shell.
  */
 export function npmRun(name: string, args = ''): string {
   const all = [args, suffix.trim()].filter(Boolean).join(' ');
   return `npm run ${name}${all === '' ? '' : ` -- ${all}`}`;
 }
 
-/** Commands one after the other, as a shell takes them: each as {@link npmRun} takes it. */
+/** A sequence of commands for a shell, joined by `&&`. Each has the arguments of {@link npmRun}. */
 export const npmRunAll = (...commands: readonly (string | readonly [string, string])[]): string =>
   commands.map((command) => (typeof command === 'string' ? npmRun(command) : npmRun(...command))).join(' && ');

@@ -1,12 +1,12 @@
-/** What an update brought: everything that decides how the system behaves, and no secret. */
+/** What an update deployed: everything that determines the behaviour of the system. Contains no secret. */
 export interface UpdateContent {
   /** The image by digest. */
   readonly image: string;
   /** First 12 hex digits of the checksum of the login's Secret. */
   readonly login: string;
-  /** The same of the API token's Secret. */
+  /** The same for the Secret of the API token. */
   readonly token: string;
-  /** The same of the Secret with the MCP servers and settings of `claude`; empty where there is none. */
+  /** The same for the Secret with the MCP servers and settings of `claude`; empty if there is none. */
   readonly claude: string;
   /** Config by key as text, defaults included; without secrets and without {@link MACHINE_KEYS}. */
   readonly config: Readonly<Record<string, string>>;
@@ -14,22 +14,22 @@ export interface UpdateContent {
 
 /** One completed update that changed something. */
 export interface UpdateRecord extends UpdateContent {
-  /** Counts from 1 for each stack. */
+  /** Starts at 1 in each stack. */
   readonly number: number;
   /** ISO 8601, UTC. */
   readonly time: string;
 }
 
-/** Type of the component in the state whose output `records` has the {@link RecordTexts}. */
+/** The type of the component whose output `records` contains the {@link RecordTexts}. */
 export const HISTORY_TYPE = 'claude-code-agent:stack:UpdateHistory';
 
 /**
- * Records as they are stored: JSON by number. A text is one value; objects the engine and its SDK would take apart at
- * each update, and twenty of them were a twentieth of an update without a change.
+ * Records as stored: JSON text by number. The engine and its SDK would take objects apart at each update: with twenty of
+ * them, that was 5% of the time of an update without changes.
  */
 export type RecordTexts = Readonly<Record<string, string>>;
 
-/** How records are stored. The keys are in a fixed order, so that the text of a record stays as it is. */
+/** The stored form of records. The keys have a fixed order, so that the text of a record never changes. */
 export function textsOf(records: readonly UpdateRecord[]): RecordTexts {
   const text = ({ time, image, login, token, claude, config }: UpdateRecord): string =>
     JSON.stringify({
@@ -44,8 +44,8 @@ export function textsOf(records: readonly UpdateRecord[]): RecordTexts {
 }
 
 /**
- * The records in what {@link textsOf} gave, newest first.
- * @param stored Earlier states have a list of objects.
+ * Parses the result of {@link textsOf}, newest record first.
+ * @param stored Earlier versions stored a list of objects.
  */
 export function recordsIn(stored: RecordTexts | readonly UpdateRecord[] = {}): readonly UpdateRecord[] {
   return Object.entries(stored)
@@ -56,13 +56,13 @@ export function recordsIn(stored: RecordTexts | readonly UpdateRecord[] = {}): r
     .sort((a, b) => b.number - a.number);
 }
 
-/** Config that says how this machine reaches what an update needs, and nothing of what it brings. */
+/** Config that describes the operator's machine, not what an update deploys. */
 export const MACHINE_KEYS = ['kubeContext', 'sessionDir', 'sessionFrom'] as const;
 
-/** Records above this number are dropped, oldest first. */
+/** The maximum number of records; the oldest are dropped. */
 export const MAX_RECORDS = 20;
 
-/** The records with one for `content` in front, unless the newest tells the same already. Newest first. */
+/** Adds a record of `content` in front, unless the newest is equal. Newest first. */
 export function withRecord(
   earlier: readonly UpdateRecord[],
   content: UpdateContent,
@@ -74,16 +74,16 @@ export function withRecord(
   return [record, ...earlier].slice(0, MAX_RECORDS);
 }
 
-/** One thing that differs between two updates. */
+/** A difference between two updates. */
 export interface Change {
   /** `image`, `login`, `token`, `claude`, or `config` and the key. */
   readonly what: 'image' | 'login' | 'token' | 'claude' | `config ${string}`;
-  /** Undefined where the earlier update did not know the key. */
+  /** Undefined if the key did not exist in the earlier update. */
   readonly from: string | undefined;
   readonly to: string | undefined;
 }
 
-/** What differs, in a fixed order. */
+/** The differences, in a fixed order. */
 export function changesBetween(from: UpdateContent, to: UpdateContent): readonly Change[] {
   const keys = [...new Set([...Object.keys(from.config), ...Object.keys(to.config)])].sort();
   const all: Change[] = [

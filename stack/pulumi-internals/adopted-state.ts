@@ -1,7 +1,7 @@
 /**
- * A state for a cluster whose state was lost. `pulumi import` would ask the provider for each object, by a list of types,
- * names, ids and parents that is just what is made here, and has no place for outputs of components such as the records of
- * updates. `test/e2e/recovery.test.ts` shows that an update of such a state replaces nothing.
+ * A state for a cluster whose state was lost. `pulumi import` would read each object from the provider, but it needs the list
+ * of types, names, ids and parents that this file creates, and it can't restore outputs of components such as the update
+ * records. `test/e2e/recovery.test.ts` shows that an update of such a state replaces nothing.
  * @module
  */
 import { randomUUID } from 'node:crypto';
@@ -15,23 +15,23 @@ import type { StateResource } from './state.ts';
 
 /** An entry of a state, as the engine imports it. */
 export interface StateEntry extends StateResource {
-  /** False for what only groups others. */
+  /** False for components. */
   readonly custom: boolean;
   readonly parent?: string;
-  /** Its URN and id. */
+  /** The URN and id of the provider. */
   readonly provider?: string;
   readonly protect?: boolean;
   readonly additionalSecretOutputs?: readonly string[];
 }
 
 const SECRET_TYPE = 'kubernetes:core/v1:Secret';
-/** What of a Secret is encrypted when a refresh reads it: kubectl leaves a copy of the data in the metadata. */
+/** Outputs of a Secret that a refresh encrypts. The metadata too, because kubectl stores a copy of the data there. */
 const SECRET_OUTPUTS = ['data', 'stringData', 'metadata'];
 
 /**
- * The state that a program's resources would have if they were all there. An update begins with a refresh, which drops
- * those that are not, and reads the others. What is built (the image) or only looked up is left out.
- * @param resources As the program registers them, parents first or not.
+ * The state as if all resources of the program existed. An update begins with a refresh, which removes those that do not
+ * exist and reads the others. Leaves out what is built (the image) or only looked up.
+ * @param resources As the program registers them, in any order.
  */
 export function stateOf(
   resources: readonly Recorded[],
@@ -71,7 +71,7 @@ export function stateOf(
 const urn = (stack: string, project: string, types: string, name: string): string =>
   `urn:pulumi:${stack}::${project}::${types}::${name}`;
 
-/** The engine takes a state only where what a resource depends on stands before it. */
+/** The engine requires that dependencies precede the resources that depend on them. */
 function parentsFirst(entries: readonly StateEntry[]): StateEntry[] {
   const depth = ({ type, urn: own }: StateEntry): number =>
     type === 'pulumi:providers:kubernetes' ? -1 : (own.split('::')[2]?.split('$').length ?? 0);

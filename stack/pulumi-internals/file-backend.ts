@@ -1,24 +1,24 @@
 import * as path from 'node:path';
 
 /**
- * Where the file backend keeps what belongs to a stack, since its version 1. Without this, an update that was killed
- * needs a person: the engine refuses a state file that a crash cut off, though its backup is beside it, and a stack with a
- * lock; `pulumi cancel` removes a lock whether its update runs or not.
+ * Where the file backend (version 1 and later) keeps the files of a stack. They are needed to recover from a killed update
+ * without a person: the engine rejects a partly written state file although its backup is beside it, and a locked stack;
+ * `pulumi cancel` removes a lock whether or not its update is still running.
  * @module
  */
 
 /** A stack whose state is in a folder. */
 export interface FolderStack {
-  /** Of the file backend. */
+  /** The folder of the file backend. */
   readonly folder: string;
   readonly project: string;
   readonly stack: string;
 }
 
-/** The file of a stack's state. The one before it is beside it as `.bak`, and either may have `.attrs`. */
+/** The file of a stack's state. The previous state is beside it as `.bak`, and each may have a file `.attrs`. */
 export const stateFileOf = ({ folder, project, stack }: FolderStack): string =>
   path.join(folder, '.pulumi', 'stacks', project, `${stack}.json`);
 
-/** The folder of a stack's locks: a JSON file each while an update runs. */
+/** The folder of a stack's locks: one JSON file per running update. */
 export const locksOf = ({ folder, project, stack }: FolderStack): string =>
   path.join(folder, '.pulumi', 'locks', 'organization', project, stack);

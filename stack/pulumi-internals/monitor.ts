@@ -1,10 +1,10 @@
 import * as pulumi from '@pulumi/pulumi';
 
-/** What Pulumi's mocks do not tell of a resource. */
+/** What Pulumi's mocks do not reveal about a resource. */
 export interface Registration {
-  /** Name of the parent; undefined below the stack itself. */
+  /** The name of the parent; undefined directly below the stack. */
   readonly parent: string | undefined;
-  /** It can't be deleted. */
+  /** Whether it is protected from deletion. */
   readonly isProtected: boolean;
 }
 
@@ -17,11 +17,11 @@ interface Request {
 type Call = (request: Request, done: (error: unknown, answer: object) => void) => unknown;
 
 /**
- * Extends the monitor of Pulumi's mocks, which stands in for the engine. Its `newResource` is told neither parent nor
- * protection, without which `adopted-state.ts` could make no URN: the mock computes the URN itself, from the parent, and
- * hands it to nobody. And it knows no resource hooks, without which the program ends at its first Secret: here they are
- * registered and never called.
- * @returns What is registered, in place of look-ups; to be asked by type and name.
+ * Extends the monitor of Pulumi's mocks, which replaces the engine. Its `newResource` receives neither the parent nor the
+ * protection of a resource, which `adopted-state.ts` needs for the URN: the mock computes the URN, but does not pass it on.
+ * It also does not support resource hooks, so the program would end at its first Secret: here hooks are registered and never
+ * called.
+ * @returns A function that finds a registration by type and name.
  */
 export function extendMonitor(): (type: string, name: string) => Registration | undefined {
   const registrations = new Map<string, Registration>();
@@ -37,7 +37,7 @@ export function extendMonitor(): (type: string, name: string) => Registration | 
   return (type, name) => registrations.get(`${type} ${name}`);
 }
 
-/** The value of an output once it is there; undefined where it is not known in preview. Left out of the SDK's types. */
+/** The value of an output when it is known; undefined if preview does not know it. Missing in the SDK's types. */
 export function settled(value: unknown): Promise<unknown> {
   return (pulumi.output(value) as unknown as { promise(): Promise<unknown> }).promise();
 }

@@ -1,19 +1,19 @@
-/** What tells where a resource is: its type and its inputs. */
+/** What determines the id of a resource: its type and its inputs. */
 export interface Locatable {
   readonly type: string;
   readonly inputs?: Readonly<Record<string, unknown>>;
 }
 
 /**
- * The id that a provider gives a resource, from its inputs alone.
- * @param subscription Of Azure, where the stack has one.
- * @returns undefined for a type whose ids can't be told.
+ * The id that a provider will give a resource, derived from its inputs.
+ * @param subscription The Azure subscription, if the stack has one.
+ * @returns undefined for a type whose ids can't be derived.
  */
 export function idOf({ type, inputs = {} }: Locatable, subscription: string | undefined): string | undefined {
   return type.startsWith('kubernetes:') ? objectId(inputs) : azureId(type, inputs, subscription);
 }
 
-/** The name of an object, with its namespace in front where it has one. */
+/** The name of an object, preceded by its namespace if it has one. */
 function objectId(inputs: Readonly<Record<string, unknown>>): string | undefined {
   const { name, namespace } = (inputs['metadata'] ?? {}) as { name?: string; namespace?: string };
   return namespace === undefined ? name : `${namespace}/${String(name)}`;
@@ -24,7 +24,7 @@ const CLUSTER = `${GROUP}/providers/Microsoft.ContainerService/managedClusters/{
 const IDENTITY = `${GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{resourceName}`;
 const INSIGHTS = 'providers/Microsoft.Insights';
 
-/** Of the types that the stack makes, with the inputs that are part of them. Source: Azure's REST API. */
+/** The ids of the types in the stack, with placeholders for inputs. Source: Azure's REST API. */
 const AZURE_IDS: Readonly<Record<string, string>> = {
   'azure-native:resources:ResourceGroup': GROUP,
   'azure-native:containerregistry:Registry': `${GROUP}/providers/Microsoft.ContainerRegistry/registries/{registryName}`,

@@ -1,15 +1,15 @@
 import * as pulumi from '@pulumi/pulumi';
 import { specialSecretSig, specialSigKey } from '@pulumi/pulumi/runtime/rpc.js';
 
-/** Whether the engine gave a config value as a secret. The SDK exports it and leaves it out of its types. */
+/** Whether a config value is a secret to the engine. The SDK exports this, but its types lack it. */
 export const { isConfigSecret } = pulumi.runtime as unknown as { isConfigSecret: (fullKey: string) => boolean };
 
-/** A secret as the SDK marks it on its way to the engine; undefined for any other value. */
+/** A secret as the SDK marks it for the engine; undefined for any other value. */
 function secretIn(value: object): { readonly value?: unknown } | undefined {
   return (value as Record<string, unknown>)[specialSigKey] === specialSecretSig ? value : undefined;
 }
 
-/** The same value with a placeholder for each text that is a secret; the names of a secret map's entries stay. */
+/** The value with each secret text replaced by a placeholder. The keys of a secret map are kept. */
 export function withoutSecrets(value: unknown, isSecret = false): unknown {
   if (Array.isArray(value)) return value.map((item) => withoutSecrets(item, isSecret));
   if (typeof value !== 'object' || value === null) return isSecret ? '[secret]' : value;
@@ -18,7 +18,7 @@ export function withoutSecrets(value: unknown, isSecret = false): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withoutSecrets(item, isSecret)]));
 }
 
-/** The same value as an imported state has it: its secrets in plain text, under the mark by which the engine encrypts them. */
+/** The value as in a state for `pulumi stack import`: secrets in plain text, marked so that the engine encrypts them. */
 export function asInState(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(asInState);
   if (typeof value !== 'object' || value === null) return value;

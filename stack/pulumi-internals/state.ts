@@ -1,14 +1,14 @@
 /**
- * Edits of an exported state that `pulumi stack import` takes back. `pulumi` has no command for them: `pulumi refresh` asks
- * a person what became of each resource that was being made, and `pulumi state delete` of an image also wants all that
- * depends on it gone. `test/e2e/recovery.test.ts` kills updates and shows that the next one goes on.
+ * Changes to an exported state, for `pulumi stack import`. `pulumi` has no commands for them: `pulumi refresh` asks a person
+ * about each resource that was being created, and `pulumi state delete` of an image requires that everything that depends on
+ * it is deleted too. `test/e2e/recovery.test.ts` kills updates and shows that the next one continues.
  * @module
  */
 import { idOf } from './resource-id.ts';
 
 export const IMAGE_TYPE = 'docker:index/image:Image';
 
-/** A resource in an exported state, as far as the command line looks at it. */
+/** A resource in an exported state, with the fields that the command line reads. */
 export interface StateResource {
   readonly urn: string;
   readonly type: string;
@@ -19,7 +19,7 @@ export interface StateResource {
   readonly propertyDependencies?: Readonly<Record<string, readonly string[] | null>>;
 }
 
-/** What `pulumi stack export` gives; fields that are not named here are kept. */
+/** The output of `pulumi stack export`. Other fields are kept. */
 export interface ExportedState {
   readonly deployment?: {
     readonly resources?: readonly StateResource[] | null;
@@ -27,13 +27,13 @@ export interface ExportedState {
   };
 }
 
-/** Whether a stack has nothing. */
+/** Whether a stack has no resources. */
 export const isEmpty = ({ deployment }: ExportedState): boolean => (deployment?.resources ?? []).length === 0;
 
 /**
- * Takes into the state what an update was making when it was killed: it may be there or not, the engine does not look,
- * and making it again would fail where it is. An update begins with a refresh, which drops what is not there.
- * @returns undefined where nothing was being made.
+ * Adds to the state what an update was creating when it was killed. It may or may not exist: the engine does not check, and
+ * creating an existing object would fail. An update begins with a refresh, which removes what does not exist.
+ * @returns undefined if nothing was being created.
  */
 export function withPending(state: ExportedState): { state: ExportedState; names: string[] } | undefined {
   const { deployment = {} } = state;
@@ -49,7 +49,7 @@ export function withPending(state: ExportedState): { state: ExportedState; names
     .flatMap((resource) => {
       const id = idOf(resource, subscription);
       if (id === undefined) return [];
-      // The provider for Azure takes what it did not make itself for imported where there are no outputs.
+      // Without outputs, the provider for Azure treats a resource as imported.
       return [{ ...resource, id, outputs: resource.type.startsWith('kubernetes:') ? (resource.inputs ?? {}) : {} }];
     });
   return {
@@ -59,9 +59,9 @@ export function withPending(state: ExportedState): { state: ExportedState; names
 }
 
 /**
- * Takes out the image that was built. An update that builds none would ask Docker for it, which need not be there; and
- * the provider neither reads nor deletes an image.
- * @returns undefined where there is none.
+ * Removes the built image from the state. Otherwise an update that builds no image would need Docker, which may not be
+ * installed. The provider neither reads nor deletes an image.
+ * @returns undefined if there is none.
  */
 export function withoutImage(state: ExportedState): ExportedState | undefined {
   const { deployment = {} } = state;

@@ -34,7 +34,7 @@ describe('a program', () => {
 
   test('that does not end in time is stopped', async () => {
     const attempt = await run('/bin/sleep', ['60'], { timeoutMs: 50 });
-    expect(attempt).toMatchObject({ failure: '/bin/sleep did not answer in 0.05 s', missing: false });
+    expect(attempt).toMatchObject({ failure: '/bin/sleep did not finish within 0.05 s', missing: false });
   });
 
   test('has exactly the given environment', async () => {

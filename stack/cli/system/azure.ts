@@ -3,9 +3,9 @@ import type { StackFile } from '../../config/stack-file.ts';
 import { CliError } from './terminal.ts';
 
 /**
- * Sees that the operator is logged in to Azure, where the stack's target is that. The program sees to it itself, but
- * only after the engine's refresh, and `refresh` and `destroy` don't run the program.
- * @throws CliError with the commands that mend it.
+ * Checks that the operator is logged in to Azure if that is the stack's target. The program checks this too, but only after
+ * the engine's refresh, and `refresh` and `destroy` do not run the program.
+ * @throws CliError with the commands that fix it.
  */
 export async function checkAzureLogin(settings: StackFile): Promise<void> {
   if (settings.get('target') !== 'azure') return;

@@ -8,23 +8,23 @@ import { locksOf, stateFileOf } from '../../pulumi-internals/file-backend.ts';
 import type { FolderStack } from '../../pulumi-internals/file-backend.ts';
 import { isRunning } from '../../exec.ts';
 
-/** Mends the files of a stack's state that an engine was writing when it was killed. */
+/** Repairs the files of a stack's state that an engine was writing when it was killed. */
 export function mendStateFiles(place: FolderStack, say: (line: string) => void): void {
   const file = stateFileOf(place);
   const backup = `${file}.bak`;
-  // Beside each file there is one of attributes, which need not be there.
+  // Each file may have a file of attributes, which is optional.
   for (const attributes of [`${file}.attrs`, `${backup}.attrs`]) {
     if (fs.existsSync(attributes) && !isJson(attributes)) fs.rmSync(attributes);
   }
   if (fs.existsSync(file) && !isJson(file) && isJson(backup)) {
     fs.copyFileSync(backup, file);
-    say(`${file} was cut off while it was written; its last backup takes its place.`);
+    say(`${file} was only partly written. It is restored from its last backup.`);
   }
 }
 
 /**
  * Removes the lock of an engine that was killed on this machine.
- * @throws CliError when another update holds the lock, or may do so on another machine.
+ * @throws CliError if another update holds the lock, or may hold it on another machine.
  */
 export async function removeStaleLocks(place: FolderStack, say: (line: string) => void): Promise<void> {
   const locks = locksOf(place);
@@ -45,22 +45,22 @@ const cancel = (): string => `\`${npmRun('pulumi', 'cancel --yes')}\``;
 
 async function removeStaleLock(file: string, stack: string, say: (line: string) => void): Promise<void> {
   const content = contentIfThere(file);
-  // The update that had it ended meanwhile.
+  // The update that held it has ended.
   if (content === undefined) return;
   const lock = lockIn(content);
   if (lock === undefined) {
     throw new CliError(
-      `${file} is no whole lock: another update of the stack ${stack} is just beginning, or was cut off by a crash of its machine while it began. Wait a minute and try again; if no update runs then: ${cancel()}.`,
+      `${file} is incomplete: another update of the stack ${stack} is just starting, or its machine crashed while it started. Try again in a minute. If no update is running then, remove the lock: ${cancel()}.`,
     );
   }
   if (lock.hostname !== os.hostname() || (await isRunning(lock.pid, 'pulumi'))) {
     throw new CliError(
-      `The stack ${stack} is being updated by ${lock.username}@${lock.hostname} (process ${lock.pid}) since ${lock.timestamp}. Wait until that has ended; if it no longer runs: ${cancel()}.`,
+      `The stack ${stack} has been locked by an update of ${lock.username}@${lock.hostname} (process ${lock.pid}) since ${lock.timestamp}. Wait until it has ended. If it is no longer running, remove the lock: ${cancel()}.`,
     );
   }
   fs.rmSync(file, { force: true });
   fs.rmSync(`${file}.attrs`, { force: true });
-  say(`The last update of the stack ${stack} was killed; its lock is removed.`);
+  say(`The last update of the stack ${stack} was killed. Its lock has been removed.`);
 }
 
 function contentIfThere(file: string): string | undefined {
@@ -72,7 +72,7 @@ function contentIfThere(file: string): string | undefined {
   }
 }
 
-/** Undefined where it is not all there. */
+/** Undefined if the lock is incomplete. */
 function lockIn(content: string): Lock | undefined {
   let parsed: unknown;
   try {

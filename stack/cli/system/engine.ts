@@ -5,13 +5,13 @@ import { run, show } from '../../exec.ts';
 import { npmRun } from '../../next-command.ts';
 import { CliError } from './terminal.ts';
 
-/** How to start Pulumi's engine: a program and the arguments before Pulumi's own. */
+/** How to start Pulumi's engine: a program, and the arguments that precede Pulumi's own. */
 export interface Engine {
   readonly program: string;
   readonly prefix: readonly string[];
 }
 
-/** The engine on the PATH; else npm's `pulumi`, of the version of the SDK in use, which downloads it. */
+/** The engine on the PATH. Otherwise npm's package `pulumi` in the version of the installed SDK, which downloads the engine. */
 export function findEngine(projectDir: string, env: NodeJS.ProcessEnv): Engine {
   if (isOnPath('pulumi', env['PATH'])) return { program: 'pulumi', prefix: [] };
   const manifest = path.join(projectDir, 'node_modules', '@pulumi', 'pulumi', 'package.json');
@@ -32,7 +32,7 @@ function isOnPath(program: string, folders = ''): boolean {
   });
 }
 
-/** Pulumi failed; the message has what it printed, and what to do. */
+/** Pulumi failed. The message contains what it printed and what to do. */
 export class EngineError extends CliError {
   /** The reason in one line. */
   readonly reason: string;
@@ -44,8 +44,8 @@ export class EngineError extends CliError {
 }
 
 /**
- * Runs Pulumi for its output.
- * @throws EngineError when it fails.
+ * Runs Pulumi and returns its output.
+ * @throws EngineError if it fails.
  */
 export async function runEngine(
   engine: Engine,
@@ -59,15 +59,15 @@ export async function runEngine(
   throw new EngineError(`\`pulumi ${args.join(' ')}\` failed: ${lines}\n${nextFor(lines, engine)}`, failure);
 }
 
-/** What to do about a cause. */
+/** What to do about a failure. */
 function nextFor(said: string, { program }: Engine): string {
-  if (/passphrase/i.test(said))
-    return 'Put the file .local/passphrase back, or give the passphrase in PULUMI_CONFIG_PASSPHRASE.';
-  if (/no space left|ENOSPC/i.test(said)) return 'Make room on the disk of .local, then run the same again.';
-  if (/permission denied|EACCES/i.test(said)) return 'Make it yours (`ls -l .local/pulumi`), then run the same again.';
+  if (/passphrase/i.test(said)) return 'Restore the file .local/passphrase, or set PULUMI_CONFIG_PASSPHRASE.';
+  if (/no space left|ENOSPC/i.test(said)) return 'Free space on the disk of .local, then run the command again.';
+  if (/permission denied|EACCES/i.test(said))
+    return 'Make sure that you own the files (`ls -l .local/pulumi`), then run the command again.';
   if (program === 'npx')
-    return 'npm could not bring or start Pulumi. Install it (https://www.pulumi.com/docs/install/), or see that npm can download it: `npm view pulumi version`.';
-  return `See that the state can be reached: \`${npmRun('pulumi', 'whoami --verbose')}\`.`;
+    return 'npm could not download or start Pulumi. Install it (https://www.pulumi.com/docs/install/), or check that npm can download it: `npm view pulumi version`.';
+  return `Check that the state can be reached: \`${npmRun('pulumi', 'whoami --verbose')}\`.`;
 }
 
 /** Runs Pulumi on the operator's terminal. Returns its exit code. */
@@ -77,13 +77,13 @@ export async function showEngine(
   cwd: string,
   env: NodeJS.ProcessEnv,
 ): Promise<number> {
-  // Ctrl-C reaches Pulumi too, which finishes what it is at; ending first would leave it without a terminal.
+  // Ctrl-C also reaches Pulumi, which completes its current operation. If this process exited first, Pulumi would lose its terminal.
   const wait = (): void => undefined;
   process.on('SIGINT', wait);
   try {
     const ended = await show(engine.program, [...engine.prefix, ...args], { cwd, env });
     if ('exitCode' in ended) return ended.exitCode;
-    throw new EngineError(`Pulumi could not run: ${ended.failure}\n${nextFor('', engine)}`, ended.failure);
+    throw new EngineError(`Pulumi could not be run: ${ended.failure}\n${nextFor('', engine)}`, ended.failure);
   } finally {
     process.off('SIGINT', wait);
   }

@@ -2,42 +2,42 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 
-/** What the command line knows of its environment. Paths are absolute. */
+/** The environment of the command line. Paths are absolute. */
 export interface CliEnvironment {
   /** Root of the repository. */
   readonly projectDir: string;
-  /** `.local` below it: state, passphrase, token, session; not in git. */
+  /** Its folder `.local`, which is not in git: state, passphrase, token, session. */
   readonly localDir: string;
-  /** Environment that the engine gets, before anything is added. */
+  /** The operator's environment, before anything is added for the engine. */
   readonly env: Readonly<NodeJS.ProcessEnv>;
   /**
-   * Where the state is: in a folder that the command line makes, or in what the operator chose by PULUMI_BACKEND_URL, an
-   * access token or `pulumi login`: a Pulumi service, which keeps the key of the secrets too, or plain storage.
+   * Where the state is: in a folder that the command line creates, or where the operator chose with PULUMI_BACKEND_URL, an
+   * access token or `pulumi login`. That is a Pulumi service, which also keeps the key of the secrets, or plain storage.
    */
   readonly backend: 'local' | 'service' | 'storage';
-  /** Folder of the state where it is in one, chosen or not. */
+  /** The folder of the state; undefined if the state is not in a folder. */
   readonly backendFolder: string | undefined;
-  /** The operator gives the passphrase of the stack's secrets. */
+  /** Whether the operator provides the passphrase of the stack's secrets. */
   readonly ownPassphrase: boolean;
-  /** By PULUMI_STACK. */
+  /** The value of PULUMI_STACK. */
   readonly stack: string | undefined;
 }
 
-/** What each command of the command line is given. */
+/** What each command receives. */
 export interface CommandContext {
   readonly environment: CliEnvironment;
-  /** As Pulumi.yaml names it. */
+  /** The name in Pulumi.yaml. */
   readonly project: string;
   readonly stack: string;
-  /** What the operator gave after the command. */
+  /** The operator's arguments after the command. */
   readonly given: readonly string[];
-  /** The options among that which are Pulumi's. */
+  /** Those of them that are options of Pulumi. */
   readonly args: readonly string[];
-  /** Tells the operator something, on stderr. */
+  /** Prints a line to stderr. */
   readonly say: (line: string) => void;
 }
 
-/** Where the state is, for people. */
+/** Where the state is, for messages. */
 export const backendName = ({ backend, backendFolder }: CliEnvironment): string =>
   backendFolder ?? `Pulumi's ${backend}`;
 
@@ -58,7 +58,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): CliEnviro
   };
 }
 
-/** Its address; undefined where nothing was chosen. */
+/** The address of the backend that the operator chose, if any. */
 function chosenBackend(env: NodeJS.ProcessEnv): string | undefined {
   const chosen = [env['PULUMI_BACKEND_URL'], loggedInTo(env)].find(Boolean);
   return chosen ?? (env['PULUMI_ACCESS_TOKEN'] ? 'https://api.pulumi.com' : undefined);
@@ -70,7 +70,7 @@ function folderOf(backendUrl: string): string | undefined {
   return folder?.replace(/^~(?=$|\/)/, os.homedir());
 }
 
-/** `pulumi login` leaves the backend's address as `current` in a file of its home folder. */
+/** `pulumi login` writes the backend's address as `current` into a file in Pulumi's home folder. */
 function loggedInTo(env: NodeJS.ProcessEnv): string | undefined {
   const file = path.join(env['PULUMI_HOME'] ?? path.join(os.homedir(), '.pulumi'), 'credentials.json');
   if (!fs.existsSync(file)) return undefined;

@@ -6,10 +6,10 @@ import type { RunFailure } from '../../exec.ts';
 /** kubectl on the stack's cluster, in its namespace. */
 export type Kubectl = (args: readonly string[]) => Promise<Answer>;
 
-/** What it printed, or why it failed. */
+/** The output of kubectl, or why it failed. */
 type Answer = { readonly output: string } | Pick<RunFailure, 'failure' | 'missing'>;
 
-/** What tells kubectl where the stack is. @param context of the kubeconfig; empty for the current one. */
+/** The options that select the stack's cluster and namespace. @param context of the kubeconfig; empty for the current one. */
 export const stackIn = (context: string): readonly string[] => [
   ...(context === '' ? [] : ['--context', context]),
   ...['--namespace', NAMES.namespace],
@@ -22,10 +22,10 @@ export function kubectlOf(context: string): Kubectl {
 }
 
 /**
- * Calls the agent through a port of this machine, which is open until `call` ends.
+ * Calls the agent through a local port that stays open until `call` settles.
  * @param context of the kubeconfig; empty for the current one.
- * @param call is given the address, such as `http://127.0.0.1:40123`.
- * @throws Error with kubectl's reason where it opens none.
+ * @param call receives the address, such as `http://127.0.0.1:40123`.
+ * @throws Error with kubectl's reason if no port could be opened.
  */
 export async function throughPort<T>(context: string, call: (address: string) => Promise<T>): Promise<T> {
   const { first, stop } = await start('kubectl', [
@@ -45,12 +45,12 @@ export async function throughPort<T>(context: string, call: (address: string) =>
   }
 }
 
-/** What the agent answers to `GET` of a path, asked in its own pod. */
+/** The agent's response to `GET` of a path, requested from inside its pod. */
 export function fromAgent(kubectl: Kubectl, path: string): Promise<Answer> {
   return kubectl(['exec', `deploy/${NAMES.deployment}`, '--', 'curl', '-s', '-S', `localhost:${AGENT_PORT}${path}`]);
 }
 
-/** Whether the cluster has the system, made by whatever state; false too where it can't be asked. */
+/** Whether the system is deployed in the cluster, by this state or another. Also false if the cluster can't be reached. */
 export async function isDeployed(kubectl: Kubectl): Promise<boolean> {
   const label = '{.metadata.labels.app\\.kubernetes\\.io/managed-by}';
   const answer = await kubectl(['get', `namespace/${NAMES.namespace}`, '--output', `jsonpath=${label}`]);

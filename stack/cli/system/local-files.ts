@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 
-/** Makes a folder that only its owner can read; one that is there stays as it is. */
+/** Creates a folder that only its owner can read. Leaves an existing folder unchanged. */
 export function privateFolder(folder: string): string {
   fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
   return folder;
@@ -19,7 +19,7 @@ export function writeWhole(file: string, content: string | Buffer): void {
   fs.renameSync(unfinished, file);
 }
 
-/** Makes a file with 32 random bytes (base64url) that only its owner can read. Returns false where it is there already. */
+/** Creates a file with 32 random bytes (base64url) that only its owner can read. Returns false if the file already exists. */
 export function randomSecretFile(file: string): boolean {
   privateFolder(path.dirname(file));
   try {

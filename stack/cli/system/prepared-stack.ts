@@ -16,34 +16,34 @@ import type { EngineCall, RepairOptions } from './state.ts';
 import type { ExportedState } from '../../pulumi-internals/state.ts';
 import { CliError } from './terminal.ts';
 
-/** The settings of the stack that a command is for. */
+/** The settings of the command's stack. */
 export const settingsOf = ({ environment: { projectDir }, stack }: CommandContext): StackFile =>
   StackFile.at(stackFileOf(projectDir, stack), projectDir);
 
-/** Refuses mistakes in the config, all at once and before anything is made. */
+/** Reports all errors in the config at once, before anything is created. @throws ConfigError */
 export function refuseMistakes({ environment: { projectDir }, stack, args }: CommandContext): void {
-  // What `--config` sets, only the engine reads.
+  // Values set with `--config` are known only to the engine.
   if (!args.some((arg) => /^(-c|--config)/.test(arg))) checkConfig(projectDir, stackFileOf(projectDir, stack));
 }
 
-/** A stack that is ready, and what is done with one. */
+/** A stack that is ready, and the operations on it. */
 export interface PreparedStack {
   readonly ready: ReadyStack;
   readonly call: EngineCall;
   readonly kubectl: Kubectl;
-  /** The image that the config pins; empty where it builds. */
+  /** The image that the config pins; empty if the stack builds one. */
   readonly pinned: string;
-  /** Whether the cluster has the system, made by whatever state. */
+  /** Whether the system is deployed in the cluster, by this state or another. */
   readonly deployed: () => Promise<boolean>;
   readonly lookUp: (image: string) => Promise<InRegistry>;
   readonly removeStaleLocks: () => Promise<void>;
-  /** Takes what a killed update left out of the state, and returns it. */
+  /** Repairs what a killed update left in the state. Returns the state. */
   readonly repairState: (options: Pick<RepairOptions, 'builds' | 'lookUp'>) => Promise<ExportedState>;
-  /** Runs a command of Pulumi with the operator's arguments. */
+  /** Runs a Pulumi command with the operator's arguments. */
   readonly pulumi: (command: string) => Promise<number>;
 }
 
-/** Gets a stack ready that is about to be changed, and makes it where there is none. */
+/** Prepares a stack for a change. Creates the stack if it does not exist. */
 export async function prepareToChange(context: CommandContext): Promise<PreparedStack> {
   await checkAzureLogin(settingsOf(context));
   const parts = partsOf(context);
@@ -57,7 +57,7 @@ export async function prepareToChange(context: CommandContext): Promise<Prepared
   return stackToChange;
 }
 
-/** {@link mustFind}, for a command that is about to change something. */
+/** Like {@link mustFind}, for a command that changes the stack. */
 export async function findToChange(context: CommandContext): Promise<PreparedStack> {
   const found = await find(context);
   await checkAzureLogin(settingsOf(context));
@@ -66,7 +66,7 @@ export async function findToChange(context: CommandContext): Promise<PreparedSta
   return stack;
 }
 
-/** @throws CliError where there is no such stack, with those that there are. */
+/** @throws CliError if the stack does not exist; the message lists the existing ones. */
 export async function mustFind(context: CommandContext): Promise<PreparedStack> {
   return (await find(context)) ?? refuseWithout(context);
 }
@@ -76,7 +76,7 @@ async function refuseWithout({ environment, stack }: CommandContext): Promise<ne
   throw new CliError(await withoutStack(environment, engine, stack));
 }
 
-/** A stack that is there; makes none. */
+/** Finds a stack. Creates none. */
 export async function find(context: CommandContext): Promise<PreparedStack | undefined> {
   const parts = partsOf(context);
   makeFolders(context.environment);
@@ -84,7 +84,7 @@ export async function find(context: CommandContext): Promise<PreparedStack | und
   return ready && prepared(parts, context, ready);
 }
 
-/** What a command works with, whether the stack is there or not. */
+/** What a command works with, whether or not the stack exists. */
 type Parts = ReturnType<typeof partsOf>;
 
 function partsOf({ environment, project, stack, say }: CommandContext) {
@@ -94,7 +94,7 @@ function partsOf({ environment, project, stack, say }: CommandContext) {
   if (inFolder !== undefined) mendStateFiles(inFolder, say);
   const settings = StackFile.at(stackFileOf(projectDir, stack), projectDir);
   const kubectl = kubectlOf(contextOf(settings));
-  // Which cluster of Azure's it is, only an update knows.
+  // Only an update knows which cluster in Azure it is.
   const deployed = async (): Promise<boolean> => settings.get('target') !== 'azure' && (await isDeployed(kubectl));
   return { engine: findEngine(projectDir, env), inFolder, settings, kubectl, deployed };
 }

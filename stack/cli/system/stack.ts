@@ -15,15 +15,15 @@ import { contentOf, StackFile, stackFileOf, withoutNeedlessSalt } from '../../co
 /** A stack that is ready for a command. */
 export interface ReadyStack {
   readonly env: NodeJS.ProcessEnv;
-  /** A copy of the stack's committed file; Pulumi writes the salt of its secrets there, not into git's tree. */
+  /** A copy of the stack's committed file. Pulumi writes the salt of its secrets into the copy, so git sees no change. */
   readonly configFile: string;
-  /** The stack's file beside Pulumi.yaml, which need not be there. */
+  /** The stack's file beside Pulumi.yaml, which is optional. */
   readonly committedFile: string;
 }
 
 /**
- * Makes what is not there yet: backend, passphrase, stack, API token.
- * @param isDeployed Whether the cluster has the system, although the stack has nothing.
+ * Creates what is missing: backend, passphrase, stack, API token.
+ * @param isDeployed Whether the system is deployed in the cluster although the stack is empty.
  */
 export async function prepareStack(
   environment: CliEnvironment,
@@ -38,24 +38,24 @@ export async function prepareStack(
   const stacks = await stacksIn(engine, projectDir, env);
   const resources = countIn(stacks, stack);
   if (resources === undefined)
-    say(`There is no stack ${stack}${amongOthers(stacks)}: it is made, in ${backendName(environment)}.`);
+    say(`The stack ${stack} does not exist${amongOthers(stacks)}. Creating it in ${backendName(environment)}.`);
   const ready = readyStack(environment, stack, env, resources === undefined, say);
   if (resources === undefined) {
     await initStack(engine, projectDir, env, stack, ready.committedFile);
   }
   const given = StackFile.at(ready.configFile, projectDir).isSet('agentToken');
   const hasFile = fs.existsSync(path.join(projectDir, TOKEN_FILE));
-  // A system that is there has a token in use somewhere; a new one would lock its callers out.
+  // Callers use the token of a deployed system; a new token would lock them out.
   if (!resources && !given && !hasFile && !(await isDeployed())) {
-    if (randomSecretFile(path.join(projectDir, TOKEN_FILE))) say(`Made an API token for the agent: ${TOKEN_FILE}.`);
+    if (randomSecretFile(path.join(projectDir, TOKEN_FILE))) say(`Created an API token for the agent: ${TOKEN_FILE}.`);
   }
   return ready;
 }
 
 /**
- * The stack as {@link prepareStack} gives it, where it is there already; makes nothing.
- * @returns undefined where there is no such stack.
- * @throws CliError where the backend can't be reached, or the passphrase is gone.
+ * Like {@link prepareStack} for an existing stack. Creates nothing.
+ * @returns undefined if the stack does not exist.
+ * @throws CliError if the backend can't be reached or the passphrase is missing.
  */
 export async function findStack(
   environment: CliEnvironment,
@@ -68,8 +68,8 @@ export async function findStack(
 }
 
 /**
- * Why a command that makes no stack can't go on, and what can be done.
- * @throws CliError where the backend can't be reached.
+ * Why a command that needs an existing stack can't continue, and what to do.
+ * @throws CliError if the backend can't be reached.
  */
 export async function withoutStack(environment: CliEnvironment, engine: Engine, stack: string): Promise<string> {
   const stacks = await knownStacks(environment, engine);
@@ -78,12 +78,12 @@ export async function withoutStack(environment: CliEnvironment, engine: Engine, 
     stacks.map(({ name }) => name),
   );
   const hint = near === undefined ? '' : ` Did you mean --stack ${near}?`;
-  return `There is no stack ${stack} in ${backendName(environment)}${amongOthers(stacks)}.${hint} To make it: ${npmRun('up')}`;
+  return `The stack ${stack} does not exist in ${backendName(environment)}${amongOthers(stacks)}.${hint} To create it: ${npmRun('up')}`;
 }
 
 /**
- * The environment of the engine where it is to work without a stack.
- * @param makesPassphrase For the secrets of a stack that it is about to make.
+ * The environment of the engine for a command without a stack.
+ * @param makesPassphrase Whether to create a passphrase for the secrets of a stack that is about to be created.
  */
 export function engineFor(
   environment: CliEnvironment,
@@ -100,14 +100,14 @@ export function engineFor(
   return env;
 }
 
-/** Makes the folders of the state and of what goes with it, where they are this machine's. */
+/** Creates the local folders of the state. */
 export function makeFolders({ localDir, backend, backendFolder }: CliEnvironment): void {
   privateFolder(localDir);
   if (backend === 'local' && backendFolder !== undefined) privateFolder(backendFolder);
 }
 
 const amongOthers = (stacks: readonly KnownStack[]): string =>
-  stacks.length === 0 ? '' : `; there is ${stacks.map(({ name }) => name).join(', ')}`;
+  stacks.length === 0 ? '' : ` (existing: ${stacks.map(({ name }) => name).join(', ')})`;
 
 function readyStack(
   environment: CliEnvironment,
@@ -126,17 +126,17 @@ function readyStack(
   return { env, configFile, committedFile };
 }
 
-/** What Pulumi's engine gets: the operator's environment, and where the state is. */
+/** The environment of the engine: that of the operator, and where the state is. */
 export function engineEnvironment({ env, backend, backendFolder }: CliEnvironment): NodeJS.ProcessEnv {
   return {
     ...env,
-    // The salt of the secrets is in the state too; then the stack's file needs none.
+    // The state contains the salt of the secrets too, so the stack's file needs none.
     PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER: 'true',
     ...(backend === 'local' && backendFolder !== undefined && { PULUMI_BACKEND_URL: `file://${backendFolder}` }),
   };
 }
 
-/** The file with the passphrase of the stack's secrets, made for a new stack; undefined where there needs to be none. */
+/** The file with the passphrase of the stack's secrets, created for a new stack. Undefined if none is needed. */
 function passphraseFile(
   { backend, localDir, projectDir, ownPassphrase }: CliEnvironment,
   committedFile: string,
@@ -149,15 +149,15 @@ function passphraseFile(
   if (fs.existsSync(file)) return file;
   if (!isNew) {
     throw new CliError(
-      `${file} is not there, and with it the passphrase of the stack's secrets. Put it back, or give it in PULUMI_CONFIG_PASSPHRASE.`,
+      `${file} is missing. It contains the passphrase of the stack's secrets. Restore it, or set PULUMI_CONFIG_PASSPHRASE.`,
     );
   }
   randomSecretFile(file);
-  say(`Made a passphrase for the stack's secrets: ${file}. Keep a copy: without it the state can't be read.`);
+  say(`Created a passphrase for the stack's secrets: ${file}. Keep a copy: without it, the state can't be read.`);
   return file;
 }
 
-/** {@link withoutNeedlessSalt}, in a file; one with nothing else goes. */
+/** Applies {@link withoutNeedlessSalt} to a file. Removes the file if nothing else is in it. */
 export function dropNeedlessSalt(committed: string): void {
   const content = contentOf(committed);
   const without = withoutNeedlessSalt(content);
@@ -171,7 +171,7 @@ interface KnownStack {
   readonly resourceCount?: number;
 }
 
-/** The stacks of the backend; none where its folder is not there yet. */
+/** The stacks of the backend; none if its folder does not exist yet. */
 async function knownStacks(environment: CliEnvironment, engine: Engine): Promise<readonly KnownStack[]> {
   const { projectDir, backend, backendFolder } = environment;
   if (backend === 'local' && backendFolder !== undefined && !fs.existsSync(backendFolder)) return [];
@@ -182,13 +182,13 @@ async function stacksIn(engine: Engine, cwd: string, env: NodeJS.ProcessEnv): Pr
   return JSON.parse(await runEngine(engine, ['stack', 'ls', '--json'], cwd, env)) as KnownStack[];
 }
 
-/** Resources in the stack; undefined where there is no such stack. */
+/** The number of resources in the stack; undefined if the stack does not exist. */
 function countIn(stacks: readonly KnownStack[], stack: string): number | undefined {
   const found = stacks.find(({ name }) => name === stack || name.endsWith(`/${stack}`));
   return found === undefined ? undefined : (found.resourceCount ?? 0);
 }
 
-/** `stack init` writes a salt into the committed file; what was in it comes back. */
+/** `stack init` writes a salt into the committed file, which is then restored. */
 async function initStack(
   engine: Engine,
   cwd: string,

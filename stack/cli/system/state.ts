@@ -22,16 +22,16 @@ export async function readState({ engine, projectDir, env, stack }: EngineCall):
 
 /** What {@link repairState} needs besides the engine. */
 export interface RepairOptions {
-  /** Whether the update to come builds an image. */
+  /** Whether the next update builds an image. */
   readonly builds: boolean;
-  /** Asks the registry for the image that was built last; without it that is taken to be there. */
+  /** Looks up the last built image in the registry. If undefined, the image is assumed to exist. */
   readonly lookUp?: (image: string) => Promise<InRegistry>;
-  /** For a file that is gone when this ends. */
+  /** Folder for a temporary file. */
   readonly localDir: string;
   readonly say: (line: string) => void;
 }
 
-/** Puts right what would keep an update from running: {@link withPending}, {@link withoutImage}. Returns the state. */
+/** Fixes what would make the next update fail; see {@link withPending} and {@link withoutImage}. Returns the state. */
 export async function repairState(
   call: EngineCall,
   { builds, lookUp, localDir, say }: RepairOptions,
@@ -39,7 +39,9 @@ export async function repairState(
   const exported = await readState(call);
   const pending = withPending(exported);
   if (pending !== undefined) {
-    say(`The last update was cut off while making ${pending.names.join(', ')}; this one goes on from there.`);
+    say(
+      `The last update was interrupted while it created ${pending.names.join(', ')}. This update continues from there.`,
+    );
   }
   const taken = pending?.state ?? exported;
   const keepsImage = builds && !(await isImageLost(taken, lookUp, say));
@@ -48,7 +50,7 @@ export async function repairState(
   return state;
 }
 
-/** The provider never asks the registry, so that an update would go on from an image that nobody has. */
+/** The provider never checks the registry, so an update would keep an image that no longer exists. */
 async function isImageLost(
   { deployment }: ExportedState,
   lookUp: RepairOptions['lookUp'],
@@ -56,11 +58,11 @@ async function isImageLost(
 ): Promise<boolean> {
   const built = deployment?.resources?.find(({ type }) => type === IMAGE_TYPE)?.outputs?.['repoDigest'];
   if (typeof built !== 'string' || (await lookUp?.(built))?.image !== 'lost') return false;
-  say(`The registry has no ${built} any more: it is built and pushed again.`);
+  say(`The registry no longer has ${built}. It is built and pushed again.`);
   return true;
 }
 
-/** Makes a state the stack's. */
+/** Replaces the state of the stack. */
 export async function writeState(call: EngineCall, state: ExportedState, localDir: string): Promise<void> {
   const { engine, projectDir, env, stack } = call;
   const file = path.join(localDir, 'state.json');

@@ -62,7 +62,7 @@ describe('npm run up', () => {
     writeFileSync(at('bin', 'stacks.json'), '[{"name":"dev","resourceCount":27}]');
     const { exitCode, stderr } = await launch(['up']);
     expect(exitCode).toBe(1);
-    expect(stderr).toContain(`${at('.local', 'passphrase')} is not there`);
+    expect(stderr).toContain(`${at('.local', 'passphrase')} is missing`);
     expect(existsSync(at('.local', 'passphrase'))).toBe(false);
   });
 
@@ -224,7 +224,7 @@ describe('an image that the registry lost', () => {
     const { read, up } = deployed();
     const { exitCode, stderr } = await up({ FAKE_DOCKER: LOST });
     expect(exitCode, stderr).toBe(0);
-    expect(stderr).toContain(`The registry has no ${IMAGE.outputs.repoDigest} any more: it is built and pushed again.`);
+    expect(stderr).toContain(`The registry no longer has ${IMAGE.outputs.repoDigest}. It is built and pushed again.`);
     expect(read('bin', 'state.json')).not.toContain('docker:index/image:Image');
   });
 
@@ -392,7 +392,9 @@ describe('an update after one that was cut off', () => {
     writeFileSync(at('bin', 'state.json'), JSON.stringify(state));
     const { exitCode, stderr } = await launch(['up']);
     expect(exitCode, stderr).toBe(0);
-    expect(stderr).toContain('The last update was cut off while making agent-deployment; this one goes on from there.');
+    expect(stderr).toContain(
+      'The last update was interrupted while it created agent-deployment. This update continues from there.',
+    );
     expect(JSON.parse(read('bin', 'state.json'))).toMatchObject({
       deployment: { resources: [{ urn: 'u::agent-deployment', id: 'n/d' }], pending_operations: [] },
     });

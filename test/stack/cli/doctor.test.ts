@@ -123,7 +123,7 @@ describe('runs, to the doctor', () => {
       'E1128 00:00:00.000001    1 portforward.go:1] "log"\nerror: unable to forward port because pod is not running\nmore\n',
       'kubectl port-forward: error: unable to forward port because pod is not running',
     ],
-    ['', 'kubectl port-forward: it said nothing (Command failed with exit code 1)'],
+    ['', 'kubectl port-forward: it printed nothing (Command failed with exit code 1)'],
   ])('cannot be listed where kubectl fails with %j', async (err, detail) => {
     const doctor = doctorProject();
     doctor.kubectl.push({ to: 'port-forward', err, code: 1 });

@@ -7,6 +7,7 @@ import { parse } from 'yaml';
 
 import { SECRETS } from '../../../stack/config/secrets.ts';
 import { withoutSecrets } from '../../../stack/pulumi-internals/secrets.ts';
+import { COMPILE_CACHE } from '../../support/compile-cache.ts';
 import { partialCheckout } from '../../support/partial-checkout.ts';
 import { loginFolder, REFRESH_TOKEN } from '../program.ts';
 
@@ -18,7 +19,7 @@ function clone() {
   const plan = (...args: string[]) =>
     execa(process.execPath, ['stack/cli/main.ts', 'plan', ...args], {
       cwd: folder,
-      env: { HOME: folder, PATH: '/nowhere' },
+      env: { HOME: folder, PATH: '/nowhere', ...COMPILE_CACHE },
       extendEnv: false,
       reject: false,
     });
@@ -151,7 +152,7 @@ describe('npm run plan', () => {
   });
 
   test.each([
-    [['--config-file', 'none.yaml'], 'There is no file none.yaml'],
+    [['--config-file', 'none.yaml'], 'none.yaml does not exist'],
     [['--target', 'azure'], "Unknown option '--target'"],
     [['prod'], "Unexpected argument 'prod'"],
   ])('rejects %j with the reason', async (args, words) => {
@@ -184,7 +185,7 @@ describe('what npm run plan does not do', () => {
     const { at, plan } = clone();
     const { exitCode, stderr } = await plan('--out', at('package.json'));
     expect(exitCode).toBe(1);
-    expect(stderr).toContain(`--out ${at('package.json')} is a file. Name a folder`);
+    expect(stderr).toContain(`--out ${at('package.json')} is a file. Specify a folder`);
     expect(stderr).not.toContain('    at ');
     const below = await plan('--out', at('package.json', 'below'));
     expect(below.stderr).toMatch(/--out \S+ can't be written to: ENOTDIR/);

@@ -118,8 +118,10 @@ describe('a stack that is not there', () => {
     writeFileSync(at('bin', 'stacks.json'), '[{"name":"dev","resourceCount":3},{"name":"prod","resourceCount":3}]');
     const { exitCode, stderr } = await launch([...args, '--stack', 'prdo'], { PULUMI_CONFIG_PASSPHRASE: 'x' });
     expect(exitCode).toBe(1);
-    expect(stderr).toContain('There is no stack prdo in ');
-    expect(stderr).toContain('; there is dev, prod. Did you mean --stack prod? To make it: npm run up -- --stack prdo');
+    expect(stderr).toContain('The stack prdo does not exist in ');
+    expect(stderr).toContain(
+      ' (existing: dev, prod). Did you mean --stack prod? To create it: npm run up -- --stack prdo',
+    );
     expect(new Set(calls().map(({ args: called }) => called.slice(0, 2).join(' ')))).toEqual(new Set(['stack ls']));
     expect(existsSync(at('.local', 'passphrase'))).toBe(false);
   });
@@ -128,7 +130,7 @@ describe('a stack that is not there', () => {
     const { calls, launch } = project();
     const { exitCode, stderr } = await launch(['up', '--stack', 'prdo', '--yes']);
     expect(exitCode, stderr).toBe(0);
-    expect(stderr).toMatch(/^There is no stack prdo: it is made, in \S+\.local\/pulumi\./);
+    expect(stderr).toMatch(/^The stack prdo does not exist\. Creating it in \S+\.local\/pulumi\./);
     expect(calls().map(({ args }) => args.slice(0, 3).join(' '))).toContain('stack init prdo');
   });
 
@@ -188,9 +190,9 @@ describe('what the launcher suggests for another stack', () => {
 
 describe('a program that fails', () => {
   test.each([
-    ['error: incorrect passphrase', 'Put the file .local/passphrase back'],
+    ['error: incorrect passphrase', 'Restore the file .local/passphrase'],
     ['goroutine 1\nerror: could not list: no such host', 'npm run pulumi -- whoami --verbose'],
-    ['', 'it said nothing (Command failed with exit code 7)'],
+    ['', 'it printed nothing (Command failed with exit code 7)'],
   ])('is told by its first words, %j, and what to do', async (said, words) => {
     const { at, launch } = project();
     writeFileSync(at('bin', 'pulumi'), `#!/bin/sh\nprintf '%s\\n' "$SAID" >&2\nexit 7\n`, { mode: 0o755 });

@@ -76,7 +76,7 @@ describe('npm run backup', () => {
 
   test.each([
     [['there.tar.gz'], /there.tar.gz already exists. Choose another file name/],
-    [['a', 'b'], /One file, not a and b/],
+    [['a', 'b'], /Expected one file, but got a and b/],
     [['--conversations', 'all'], /'all' must be a whole number of megabytes/],
     [['--json'], /--json[^]*npm run backup -- \[FILE\]/],
   ])('%j is refused', async (args, message) => {

@@ -92,7 +92,7 @@ describe('the arguments of a restore', () => {
 
   test.each([
     [[], /Which backup\? npm run restore -- FILE/],
-    [['a', 'b'], /One file, not a and b/],
+    [['a', 'b'], /Expected one file, but got a and b/],
     [['a', '--only', 'records'], /'records' is not a part; allowed: state, volume/],
     [['a', '--config', 'kubeContext'], /'kubeContext' must be KEY=VALUE/],
     [['a', '--force'], /--force/],

@@ -46,7 +46,7 @@ describe('the lock of a stack', () => {
     lock(lockOf(process_.pid));
     await removeStaleLocks(place, say);
     expect(locksLeft()).toEqual([]);
-    expect(said).toEqual(['The last update of the stack dev was killed; its lock is removed.']);
+    expect(said).toEqual(['The last update of the stack dev was killed. Its lock has been removed.']);
   });
 
   test('is stale, too, when its process id belongs to another program by now', async () => {
@@ -64,7 +64,7 @@ describe('the lock of a stack', () => {
       const { place, say, said, lock, locksLeft } = backend();
       lock(content);
       const removed = removeStaleLocks(place, say);
-      await expect(removed).rejects.toThrow(/l\.json is no whole lock: .*`npm run pulumi -- cancel --yes`/);
+      await expect(removed).rejects.toThrow(/l\.json is incomplete: .*`npm run pulumi -- cancel --yes`/);
       await expect(removed).rejects.not.toThrow('undefined');
       expect(locksLeft()).toHaveLength(2);
       expect(said).toEqual([]);
@@ -76,7 +76,7 @@ describe('the lock of a stack', () => {
     const process_ = running('pulumi');
     lock(lockOf(process_.pid));
     await expect(removeStaleLocks(place, say)).rejects.toThrow(
-      `The stack dev is being updated by ann@${hostname()} (process ${process_.pid}) since 2026-01-02T03:04:05Z.`,
+      `The stack dev has been locked by an update of ann@${hostname()} (process ${process_.pid}) since 2026-01-02T03:04:05Z.`,
     );
     process_.kill();
     expect(locksLeft()).toHaveLength(2);
@@ -99,7 +99,7 @@ describe('the files of a state', () => {
     mendStateFiles(place, say);
     expect(readFileSync(stateFile(''), 'utf8')).toBe('{"version":3}');
     expect(existsSync(stateFile('.attrs'))).toBe(false);
-    expect(said[0]).toContain('its last backup takes its place');
+    expect(said[0]).toContain('It is restored from its last backup');
   });
 
   test('stay as they are when they are whole', () => {
