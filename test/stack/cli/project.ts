@@ -1,34 +1,14 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
+import { parseEnv } from 'node:util';
 
 import { execa } from 'execa';
 
+import { COMPILE_CACHE } from '../../support/compile-cache.ts';
 import { partialCheckout } from '../../support/partial-checkout.ts';
 
-/** A `pulumi` that keeps stacks in a file, writes a salt on `stack init` as the real one does, and notes how it was called. */
-const PULUMI = `#!${process.execPath}
-import fs from 'node:fs';
-const args = process.argv.slice(2);
-const notes = process.env.FAKE_NOTES;
-const [stacks, calls] = [notes + '/stacks.json', notes + '/calls.jsonl'];
-const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith('PULUMI_')));
-fs.appendFileSync(calls, JSON.stringify({ args, env }) + '\\n');
-if (process.env.FAKE_SALT && args[0] === 'whoami') fs.appendFileSync('Pulumi.dev.yaml', 'encryptionsalt: v1:salt\\n');
-const known = fs.existsSync(stacks) ? JSON.parse(fs.readFileSync(stacks)) : [];
-switch (args.slice(0, 2).join(' ')) {
-  case 'stack ls': console.log(JSON.stringify(known)); break;
-  case 'stack init':
-    if (process.env.FAKE_FAILS) { console.error('error: no such bucket'); process.exit(1); }
-    fs.appendFileSync('Pulumi.' + args[2] + '.yaml', 'encryptionsalt: v1:salt\\n');
-    fs.writeFileSync(stacks, JSON.stringify([...known, { name: args[2], resourceCount: 0 }]));
-    break;
-  case 'stack export': console.log(fs.existsSync(notes + '/state.json') ? fs.readFileSync(notes + '/state.json', 'utf8') : '{}'); break;
-  case 'stack import': fs.copyFileSync(args[args.indexOf('--file') + 1], notes + '/state.json'); break;
-  case 'up --stack': case 'destroy --stack': case 'preview --stack': case 'refresh --stack':
-    process.exit(Number(process.env.FAKE_EXIT ?? 0));
-}
-`;
+const PULUMI = path.resolve(import.meta.dirname, '../../doubles/pulumi/pulumi.sh');
 
 /** A CLI that logs in by writing what it is told to, and notes its environment. */
 const CLAUDE = `#!${process.execPath}
@@ -61,7 +41,7 @@ export function project() {
   ]);
   const bin = path.join(folder, 'bin');
   mkdirSync(bin);
-  writeFileSync(path.join(bin, 'pulumi'), PULUMI, { mode: 0o755 });
+  copyFileSync(PULUMI, path.join(bin, 'pulumi'));
   writeFileSync(path.join(bin, 'claude'), CLAUDE, { mode: 0o755 });
   for (const name of ['docker', 'kubectl'])
     writeFileSync(path.join(bin, name), failing(name.toUpperCase()), { mode: 0o755 });
@@ -72,14 +52,17 @@ export function project() {
     env,
     read: (...parts: string[]) => readFileSync(at(...parts), 'utf8'),
     calls: () =>
-      readFileSync(at('bin', 'calls.jsonl'), 'utf8')
-        .trim()
+      readFileSync(at('bin', 'calls'), 'utf8')
+        .trimEnd()
         .split('\n')
-        .map((line) => JSON.parse(line) as Call),
+        .map((line): Call => {
+          const [args = [], variables = []] = line.split('\x1e').map((part) => part.split('\x1f').slice(0, -1));
+          return { args, env: parseEnv(variables.join('\n')) as Record<string, string> };
+        }),
     launch: (args: string[], more: Record<string, string> = {}) =>
       execa(process.execPath, [at('stack', 'cli', 'main.ts'), ...args], {
         cwd: tmpdir(),
-        env: { ...env, ...more },
+        env: { ...env, ...COMPILE_CACHE, ...more },
         extendEnv: false,
         reject: false,
       }),
