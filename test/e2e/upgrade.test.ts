@@ -15,7 +15,11 @@ async function missingVersion(): Promise<string | undefined> {
   return exitCode === 0 ? undefined : `This clone has no commit ${VERSION_0_1_0}: git fetch --unshallow`;
 }
 
+const BACKUP = 'version-0.1.0.tar.gz';
+
 let checkout: Checkout;
+let runId: string;
+let sessionId: string;
 const up = () => checkout.npm('up', '--yes', '--skip-preview', '--non-interactive');
 
 /** Every object of the namespace by kind and name, with its uid; without what a Deployment makes anew for a new pod. */
@@ -56,10 +60,15 @@ describe(
       await startDouble((await checkout.pulumi('stack', 'output', 'image', '--stack', 'dev')).trim());
       const { answer } = await run(checkout.token(), { prompt: 'Remember me' });
       expect(answer).toMatchObject({ success: true });
+      const backup = await checkout.npm('backup', checkout.at(BACKUP));
+      expect(backup.exitCode, backup.output).toBe(0);
       const before = { objects: await objects(), pod: await agentPod() };
       expect(Object.keys(before.objects)).toContain('Deployment claude-code-agent');
 
       await checkout.fill();
+      const tooEarly = await checkout.npm('backup');
+      expect(tooEarly.exitCode, tooEarly.output).toBe(2);
+      expect(tooEarly.output).toContain('an older version of the agent, which has no backup program');
       const { exitCode, output } = await up();
       expect(exitCode, output).toBe(0);
       expect(output).not.toMatch(/\d+ (created|deleted|replaced)/);
@@ -68,6 +77,21 @@ describe(
       const { answer: record } = await call(checkout.token(), `/runs/${String(answer['runId'])}`);
       expect(record).toMatchObject({ outcome: 'succeeded', output: 'echo: Remember me' });
       expect((await up()).output).toMatch(/Resources:\n\s+\d+ unchanged/);
+      runId = String(answer['runId']);
+      sessionId = String(answer['sessionId']);
+    });
+
+    test('restores a backup that version 0.1.0 made, with its records and conversations', async () => {
+      const { answer: later } = await run(checkout.token(), { prompt: 'Forget me' });
+      const args = ['--only', 'volume', '--yes', '--overwrite'];
+      const { exitCode, output } = await checkout.npm('restore', checkout.at(BACKUP), ...args);
+      expect(exitCode, output).toBe(0);
+      await kubectl(['rollout', 'status', 'deployment/claude-code-agent', '--namespace=claude-agent', '--timeout=110s']);
+      const { answer: record } = await call(checkout.token(), `/runs/${runId}`);
+      expect(record).toMatchObject({ outcome: 'succeeded', output: 'echo: Remember me' });
+      expect((await call(checkout.token(), `/runs/${String(later['runId'])}`)).status).toBe(404);
+      const { answer } = await run(checkout.token(), { prompt: 'Go on', sessionId });
+      expect(answer).toMatchObject({ success: true, sessionId });
     });
   },
 );
