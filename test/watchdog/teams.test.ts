@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
+import { backoff, NoAnswerError, send, type RetryPolicy } from '../../watchdog/http/client.ts';
 import { postCard } from '../../watchdog/teams/webhook.ts';
 import { startTeamsDouble, type TeamsFailure } from '../doubles/teams/server.ts';
 import { raw } from '../support/misbehaving.ts';
@@ -61,7 +62,15 @@ describe('a card', () => {
     expect(JSON.stringify(delivery)).not.toMatch(/undefined|canary/);
   });
 
-  test('is refused where the webhook is no address', async () => {
+  test('is refused if the webhook is not a URL, which another attempt would not change', async () => {
+    const pauses: (number | undefined)[] = [];
+    const retry: RetryPolicy = (outcome, attempts) => {
+      pauses.push(backoff(60_000)(outcome, attempts));
+      return undefined;
+    };
+    const request = { url: 'http://[canary', method: 'POST', timeoutMs: 1000, maxBytes: 1, retry } as const;
+    await expect(send(request)).rejects.toThrow(NoAnswerError);
+    expect(pauses).toEqual([undefined]);
     expect(await postCard('http://[canary', CARD)).toEqual({ kind: 'refused', reason: 'ERR_INVALID_URL' });
   });
 

@@ -65,7 +65,9 @@ export const backoff =
   (maxElapsedMs: number): RetryPolicy =>
   (outcome, { count, elapsedMs }) => {
     const isAnswer = !(outcome instanceof NoAnswerError);
-    const isRetryable = isAnswer ? outcome.status === 429 || outcome.status >= 500 : !outcome.mayHaveArrived;
+    const isRetryable = isAnswer
+      ? outcome.status === 429 || outcome.status >= 500
+      : !outcome.mayHaveArrived && codeOf(outcome.cause) !== 'ERR_INVALID_URL';
     const pause = Math.min(FIRST_PAUSE_MS * 2 ** (count - 1), MAX_PAUSE_MS);
     const pauseMs = Math.max(pause, isAnswer ? (outcome.retryAfterMs ?? 0) : 0);
     return isRetryable && elapsedMs + pauseMs <= maxElapsedMs ? pauseMs : undefined;
