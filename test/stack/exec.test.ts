@@ -53,16 +53,16 @@ test('a long-running program can be stopped', async () => {
 describe('the reason of a failure', () => {
   test.each([
     ['begins with an error', 'Loading\nmentions an error\nerror: no route\nadvice', 'error: no route'],
-    ['else speaks of one', 'Loading\nUnable to connect: error: no route\nadvice', 'Unable to connect: error: no route'],
+    ['else contains one', 'Loading\nUnable to connect: error: no route\nadvice', 'Unable to connect: error: no route'],
     ['else is the first line', 'E0102 kubectl logs\nno such host\nadvice', 'no such host'],
-    ['goes on below its heading', 'error: failed because:\n  no route', 'error: failed because: no route'],
+    ['continues below its heading', 'error: failed because:\n  no route', 'error: failed because: no route'],
     [
       'continues below an error code of npm',
       'npm error code E404\nnpm error 404 Not Found',
       'npm error code E404 npm error 404 Not Found',
     ],
     ['has no colours', '\u001b[31merror: no route\u001b[0m', 'error: no route'],
-    ['is nothing where nothing is printed', ' \n', ''],
+    ['is empty if nothing is printed', ' \n', ''],
   ])('%s', (_what, printed, cause) => {
     expect(causeIn(printed)).toBe(cause);
   });

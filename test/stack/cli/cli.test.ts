@@ -10,7 +10,7 @@ import type { Call } from './project.ts';
 import { needs, unless } from '../../support/needs.ts';
 
 describe('npm run up', () => {
-  test('on first use makes backend, passphrase, stack and API token below .local, and leaves the committed file as it was', async () => {
+  test('on first use creates backend, passphrase, stack and API token below .local, and does not change the committed file', async () => {
     const { at, read, calls, launch } = project();
     const { exitCode, stderr } = await launch(['up', '--yes']);
     expect(exitCode, stderr).toBe(0);
@@ -31,7 +31,7 @@ describe('npm run up', () => {
     expect(stderr).not.toContain(read('.local', 'agent-token').trim());
   });
 
-  test('makes nothing a second time, and takes in a change of the committed file', async () => {
+  test('creates nothing the second time, and applies changes of the committed file', async () => {
     const { at, read, calls, launch } = project();
     await launch(['up']);
     const made = [read('.local', 'passphrase'), read('.local', 'agent-token')];
@@ -42,7 +42,7 @@ describe('npm run up', () => {
     expect(calls().filter(({ args }) => args[1] === 'init')).toHaveLength(1);
   });
 
-  test('makes no new API token for a stack that is in use, whose callers it would lock out', async () => {
+  test('creates no API token for a deployed stack, because it would lock out the callers', async () => {
     const { at, launch } = project();
     writeFileSync(at('bin', 'stacks.json'), '[{"name":"dev","resourceCount":27}]');
     const { exitCode } = await launch(['up'], { PULUMI_CONFIG_PASSPHRASE: 'x' });
@@ -50,14 +50,14 @@ describe('npm run up', () => {
     expect(existsSync(at('.local', 'agent-token'))).toBe(false);
   });
 
-  test('makes no API token where the stack has one by config', async () => {
+  test('creates no API token if the config has one', async () => {
     const { at, launch } = project();
     writeFileSync(at('Pulumi.dev.yaml'), 'config:\n  claude-code-agent:agentToken:\n    secure: v1:x\n');
     expect((await launch(['up'])).exitCode).toBe(0);
     expect(existsSync(at('.local', 'agent-token'))).toBe(false);
   });
 
-  test('says so when the passphrase of its stack is gone, instead of making another', async () => {
+  test('fails if the passphrase of the stack is gone, and does not create another', async () => {
     const { at, launch } = project();
     writeFileSync(at('bin', 'stacks.json'), '[{"name":"dev","resourceCount":27}]');
     const { exitCode, stderr } = await launch(['up']);
@@ -66,7 +66,7 @@ describe('npm run up', () => {
     expect(existsSync(at('.local', 'passphrase'))).toBe(false);
   });
 
-  test('respects a service that was chosen by a login, which keeps the key of the secrets too', async () => {
+  test('uses the service that a login selected, which also keeps the key of the secrets', async () => {
     const { at, calls, launch } = project();
     mkdirSync(at('.pulumi'));
     writeFileSync(at('.pulumi', 'credentials.json'), '{"current":"https://api.pulumi.com"}');
@@ -78,9 +78,9 @@ describe('npm run up', () => {
   });
 
   test.each([
-    ['makes a passphrase', '', true],
-    ['makes none for a secrets provider', 'secretsprovider: azurekeyvault://vault/keys/key\n', false],
-  ])('respects storage that was chosen by a variable, and %s', async (_, config, isMade) => {
+    ['creates a passphrase', '', true],
+    ['creates none for a secrets provider', 'secretsprovider: azurekeyvault://vault/keys/key\n', false],
+  ])('uses the storage that a variable selects, and %s', async (_, config, isMade) => {
     const { at, calls, launch } = project();
     writeFileSync(at('Pulumi.dev.yaml'), config);
     expect((await launch(['up'], { PULUMI_BACKEND_URL: 'azblob://state' })).exitCode).toBe(0);
@@ -90,7 +90,7 @@ describe('npm run up', () => {
     expect(existsSync(at('.local', 'passphrase'))).toBe(isMade);
   });
 
-  test('takes another stack by argument or by PULUMI_STACK', async () => {
+  test('selects another stack by argument or PULUMI_STACK', async () => {
     const { at, calls, launch } = project();
     writeFileSync(at('bin', 'stacks.json'), '[{"name":"prod"},{"name":"test"}]');
     await launch(['preview', '--stack', 'prod'], { PULUMI_CONFIG_PASSPHRASE: 'x' });
@@ -106,7 +106,7 @@ describe('npm run up', () => {
     expect(calls().at(-1)?.args.slice(0, 3)).toEqual(['refresh', '--stack', 'test']);
   });
 
-  test('runs any other command of Pulumi on the same stack, with the committed file', async () => {
+  test('runs any other Pulumi command on the same stack, with the committed file', async () => {
     const { at, calls, launch } = project();
     expect((await launch(['pulumi', 'config', 'set', 'queueLimit', '3'])).exitCode).toBe(0);
     const { args, env } = calls().at(-1) ?? { args: [], env: {} };
@@ -119,16 +119,16 @@ describe('npm run up', () => {
   });
 
   test.each([
-    ['takes out the salt', 'config:\n  claude-code-agent:queueLimit: 3\n', ''],
-    ['keeps the salt of what is encrypted', 'config:\n  a:b:\n    secure: v1:x\n', 'encryptionsalt: v1:salt\n'],
-  ])('%s that another command of Pulumi wrote into the committed file', async (_, config, salt) => {
+    ['removes the salt', 'config:\n  claude-code-agent:queueLimit: 3\n', ''],
+    ['keeps the salt of encrypted values', 'config:\n  a:b:\n    secure: v1:x\n', 'encryptionsalt: v1:salt\n'],
+  ])('%s that another Pulumi command wrote to the committed file', async (_, config, salt) => {
     const { at, read, launch } = project();
     writeFileSync(at('Pulumi.dev.yaml'), config);
     expect((await launch(['pulumi', 'whoami'], { FAKE_SALT: '1' })).exitCode).toBe(0);
     expect(read('Pulumi.dev.yaml')).toBe(config + salt);
   });
 
-  test('says what Azure needs before the engine, which refreshes before it runs the program that would say so', async () => {
+  test('reports missing prerequisites of Azure before it starts the engine, which would refresh first', async () => {
     const { at, calls, launch } = project();
     const needed = {
       target: 'azure',
@@ -147,14 +147,14 @@ describe('npm run up', () => {
     expect(calls().filter(({ args }) => ['refresh', 'destroy', 'preview', 'up'].includes(args[0] ?? ''))).toEqual([]);
   });
 
-  test("ends with Pulumi's exit code, and then does not say that the agent runs", async () => {
+  test("returns Pulumi's exit code, and does not report a running agent if it failed", async () => {
     const { launch } = project();
     const { exitCode, stderr } = await launch(['up'], { FAKE_EXIT: '255' });
     expect(exitCode).toBe(255);
     expect(stderr).not.toContain('n8n calls');
   });
 
-  test.each(['up', 'preview'])('names every mistake of the config before `%s` starts anything', async (command) => {
+  test.each(['up', 'preview'])('lists every invalid config value before `%s` starts anything', async (command) => {
     const { at, launch } = project();
     writeFileSync(
       at('Pulumi.dev.yaml'),
@@ -170,7 +170,7 @@ describe('npm run up', () => {
     expect(existsSync(at('.local'))).toBe(false);
   });
 
-  test('leaves config that is not all in the file to the program', async () => {
+  test('leaves the check to the program if some config is not in the file', async () => {
     const { at, launch } = project();
     writeFileSync(at('Pulumi.dev.yaml'), 'config:\n  claude-code-agent:queueLimit: many\n');
     expect((await launch(['up', '--config', 'claude-code-agent:queueLimit=5'])).exitCode).toBe(0);
@@ -178,7 +178,7 @@ describe('npm run up', () => {
     expect((await launch(['up'])).exitCode).toBe(0);
   });
 
-  test('says so where a stack has a file that is no YAML', async () => {
+  test('reports a stack file that is not YAML', async () => {
     const { at, launch } = project();
     writeFileSync(at('Pulumi.dev.yaml'), 'config: [');
     const { exitCode, stderr } = await launch(['up']);
@@ -186,7 +186,7 @@ describe('npm run up', () => {
     expect(stderr).toContain("Pulumi.dev.yaml can't be read");
   });
 
-  test('repeats what Pulumi said when the stack cannot be made, and leaves the committed file as it was', async () => {
+  test('prints the error of Pulumi if the stack cannot be created, and does not change the committed file', async () => {
     const { read, launch } = project();
     const { exitCode, stderr } = await launch(['up'], { FAKE_FAILS: '1' });
     expect(exitCode).toBe(1);
@@ -195,7 +195,7 @@ describe('npm run up', () => {
     expect(read('Pulumi.dev.yaml')).toBe(readFileSync('Pulumi.dev.yaml', 'utf8'));
   });
 
-  test('lists the commands for an unknown one', async () => {
+  test('lists the commands if the given one is unknown', async () => {
     const { exitCode, stderr } = await project().launch(['deploy']);
     expect(exitCode).toBe(1);
     expect(stderr).toContain(
@@ -204,7 +204,7 @@ describe('npm run up', () => {
   });
 });
 
-describe('an image that the registry lost', () => {
+describe('an image that the registry no longer has', () => {
   const IMAGE = {
     type: 'docker:index/image:Image',
     urn: 'i',
@@ -220,7 +220,7 @@ describe('an image that the registry lost', () => {
     return { ...made, up };
   }
 
-  test('is taken out of the state, so that the update builds it and pushes it', async () => {
+  test('is removed from the state, so that the update builds and pushes it', async () => {
     const { read, up } = deployed();
     const { exitCode, stderr } = await up({ FAKE_DOCKER: LOST });
     expect(exitCode, stderr).toBe(0);
@@ -228,13 +228,13 @@ describe('an image that the registry lost', () => {
     expect(read('bin', 'state.json')).not.toContain('docker:index/image:Image');
   });
 
-  test('stays in the state where the registry only can not be asked', async () => {
+  test('stays in the state if the registry merely cannot be reached', async () => {
     const { read, up } = deployed();
     expect((await up({ FAKE_DOCKER: 'Get "http://r/v2/": dial tcp: connection refused' })).exitCode).toBe(0);
     expect(read('bin', 'state.json')).toContain('docker:index/image:Image');
   });
 
-  test('and is pinned is said before anything is changed, with the way to build another', async () => {
+  test('fails the update before anything changes if it is pinned, and the message has the command that builds another', async () => {
     const { at, calls, up } = deployed();
     writeFileSync(at('Pulumi.dev.yaml'), `config:\n  claude-code-agent:image: ${IMAGE.outputs.repoDigest}\n`);
     const { exitCode, stderr } = await up({ FAKE_DOCKER: LOST });
@@ -283,7 +283,7 @@ describe('npm run rollback', () => {
     };
   }
 
-  test('lists the updates on record, and touches nothing', async () => {
+  test('lists the recorded updates, and changes nothing', async () => {
     const { read, calls, rollback } = deployed();
     const { exitCode, stdout } = await rollback([]);
     expect(exitCode).toBe(0);
@@ -292,7 +292,7 @@ describe('npm run rollback', () => {
     expect(calls().map(({ args }) => args.slice(0, 2).join(' '))).toEqual(['stack ls', 'stack export']);
   });
 
-  test("goes back by an update with that one's config and image, from the login of the cluster", async () => {
+  test('updates with the recorded config and image, and takes the login from the cluster', async () => {
     const { at, read, calls, rollback } = deployed();
     const { exitCode, stderr } = await rollback(['1', '--yes', '--non-interactive']);
     expect(exitCode, stderr).toBe(0);
@@ -305,13 +305,13 @@ describe('npm run rollback', () => {
     expect(stderr).toContain('npm run pulumi -- config rm image && npm run up');
   });
 
-  test('takes the login of this machine where the cluster has none', async () => {
+  test('takes the login of this machine if the cluster has none', async () => {
     const { read, rollback } = deployed(stateOf());
     expect((await rollback(['1', '--yes'])).exitCode).toBe(0);
     expect(read('.local', 'Pulumi.dev.yaml')).not.toContain('sessionFrom');
   });
 
-  test('asks where nothing is said, and then changes nothing', async () => {
+  test('requires --yes without a terminal, and changes nothing without it', async () => {
     const { read, calls, rollback } = deployed();
     const { exitCode, stderr } = await rollback(['1']);
     expect(exitCode).toBe(1);
@@ -321,12 +321,11 @@ describe('npm run rollback', () => {
     expect(calls().some(({ args }) => args[0] === 'up')).toBe(false);
   });
 
-  // The terminal is one that util-linux makes.
   test.each([
     ['n', 1, false],
     ['y', 0, true],
   ])(
-    'on a terminal previews and asks; after %s it ends with %i',
+    'on a terminal previews and asks; after the answer %s it exits with %i',
     needs(unless(process.platform === 'linux', 'It needs `script` of util-linux.')),
     async (answer, ended, updates) => {
       const { at, read, calls, env } = deployed();
@@ -347,7 +346,7 @@ describe('npm run rollback', () => {
     },
   );
 
-  test('says how to go on when the update fails, with the config in the file', async () => {
+  test('suggests the next command if the update fails, and keeps the config in the file', async () => {
     const { read, rollback } = deployed();
     const { exitCode, stderr } = await rollback(['1', '--yes'], { FAKE_EXIT: '255' });
     expect(exitCode).toBe(255);
@@ -355,14 +354,14 @@ describe('npm run rollback', () => {
     expect(read('Pulumi.dev.yaml')).toContain(image('1'));
   });
 
-  test('is refused for an update that is not on record', async () => {
+  test('is rejected for an update that is not recorded', async () => {
     const { exitCode, stderr } = await deployed().rollback(['7', '--yes']);
     expect(exitCode).toBe(1);
     expect(stderr).toContain('There is no record of update 7. Available: 2, 1.');
     expect(stderr).not.toContain('    at ');
   });
 
-  test('is refused, with the file as it was, where the config of then would no longer do', async () => {
+  test('is rejected if the recorded config is no longer valid, and does not change the file', async () => {
     const state = JSON.stringify(stateOf(SESSION)).replace(String.raw`\"100\"`, String.raw`\"999999\"`);
     const { read, calls, rollback } = deployed(JSON.parse(state) as object);
     const { exitCode, stderr } = await rollback(['1', '--yes']);
@@ -373,15 +372,15 @@ describe('npm run rollback', () => {
     expect(calls().some(({ args }) => args[0] === 'up')).toBe(false);
   });
 
-  test('takes the image that was built out of the state, so that no Docker is asked for it', async () => {
+  test('removes the built image from the state, so that it needs no Docker', async () => {
     const { read, rollback } = deployed(stateOf({ type: 'docker:index/image:Image', urn: 'i' }));
     expect((await rollback(['1', '--yes'])).exitCode).toBe(0);
     expect(read('bin', 'state.json')).not.toContain('docker:index/image:Image');
   });
 });
 
-describe('an update after one that was cut off', () => {
-  test('takes into the state what that was making', async () => {
+describe('an update after one that was killed', () => {
+  test('adds to the state what that one was creating', async () => {
     const { at, read, calls, launch } = project();
     const resource = {
       type: 'kubernetes:apps/v1:Deployment',
@@ -406,7 +405,7 @@ describe('an update after one that was cut off', () => {
 describe('npm run login', () => {
   const LOGIN = '{"claudeAiOauth":{"accessToken":"canary","refreshToken":"canary"}}';
 
-  test('logs in by the CLI into a folder of its own, unmoved by credentials of the environment', async () => {
+  test('starts the CLI with a folder of its own, and without credentials from the environment', async () => {
     const { at, read, launch } = project();
     const { exitCode, stderr } = await launch(['login'], {
       FAKE_LOGIN: LOGIN,
@@ -426,12 +425,12 @@ describe('npm run login', () => {
 
   test.each([
     ['the CLI fails', { FAKE_LOGIN: 'fails' }, 'exit code 1'],
-    ['the CLI leaves no login', {}, 'did not create'],
-    ['the CLI leaves an empty one', { FAKE_LOGIN: '{"claudeAiOauth":{}}' }, 'contains no login'],
-  ])('fails when %s', async (_what, env, said) => {
+    ['the CLI creates no login', {}, 'did not create'],
+    ['the CLI creates an empty login', { FAKE_LOGIN: '{"claudeAiOauth":{}}' }, 'contains no login'],
+  ])('fails if %s', async (_what, env, message) => {
     const { exitCode, stderr } = await project().launch(['login'], env);
     expect(exitCode).toBe(1);
-    expect(stderr).toContain(said);
+    expect(stderr).toContain(message);
     expect(stderr).not.toContain('    at ');
   });
 });

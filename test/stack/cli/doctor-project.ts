@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 
 import { project } from './project.ts';
 
-/** What a program answers where its arguments contain a text: the first that does. */
+/** What a program prints if its arguments contain `to`; the first match counts. */
 export interface Answer {
   readonly to: string;
   readonly out?: string | object;
@@ -38,13 +38,13 @@ export interface Finding {
 
 export const at = (msAgo: number): string => new Date(Date.now() - msAgo).toISOString();
 
-/** A pass of the watchdog as its pod shows it. */
+/** The pod of a watchdog pass that ended. */
 export const passOf = (finishedAt: string, exitCode = 0) => ({
   metadata: { creationTimestamp: finishedAt, ownerReferences: [{ name: 'claude-auth-watchdog-1' }] },
   status: { containerStatuses: [{ state: { terminated: { exitCode, finishedAt } } }] },
 });
 
-/** The CronJob of the watchdog as the stack makes it. */
+/** The watchdog's CronJob, as the stack creates it. */
 export const cronJobOf = (schedule: string, more: { status?: object; spec?: object } = {}) => ({
   metadata: { creationTimestamp: at(30 * 24 * 3_600_000) },
   spec: {
@@ -58,7 +58,7 @@ export const cronJobOf = (schedule: string, more: { status?: object; spec?: obje
 
 const HEALTH = { version: '1', queued: 0, auth: { mode: 'session', source: '/x', state: 'ok' } };
 
-/** A checkout with everything deployed and well, but for what the answers say. */
+/** A checkout whose cluster and registry are healthy, unless an added answer says otherwise. */
 export function doctorProject() {
   const made = project();
   mkdirSync(made.at('.local', 'pulumi'), { recursive: true });
@@ -79,16 +79,16 @@ export function doctorProject() {
   const docker: Answer[] = [{ to: 'version', out: '28.0.0' }];
   return {
     ...made,
-    /** Answers in place of a system that is well. */
+    /** Answers that take precedence over those of a healthy system. */
     kubectl,
     docker,
-    /** The stack has resources. */
+    /** Gives the stack a resource. */
     deploy: () => {
       writeFileSync(made.at('bin', 'stacks.json'), JSON.stringify([{ name: 'dev', resourceCount: 1 }]));
       const resources = [{ urn: 'u', type: 'pulumi:pulumi:Stack', outputs: { image: 'localhost/a@sha256:1' } }];
       writeFileSync(made.at('bin', 'state.json'), JSON.stringify({ deployment: { resources } }));
     },
-    /** Looks, and gives what was found by its check. */
+    /** Runs the doctor and returns its findings by name of the check. */
     look: async (
       more: Record<string, string> = {},
       args: readonly string[] = ['--quick'],
@@ -107,7 +107,7 @@ export function doctorProject() {
   };
 }
 
-/** The list of runs of an agent, newest first, and how kubectl leads there. */
+/** Serves a list of runs, newest first, as the agent does, and returns the answer of `kubectl port-forward` to it. */
 export async function agentWithRuns(outcomes: readonly string[]) {
   const runs = outcomes.map((outcome, id) => ({ id: `run-${id}`, acceptedAt: at(0), outcome }));
   const server = createServer((request, response) => {

@@ -12,8 +12,8 @@ async function examined(checks: readonly Check[]): Promise<Named[]> {
   return findings;
 }
 
-describe('the doctor', () => {
-  test('goes on after a check that throws, and skips the checks that need it', async () => {
+describe('doctor', () => {
+  test('continues after a check that throws, and skips the checks that depend on it', async () => {
     const found = await examined([
       { name: 'agent', look: () => Promise.resolve(JSON.parse('<html>') as never) },
       { name: 'login', needs: ['agent'], look: () => Promise.resolve(ok('works')) },
@@ -31,7 +31,7 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** Once a day, at the minute that was so long ago. */
+/** A schedule that is due once a day, and was last due that long ago. */
 function dailyAt(msAgo: number): string {
   const due = new Date(Date.now() - msAgo);
   return `${due.getUTCMinutes()} ${due.getUTCHours()} * * *`;
@@ -44,14 +44,14 @@ async function watchdogWith(schedule: string, passes: readonly object[], more: P
   return (await doctor.look())['watchdog'];
 }
 
-describe('the watchdog, to the doctor', () => {
-  test('is well by its own schedule: one that comes once a day, an hour and a half ago', async () => {
+describe("the doctor's check of the watchdog", () => {
+  test('passes if a daily pass ran when it was last due, an hour and a half ago', async () => {
     const last = at(89 * MINUTE);
     const found = await watchdogWith(dailyAt(90 * MINUTE), [passOf(last)]);
     expect(found).toEqual({ check: 'watchdog', state: 'ok', detail: `at ${last}, exit code 0` });
   });
 
-  test('is broken where a pass was due and did not come, and says when', async () => {
+  test('fails if a pass was due and did not run, and reports when it was due', async () => {
     const found = await watchdogWith(dailyAt(90 * MINUTE), [passOf(at(25 * HOUR))]);
     expect(found).toMatchObject({
       state: 'broken',
@@ -60,15 +60,15 @@ describe('the watchdog, to the doctor', () => {
     });
   });
 
-  test('has the time that a pass may take', async () => {
+  test('allows for the time that a pass may take', async () => {
     expect(await watchdogWith(dailyAt(10 * MINUTE), [passOf(at(DAY))])).toMatchObject({ state: 'ok' });
   });
 
-  test('is broken where every half hour is due, and nothing came for two hours', async () => {
+  test('fails if no half-hourly pass ran for two hours', async () => {
     expect(await watchdogWith('*/30 * * * *', [passOf(at(2 * HOUR))])).toMatchObject({ state: 'broken' });
   });
 
-  test('is remembered by its CronJob where its Jobs are removed already', async () => {
+  test('uses the time that the CronJob records if the Jobs are already removed', async () => {
     const [lastSuccessfulTime, last] = [at(2 * DAY), passOf(at(9 * DAY), 1)];
     const due = new Date(Date.now() - 3 * DAY);
     const yearly = `${due.getUTCMinutes()} ${due.getUTCHours()} ${due.getUTCDate()} ${due.getUTCMonth() + 1} *`;
@@ -76,7 +76,7 @@ describe('the watchdog, to the doctor', () => {
     expect(found).toMatchObject({ state: 'ok', detail: `at ${lastSuccessfulTime}, exit code 0` });
   });
 
-  test('is read in the time zone of its CronJob', async () => {
+  test('reads the schedule in the time zone of the CronJob', async () => {
     const due = new Date(Date.now() - 90 * MINUTE);
     const inNepal = new Date(due.getTime() + (5 * 60 + 45) * MINUTE);
     const schedule = `${inNepal.getUTCMinutes()} ${inNepal.getUTCHours()} * * *`;
@@ -85,7 +85,7 @@ describe('the watchdog, to the doctor', () => {
     expect(await watchdogWith(schedule, [passOf(at(100 * MINUTE))], { spec })).toMatchObject({ state: 'broken' });
   });
 
-  test('is broken where its last pass failed', async () => {
+  test('fails if the last pass failed', async () => {
     const found = await watchdogWith('*/30 * * * *', [passOf(at(MINUTE), 57), passOf(at(31 * MINUTE))]);
     expect(found).toMatchObject({
       state: 'broken',
@@ -94,7 +94,7 @@ describe('the watchdog, to the doctor', () => {
   });
 });
 
-describe('runs, to the doctor', () => {
+describe("the doctor's check of recent runs", () => {
   const [good, bad, gone] = ['succeeded', 'failed', 'cancelled'];
   test.each([
     ['ok', [], 'none yet'],
@@ -110,7 +110,7 @@ describe('runs, to the doctor', () => {
       [gone, 'auth_failed', bad, gone, bad, good],
       '1 of the last 4 succeeded (2 more were cancelled or interrupted); the last: auth_failed',
     ],
-  ] as const)('are %s that ended so, newest first: %j', async (state, outcomes, detail) => {
+  ] as const)('is %s if the runs ended, newest first, as %j', async (state, outcomes, detail) => {
     const doctor = doctorProject();
     await using agent = await agentWithRuns(outcomes as readonly string[]);
     doctor.kubectl.push(agent.forward);
@@ -124,7 +124,7 @@ describe('runs, to the doctor', () => {
       'kubectl port-forward: error: unable to forward port because pod is not running',
     ],
     ['', 'kubectl port-forward: it printed nothing (Command failed with exit code 1)'],
-  ])('cannot be listed where kubectl fails with %j', async (err, detail) => {
+  ])('fails with the reason if kubectl prints %j', async (err, detail) => {
     const doctor = doctorProject();
     doctor.kubectl.push({ to: 'port-forward', err, code: 1 });
     writeFileSync(doctor.at('.local/agent-token'), 'token');
@@ -132,7 +132,7 @@ describe('runs, to the doctor', () => {
   });
 });
 
-describe('the cause of a failure, to the doctor', () => {
+describe('the cause of a failure that the doctor reports', () => {
   const KUBELOGIN = `E1128 00:00:00.000001    1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list"
 Unable to connect to the server: getting credentials: exec: executable kubelogin not found
 
@@ -161,13 +161,13 @@ To learn more about this feature, consult the documentation available at:
       'namespace',
       'Error from server (Forbidden): namespaces "claude-agent" is forbidden',
     ],
-  ])('of kubectl %s is the line that has it', async (to, err, check, detail) => {
+  ])('is the line of the output of kubectl %s that contains it', async (to, err, check, detail) => {
     const doctor = doctorProject();
     doctor.kubectl.push({ to, err });
     expect((await doctor.look())[check]).toMatchObject({ state: 'broken', detail });
   });
 
-  test('of a kubectl that says nothing is at least how it ended', async () => {
+  test('is the exit code if kubectl prints nothing', async () => {
     const doctor = doctorProject();
     doctor.kubectl.push({ to: '/readyz', code: 9 });
     expect((await doctor.look())['cluster']?.detail).toMatch(/exit code 9/);
@@ -187,22 +187,25 @@ To learn more about this feature, consult the documentation available at:
       'error: could not list stacks: unable to open bucket file:///nowhere: stat /nowhere: no such file or directory',
     ],
     ['state', 'stack ls', '', /exit code 3/],
-  ] as const)('of pulumi, to %s, is the line that has it', async (check, command, err, detail) => {
-    const doctor = doctorProject();
-    const program = `#!/bin/sh
+  ] as const)(
+    'for the check %s comes from the output or the exit code of `pulumi %s`',
+    async (check, command, err, detail) => {
+      const doctor = doctorProject();
+      const program = `#!/bin/sh
 case "$*" in "${command}"*) printf '%s' '${err}' >&2; exit 3;; esac
 case "$*" in "stack ls"*) echo '[]';; *) echo v3;; esac
 `;
-    writeFileSync(doctor.at('bin/pulumi'), program, { mode: 0o755 });
-    const found = (await doctor.look())[check];
-    expect(found?.state).toBe('broken');
-    if (typeof detail === 'string') expect(found?.detail).toBe(detail);
-    else expect(found?.detail).toMatch(detail);
-  });
+      writeFileSync(doctor.at('bin/pulumi'), program, { mode: 0o755 });
+      const found = (await doctor.look())[check];
+      expect(found?.state).toBe('broken');
+      if (typeof detail === 'string') expect(found?.detail).toBe(detail);
+      else expect(found?.detail).toMatch(detail);
+    },
+  );
 });
 
-describe('a preview that fails, to the doctor', () => {
-  test('has its cause below what the engine says of each resource', async () => {
+describe('a preview that fails', () => {
+  test('is reported with its cause, which is below what the engine prints for each resource', async () => {
     const doctor = doctorProject();
     doctor.deploy();
     const output = `Previewing update (dev):
@@ -232,7 +235,7 @@ esac
   });
 });
 
-describe('a checkout that deployed nothing, to the doctor', () => {
+describe('the doctor before the first deployment', () => {
   const FRESH = { accessToken: 'a', refreshToken: 'r', expiresAt: Date.now() - HOUR };
   function withLogin(login: object | string | undefined, folder = '.local/session') {
     const doctor = doctorProject();
@@ -243,7 +246,7 @@ describe('a checkout that deployed nothing, to the doctor', () => {
     return doctor;
   }
 
-  test('has a login and a registry that answers', async () => {
+  test('passes if there is a login and the registry answers', async () => {
     const found = await withLogin(FRESH).look();
     expect(found['state']).toMatchObject({
       state: 'broken',
@@ -256,7 +259,7 @@ describe('a checkout that deployed nothing, to the doctor', () => {
     expect(found['registry']).toEqual({ check: 'registry', state: 'ok', detail: '127.0.0.1:5000 answers' });
   });
 
-  test('is told that the daily login of this machine is a risk', async () => {
+  test('warns if the login is the one that this machine uses daily', async () => {
     const found = await withLogin(FRESH, '.claude').look();
     expect(found['local login']).toMatchObject({
       state: 'ok',
@@ -265,11 +268,11 @@ describe('a checkout that deployed nothing, to the doctor', () => {
   });
 
   test.each([
-    ['none', undefined, 'there is no .credentials.json in '],
-    ['no JSON', 'x', 'is not JSON'],
-    ['an emptied one', { accessToken: '', refreshToken: '' }, 'contains no login'],
-    ['one that is over', { accessToken: 'a', expiresAt: Date.now() - HOUR }, "and can't be renewed"],
-  ])('is told what to do where its login is %s', async (_what, login, detail) => {
+    ['missing', undefined, 'there is no .credentials.json in '],
+    ['not JSON', 'x', 'is not JSON'],
+    ['empty', { accessToken: '', refreshToken: '' }, 'contains no login'],
+    ['expired', { accessToken: 'a', expiresAt: Date.now() - HOUR }, "and can't be renewed"],
+  ])('suggests a login if the existing one is %s', async (_what, login, detail) => {
     const found = await withLogin(login).look();
     expect(found['local login']).toMatchObject({
       state: 'broken',
@@ -283,7 +286,7 @@ describe('a checkout that deployed nothing, to the doctor', () => {
     ['apiKey', '', 'broken'],
     ['apiKey', '  claude-code-agent:claudeToken:\n    secure: v1:x\n', 'ok'],
     ['federation', '', 'skipped'],
-  ])('needs with authMode %s and config %j: %s', async (mode, more, state) => {
+  ])('with authMode %s and config %j reports the login as %s', async (mode, more, state) => {
     const doctor = doctorProject();
     writeFileSync(doctor.at('Pulumi.dev.yaml'), `config:\n  claude-code-agent:authMode: ${mode}\n${more}`);
     expect((await doctor.look())['local login']).toMatchObject({ state });
@@ -292,16 +295,21 @@ describe('a checkout that deployed nothing, to the doctor', () => {
   const REFUSED =
     'failed to configure transport: error pinging v2 registry: Get "https://127.0.0.1:5000/v2/": dial tcp 127.0.0.1:5000: connect: connection refused\n';
   test.each([
-    ['has no such image yet', 'manifest unknown\n', 'ok', undefined],
-    ['is not there', REFUSED, 'broken', /^start it, or .*config set registry/],
+    ['does not have the image yet', 'manifest unknown\n', 'ok', undefined],
+    ['does not answer', REFUSED, 'broken', /^start it, or .*config set registry/],
     [
-      'wants a login',
+      'requires a login',
       'Get "http://127.0.0.1:5000/v2/x": no basic auth credentials\n',
       'broken',
       /^docker login 127\.0\.0\.1:5000$/,
     ],
-    ['wants another one', 'errors:\ndenied: requested access to the resource is denied\n', 'broken', /^docker login /],
-  ])('has a registry that %s', async (_what, err, state, next) => {
+    [
+      'requires another login',
+      'errors:\ndenied: requested access to the resource is denied\n',
+      'broken',
+      /^docker login /,
+    ],
+  ])('checks a registry that %s', async (_what, err, state, next) => {
     const doctor = doctorProject();
     doctor.docker.push({ to: 'manifest inspect', err });
     const found = (await doctor.look())['registry'];
@@ -310,7 +318,7 @@ describe('a checkout that deployed nothing, to the doctor', () => {
     if (state === 'broken') expect(found?.detail).toContain(err.trim().split('\n').at(-1));
   });
 
-  test('and one that pins its image needs no Docker for it', async () => {
+  test('needs no Docker if the image is pinned', async () => {
     const doctor = doctorProject();
     rmSync(doctor.at('bin/docker'));
     const image = `registry.example.com/claude-agent@sha256:${'0'.repeat(64)}`;
@@ -318,7 +326,7 @@ describe('a checkout that deployed nothing, to the doctor', () => {
     expect((await doctor.look({ PATH: doctor.at('bin') }))['registry']).toMatchObject({ state: 'skipped' });
   });
 
-  test('and one that deployed is asked neither', async () => {
+  test('checks neither login nor registry once the stack is deployed', async () => {
     const doctor = doctorProject();
     doctor.deploy();
     const found = await doctor.look();

@@ -9,7 +9,7 @@ import { login } from '../../../stack/cli/login.ts';
 
 const LOGIN = '{"claudeAiOauth":{"accessToken":"canary"}}';
 
-/** A macOS whose `security` gives the login for the item that the CLI names after the folder, and for no other. */
+/** A macOS whose `security` returns the login only for the item that the CLI names after the folder. */
 function mac(found: boolean) {
   const bin = mkdtempSync(path.join(tmpdir(), 'mac-'));
   const folder = path.join(bin, 'session');
@@ -23,7 +23,7 @@ function mac(found: boolean) {
 }
 
 describe('logging in on macOS', () => {
-  test("takes the login out of the Keychain into the folder's file, for its owner alone", async () => {
+  test('copies the login from the Keychain to a file in the folder that only its owner can read', async () => {
     const options = mac(true);
     const file = await login(options);
     expect(file).toBe(path.join(options.folder, '.credentials.json'));
@@ -31,7 +31,7 @@ describe('logging in on macOS', () => {
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 
-  test('names the way without a Keychain when the login is not in it', async () => {
+  test('suggests a login without a Keychain if the Keychain does not contain it', async () => {
     await expect(login(mac(false))).rejects.toThrow(/not in the Keychain.*claude setup-token.*oauthToken/s);
   });
 });

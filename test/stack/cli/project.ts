@@ -10,7 +10,7 @@ import { partialCheckout } from '../../support/partial-checkout.ts';
 
 const PULUMI = path.resolve(import.meta.dirname, '../../doubles/pulumi/pulumi.sh');
 
-/** A CLI that logs in by writing what it is told to, and notes its environment. */
+/** A `claude` that logs in by writing `FAKE_LOGIN` to its credentials file, and records its environment. */
 const CLAUDE = `#!${process.execPath}
 import fs from 'node:fs';
 const { CLAUDE_CONFIG_DIR: folder, FAKE_NOTES: notes, FAKE_LOGIN: login } = process.env;
@@ -19,7 +19,7 @@ if (login === 'fails') process.exit(1);
 if (login !== undefined) fs.writeFileSync(folder + '/.credentials.json', login, { mode: 0o644 });
 `;
 
-/** A program that fails, saying what a test has it say. */
+/** A program that fails, and prints `FAKE_<NAME>`. */
 const failing = (name: string) =>
   `#!/bin/sh\necho "\${FAKE_${name}:-${name.toLowerCase()} reaches nobody}" >&2\nexit 1\n`;
 

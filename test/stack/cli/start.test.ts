@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { findEngine } from '../../../stack/cli/system/engine.ts';
 
 describe('the start of the launcher', () => {
-  test("loads nothing of Pulumi's SDK, which takes longer than all else", async () => {
+  test("does not load Pulumi's SDK, which takes longer than everything else", async () => {
     const script = `
       await import('./stack/cli/main.ts');
       const { createRequire } = await import('node:module');
@@ -19,7 +19,7 @@ describe('the start of the launcher', () => {
     expect(loaded.filter((file) => file.includes('/@pulumi/'))).toHaveLength(0);
   });
 
-  test('takes the engine on the PATH, which must be a program', () => {
+  test('uses the engine on the PATH if it is an executable file', () => {
     const [empty, folder, text, program] = ['empty', 'folder', 'text', 'program'].map((name) =>
       mkdtempSync(path.join(tmpdir(), `path-${name}-`)),
     ) as [string, string, string, string];

@@ -15,7 +15,7 @@ const COMMANDS = [...Object.keys(USAGES), 'pulumi'];
 const made = ({ at }: ReturnType<typeof project>): string[] =>
   readdirSync(at()).filter((name) => name.startsWith('.') && name !== '.git');
 
-describe('the arguments of the launcher', () => {
+describe('the arguments of an npm command', () => {
   test.each(COMMANDS.map((name, index) => [name, index % 3 === 0 ? '-h' : '--help'] as const))(
     '%s %s prints what the command does and accepts, and does nothing',
     async (name, help) => {
@@ -81,7 +81,7 @@ describe('the arguments of the launcher', () => {
     expect(existsSync(at('bin', 'calls.jsonl'))).toBe(false);
   });
 
-  test('are passed on to a Pulumi command, whose help Pulumi prints', async () => {
+  test('are passed on to Pulumi commands, including --help', async () => {
     const { at, calls, launch } = project();
     expect((await launch(['pulumi', 'config', 'set', '--help'])).exitCode).toBe(0);
     expect(calls().map(({ args }) => args)).toEqual([['config', 'set', '--help']]);
@@ -89,7 +89,7 @@ describe('the arguments of the launcher', () => {
   });
 
   test(
-    'have the options of the pinned Pulumi',
+    'include every option of the pinned Pulumi',
     needs(unless(engine.stdout.includes('3.250.0'), 'There is no Pulumi 3.250.0 on the PATH.')),
     async () => {
       for (const command of ['up', 'preview', 'refresh', 'destroy'] as const) {
@@ -103,7 +103,7 @@ describe('the arguments of the launcher', () => {
   );
 });
 
-describe('a stack that is not there', () => {
+describe('a stack that does not exist', () => {
   const ARGS = [
     ['rollback'],
     ['rollback', '3', '--yes'],
@@ -113,7 +113,7 @@ describe('a stack that is not there', () => {
     ['pulumi', 'stack', 'output'],
     ['pulumi', 'up', '--yes'],
   ];
-  test.each(ARGS)('is not made by %s', async (...args) => {
+  test.each(ARGS.map((args) => [args.join(' '), args] as const))('is not created by `npm run %s`', async (_, args) => {
     const { at, calls, launch } = project();
     writeFileSync(at('bin', 'stacks.json'), '[{"name":"dev","resourceCount":3},{"name":"prod","resourceCount":3}]');
     const { exitCode, stderr } = await launch([...args, '--stack', 'prdo'], { PULUMI_CONFIG_PASSPHRASE: 'x' });
@@ -126,7 +126,7 @@ describe('a stack that is not there', () => {
     expect(existsSync(at('.local', 'passphrase'))).toBe(false);
   });
 
-  test('is named by `up` before it makes it', async () => {
+  test('is reported by `up` before it creates it', async () => {
     const { calls, launch } = project();
     const { exitCode, stderr } = await launch(['up', '--stack', 'prdo', '--yes']);
     expect(exitCode, stderr).toBe(0);
@@ -153,19 +153,19 @@ describe('a stack that is not there', () => {
   });
 });
 
-describe('what the launcher suggests for another stack', () => {
-  test('names it: after a login, for a mistake of the config, for a lost image, for a lock', async () => {
+describe('the commands that are suggested for another stack', () => {
+  test('name it after a login, and for an invalid config, a lost image and a lock', async () => {
     const { at, launch } = project();
     const login = await launch(['login', '--stack', 'prod'], {
       FAKE_LOGIN: '{"claudeAiOauth":{"accessToken":"a","refreshToken":"r"}}',
     });
     expect(login.stderr).toContain('Next: npm run up -- --stack prod');
     writeFileSync(at('Pulumi.prod.yaml'), 'config:\n  claude-code-agent:registy: x\n');
-    const mistake = await launch(['up', '--stack', 'prod']);
-    expect(mistake.stderr).toContain(
+    const invalid = await launch(['up', '--stack', 'prod']);
+    expect(invalid.stderr).toContain(
       'registy is not a config key. Did you mean registry? Remove it: `npm run pulumi -- config rm registy --stack prod`.',
     );
-    expect(mistake.stderr).toContain('`npm run pulumi -- config set KEY VALUE --stack prod`');
+    expect(invalid.stderr).toContain('`npm run pulumi -- config set KEY VALUE --stack prod`');
     const image = `r/claude-agent@sha256:${'0'.repeat(64)}`;
     writeFileSync(at('Pulumi.prod.yaml'), `config:\n  claude-code-agent:image: ${image}\n`);
     const lost = await launch(['up'], { PULUMI_STACK: 'prod', FAKE_DOCKER: `no such manifest: ${image}` });
@@ -178,7 +178,7 @@ describe('what the launcher suggests for another stack', () => {
     expect(locked.stderr).toContain('`npm run pulumi -- cancel --yes --stack prod`');
   });
 
-  test('names it in every line of the doctor', async () => {
+  test('name it in every line of the doctor', async () => {
     const { launch } = project();
     const { stdout } = await launch(['doctor', '--stack', 'prod', '--quick', '--json']);
     const { findings } = JSON.parse(stdout) as { findings: { next?: string }[] };
@@ -193,24 +193,24 @@ describe('a program that fails', () => {
     ['error: incorrect passphrase', 'Restore the file .local/passphrase'],
     ['goroutine 1\nerror: could not list: no such host', 'npm run pulumi -- whoami --verbose'],
     ['', 'it printed nothing (Command failed with exit code 7)'],
-  ])('is told by its first words, %j, and what to do', async (said, words) => {
+  ])('is reported with the cause that it printed, %j, and what to do', async (printed, words) => {
     const { at, launch } = project();
     writeFileSync(at('bin', 'pulumi'), `#!/bin/sh\nprintf '%s\\n' "$SAID" >&2\nexit 7\n`, { mode: 0o755 });
-    const { exitCode, stderr } = await launch(['rollback'], { SAID: said });
+    const { exitCode, stderr } = await launch(['rollback'], { SAID: printed });
     expect(exitCode).toBe(1);
-    expect(stderr).toContain(`\`pulumi stack ls --json\` failed: ${said.replace(/^goroutine 1\n/, '')}`);
+    expect(stderr).toContain(`\`pulumi stack ls --json\` failed: ${printed.replace(/^goroutine 1\n/, '')}`);
     expect(stderr).toContain(words);
     expect(stderr).not.toContain('goroutine');
   });
 
-  test('in the middle of a long output is told by its error, without its stack', () => {
-    const said =
+  test('is reported with the error in a long output, without its stack trace', () => {
+    const printed =
       'Loading\n\nUnable to connect: error: no route\n    at Object.run (a.js:1)\nmore 1\nmore 2\nmore 3\nmore 4\nmore 5';
-    expect(causeLines(said)).toBe('Unable to connect: error: no route\nmore 1\nmore 2\nmore 3\nmore 4');
+    expect(causeLines(printed)).toBe('Unable to connect: error: no route\nmore 1\nmore 2\nmore 3\nmore 4');
     expect(causeLines(' \n')).toBe('');
   });
 
-  test('to start is told with what brings it', async () => {
+  test('to start is reported with where to get it', async () => {
     const { at, launch } = project();
     const { exitCode, stderr } = await launch(['rollback'], { PATH: at('nowhere') });
     expect(exitCode).toBe(1);

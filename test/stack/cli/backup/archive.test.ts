@@ -10,7 +10,7 @@ import { checkedManifest, filesOf } from '../../../../stack/cli/archive/manifest
 import type { Manifest } from '../../../../stack/cli/archive/manifest.ts';
 import { folder } from '../../../support/folder.ts';
 
-/** A backup, and where it is; `change` is what somebody does to it afterwards. */
+/** Writes a backup; `change` alters its content afterwards. Returns its file and the folder. */
 async function backup(manifest: Partial<Manifest> = {}, change: (inside: string) => void = () => undefined) {
   const root = folder();
   const file = path.join(root, 'backup.tar.gz');
@@ -64,31 +64,31 @@ describe('a backup', () => {
   });
 
   const changes: [string, Partial<Manifest>, (inside: string) => void, RegExp][] = [
-    [
-      'a file that was changed',
-      {},
-      (at) => writeFileSync(path.join(at, 'volume/runs.db'), 'other'),
-      /damaged.*volume\/runs.db/,
-    ],
-    ['a file that is gone', {}, (at) => rmSync(path.join(at, 'state.json')), /damaged.*state.json/],
-    ['a file that was added', {}, (at) => writeFileSync(path.join(at, 'more'), ''), /damaged.*more/],
+    ['a changed file', {}, (at) => writeFileSync(path.join(at, 'volume/runs.db'), 'other'), /damaged.*volume\/runs.db/],
+    ['a missing file', {}, (at) => rmSync(path.join(at, 'state.json')), /damaged.*state.json/],
+    ['an added file', {}, (at) => writeFileSync(path.join(at, 'more'), ''), /damaged.*more/],
     [
       'a link',
       {},
       (at) => symlinkSync('/etc/passwd', path.join(at, 'local')),
       /local in the backup is not a regular file/,
     ],
-    ['no manifest', {}, (at) => writeFileSync(path.join(at, 'manifest.json'), 'x'), /is not a backup of this system/],
-    ['a format of later', { format: 2 }, () => undefined, /has the format 2; this version reads 1.*"agent":"9.9"/],
+    [
+      'an invalid manifest',
+      {},
+      (at) => writeFileSync(path.join(at, 'manifest.json'), 'x'),
+      /is not a backup of this system/,
+    ],
+    ['a later format', { format: 2 }, () => undefined, /has the format 2; this version reads 1.*"agent":"9.9"/],
     ['another project', { project: 'q' }, () => undefined, /of the project q, not of p/],
     ['another stack', { stack: 'prod' }, () => undefined, /stack prod, not of dev: .*--stack prod/],
   ];
-  test.each(changes)('with %s is refused', async (_what, manifest, change, message) => {
+  test.each(changes)('with %s is rejected', async (_what, manifest, change, message) => {
     const { file } = await backup(manifest, change);
     await expect(checked(file)).rejects.toThrow(message);
   });
 
-  test('that is truncated, or is another archive, is refused', async () => {
+  test('that is truncated, or another archive, is rejected', async () => {
     const { root, file } = await backup();
     const cut = path.join(root, 'cut.tar.gz');
     writeFileSync(cut, readFileSync(file).subarray(0, -20));

@@ -12,11 +12,11 @@ function backend() {
   const locks = path.join(folder, '.pulumi/locks/organization/p/dev');
   const stacks = path.join(folder, '.pulumi/stacks/p');
   for (const each of [locks, stacks]) mkdirSync(each, { recursive: true });
-  const said: string[] = [];
+  const lines: string[] = [];
   return {
     place: { folder, project: 'p', stack: 'dev' },
-    said,
-    say: (line: string) => void said.push(line),
+    lines,
+    say: (line: string) => void lines.push(line),
     lock: (content: string) => {
       writeFileSync(path.join(locks, 'l.json'), content);
       writeFileSync(path.join(locks, 'l.json.attrs'), '{}');
@@ -26,7 +26,7 @@ function backend() {
   };
 }
 
-/** A process under the name of Pulumi, or another one. */
+/** Starts a process whose program has that name. */
 function running(name: string) {
   const program = path.join(mkdtempSync(path.join(tmpdir(), 'process-')), name);
   symlinkSync('/bin/sleep', program);
@@ -37,8 +37,8 @@ const lockOf = (pid: number | undefined, host = hostname()) =>
   JSON.stringify({ pid, username: 'ann', hostname: host, timestamp: '2026-01-02T03:04:05Z' });
 
 describe('the lock of a stack', () => {
-  test('goes with the process that held it', async () => {
-    const { place, say, said, lock, locksLeft } = backend();
+  test('is removed if the process that held it has ended', async () => {
+    const { place, say, lines, lock, locksLeft } = backend();
     const process_ = running('pulumi');
     const ended = new Promise((resolve) => process_.on('exit', resolve));
     process_.kill('SIGKILL');
@@ -46,10 +46,10 @@ describe('the lock of a stack', () => {
     lock(lockOf(process_.pid));
     await removeStaleLocks(place, say);
     expect(locksLeft()).toEqual([]);
-    expect(said).toEqual(['The last update of the stack dev was killed. Its lock has been removed.']);
+    expect(lines).toEqual(['The last update of the stack dev was killed. Its lock has been removed.']);
   });
 
-  test('is stale, too, when its process id belongs to another program by now', async () => {
+  test('is removed if its process ID now belongs to another program', async () => {
     const { place, say, lock, locksLeft } = backend();
     const process_ = running('editor');
     lock(lockOf(process_.pid));
@@ -59,15 +59,15 @@ describe('the lock of a stack', () => {
   });
 
   test.each(['', '{"pid":', lockOf(1).slice(0, -1), '{}', 'null', '[]', '{"pid":"1"}', lockOf(undefined)])(
-    'stays while it is half written (%j): somebody is beginning an update',
+    'stays while it is incomplete (%j), because an update may be starting',
     async (content) => {
-      const { place, say, said, lock, locksLeft } = backend();
+      const { place, say, lines, lock, locksLeft } = backend();
       lock(content);
       const removed = removeStaleLocks(place, say);
       await expect(removed).rejects.toThrow(/l\.json is incomplete: .*`npm run pulumi -- cancel --yes`/);
       await expect(removed).rejects.not.toThrow('undefined');
       expect(locksLeft()).toHaveLength(2);
-      expect(said).toEqual([]);
+      expect(lines).toEqual([]);
     },
   );
 
@@ -82,7 +82,7 @@ describe('the lock of a stack', () => {
     expect(locksLeft()).toHaveLength(2);
   });
 
-  test('stays when it is of another machine, and says how to remove it', async () => {
+  test('stays if it is of another machine, and the error has the command that removes it', async () => {
     const { place, say, lock, locksLeft } = backend();
     lock(lockOf(1, 'laptop-a'));
     await expect(removeStaleLocks(place, say)).rejects.toThrow('npm run pulumi -- cancel --yes');
@@ -90,26 +90,26 @@ describe('the lock of a stack', () => {
   });
 });
 
-describe('the files of a state', () => {
-  test('are read from the backup when they were cut off', () => {
-    const { place, say, said, stateFile } = backend();
+describe('the state files', () => {
+  test('are replaced by their backup if they are incomplete', () => {
+    const { place, say, lines, stateFile } = backend();
     writeFileSync(stateFile(''), '{"version":3,');
     writeFileSync(stateFile('.bak'), '{"version":3}');
     writeFileSync(stateFile('.attrs'), '');
     mendStateFiles(place, say);
     expect(readFileSync(stateFile(''), 'utf8')).toBe('{"version":3}');
     expect(existsSync(stateFile('.attrs'))).toBe(false);
-    expect(said[0]).toContain('It is restored from its last backup');
+    expect(lines[0]).toContain('It is restored from its last backup');
   });
 
-  test('stay as they are when they are whole', () => {
-    const { place, say, said, stateFile } = backend();
+  test('do not change if they are complete', () => {
+    const { place, say, lines, stateFile } = backend();
     writeFileSync(stateFile(''), '{"version":3,"new":true}');
     writeFileSync(stateFile('.bak'), '{"version":3}');
     writeFileSync(stateFile('.attrs'), '{"md5":"x"}');
     mendStateFiles(place, say);
     expect(readFileSync(stateFile(''), 'utf8')).toContain('new');
     expect(existsSync(stateFile('.attrs'))).toBe(true);
-    expect(said).toEqual([]);
+    expect(lines).toEqual([]);
   });
 });
