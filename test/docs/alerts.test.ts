@@ -37,17 +37,17 @@ describe('docs/alerts.yaml', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('asks for metrics that the agent has', async () => {
+  it('queries only metrics that the agent has', async () => {
     await using agent = new Agent();
     await agent.start();
     const text = await (await agent.fetch('/metrics')).text();
     const known = new Set([...text.matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name));
-    const asked = rules.flatMap(({ expr }) => expr.match(/\b(?:claude_agent|process)_\w+/g) ?? []);
-    expect(asked.length).toBeGreaterThan(rules.length);
-    expect(asked.filter((name) => !known.has(name))).toEqual([]);
+    const queried = rules.flatMap(({ expr }) => expr.match(/\b(?:claude_agent|process)_\w+/g) ?? []);
+    expect(queried.length).toBeGreaterThan(rules.length);
+    expect(queried.filter((name) => !known.has(name))).toEqual([]);
   });
 
-  it("finds the agent's Service, with a token that can't run prompts", () => {
+  it("selects the agent's Service, with a token that cannot run prompts", () => {
     const { selector, endpoints } = of('ServiceMonitor') ?? { selector: { matchLabels: {} }, endpoints: [] };
     expect(labels('agent')).toMatchObject(selector.matchLabels);
     expect(endpoints[0]?.authorization.credentials).toEqual({
@@ -57,18 +57,18 @@ describe('docs/alerts.yaml', () => {
     expect(manifests.map(({ metadata }) => metadata.namespace)).toEqual([NAMES.namespace, NAMES.namespace]);
   });
 
-  it('has a test for every alert', () => {
+  it('has a promtool test for every alert', () => {
     for (const { alert } of rules) expect(readDocument(TESTS)).toContain(alert);
   });
 
-  it('fires when it should and not before', needs(missing), () => {
+  it('passes the promtool tests', needs(missing), () => {
     writeFileSync(path.join(folder, 'rules.yaml'), stringify({ groups: of('PrometheusRule')?.groups }));
     const tests = { ...(parse(readDocument(TESTS)) as object), rule_files: ['rules.yaml'] };
     writeFileSync(path.join(folder, 'tests.yaml'), stringify(tests));
-    const said = execFileSync('program' in promtool ? promtool.program : '', ['test', 'rules', 'tests.yaml'], {
+    const printed = execFileSync('program' in promtool ? promtool.program : '', ['test', 'rules', 'tests.yaml'], {
       cwd: folder,
       encoding: 'utf8',
     });
-    expect(said).toContain('SUCCESS');
+    expect(printed).toContain('SUCCESS');
   });
 });

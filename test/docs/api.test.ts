@@ -20,7 +20,7 @@ const run = promisify(execFile);
 const document = readDocument('docs/api.md');
 const code = (text: string | number) => `\`${text}\``;
 
-/** What Claude says to the prompts of the examples. */
+/** What the scripted CLI prints for a prompt of the examples. */
 function says(model: string, text: string, tokens: readonly [number, number, number], result: object): Step[] {
   const [inputs, outputs, cached] = tokens;
   const usage = { input_tokens: inputs, output_tokens: outputs, cache_read_input_tokens: cached };
@@ -65,12 +65,12 @@ const prompts = {
 };
 
 describe('docs/api.md', () => {
-  it('has every operation', () => {
+  it('lists every operation', () => {
     const rows = operations.map(([, { method, path: template, summary }]) => [code(`${method} ${template}`), summary]);
     expect(tableIn(document, 'request')).toEqual(rows);
   });
 
-  it('has every kind of problem, with what it means and what to do', () => {
+  it('lists every problem kind, with its meaning and what to do', () => {
     const rows = Object.entries(PROBLEMS).map(([kind, { status, means, remedy }]) => [
       String(status),
       code(kind),
@@ -80,13 +80,13 @@ describe('docs/api.md', () => {
     expect(tableIn(document, 'status', 'kind')).toEqual(rows);
   });
 
-  it('has every outcome with its exit code, and every state of the login', () => {
+  it('lists every outcome with its exit code, and every login state', () => {
     const outcomes = tableIn(document, '`outcome`', '`exitCode`').map(([name, exitCode]) => [name, exitCode]);
     expect(outcomes).toEqual(Object.entries(EXIT_CODES).map(([name, exitCode]) => [code(name), String(exitCode)]));
     expect(tableIn(document, '`state`').map(([state]) => state)).toEqual(AUTH_STATES.map(code));
   });
 
-  it('has every field of a request and of its answer, and every parameter of the list', () => {
+  it('lists every field of a request and of its response, and every parameter of GET /runs', () => {
     const [fixed, options] = [tableIn(document, 'field', 'type'), tableIn(document, 'option', 'type')];
     const names = (rows: string[][]) => rows.flatMap(([name = '']) => name.split(', ')).sort();
     const of = (schema: { readonly shape: object }) => Object.keys(schema.shape).map(code).sort();
@@ -96,7 +96,7 @@ describe('docs/api.md', () => {
   });
 });
 
-/** What of a JSON Schema is a limit, wherever in it. */
+/** All limits in a JSON Schema, at any depth. */
 function limitsIn(schema: unknown): number[] {
   if (typeof schema !== 'object' || schema === null) return [];
   return Object.entries(schema).flatMap(([key, value]: [string, unknown]) =>
@@ -108,24 +108,24 @@ describe('the limits of docs/api.md', () => {
   const rows = tableIn(document, 'what', 'limit').map(([what = '', limit = '']) => ({ what, limit }));
   const grouped = (limit: number) => new Intl.NumberFormat('en-US').format(limit);
 
-  it.each(['RunRequest', 'PauseRequest'])('have every limit of a %s', (name) => {
+  it.each(['RunRequest', 'PauseRequest'])('include every limit of a %s', (name) => {
     const { properties } = published.components.schemas[name] as { properties: Record<string, object> };
     const fields = Object.entries(properties).map(([field, schema]) => ({ field, limits: limitsIn(schema) }));
     expect(fields.flatMap(({ limits }) => limits).length).toBeGreaterThan(0);
     for (const { field, limits } of fields) {
-      const said = rows.filter(({ what }) => what.includes(code(field))).map(({ limit }) => limit);
-      for (const limit of limits) expect(said.join(' '), field).toMatch(new RegExp(`\\b${grouped(limit)}\\b`));
+      const listed = rows.filter(({ what }) => what.includes(code(field))).map(({ limit }) => limit);
+      for (const limit of limits) expect(listed.join(' '), field).toMatch(new RegExp(`\\b${grouped(limit)}\\b`));
     }
   });
 
-  it('have every number that requests are held to', () => {
-    const said = rows.map(({ limit }) => limit).join(' ');
+  it('include every number in RUN_LIMITS', () => {
+    const listed = rows.map(({ limit }) => limit).join(' ');
     for (const [name, limit] of Object.entries(RUN_LIMITS)) {
-      expect(said, name).toMatch(new RegExp(`\\b${grouped(limit)}\\b`));
+      expect(listed, name).toMatch(new RegExp(`\\b${grouped(limit)}\\b`));
     }
   });
 
-  it('are those of keys, models and pages, which no schema says', () => {
+  it('match the limits of keys, models and pages, which no published schema contains', () => {
     const largest = (what: string) => Number(/ to (\d+)/.exec(rows.find((row) => row.what === what)?.limit ?? '')?.[1]);
     const accepts = (schema: z.ZodType, value: unknown) => schema.safeParse(value).success;
     const key = largest('`Idempotency-Key`');
@@ -141,13 +141,13 @@ describe('the limits of docs/api.md', () => {
     expect([accepts(limit, String(page)), accepts(limit, String(page + 1))]).toEqual([true, false]);
   });
 
-  it('of readiness are told as the interface tells them', () => {
+  it('include the readiness check in the words of the OpenAPI document', () => {
     const plain = document.replaceAll(/\s+/g, ' ');
     expect(plain).toContain(OPERATIONS.ready.description);
   });
 });
 
-describe('on an agent', () => {
+describe('against an agent', () => {
   let agent: Agent;
   let folder: string;
   beforeAll(async () => {
@@ -163,14 +163,14 @@ describe('on an agent', () => {
   });
   afterAll(() => agent[Symbol.asyncDispose]());
 
-  /** Runs a command as a reader does, but for the port. */
+  /** Runs a command as a reader does, except for the port. */
   async function shell(command: string, env: Record<string, string> = {}): Promise<string> {
     const here = command.replaceAll(/http:\/\/127\.0\.0\.1:3000|localhost:3000/g, agent.url);
     const options = { cwd: folder, env: { PATH: process.env['PATH'], ...env } };
     return (await run('bash', ['-euc', here], options)).stdout;
   }
 
-  /** An answer without what differs from one run to the next. */
+  /** A response without the values that differ between runs. */
   function stable(answer: unknown): unknown {
     const text = JSON.stringify(answer, (key, value: unknown) =>
       ['duration', 'queuedMs', 'version'].includes(key) ? typeof value : value,
@@ -184,19 +184,19 @@ describe('on an agent', () => {
     return JSON.parse(same);
   }
 
-  it('the examples of docs/api.md do what it says', async () => {
+  it('the examples of docs/api.md print the responses that it shows', async () => {
     const [lines, ...examples] = examplesIn(document);
     expect(examples.length).toBeGreaterThan(10);
     let id = '';
     for (const { command, answer } of examples) {
       await until(() => agent.isIdle(), 'no process of the last run is left');
-      const said = await shell(`${lines?.command}\n${command}`, { RUN: id });
+      const printed = await shell(`${lines?.command}\n${command}`, { RUN: id });
       if (answer === undefined) {
-        expect(said, command).toMatch(/./);
-        expect(said, command).not.toContain('urn:claude-code-agent:problem');
+        expect(printed, command).toMatch(/./);
+        expect(printed, command).not.toContain('urn:claude-code-agent:problem');
         continue;
       }
-      const real = JSON.parse(said) as Partial<RunResource>;
+      const real = JSON.parse(printed) as Partial<RunResource>;
       expect(stable(real), command).toEqual(stable(answer));
       if (real.id === undefined) continue;
       id = real.id;
@@ -205,13 +205,13 @@ describe('on an agent', () => {
     }
   });
 
-  it('the curl lines of the README are answered', async () => {
+  it('the curl commands of the README succeed', async () => {
     const commands = examplesIn(readDocument('README.md')).flatMap(({ command }) => command.match(/curl .*/g) ?? []);
     expect(commands.length).toBeGreaterThan(1);
     for (const command of commands) expect(await shell(command)).toMatch(/"status":"ok"|"success":true/);
   });
 
-  it('docs/api.md names every metric of its own', async () => {
+  it('docs/api.md lists every claude_agent metric', async () => {
     const metrics = await (await agent.fetch('/metrics')).text();
     const names = [...metrics.matchAll(/^# TYPE (claude_agent_\w+)/gm)].map(([, name = '']) => name);
     expect(names.length).toBeGreaterThan(10);

@@ -6,12 +6,12 @@ import { describe, expect, it } from 'vitest';
 import { TITLES } from '../../watchdog/teams/words.ts';
 import { type Block, BlockError, blocksIn, commandBlocks, commandsOf, stepsOf, tagOf } from './blocks.ts';
 import { readDocument, tableIn } from './markdown.ts';
-import { mistakesInPowerShell } from './powershell.ts';
+import { syntaxErrorsInPowerShell } from './powershell.ts';
 
 /** Documents that the end-to-end test runs, in its order. */
 const GUIDE = ['README.md', 'docs/operations.md', 'docs/troubleshooting.md'];
 
-/** docs/api.md is run by its own test, against an agent. */
+/** api.test.ts runs docs/api.md, against an agent. */
 const pages = readdirSync('docs').filter((file) => file.endsWith('.md') && file !== 'api.md');
 const documents = [
   ...GUIDE,
@@ -20,15 +20,15 @@ const documents = [
 ];
 const blocks = documents.flatMap(commandBlocks);
 
-/** What bash, or the grammar of PowerShell, does not take. */
-async function mistakesIn({ language, text }: Block): Promise<string[]> {
-  if (language === 'powershell') return mistakesInPowerShell(text);
-  if (language !== 'sh') return [`${language} is no language that is looked at: sh, powershell`];
+/** Syntax errors in a block, as bash or the grammar of PowerShell reports them. */
+async function syntaxErrorsIn({ language, text }: Block): Promise<string[]> {
+  if (language === 'powershell') return syntaxErrorsInPowerShell(text);
+  if (language !== 'sh') return [`${language} cannot be checked; allowed: sh, powershell`];
   const { failed, stderr } = await execa('bash', ['-n'], { input: text, reject: false });
   return failed ? [stderr] : [];
 }
 
-/** Commands of a document that the end-to-end test runs. */
+/** The commands of a document that the end-to-end test runs. */
 const run = (document: string) => new Set(stepsOf([document]).flatMap(commandsOf));
 
 const blocksOf = (text: string) => blocksIn(text, 'x.md');
@@ -36,7 +36,7 @@ const first = (text: string) => blocksOf(text)[0] ?? expect.fail('there is no bl
 const FENCE = '```sh\nls\n```\n';
 
 describe('a block of commands', () => {
-  it('is what the reader copies, with its place, heading and comment', () => {
+  it('has its text, place, heading and comment', () => {
     const text = `# One\n\n1. A list:\n\n   <!-- e2e: look -->\n\n   \`\`\`sh\n   if true; then\n     ls\n   fi\n   \`\`\`\n`;
     expect(blocksOf(text)).toEqual([
       {
@@ -50,18 +50,18 @@ describe('a block of commands', () => {
     ]);
   });
 
-  it('is none where the fence holds data', () => {
+  it('does not include fences with data', () => {
     expect(blocksOf('```json\n{}\n```\n')).toEqual([]);
   });
 
   it.each([
-    ['no language', '```\nls\n```\n', /x\.md:1: name the language/],
+    ['no language', '```\nls\n```\n', /x\.md:1: the block has no language/],
     ['no end', 'text\n```sh\nls\n', /x\.md:2: the block is not closed/],
   ])('is an error with %s', (_, text, message) => {
     expect(() => blocksOf(text)).toThrow(message);
   });
 
-  it('has commands, without comments, and joined where they are continued', () => {
+  it('has commands without comments, and with continued lines joined', () => {
     const text =
       "kubectl annotate x \\\n  a='b c' d=1     # why\n# a remark\nnpm run x -- --y # z\ncurl 'http://x/#y'\n";
     expect(commandsOf({ text })).toEqual(["kubectl annotate x a='b c' d=1", 'npm run x -- --y', "curl 'http://x/#y'"]);
@@ -69,7 +69,7 @@ describe('a block of commands', () => {
 });
 
 describe('a tag', () => {
-  it('says by which name a block is run, what it prints, and what a reader replaces', () => {
+  it('has the name of the step, the expected output, and the placeholders', () => {
     expect(tagOf(first(`<!-- e2e: look -->\n\n${FENCE}`))).toMatchObject({
       e2e: { step: 'look', prints: [] },
     });
@@ -80,14 +80,14 @@ describe('a tag', () => {
   });
 
   it.each([
-    ['none', `Text.\n\n${FENCE}`, 'x.md:3: the block has no tag'],
-    ['one of a block before', `<!-- e2e: look -->\n${FENCE}\n${FENCE}`, 'x.md:6: the block has no tag'],
-    ['by hand without a reason', `<!-- by-hand: -->\n${FENCE}`, 'x.md:2: by-hand: is no tag'],
-    ['by hand with a word for a reason', `<!-- by-hand: no -->\n${FENCE}`, 'is no tag'],
-    ['a field that there is not', `<!-- e2e: { step: look, expects: x } -->\n${FENCE}`, 'is no tag'],
-    ['a pattern that is none', `<!-- e2e: { step: look, prints: '(' } -->\n${FENCE}`, 'Invalid regular expression'],
-    ['another comment', `<!-- Begin: generated -->\n${FENCE}`, 'is no tag'],
-  ])('is refused: %s', (_, text, message) => {
+    ['missing', `Text.\n\n${FENCE}`, 'x.md:3: the block has no tag'],
+    ['before another block', `<!-- e2e: look -->\n${FENCE}\n${FENCE}`, 'x.md:6: the block has no tag'],
+    ['`by-hand` without a reason', `<!-- by-hand: -->\n${FENCE}`, 'x.md:2: by-hand: is not a valid tag'],
+    ['`by-hand` with a single word', `<!-- by-hand: no -->\n${FENCE}`, 'is not a valid tag'],
+    ['with an unknown field', `<!-- e2e: { step: look, expects: x } -->\n${FENCE}`, 'is not a valid tag'],
+    ['with an invalid pattern', `<!-- e2e: { step: look, prints: '(' } -->\n${FENCE}`, 'Invalid regular expression'],
+    ['another kind of comment', `<!-- Begin: generated -->\n${FENCE}`, 'is not a valid tag'],
+  ])('is rejected if it is %s', (_, text, message) => {
     const all = () => blocksOf(text).map(tagOf);
     expect(all).toThrow(BlockError);
     expect(all).toThrow(message);
@@ -99,16 +99,16 @@ describe('PowerShell', () => {
     ['a pipe', "kubectl get pods -o yaml | kubectl apply -f '-'"],
     ['a variable', '$last = kubectl get jobs -o name | Select-Object -Last 1\nkubectl logs $last'],
     ['a hash', '$headers = @{ Authorization = "Bearer $(Get-Content .local/agent-token)" }'],
-  ])('with %s is taken', async (_, script) => {
-    expect(await mistakesInPowerShell(script)).toEqual([]);
+  ])('with %s is accepted', async (_, script) => {
+    expect(await syntaxErrorsInPowerShell(script)).toEqual([]);
   });
 
   it.each([
-    ['a bracket that is left open', 'ls\nfoo $(cat x', 'line 2'],
-    ['a quote that is left open', 'kubectl get "x', 'line 1'],
+    ['an unclosed bracket', 'ls\nfoo $(cat x', 'line 2'],
+    ['an unclosed quote', 'kubectl get "x', 'line 1'],
     ['a bash continuation', 'kubectl get `\n  a b\nif [ -f x ]; then ls; fi', 'line 3'],
-  ])('with %s is refused', async (_, script, place) => {
-    expect((await mistakesInPowerShell(script)).join()).toContain(place);
+  ])('with %s is rejected', async (_, script, place) => {
+    expect((await syntaxErrorsInPowerShell(script)).join()).toContain(place);
   });
 });
 
@@ -117,11 +117,11 @@ describe('the documents', () => {
 
   it.each(blocks.map((block) => [block.at, block] as const))('%s is tagged, and can be parsed', async (at, block) => {
     const tag = tagOf(block);
-    expect(await mistakesIn(block), at).toEqual([]);
+    expect(await syntaxErrorsIn(block), at).toEqual([]);
     if ('by-hand' in tag) return;
-    expect(block.language, `${at}: what is run is bash`).toBe('sh');
+    expect(block.language, `${at}: only bash blocks are run`).toBe('sh');
     if ('e2e' in tag) {
-      expect(GUIDE, `${at}: nobody runs that document`).toContain(block.document);
+      expect(GUIDE, `${at}: the end-to-end test does not run this document`).toContain(block.document);
       for (const placeholder of Object.keys(tag.e2e.with)) expect(block.text, at).toContain(placeholder);
     } else {
       const there = run(tag['runs-in']);
@@ -132,17 +132,17 @@ describe('the documents', () => {
     }
   });
 
-  it('have their PowerShell on one page', () => {
+  it('contain PowerShell only on one page', () => {
     const pages = blocks.filter(({ language }) => language === 'powershell').map(({ document }) => document);
     expect([...new Set(pages)]).toEqual(['docs/windows.md']);
   });
 
-  it('name each step once', () => {
+  it('use each step name once', () => {
     const names = stepsOf(GUIDE).map(({ step }) => step);
     expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([]);
   });
 
-  it('name no npm script that there is not', () => {
+  it('mention only npm scripts that exist', () => {
     const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
     const named = documents.flatMap((document) =>
       [...readDocument(document).matchAll(/npm run ([a-z][\w:]*)/g)].map(([, name = '']) => `${document}: ${name}`),
@@ -154,7 +154,7 @@ describe('the documents', () => {
 describe('docs/operations.md', () => {
   const operations = readDocument('docs/operations.md');
 
-  it('runs all of its key commands', () => {
+  it('runs every command of its table of key commands', () => {
     const commands = tableIn(operations, 'for', 'command').flatMap(([, cell = '']) =>
       [...cell.matchAll(/`([^`]+)`/g)].map(([, command = '']) => command),
     );
@@ -163,12 +163,12 @@ describe('docs/operations.md', () => {
     expect(commands.filter((command) => !there.has(command))).toEqual([]);
   });
 
-  it('has the place that the button of the red card leads to', () => {
+  it('has the anchor that the button of the red card opens', () => {
     expect(operations).toContain('<a id="refresh-tokens"></a>');
   });
 });
 
-it('docs/troubleshooting.md has a section for each card that says what is wrong', () => {
+it('docs/troubleshooting.md has a section for each card about trouble', () => {
   const headings = readDocument('docs/troubleshooting.md').match(/^### .*/gm);
   expect(headings).toEqual(expect.arrayContaining(Object.values(TITLES).map((title) => `### ${title}`)));
 });

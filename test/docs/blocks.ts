@@ -13,30 +13,30 @@ const pattern = z.string().transform((source, context) => {
 });
 
 const run = z.strictObject({
-  /** Its name, by which the end-to-end test knows it; unique in all documents. */
+  /** The name that the end-to-end test uses; unique in all documents. */
   step: z.string().regex(/^[a-z0-9-]+$/),
-  /** What it has to print, each on a line or over several. */
+  /** Patterns that its output must match, each within one line or across several. */
   prints: z
     .union([pattern, z.array(pattern)])
     .default([])
     .transform((patterns) => [patterns].flat()),
-  /** Text that a reader replaces by a value of one's own, and the name of the value that the test has for it. */
+  /** Text that readers replace with their own value, and the name of the test's value for it. */
   with: z.record(z.string(), z.string()).default({}),
-  /** What is typed when it prints this: then it runs in a terminal. */
+  /** What to type when it prints a text. The block then runs in a terminal. */
   answers: z.record(z.string(), z.string()).optional(),
-  /** It goes on until the block after it has ended. */
+  /** Whether it keeps running until the next block has ended. */
   background: z.boolean().default(false),
-  /** On which machine, where it is not the first one. */
+  /** The machine to run it on, if it is not the first one. */
   on: z.string().optional(),
 });
 
-/** What the comment before a block of commands says of it. */
+/** The comment before a block of commands, which defines how the block is run. */
 export const tag = z.union([
   /** The end-to-end test runs it. */
   z.strictObject({ e2e: z.union([z.string().transform((step) => run.parse({ step })), run]) }),
-  /** Nobody runs it for the reader's sake, for this reason. */
+  /** Nothing runs it, for this reason. */
   z.strictObject({ 'by-hand': z.string().min(10) }),
-  /** Each of its commands is run in that document. */
+  /** That document runs each of its commands. */
   z.strictObject({ 'runs-in': z.string().regex(/\.md$/) }),
 ]);
 
@@ -55,14 +55,14 @@ export interface Block {
   readonly text: string;
   /** The nearest heading above it. */
   readonly heading: string;
-  /** Of the comment right before it, where there is one. */
+  /** The content of the comment right before it, if there is one. */
   readonly comment: string | undefined;
 }
 
-/** Fences of these languages hold no commands. */
+/** Languages of blocks that contain no commands. */
 const DATA = new Set(['json', 'yaml', 'text', 'mermaid']);
 
-/** A block can't be used; the message has the place. */
+/** An invalid block. The message starts with its place. */
 export class BlockError extends Error {
   override readonly name = 'BlockError';
 }
@@ -86,7 +86,8 @@ export function blocksIn(markdown: string, document: string): Block[] {
     const at = `${document}:${i + 1}`;
     const end = lines.indexOf(`${indent}\`\`\``, i + 1);
     if (end === -1) throw new BlockError(`${at}: the block is not closed.`);
-    if (!/^[a-z]+$/.test(language)) throw new BlockError(`${at}: name the language: sh, powershell, json.`);
+    if (!/^[a-z]+$/.test(language))
+      throw new BlockError(`${at}: the block has no language, for example sh, powershell or json.`);
     const text = lines.slice(i + 1, end).map((inner) => `${inner.slice(indent.length)}\n`);
     if (!DATA.has(language)) {
       blocks.push({ at, document, language, text: text.join(''), heading, comment: commentAbove(lines, i) });
@@ -106,8 +107,8 @@ function commentAbove(lines: readonly string[], fence: number): string | undefin
 }
 
 /**
- * What a block's comment says.
- * @throws BlockError where there is none, or it is no {@link tag}.
+ * The {@link tag} of a block.
+ * @throws BlockError if the block has no comment before it, or if the comment is not a valid tag.
  */
 export function tagOf({ at, comment }: Block): Tag {
   const how = 'Put <!-- e2e: … -->, <!-- by-hand: REASON --> or <!-- runs-in: DOCUMENT --> before it';
@@ -115,7 +116,9 @@ export function tagOf({ at, comment }: Block): Tag {
   try {
     return tag.parse(parseYaml(comment));
   } catch (error) {
-    throw new BlockError(`${at}: ${comment} is no tag: ${(error as Error).message} ${how} (test/docs/blocks.ts).`);
+    throw new BlockError(
+      `${at}: ${comment} is not a valid tag: ${(error as Error).message} ${how} (test/docs/blocks.ts).`,
+    );
   }
 }
 
@@ -130,7 +133,7 @@ export function stepsOf(documents: readonly string[]): Step[] {
   });
 }
 
-/** The commands of a block without comments, one a line; lines that are continued are joined. */
+/** The commands of a block without comments, one per line. Continued lines are joined. */
 export function commandsOf({ text }: Pick<Block, 'text'>): string[] {
   return text
     .replaceAll(/\\\n\s*/g, '')

@@ -3,15 +3,15 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
-/** What is a program of its own, whose help is its own. */
+/** Programs with a help of their own. */
 const OTHERS = /^(vitest|tsc|eslint|prettier|depcruise)\b/;
-/** Without those of the launcher, which test/stack/cli/arguments/commands.test.ts has. */
+/** Without the commands in stack/cli, which test/stack/cli/arguments/commands.test.ts tests. */
 const own = Object.entries(scripts)
   .map(([name, command]) => [name, command.replace(/^exec /, '')] as const)
   .filter(([, command]) => !OTHERS.test(command) && !command.includes('cli/main.ts'));
 
 describe('the scripts of package.json', () => {
-  test.each(own)('npm run %s -- --help prints what it is, and does nothing', async (_name, command) => {
+  test.each(own)('npm run %s -- --help prints the help, and does nothing', async (_name, command) => {
     const [program = '', ...args] = command.split(' ');
     expect(program).toBe('node');
     const { exitCode, stdout, stderr } = await execa(process.execPath, [...args, '--help'], { reject: false });
@@ -21,7 +21,7 @@ describe('the scripts of package.json', () => {
     expect(stderr).toBe('');
   });
 
-  test.each(own)('npm run %s refuses what it does not take', async (_name, command) => {
+  test.each(own)('npm run %s rejects an unknown option', async (_name, command) => {
     const [, ...args] = command.split(' ');
     const { exitCode, stdout, stderr } = await execa(process.execPath, [...args, '--hepl'], { reject: false });
     expect(exitCode).not.toBe(0);
@@ -29,7 +29,7 @@ describe('the scripts of package.json', () => {
     expect(stderr).not.toContain('    at ');
   });
 
-  test('are none of a shell: it would hand an option to the last of its commands alone', () => {
+  test('use no shell operators, with which npm would pass options only to the last command', () => {
     expect(Object.entries(scripts).filter(([, command]) => /&&|;|\|/.test(command))).toEqual([]);
   });
 });

@@ -21,7 +21,7 @@ const copy = () =>
 const docs = (cwd: string, ...args: string[]) =>
   execa(process.execPath, ['scripts/generate.ts', 'tables', ...args], { cwd, reject: false });
 
-test('the tables of settings are up to date, else the check names the command that updates them', async () => {
+test('generate --check passes if the tables of settings are up to date, and otherwise names the command that updates them', async () => {
   const folder = copy();
   expect(await docs(folder, '--check')).toMatchObject({ exitCode: 0, stderr: '' });
   const project = path.join(folder, 'Pulumi.yaml');

@@ -31,13 +31,13 @@ const actionlint = await findTool('actionlint');
 const missing = 'missing' in actionlint ? actionlint.missing : undefined;
 
 describe(FILE, () => {
-  it('is sound to actionlint', needs(missing), async () => {
+  it('passes actionlint', needs(missing), async () => {
     if ('missing' in actionlint) return;
     const { all } = await execa(actionlint.program, ['-no-color', FILE], { reject: false, all: true });
     expect(all).toBe('');
   });
 
-  it('calls scripts that there are, and takes every action by its commit', () => {
+  it('calls only scripts that exist, and pins every action to a commit', () => {
     const steps = Object.values(jobs).flatMap((job) => job.steps);
     const scripts = steps.flatMap(({ run = '' }) => [...run.matchAll(/npm (?:run )?(?:--silent )?([a-z:]+)/g)]);
     expect(scripts.length).toBeGreaterThan(0);
@@ -46,12 +46,12 @@ describe(FILE, () => {
     for (const action of actions) expect(action).toMatch(/@[0-9a-f]{40}$/);
   });
 
-  it('installs the engine of the SDK in use', () => {
+  it('installs the Pulumi version of the SDK', () => {
     const engine = jobs.update.steps.find(({ uses }) => uses?.startsWith('pulumi/actions@'));
     expect(engine?.with).toEqual({ 'pulumi-version': manifest.devDependencies['@pulumi/pulumi'] });
   });
 
-  it('gives forks no secrets, writes nowhere in the repository, and never cancels an update', () => {
+  it('gives no secrets to forks, has no write access to the repository, and never cancels an update', () => {
     expect(permissions).toEqual({ contents: 'read' });
     for (const job of Object.values(jobs)) expect(job.permissions?.['contents'] ?? 'read').toBe('read');
     expect(jobs.preview.if).toContain('head.repo.full_name == github.repository');
@@ -59,7 +59,7 @@ describe(FILE, () => {
     expect(jobs.update.concurrency?.['cancel-in-progress']).toBe(false);
   });
 
-  it('has every variable and secret in docs/github-actions.md', () => {
+  it('uses only variables and secrets that docs/github-actions.md describes', () => {
     const guide = readDocument('docs/github-actions.md');
     const named = [...text.matchAll(/(?:vars|secrets)\.([A-Z_]+)/g)].map(([, name = '']) => name);
     expect(Object.keys(env).length).toBeGreaterThan(0);

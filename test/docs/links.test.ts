@@ -13,7 +13,7 @@ const documents = ['.', 'docs'].flatMap((folder) =>
 
 const withoutCode = (markdown: string) => markdown.replaceAll(/^( *)```[^]*?^\1```$/gm, '');
 
-/** Fragments that lead somewhere in a document, as GitHub makes them from headings. */
+/** The fragments that exist in a document, as GitHub derives them from headings. */
 function fragmentsOf(document: string): Set<string> {
   const text = withoutCode(readDocument(document));
   const slugs = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
@@ -31,31 +31,31 @@ function fragmentsOf(document: string): Set<string> {
   return new Set([...numbered, ...[...text.matchAll(/<a id="([^"]+)">/g)].map(([, id = '']) => id)]);
 }
 
-/** What is wrong with a link, or undefined. */
-function mistakeIn(document: string, link: string): string | undefined {
+/** Why a link is broken, or undefined. */
+function problemOf(document: string, link: string): string | undefined {
   if (/^[a-z]+:/.test(link)) return undefined;
   const [file = '', fragment] = link.split('#');
   const target = file === '' ? document : path.join(path.dirname(document), file);
-  if (!existsSync(target)) return `${link}: ${target} is not there`;
+  if (!existsSync(target)) return `${link}: ${target} does not exist`;
   if (fragment === undefined || !target.endsWith('.md')) return undefined;
   return fragmentsOf(target).has(fragment) ? undefined : `${link}: ${target} has no such heading`;
 }
 
 describe('the links', () => {
-  it.each(documents)('of %s lead somewhere', (document) => {
+  it.each(documents)('of %s are not broken', (document) => {
     const links = [...withoutCode(readDocument(document)).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link);
-    expect(links.flatMap((link) => mistakeIn(document, link) ?? [])).toEqual([]);
+    expect(links.flatMap((link) => problemOf(document, link) ?? [])).toEqual([]);
   });
 
-  it.each(documents)('in %s to files of the repository, by their path, lead to files that exist', (document) => {
+  it.each(documents)('of %s and the paths that it mentions lead to existing files', (document) => {
     const named = [...readDocument(document).matchAll(/`((?:agent|stack|watchdog|scripts|test)\/[\w./-]+\.[jt]s)`/g)];
     expect(named.map(([, file = '']) => file).filter((file) => !existsSync(file))).toEqual([]);
   });
 
-  it('are looked at', () => {
-    expect(mistakeIn('README.md', 'docs/nowhere.md')).toBe('docs/nowhere.md: docs/nowhere.md is not there');
-    expect(mistakeIn('docs/api.md', '#nowhere')).toBe('#nowhere: docs/api.md has no such heading');
-    expect(mistakeIn('docs/api.md', 'n8n.md#ask-claude-long')).toBeUndefined();
-    expect(mistakeIn('docs/n8n.md', 'api.md#from-n8n-1')).toBeUndefined();
+  it('are reported if they are broken', () => {
+    expect(problemOf('README.md', 'docs/nowhere.md')).toBe('docs/nowhere.md: docs/nowhere.md does not exist');
+    expect(problemOf('docs/api.md', '#nowhere')).toBe('#nowhere: docs/api.md has no such heading');
+    expect(problemOf('docs/api.md', 'n8n.md#ask-claude-long')).toBeUndefined();
+    expect(problemOf('docs/n8n.md', 'api.md#from-n8n-1')).toBeUndefined();
   });
 });

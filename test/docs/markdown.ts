@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
-/** A shell command of a document, and the JSON that follows it as its answer. */
+/** A shell command of a document, and the JSON response that follows it. */
 export interface Example {
   readonly command: string;
   readonly answer?: unknown;
@@ -25,7 +25,7 @@ export function examplesIn(markdown: string): Example[] {
   });
 }
 
-/** The rows of the table whose head begins with these columns; cells as they are written. */
+/** The rows of the table whose head starts with these columns. Cells are raw Markdown. */
 export function tableIn(markdown: string, ...head: readonly string[]): string[][] {
   const tables = markdown.split('\n\n').map((part) => part.split('\n').filter((line) => line.startsWith('|')));
   const rows = tables.map((lines) =>

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { EXIT_CODES } from '../../agent/contract.ts';
 import { readWorkflow, textOf, workflowFiles, type WorkflowFile } from '../n8n/workflow-file.ts';
 
-/** The error workflow; it calls no agent, and has to be there when the others are paused. */
+/** The error workflow. It does not call the agent, and must stay active while the others are paused. */
 const ERROR_WORKFLOW = 'on-error';
 const workflows: [file: string, workflow: WorkflowFile][] = workflowFiles.map((file) => [file, readWorkflow(file)]);
 const AGENT = 'http://claude-agent.claude-agent.svc';
@@ -12,7 +12,7 @@ const callsOf = ({ nodes }: WorkflowFile) =>
   nodes.filter(({ parameters }) => parameters['genericAuthType'] === 'httpHeaderAuth');
 
 describe('the workflows of docs/n8n', () => {
-  it('are all there', () => {
+  it('are complete', () => {
     expect(workflows.map(([, { name }]) => name)).toEqual([
       'Ask Claude',
       'Ask Claude, long',
@@ -24,13 +24,13 @@ describe('the workflows of docs/n8n', () => {
     ]);
   });
 
-  it.each(workflows)('%s carries nothing of the n8n that it was made in', (file, workflow) => {
+  it.each(workflows)('%s contains no data of the n8n instance that exported it', (file, workflow) => {
     expect(Object.keys(workflow).sort()).toEqual(['connections', 'name', 'nodes', 'settings', 'tags']);
     for (const node of workflow.nodes) expect(node).not.toHaveProperty('credentials');
     expect(textOf(file)).not.toMatch(/instanceId|pinData|localhost|127\.0\.0\.1|Bearer [\w-]{8}/);
   });
 
-  it.each(workflows)('%s has names and ids that occur once, and connections that lead somewhere', (_, workflow) => {
+  it.each(workflows)('%s has unique names and IDs, and connections between existing nodes', (_, workflow) => {
     const { nodes, connections } = workflow;
     const names = nodes.map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
@@ -43,7 +43,7 @@ describe('the workflows of docs/n8n', () => {
     expect(lonely.map(({ name }) => name)).toEqual([]);
   });
 
-  it.each(workflows)('%s explains itself, and its notes cover no node', (_, { nodes }) => {
+  it.each(workflows)('%s has notes, and they cover no node', (_, { nodes }) => {
     const isNote = ({ type }: { type: string }) => type.endsWith('.stickyNote');
     expect(nodes.filter(isNote).length).toBeGreaterThan(0);
     for (const { name, position, parameters } of nodes.filter(isNote)) {
@@ -64,19 +64,19 @@ describe('the workflows of docs/n8n', () => {
     }
   });
 
-  it.each(workflows)('%s has the tag that the watchdog looks for', (_, { tags }) => {
+  it.each(workflows)('%s has the tag of the workflows that the watchdog pauses', (_, { tags }) => {
     expect(tags).toEqual([{ id: 'claude-agent', name: 'claude-agent' }]);
   });
 
   it.each(workflows.filter(([file]) => file !== ERROR_WORKFLOW))(
-    '%s calls the agent as n8n needs it',
+    '%s calls the agent with the options that n8n needs',
     (_, workflow) => {
       const calls = callsOf(workflow);
       expect(calls.length).toBeGreaterThan(0);
       const input = workflow.nodes.find(({ name }) => name === 'Input');
       expect(JSON.stringify(input)).toContain(`"name":"agentUrl","value":"${AGENT}"`);
       for (const { name, parameters, retryOnFail, maxTries, waitBetweenTries, ...node } of calls) {
-        // n8n takes an answer with `error` for a failure, and repeats it, unless it is in a `body`.
+        // n8n treats a response with a field `error` as a failure and repeats the request, unless the response is in `body`.
         expect(parameters['options'], name).toMatchObject({ response: { response: { fullResponse: true } } });
         expect(parameters['url'], name).toMatch(/^=\{\{ \$\('Input'\)\.(item|first\(\))\.json\.agentUrl \}\}\/runs?/);
         expect({ retryOnFail, maxTries, waitBetweenTries }).toEqual({
@@ -84,7 +84,7 @@ describe('the workflows of docs/n8n', () => {
           maxTries: 5,
           waitBetweenTries: 5000,
         });
-        // An error that goes on to other nodes carries the token along.
+        // An error that is passed on to other nodes contains the token.
         expect(node).not.toHaveProperty('onError');
         if (parameters['method'] !== 'POST') continue;
         expect(parameters['headerParameters'], name).toMatchObject({
@@ -106,14 +106,14 @@ describe('the workflows of docs/n8n', () => {
     },
   );
 
-  it.each(workflows)('%s sleeps for a POST only', (_, { nodes }) => {
+  it.each(workflows)('%s resumes only by POST if it waits for a webhook', (_, { nodes }) => {
     const sleeping = nodes.filter(({ parameters }) => parameters['resume'] === 'webhook');
     for (const { parameters } of sleeping)
       expect(parameters).toMatchObject({ httpMethod: 'POST', limitWaitTime: true });
     expect(sleeping.length > 0).toBe(JSON.stringify(nodes).includes('$execution.resumeUrl, '));
   });
 
-  it.each(workflows)('%s knows no outcome that there is not', (_, { nodes }) => {
+  it.each(workflows)('%s uses only outcomes that exist', (_, { nodes }) => {
     const text = JSON.stringify(nodes.filter(({ type }) => !type.endsWith('.stickyNote')));
     const named = [...text.matchAll(/'([a-z]+_[a-z]+|interrupted|unavailable)'/g)].map(([, name = '']) => name);
     expect(named.filter((name) => !(name in EXIT_CODES))).toEqual([]);

@@ -12,13 +12,13 @@ async function load(): Promise<Parser> {
 }
 
 /**
- * What of a PowerShell script its grammar does not take; empty where it takes all. It is stricter than PowerShell itself:
- * what begins with `-` and has `=` or a dot in it, and a bare `-` or `--`, has to be in quotes, which PowerShell needs for
+ * The syntax errors in a PowerShell script, each with line and column. The grammar is stricter than PowerShell: an argument
+ * that starts with `-` and contains `=` or a dot, and a bare `-` or `--`, must be quoted. PowerShell requires that only for
  * some of them.
  */
-export async function mistakesInPowerShell(script: string): Promise<string[]> {
+export async function syntaxErrorsInPowerShell(script: string): Promise<string[]> {
   const tree = (await (parser ??= load())).parse(script);
-  if (tree === null) throw new Error('The parser gave no tree.');
+  if (tree === null) throw new Error('The parser returned no tree.');
   return errorsIn(tree.rootNode).map(
     ({ startPosition, text }) =>
       `line ${startPosition.row + 1}, column ${startPosition.column + 1}: ${text.slice(0, 60)}`,
