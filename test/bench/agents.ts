@@ -7,8 +7,8 @@ const ALLOCATOR = 'MALLOC_MMAP_THRESHOLD_';
 const started = new Set<Agent>();
 
 /**
- * Starts an agent that {@link endAgents} ends, if nobody did before, with the memory allocator set as in the image. Its
- * answers are taken as they come.
+ * Starts an agent with the memory allocator set as in the image. Its responses are not checked against the OpenAPI
+ * document. {@link endAgents} stops it unless it was already stopped.
  */
 export async function startAgent({ env, ...options }: ConstructorParameters<typeof Agent>[0] = {}): Promise<Agent> {
   const agent = new Agent({
@@ -21,7 +21,7 @@ export async function startAgent({ env, ...options }: ConstructorParameters<type
   return agent;
 }
 
-/** Ends every agent and what it started, for a program that is told to end. */
+/** Stops every agent and the processes that it started. Used when this program receives a signal. */
 export async function endAgents(): Promise<void> {
   await Promise.all([...started].map((agent) => agent[Symbol.asyncDispose]()));
 }

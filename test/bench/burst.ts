@@ -2,7 +2,7 @@ import type { JournalEntry } from '../doubles/claude/script.ts';
 import { until, type Agent } from '../support/agent.ts';
 import { startAgent } from './agents.ts';
 import { atMost, exactly, ms, percentile, seen, type Benchmark } from './figures.ts';
-import { whileAskingHealth } from './health-probe.ts';
+import { whileProbingHealth } from './health-probe.ts';
 
 const REQUESTS = 500;
 const QUEUE_LIMIT = 400;
@@ -13,10 +13,10 @@ const HELD = 'held';
 export const burst: Benchmark = {
   name: 'burst',
   title: '500 requests at once',
-  about: `${REQUESTS} \`POST /run\` at once to an agent that lets ${QUEUE_LIMIT} wait and is busy with a run that ends
-when the last of them is refused. Processes are counted by what the scripted CLI itself writes down, not by the agent.
-\`/health\` is asked every 10 ms from a thread of its own, whether earlier answers have come or not, until the last run
-is answered.`,
+  about: `Sends ${REQUESTS} \`POST /run\` requests at once to an agent with a queue limit of ${QUEUE_LIMIT}. The agent is busy with a run that
+ends when the last excess request has been refused. The scripted CLI, not the agent, records the processes that are
+counted. Until the last run has been answered, a thread of its own requests \`/health\` every 10 ms without waiting for
+earlier responses.`,
   async run() {
     await using agent = await startAgent({
       prompts: { [HELD]: [{ do: 'hang' }] },
@@ -27,7 +27,7 @@ is answered.`,
     const sentAt = now();
     let refused = 0;
     let refusedAt = NaN;
-    const { value: answers, health } = await whileAskingHealth(agent.url, () =>
+    const { value: responses, health } = await whileProbingHealth(agent.url, () =>
       Promise.all(
         Array.from({ length: REQUESTS }, async (_, i) => {
           const prompt = `p${i}`;
@@ -44,39 +44,36 @@ is answered.`,
       ),
     );
 
-    const answered = answers.filter(({ status, isOwn }) => status === 200 && isOwn);
-    const sentAway = answers.filter(({ status, retryAfter }) => status === 429 && retryAfter > 0);
-    const latencies = health.map((answer) => answer.ms);
-    const early = health.filter(({ at }) => at <= refusedAt).map((answer) => answer.ms);
+    const answered = responses.filter(({ status, isOwn }) => status === 200 && isOwn);
+    const turnedAway = responses.filter(({ status, retryAfter }) => status === 429 && retryAfter > 0);
+    const latencies = health.map((response) => response.ms);
+    const early = health.filter(({ at }) => at <= refusedAt).map((response) => response.ms);
     const begun = agent.claude.begun();
     const misplaced = (await orderOfAcceptance(agent)).filter((prompt, place) => prompt !== begun[place]);
     return [
-      exactly('answered, each with its own answer', answered.length, QUEUE_LIMIT),
-      exactly('refused with 429 and `Retry-After`', sentAway.length, REQUESTS - QUEUE_LIMIT),
-      exactly('processes of the CLI at the same time, at most', mostAtOnce(agent.claude.journal()), 1),
-      exactly('runs that began in another order than they were accepted', misplaced.length, 0),
+      exactly('answered, each with its own output', answered.length, QUEUE_LIMIT),
+      exactly('refused with 429 and `Retry-After`', turnedAway.length, REQUESTS - QUEUE_LIMIT),
+      exactly('most CLI processes at the same time', mostAtOnce(agent.claude.journal()), 1),
+      exactly('runs started out of order', misplaced.length, 0),
       atMost('`/health` p99', percentile(latencies, 0.99), HEALTH_MS, ms),
       seen('`/health` p50, slowest', `${ms(percentile(latencies, 0.5))}, ${ms(Math.max(...latencies))}`),
       seen(
-        '`/health` p50, p99 until the last was refused',
+        '`/health` p50, p99 until the last refusal',
         `${ms(percentile(early, 0.5))}, ${ms(percentile(early, 0.99))}`,
       ),
-      seen(
-        'until the last was refused, until the last was answered',
-        `${ms(refusedAt - sentAt)}, ${ms(now() - sentAt)}`,
-      ),
+      seen('time until the last refusal, until the last answer', `${ms(refusedAt - sentAt)}, ${ms(now() - sentAt)}`),
     ];
   },
 };
 
 const now = () => performance.timeOrigin + performance.now();
 
-/** Keeps the agent busy and returns the id of the run that does. */
+/** Starts a run that keeps the agent busy, and returns its ID. */
 async function hold(agent: Agent): Promise<string> {
   const body = JSON.stringify({ prompt: HELD, timeout: TIMEOUT_MS, labels: { prompt: HELD } });
   const headers = { 'Content-Type': 'application/json' };
   const response = await agent.fetch('/runs', { method: 'POST', body, headers });
-  await until(() => agent.claude.begun().length === 1, 'the beginning of the first run');
+  await until(() => agent.claude.begun().length === 1, 'the start of the first run');
   return ((await response.json()) as { id: string }).id;
 }
 
@@ -91,7 +88,7 @@ function mostAtOnce(journal: readonly JournalEntry[]): number {
   return most;
 }
 
-/** The prompts of all runs in the order in which they were accepted, as the records of runs have it. */
+/** The prompts of all runs in the order of acceptance, from the run records. */
 async function orderOfAcceptance(agent: Agent): Promise<string[]> {
   const prompts: string[] = [];
   for (let cursor: string | null = ''; cursor !== null;) {

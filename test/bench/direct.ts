@@ -3,7 +3,7 @@ import { once } from 'node:events';
 
 const TIMEOUT_MS = 60_000;
 
-/** What to start. */
+/** A command to start. */
 export interface Command {
   readonly file: string;
   readonly args: readonly string[];
@@ -12,14 +12,14 @@ export interface Command {
 }
 
 /**
- * Starts a `claude` as the agent does, sends one prompt as stream-json, and returns when its result line is there.
- * @returns settles when the process has ended, too.
+ * Starts a `claude` as the agent does, sends one prompt as stream-json, and returns when the result line has arrived.
+ * @returns `exited` settles when the process has ended.
  */
 export async function untilResult(
   { file, args, env, cwd }: Command,
   prompt: string,
 ): Promise<{ exited: Promise<unknown> }> {
-  // In a session of its own, as the agent does it: Linux shares the processor among sessions.
+  // In a session of its own, as in the agent, because Linux divides CPU time among sessions.
   const child = spawn(file, args, { env, cwd, detached: true, timeout: TIMEOUT_MS, killSignal: 'SIGKILL' });
   const exited = once(child, 'close');
   child.stdin.write(`${JSON.stringify({ type: 'user', message: { role: 'user', content: prompt } })}\n`);

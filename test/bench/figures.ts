@@ -3,18 +3,18 @@ export interface Figure {
   readonly what: string;
   readonly measured: string;
   readonly target?: string;
-  /** Whether the target was met; undefined where there is none. */
+  /** Whether the target was met; undefined if there is none. */
   readonly met?: boolean;
 }
 
 /** A group of figures that are measured together. */
 export interface Benchmark {
-  /** For the command line. */
+  /** The name on the command line. */
   readonly name: string;
   readonly title: string;
-  /** What is done and what the figures mean, as Markdown. */
+  /** What the benchmark does and what the figures mean, in Markdown. */
   readonly about: string;
-  /** @throws when something cannot be measured, which is not the same as a target that is missed. */
+  /** @throws if something cannot be measured. A missed target is not an error. */
   run(): Promise<readonly Figure[]>;
 }
 
@@ -23,12 +23,12 @@ export function seen(what: string, measured: string): Figure {
   return { what, measured };
 }
 
-/** A figure that must not be above `limit`. */
+/** A figure that must not exceed `limit`. */
 export function atMost(what: string, value: number, limit: number, show: (value: number) => string): Figure {
   return { what, measured: show(value), target: `≤ ${show(limit)}`, met: value <= limit };
 }
 
-/** A figure that must be just `wanted`. */
+/** A figure that must equal `wanted`. */
 export function exactly(what: string, value: number, wanted: number): Figure {
   return { what, measured: String(value), target: String(wanted), met: value === wanted };
 }
@@ -38,20 +38,20 @@ export const mb = (bytes: number) => `${(bytes / 1_048_576).toFixed(1)} MiB`;
 export const ratio = (value: number) => value.toFixed(2);
 
 /**
- * The value that `share` of all values are not above (nearest rank).
+ * The value that `share` of all values do not exceed (nearest rank).
  * @param share 0.95 for p95.
- * @throws for no values.
+ * @throws if there are no values.
  */
 export function percentile(values: readonly number[], share: number): number {
   const value = values.toSorted((a, b) => a - b)[Math.max(0, Math.ceil(values.length * share) - 1)];
-  if (value === undefined) throw new Error('There is no percentile of nothing.');
+  if (value === undefined) throw new Error('Cannot compute a percentile of no values.');
   return value;
 }
 
-/** The middle of all values. */
+/** The median (nearest rank). */
 export const p50 = (values: readonly number[]) => percentile(values, 0.5);
 
-/** How long a piece of work takes, in milliseconds. */
+/** The duration of some work, in milliseconds. */
 export async function timed(work: () => Promise<unknown>): Promise<number> {
   const begun = performance.now();
   await work();

@@ -2,23 +2,23 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 
-/** One answer of `/health`: when it was asked for, in milliseconds since the epoch, and how long it took. */
-export interface HealthAnswer {
+/** One response of `/health`: the time of the request, in milliseconds since the epoch, and the duration in milliseconds. */
+export interface HealthResponse {
   readonly at: number;
   readonly ms: number;
 }
 
-/** Asking goes on for so long after the work, so that what is still under way is seen. */
+/** How long requests continue after the work, to include those in progress at its end. */
 const AFTERWARDS_MS = 100;
 
 /**
- * Does some work, asking `/health` all the while.
- * @throws when it does not answer with 200.
+ * Does some work and sends requests to `/health` meanwhile.
+ * @throws if a response is not 200.
  */
-export async function whileAskingHealth<T>(
+export async function whileProbingHealth<T>(
   url: string,
   work: () => Promise<T>,
-): Promise<{ value: T; health: readonly HealthAnswer[] }> {
+): Promise<{ value: T; health: readonly HealthResponse[] }> {
   const worker = new Worker(new URL('health-worker.ts', import.meta.url), { workerData: { url } });
   try {
     await once(worker, 'message');
@@ -26,9 +26,9 @@ export async function whileAskingHealth<T>(
     failed.catch(() => undefined);
     const value = await Promise.race([work(), failed]);
     await sleep(AFTERWARDS_MS);
-    const answers = once(worker, 'message') as Promise<[HealthAnswer[]]>;
+    const responses = once(worker, 'message') as Promise<[HealthResponse[]]>;
     worker.postMessage('stop');
-    return { value, health: (await answers)[0] };
+    return { value, health: (await responses)[0] };
   } finally {
     await worker.terminate();
   }

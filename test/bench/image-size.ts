@@ -1,13 +1,13 @@
 import { execa } from 'execa';
 
-/** Bytes of an image, of its base, and of Claude Code in it. */
+/** Sizes of an image, of its base, and of Claude Code in it, in bytes. */
 export interface ImageSizes {
   readonly image: number;
   readonly base: number;
   readonly cli: number;
 }
 
-/** @param image In the Docker daemon, as is its base. */
+/** Measures an image. Both it and its base must be in the Docker daemon. */
 export async function imageSizes(image: string, base: string): Promise<ImageSizes> {
   const docker = async (...args: string[]): Promise<string> => (await execa('docker', args)).stdout;
   const sizeOf = async (name: string) => Number(await docker('image', 'inspect', '--format', '{{.Size}}', name));

@@ -1,6 +1,6 @@
 /**
- * Measures the agent: `npm run bench` everything, and writes the results to docs/benchmarks.md; `npm run bench -- NAME…`
- * only these, and writes nothing. Exits with 1 when a target is missed.
+ * `npm run bench` runs all benchmarks of the agent and writes the results to docs/benchmarks.md. `npm run bench -- NAME…`
+ * runs some of them and writes nothing. The exit code is 1 if a target is missed.
  * @module
  */
 import { writeFileSync } from 'node:fs';
@@ -24,7 +24,7 @@ const DOCUMENT = path.join(import.meta.dirname, '..', '..', 'docs', 'benchmarks.
 const NAMES = ALL.map(({ name }) => name);
 const USAGE: Usage = {
   command: 'npm run bench',
-  summary: `Measures the agent: everything, and writes docs/benchmarks.md; or only what is named, and writes nothing.`,
+  summary: 'Runs all benchmarks of the agent and writes docs/benchmarks.md, or runs the given ones and writes nothing.',
   positionals: { shown: '[NAME …]', name: 'name', most: NAMES.length, help: `${NAMES.join(', ')}.` },
   options: {},
 };
@@ -41,8 +41,8 @@ const stop = (why: string) => {
   process.stderr.write(`${why}\n`);
   void endAgents().finally(() => process.exit(1));
 };
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop(`Ended by ${signal}.`));
-setTimeout(() => stop(`Not done within ${LONGEST_MINUTES} minutes.`), LONGEST_MINUTES * 60_000).unref();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop(`Stopped by ${signal}.`));
+setTimeout(() => stop(`Stopped after ${LONGEST_MINUTES} minutes.`), LONGEST_MINUTES * 60_000).unref();
 
 const begun = Date.now();
 const sections: string[] = [];
@@ -57,7 +57,7 @@ for (const benchmark of ALL.filter(({ name }) => names.length === 0 || names.inc
 }
 if (names.length === 0) {
   writeFileSync(DOCUMENT, await documentOf(sections, { missed, minutes: (Date.now() - begun) / 60_000 }));
-  process.stderr.write(`Written to ${path.relative(process.cwd(), DOCUMENT)}.\n`);
+  process.stderr.write(`Wrote ${path.relative(process.cwd(), DOCUMENT)}.\n`);
 }
-if (missed > 0) process.stderr.write(`${missed} target(s) missed.\n`);
+if (missed > 0) process.stderr.write(`${missed === 1 ? '1 target was' : `${missed} targets were`} missed.\n`);
 process.exitCode = missed > 0 ? 1 : 0;

@@ -7,17 +7,17 @@ import { metricsOf } from './metrics.ts';
 export interface Memory {
   readonly rss: number;
   readonly heapUsed: number;
-  /** Of objects on the heap, but not there: buffers and large strings. */
+  /** Memory off the heap that objects on the heap own: buffers and large strings. */
   readonly external: number;
 }
 
-/** Lets an agent be asked to collect garbage; for its environment. */
+/** Environment of an agent whose garbage collection can be triggered from outside. */
 export const WITH_INSPECTOR = { NODE_OPTIONS: '--inspect=127.0.0.1:0' };
 
 const SAMPLES = 10;
 const BETWEEN_MS = 200;
 
-/** What an idle agent keeps: the least of ten samples over two seconds, each after a full garbage collection. */
+/** The memory of an idle agent: the lowest of ten samples over two seconds, each after a full garbage collection. */
 export async function settledMemory(agent: Agent): Promise<Memory> {
   const samples: Memory[] = [];
   for (let i = 0; i < SAMPLES; i += 1) {
@@ -30,18 +30,18 @@ export async function settledMemory(agent: Agent): Promise<Memory> {
       external: metrics.sum('nodejs_external_memory_bytes'),
     });
   }
-  const least = (key: keyof Memory) => Math.min(...samples.map((sample) => sample[key]));
-  return { rss: least('rss'), heapUsed: least('heapUsed'), external: least('external') };
+  const lowest = (key: keyof Memory) => Math.min(...samples.map((sample) => sample[key]));
+  return { rss: lowest('rss'), heapUsed: lowest('heapUsed'), external: lowest('external') };
 }
 
-/** The most memory that the agent's process has ever had resident, as the Linux kernel counts it. */
+/** The peak of the resident memory of the agent's process, from the Linux kernel, in bytes. */
 export function peakRss(agent: Agent): number {
   const kilobytes = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${agent.pid}/status`, 'utf8'))?.[1];
-  if (kilobytes === undefined) throw new Error('/proc does not tell the peak of resident memory.');
+  if (kilobytes === undefined) throw new Error('/proc has no peak of the resident memory.');
   return Number(kilobytes) * 1024;
 }
 
-/** By the inspector's protocol, as a debugger does it. */
+/** Triggers a garbage collection through the inspector's protocol, as a debugger does. */
 async function collectGarbage(agent: Agent): Promise<void> {
   const url = () => agent.lines.map((line) => /ws:\/\/\S+/.exec(line)?.[0]).find(Boolean);
   await until(() => url() !== undefined, 'the inspector');

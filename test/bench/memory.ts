@@ -11,9 +11,9 @@ const GROWTH = 1.1;
 export const memory: Benchmark = {
   name: 'memory',
   title: 'Memory over thousands of runs',
-  about: `${MANY} runs one after the other through \`POST /run\`, with a \`claude\` that is a few lines of shell so that
-they take a minute or two. Memory is what the idle agent keeps: the least of ten samples of \`/metrics\`, each after a
-full garbage collection.`,
+  about: `Sends ${MANY} \`POST /run\` requests one after the other. The \`claude\` is a few lines of shell, so that the runs take
+only a minute or two. The memory of the idle agent is the lowest of ten samples of \`/metrics\`, each after a full garbage
+collection.`,
   async run() {
     await using agent = await startAgent({ env: { AGENT_CLAUDE_PATH: QUICK_CLAUDE, ...WITH_INSPECTOR } });
     const begun = performance.now();
@@ -25,8 +25,8 @@ full garbage collection.`,
     return [
       seen(`RSS, heap used after ${FEW} runs`, `${mb(few.rss)}, ${mb(few.heapUsed)}`),
       seen(`RSS, heap used after ${MANY} runs`, `${mb(many.rss)}, ${mb(many.heapUsed)}`),
-      atMost(`RSS after ${MANY} runs over that after ${FEW}`, many.rss / few.rss, GROWTH, ratio),
-      atMost(`heap used after ${MANY} runs over that after ${FEW}`, many.heapUsed / few.heapUsed, GROWTH, ratio),
+      atMost(`RSS after ${MANY} runs / after ${FEW} runs`, many.rss / few.rss, GROWTH, ratio),
+      atMost(`heap used after ${MANY} runs / after ${FEW} runs`, many.heapUsed / few.heapUsed, GROWTH, ratio),
       seen('time of a run, back to back', ms(each)),
     ];
   },

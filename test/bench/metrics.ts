@@ -1,10 +1,10 @@
 import type { Agent } from '../support/agent.ts';
 
-/** The agent's metrics at one time. */
+/** The agent's metrics at a point in time. */
 export interface Metrics {
   /**
-   * Adds up a metric.
-   * @param label only the series with this label, as in `outcome="failed"`.
+   * The sum of the series of a metric.
+   * @param label adds up only the series with this label, for example `outcome="failed"`.
    */
   sum(name: string, label?: string): number;
   has(name: string): boolean;

@@ -9,7 +9,7 @@ const WARM_UP = 20;
 const PAIRS = 200;
 const SHARE_MS = 5;
 
-/** In milliseconds; what is at the same place was measured one right after the other. */
+/** Durations in milliseconds. Values at the same index are one pair. */
 interface Times {
   readonly run: number[];
   readonly direct: number[];
@@ -19,13 +19,13 @@ const ARGS = ['-p', '--input-format', 'stream-json', '--output-format', 'stream-
 
 export const ownShare: Benchmark = {
   name: 'own-share',
-  title: "The server's own share of a run",
-  about: `\`POST /run\` with the scripted CLI, which answers at once, against starting that same CLI from this program
-with the same exchange, until its result line. ${PAIRS} pairs, in random order within each pair, after ${WARM_UP} that
-do not count; each begins when the process before it is gone. The agent's warm start is off: it would hide the start of
-the CLI, and with it the server's share. Records of runs are in the system's temporary folder; each run waits for its
-disk twice, at acceptance and at the end. The second group has a \`claude\` that is a few lines of shell; what varies
-least shows most.`,
+  title: 'Overhead of the agent',
+  about: `Compares \`POST /run\`, with a scripted CLI that answers immediately, to starting the same CLI directly with the same
+input, until its result line. There are ${PAIRS} pairs in random order within each pair, after ${WARM_UP} pairs of warm-up.
+Each measurement starts when the previous process has ended. The agent's warm start is off, because it would hide the
+start of the CLI and with it the overhead. The run records are in the system's temporary folder. Each run waits for that
+disk twice, when it is accepted and when it ends. The second group uses a \`claude\` that is a few lines of shell, whose
+times vary less.`,
   async run() {
     await using agent = await startAgent({ env: { AGENT_WARM_START: 'off' } });
     await using quick = await startAgent({ env: { AGENT_WARM_START: 'off', AGENT_CLAUDE_PATH: QUICK_CLAUDE } });
@@ -34,7 +34,7 @@ least shows most.`,
     return [
       ...figuresOf('scripted CLI', scripted),
       ...figuresOf('shell', shell),
-      seen('shell: one run after the other, each', ms(await backToBack(quick))),
+      seen('shell: time of a run, back to back', ms(await backToBack(quick))),
     ];
   },
 };

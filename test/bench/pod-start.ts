@@ -1,6 +1,6 @@
 import { execa } from 'execa';
 
-/** Watches agent pods from now on, in all namespaces. */
+/** Watches the agent's pods in all namespaces, from its creation on. */
 export class PodStarts {
   readonly #running = new Map<string, number>();
   readonly #seconds: number[] = [];
@@ -20,7 +20,7 @@ export class PodStarts {
       const [pod = '', startedAt = '', ready = ''] = line.split(' ');
       if (startedAt === '') continue;
       const since = this.#running.get(pod);
-      // The times in a pod's status are whole seconds; when the API server tells of them is finer.
+      // The times in a pod's status are whole seconds. The arrival of the event is more precise.
       if (since === undefined) this.#running.set(pod, performance.now());
       else if (ready === 'true' && !Number.isNaN(since)) {
         this.#seconds.push((performance.now() - since) / 1000);
@@ -29,7 +29,7 @@ export class PodStarts {
     }
   }
 
-  /** Seconds from the start of the container to a ready pod, for each pod that came. Ends the watch. */
+  /** Seconds from the start of the container until the pod was ready, for each pod. Ends the watch. */
   async seconds(): Promise<readonly number[]> {
     this.#watch.kill();
     await this.#done.catch(() => undefined);

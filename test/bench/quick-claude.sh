@@ -1,6 +1,6 @@
 #!/bin/sh
-# A `claude` that is no more than a shell: takes one prompt as stream-json, answers at once, and ends with its stdin.
-# It starts in a millisecond, where Node.js takes fifty, so that thousands of runs take seconds.
+# A `claude` in shell: reads one prompt as stream-json, answers immediately, and exits when its stdin is closed.
+# It starts in a millisecond instead of the fifty that Node.js takes, so that thousands of runs take seconds.
 read -r _prompt
 printf '%s\n' \
   '{"type":"system","subtype":"init"}' \

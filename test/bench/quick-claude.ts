@@ -1,4 +1,4 @@
 import path from 'node:path';
 
-/** A `claude` in a few lines of shell: it starts in a millisecond, where Node.js takes fifty. */
+/** A `claude` in a few lines of shell. It starts in a millisecond instead of the fifty that Node.js takes. */
 export const QUICK_CLAUDE = path.join(import.meta.dirname, 'quick-claude.sh');

@@ -4,7 +4,7 @@ import { format, resolveConfig } from 'prettier';
 import packageJson from '../../package.json' with { type: 'json' };
 import { mb, type Benchmark, type Figure } from './figures.ts';
 
-/** Of the last minute: what else the machine had to do. */
+/** The load average of the last minute, before the benchmarks. */
 const [LOAD_BEFORE = NaN] = loadavg();
 
 /** The results of one benchmark as Markdown. */
@@ -25,17 +25,17 @@ ${rows.join('\n')}
 `);
 }
 
-/** All results as docs/benchmarks.md has them. */
+/** The content of docs/benchmarks.md. */
 export function documentOf(
   sections: readonly string[],
   { missed, minutes }: { missed: number; minutes: number },
 ): Promise<string> {
   return formatted(`# Benchmarks
 
-Written by \`npm run bench\`, which needs nothing but Linux and \`npm ci\`, and took ${minutes.toFixed(0)} minutes here.
-${missed === 0 ? 'Every target was met.' : `${missed} target(s) were missed; they are marked.`} Times depend on the
-machine and on what else it does (load average, against its processors); ratios and differences are of one run, side by side, on the same machine. The programs are in
-\`test/bench\`. A target that is missed makes the command exit with 1.
+\`npm run bench\` wrote this page in ${minutes.toFixed(0)} minutes. It needs only Linux and \`npm ci\`.
+${missed === 0 ? 'All targets were met.' : `Missed targets: ${missed}, marked below.`} Times depend on the machine and its load;
+compare the load average to the number of processors. Ratios and differences compare measurements of the same run on the
+same machine. The programs are in \`test/bench\`. If a target is missed, the command exits with 1.
 
 | | |
 | --- | --- |

@@ -1,7 +1,7 @@
 import type { Agent } from '../support/agent.ts';
 
-/** Runs a prompt. @throws where it does not succeed: its time means nothing then. */
+/** Runs a prompt. @throws if it does not succeed, because its duration would mean nothing. */
 export async function runWell(agent: Agent, prompt: string): Promise<void> {
   const { outcome, error } = await agent.run(prompt);
-  if (outcome !== 'succeeded') throw new Error(`A run ended ${outcome}: ${error ?? ''}`);
+  if (outcome !== 'succeeded') throw new Error(`A run ended as ${outcome}: ${error ?? ''}`);
 }

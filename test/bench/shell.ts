@@ -7,13 +7,13 @@ import { CLAUDE } from '../support/claude.ts';
 
 const TIMEOUT_MS = 300_000;
 
-/** `claude -p` as somebody types it, in an empty folder. */
+/** `claude -p` as typed in a shell, in an empty folder. */
 export interface Shell extends AsyncDisposable {
-  /** Runs a prompt to the end of the process. @throws for an answer that does not contain `expected`. */
+  /** Runs a prompt until the process has ended. @throws if the output does not contain `expected`. */
   ask(prompt: string, expected: string): Promise<void>;
 }
 
-/** @param variables what an agent would have in its environment; the CLI gets of them what an agent gives it. */
+/** @param variables the environment of an agent. The CLI gets those that the agent passes on. */
 export async function makeShell(variables: Readonly<Record<string, string>>): Promise<Shell> {
   const cwd = await mkdtemp(path.join(tmpdir(), 'shell-'));
   const env = claudeEnvironment({ PATH: process.env['PATH'], ...variables }, {}, 'shell', TIMEOUT_MS);
@@ -22,7 +22,7 @@ export async function makeShell(variables: Readonly<Record<string, string>>): Pr
       const { stdout } = await execa(CLAUDE, ['-p', prompt], {
         ...{ cwd, env, extendEnv: false, stdin: 'ignore', timeout: TIMEOUT_MS },
       });
-      if (!stdout.includes(expected)) throw new Error(`claude -p answered ${stdout}`);
+      if (!stdout.includes(expected)) throw new Error(`claude -p printed ${stdout}`);
     },
     [Symbol.asyncDispose]: () => rm(cwd, { recursive: true, force: true, maxRetries: 3 }),
   };

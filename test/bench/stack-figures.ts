@@ -1,4 +1,4 @@
-/** Seconds of updates that make everything, and of the updates right after, which change nothing. */
+/** Durations in seconds of updates that create everything, and of the updates right after them, which change nothing. */
 export interface Updates {
   readonly all: number[];
   readonly again: number[];
@@ -10,10 +10,10 @@ export interface Figure {
   readonly met: boolean;
 }
 
-/** What most figures are held against. */
+/** The name of the time that most figures are compared to. */
 export const EVERYTHING = 'everything by hand';
 
-/** An update without a change is held against both readings of its target: half of the same by hand, half of an update. */
+/** Compares an update without changes to both readings of its target: half of the time by hand, and half of a full update. */
 export function ofUpdates(
   command: string,
   { all, again }: Updates,
@@ -22,19 +22,19 @@ export function ofUpdates(
 ): Figure[] {
   const [up, noOp] = [median(all), median(again)];
   return [
-    against(`\`${command}\` of everything, image cached`, up, most?.all, hand, 's', 'the same by hand'),
-    against(`\`${command}\` without a change`, noOp, most?.again, hand, 's', EVERYTHING),
-    against(`\`${command}\` without a change`, noOp, most?.again, up, 's', `\`${command}\` of everything`),
+    against(`\`${command}\` of everything, cached image`, up, most?.all, hand, 's', 'the same by hand'),
+    against(`\`${command}\` without changes`, noOp, most?.again, hand, 's', EVERYTHING),
+    against(`\`${command}\` without changes`, noOp, most?.again, up, 's', `\`${command}\` of everything`),
   ];
 }
 
 export function median(values: readonly number[]): number {
   const middle = values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
-  if (middle === undefined) throw new Error('Nothing was measured.');
+  if (middle === undefined) throw new Error('Cannot compute the median of no values.');
   return middle;
 }
 
-/** @param factor What `value` may be of `other`; undefined is no target. */
+/** @param factor The largest allowed ratio of `value` to `other`; undefined if there is no target. */
 export function against(
   what: string,
   value: number,

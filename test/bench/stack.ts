@@ -1,6 +1,6 @@
 /**
- * `npm run bench:stack`: `pulumi up`, and `npm run up`, against the same by hand, on the cluster of the end-to-end tests;
- * writes docs/benchmarks-stack.md, and ends with 1 when a target is missed.
+ * `npm run bench:stack` compares `pulumi up` and `npm run up` to the same steps by hand, on the cluster of the end-to-end
+ * tests, and writes docs/benchmarks-stack.md. The exit code is 1 if a target is missed.
  * @module
  */
 import { writeFileSync } from 'node:fs';
@@ -20,29 +20,29 @@ import type { Figure, Updates } from './stack-figures.ts';
 import { objectsOf } from './stack-objects.ts';
 import { freeVolumes } from './volumes.ts';
 
-/** The cluster looks once a second at what it waits for, so that each time is up to a second more or less. */
+/** The cluster checks once a second what it waits for, so each time varies by up to a second. */
 const ROUNDS = 5;
 const FILE = 'docs/benchmarks-stack.md';
 const UP = ['--yes', '--skip-preview', '--non-interactive'];
 
 commandLine({
   command: 'npm run bench:stack',
-  summary: `Measures updates against the same by hand, on the cluster of the end-to-end tests, and writes ${FILE}.`,
+  summary: `Compares updates to the same steps by hand, on the cluster of the end-to-end tests, and writes ${FILE}.`,
   options: {},
 });
 const missing = await missingRequirement();
-if (missing !== undefined) throw new Error(`This needs what the end-to-end tests need: ${missing}.`);
+if (missing !== undefined) throw new Error(`A requirement of the end-to-end tests is missing: ${missing}.`);
 
 const checkout = new Checkout({ settings: { graceSeconds: '1' } });
 try {
   await checkout.fill();
   checkout.logIn(1);
-  await npm('up'); // Builds the image, and fetches it to the node.
+  await npm('up'); // Builds the image, and pulls it to the node.
   const image = (await checkout.pulumi('stack', 'output', 'image', '--stack', 'dev')).trim();
   const tag = `${image.split('@')[0] ?? ''}:by-hand`;
   const objects = await objectsOf(checkout);
   await npm('down');
-  await build(tag); // Fills the cache of the builder that `docker build` uses, which need not be Pulumi's.
+  await build(tag); // Fills the cache of `docker build`, whose builder may differ from Pulumi's.
 
   const starts = new PodStarts();
   const hand: number[] = [];
@@ -123,12 +123,15 @@ function byHand(tag: string, objects: string): Promise<number> {
 function documentOf(report: readonly Figure[]): string {
   return `# Benchmarks of the stack
 
-Written by \`npm run bench:stack\`, which needs what \`npm run test:e2e\` needs. Medians of ${ROUNDS} rounds, one after the
-other on the same machine (${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}) and the same cluster; in each round the namespace is
-made anew. By hand is \`docker build\`, \`docker push\`, \`kubectl apply\` of the same objects and \`kubectl rollout status\`.
-\`npm run up\` is \`pulumi up\` and what it sees to before: config, state, locks, what a killed update left.
-Times depend on the machine; ratios less so. The cluster looks once a second at what it waits for, which is in each time
-of everything. An update without a change is its refresh, then Node with Pulumi's SDK, then a look at each object.
+\`npm run bench:stack\` wrote this page. It has the same requirements as \`npm run test:e2e\`. The figures are medians of
+${ROUNDS} rounds on the same machine (${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}) and the same cluster. Each round recreates the namespace.
+
+- By hand: \`docker build\`, \`docker push\`, \`kubectl apply\` of the same objects, and \`kubectl rollout status\`.
+- \`npm run up\`: first checks config, state and locks, and repairs what a killed update left, then runs \`pulumi up\`.
+- An update without changes: refreshes the state, starts Node with Pulumi's SDK, and compares each object.
+
+Times depend on the machine, ratios less so. The cluster checks once a second what it waits for, which affects every time
+of a full update.
 
 | figure | measured | target | |
 | --- | --- | --- | --- |

@@ -1,8 +1,8 @@
 import { execa } from 'execa';
 
 /**
- * Frees the volumes of the claims that went with their namespace: a volume that was not provisioned for its claim stays
- * with it after its end.
+ * Frees the volumes whose claims were deleted with their namespace. A volume that was not provisioned dynamically stays
+ * bound to the deleted claim.
  */
 export async function freeVolumes(): Promise<void> {
   const { stdout } = await execa('kubectl', ['get', 'persistentvolumes', '--output', 'json']);

@@ -12,7 +12,7 @@ const WARM_UP = 3;
 const ROUNDS = 60;
 const P50 = 0.4;
 const P95 = 0.6;
-/** Long enough for the agent to have prepared the next process, and for what has ended to be gone. */
+/** Long enough for the agent to prepare the next process, and for the ended one to disappear. */
 const PAUSE_MS = 1200;
 const PROMPT = 'hello';
 const WARM_STARTS = 'claude_agent_warm_starts_total';
@@ -21,12 +21,12 @@ const WAYS = ['warm', 'cold', 'shell'] as const;
 
 export const warmStart: Benchmark = {
   name: 'warm-start',
-  title: '`POST /run` against `claude -p`',
-  about: `The pinned CLI on the double of the Anthropic API, which answers at once: what is left is the time of the CLI
-and of the agent. \`warm\` is an agent as it is by default, \`cold\` one with \`AGENT_WARM_START=off\`, \`shell\` is
-\`claude -p ${PROMPT}\`, from its start to its end. All have an environment and a home of the same kind. ${ROUNDS}
-rounds of the three in random order, after ${WARM_UP} that do not count, with a pause of ${PAUSE_MS} ms after each warm
-one: in it the agent prepares the next process. A warm request is one that finds that process ready.`,
+  title: '`POST /run` compared to `claude -p`',
+  about: `The pinned CLI runs against the double of the Anthropic API, which answers immediately, so that only the time of the
+CLI and of the agent remains. \`warm\` is an agent with the defaults, \`cold\` an agent with \`AGENT_WARM_START=off\`, and
+\`shell\` is \`claude -p ${PROMPT}\` from start to end. All have the same kind of environment and home. The three run in
+random order in ${ROUNDS} rounds, after ${WARM_UP} rounds of warm-up. After each warm request there is a pause of ${PAUSE_MS} ms, in which the
+agent prepares the next process. The last row counts the requests that found this process ready.`,
   async run() {
     await using api = await startAnthropicDouble();
     await using warmHome = await loggedIn();
@@ -55,10 +55,10 @@ one: in it the agent prepares the next process. A warm request is one that finds
     const hits = metrics.sum(WARM_STARTS, 'result="hit"');
     return [
       ...WAYS.map((way) => seen(`${way}: p50, p95`, `${ms(p50(times[way]))}, ${ms(percentile(times[way], 0.95))}`)),
-      atMost('warm over shell at p50', p50(times.warm) / p50(times.shell), P50, ratio),
-      atMost('warm over shell at p95', percentile(times.warm, 0.95) / percentile(times.shell, 0.95), P95, ratio),
-      seen('warm over shell within a round: p50, p95', ratios(times.warm, times.shell)),
-      seen('cold over shell at p50', ratio(p50(times.cold) / p50(times.shell))),
+      atMost('warm / shell at p50', p50(times.warm) / p50(times.shell), P50, ratio),
+      atMost('warm / shell at p95', percentile(times.warm, 0.95) / percentile(times.shell, 0.95), P95, ratio),
+      seen('warm / shell within a round: p50, p95', ratios(times.warm, times.shell)),
+      seen('cold / shell at p50', ratio(p50(times.cold) / p50(times.shell))),
       seen('warm requests that found a process ready', `${hits} of ${WARM_UP + ROUNDS}`),
     ];
   },
