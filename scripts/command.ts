@@ -18,7 +18,7 @@ export function commandLine(usage: Usage): CommandLine {
   });
 }
 
-/** The parts that the arguments name, in the order of `known`; all of them when none is named. Exits with 2 on others. */
+/** The parts that the command line names, in the order of `known`; all of them if it names none. Exits with 2 on an unknown part. */
 export function namedParts<T extends string>(
   usage: Usage,
   { positionals }: CommandLine,

@@ -8,7 +8,7 @@ import path from 'node:path';
 
 import { commandLine, namedParts } from './command.ts';
 
-/** What is generated, each loaded only when it is asked for. */
+/** The generators, each loaded only when it is needed. */
 const TEXTS = {
   openapi: async () => (await import('./generate/openapi.ts')).openApiFile(),
   tables: async () => (await import('./generate/tables.ts')).pagesWithTables(),

@@ -1,7 +1,7 @@
 import { AGENT_ENV } from '../../agent/contract.ts';
 import { SCHEMAS } from '../../agent/settings.ts';
 
-/** What each setting of the agent is for. */
+/** The meaning of each setting of the agent, in Markdown. */
 const MEANING = {
   host: 'address to listen on',
   port: 'port to listen on; 0 takes a free one',
@@ -46,7 +46,7 @@ const MEANING = {
   logLevel: '`trace` to `silent`',
 } satisfies Record<keyof typeof AGENT_ENV, string>;
 
-/** Every setting of the agent by its variable, with its default where it has a fixed one. */
+/** Every setting of the agent: its variable, its default if that is fixed, and its meaning. */
 export function agentSettings(): { variable: string; fallback: unknown; meaning: string }[] {
   return (Object.keys(AGENT_ENV) as (keyof typeof AGENT_ENV)[]).map((key) => ({
     variable: AGENT_ENV[key],

@@ -24,7 +24,7 @@ const style = (backgroundColor: string) => ({
   },
 });
 
-/** The looks of Teams' light theme. */
+/** The style of Teams' light theme. */
 const HOST = {
   fontFamily: 'Segoe UI, Liberation Sans, sans-serif',
   fontTypes: {
@@ -63,7 +63,7 @@ export async function drawCards(): Promise<void> {
   }
 }
 
-/** In a block, since `setContent` keeps the constants of the scripts before. */
+/** The script is a block, because `setContent` keeps the constants of previous scripts. */
 const scriptOf = (card: object): string => `{
   const card = new AdaptiveCards.AdaptiveCard();
   card.hostConfig = new AdaptiveCards.HostConfig(${JSON.stringify(HOST)});

@@ -10,7 +10,7 @@ import { agentSettings } from './agent-settings.ts';
 import { limits } from './limits.ts';
 import { watchdogSettings } from './watchdog-settings.ts';
 
-/** The tables of every key of the stack, a group each. */
+/** The tables of all config keys of the stack, one per group. */
 export function stackTables(projectDir: string): string {
   const project = readProject(projectDir);
   const groups = groupsOf(projectDir).map((group) => groupTable(group, project));
@@ -23,17 +23,17 @@ export function stackTables(projectDir: string): string {
   return [...groups, `### Secrets\n\n${howTo}\n\n${secrets}`].join('\n\n');
 }
 
-/** The table of every setting of the agent. */
+/** The table of the agent's settings. */
 export function agentTable(): string {
   return settingsTable(agentSettings());
 }
 
-/** The table of every setting of the watchdog. */
+/** The table of the watchdog's settings. */
 export function watchdogTable(): string {
   return settingsTable(watchdogSettings());
 }
 
-/** The table of every limit of the agent. */
+/** The table of the agent's limits. */
 export function limitsTable(): string {
   return rows(['what', 'limit', 'beyond it'], limits());
 }

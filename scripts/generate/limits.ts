@@ -16,10 +16,10 @@ import { SEARCHED_BYTES, SEARCHED_RUNS } from '../../agent/store/search.ts';
 import { HEADERS_MS, REQUEST_MS } from '../../agent/http/server.ts';
 import { SCHEMAS } from '../../agent/settings.ts';
 
-/** What is limited, by how much, and what happens beyond it. Markdown. */
+/** What is limited, the limit, and what happens beyond it, in Markdown. */
 export type Limit = readonly [what: string, limit: string, beyond: string];
 
-/** What of a JSON Schema limits a value. */
+/** The parts of a JSON Schema that limit a value. */
 interface Bounds {
   readonly type?: string;
   readonly minimum?: number;
@@ -41,7 +41,7 @@ const sizeOf = (number: number) => (number >= 1_048_576 ? `${number / 1_048_576}
 const seconds = (ms: number) => `${grouped(ms / 1000)} s`;
 const code = (text: string) => `\`${text}\``;
 
-/** Every limit that a client or an operator can meet, from the sources that hold it. */
+/** Every limit that a client or an operator can reach, from the sources that define it. */
 export function limits(): Limit[] {
   return [...ofTransport(), ...ofRequests(), ...ofAnswers(), ...ofSettings()];
 }
@@ -56,7 +56,7 @@ function ofTransport(): Limit[] {
   ];
 }
 
-/** The fields of requests as their schemas have them, and what the schemas cannot say. */
+/** The limits in the schemas of requests, and those that the schemas cannot express. */
 function ofRequests(): Limit[] {
   const schemas = componentSchemas() as Record<string, { readonly properties: Record<string, Bounds> }>;
   const fields = (name: string) =>
@@ -116,7 +116,7 @@ function ofAnswers(): Limit[] {
     ],
     ['events of runs that have ended', `the last ${REMEMBERED} runs`, 'only the end is sent'],
     ['time between lines of an event stream', seconds(WATCHING.keepAliveMs), ''],
-    ['time that a watcher may read nothing', seconds(WATCHING.stalledMs), 'disconnected'],
+    ['time that a client of an event stream may read nothing', seconds(WATCHING.stalledMs), 'disconnected'],
     [
       'time between attempts of a callback',
       `${seconds(FIRST_DELAY_MS)}, doubled up to ${seconds(MAX_DELAY_MS)}; \`Retry-After\` up to ${seconds(MAX_RETRY_AFTER_MS)}`,
@@ -125,7 +125,7 @@ function ofAnswers(): Limit[] {
   ];
 }
 
-/** Limits that a setting of the agent holds, with its default. */
+/** Limits that are settings of the agent. */
 const SETTINGS = {
   queueLimit: ['waiting runs', '', '`429`'],
   callbackTimeoutSeconds: ['time for one attempt of a callback', ' s', 'retried'],

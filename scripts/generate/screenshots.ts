@@ -10,17 +10,17 @@ import { recordRuns, type RecordedRun } from '../../test/support/recorded-runs.t
 const FOLDER = path.join(import.meta.dirname, '..', '..', 'docs', 'images');
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
-/** How long the running run has gone on in the pictures. */
+/** How long the current run has been running in the pictures. */
 const UNTIL_TAKEN = 47_000;
 
 const WORKFLOWS = [
   ['Ask Claude', 'k3TnFq0ZxWv81LsB'],
-  ['Triage of tickets', 'pY7dMc2RrHq5Ua9E'],
+  ['Ticket triage', 'pY7dMc2RrHq5Ua9E'],
   ['Weekly report', 'Zw4eJ1oXg8Nt6bKs'],
   ['Release notes', 'm0Vh9LfCz2Qk7GyA'],
 ] as const;
 
-/** Where the login is in the cluster; the agent of the pictures has it in a folder for the moment. */
+/** The path of the login in the cluster. The agent of the pictures has its login in a temporary folder. */
 const SOURCE = '/data/claude/.credentials.json';
 
 const SHOTS = [
@@ -29,7 +29,7 @@ const SHOTS = [
   { name: 'status-narrow', colorScheme: 'light', width: 390, height: 844 },
 ] as const;
 
-/** A day with a busy morning, a spell of overload and a few other ends. */
+/** A day with a busy morning, an overload and a few other outcomes. */
 function madeUpDay(): RecordedRun[] {
   const perHour = [1, 0, 2, 1, 0, 0, 1, 2, 3, 5, 8, 9, 7, 4, 6, 8, 7, 5, 3, 2, 2, 1, 3, 4];
   return perHour.flatMap((runs, hour) => Array.from({ length: runs }, (_, i) => madeUpRun(hour, i, runs)));
@@ -41,15 +41,15 @@ function madeUpRun(hour: number, i: number, runs: number): RecordedRun {
   const base = { endedAgo, queuedMs: (seed % 5) * 1400, labels: labelsOf(seed) };
   const model = 'claude-sonnet-5';
   if (hour === 15 && i > 4) {
-    const error = 'API Error: 529 Overloaded. Anthropic did not take the request; two more tries met the same.';
+    const error = "API Error: 529 Overloaded. Further retries would take too much of the run's time.";
     return { ...base, tookMs: 4200, result: { outcome: 'unavailable', error, model } };
   }
   if (hour === 22 && i === 1) {
-    const error = 'The run was ended: its 120 seconds were up.';
+    const error = 'The run timed out. The output is what Claude had written by then.';
     return { ...base, tookMs: 118_600, result: { outcome: 'timed_out', error, model } };
   }
   if (seed % 23 === 5) {
-    const error = 'Cancelled before it began.';
+    const error = 'The run was cancelled while it was waiting. It was not started.';
     return { ...base, tookMs: undefined, result: { outcome: 'cancelled', error } };
   }
   const tokens = 900 + ((seed * 137) % 4000);
@@ -73,7 +73,7 @@ const prompts: Record<string, readonly Step[]> = {
   long: [{ do: 'hang' }],
 };
 
-/** Takes the pictures of the status page in docs/images, from an agent with made-up runs. @throws without Chromium */
+/** Takes the screenshots of the status page in docs/images, from an agent with made-up runs. @throws without Chromium */
 export async function takeScreenshots(): Promise<void> {
   await using agent = new Agent({ prompts, env: { AGENT_N8N_URL: 'https://n8n.example.com' } });
   recordRuns(agent.stateDir, madeUpDay());
@@ -88,7 +88,7 @@ export async function takeScreenshots(): Promise<void> {
     const body = JSON.stringify({ prompt, labels: labelsOf(161 + i) });
     await agent.fetch('/runs', { method: 'POST', body, headers: { 'Content-Type': 'application/json' } });
   }
-  await until(() => agent.claude.begun().includes('long'), 'the beginning of a run');
+  await until(() => agent.claude.begun().includes('long'), 'the start of a run');
 
   await sleep(UNTIL_TAKEN);
 

@@ -8,14 +8,14 @@ import { agentTable, limitsTable, stackTables, watchdogTable } from './configura
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const MARKED = /(<!-- Begin: .* -->\n)[^]*?(<!-- End -->)/g;
 
-/** What goes between each pair of marks on a page, in order. */
+/** The content between each pair of marks on a page, in order. */
 const PAGES: Readonly<Record<string, readonly string[]>> = {
   'docs/configuration.md': [stackTables(ROOT), agentTable()],
   'docs/api.md': [limitsTable()],
   'docs/watchdog.md': [watchdogTable()],
 };
 
-/** The pages with tables that are generated from the sources; the text around the tables stays. @throws where marks are missing */
+/** The pages with tables that are generated from the sources; the text around the tables stays. @throws if marks are missing */
 export async function pagesWithTables(): Promise<Record<string, string>> {
   const pages = Object.entries(PAGES).map(async ([page, tables]) => [page, await withTables(page, tables)] as const);
   return Object.fromEntries(await Promise.all(pages));

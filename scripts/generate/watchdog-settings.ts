@@ -1,6 +1,6 @@
 import { WATCHDOG_DEFAULTS, WATCHDOG_ENV } from '../../watchdog/contract.ts';
 
-/** What each setting of the watchdog is for. */
+/** The meaning of each setting of the watchdog, in Markdown. */
 const MEANING = {
   agentUrl: 'URL of the agent',
   tokenFile: "file with the agent's token",
@@ -26,7 +26,7 @@ const MEANING = {
 
 const DEFAULTS: Readonly<Partial<Record<keyof typeof WATCHDOG_ENV, string | number>>> = WATCHDOG_DEFAULTS;
 
-/** Every setting of the watchdog by its variable, with its default where it has one. */
+/** Every setting of the watchdog: its variable, its default if it has one, and its meaning. */
 export function watchdogSettings(): { variable: string; fallback: unknown; meaning: string }[] {
   return (Object.keys(WATCHDOG_ENV) as (keyof typeof WATCHDOG_ENV)[]).map((key) => ({
     variable: WATCHDOG_ENV[key],
