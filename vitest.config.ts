@@ -16,7 +16,7 @@ export default defineConfig({
         test: { name: 'hard', include: ['test/**/*.hard.test.ts'], env: { TEST_LANE: 'hard' } },
       },
     ],
-    // Most tests wait for a process of their own; four at a time keep two cores busy.
+    // Most tests wait for a process of their own, so four workers keep two cores busy.
     maxWorkers: 4,
     testTimeout: 60_000,
     hookTimeout: 60_000,
