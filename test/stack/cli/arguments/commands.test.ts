@@ -25,7 +25,7 @@ describe('the arguments of an npm command', () => {
       expect(stdout).toContain(`npm run ${name}`);
       expect(stdout).toContain('--stack NAME');
       expect(stderr).toBe('');
-      expect(existsSync(checkout.at('bin', 'calls.jsonl'))).toBe(false);
+      expect(existsSync(checkout.at('bin', 'calls'))).toBe(false);
       expect(existsSync(checkout.at('bin', 'claude.json'))).toBe(false);
       expect(made(checkout)).toEqual([]);
     },
@@ -39,7 +39,7 @@ describe('the arguments of an npm command', () => {
     expect(stderr).toContain(`npm run ${name}`);
     expect(stderr).not.toContain('    at ');
     expect(stdout).toBe('');
-    expect(existsSync(checkout.at('bin', 'calls.jsonl'))).toBe(false);
+    expect(existsSync(checkout.at('bin', 'calls'))).toBe(false);
     expect(existsSync(checkout.at('bin', 'claude.json'))).toBe(false);
     expect(made(checkout)).toEqual([]);
   });
@@ -78,7 +78,7 @@ describe('the arguments of an npm command', () => {
     });
     expect(exitCode).toBe(1);
     expect(stderr).toContain('npm run up -- --stack prod');
-    expect(existsSync(at('bin', 'calls.jsonl'))).toBe(false);
+    expect(existsSync(at('bin', 'calls'))).toBe(false);
   });
 
   test('are passed on to Pulumi commands, including --help', async () => {
