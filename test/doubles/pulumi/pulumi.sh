@@ -1,7 +1,7 @@
 #!/bin/sh
-# A `pulumi` that keeps its stacks and their state in files of the folder FAKE_NOTES. Like the real one, `stack init` writes a
-# salt. Adds a line to the file `calls` for each call: arguments and variables, each followed by US (037), with RS (036)
-# between the two. In the shell because that starts much faster than Node.
+# A `pulumi` that keeps its stacks and their state in files in the folder FAKE_NOTES. Like the real one, `stack init` writes a
+# salt. Each call adds a line to the file `calls`: arguments and variables, each followed by US (037), with RS (036)
+# between the two groups. A shell script starts much faster than Node.
 {
   printf '%s\037' "$@"
   printf '\036'

@@ -12,7 +12,7 @@ export interface Answer {
   readonly code?: number;
 }
 
-/** A program in the shell, which starts much faster than Node: prints the first matching answer; without one it fails. */
+/** A shell script, which starts much faster than Node. It prints the first matching answer, and fails if there is none. */
 const scripted = (answers: readonly Answer[]) => `#!/bin/sh
 case "$*" in
 ${answers.map(branch).join('\n')}

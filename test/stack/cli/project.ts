@@ -21,15 +21,15 @@ if (login !== undefined) fs.writeFileSync(folder + '/.credentials.json', login, 
 
 /** A program that fails, and prints `FAKE_<NAME>`. */
 const failing = (name: string) =>
-  `#!/bin/sh\necho "\${FAKE_${name}:-${name.toLowerCase()} reaches nobody}" >&2\nexit 1\n`;
+  `#!/bin/sh\necho "\${FAKE_${name}:-${name.toLowerCase()} cannot connect}" >&2\nexit 1\n`;
 
-/** How the engine was called. */
+/** Arguments and environment of a call of the engine. */
 export interface Call {
   readonly args: string[];
   readonly env: Record<string, string>;
 }
 
-/** A checkout to start the launcher in, with doubles of the programs that it calls. */
+/** A checkout for npm commands, with doubles of the programs that they start. */
 export function project() {
   const folder = partialCheckout([
     'stack',
