@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 
 import { asksForHelp } from './arguments/command-line.ts';
-import { mendStateFiles } from './system/backend-folder.ts';
+import { repairStateFiles } from './system/backend-folder.ts';
 import type { CommandContext } from './system/environment.ts';
 import { findEngine, showEngine } from './system/engine.ts';
 import { CliError } from './system/terminal.ts';
@@ -40,7 +40,7 @@ export async function pulumi({ environment, project, stack, given, say }: Comman
   const engine = findEngine(projectDir, env);
   const committedFile = stackFileOf(projectDir, stack);
   if (given.length === 0 || asksPulumiForHelp(given)) return showEngine(engine, given, projectDir, { ...env });
-  if (backendFolder !== undefined) mendStateFiles({ folder: backendFolder, project, stack }, say);
+  if (backendFolder !== undefined) repairStateFiles({ folder: backendFolder, project, stack }, say);
   makeFolders(environment);
   const [word = '', act = ''] = stackOption(given).rest.filter((arg) => !arg.startsWith('-'));
   const ready = await findStack(environment, engine, stack);

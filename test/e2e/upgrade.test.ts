@@ -86,7 +86,13 @@ describe(
       const args = ['--only', 'volume', '--yes', '--overwrite'];
       const { exitCode, output } = await checkout.npm('restore', checkout.at(BACKUP), ...args);
       expect(exitCode, output).toBe(0);
-      await kubectl(['rollout', 'status', 'deployment/claude-code-agent', '--namespace=claude-agent', '--timeout=110s']);
+      await kubectl([
+        'rollout',
+        'status',
+        'deployment/claude-code-agent',
+        '--namespace=claude-agent',
+        '--timeout=110s',
+      ]);
       const { answer: record } = await call(checkout.token(), `/runs/${runId}`);
       expect(record).toMatchObject({ outcome: 'succeeded', output: 'echo: Remember me' });
       expect((await call(checkout.token(), `/runs/${String(later['runId'])}`)).status).toBe(404);

@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import { parse } from 'yaml';
 
 import { NAMES } from '../../names.ts';
-import { mendStateFiles, removeStaleLocks } from '../system/backend-folder.ts';
+import { repairStateFiles, removeStaleLocks } from '../system/backend-folder.ts';
 import { configOf } from '../../config/check.ts';
 import { kubectlOf } from '../system/kubectl.ts';
 import { runEngine } from '../system/engine.ts';
@@ -50,7 +50,7 @@ export async function restoreState({ environment, engine, stack, folder, project
   const file = path.join(folder, PLACES.state);
   if (!fs.existsSync(file)) return;
   const inFolder = backendFolder === undefined ? undefined : { folder: backendFolder, project, stack };
-  if (inFolder !== undefined) mendStateFiles(inFolder, say);
+  if (inFolder !== undefined) repairStateFiles(inFolder, say);
   // restoreLocal has restored the API token.
   const { env } = await prepareStack(environment, engine, stack, say, () => Promise.resolve(true));
   if (inFolder !== undefined) await removeStaleLocks(inFolder, say);

@@ -9,7 +9,7 @@ import type { FolderStack } from '../../pulumi-internals/file-backend.ts';
 import { isRunning } from '../../exec.ts';
 
 /** Repairs the files of a stack's state that an engine was writing when it was killed. */
-export function mendStateFiles(place: FolderStack, say: (line: string) => void): void {
+export function repairStateFiles(place: FolderStack, say: (line: string) => void): void {
   const file = stateFileOf(place);
   const backup = `${file}.bak`;
   // Each file may have a file of attributes, which is optional.

@@ -1,7 +1,7 @@
 import { checkConfig } from '../../config/check.ts';
 import { azureRegistryOf, contextOf, StackFile, stackFileOf } from '../../config/stack-file.ts';
 import { checkAzureLogin } from './azure.ts';
-import { mendStateFiles, removeStaleLocks } from './backend-folder.ts';
+import { repairStateFiles, removeStaleLocks } from './backend-folder.ts';
 import type { FolderStack } from '../../pulumi-internals/file-backend.ts';
 import { findEngine, showEngine } from './engine.ts';
 import type { CommandContext } from './environment.ts';
@@ -91,7 +91,7 @@ function partsOf({ environment, project, stack, say }: CommandContext) {
   const { projectDir, env, backendFolder } = environment;
   const inFolder: FolderStack | undefined =
     backendFolder === undefined ? undefined : { folder: backendFolder, project, stack };
-  if (inFolder !== undefined) mendStateFiles(inFolder, say);
+  if (inFolder !== undefined) repairStateFiles(inFolder, say);
   const settings = StackFile.at(stackFileOf(projectDir, stack), projectDir);
   const kubectl = kubectlOf(contextOf(settings));
   // Only an update knows which cluster in Azure it is.

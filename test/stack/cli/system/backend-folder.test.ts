@@ -5,7 +5,7 @@ import * as path from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
-import { mendStateFiles, removeStaleLocks } from '../../../../stack/cli/system/backend-folder.ts';
+import { repairStateFiles, removeStaleLocks } from '../../../../stack/cli/system/backend-folder.ts';
 
 function backend() {
   const folder = mkdtempSync(path.join(tmpdir(), 'backend-'));
@@ -96,7 +96,7 @@ describe('the state files', () => {
     writeFileSync(stateFile(''), '{"version":3,');
     writeFileSync(stateFile('.bak'), '{"version":3}');
     writeFileSync(stateFile('.attrs'), '');
-    mendStateFiles(place, say);
+    repairStateFiles(place, say);
     expect(readFileSync(stateFile(''), 'utf8')).toBe('{"version":3}');
     expect(existsSync(stateFile('.attrs'))).toBe(false);
     expect(lines[0]).toContain('It is restored from its last backup');
@@ -107,7 +107,7 @@ describe('the state files', () => {
     writeFileSync(stateFile(''), '{"version":3,"new":true}');
     writeFileSync(stateFile('.bak'), '{"version":3}');
     writeFileSync(stateFile('.attrs'), '{"md5":"x"}');
-    mendStateFiles(place, say);
+    repairStateFiles(place, say);
     expect(readFileSync(stateFile(''), 'utf8')).toContain('new');
     expect(existsSync(stateFile('.attrs'))).toBe(true);
     expect(lines).toEqual([]);
