@@ -30,6 +30,12 @@ export default {
       path(HTTP, 'agent/(runs|store|login|callbacks|workspace)/'),
       'What starts the CLI knows nothing of runs or logins.',
     ),
+    forbid(
+      'one-way-to-processes',
+      { path: '^agent/', pathNot: '^agent/(compose|claude/(local-host|sweep|proc))\\.ts$' },
+      path('agent/claude/(local-host|sweep|proc)\\.ts'),
+      'What reads the CLI works on any host; only compose.ts knows which.',
+    ),
     forbid('login-below-runs', path('agent/login/'), path(HTTP, 'agent/(callbacks|runs)/'), ''),
     forbid('runs-below-http', path('agent/runs/'), path(HTTP, 'agent/callbacks/'), ''),
     forbid(

@@ -8,6 +8,7 @@ import { CallbackHosts } from './callbacks/hosts.ts';
 import { CallbackSender } from './callbacks/sender.ts';
 import { callbackSecrets } from './callbacks/signature.ts';
 import { createClaude } from './claude/claude.ts';
+import { LocalHost } from './claude/local-host.ts';
 import { pruneConversations } from './claude/conversations.ts';
 import { type CredentialSource } from './login/credential.ts';
 import { AGENT_ENV } from './contract.ts';
@@ -68,6 +69,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     log,
   });
   const claude = createClaude({
+    host: new LocalHost(),
     path: settings.claudePath,
     instanceId: store.instanceId,
     permissionMode: settings.permissionMode,

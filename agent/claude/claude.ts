@@ -3,11 +3,11 @@ import { fileURLToPath } from 'node:url';
 import { RUN_LIMITS, type AuthMode, type PermissionMode } from '../contract.ts';
 import { claudeEnvironment, retriesWithin, retryWaitWithin } from './environment.ts';
 import { argumentsOf } from './options.ts';
+import type { ProcessHost } from './host.ts';
 import type { RunOptions } from '../http/api/run-request.ts';
 import { startClaude, type ClaudeProcess, type ClaudeReport, type WaitingClaude } from './process.ts';
 import { settingsVersion } from './settings-version.ts';
 import { costStateOf, spendingBetween, spendingOfResult, type CostState, type Spending } from './spending.ts';
-import { sweep } from './sweep.ts';
 import { withRemedy } from './token-exchange.ts';
 import type { ApiError } from './transcript.ts';
 import { WarmStart } from './warm.ts';
@@ -65,8 +65,8 @@ export interface Claude {
   prepare(): void;
   /** Ends the warm process. Settles when it is gone. */
   close(): Promise<void>;
-  /** Memory of the warm process, in bytes; 0 if there is none. */
-  readonly preparedBytes: number;
+  /** Memory of the warm process, in bytes; 0 if there is none. Never rejects. */
+  preparedBytes(): Promise<number>;
   /** Kills the processes that an earlier agent on the same state folder left behind, and returns their number. */
   sweepLeftovers(): Promise<number>;
 }
@@ -86,6 +86,8 @@ export interface StartedClaude extends ClaudeProcess {
 
 /** What {@link createClaude} needs. */
 export interface ClaudeOptions {
+  /** Starts the processes. */
+  readonly host: ProcessHost;
   /** The executable; undefined for the pinned CLI. */
   readonly path: string | undefined;
   /** Identifies the state folder; see `RUN_MARK`. */
@@ -149,13 +151,14 @@ export function createClaude(options: ClaudeOptions): Claude {
       start(name: string): WaitingClaude {
         const mark = `${instanceId}/${name}`;
         custody?.beforeStart();
-        return startClaude({
+        const command = {
           file: options.path ?? PINNED_CLAUDE,
           args,
           env: claudeEnvironment(options.environment, own, mark, remainingMs),
           cwd: prompt.workdir,
           mark,
-        });
+        };
+        return startClaude(command, options.host);
       },
     };
   }
@@ -213,10 +216,8 @@ export function createClaude(options: ClaudeOptions): Claude {
       await warm.close();
       custody?.atTheEnd();
     },
-    get preparedBytes() {
-      return warm.residentBytes;
-    },
-    sweepLeftovers: () => sweep(`${instanceId}/`),
+    preparedBytes: () => warm.residentBytes(),
+    sweepLeftovers: () => options.host.killLeftovers(instanceId),
   };
 }
 

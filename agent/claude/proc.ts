@@ -41,6 +41,12 @@ export function environmentOf(pid: number): readonly string[] | undefined {
   return read(pid, 'environ')?.split('\0');
 }
 
+/** Memory of a process in bytes; 0 if it has ended. */
+export function residentBytesOf(pid: number): number {
+  const [, kilobytes = '0'] = /^VmRSS:\s+(\d+) kB$/m.exec(read(pid, 'status') ?? '') ?? [];
+  return Number(kilobytes) * 1024;
+}
+
 /**
  * Whether this PID namespace exists only for this program: it is PID 1, or PID 1 is a program whose command line ends with
  * it, such as `tini -- node agent/main.ts`.

@@ -1,10 +1,8 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CappedText } from './capped-text.ts';
+import type { ProcessCommand, ProcessExit, ProcessHost } from './host.ts';
 import { LineSplitter } from './lines.ts';
-import { withLockLimit } from './run-mark.ts';
-import { sweep } from './sweep.ts';
 import { Transcript } from './transcript.ts';
 
 /** The API accepts no request over 32 MB, so no valid event is longer. */
@@ -31,16 +29,6 @@ const PIPES_AFTER_EXIT_MS = 200;
  */
 export type EndReason = 'deadline' | 'cancelled' | 'shutdown' | 'overflow' | 'retries' | 'workspace' | 'fault';
 
-/** What to start. Nothing else is inherited. */
-export interface ClaudeCommand {
-  readonly file: string;
-  readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-  readonly cwd: string;
-  /** The value of the run mark in `env`. */
-  readonly mark: string;
-}
-
 /** The one prompt of a process, and its limits. */
 export interface ClaudeTurn {
   readonly prompt: string;
@@ -56,13 +44,14 @@ export interface ClaudeTurn {
 
 /** A `claude` that was started and waits for its prompt. */
 export interface WaitingClaude {
-  readonly pid: number | undefined;
   /** False once it has ended, or has reported a result without a prompt. */
   readonly waits: boolean;
   /** Settles when the process has ended. */
   readonly exited: Promise<unknown>;
   /** Its stderr so far. */
   readonly stderr: string;
+  /** Memory of the process, in bytes; 0 if that is unknown. Never rejects. */
+  residentBytes(): Promise<number>;
   /** Sends the prompt. Call it only once. */
   begin(turn: ClaudeTurn): ClaudeProcess;
   /** Ends it without a prompt. Settles when none of its processes is left; rejects if one cannot be killed. */
@@ -93,8 +82,11 @@ export interface ClaudeProcess {
   end(reason: EndReason): void;
 }
 
-/** Starts `claude`; its prompt may come later. */
-export function startClaude(command: ClaudeCommand): WaitingClaude {
+/**
+ * Starts `claude` on a host; its prompt may come later.
+ * @throws what {@link ProcessHost.start} throws.
+ */
+export function startClaude(command: ProcessCommand, host: ProcessHost): WaitingClaude {
   const transcript = new Transcript();
   const splitter = new LineSplitter(MAX_LINE_BYTES);
   const stderr = new CappedText(STDERR_CHARS);
@@ -103,29 +95,26 @@ export function startClaude(command: ClaudeCommand): WaitingClaude {
   /** Settles when the process answers the last question, which is sent after its result. */
   const stays = Promise.withResolvers<undefined>();
   const lastQuestion = randomUUID();
-  let exit: { code: number | null; signal: string | null } | undefined;
-  let startError: string | undefined;
+  let exit: ProcessExit | undefined;
   let endedBy: EndReason | undefined;
   let settled = false;
   let retryWaitMs = Infinity;
   let fault: unknown;
   let onHeard: ClaudeTurn['onHeard'];
 
-  const child: ChildProcess = spawn(...withLockLimit(command.file, command.args, command.mark), {
-    cwd: command.cwd,
-    env: command.env,
-    // In a process group of its own, so that Ctrl-C in the terminal reaches only the agent.
-    detached: true,
+  const hosted = host.start(command, {
+    stdout: (chunk) => takeSafely(() => splitter.push(chunk)),
+    stderr: (chunk) => stderr.append(chunk.toString('utf8')),
   });
-  child.on('error', (error) => {
-    if (child.pid !== undefined) return;
-    startError = error.message;
+
+  void hosted.exit.then(async (how) => {
+    exit = how;
+    await Promise.race([hosted.outputEnd, sleep(PIPES_AFTER_EXIT_MS)]);
+    takeSafely(() => splitter.flush());
     exited.resolve(undefined);
   });
-  const { stdin, stdout, stderr: errors } = child;
-  if (!stdin || !stdout || !errors) throw new Error('too many files are open');
 
-  const take = (lines: string[]) => {
+  function take(lines: string[]): void {
     for (const line of lines) {
       if (transcript.isComplete && line.includes(lastQuestion)) stays.resolve(undefined);
       transcript.add(line);
@@ -135,32 +124,20 @@ export function startClaude(command: ClaudeCommand): WaitingClaude {
     else if (splitter.dropped > 0) end('overflow');
     else if (transcript.retryWaitMs > retryWaitMs) end('retries');
     // It exits by itself when its background tasks have ended, but not before its input is closed.
-    else if (transcript.result) stdin.end();
-  };
-  // An exception in a listener of a stream would end the agent.
-  const takeSafely = (read: () => string[]) => {
+    else if (transcript.result) hosted.closeStdin();
+  }
+
+  function takeSafely(read: () => string[]): void {
     try {
       take(read());
     } catch (error) {
       fault ??= error;
       end('fault');
     }
-  };
-  stdout.on('data', (chunk: Buffer) => takeSafely(() => splitter.push(chunk)));
-  errors.on('data', (chunk: Buffer) => stderr.append(chunk.toString('utf8')));
-  // If the process exits early, writing fails. Its exit code and stderr explain why.
-  for (const pipe of [stdin, stdout, errors]) pipe.on('error', () => undefined);
-  const pipesClosed = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  child.once('exit', (code, signal) => {
-    exit = { code, signal };
-    void Promise.race([pipesClosed, sleep(PIPES_AFTER_EXIT_MS)]).then(() => {
-      takeSafely(() => splitter.flush());
-      exited.resolve(undefined);
-    });
-  });
+  }
 
   function write(message: object): void {
-    if (stdin?.writable) stdin.write(`${JSON.stringify(message)}\n`);
+    hosted.write(`${JSON.stringify(message)}\n`);
   }
 
   async function exitsWithin(ms: number): Promise<boolean> {
@@ -168,9 +145,9 @@ export function startClaude(command: ClaudeCommand): WaitingClaude {
   }
 
   async function terminate(): Promise<void> {
-    child.kill('SIGTERM');
+    hosted.signal('SIGTERM');
     if (await exitsWithin(TERM_MS)) return;
-    child.kill('SIGKILL');
+    hosted.signal('SIGKILL');
     if (!(await exitsWithin(KILL_MS))) exited.resolve(undefined);
   }
 
@@ -179,28 +156,28 @@ export function startClaude(command: ClaudeCommand): WaitingClaude {
     await Promise.race([answered.promise, exited.promise]);
     clearTimeout(timer);
     write({ type: 'control_request', request_id: lastQuestion, request: { subtype: 'ping' } });
-    stdin?.end();
+    hosted.closeStdin();
     await Promise.race([stays.promise, exitsWithin(EXIT_AFTER_RESULT_MS)]);
     settled = true;
     return {
       endedBy: endedBy ?? 'itself',
       transcript,
-      exitCode: exit?.code ?? undefined,
-      signal: exit?.signal ?? undefined,
+      exitCode: exit?.code,
+      signal: exit?.signal,
       stderr: stderr.toString().trim(),
-      startError,
+      startError: exit?.startError,
       fault,
     };
   }
 
   async function reap(): Promise<void> {
-    stdin?.end();
+    hosted.closeStdin();
     if (!(await exitsWithin(CLOSED_STDIN_MS))) await terminate();
-    await sweep(command.mark, child.pid);
+    await hosted.sweep();
   }
 
   async function interrupt(): Promise<void> {
-    if (!stdin?.writable) return terminate();
+    if (!hosted.writable) return terminate();
     write({ type: 'control_request', request_id: randomUUID(), request: { subtype: 'interrupt' } });
     const late = await Promise.race([answered.promise, exited.promise, sleep(INTERRUPT_MS, 'late', { ref: false })]);
     if (late === 'late') await terminate();
@@ -213,16 +190,14 @@ export function startClaude(command: ClaudeCommand): WaitingClaude {
   }
 
   return {
-    get pid() {
-      return child.pid;
-    },
     get waits() {
-      return exit === undefined && startError === undefined && !transcript.result;
+      return exit === undefined && !transcript.result;
     },
     exited: exited.promise,
     get stderr() {
       return stderr.toString().trim();
     },
+    residentBytes: () => hosted.residentBytes(),
     begin(turn) {
       transcript.onText = turn.onText;
       retryWaitMs = turn.retryWaitMs;

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import type { Log } from '../log.ts';
 import type { WaitingClaude } from './process.ts';
 
@@ -83,16 +82,9 @@ export class WarmStart {
     return this.#discard();
   }
 
-  /** Memory of the warm process, in bytes; 0 if there is none, or no /proc. */
-  get residentBytes(): number {
-    const pid = this.#prepared?.process.pid;
-    if (pid === undefined) return 0;
-    try {
-      const [, kilobytes = '0'] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-      return Number(kilobytes) * 1024;
-    } catch {
-      return 0;
-    }
+  /** Memory of the warm process, in bytes; 0 if there is none. Never rejects. */
+  async residentBytes(): Promise<number> {
+    return (await this.#prepared?.process.residentBytes()) ?? 0;
   }
 
   #keep(process: WaitingClaude, sessionId: string, fingerprint: string): void {

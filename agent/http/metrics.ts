@@ -87,7 +87,7 @@ export class RunMetrics {
     this.#gauge(
       'claude_agent_warm_process_resident_memory_bytes',
       'Memory of the warm process; 0 if there is none.',
-      (gauge) => gauge.set(claude.preparedBytes),
+      async (gauge) => gauge.set(await claude.preparedBytes()),
     );
     this.#gauge(
       'claude_agent_login_state',
@@ -151,7 +151,7 @@ export class RunMetrics {
   #gauge<T extends string = never>(
     name: string,
     help: string,
-    read: (gauge: Gauge<T>) => void,
+    read: (gauge: Gauge<T>) => void | Promise<void>,
     labelNames: T[] = [],
   ): void {
     new Gauge<T>({
@@ -160,7 +160,7 @@ export class RunMetrics {
       labelNames,
       registers: [this.#registry],
       collect() {
-        read(this);
+        return read(this);
       },
     });
   }

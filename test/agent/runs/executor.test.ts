@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createClaude, type Claude } from '../../../agent/claude/claude.ts';
+import { LocalHost } from '../../../agent/claude/local-host.ts';
 import { variableCredential } from '../../../agent/login/credential.ts';
 import { LoginStatus } from '../../../agent/login/status.ts';
 import { RunService } from '../../../agent/runs/service.ts';
@@ -97,6 +98,7 @@ describe('an accepted run', () => {
     store = openStore(path.join(folder, 'runs.db'));
     const credential = variableCredential('apiKey', undefined, 'sk-ant-api03-test', folder);
     claude = createClaude({
+      host: new LocalHost(),
       path: path.join(folder, 'claude'),
       instanceId: store.instanceId,
       permissionMode: 'dontAsk',

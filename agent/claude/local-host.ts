@@ -1,0 +1,54 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import type { HostedProcess, ProcessCommand, ProcessExit, ProcessHost, ProcessOutput } from './host.ts';
+import { residentBytesOf } from './proc.ts';
+import { withLockLimit } from './run-mark.ts';
+import { sweep } from './sweep.ts';
+
+/** Starts processes on this machine. */
+export class LocalHost implements ProcessHost {
+  start(command: ProcessCommand, output: ProcessOutput): HostedProcess {
+    const exit = Promise.withResolvers<ProcessExit>();
+    const outputEnd = Promise.withResolvers<undefined>();
+    const child: ChildProcess = spawn(...withLockLimit(command.file, command.args, command.mark), {
+      cwd: command.cwd,
+      env: command.env,
+      // In a process group of its own, so that Ctrl-C in the terminal reaches only the agent.
+      detached: true,
+    });
+    child.on('error', (error) => {
+      if (child.pid !== undefined) return;
+      exit.resolve({ startError: error.message });
+      outputEnd.resolve(undefined);
+    });
+    const { stdin, stdout, stderr } = child;
+    if (!stdin || !stdout || !stderr) throw new Error('too many files are open');
+
+    stdout.on('data', (chunk: Buffer) => output.stdout(chunk));
+    stderr.on('data', (chunk: Buffer) => output.stderr(chunk));
+    // If the process exits early, writing fails. Its exit code and stderr explain why.
+    for (const pipe of [stdin, stdout, stderr]) pipe.on('error', () => undefined);
+    child.once('exit', (code, signal) => exit.resolve({ code: code ?? undefined, signal: signal ?? undefined }));
+    child.once('close', () => outputEnd.resolve(undefined));
+
+    return {
+      get writable() {
+        return stdin.writable;
+      },
+      write(text) {
+        if (stdin.writable) stdin.write(text);
+      },
+      closeStdin: () => stdin.end(),
+      signal: (name) => child.kill(name),
+      exit: exit.promise,
+      outputEnd: outputEnd.promise,
+      async sweep() {
+        await sweep(command.mark, child.pid);
+      },
+      residentBytes: () => Promise.resolve(child.pid === undefined ? 0 : residentBytesOf(child.pid)),
+    };
+  }
+
+  killLeftovers(instance: string): Promise<number> {
+    return sweep(`${instance}/`);
+  }
+}
