@@ -107,6 +107,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     workspace,
     log,
     queueLimit: settings.queueLimit,
+    slots: 1,
     onStarted: (process) => metrics.countStart(process),
     onEnded: (run) => {
       metrics.count(run);

@@ -59,7 +59,7 @@ export interface ClaudeCustody {
 export interface Claude {
   /** The id for a new conversation. It may be the id of the warm process, which is then reserved for this conversation. */
   newSessionId(): string;
-  /** Starts a prompt, with a matching warm process or a new one. No other prompt may be in progress. */
+  /** Starts a prompt, with a matching warm process or a new one. No other prompt of its conversation may be in progress. */
   start(prompt: Prompt): Promise<StartedClaude>;
   /** Call when nothing is in progress: starts a warm process for a prompt with default options, if enabled. */
   prepare(): void;

@@ -1,9 +1,9 @@
 import type { Claude } from '../claude/claude.ts';
 import { cancelledBeforeStart } from './endings.ts';
 import { StorageError, WorkspaceFullError } from './errors.ts';
-import type { Job } from './job.ts';
+import { lanesOf, type Job } from './job.ts';
 import type { Jobs } from './jobs.ts';
-import type { SerialQueue } from './queue.ts';
+import type { QueuePlan, RunQueue } from './queue.ts';
 import type { RunRecords } from './records.ts';
 import type { EndedRun, Idempotency, Run, RunRequest } from '../store/run.ts';
 import type { RunStore } from '../store/store.ts';
@@ -24,7 +24,7 @@ export interface AcceptanceDependencies {
   readonly records: RunRecords;
   readonly claude: Claude;
   readonly workspace: Workspace;
-  readonly queue: SerialQueue;
+  readonly queue: RunQueue;
   readonly jobs: Jobs;
   /** Throws while the agent accepts nothing because it drains or is paused. */
   readonly assertOpen: () => void;
@@ -62,13 +62,11 @@ export class Acceptance {
     const asked = this.#asked.splice(0);
     const records: { readonly asked: Asked; readonly run?: Run; readonly earlier?: Run; readonly error?: unknown }[] =
       [];
-    let accepted = 0;
+    const plan = this.#dependencies.queue.plan();
     try {
       this.#dependencies.records.together(() => {
         for (const each of asked) {
-          const recorded = this.#recordOrRefuse(each, accepted);
-          if ('run' in recorded) accepted += 1;
-          records.push({ asked: each, ...recorded });
+          records.push({ asked: each, ...this.#recordOrRefuse(each, plan) });
         }
       });
       for (const { asked: each, run, earlier, error } of records) {
@@ -82,27 +80,28 @@ export class Acceptance {
   }
 
   /** @throws {StorageError} for all requests that are accepted together. */
-  #recordOrRefuse(asked: Asked, ahead: number): { run: Run } | { earlier: Run } | { error: unknown } {
+  #recordOrRefuse(asked: Asked, plan: QueuePlan): { run: Run } | { earlier: Run } | { error: unknown } {
     const { store } = this.#dependencies;
     const { idempotency } = asked;
     try {
       const earlier = idempotency && store.findByKey(idempotency);
-      return earlier ? { earlier } : { run: this.#record(asked, ahead) };
+      return earlier ? { earlier } : { run: this.#record(asked, plan) };
     } catch (error) {
       if (error instanceof StorageError) throw error;
       return { error };
     }
   }
 
-  /** @param ahead how many were accepted just before and are not in the queue yet. */
-  #record({ request, idempotency }: Asked, ahead: number): Run {
-    const { records, claude, queue, assertOpen } = this.#dependencies;
+  #record({ request, idempotency }: Asked, plan: QueuePlan): Run {
+    const { records, claude, assertOpen } = this.#dependencies;
     assertOpen();
     this.#assertDiskRoom();
-    queue.assertRoom(ahead);
-    const sessionId = request.resume ?? claude.newSessionId();
-    const begins = queue.idle && ahead === 0;
-    return records.accept(request, sessionId, { idempotency, begins });
+    const { resume } = request;
+    // Nothing else can be in a new conversation.
+    const begins = plan.startsAtOnce(resume === undefined ? [] : lanesOf({ sessionId: resume }));
+    const run = records.accept(request, resume ?? claude.newSessionId(), { idempotency, begins });
+    plan.add(lanesOf(run));
+    return run;
   }
 
   /** Someone may have freed space since the last measurement, so it is measured again for the next request. */

@@ -25,6 +25,11 @@ export interface Job {
   endUnwritten?: boolean;
 }
 
+/** What a run must have to itself: two turns of one conversation at the same time would overwrite each other. */
+export function lanesOf({ sessionId }: Pick<Run, 'sessionId'>): string[] {
+  return [`conversation:${sessionId}`];
+}
+
 /** @param remainingMs how long the run may take from now on, including the wait. */
 export function jobFor(run: Run, clients: number, remainingMs: number): Job {
   const ended = Promise.withResolvers<EndedRun>();
@@ -34,7 +39,7 @@ export function jobFor(run: Run, clients: number, remainingMs: number): Job {
 }
 
 /** Ends a job that has started or is about to. */
-export function requestEnd(job: Job, reason: EndReason): void {
+export function requestEnd(job: Pick<Job, 'process' | 'endReason'>, reason: EndReason): void {
   job.endReason ??= reason;
   job.process?.end(reason);
 }

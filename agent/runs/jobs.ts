@@ -1,7 +1,7 @@
 import { timedOutInQueue } from './endings.ts';
 import type { RunEvents } from './events.ts';
-import { jobFor, type Job } from './job.ts';
-import type { SerialQueue } from './queue.ts';
+import { jobFor, lanesOf, type Job } from './job.ts';
+import type { RunQueue } from './queue.ts';
 import type { RunRecords } from './records.ts';
 import type { EndedRun, Run, RunResult } from '../store/run.ts';
 
@@ -15,7 +15,7 @@ export interface UnbegunEnd {
 
 /** Runs that have not ended: queued or in progress. */
 export class Jobs {
-  readonly #queue: SerialQueue;
+  readonly #queue: RunQueue;
   readonly #records: RunRecords;
   readonly #events: RunEvents;
   readonly #execute: (job: Job) => Promise<void>;
@@ -24,7 +24,7 @@ export class Jobs {
   readonly #endings = new Set<Promise<void>>();
 
   /** @param execute executes a run until its last process is gone. */
-  constructor(queue: SerialQueue, records: RunRecords, events: RunEvents, execute: (job: Job) => Promise<void>) {
+  constructor(queue: RunQueue, records: RunRecords, events: RunEvents, execute: (job: Job) => Promise<void>) {
     this.#queue = queue;
     this.#records = records;
     this.#events = events;
@@ -52,7 +52,7 @@ export class Jobs {
     job.ticket = this.#queue.push(() => {
       clearTimeout(job.timer);
       return this.#execute(job);
-    });
+    }, lanesOf(run));
     return job;
   }
 

@@ -1,4 +1,4 @@
-/** Thrown by {@link SerialQueue} when the queue is full. */
+/** Thrown by {@link RunQueue} when the queue is full. */
 export class QueueFullError extends Error {
   readonly limit: number;
 
@@ -15,22 +15,44 @@ export interface Ticket {
   leave(): boolean;
 }
 
-type Work = () => Promise<void>;
+/** What becomes of work that is pushed later in the same turn of the event loop. */
+export interface QueuePlan {
+  /**
+   * Whether work in these lanes starts as soon as it is pushed, after the work that was added before.
+   * @throws {QueueFullError} if it must wait and no place is free.
+   */
+  startsAtOnce(lanes: readonly string[]): boolean;
+  /** Counts work that will be pushed, with all its lanes. */
+  add(lanes: readonly string[]): void;
+}
 
-/** Once opened, runs one piece of work at a time, first come, first served. Work must not reject. */
-export class SerialQueue {
+interface Entry {
+  readonly work: () => Promise<void>;
+  readonly lanes: readonly string[];
+}
+
+/**
+ * Once opened, runs up to `slots` pieces of work at a time. Two pieces in the same lane never run at the same time. First
+ * come, first served among the work whose lanes are all free: work never waits while a slot and its lanes are free. Work must
+ * not reject.
+ */
+export class RunQueue {
+  /** How many may wait. */
   readonly limit: number;
-  readonly #waiting: Work[] = [];
-  readonly #ahead: Work[] = [];
-  #running = false;
+  /** How many may run. */
+  readonly slots: number;
+  readonly #onIdle: () => void;
+  readonly #waiting: Entry[] = [];
+  readonly #ahead: Entry[] = [];
+  readonly #takenLanes = new Set<string>();
+  #running = 0;
   #closed = true;
   #paused = false;
 
-  readonly #onIdle: () => void;
-
-  /** @param onIdle called whenever the queue becomes idle. */
-  constructor(limit: number, onIdle: () => void) {
+  /** @param onIdle called whenever nothing runs and nothing can start. */
+  constructor(limit: number, slots: number, onIdle: () => void) {
     this.limit = limit;
+    this.slots = slots;
     this.#onIdle = onIdle;
   }
 
@@ -40,34 +62,46 @@ export class SerialQueue {
     this.#next();
   }
 
-  /** How many are waiting, without the one in progress. */
+  /** How many are waiting, without those in progress. */
   get waiting(): number {
     return this.#waiting.length + this.#ahead.length;
   }
 
-  /** Whether work that is pushed now starts at once. */
-  get idle(): boolean {
-    return !this.#running && !this.#paused && !this.#closed && this.waiting === 0;
+  /** Call it before you promise a place to a client, and push what it promised in the same turn of the event loop. */
+  plan(): QueuePlan {
+    const taken = new Set(this.#takenLanes);
+    let slots = this.#closed || this.#paused ? 0 : this.slots - this.#running;
+    let places = this.limit - this.#waiting.length;
+    const starts = (lanes: readonly string[]) => slots > 0 && lanes.every((lane) => !taken.has(lane));
+    return {
+      startsAtOnce: (lanes) => {
+        if (starts(lanes)) return true;
+        if (places <= 0) throw new QueueFullError(this.limit);
+        return false;
+      },
+      add: (lanes) => {
+        if (!starts(lanes)) {
+          places -= 1;
+          return;
+        }
+        slots -= 1;
+        for (const lane of lanes) taken.add(lane);
+      },
+    };
   }
 
   /**
-   * Checks for a free place. Call it before you promise one to a client.
-   * @param promised how many others will be pushed first.
-   * @throws {QueueFullError} if the queue is full.
+   * @param lanes names of what the work must have to itself.
+   * @param ahead whether to go before all waiting work, regardless of the limit and of a pause.
    */
-  assertRoom(promised: number): void {
-    const places = this.limit - this.#waiting.length + (this.idle ? 1 : 0);
-    if (promised >= places) throw new QueueFullError(this.limit);
-  }
-
-  /** @param ahead whether to go before all waiting work, regardless of the limit and of a pause. */
-  push(work: Work, { ahead = false } = {}): Ticket {
+  push(work: () => Promise<void>, lanes: readonly string[] = [], { ahead = false } = {}): Ticket {
     const line = ahead ? this.#ahead : this.#waiting;
-    line.push(work);
+    const entry = { work, lanes };
+    line.push(entry);
     this.#next();
     return {
       leave: () => {
-        const place = line.indexOf(work);
+        const place = line.indexOf(entry);
         if (place !== -1) line.splice(place, 1);
         return place !== -1;
       },
@@ -90,15 +124,27 @@ export class SerialQueue {
   }
 
   #next(): void {
-    if (this.#running || this.#closed) return;
-    const work = this.#ahead.shift() ?? (this.#paused ? undefined : this.#waiting.shift());
-    if (!work) {
-      this.#onIdle();
-      return;
+    if (this.#closed) return;
+    while (this.#running < this.slots) {
+      const entry = this.#ahead.shift() ?? this.#firstInFreeLanes();
+      if (!entry) break;
+      this.#start(entry);
     }
-    this.#running = true;
+    if (this.#running === 0) this.#onIdle();
+  }
+
+  #firstInFreeLanes(): Entry | undefined {
+    if (this.#paused) return undefined;
+    const place = this.#waiting.findIndex(({ lanes }) => lanes.every((lane) => !this.#takenLanes.has(lane)));
+    return place === -1 ? undefined : this.#waiting.splice(place, 1)[0];
+  }
+
+  #start({ work, lanes }: Entry): void {
+    this.#running += 1;
+    for (const lane of lanes) this.#takenLanes.add(lane);
     void work().finally(() => {
-      this.#running = false;
+      this.#running -= 1;
+      for (const lane of lanes) this.#takenLanes.delete(lane);
       this.#next();
     });
   }

@@ -23,9 +23,9 @@ import { RunEvents } from './events.ts';
 import { Executor } from './executor.ts';
 import { requestEnd } from './job.ts';
 import { Jobs } from './jobs.ts';
-import { SerialQueue } from './queue.ts';
+import { RunQueue } from './queue.ts';
 import { RunRecords } from './records.ts';
-import { Slot } from './slot.ts';
+import { Slots, type Occupant } from './slots.ts';
 
 /** What {@link RunService} needs. */
 export interface RunServiceDependencies {
@@ -36,13 +36,15 @@ export interface RunServiceDependencies {
   readonly log: Log;
   /** How many runs may wait in the queue. */
   readonly queueLimit: number;
+  /** How many runs may be in progress. */
+  readonly slots: number;
   /** Called for each run that starts. */
   readonly onStarted: (process: StartedClaude) => void;
   /** Called for each run whose end is on disk. */
   readonly onEnded: (run: EndedRun) => void;
 }
 
-/** Accepts runs, keeps them in order and on disk, and runs them one at a time. */
+/** Accepts runs, keeps them in order and on disk, and runs as many at a time as there are slots. */
 export class RunService {
   /** The events of runs, for clients that watch them. */
   readonly events = new RunEvents();
@@ -51,21 +53,21 @@ export class RunService {
   readonly #log: Log;
   readonly #workspace: Workspace;
   readonly #records: RunRecords;
-  readonly #queue: SerialQueue;
-  readonly #slot: Slot;
+  readonly #queue: RunQueue;
+  readonly #slots: Slots;
   readonly #jobs: Jobs;
   readonly #acceptance: Acceptance;
   #draining = false;
   #pause: Pause | undefined;
 
   constructor(dependencies: RunServiceDependencies) {
-    const { store, claude, loginStatus, workspace, log, queueLimit, onStarted, onEnded } = dependencies;
+    const { store, claude, loginStatus, workspace, log, queueLimit, slots, onStarted, onEnded } = dependencies;
     this.#store = store;
     this.#claude = claude;
     this.#log = log;
     this.#workspace = workspace;
-    this.#slot = new Slot(log);
-    this.#queue = new SerialQueue(queueLimit, () => claude.prepare());
+    this.#slots = new Slots(log);
+    this.#queue = new RunQueue(queueLimit, slots, () => claude.prepare());
     this.#records = new RunRecords(store, log, this.events, onEnded);
     const executor = new Executor({
       records: this.#records,
@@ -74,17 +76,14 @@ export class RunService {
       events: this.events,
       workspace,
       log,
-      onStarted: (process) => {
-        this.#slot.started(process);
-        onStarted(process);
-      },
+      onStarted,
       onEnded: (job, run) => {
-        this.#slot.vacate();
+        this.#slots.vacate(job);
         this.#jobs.resolve(job, run);
       },
     });
     this.#jobs = new Jobs(this.#queue, this.#records, this.events, (job) =>
-      this.#slot.occupy(() => executor.execute(job)),
+      this.#slots.occupy(job, () => executor.execute(job)),
     );
     this.#acceptance = new Acceptance({
       store,
@@ -99,9 +98,10 @@ export class RunService {
     if (this.#pause) this.#queue.pause();
   }
 
-  /** How many runs are in progress (0 or 1), how many wait, and how many may wait. */
-  get load(): { active: number; queued: number; limit: number } {
-    return { active: this.#slot.occupied ? 1 : 0, queued: this.#queue.waiting, limit: this.#queue.limit };
+  /** How many runs are in progress, how many may be, how many wait, and how many may wait. */
+  get load(): { active: number; slots: number; queued: number; limit: number } {
+    const { slots, waiting: queued, limit } = this.#queue;
+    return { active: this.#slots.occupied, slots, queued, limit };
   }
 
   /** The current pause, if the agent is paused. */
@@ -172,7 +172,7 @@ export class RunService {
   }
 
   /**
-   * Accepts and starts no runs until {@link resume}, even after a restart. The run in progress continues; waiting runs stay
+   * Accepts and starts no runs until {@link resume}, even after a restart. Runs in progress continue; waiting runs stay
    * until they time out. An existing pause does not change.
    * @throws {StorageError} if the pause cannot be recorded; the agent is then not paused.
    */
@@ -199,7 +199,7 @@ export class RunService {
   }
 
   /**
-   * Continues where an earlier agent on the same store stopped: the run in progress ends as interrupted, and waiting runs
+   * Continues where an earlier agent on the same store stopped: runs in progress end as interrupted, and waiting runs
    * are queued again unless they have timed out.
    */
   async recover(): Promise<void> {
@@ -219,7 +219,7 @@ export class RunService {
   }
 
   /**
-   * Shuts down: starts nothing more, sends waiting clients away, and ends the run in progress after the grace time.
+   * Shuts down: starts nothing more, sends waiting clients away, and ends the runs in progress after the grace time.
    * @returns when all accepted runs are on disk and no process is left.
    */
   async drain(graceSeconds: number): Promise<void> {
@@ -230,20 +230,20 @@ export class RunService {
       this.#jobs.leaveQueue(job, cancelledByShutdown, { keyIsFree: true, error: new DrainingError() });
     }
     const grace = sleep(graceSeconds * 1000, 'late', { ref: false });
-    if ((await Promise.race([this.#slot.done, grace])) === 'late') this.endActive();
-    await this.#slot.done;
+    if ((await Promise.race([this.#slots.done, grace])) === 'late') this.endActive();
+    await this.#slots.done;
     await this.#jobs.drained();
     await this.#claude.close();
     this.#jobs.stopTimers();
   }
 
-  /** While draining: ends the run in progress, if any, without waiting for the grace time. */
+  /** While draining: ends the runs in progress, if any, without waiting for the grace time. */
   endActive(): void {
-    this.#slot.shutDown();
+    this.#slots.shutDown();
   }
 
   /**
-   * Runs internal work before all waiting runs, but never at the same time as another run.
+   * Runs internal work before all waiting runs, as soon as a slot is free.
    * @param work registers the process that it starts, so that draining ends it too.
    * @returns its result, or 'busy' if it could not start within `waitMs`.
    */
@@ -253,8 +253,13 @@ export class RunService {
   ): Promise<T | 'busy'> {
     if (this.#draining) return 'busy';
     const result = Promise.withResolvers<T | 'busy'>();
-    const doIt = () => work((process) => this.#slot.started(process)).then(result.resolve, result.reject);
-    const ticket = this.#queue.push(() => this.#slot.occupy(doIt), { ahead: true });
+    const occupant: Occupant = {};
+    const started = (process: ClaudeProcess) => {
+      occupant.process = process;
+      if (occupant.endReason) process.end(occupant.endReason);
+    };
+    const doIt = () => work(started).then(result.resolve, result.reject);
+    const ticket = this.#queue.push(() => this.#slots.occupy(occupant, doIt), [], { ahead: true });
     const timer = setTimeout(() => ticket.leave() && result.resolve('busy'), waitMs);
     return result.promise.finally(() => clearTimeout(timer));
   }

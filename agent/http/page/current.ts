@@ -7,7 +7,7 @@ import { count, duration, grouped } from './words.ts';
 /** How many runs of the queue are shown; the rest is folded. */
 const SHOWN = 5;
 
-/** The run in progress and the waiting runs. */
+/** The runs in progress and the waiting runs. */
 export function current(status: Status, context: PageContext): Html {
   const { running, waiting, load, now } = status;
   const hidden = load.queued - waiting.length;

@@ -19,7 +19,7 @@ export interface Status {
   /** Why no run is accepted until someone frees space in the workspace. */
   readonly workspaceProblem: string | undefined;
   readonly running: readonly Run[];
-  /** In the order of their execution; at most a hundred. */
+  /** In order of acceptance; at most a hundred. */
   readonly waiting: readonly Run[];
   readonly load: RunService['load'];
   readonly filter: EndedFilter;

@@ -21,8 +21,8 @@ export function headlineOf({ unready, paused, login, workspaceProblem, load }: S
   if (login.state === 'outage') return { tone: 'badly', state: 'Claude unreachable', why: login.detail };
   if (login.state === 'usage_limited') return { tone: 'waits', state: 'Usage limit', why: login.detail };
   if (workspaceProblem !== undefined) return { tone: 'badly', state: 'Workspace full', why: workspaceProblem };
-  // Even with a queue limit of 0, an idle agent accepts a run.
-  if (load.queued >= load.limit && load.active + load.queued > 0) {
+  // Even with a queue limit of 0, an agent with a free slot accepts a run.
+  if (load.queued >= load.limit && (load.queued > 0 || load.active >= load.slots)) {
     return { tone: 'waits', state: 'Queue full', why: 'No runs are accepted until the next one starts.' };
   }
   return { tone: 'well', state: 'Ready' };

@@ -83,9 +83,11 @@ describe('the status page with ugly data', () => {
   });
 
   it('shows an idle agent as ready even if its queue limit is 0', () => {
-    const status = { login: { state: 'ok', detail: '' }, load: { active: 0, queued: 0, limit: 0 } } as Status;
+    const load = { active: 0, slots: 1, queued: 0, limit: 0 };
+    const status = { login: { state: 'ok', detail: '' }, load } as Status;
     expect(headlineOf(status).state).toBe('Ready');
-    expect(headlineOf({ ...status, load: { active: 1, queued: 0, limit: 0 } }).state).toBe('Queue full');
+    expect(headlineOf({ ...status, load: { ...load, active: 1 } }).state).toBe('Queue full');
+    expect(headlineOf({ ...status, load: { ...load, active: 1, slots: 2 } }).state).toBe('Ready');
     const full = headlineOf({ ...status, workspaceProblem: 'The workspace takes 2 MB.' });
     expect(full).toEqual({ tone: 'badly', state: 'Workspace full', why: 'The workspace takes 2 MB.' });
   });

@@ -83,7 +83,7 @@ class Sabotage {
   }
 }
 
-describe('an accepted run', () => {
+describe.each([1, 4])('an accepted run, with %i slot(s),', (slots) => {
   let folder: string;
   let store: RunStore;
   let sabotage: Sabotage;
@@ -118,6 +118,7 @@ describe('an accepted run', () => {
       workspace: sabotage.of('workspace', new Workspace({ dir, lifetime: 'keep', megabytes: undefined, log: SILENT })),
       log: SILENT,
       queueLimit: 10,
+      slots,
       onStarted: sabotage.listener('onStarted'),
       onEnded: sabotage.listener('onEnded'),
     });

@@ -1,0 +1,185 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { QueueFullError, RunQueue, type Ticket } from '../../../agent/runs/queue.ts';
+
+const LIMIT = 5;
+
+let begun: string[];
+let ends: Map<string, () => void>;
+let idle: number;
+beforeEach(() => {
+  begun = [];
+  ends = new Map();
+  idle = 0;
+});
+
+const queueOf = (slots: number, limit = LIMIT) => {
+  const queue = new RunQueue(limit, slots, () => (idle += 1));
+  queue.open();
+  return queue;
+};
+
+/** Work that begins, and ends when it is told to. */
+const work = (name: string) => () => {
+  begun.push(name);
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  ends.set(name, () => resolve(undefined));
+  return promise;
+};
+
+/** Pushes work that is named after its lanes and a number: `a1` is in lane `a`, `ab1` in both. */
+const push = (queue: RunQueue, name: string): Ticket => queue.push(work(name), name.match(/[a-z]/g) ?? []);
+
+/** Ends work, and lets what follows begin. */
+async function end(name: string): Promise<void> {
+  ends.get(name)?.();
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe('a queue with four slots', () => {
+  it('begins four at once and the others in order, each when a slot becomes free', async () => {
+    const queue = queueOf(4);
+    for (const name of ['1', '2', '3', '4', '5', '6', '7']) push(queue, name);
+    expect(begun).toEqual(['1', '2', '3', '4']);
+    await end('3');
+    await end('1');
+    expect(begun).toEqual(['1', '2', '3', '4', '5', '6']);
+    expect(queue.waiting).toBe(1);
+  });
+
+  it('lets no work hold another: what never ends keeps its slot and nothing else', async () => {
+    const queue = queueOf(4);
+    for (const name of ['stuck', 'a1', 'b1', 'c1', 'd1', 'e1']) queue.push(work(name), [name]);
+    for (const name of ['a1', 'b1', 'c1', 'd1', 'e1']) await end(name);
+    expect(begun).toEqual(['stuck', 'a1', 'b1', 'c1', 'd1', 'e1']);
+    expect(idle).toBe(1);
+  });
+
+  it('never runs two of one lane at once, and passes a waiting one by for the first whose lanes are free', async () => {
+    const queue = queueOf(4);
+    for (const name of ['a1', 'a2', 'b1', 'ab1', 'c1', 'b2', 'a3']) push(queue, name);
+    expect(begun).toEqual(['a1', 'b1', 'c1']);
+    await end('b1');
+    expect(begun).toEqual(['a1', 'b1', 'c1', 'b2']);
+    await end('a1');
+    expect(begun).toEqual(['a1', 'b1', 'c1', 'b2', 'a2']);
+    await end('a2');
+    expect(begun).toEqual(['a1', 'b1', 'c1', 'b2', 'a2', 'a3']);
+    await end('b2');
+    await end('a3');
+    expect(begun).toEqual(['a1', 'b1', 'c1', 'b2', 'a2', 'a3', 'ab1']);
+  });
+
+  it('puts work ahead before all that waits, also while it is paused', async () => {
+    const queue = queueOf(1);
+    push(queue, 'a1');
+    push(queue, 'b1');
+    queue.push(work('check'), [], { ahead: true });
+    queue.pause();
+    await end('a1');
+    await end('check');
+    expect(begun).toEqual(['a1', 'check']);
+    queue.resume();
+    expect(begun).toEqual(['a1', 'check', 'b1']);
+  });
+
+  it('begins as many as there are slots when it is resumed', () => {
+    const queue = queueOf(2);
+    queue.pause();
+    for (const name of ['a1', 'a2', 'b1', 'c1']) push(queue, name);
+    queue.resume();
+    expect(begun).toEqual(['a1', 'b1']);
+  });
+
+  it('begins nothing once it is closed', async () => {
+    const queue = queueOf(2);
+    for (const name of ['a1', 'b1', 'c1']) push(queue, name);
+    queue.close();
+    await end('a1');
+    queue.push(work('check'), [], { ahead: true });
+    expect(begun).toEqual(['a1', 'b1']);
+    expect(queue.waiting).toBe(2);
+  });
+
+  it('forgets work that leaves, unless it has begun', async () => {
+    const queue = queueOf(1);
+    const [first, second] = ['a1', 'b1', 'c1'].map((name) => push(queue, name));
+    expect(first?.leave()).toBe(false);
+    expect(second?.leave()).toBe(true);
+    expect(second?.leave()).toBe(false);
+    await end('a1');
+    expect(begun).toEqual(['a1', 'c1']);
+  });
+
+  it('tells when it is idle: when it opens, and when the last work has ended', async () => {
+    const queue = queueOf(2);
+    expect(idle).toBe(1);
+    push(queue, 'a1');
+    push(queue, 'b1');
+    await end('a1');
+    expect(idle).toBe(1);
+    await end('b1');
+    expect(idle).toBe(2);
+  });
+});
+
+describe('the plan of a queue', () => {
+  /** What becomes of each piece of work, named as for `push`. */
+  const planned = (queue: RunQueue, names: readonly string[]) => {
+    const plan = queue.plan();
+    return names.map((name) => {
+      const lanes = name.match(/[a-z]/g) ?? [];
+      try {
+        const starts = plan.startsAtOnce(lanes);
+        plan.add(lanes);
+        return starts ? 'starts' : 'waits';
+      } catch (error) {
+        if (!(error instanceof QueueFullError)) throw error;
+        return 'full';
+      }
+    });
+  };
+
+  it.each([
+    [1, 1, ['a1', 'b1', 'c1'], ['starts', 'waits', 'full']],
+    [1, 0, ['a1', 'b1'], ['starts', 'full']],
+    [
+      4,
+      2,
+      ['a1', 'a2', 'b1', 'a3', 'a4', 'c1', 'd1', 'e1'],
+      'starts waits starts waits full starts starts full'.split(' '),
+    ],
+    [4, 5, ['ab1', 'b1', 'c1', 'a1', 'd1'], ['starts', 'waits', 'starts', 'waits', 'starts']],
+  ])('with %i slot(s) and room for %i says which of %j start at once', (slots, limit, names, expected) => {
+    expect(planned(queueOf(slots, limit), names)).toEqual(expected);
+  });
+
+  it('does not count work that was asked about and not added', () => {
+    const plan = queueOf(1, 0).plan();
+    expect([plan.startsAtOnce([]), plan.startsAtOnce([])]).toEqual([true, true]);
+  });
+
+  it('says that nothing starts while the queue is paused or not open yet', () => {
+    const paused = queueOf(4);
+    paused.pause();
+    const unopened = new RunQueue(LIMIT, 4, () => undefined);
+    expect([paused, unopened].map((queue) => planned(queue, ['a1', 'b1']))).toEqual([
+      ['waits', 'waits'],
+      ['waits', 'waits'],
+    ]);
+  });
+
+  it('comes true for any work in any state of the queue', async () => {
+    const names = Array.from({ length: 12 }, (_, i) => `${'abc'[i % 3] ?? ''}${i % 4 === 0 ? 'd' : ''}${i}`);
+    for (const slots of [1, 2, 4]) {
+      begun = [];
+      const queue = queueOf(slots, 100);
+      for (let from = 0; from < names.length; from += 3) {
+        const batch = names.slice(from, from + 3);
+        const foretold = planned(queue, batch);
+        for (const name of batch) push(queue, name);
+        expect(batch.map((name) => (begun.includes(name) ? 'starts' : 'waits'))).toEqual(foretold);
+        await end(begun.at(-1) ?? '');
+      }
+    }
+  });
+});
