@@ -60,12 +60,13 @@ export class Executor {
   async #run(job: Job): Promise<RunResult | undefined> {
     const { records, workspace, loginStatus, onStarted } = this.#dependencies;
     if (!(await records.begin(job))) return undefined;
-    const instead = reasonNotToBegin(job, workspace);
+    job.folder = workspace.enter(job.run.request.workdir);
+    const instead = reasonNotToBegin(job, job.folder, workspace);
     if (instead) return instead;
     records.announceStart(job);
 
     const { version } = loginStatus.credential.status();
-    const process = await this.#start(job);
+    const process = await this.#start(job, job.folder);
     if (!('report' in process)) return process;
     job.process = process;
     if (job.endReason) process.end(job.endReason);
@@ -79,9 +80,9 @@ export class Executor {
     return result;
   }
 
-  async #start({ run, deadline }: Job): Promise<StartedClaude | RunResult> {
+  async #start({ run, deadline }: Job, workdir: string): Promise<StartedClaude | RunResult> {
     const { claude, events } = this.#dependencies;
-    const { prompt, workdir, options, resume } = run.request;
+    const { prompt, options, resume } = run.request;
     try {
       return await claude.start({
         runId: run.id,
@@ -99,21 +100,21 @@ export class Executor {
   }
 
   /** Never rejects. */
-  async #reap({ run, process, stopWatching }: Job): Promise<void> {
-    if (!process) return;
+  async #reap({ run, folder, process, stopWatching }: Job): Promise<void> {
+    if (folder === undefined) return;
     const { workspace, records, log } = this.#dependencies;
-    await process.reaped.catch((error: unknown) =>
+    await process?.reaped.catch((error: unknown) =>
       log.error({ runId: run.id, err: error }, 'processes of a run cannot be killed'),
     );
     records.notify(run, () => stopWatching?.());
-    records.notify(run, () => workspace.cleanUp());
+    records.notify(run, () => workspace.cleanUp(folder));
   }
 }
 
-function reasonNotToBegin({ givenUp, deadline, run }: Job, workspace: Workspace): RunResult | undefined {
+function reasonNotToBegin({ givenUp, deadline }: Job, folder: string, workspace: Workspace): RunResult | undefined {
   if (givenUp) return notBegunForStorage;
   if (performance.now() >= deadline) return timedOutInQueue;
-  const problem = workspace.problem ?? workspace.problemWith(run.request.workdir);
+  const problem = workspace.problem ?? workspace.problemWith(folder);
   return problem === undefined
     ? undefined
     : { ...NO_OUTPUT, outcome: 'failed', error: `${problem} The run was not started.` };

@@ -13,6 +13,8 @@ export interface Job {
   clients: number;
   ticket?: Ticket;
   process?: ClaudeProcess;
+  /** Where it runs; undefined before. */
+  folder?: string;
   /** Stops watching the disk use of the run. */
   stopWatching?: () => void;
   /** Why it should end; may be set before there is a process. */

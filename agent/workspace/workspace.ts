@@ -1,21 +1,12 @@
-import { execFile } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
-import { mkdirSync, readdirSync, realpathSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import path from 'node:path';
+import { mkdirSync, realpathSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
-import { move } from './own-files.ts';
 import type { WorkspaceLifetime } from '../contract.ts';
 import { diskUse, type DiskUse } from './disk-use.ts';
 import { ensureFolder } from './folders.ts';
 import type { Log } from '../log.ts';
+import { RunFolders } from './run-folders.ts';
 import { workdirProblem } from './workdir.ts';
 
-/** With lifetime `run`: the folder in the workspace that is empty for every run. */
-const RUN_FOLDER = 'run';
-/** The folder whose content is being removed, which may take long. */
-const REMOVED_FOLDER = '.removed';
 const MEBIBYTE = 1_048_576;
 const LOOK_EVERY_MS = 10_000;
 /** A series of short runs shares one measurement: starting `du` blocks everything else for a few milliseconds. */
@@ -32,7 +23,7 @@ export class WorkspaceUnusableError extends Error {
 /** What {@link Workspace} needs. */
 export interface WorkspaceDependencies {
   readonly dir: string;
-  /** `run`: a run that names no folder starts in an empty one, which is emptied afterwards. */
+  /** `run`: a run that names no folder starts in an empty one of its own, which is emptied afterwards. */
   readonly lifetime: WorkspaceLifetime;
   /** The limit of the workspace on disk, in mebibytes; undefined for no limit. */
   readonly megabytes: number | undefined;
@@ -48,8 +39,9 @@ interface Writer {
 export class Workspace {
   /** Contains the folder of every run. A real path. */
   readonly dir: string;
-  /** The folder of runs that name none. */
+  /** The folder of a run that names none, unless another run in progress has it; see {@link enter}. */
   readonly runDir: string;
+  readonly #runFolders: RunFolders;
   readonly #dependencies: WorkspaceDependencies;
   #use: DiskUse | undefined;
   #looking: Promise<void> | undefined;
@@ -59,7 +51,8 @@ export class Workspace {
     this.#dependencies = dependencies;
     mkdirSync(dependencies.dir, { recursive: true, mode: 0o700 });
     this.dir = realpathSync(dependencies.dir);
-    this.runDir = dependencies.lifetime === 'run' ? path.join(this.dir, RUN_FOLDER) : this.dir;
+    this.#runFolders = new RunFolders(this.dir, dependencies.lifetime, dependencies.log);
+    this.runDir = this.#runFolders.first;
     ensureFolder(this.runDir);
   }
 
@@ -68,7 +61,7 @@ export class Workspace {
    * @throws {WorkspaceUnusableError} if that fails; the message has the reason.
    */
   ensure(): void {
-    for (const dir of new Set([this.dir, this.runDir])) {
+    for (const dir of new Set([this.dir, ...this.#runFolders.needed])) {
       try {
         const aside = ensureFolder(dir);
         if (aside !== undefined)
@@ -81,6 +74,14 @@ export class Workspace {
         throw new WorkspaceUnusableError(`The workspace ${dir} cannot be used: ${why}.`, { cause: error });
       }
     }
+  }
+
+  /**
+   * The folder that a run works in until {@link cleanUp}.
+   * @param workdir what the run named, or {@link runDir}.
+   */
+  enter(workdir: string): string {
+    return this.#runFolders.enter(workdir);
   }
 
   /**
@@ -135,16 +136,22 @@ export class Workspace {
     return () => over.abort();
   }
 
-  /** Call when no process uses it: with lifetime `run`, removes the files of the last run before the next one starts. */
-  cleanUp(): void {
+  /**
+   * Call when no process of a run is left: with lifetime `run`, removes its files before another run gets its folder.
+   * @param folder of the run; undefined if none is in progress.
+   */
+  cleanUp(folder?: string): void {
+    if (folder !== undefined) this.#runFolders.leave(folder);
     try {
       this.ensure();
     } catch (error) {
       this.#dependencies.log.error({ err: error, dir: this.dir }, 'the workspace cannot be used');
       return;
     }
-    if (this.runDir !== this.dir) this.#setAside();
-    void this.#remove().then(() => this.#lookSoon());
+    this.#runFolders.empty().then(
+      () => this.#lookSoon(),
+      (error: unknown) => this.#dependencies.log.error({ err: error, dir: this.dir }, 'the workspace cannot be used'),
+    );
   }
 
   #lookSoon(): void {
@@ -172,34 +179,6 @@ export class Workspace {
       await this.look();
       pause = Math.max(LOOK_EVERY_MS, (Date.now() - begun) * LOOK_SHARE);
       if (this.problem !== undefined && !isOver()) process.end('workspace');
-    }
-  }
-
-  /** Moves the content away, which is fast for any amount. The folder itself stays, because a warm process may be in it. */
-  #setAside(): void {
-    const removed = path.join(this.dir, REMOVED_FOLDER);
-    const aside = path.join(removed, randomUUID());
-    try {
-      const entries = readdirSync(this.runDir);
-      if (entries.length === 0) return;
-      ensureFolder(removed);
-      mkdirSync(aside);
-      for (const entry of entries) move(path.join(this.runDir, entry), path.join(aside, entry));
-    } catch (error) {
-      this.#dependencies.log.error({ err: error, dir: this.runDir }, 'the folder of runs cannot be emptied');
-    }
-  }
-
-  /** A folder that its owner may not write to needs a chmod before it can be removed. */
-  async #remove(): Promise<void> {
-    const removed = path.join(this.dir, REMOVED_FOLDER);
-    try {
-      await rm(removed, { recursive: true, force: true }).catch(async () => {
-        await promisify(execFile)('chmod', ['-R', 'u+rwX', removed]);
-        await rm(removed, { recursive: true, force: true, maxRetries: 3 });
-      });
-    } catch (error) {
-      this.#dependencies.log.error({ err: error, dir: removed }, 'leftovers of a run cannot be removed');
     }
   }
 }
