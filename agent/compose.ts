@@ -107,7 +107,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     workspace,
     log,
     queueLimit: settings.queueLimit,
-    slots: 1,
+    slots: settings.slots,
     onStarted: (process) => metrics.countStart(process),
     onEnded: (run) => {
       metrics.count(run);

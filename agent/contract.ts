@@ -19,6 +19,7 @@ export const AGENT_ENV = {
   workspaceDir: 'AGENT_WORKSPACE_DIR',
   sessionDir: 'AGENT_SESSION_DIR',
   claudePath: 'AGENT_CLAUDE_PATH',
+  runners: 'AGENT_RUNNERS',
   queueLimit: 'AGENT_QUEUE_LIMIT',
   graceSeconds: 'AGENT_GRACE_SECONDS',
   model: 'AGENT_MODEL',
@@ -43,6 +44,9 @@ export const AGENT_ENV = {
   stack: 'AGENT_STACK',
   logLevel: 'AGENT_LOG_LEVEL',
 } as const;
+
+/** How many runs one agent may have in progress at most. */
+export const MAX_SLOTS = 32;
 
 /** Where the credential of Claude Code comes from. */
 export const AUTH_MODES = ['session', 'oauthToken', 'apiKey', 'federation'] as const;

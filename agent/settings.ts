@@ -12,6 +12,7 @@ import {
   ALLOWED_HOST,
   AUTH_MODES,
   LOG_LEVELS,
+  MAX_SLOTS,
   MODEL,
   MODEL_ALLOWED,
   PERMISSION_MODES,
@@ -42,9 +43,11 @@ export interface Settings {
   readonly sessionDir: string | undefined;
   /** An executable to use instead of the pinned CLI. */
   readonly claudePath: string | undefined;
-  /** How many runs may wait behind the running one. */
+  /** How many runs may be in progress. */
+  readonly slots: number;
+  /** How many further runs may wait. */
   readonly queueLimit: number;
-  /** How long the run in progress may continue after SIGTERM. */
+  /** How long runs in progress may continue after SIGTERM. */
   readonly graceSeconds: number;
   /** The model for runs that name none; undefined for the CLI's default. */
   readonly model: string | undefined;
@@ -108,6 +111,10 @@ const integer = (min: number, max: number) => {
     .pipe(z.number().min(min, allowed).max(max, allowed));
 };
 
+/** `local` or `local:N`: N processes on this machine. */
+const RUNNERS = /^local(?::([1-9]\d?))?$/;
+const slotsOf = (runners: string) => Number(RUNNERS.exec(runners)?.[1] ?? 1);
+
 const absolute = z
   .string()
   .min(1, 'a path')
@@ -160,6 +167,13 @@ export const SCHEMAS = {
   workspaceDir: absolute.optional(),
   sessionDir: existing('an existing folder that holds a Claude session', isFolder).optional(),
   claudePath: existing('an existing executable file', isExecutable).optional(),
+  runners: z
+    .string()
+    .refine(
+      (value) => RUNNERS.test(value) && slotsOf(value) <= MAX_SLOTS,
+      `local, or local:N for N runs at a time, 1 to ${MAX_SLOTS}`,
+    )
+    .default('local'),
   queueLimit: integer(0, 10_000).default(100),
   graceSeconds: integer(0, 3600).default(30),
   model: z.string().regex(MODEL, MODEL_ALLOWED).optional(),
@@ -237,6 +251,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   if (mistakes.length > 0) throw new SettingsError(mistakes);
   return Object.freeze({
     ...values,
+    slots: slotsOf(values.runners),
     workspaceDir: values.workspaceDir ?? path.join(values.stateDir, 'workspace'),
     permissionMode,
     federation: readFederation(values.authMode, values.credentialFile, env),

@@ -1,4 +1,4 @@
-import { AGENT_ENV } from '../../agent/contract.ts';
+import { AGENT_ENV, MAX_SLOTS } from '../../agent/contract.ts';
 import { SCHEMAS } from '../../agent/settings.ts';
 
 /** The meaning of each setting of the agent, in Markdown. */
@@ -16,8 +16,9 @@ const MEANING = {
   sessionDir:
     'a seed: a folder with a login, which the agent copies to the state folder if it changed and is not older; if unset, `~/.claude` (or `CLAUDE_CONFIG_DIR`) is used in place',
   claudePath: 'an executable to use instead of the pinned CLI',
-  queueLimit: 'how many runs may wait behind the running one',
-  graceSeconds: 'how long a run in progress may continue after SIGTERM',
+  runners: `\`local\`, or \`local:N\` for N runs at a time (1 to ${MAX_SLOTS}), see [below](#several-runs-at-a-time)`,
+  queueLimit: 'how many runs may wait for a slot',
+  graceSeconds: 'how long runs in progress may continue after SIGTERM',
   model: 'model for runs that name none, by name or alias; if unset, the CLI chooses',
   permissionMode:
     'what Claude may do without asking; if unset, `bypassPermissions`, but `dontAsk` as root, because `claude` refuses `bypassPermissions` to root unless `IS_SANDBOX=1`',

@@ -136,7 +136,7 @@ const SETTINGS = {
   conversationDays: ['age of conversations', ' days', 'removed, oldest first'],
   conversationMegabytes: ['total size of conversations', ' MB', 'removed, oldest first'],
   workspaceMegabytes: ['size of the workspace', ' MB', '`507`'],
-  graceSeconds: ['time for the run in progress at a shutdown', ' s', '`interrupted`'],
+  graceSeconds: ['time for runs in progress at a shutdown', ' s', '`interrupted`'],
 } as const satisfies Partial<Record<keyof typeof AGENT_ENV, Limit>>;
 
 function ofSettings(): Limit[] {

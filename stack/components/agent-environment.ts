@@ -52,6 +52,7 @@ export function agentEnvironment({
     [AGENT_ENV.conversationMegabytes]: String(mebibytesOf(config.volumeSize, CONVERSATION_SHARE)),
     [AGENT_ENV.authMode]: config.authMode,
     [AGENT_ENV.permissionMode]: config.permissionMode,
+    [AGENT_ENV.runners]: `local:${config.slots}`,
     [AGENT_ENV.queueLimit]: String(config.queueLimit),
     [AGENT_ENV.warmStart]: config.warmStart ? 'on' : 'off',
     [AGENT_ENV.graceSeconds]: String(config.graceSeconds),

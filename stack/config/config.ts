@@ -1,6 +1,6 @@
 import type * as pulumi from '@pulumi/pulumi';
 
-import { AUTH_MODES, LOG_LEVELS, PERMISSION_MODES, WORKSPACE_LIFETIMES } from '../../agent/contract.ts';
+import { AUTH_MODES, LOG_LEVELS, MAX_SLOTS, PERMISSION_MODES, WORKSPACE_LIFETIMES } from '../../agent/contract.ts';
 import type { AuthMode, PermissionMode, WorkspaceLifetime } from '../../agent/contract.ts';
 import { readAzureConfig } from './azure.ts';
 import type { AzureConfig } from './azure.ts';
@@ -66,6 +66,8 @@ export interface StackConfig {
   /** Undefined: Claude Code chooses. */
   readonly model: string | undefined;
   readonly permissionMode: PermissionMode;
+  /** How many runs may be in progress. */
+  readonly slots: number;
   readonly queueLimit: number;
   readonly warmStart: boolean;
   readonly graceSeconds: number;
@@ -145,6 +147,7 @@ export function readConfig(source: ConfigSource): StackConfig {
     claudeSettings: secret('claudeSettings'),
     model: read.optional('model', ...TEXT.model),
     permissionMode: read.oneOf('permissionMode', PERMISSION_MODES),
+    slots: read.integer('slots', 1, MAX_SLOTS),
     queueLimit: read.integer('queueLimit', 0, 10_000),
     warmStart: read.boolean('warmStart'),
     graceSeconds: read.integer('graceSeconds', 1, 3600),

@@ -28,6 +28,7 @@ describe('settings', () => {
       sessionDir: undefined,
       authMode: 'session',
       permissionMode: 'bypassPermissions',
+      slots: 1,
       notes: [],
     });
   });
@@ -37,6 +38,11 @@ describe('settings', () => {
     ['AGENT_PORT', '3000.5', 'a whole number'],
     ['AGENT_PORT', '', 'a whole number'],
     ['AGENT_HOST', 'a b', 'a host name'],
+    ['AGENT_RUNNERS', 'local:0', 'local, or local:N for N runs at a time, 1 to 32'],
+    ['AGENT_RUNNERS', 'local:33', '1 to 32'],
+    ['AGENT_RUNNERS', 'local:', 'local, or local:N'],
+    ['AGENT_RUNNERS', 'local:2.5', 'local, or local:N'],
+    ['AGENT_RUNNERS', '4', 'local, or local:N'],
     ['AGENT_QUEUE_LIMIT', '-1', 'a whole number from 0 to 10000'],
     ['AGENT_GRACE_SECONDS', 'soon', 'a whole number from 0 to 3600'],
     ['AGENT_SESSION_DIR', '/nowhere', 'an existing folder'],
@@ -61,6 +67,14 @@ describe('settings', () => {
     expect(found).toHaveLength(1);
     expect(found[0]).toContain(name);
     expect(found[0]).toContain(allowed);
+  });
+
+  it.each([
+    ['local', 1],
+    ['local:1', 1],
+    ['local:32', 32],
+  ])('AGENT_RUNNERS=%s means %i slot(s)', (value, slots) => {
+    expect(readSettings({ AGENT_RUNNERS: value, IS_SANDBOX: '1' }).slots).toBe(slots);
   });
 
   it('that are invalid are reported together', () => {

@@ -181,6 +181,7 @@ describe('the program', () => {
 
   test('gives the agent its settings, and only references to the hashes of its tokens', async () => {
     const { resources } = await runProgram({
+      slots: '4',
       queueLimit: '7',
       warmStart: 'false',
       model: 'opus[1m]',
@@ -203,6 +204,7 @@ describe('the program', () => {
       AGENT_AUTH_MODE: 'session',
       AGENT_MODEL: 'opus[1m]',
       AGENT_PERMISSION_MODE: 'dontAsk',
+      AGENT_RUNNERS: 'local:4',
       AGENT_QUEUE_LIMIT: '7',
       AGENT_WARM_START: 'off',
       AGENT_GRACE_SECONDS: '60',

@@ -25,7 +25,7 @@ export function openApiDocument(version: string): Json {
       title: 'claude-code-agent',
       version,
       description:
-        'Runs prompts with Claude Code, one at a time, and keeps a durable record of each run. Every error response is `application/problem+json` (RFC 9457).',
+        'Runs prompts with Claude Code, one or several at a time, and keeps a durable record of each run. Every error response is `application/problem+json` (RFC 9457).',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [

@@ -46,7 +46,7 @@ export const RUN_OPERATIONS = {
     path: '/run',
     summary: 'Run a prompt and wait for the result',
     description:
-      'Returns `200` for every run that was executed, whatever its outcome: branch on `success` or `outcome`. Runs are executed one at a time, first come, first served. Unknown fields are ignored and listed in `warnings`, except fields that seem to limit the run, which are rejected. If the client disconnects while its run is waiting, the run is cancelled. A run that has started continues.',
+      'Returns `200` for every run that was executed, whatever its outcome: branch on `success` or `outcome`. As many runs are in progress as the agent has slots (by default one); others wait, first come, first served. Two runs of one conversation are never in progress at the same time. Unknown fields are ignored and listed in `warnings`, except fields that seem to limit the run, which are rejected. If the client disconnects while its run is waiting, the run is cancelled. A run that has started continues.',
     body: {
       schema: runRequest,
       required: true,

@@ -36,7 +36,7 @@ export const STATE_OPERATIONS = {
     tokens: ['api', 'watchdog'],
     summary: 'Pause the agent',
     description:
-      'The agent accepts and starts no runs, even after a restart, until it is resumed. The run in progress finishes. Waiting runs stay in the queue until they time out. An existing pause does not change.',
+      'The agent accepts and starts no runs, even after a restart, until it is resumed. Runs in progress finish. Waiting runs stay in the queue until they time out. An existing pause does not change.',
     body: { schema: pauseRequest, required: false, example: { reason: 'maintenance' } },
     answers: {
       200: {

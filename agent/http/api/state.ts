@@ -3,7 +3,7 @@ import { AUTH_MODES, AUTH_STATES, LOGIN_CAUSES } from '../../contract.ts';
 import { component, time, type Sent } from './component.ts';
 
 const load = {
-  activeRequests: z.int().describe('Runs in progress: 0 or 1.'),
+  activeRequests: z.int().describe('Runs in progress. A login check counts as one.'),
   queued: z.int().describe('Runs waiting in the queue.'),
 };
 
