@@ -6,7 +6,7 @@ import { ProcessShapes } from '../../support/process-shapes.ts';
 import { needs } from '../../support/needs.ts';
 
 const NAMESPACE = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child'];
-/** The command with which the image starts the agent. */
+/** The command with which the image starts the agent. Only a host that is the agent itself has the namespace to itself. */
 const CONTAINER = [...NAMESPACE, 'tini', '--', process.execPath, 'agent/main.ts'];
 
 function missing(): string | undefined {

@@ -68,7 +68,7 @@ async function interrupt(requestId: string): Promise<void> {
 async function perform(text: string): Promise<void> {
   prompt = text;
   const env = process.env as Record<string, string>;
-  journal({ what: 'began', pid: process.pid, prompt, args, env, cwd: process.cwd() });
+  journal({ what: 'began', pid: process.pid, parent: process.ppid, prompt, args, env, cwd: process.cwd() });
   await write({ type: 'system', subtype: 'init', cwd: process.cwd() });
   for (const step of script.prompts[text] ?? script.prompts['*'] ?? []) {
     if (finished && step.do === 'result') break;

@@ -51,6 +51,7 @@ export type JournalEntry =
   | {
       readonly what: 'began';
       readonly pid: number;
+      readonly parent: number;
       readonly prompt: string;
       readonly args: readonly string[];
       readonly env: Readonly<Record<string, string>>;
