@@ -1,11 +1,14 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { HostedProcess, ProcessCommand, ProcessExit, ProcessHost, ProcessOutput } from './host.ts';
-import { residentBytesOf } from './proc.ts';
-import { withLockLimit } from './run-mark.ts';
-import { sweep } from './sweep.ts';
+import { clockTicks, residentBytesOf } from './proc.ts';
+import { lockLimitOf, withLockLimit } from './run-mark.ts';
+import { sweep, type Other } from './sweep.ts';
 
 /** Starts processes on this machine. */
 export class LocalHost implements ProcessHost {
+  /** The processes that are not swept yet. */
+  readonly #inProgress = new Set<Other>();
+
   start(command: ProcessCommand, output: ProcessOutput): HostedProcess {
     const exit = Promise.withResolvers<ProcessExit>();
     const outputEnd = Promise.withResolvers<undefined>();
@@ -23,6 +26,8 @@ export class LocalHost implements ProcessHost {
     const { stdin, stdout, stderr } = child;
     if (!stdin || !stdout || !stderr) throw new Error('too many files are open');
 
+    const own = { lockLimit: lockLimitOf(command.mark), begunAt: Infinity };
+    this.#inProgress.add(own);
     stdout.on('data', (chunk: Buffer) => output.stdout(chunk));
     stderr.on('data', (chunk: Buffer) => output.stderr(chunk));
     // If the process exits early, writing fails. Its exit code and stderr explain why.
@@ -35,14 +40,19 @@ export class LocalHost implements ProcessHost {
         return stdin.writable;
       },
       write(text) {
+        if (own.begunAt === Infinity) own.begunAt = clockTicks();
         if (stdin.writable) stdin.write(text);
       },
       closeStdin: () => stdin.end(),
       signal: (name) => child.kill(name),
       exit: exit.promise,
       outputEnd: outputEnd.promise,
-      async sweep() {
-        await sweep(command.mark, child.pid);
+      sweep: async () => {
+        try {
+          await sweep(command.mark, child.pid, () => [...this.#inProgress].filter((each) => each !== own));
+        } finally {
+          this.#inProgress.delete(own);
+        }
       },
       residentBytes: () => Promise.resolve(child.pid === undefined ? 0 : residentBytesOf(child.pid)),
     };

@@ -11,11 +11,13 @@ export function processIds(): number[] {
   }
 }
 
-/** The parent, group and session of a process, as process ids. */
+/** The parent, group and session of a process, as process ids, and its start. */
 export interface Place {
   readonly parent: number;
   readonly group: number;
   readonly session: number;
+  /** In hundredths of a second since the machine started; see {@link clockTicks}. */
+  readonly startedAt: number;
 }
 
 /** The place of a process that is alive; undefined for one that has ended. */
@@ -28,7 +30,13 @@ export function placeOf(pid: number): Place | undefined {
   const threads = Number(fields[17]);
   // A zombie with other threads is alive: only its main thread has ended.
   if ('ZX'.includes(state) && threads < 2) return undefined;
-  return { parent: Number(parent), group: Number(group), session: Number(session) };
+  return { parent: Number(parent), group: Number(group), session: Number(session), startedAt: Number(fields[19]) };
+}
+
+/** The current time as Linux counts the starts of processes: in hundredths of a second. 0 if there is no /proc. */
+export function clockTicks(): number {
+  const [seconds] = (readFile('/proc/uptime') ?? '0').split(' ');
+  return Math.round(Number(seconds) * 100);
 }
 
 /** The hard limit on file locks in decimal digits, or `unlimited`. Unlike the environment, every user may read it. */
@@ -59,8 +67,12 @@ export function hasOwnNamespace(): boolean {
 
 /** Undefined if the process has ended, or the file may not be read. */
 function read(pid: number | 'self', file: string): string | undefined {
+  return readFile(`/proc/${pid}/${file}`);
+}
+
+function readFile(file: string): string | undefined {
   try {
-    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
+    return readFileSync(file, 'utf8');
   } catch {
     return undefined;
   }

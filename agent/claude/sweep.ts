@@ -10,6 +10,14 @@ const LATE_ROUNDS = 10;
 /** A few tenths of a millisecond of work. */
 const READ_AT_ONCE = 10;
 
+/** A process of the CLI whose descendants may exist while another one is swept. */
+export interface Other {
+  /** See {@link lockLimitOf}. */
+  readonly lockLimit: string;
+  /** When it got its first input, as `clockTicks`; Infinity before. Until then, no prompt decides what it starts. */
+  readonly begunAt: number;
+}
+
 /** Whether a process itself, not its parent, shows that it belongs to a run. */
 type Membership = (pid: number, place: Place) => boolean;
 
@@ -17,19 +25,21 @@ type Membership = (pid: number, place: Place) => boolean;
  * Kills every process of a run, or of all runs of an instance, and waits until they are gone.
  *
  * These are the processes with the mark in their lock limit or environment, those in the process group or session of the
- * CLI, and all their descendants. If the PID namespace is the agent's own, also those with a lower lock limit than the
- * agent's that is not a mark: only a process of a run that lowered its limit has such a limit.
+ * CLI, and all their descendants. If the PID namespace is the agent's own, also those that lowered their lock limit: in it,
+ * only processes of runs have a lower limit than the agent. One that has the limit of another run, or started after that
+ * run had its prompt, may belong to that run: it stays until the last such run is swept.
  *
  * The process group alone is not enough: `claude` gives each Bash tool a session of its own, and processes that a tool
  * starts with `setsid` outlive even a run that succeeded. Without /proc (macOS) only the group is found.
  * @param mark `<instance>/<run id>` for one run, `<instance>/` for all of an instance.
  * @param leader the process id of `claude`, which leads a group and a session. The kernel does not reuse the id soon, nor
  *   while a process is in them.
+ * @param others returns the other processes that are not swept yet.
  * @returns how many processes were killed; 0 without /proc.
  * @throws if some still exist after a second.
  */
-export async function sweep(mark: string, leader?: number): Promise<number> {
-  const belongs = membership(mark, leader);
+export async function sweep(mark: string, leader?: number, others: () => readonly Other[] = () => []): Promise<number> {
+  const belongs = membership(mark, leader, others);
   const killed = new Set<number>();
   let frozen = await freeze(belongs);
   if (leader !== undefined) signal(-leader, 'SIGKILL');
@@ -94,20 +104,20 @@ async function freezeOnce(belongs: Membership, frozen: Set<number>): Promise<voi
 }
 
 /** @see sweep */
-function membership(mark: string, leader: number | undefined): Membership {
+function membership(mark: string, leader: number | undefined, others: () => readonly Other[]): Membership {
+  const ofRun = !mark.endsWith('/');
   const variable = `${RUN_MARK}=${mark}`;
   const wanted = lockLimitOf(mark);
-  const [instance = ''] = mark.split('/');
-  const ofInstance = lockLimitOf(`${instance}/`);
-  const isMark = (limit: string, digits: string) => limit.length === LOCK_LIMIT_DIGITS && limit.startsWith(digits);
   const own = lockLimitOfProcess('self') ?? 'unlimited';
   const alone = hasOwnNamespace();
-  return (pid, { group, session }) => {
+  const mayBeOfOther = (limit: string, startedAt: number) =>
+    others().some(({ lockLimit, begunAt }) => lockLimit === limit || begunAt <= startedAt);
+  return (pid, { group, session, startedAt }) => {
     if (group === leader || session === leader) return true;
     const limit = lockLimitOfProcess(pid);
-    if (limit !== undefined && isMark(limit, wanted)) return true;
-    if (alone && limit !== undefined && isLower(limit, own) && !isMark(limit, ofInstance)) return true;
-    return environmentOf(pid)?.some((entry) => entry.startsWith(variable)) ?? false;
+    if (limit?.length === LOCK_LIMIT_DIGITS && limit.startsWith(wanted)) return true;
+    if (alone && limit !== undefined && isLower(limit, own) && !mayBeOfOther(limit, startedAt)) return true;
+    return environmentOf(pid)?.some((entry) => (ofRun ? entry === variable : entry.startsWith(variable))) ?? false;
   };
 }
 

@@ -59,6 +59,11 @@ export class ProcessShapes {
     return this.#names.filter((shape) => found.includes(this.#dir(shape)));
   }
 
+  /** Whether one of each is alive. One that keeps forking may be alive although this is false. */
+  get all(): boolean {
+    return this.left.length === this.#names.length;
+  }
+
   [Symbol.dispose](): void {
     for (const { pid } of this.#pids) kill(pid);
     rmSync(this.#folder, { recursive: true, force: true, maxRetries: 3 });

@@ -9,7 +9,8 @@ import type {
 } from '../../../agent/claude/host.ts';
 import { frameOf, frameReader, type Question, type ToClient, type ToHost } from './frames.ts';
 
-const PROGRAM = path.join(import.meta.dirname, 'main.ts');
+/** The command of the program. */
+export const PROGRAM = [process.execPath, path.join(import.meta.dirname, 'main.ts')] as const;
 
 /** What is known here about a process at the other end. */
 interface Remote {
@@ -27,8 +28,10 @@ export class PipeHost implements ProcessHost, AsyncDisposable {
   readonly #questions = new Map<number, PromiseWithResolvers<number>>();
   #lastId = 0;
 
-  constructor() {
-    const program = spawn(process.execPath, [PROGRAM], { stdio: ['pipe', 'pipe', 'inherit'] });
+  /** @param command starts the program. */
+  constructor(command: readonly string[] = PROGRAM) {
+    const [file = '', ...args] = command;
+    const program = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     this.#program = program;
     const read = frameReader<ToClient>();
     program.stdout.on('data', (chunk: Buffer) => {
