@@ -181,6 +181,7 @@ export const RUN_LIMITS = {
   budgetUsd: 10_000,
   fallbackModels: 5,
   labels: 20,
+  laneChars: 128,
   callbackUrlChars: 2048,
 } as const;
 

@@ -97,10 +97,10 @@ export class Acceptance {
     assertOpen();
     this.#assertDiskRoom();
     const { resume } = request;
-    // Nothing else can be in a new conversation.
-    const begins = plan.startsAtOnce(resume === undefined ? [] : lanesOf({ sessionId: resume }));
-    const run = records.accept(request, resume ?? claude.newSessionId(), { idempotency, begins });
-    plan.add(lanesOf(run));
+    const begins = plan.startsAtOnce(lanesOf(request, resume));
+    const sessionId = resume ?? claude.newSessionId();
+    const run = records.accept(request, sessionId, { idempotency, begins });
+    plan.add(lanesOf(request, sessionId));
     return run;
   }
 

@@ -1,6 +1,6 @@
 import type { ClaudeProcess, EndReason } from '../claude/process.ts';
 import type { Ticket } from './queue.ts';
-import type { EndedRun, Run } from '../store/run.ts';
+import type { EndedRun, Run, RunRequest } from '../store/run.ts';
 
 /** A run that has not ended, and the clients that wait for it. */
 export interface Job {
@@ -27,9 +27,16 @@ export interface Job {
   endUnwritten?: boolean;
 }
 
-/** What a run must have to itself: two turns of one conversation at the same time would overwrite each other. */
-export function lanesOf({ sessionId }: Pick<Run, 'sessionId'>): string[] {
-  return [`conversation:${sessionId}`];
+/**
+ * What a run must have to itself: its conversation, because two turns at the same time would overwrite each other, and its
+ * lane.
+ * @param sessionId undefined for a new conversation without an id.
+ */
+export function lanesOf({ lane }: RunRequest, sessionId: string | undefined): string[] {
+  return [
+    ...(sessionId === undefined ? [] : [`conversation:${sessionId}`]),
+    ...(lane === undefined ? [] : [`lane:${lane}`]),
+  ];
 }
 
 /** @param remainingMs how long the run may take from now on, including the wait. */

@@ -49,10 +49,13 @@ export class Jobs {
     const job = this.#add(run, clients, timeMs);
     this.#records.notify(run, () => this.#events.publish('queued', run));
     job.timer = setTimeout(() => this.leaveQueue(job, timedOutInQueue), timeMs);
-    job.ticket = this.#queue.push(() => {
-      clearTimeout(job.timer);
-      return this.#execute(job);
-    }, lanesOf(run));
+    job.ticket = this.#queue.push(
+      () => {
+        clearTimeout(job.timer);
+        return this.#execute(job);
+      },
+      lanesOf(run.request, run.sessionId),
+    );
     return job;
   }
 

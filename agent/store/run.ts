@@ -13,6 +13,8 @@ export interface RunRequest {
   readonly resume?: string;
   /** The client's own labels for the run, such as its workflow and execution. */
   readonly labels: Readonly<Record<string, string>>;
+  /** No other run of this lane may be in progress at the same time. */
+  readonly lane?: string;
   /** Milliseconds from acceptance, including the wait in the queue. */
   readonly timeoutMs: number;
   /** Absolute path of an existing folder inside the workspace. */
@@ -75,6 +77,7 @@ export interface RunFilter {
   readonly outcome?: Outcome;
   /** Only runs with all of these labels. */
   readonly labels?: readonly (readonly [name: string, value: string])[];
+  readonly lane?: string;
   /** Only runs whose labels contain this workflow name or id. */
   readonly workflow?: string;
   /** Only runs whose records contain all of these words, see `search.ts`. */

@@ -24,6 +24,7 @@ const LIST = `
     AND ($outcome IS NULL OR outcome = $outcome)
     AND ($since IS NULL OR accepted_at >= $since)
     AND ($until IS NULL OR accepted_at < $until)
+    AND ($lane IS NULL OR CASE WHEN json_valid(request) THEN request ->> '$.lane' = $lane END)
     AND ($labels IS NULL OR CASE WHEN json_valid(request) THEN NOT EXISTS (
       SELECT 1 FROM json_each($labels) AS wanted WHERE NOT EXISTS (
         SELECT 1 FROM json_each(request, '$.labels') AS label
@@ -161,12 +162,13 @@ function openWith(reserve: DiskReserve, file: string): RunStore {
       return row && fromRow(row);
     },
     list(filter) {
-      const { state = null, outcome = null, since = null, until = null, before = null, limit } = filter;
+      const { state = null, outcome = null, lane = null, since = null, until = null, before = null, limit } = filter;
       const { goesOn, ...search } = boundsOf(filter);
       const rows = page.all({
         ...search,
         state,
         outcome,
+        lane,
         since,
         until,
         before,

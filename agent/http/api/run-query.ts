@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { RUN_LIMITS } from '../../contract.ts';
+import { lane } from './run-request.ts';
 import { outcome } from './run.ts';
 
 /** Runs on a page of `GET /runs`. */
@@ -32,6 +33,7 @@ export const runQuery = z.strictObject({
     .max(RUN_LIMITS.labels, `given at most ${RUN_LIMITS.labels} times`)
     .meta({ description: 'Only runs with this label, as `NAME:VALUE`. If repeated, runs with all of the labels.' })
     .optional(),
+  lane: lane.describe('Only runs of this lane.').optional(),
   since: z.iso.datetime(time).describe('Only runs accepted at or after this time.').optional(),
   until: z.iso.datetime(time).describe('Only runs accepted before this time.').optional(),
 });

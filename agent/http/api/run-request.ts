@@ -20,6 +20,8 @@ const mode = `one of ${PERMISSION_MODES.join(', ')}`;
 const turns = `a whole number from 1 to ${LIMITS.turns}`;
 const budget = `a number of US dollars above 0, at most ${LIMITS.budgetUsd}`;
 const sessionId = 'the sessionId (a UUID) of an earlier run';
+/** What a `lane` must be. */
+export const LANE = `a string of 1 to ${LIMITS.laneChars} characters without control characters`;
 /** What a `callbackUrl` must be; the settings list the allowed hosts. */
 export const CALLBACK_URL = `an http or https URL of at most ${LIMITS.callbackUrlChars} characters, in ASCII, without user name and fragment`;
 const labels = `at most ${LIMITS.labels} strings of 1 to 256 characters, with names of 1 to 64`;
@@ -36,6 +38,9 @@ export const OUTPUT_SCHEMA = `a JSON Schema (a draft-07 object) of at most ${LIM
 
 /** One or more names of models. */
 const FALLBACK_MODELS = new RegExp(`^${MODEL_NAME}(,${MODEL_NAME}){0,${LIMITS.fallbackModels - 1}}$`);
+
+/** The name of a lane. */
+export const lane = text(LIMITS.laneChars, LANE).regex(/^\P{Cc}*$/u, LANE);
 
 /** Options of a run that are passed to `claude`. */
 const options = {
@@ -92,6 +97,17 @@ const options = {
 /** Options of a run. The defaults come from the agent's settings and the CLI. */
 export type RunOptions = Sent<z.ZodObject<typeof options>>;
 
+/** Options of a run that concern the queue. */
+const queueing = {
+  lane: lane
+    .meta({
+      description:
+        'Runs of one lane are never in progress at the same time. Name it after what they would disturb each other in, such as a repository.',
+      examples: ['repository-4711'],
+    })
+    .optional(),
+};
+
 /** The body of a run's request. The workspace checks `workdir`. */
 export const runRequest = component(
   'RunRequest',
@@ -124,6 +140,7 @@ export const runRequest = component(
         maxProperties: LIMITS.labels,
       })
       .default({}),
+    ...queueing,
     callbackUrl: z
       .string(CALLBACK_URL)
       .max(LIMITS.callbackUrlChars, CALLBACK_URL)
@@ -140,7 +157,7 @@ export const runRequest = component(
 export const strictRunRequest = component('StrictRunRequest', z.strictObject(runRequest.shape));
 
 /** The request of a run, without the prompt and the fields that the run has itself. */
-export const requestEcho = z.object({ timeout: z.int(), workdir: z.string(), ...options });
+export const requestEcho = z.object({ timeout: z.int(), workdir: z.string(), ...queueing, ...options });
 
 function denies(rule: string, context: z.RefinementCtx): void {
   const found = denyRuleMistake(rule);

@@ -1,6 +1,18 @@
 import { html } from 'hono/html';
 import { deadlineOf, type Run } from '../../store/run.ts';
-import { cancelForm, heading, left, origin, row, shortId, since, table, type Html, type PageContext } from './parts.ts';
+import {
+  cancelForm,
+  heading,
+  laneOf,
+  left,
+  origin,
+  row,
+  shortId,
+  since,
+  table,
+  type Html,
+  type PageContext,
+} from './parts.ts';
 import type { Status } from './status.ts';
 import { count, duration, grouped } from './words.ts';
 
@@ -50,6 +62,7 @@ function runningRun(run: Run, now: Date, context: PageContext): Html {
     <p class="clock"><span class="unseen">Running for</span> ${since(begun, now)}</p>
     <div>
       <p id="${id}-name"><span class="unseen">Run</span> <code>${shortId(run)}</code> ${origin(run, context)}</p>
+      ${laneOf(run)}
       <progress
         max="${end - begun}"
         value="${Math.min(now.getTime(), end) - begun}"
@@ -66,7 +79,7 @@ function waitingRow(run: Run, place: number, now: Date, context: PageContext): H
   return row(`run-${run.id}`, {
     Place: String(place),
     Run: html`<code>${shortId(run)}</code>`,
-    Workflow: origin(run, context),
+    Workflow: html`${origin(run, context)}${laneOf(run)}`,
     Waiting: since(Date.parse(run.acceptedAt), now),
     'Time left': left(deadlineOf(run), now),
     Action: cancelForm(run, context),

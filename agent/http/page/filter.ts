@@ -1,5 +1,5 @@
 import { html } from 'hono/html';
-import type { Outcome } from '../../contract.ts';
+import { RUN_LIMITS, type Outcome } from '../../contract.ts';
 import { form, workflowOf, type Html, type PageContext } from './parts.ts';
 import type { Status } from './status.ts';
 import { OUTCOME_WORDS } from './words.ts';
@@ -11,8 +11,8 @@ const OFFERED = 30;
 
 /** The form that filters the ended runs. */
 export function filterForm(status: Status, context: PageContext): Html {
-  const { outcome, workflow, text } = status.filter;
-  const isFiltered = [outcome, workflow, text].some((each) => each !== undefined);
+  const { outcome, workflow, lane, text } = status.filter;
+  const isFiltered = [outcome, workflow, lane, text].some((each) => each !== undefined);
   const everything = { ...context, filter: {} };
   return html`<div class="filter" role="search" aria-label="Ended runs">
     ${form(
@@ -35,6 +35,8 @@ export function filterForm(status: Status, context: PageContext): Html {
         <datalist id="workflows">
           ${workflowsIn(status).map((name) => html`<option value="${name}"></option>`)}
         </datalist>
+        <label for="lane">Lane</label>
+        <input id="lane" name="lane" maxlength="${RUN_LIMITS.laneChars}" autocomplete="off" value="${lane ?? ''}" />
         <label for="text">Text</label>
         <input
           id="text"

@@ -77,6 +77,7 @@ function facts({ id, sessionId, acceptedAt, startedAt, result, request }: RunSum
   return {
     Run: html`<code>${id}</code>`,
     Session: html`<code>${sessionId}</code>`,
+    ...(request.lane !== undefined && { Lane: html`<bdi>${request.lane}</bdi>` }),
     ...(startedAt !== undefined && { Waited: took(acceptedAt, startedAt) }),
     ...(model !== undefined && { Model: model }),
     ...(turns !== undefined && { Turns: String(turns) }),

@@ -7,7 +7,7 @@ const main = document.querySelector('main');
 /** How far the agent's clock is ahead of this one, in milliseconds. */
 let ahead = 0;
 /** The filter of the ended runs. Every form has these fields, and so has every refresh. */
-const FILTER = ['outcome', 'workflow', 'text', 'before'];
+const FILTER = ['outcome', 'workflow', 'lane', 'text', 'before'];
 let filter = {};
 /** The number of the last request, and of the one that is shown: responses may arrive in another order. */
 let sent = 0;

@@ -79,6 +79,10 @@ export function origin(run: Pick<RunSummary, 'request'>, { n8nUrl }: PageContext
   return html`<a href="${url}" rel="noreferrer">${words}</a>`;
 }
 
+/** The lane of a run, if it has one. */
+export const laneOf = ({ request: { lane } }: Pick<RunSummary, 'request'>): Html | string =>
+  lane === undefined ? '' : html`<p class="lane">Lane <bdi>${lane}</bdi></p>`;
+
 /** A table. It stays one for screen readers when a narrow screen shows its rows as cards. */
 export function table(labelledBy: string, columns: readonly string[], rows: readonly Html[]): Html {
   return html`<table role="table" aria-labelledby="${labelledBy}">

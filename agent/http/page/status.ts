@@ -7,7 +7,7 @@ const RUNS = 50;
 const WAITING = 100;
 
 /** Which ended runs to show. */
-export type EndedFilter = Pick<RunFilter, 'outcome' | 'workflow' | 'text' | 'before'>;
+export type EndedFilter = Pick<RunFilter, 'outcome' | 'workflow' | 'lane' | 'text' | 'before'>;
 
 /** Everything that the page shows, at one moment. */
 export interface Status {

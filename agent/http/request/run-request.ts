@@ -45,7 +45,7 @@ export async function checkRunRequest(
     const misshapen = (parsed.error?.issues ?? []).map((issue) => issueError(issue, body));
     return { errors: onePerField([...misshapen, ...outside, ...others]) };
   }
-  const { prompt, timeout: timeoutMs, workdir: asked, sessionId, labels, callbackUrl, ...options } = parsed.data;
+  const { prompt, timeout: timeoutMs, workdir: asked, sessionId, labels, lane, callbackUrl, ...options } = parsed.data;
   const request: RunRequest = {
     prompt,
     timeoutMs,
@@ -53,6 +53,7 @@ export async function checkRunRequest(
     options: withoutUndefined(options),
     ...(sessionId !== undefined && { resume: sessionId }),
     labels,
+    ...(lane !== undefined && { lane }),
     ...(callbackUrl !== undefined && { callbackUrl }),
   };
   return { request, warnings: unknown.warnings };

@@ -2,6 +2,7 @@ import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import { z } from 'zod';
 import type { Outcome } from '../../contract.ts';
+import { lane } from '../api/run-request.ts';
 import { SEARCH_CHARS } from '../page/filter.ts';
 import { OUTCOME_WORDS } from '../page/words.ts';
 import { tokenOf } from '../bearer.ts';
@@ -22,6 +23,7 @@ const fields = z.object({
   reason: z.string().trim().min(1).max(500).optional().catch(undefined),
   outcome: z.enum(outcomes).optional().catch(undefined),
   workflow: words,
+  lane: lane.optional().catch(undefined),
   text: words,
   before: z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER).optional().catch(undefined),
 });

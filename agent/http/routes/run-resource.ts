@@ -7,14 +7,14 @@ export function resourceOf(run: Run): RunResource;
 export function resourceOf(run: RunSummary): ListedRun;
 export function resourceOf(run: Run | RunSummary): RunResource | ListedRun {
   const { id, acceptedAt, startedAt, sessionId, request, callback } = run;
-  const { timeoutMs: timeout, workdir, options, labels } = request;
+  const { timeoutMs: timeout, workdir, options, labels, lane } = request;
   const known = {
     id,
     acceptedAt,
     startedAt,
     sessionId,
     labels,
-    request: { timeout, workdir, ...options },
+    request: { timeout, workdir, ...(lane !== undefined && { lane }), ...options },
     ...(callback && { callback }),
   };
   if (run.state !== 'ended') return { ...known, state: run.state };

@@ -48,11 +48,11 @@ const look = async (fields: Record<string, string> = {}) =>
     .replace(/<(style|script)>.*?<\/\1>/gs, '')
     .replaceAll(/\s+/g, ' ');
 
-async function accept(prompt: string): Promise<string> {
+async function accept(prompt: string, fields: object = {}): Promise<string> {
   const response = await agent.fetch('/runs', {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({ prompt }),
+    body: JSON.stringify({ prompt, ...fields }),
   });
   return ((await response.json()) as { id: string }).id;
 }
@@ -161,6 +161,22 @@ describe('the status page without a script', () => {
     const response = await fetch(`${agent.url}/`, { method: 'PUT' });
     expect(response.status).toBe(405);
     expect(response.headers.get('Allow')).toBe('GET, HEAD, POST');
+  });
+
+  it('shows the lane of a run while it is in progress, waits, and in its details, and filters by it', async () => {
+    const lane = '<i>customer</i> 7';
+    const shown = 'Lane <bdi>&lt;i&gt;customer&lt;/i&gt; 7</bdi>';
+    const [running, waiting] = [await accept('hangs', { lane }), await accept('waits', { lane })];
+    const [, now = ''] = (await look()).split('id="current"');
+    expect(now.split('id="login"')[0]?.split(shown)).toHaveLength(3);
+    for (const id of [waiting, running]) {
+      await agent.fetch(`/runs/${id}`, { method: 'DELETE' });
+      await untilCancelled(id);
+    }
+    const found = (await look({ lane })).split('id="ended-').slice(1);
+    expect(found.map((row) => row.slice(0, running.length)).sort()).toEqual([running, waiting].sort());
+    expect(found[0]).toContain('<dt>Lane</dt> <dd><bdi>&lt;i&gt;customer&lt;/i&gt; 7</bdi></dd>');
+    expect((await look({ lane: 'customer' })).split('id="ended-')).toHaveLength(1);
   });
 });
 

@@ -20,6 +20,8 @@ function recordRuns(): void {
     'a number': { labels: { n: 1 } },
     'an object': { labels: { a: { b: 'b' } } },
     strange: { labels: { 'we"ird.$[0]': 'é\0', "'": '"' } },
+    'a lane': { labels: {}, lane: 'customer "7"' },
+    'a lane that is a number': { labels: {}, lane: 7 as unknown as string },
     'a deep schema': { labels: { a: 'b' }, options: { outputSchema: deep } },
   };
   using store = openStore(path.join(agent.stateDir, 'runs.db'));
@@ -63,6 +65,14 @@ describe('GET /runs lists the runs that have', () => {
     expect(await list(query)).toEqual(names);
   });
 
+  it.each([
+    ['customer "7"', ['a lane']],
+    ['customer', []],
+    ['7', []],
+  ])('the lane %s, and no similar one', async (lane, names) => {
+    expect(await list(`lane=${encodeURIComponent(lane)}`)).toEqual(names);
+  });
+
   it('a label, although some records are not JSON for SQLite', async () => {
     expect(await list('label=a:b')).toEqual(['a:b', 'both']);
   });
@@ -74,7 +84,7 @@ describe('GET /runs refuses a query with', () => {
     expect(wrong).toEqual({
       field: 'lable',
       message:
-        '`lable` is not a parameter. Available: `limit`, `cursor`, `state`, `outcome`, `label`, `since`, `until`. Did you mean `label`?',
+        '`lable` is not a parameter. Available: `limit`, `cursor`, `state`, `outcome`, `label`, `lane`, `since`, `until`. Did you mean `label`?',
     });
     expect(stranger?.message).toMatch(/`until`\.$/);
   });
@@ -100,10 +110,16 @@ describe('GET /runs refuses a query with', () => {
     expect(await refusal(many)).toHaveLength(10);
   });
 
-  it.each(['__proto__=1', 'label=__proto__', 'since=2026-02-30T00:00:00Z', 'limit=%00', 'cursor=1e3', 'label=%'])(
-    '%s',
-    async (query) => {
-      expect(await refusal(query)).toHaveLength(1);
-    },
-  );
+  it.each([
+    '__proto__=1',
+    'label=__proto__',
+    'since=2026-02-30T00:00:00Z',
+    'limit=%00',
+    'lane=',
+    'lane=a%0Ab',
+    'cursor=1e3',
+    'label=%',
+  ])('%s', async (query) => {
+    expect(await refusal(query)).toHaveLength(1);
+  });
 });

@@ -88,6 +88,33 @@ describe('an agent with four slots', () => {
     await load(0, 0);
   });
 
+  it('runs one at a time of a lane, also of those that arrive together, and lets others pass', async () => {
+    const inLane = await Promise.all([send('a', { lane: 'r' }), send('b', { lane: 'r' })]);
+    expect(inLane.map(({ state }) => state).sort()).toEqual(['queued', 'running']);
+    expect(inLane.map(({ request }) => request.lane)).toEqual(['r', 'r']);
+    expect(await send('c', { lane: 'conversation' })).toMatchObject({ state: 'running' });
+    const first = inLane[0].state === 'running' ? 'a' : 'b';
+    await begun(first, 'c');
+    open(first);
+    await begun('a', 'b');
+    const { runs } = (await (await agent.fetch('/runs?lane=r')).json()) as { runs: RunResource[] };
+    expect(runs.map(({ id }) => id).sort()).toEqual(inLane.map(({ id }) => id).sort());
+    open('a', 'b', 'c');
+    await load(0, 0);
+  });
+
+  it('keeps lanes apart after it was killed', async () => {
+    for (const prompt of ['hang', 'a', 'b']) await send(prompt, { lane: 'r' });
+    await begun('hang');
+    await agent.crash();
+    await load(1, 1);
+    await begun('a');
+    open('a');
+    await begun('b');
+    open('b');
+    await load(0, 0);
+  });
+
   it('is not held by a process that does not exit after its result', async () => {
     expect(await agent.run('stuck')).toMatchObject({ success: true });
     for (let i = 0; i < 6; i += 1) expect(await agent.run('quick')).toMatchObject({ success: true });
