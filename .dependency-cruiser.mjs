@@ -27,8 +27,14 @@ export default {
     forbid(
       'claude-is-the-last-layer',
       path('agent/claude/'),
-      path(HTTP, 'agent/(runs|store|login|callbacks|workspace)/'),
-      'What starts the CLI knows nothing of runs or logins.',
+      path(HTTP, 'agent/(runs|store|login|callbacks|workspace|conversations)/'),
+      'What starts the CLI knows nothing of runs, logins or the store of conversations.',
+    ),
+    forbid(
+      'conversations-stand-alone',
+      path('agent/conversations/'),
+      path(HTTP, 'agent/(runs|store|login|callbacks|workspace|claude|backup)/'),
+      'Whoever starts the CLI brings conversations to it.',
     ),
     forbid(
       'one-way-to-processes',

@@ -2,6 +2,8 @@ import { rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import type { Log } from './log.ts';
+import { ConversationStore } from './conversations/store.ts';
+import { Configurations } from './login/configurations.ts';
 import { Custody } from './login/custody.ts';
 import { npmRun, sessionCredential, variableCredential, type CredentialSource } from './login/credential.ts';
 import { federatedCredential } from './login/federation.ts';
@@ -11,15 +13,14 @@ import type { Settings } from './settings.ts';
 /** The credential that the settings select. */
 export function chooseCredential(settings: Settings): CredentialSource {
   const { authMode, credentialFile, environment, federation, stack, stateDir } = settings;
-  const configDir = configDirOf(settings);
   // The CLI leaves one file for each identity token that it exchanges, and never removes them.
   const cacheDir = path.join(stateDir, FEDERATION_CACHE_FOLDER);
   rmSync(cacheDir, { recursive: true, force: true });
-  if (federation !== undefined) return federatedCredential(federation, cacheDir, configDir);
+  if (federation !== undefined) return federatedCredential(federation, cacheDir);
   if (authMode === 'oauthToken' || authMode === 'apiKey') {
-    return variableCredential(authMode, credentialFile, environment[CREDENTIAL_VARIABLES[authMode]], configDir, stack);
+    return variableCredential(authMode, credentialFile, environment[CREDENTIAL_VARIABLES[authMode]], stack);
   }
-  return sessionCredential(configDir, homeOf(settings), loginRemedy(settings));
+  return sessionCredential(configDirOf(settings), homeOf(settings), loginRemedy(settings));
 }
 
 /** How to log in: in the stack, or on this machine, where another credential may be set. */
@@ -33,10 +34,32 @@ function loginRemedy({ sessionDir, environment, stack }: Settings): string {
 }
 
 /**
+ * The configuration of the processes of `claude`. Conversations in the state folder are kept in a store.
+ * @throws if the disk cannot be written.
+ */
+export function configurationsOf(settings: Settings, log: Log): Configurations {
+  const { authMode, stateDir, conversationMegabytes } = settings;
+  const named = configDirOf(settings);
+  const configDir = named ?? path.join(homeOf(settings), '.claude');
+  const custody = custodyOf(settings, log);
+  const isOwn = isInside(configDir, stateDir);
+  return new Configurations({
+    stateDir,
+    configDir,
+    environment: named === undefined ? {} : { CLAUDE_CONFIG_DIR: named },
+    ownFolders: isOwn && custody !== undefined && authMode !== 'session',
+    custody,
+    // A person's own folder holds that person's conversations.
+    conversations: isOwn ? new ConversationStore(stateDir, conversationMegabytes * 1_048_576) : undefined,
+    log,
+  });
+}
+
+/**
  * Takes custody of those parts of Claude's configuration that belong to the agent. A login that is used directly belongs to
  * a person, and so do the files next to it and a home folder outside the state folder.
  */
-export function custodyOf(settings: Settings, log: Log): Custody | undefined {
+function custodyOf(settings: Settings, log: Log): Custody | undefined {
   const { authMode, sessionDir: seedDir, stateDir, workspaceDir } = settings;
   if (seedDir === undefined && authMode === 'session') return undefined;
   const dir = configDirOf(settings);
@@ -50,7 +73,7 @@ export function custodyOf(settings: Settings, log: Log): Custody | undefined {
 }
 
 /** With a seed the session is in the state folder; without one the operator's own session is used directly. */
-export function configDirOf({ sessionDir, stateDir, environment }: Settings): string | undefined {
+function configDirOf({ sessionDir, stateDir, environment }: Settings): string | undefined {
   return sessionDir === undefined ? environment['CLAUDE_CONFIG_DIR'] : path.join(stateDir, SESSION_FOLDER);
 }
 
@@ -58,8 +81,9 @@ export function configDirOf({ sessionDir, stateDir, environment }: Settings): st
 export function homeOf(settings: Settings): string {
   return settings.environment['HOME'] ?? homedir();
 }
+
 /** Whether a path is below a folder. */
-export function isInside(folder: string, parent: string): boolean {
+function isInside(folder: string, parent: string): boolean {
   const relative = path.relative(parent, folder);
   return relative !== '' && !relative.startsWith('..') && !path.isAbsolute(relative);
 }

@@ -9,7 +9,7 @@ import { CallbackSender } from './callbacks/sender.ts';
 import { callbackSecrets } from './callbacks/signature.ts';
 import { createClaude } from './claude/claude.ts';
 import { LocalHost } from './claude/local-host.ts';
-import { pruneConversations } from './claude/conversations.ts';
+import { pruneConversations } from './conversations/prune.ts';
 import { type CredentialSource } from './login/credential.ts';
 import { AGENT_ENV } from './contract.ts';
 import { makeFolder } from './workspace/folders.ts';
@@ -22,7 +22,7 @@ import { RunService } from './runs/service.ts';
 import { Workspace } from './workspace/workspace.ts';
 import { SettingsError, type Settings } from './settings.ts';
 import { apiToken, type ApiToken } from './http/token.ts';
-import { chooseCredential, configDirOf, custodyOf, homeOf, isInside } from './compose-login.ts';
+import { chooseCredential, configurationsOf, homeOf } from './compose-login.ts';
 
 /** Everything that handles requests according to the settings. */
 export interface Agent {
@@ -51,16 +51,14 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
   const limits = { days: settings.recordDays, count: settings.recordCount, megabytes: settings.recordMegabytes };
   opened.defer(pruneRecordsHourly(limits, store, log));
   const token = apiToken(settings, settings.stateDir);
-  const custody = custodyOf(settings, log);
+  const configurations = configurationsOf(settings, log);
   const credential = chooseCredential(settings);
   const loginStatus = new LoginStatus(credential);
-  const configDir = configDirOf(settings) ?? path.join(homeOf(settings), '.claude');
-  const conversations = { days: settings.conversationDays, megabytes: settings.conversationMegabytes };
-  // A person's own folder holds that person's conversations.
-  const isOwn = isInside(configDir, settings.stateDir);
-  if (isOwn) {
-    const prune = () => pruneConversations(configDir, conversations);
-    opened.defer(pruneHourly('conversations', prune, conversations, log));
+  const { store: kept } = configurations;
+  const { conversationDays: days, conversationMegabytes: megabytes } = settings;
+  if (kept) {
+    const prune = () => pruneConversations(kept.folder, { days, megabytes });
+    opened.defer(pruneHourly('conversations', prune, { days, megabytes }, log));
   }
   const workspace = new Workspace({
     dir: settings.workspaceDir,
@@ -77,8 +75,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     mcpConfig: settings.mcpConfig,
     claudeSettings: settings.claudeSettings,
     credential,
-    custody,
-    configDir,
+    configurations,
     preparedFor: settings.warmStart ? workspace.runDir : undefined,
     log,
     environment: settings.environment,

@@ -121,6 +121,12 @@ export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', '
  */
 export const SESSION_FOLDER = 'claude';
 
+/** The folder in the state folder that holds the agent's conversations: a folder `ID` for each, with its `ID.jsonl`. */
+export const CONVERSATIONS_FOLDER = 'conversations';
+
+/** The folder in the state folder that holds a configuration folder for each process, where the login is no file. */
+export const PROCESS_FOLDERS = 'configurations';
+
 /** Every way a run can end, with the exit code that `POST /run` reports for it. */
 export const EXIT_CODES = {
   succeeded: 0,

@@ -7,7 +7,9 @@ import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { CREDENTIALS_FILE } from '../contract.ts';
+import { CONVERSATIONS_FOLDER, CREDENTIALS_FILE, PROCESS_FOLDERS } from '../contract.ts';
+
+const CONFIG_FOLDERS = ['claude', 'home/.claude'];
 
 const [state = '/data'] = process.argv.slice(2);
 const arrived = path.join(state, '.restore');
@@ -27,7 +29,15 @@ if (fs.existsSync(records)) {
     fs.rmSync(path.join(state, `runs.db${suffix}`), { force: true });
   fs.renameSync(records, path.join(state, 'runs.db'));
 }
-for (const folder of ['claude', 'home/.claude']) putFolder(folder);
+// Backups of earlier versions have conversations in `projects`. The agent moves them to its store when it starts.
+const conversations = [CONVERSATIONS_FOLDER, ...CONFIG_FOLDERS.map((folder) => `${folder}/projects`)];
+if (conversations.some((folder) => fs.existsSync(path.join(arrived, folder)))) {
+  // A newer copy would count more than that of the backup.
+  for (const folder of [...conversations, PROCESS_FOLDERS])
+    fs.rmSync(path.join(state, folder), { recursive: true, force: true });
+}
+if (fs.existsSync(path.join(arrived, CONVERSATIONS_FOLDER))) put(CONVERSATIONS_FOLDER);
+for (const folder of CONFIG_FOLDERS) putFolder(folder);
 if (fs.existsSync(path.join(arrived, 'home/.claude.json'))) put('home/.claude.json');
 fs.rmSync(arrived, { recursive: true, force: true });
 spawnSync('sync');

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { SESSION_ENTRIES } from '../contract.ts';
+import { CONVERSATIONS_FOLDER, SESSION_ENTRIES } from '../contract.ts';
 
 /** Of a Claude configuration folder: the session, and the file that the CLI keeps next to it. */
 const ENTRIES = [...SESSION_ENTRIES, '.claude.json'];
@@ -20,9 +20,15 @@ export function sessionFiles(stateDir: string): string[] {
   return [...candidates, 'home/.claude.json', 'seed.json'].filter((file) => existsSync(path.join(stateDir, file)));
 }
 
-/** Chooses the newest conversations up to a total size in bytes. */
+/**
+ * Chooses the newest conversations up to a total size in bytes. They are in the agent's store. In a configuration folder are
+ * copies of those in progress, and those that `claude` has beside the agent.
+ */
 export function chooseConversations(stateDir: string, limit: number): ConversationChoice {
-  const found = configFolders(stateDir).flatMap((folder) => conversationsIn(stateDir, `${folder}/projects`));
+  const kept = conversationsIn(stateDir, CONVERSATIONS_FOLDER);
+  const isKept = new Set(kept.map(({ id }) => id));
+  const beside = configFolders(stateDir).flatMap((folder) => conversationsIn(stateDir, `${folder}/projects`));
+  const found = [...kept, ...beside.filter(({ id }) => !isKept.has(id))];
   let bytes = 0;
   const taken: Conversation[] = [];
   const omitted: Conversation[] = [];
@@ -43,24 +49,28 @@ function configFolders(stateDir: string): string[] {
   return ['claude', 'home/.claude'].filter((folder) => existsSync(path.join(stateDir, folder)));
 }
 
-/** A transcript `ID.jsonl`, and the folder `ID` next to it, in the folder of its project. */
+/** A transcript `ID.jsonl`, and the folder `ID` next to it. */
 interface Conversation {
+  readonly id: string;
   readonly paths: readonly string[];
   readonly bytes: number;
   /** Milliseconds since 1970. */
   readonly changedAt: number;
 }
 
-function conversationsIn(stateDir: string, projects: string): Conversation[] {
-  if (!existsSync(path.join(stateDir, projects))) return [];
-  return readdirSync(path.join(stateDir, projects)).flatMap((project) => {
-    const names = readdirSync(path.join(stateDir, projects, project));
+/** The conversations in the folders of a folder: of the store, or of `projects` in a configuration folder. */
+function conversationsIn(stateDir: string, parent: string): Conversation[] {
+  if (!existsSync(path.join(stateDir, parent))) return [];
+  const folders = readdirSync(path.join(stateDir, parent)).filter((name) => !name.startsWith('.'));
+  return folders.flatMap((folder) => {
+    const names = readdirSync(path.join(stateDir, parent, folder));
     const ids = [...new Set(names.map((name) => name.replace(/\.jsonl$/, '')))];
     return ids.map((id) => {
       const paths = [id, `${id}.jsonl`].filter((name) => names.includes(name));
-      const below = paths.map((name) => `${projects}/${project}/${name}`);
+      const below = paths.map((name) => `${parent}/${folder}/${name}`);
       const sizes = below.map((name) => sizeOf(path.join(stateDir, name)));
       return {
+        id,
         paths: below,
         bytes: sizes.reduce((sum, { bytes }) => sum + bytes, 0),
         changedAt: Math.max(...sizes.map(({ changedAt }) => changedAt)),

@@ -1,15 +1,16 @@
 import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { RUN_LIMITS, type AuthMode, type PermissionMode } from '../contract.ts';
+import type { ClaudeConfigurations, ProcessConfiguration } from './configuration.ts';
+import { ConfiguredClaude } from './configured.ts';
 import { claudeEnvironment, retriesWithin, retryWaitWithin } from './environment.ts';
 import { argumentsOf } from './options.ts';
 import type { ProcessHost } from './host.ts';
 import type { RunOptions } from '../http/api/run-request.ts';
-import { startClaude, type ClaudeProcess, type ClaudeReport, type WaitingClaude } from './process.ts';
+import { startClaude, type ClaudeProcess, type ClaudeReport } from './process.ts';
 import { settingsVersion } from './settings-version.ts';
 import { costStateOf, spendingBetween, spendingOfResult, type CostState, type Spending } from './spending.ts';
 import { withRemedy } from './token-exchange.ts';
-import type { ApiError } from './transcript.ts';
 import { WarmStart } from './warm.ts';
 import type { Log } from '../log.ts';
 
@@ -41,20 +42,6 @@ export interface ClaudeCredential {
   environment(): Record<string, string>;
 }
 
-/** Protects the configuration and the login that processes can write to. */
-export interface ClaudeCustody {
-  /** Called when no process exists and one is about to be started. */
-  beforeStart(): void;
-  /** Called when no run is in progress and one is about to start. */
-  betweenRuns(): void;
-  /** Called after each event of `claude`. @param apiError why the API refused the last request; undefined after an answer. */
-  whileRunning(apiError: ApiError | undefined): void;
-  /** Called when no process of the run is left. */
-  afterRun(): void;
-  /** Called when the agent is about to exit and no run is in progress. */
-  atTheEnd(): void;
-}
-
 /** Starts the pinned `claude`, or the executable that replaces it. */
 export interface Claude {
   /** The id for a new conversation. It may be the id of the warm process, which is then reserved for this conversation. */
@@ -67,14 +54,21 @@ export interface Claude {
   close(): Promise<void>;
   /** Memory of the warm process, in bytes; 0 if there is none. Never rejects. */
   preparedBytes(): Promise<number>;
-  /** Kills the processes that an earlier agent on the same state folder left behind, and returns their number. */
+  /**
+   * Kills the processes that an earlier agent on the same state folder left behind, and then takes back their conversations.
+   * @returns how many processes were killed.
+   */
   sweepLeftovers(): Promise<number>;
+  /** Whether a conversation can be continued. Call when none of its runs is in progress. */
+  hasConversation(sessionId: string): Promise<boolean>;
 }
 
 /** What a run reported, and what it spent. */
 export interface RunReport extends ClaudeReport {
   /** Missing values are unknown, for example after SIGKILL. */
   readonly spent: Partial<Spending>;
+  /** Whether the run ended before `claude` had saved its conversation, which then cannot be continued. */
+  readonly isUnsaved?: boolean;
 }
 
 /** A process that works on a prompt. */
@@ -99,10 +93,7 @@ export interface ClaudeOptions {
   readonly mcpConfig: string | undefined;
   readonly claudeSettings: string | undefined;
   readonly credential: ClaudeCredential;
-  /** Undefined if the configuration belongs to a person. */
-  readonly custody?: ClaudeCustody | undefined;
-  /** The configuration folder that the processes use. */
-  readonly configDir: string;
+  readonly configurations: ClaudeConfigurations;
   /** The working directory of the warm process; undefined for no warm process. */
   readonly preparedFor: string | undefined;
   readonly log: Log;
@@ -124,12 +115,16 @@ const EXPECTED_RUN_MS = RUN_LIMITS.defaultTimeoutMs;
 
 /** @see Claude */
 export function createClaude(options: ClaudeOptions): Claude {
-  const { credential, custody, instanceId } = options;
+  const { credential, configurations, instanceId, log } = options;
   const warm = new WarmStart((sessionId) => {
-    if (options.preparedFor === undefined) return undefined;
-    const start = startFor({ sessionId, options: {}, workdir: options.preparedFor }, EXPECTED_RUN_MS);
-    return { fingerprint: start.fingerprint, start: () => start.start(`prepared-${sessionId}`) };
-  }, options.log);
+    const workdir = options.preparedFor;
+    if (workdir === undefined) return undefined;
+    const start = startFor({ sessionId, options: {}, workdir }, EXPECTED_RUN_MS);
+    return {
+      fingerprint: start.fingerprint,
+      start: () => start.start(configurations.open(sessionId, workdir), `prepared-${sessionId}`),
+    };
+  }, log);
 
   function startFor(
     prompt: Pick<Prompt, 'sessionId' | 'resume' | 'options' | 'textOnly' | 'workdir'>,
@@ -139,36 +134,54 @@ export function createClaude(options: ClaudeOptions): Claude {
     const own = credential.environment();
     // Only the CLI's last message explains why an identity token could not be exchanged, so the CLI must get to it itself.
     const retries = credential.mode === 'federation' ? retriesWithin(remainingMs) : undefined;
+    const { mcpConfig, claudeSettings } = options;
     return {
       fingerprint: JSON.stringify([
         args,
         own,
         prompt.workdir,
         folderVersion(prompt.workdir),
-        settingsVersion(options),
+        settingsVersion({ configDir: configurations.sharedDir, mcpConfig, claudeSettings }),
         retries,
       ]),
-      start(name: string): WaitingClaude {
+      /** Ends the configuration if the process cannot be started. */
+      start(configuration: ProcessConfiguration, name: string): ConfiguredClaude {
         const mark = `${instanceId}/${name}`;
-        custody?.beforeStart();
         const command = {
           file: options.path ?? PINNED_CLAUDE,
           args,
-          env: claudeEnvironment(options.environment, own, mark, remainingMs),
+          env: claudeEnvironment(options.environment, { ...own, ...configuration.environment }, mark, remainingMs),
           cwd: prompt.workdir,
           mark,
         };
-        return startClaude(command, options.host);
+        try {
+          return new ConfiguredClaude(startClaude(command, options.host), configuration);
+        } catch (error) {
+          void configuration.end();
+          throw error;
+        }
       },
     };
   }
 
-  /** What a conversation has spent so far; 'unknown' if that cannot be read. */
-  async function spentBefore(sessionId: string): Promise<CostState | undefined | 'unknown'> {
+  /** The configuration of a new process for a prompt. */
+  async function configurationFor({ sessionId, resume, workdir }: Prompt): Promise<ProcessConfiguration> {
+    const configuration = configurations.open(sessionId, workdir);
     try {
-      return await costStateOf(options.configDir, sessionId);
+      if (resume) await configuration.putConversation();
+      return configuration;
     } catch (error) {
-      options.log.warn({ err: error, sessionId }, 'the cost of a conversation cannot be read');
+      await configuration.end();
+      throw error;
+    }
+  }
+
+  /** What a conversation has spent so far; 'unknown' if that cannot be read. */
+  async function spentBefore(configuration: ProcessConfiguration): Promise<CostState | undefined | 'unknown'> {
+    try {
+      return await costStateOf(await configuration.transcripts());
+    } catch (error) {
+      log.warn({ err: error }, 'the cost of a conversation cannot be read');
       return 'unknown';
     }
   }
@@ -177,47 +190,73 @@ export function createClaude(options: ClaudeOptions): Claude {
   async function spentBy(
     { transcript: { result } }: ClaudeReport,
     sessionId: string,
+    configuration: ProcessConfiguration,
     before: CostState | undefined | 'unknown',
   ): Promise<Partial<Spending>> {
     // A conversation that was started again, for example with `/clear`, is counted from zero.
     const since = result && result.session_id !== sessionId ? undefined : before;
     if (since === 'unknown') return {};
     if (result) return spendingOfResult(result, since);
-    const left = await spentBefore(sessionId);
+    const left = await spentBefore(configuration);
     return left && left !== 'unknown' && left.row !== since?.row ? spendingBetween(since, left) : {};
+  }
+
+  /** Whether a run that failed left no conversation. `claude` saves it a tenth of a second after it got the prompt. */
+  async function isUnsaved({ transcript }: ClaudeReport, configuration: ProcessConfiguration): Promise<boolean> {
+    if (transcript.result?.is_error === false) return false;
+    try {
+      return (await configuration.transcripts()).length === 0;
+    } catch (error) {
+      log.warn({ err: error }, 'conversations cannot be listed');
+      return false;
+    }
   }
 
   return {
     newSessionId: () => warm.newSessionId(),
     async start(prompt) {
-      custody?.betweenRuns();
-      const before = prompt.resume ? await spentBefore(prompt.sessionId) : undefined;
       const remainingMs = prompt.deadline - performance.now();
       const fresh = startFor(prompt, remainingMs);
-      const waiting = await warm.take(prompt.sessionId, fresh.fingerprint);
-      const process = (waiting ?? fresh.start(prompt.runId)).begin({
+      const taken = await warm.take(prompt.sessionId, fresh.fingerprint);
+      const waiting = taken ?? fresh.start(await configurationFor(prompt), prompt.runId);
+      const { configuration } = waiting;
+      const before = prompt.resume ? await spentBefore(configuration) : undefined;
+      const process = await waiting.begin({
         prompt: prompt.text,
         deadline: prompt.deadline,
         retryWaitMs: retryWaitWithin(remainingMs),
-        onHeard: ({ apiError }) => custody?.whileRunning(apiError),
         ...(prompt.onText && { onText: prompt.onText }),
       });
       const report = process.report.then(async (said) => {
         const { apiError } = said.transcript;
         if (apiError)
           said.transcript.apiError = { ...apiError, message: withRemedy(apiError.message, credential.remedy) };
-        return { ...said, spent: await spentBy(said, prompt.sessionId, before) };
+        return {
+          ...said,
+          spent: await spentBy(said, prompt.sessionId, configuration, before),
+          isUnsaved: await isUnsaved(said, configuration),
+        };
       });
-      const reaped = process.reaped.finally(() => custody?.afterRun());
-      return { ...process, report, reaped, warm: waiting !== undefined };
+      // The report reads the conversation where the process left it.
+      const reaped = Promise.allSettled([process.reaped, report])
+        .then(() => configuration.end())
+        .then(() => process.reaped);
+      return { ...process, report, reaped, warm: taken !== undefined };
     },
     prepare: () => warm.prepare(),
     async close() {
       await warm.close();
-      custody?.atTheEnd();
+      configurations.close();
     },
     preparedBytes: () => warm.residentBytes(),
-    sweepLeftovers: () => options.host.killLeftovers(instanceId),
+    async sweepLeftovers() {
+      try {
+        return await options.host.killLeftovers(instanceId);
+      } finally {
+        await configurations.recover();
+      }
+    },
+    hasConversation: (sessionId) => configurations.has(sessionId),
   };
 }
 

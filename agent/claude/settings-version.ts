@@ -7,15 +7,17 @@ const READ_AT_START = SESSION_ENTRIES.filter((name) => name !== CREDENTIALS_FILE
 
 /** The sources of a process's settings: a configuration folder, and files named in its arguments. */
 export interface SettingsPlaces {
-  readonly configDir: string;
+  /** Undefined if each process has a new folder with the same content. */
+  readonly configDir: string | undefined;
   readonly mcpConfig: string | undefined;
   readonly claudeSettings: string | undefined;
 }
 
 /** Changes whenever a file changes that `claude` reads when it starts. */
 export function settingsVersion({ configDir, mcpConfig, claudeSettings }: SettingsPlaces): string {
-  const files = [mcpConfig, claudeSettings].filter((file) => file !== undefined);
-  return [...READ_AT_START.map((name) => path.join(configDir, name)), ...files].flatMap(versionsOf).join();
+  const own = configDir === undefined ? [] : READ_AT_START.map((name) => path.join(configDir, name));
+  const named = [mcpConfig, claudeSettings].filter((file) => file !== undefined);
+  return [...own, ...named].flatMap(versionsOf).join();
 }
 
 function versionsOf(file: string): string[] {

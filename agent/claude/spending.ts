@@ -1,5 +1,4 @@
-import { open, readdir, stat } from 'node:fs/promises';
-import path from 'node:path';
+import { open } from 'node:fs/promises';
 import { z } from 'zod';
 import type { Usage } from '../http/api/run.ts';
 
@@ -78,32 +77,15 @@ export function spendingOfResult(told: ReportedSpending, before: Spending | unde
 /**
  * Reads what a conversation has spent so far. When a conversation continues, the CLI counts on from there, so it reports
  * totals for later runs. It writes the row when it exits, unless it is killed.
- * @param configDir a Claude configuration folder.
+ * @param transcripts the files of the conversation, newest first: one that continued in another folder has one for each.
  * @returns undefined if the conversation has no such row.
  */
-export async function costStateOf(configDir: string, sessionId: string): Promise<CostState | undefined> {
-  for (const file of await transcriptsOf(configDir, sessionId)) {
+export async function costStateOf(transcripts: readonly string[]): Promise<CostState | undefined> {
+  for (const file of transcripts) {
     const state = await lastCostState(file);
     if (state) return state;
   }
   return undefined;
-}
-
-/** A conversation that continued in another folder has one file per folder. Newest first. */
-async function transcriptsOf(configDir: string, sessionId: string): Promise<string[]> {
-  const projects = path.join(configDir, 'projects');
-  const folders = await readdir(projects).catch(ignoreMissing<string[]>([]));
-  const found = await Promise.all(
-    folders.map(async (folder) => {
-      const file = path.join(projects, folder, `${sessionId}.jsonl`);
-      const stats = await stat(file).catch(ignoreMissing(undefined));
-      return stats?.isFile() ? [{ file, changedAt: stats.mtimeMs }] : [];
-    }),
-  );
-  return found
-    .flat()
-    .sort((a, b) => b.changedAt - a.changedAt)
-    .map(({ file }) => file);
 }
 
 /** Reads the end of the file, which contains the row. */
@@ -139,12 +121,5 @@ function combine(a: Usage, b: Usage, by: (a: number, b: number) => number): Usag
     outputTokens: by(a.outputTokens, b.outputTokens),
     cacheCreationInputTokens: by(a.cacheCreationInputTokens, b.cacheCreationInputTokens),
     cacheReadInputTokens: by(a.cacheReadInputTokens, b.cacheReadInputTokens),
-  };
-}
-
-function ignoreMissing<T>(instead: T): (error: NodeJS.ErrnoException) => T {
-  return (error) => {
-    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return instead;
-    throw error;
   };
 }

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Log } from '../log.ts';
-import type { WaitingClaude } from './process.ts';
+import type { ConfiguredClaude } from './configured.ts';
 
 /** The maximum age of a warm process, in milliseconds. */
 const RENEWED_AFTER_MS = 30 * 60_000;
 
 /** A warm process. */
 interface Prepared {
-  readonly process: WaitingClaude;
+  readonly process: ConfiguredClaude;
   readonly sessionId: string;
   /** Equal to the fingerprint of a run if the process is what the run would start now. */
   readonly fingerprint: string;
@@ -19,7 +19,7 @@ interface Prepared {
 /** What {@link WarmStart} starts. */
 export interface PreparedStart {
   readonly fingerprint: string;
-  start(): WaitingClaude;
+  start(): ConfiguredClaude;
 }
 
 /**
@@ -64,7 +64,7 @@ export class WarmStart {
    * Call when a run starts.
    * @returns the warm process if it matches the run; otherwise the process is discarded.
    */
-  async take(sessionId: string, fingerprint: string): Promise<WaitingClaude | undefined> {
+  async take(sessionId: string, fingerprint: string): Promise<ConfiguredClaude | undefined> {
     this.#mayPrepare = false;
     const prepared = this.#prepared;
     if (prepared?.process.waits && prepared.sessionId === sessionId && prepared.fingerprint === fingerprint) {
@@ -87,7 +87,7 @@ export class WarmStart {
     return (await this.#prepared?.process.residentBytes()) ?? 0;
   }
 
-  #keep(process: WaitingClaude, sessionId: string, fingerprint: string): void {
+  #keep(process: ConfiguredClaude, sessionId: string, fingerprint: string): void {
     const renewal = setTimeout(() => void this.#renew(), RENEWED_AFTER_MS).unref();
     const prepared: Prepared = { process, sessionId, fingerprint, renewal, promised: false };
     this.#prepared = prepared;

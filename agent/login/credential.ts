@@ -85,7 +85,8 @@ export function sessionCredential(
     mode: 'session',
     source: file,
     remedy,
-    environment: () => (configDir === undefined ? {} : { CLAUDE_CONFIG_DIR: configDir }),
+    // The CLI finds it in its configuration folder.
+    environment: () => ({}),
     status: () => {
       if (isInKeychain()) return { present: true, refreshable: true, version: 'keychain' };
       const { problem, ...status } = sessionStatus(file);
@@ -125,13 +126,11 @@ function sessionStatus(file: string): CredentialStatus {
  * A long-lived token or an API key, passed in an environment variable.
  * @param file holds the value; read again for each process, so that a rotated Secret needs no restart.
  * @param value the value, if there is no file.
- * @param configDir the folder of the CLI's settings and conversations; a login in it is not used.
  */
 export function variableCredential(
   mode: keyof typeof CREDENTIAL_VARIABLES,
   file: string | undefined,
   value: string | undefined,
-  configDir: string | undefined,
   stack?: string,
 ): CredentialSource {
   const variable = CREDENTIAL_VARIABLES[mode];
@@ -140,7 +139,7 @@ export function variableCredential(
     mode,
     source: file ?? variable,
     remedy: remedyFor(mode, file, stack),
-    environment: () => ({ [variable]: read(), ...(configDir !== undefined && { CLAUDE_CONFIG_DIR: configDir }) }),
+    environment: () => ({ [variable]: read() }),
     status: () => {
       const version = file === undefined ? 'fixed' : String(statSync(file, { throwIfNoEntry: false })?.mtimeMs);
       try {

@@ -4,12 +4,11 @@ import { z } from 'zod';
 import { CREDENTIALS_FILE } from '../contract.ts';
 import { LoginCustody } from './login-custody.ts';
 import { readOwnFile } from '../workspace/own-files.ts';
-import { restoreFolder, removeLeftovers, type OwnFolder } from './restore-folder.ts';
+import { isUsedByClaude, isUsedInHome } from './in-use.ts';
+import { restoreFolder, removeLeftovers, type OwnFolder, type Users } from './restore-folder.ts';
 import { adoptSeed, readSeed } from './seed.ts';
 import { readSeedRecord, writeSeedRecord, type SeedRecord } from './seed-record.ts';
 import { problemOfSettings } from './seed-settings.ts';
-import type { ClaudeCustody } from '../claude/claude.ts';
-import type { ApiError } from '../claude/transcript.ts';
 import type { Log } from '../log.ts';
 
 /** The locations of the agent's own configuration of `claude`. Paths are absolute. */
@@ -32,15 +31,18 @@ const RECORD_FILE = 'seed.json';
 const stateFile = z.object({ userID: z.string().regex(/^[0-9a-f]{64}$/) });
 
 /**
- * Restores the agent's own configuration of `claude` before each run, so that what one run writes there does not affect
- * later ones. Conversations stay, and so does a login that `claude` renewed.
+ * Restores the agent's own configuration of `claude` before and after each run, so that what one run writes there does not
+ * affect later ones. Conversations stay, and so does a login that `claude` renewed.
  */
-export class Custody implements ClaudeCustody {
+export class Custody {
+  /** The login in the configuration folder; undefined if there is none to use. */
+  readonly login: LoginCustody | undefined;
+  /** The content of a configuration folder, without a login, by path. */
+  readonly given: ReadonlyMap<string, Buffer>;
   readonly #stateDir: string;
   readonly #log: Log;
   readonly #recordFile: string;
   readonly #folders: readonly OwnFolder[];
-  readonly #login: LoginCustody | undefined;
   #record: SeedRecord;
 
   /**
@@ -57,60 +59,33 @@ export class Custody implements ClaudeCustody {
     );
     const state = this.#stateOf(path.join(configDir ?? home ?? stateDir, STATE_FILE));
     if (configDir !== undefined && seedDir !== undefined) {
-      this.#login = this.#custodyOf(path.join(configDir, CREDENTIALS_FILE));
-      this.#login.reconcile('a run');
+      this.login = this.#custodyOf(path.join(configDir, CREDENTIALS_FILE));
+      this.login.reconcile('a run');
       this.#adopt(seedDir, configDir);
     }
     const given = new Map(seedDir === undefined ? [] : readSeed(seedDir)).set(STATE_FILE, state);
     given.delete(CREDENTIALS_FILE);
+    this.given = given;
     const left = seedDir === undefined ? [] : [CREDENTIALS_FILE];
     this.#folders = [
-      ...(configDir === undefined ? [] : [{ root: configDir, given, left, projects: PROJECTS }]),
+      ...(configDir === undefined ? [] : [{ root: configDir, given, left, projects: PROJECTS, inUse: isUsedByClaude }]),
       ...(home === undefined
         ? []
         : [
             {
               root: home,
-              given: configDir === undefined ? new Map([[STATE_FILE, state]]) : new Map<string, Buffer>(),
+              given: new Map<string, Buffer>(),
               left: [],
               projects: path.join('.claude', PROJECTS),
+              inUse: isUsedInHome,
             },
           ]),
     ];
   }
 
-  /** Call when no process exists and one is about to be started. @throws if something cannot be restored. */
-  beforeStart(): void {
-    for (const folder of this.#folders) restoreFolder(folder, this.#stateDir, this.#log);
-  }
-
-  /** Call when no run is in progress: people made the changes since the last run. @throws if the login cannot be restored. */
-  betweenRuns(): void {
-    this.#login?.reconcile('people');
-  }
-
-  /** Call after each event of `claude`. @param apiError why the API refused the last request; undefined after an answer. */
-  whileRunning(apiError: ApiError | undefined): void {
-    this.#orTell(() => this.#login?.inspect(apiError));
-  }
-
-  /** Call when no process of the run is left. */
-  afterRun(): void {
-    this.#orTell(() => this.#login?.reconcile('a run'));
-  }
-
-  /** Call when the agent is about to exit and no run is in progress. */
-  atTheEnd(): void {
-    this.#orTell(() => this.#login?.reconcile('people'));
-  }
-
-  /** Logs errors: they do not affect the run in progress or its result. */
-  #orTell(act: () => void): void {
-    try {
-      act();
-    } catch (error) {
-      this.#log.error({ err: error }, 'the login cannot be checked or restored');
-    }
+  /** Call when a process is about to be started, and when one has ended. @throws if something cannot be restored. */
+  restore(users: Users): void {
+    for (const folder of this.#folders) restoreFolder(folder, users, this.#stateDir, this.#log);
   }
 
   #remember(news: Partial<SeedRecord>): void {

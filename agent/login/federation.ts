@@ -21,13 +21,8 @@ const claims = z.object({ exp: z.number() });
  * An identity token that `claude` exchanges for an access token, so there is no long-lived secret. The CLI reads the file
  * at each exchange. It caches the access token in `cacheDir` for the next process, until the access token expires or the
  * identity token changes.
- * @param configDir the folder of the CLI's settings and conversations; a login in it is not used.
  */
-export function federatedCredential(
-  federation: Federation,
-  cacheDir: string,
-  configDir: string | undefined,
-): CredentialSource {
+export function federatedCredential(federation: Federation, cacheDir: string): CredentialSource {
   const { identityTokenFile: file, ...ids } = federation;
   const environment = {
     [IDENTITY_TOKEN_VARIABLE]: file,
@@ -35,7 +30,6 @@ export function federatedCredential(
       Object.entries(ids).map(([id, value]) => [FEDERATION_VARIABLES[id as keyof typeof ids], value]),
     ),
     CLAUDE_CODE_FEDERATION_CACHE_DIR: cacheDir,
-    ...(configDir !== undefined && { CLAUDE_CONFIG_DIR: configDir }),
   };
   return {
     mode: 'federation',

@@ -1,11 +1,14 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { chmodSync, lstatSync, mkdirSync, readdirSync, type Dirent } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, readdirSync, rmdirSync, type Dirent } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { move, readOwnFile, writeOwnFile } from '../workspace/own-files.ts';
 import type { Log } from '../log.ts';
+
+/** Which processes use a folder while it is restored: none, only some that have no prompt yet, or also runs in progress. */
+export type Users = 'none' | 'waiting' | 'runs';
 
 /** A folder of the agent that runs can write to, and its content before each run. Paths are relative to it. */
 export interface OwnFolder {
@@ -16,6 +19,8 @@ export interface OwnFolder {
   readonly left: readonly string[];
   /** The folder `projects` of a Claude configuration folder. Its conversations stay. */
   readonly projects: string;
+  /** Whether an entry directly in the folder stays because processes may be working with it. */
+  readonly inUse: (name: string, users: Exclude<Users, 'none'>) => boolean;
 }
 
 /** The prefix of folders in the state folder that hold moved files until they are removed. */
@@ -27,12 +32,14 @@ const BESIDE_TRANSCRIPT = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
  * Restores a folder: the given files have their given content, conversations stay, and everything else is removed. Follows
- * no links. Files are moved away first, because removing them can take long.
+ * no links. Folders are moved away first, because removing them can take long.
+ * @param users with processes that use the folder, what they work with stays, too.
  * @param stateDir a folder on the same volume that files are moved to. See {@link removeLeftovers}.
  * @throws if something cannot be read, moved or written.
  */
 export function restoreFolder(
-  { root, given, left, projects }: OwnFolder,
+  { root, given, left, projects, inUse }: OwnFolder,
+  users: Users,
   stateDir: string,
   log: Pick<Log, 'warn'>,
 ): void {
@@ -40,10 +47,15 @@ export function restoreFolder(
   const folders = new Set([projects, ...given.keys(), ...left].flatMap(foldersAbove));
   let removed = 0;
 
+  /** A process that uses the folder may remove it first. */
   function remove(name: string): void {
     if (removed === 0) mkdirSync(aside, { mode: 0o700 });
-    move(path.join(root, name), path.join(aside, String(removed)));
     removed += 1;
+    try {
+      move(path.join(root, name), path.join(aside, String(removed)));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
   }
 
   /** Creates a folder that the agent can use, and moves anything else in its place away. */
@@ -55,11 +67,11 @@ export function restoreFolder(
     if (stats?.isDirectory() && (stats.mode & 0o700) !== 0o700) chmodSync(full, 0o700);
   }
 
+  /** A given file with other content is overwritten: for a process that starts now it is never missing. */
   function isRight(name: string, entry: Dirent): boolean {
     if (name === projects || folders.has(name)) return entry.isDirectory();
-    if (left.includes(name)) return entry.isFile();
-    const content = given.get(name);
-    return content !== undefined && readOwnFile(path.join(root, name))?.equals(content) === true;
+    if (left.includes(name) || given.has(name)) return entry.isFile();
+    return users !== 'none' && !name.includes(path.sep) && inUse(name, users);
   }
 
   function tidy(parent: string, keeps: (name: string, entry: Dirent) => boolean): void {
@@ -77,7 +89,7 @@ export function restoreFolder(
     if (lstatSync(path.join(root, projects), { throwIfNoEntry: false })) tidyProjects();
     for (const [name, content] of given) {
       const file = path.join(root, name);
-      if (!lstatSync(file, { throwIfNoEntry: false })) writeOwnFile(file, content);
+      if (readOwnFile(file)?.equals(content) !== true) writeOwnFile(file, content);
     }
   } finally {
     if (removed > 0) void removeFolder(aside, log);
@@ -92,8 +104,16 @@ export function restoreFolder(
       tidy(name, (_, entry) =>
         entry.isDirectory() ? BESIDE_TRANSCRIPT.test(entry.name) : entry.isFile() && entry.name.endsWith(TRANSCRIPT),
       );
+      if (users === 'none' && readdirSync(path.join(root, name)).length === 0) rmdirSync(path.join(root, name));
     }
   }
+}
+
+/** Removes a folder that runs could write to. Its path is free at once. @throws if it cannot be moved. */
+export function discardFolder(folder: string, stateDir: string, log: Pick<Log, 'warn'>): void {
+  const aside = path.join(stateDir, REMOVED + randomUUID());
+  move(folder, aside);
+  void removeFolder(aside, log);
 }
 
 /** Removes files that a killed agent had moved away but not removed. */

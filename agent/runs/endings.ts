@@ -25,12 +25,28 @@ export const timedOutInQueue: RunResult = {
   error: 'The run timed out while it was waiting in the queue. It was not started.',
 };
 
-export const interruptedByCrash: RunResult = {
-  ...NO_OUTPUT,
+/** Tells the client of a run that `claude` had not saved its conversation. */
+export const UNSAVED =
+  'The run ended before claude had saved the conversation. It cannot be continued: leave out its sessionId.';
+
+/**
+ * The result of a run that ended with the agent.
+ * @param how what happened to the agent.
+ * @param isUnsaved whether the conversation of the run cannot be continued.
+ */
+export const interruptedWith = (how: string, isUnsaved = false): { outcome: 'interrupted'; error: string } => ({
   outcome: 'interrupted',
   error:
-    'The agent stopped while the run was in progress. The run is not repeated automatically. Resume it with its sessionId.',
-};
+    `The agent ${how} while the run was in progress. The run is not repeated automatically. ` +
+    (isUnsaved ? 'Send it again.' : 'Resume it with its sessionId.'),
+});
+
+/** @param isUnsaved whether the conversation of the run cannot be continued. */
+export const interruptedByCrash = (isUnsaved: boolean): RunResult => ({
+  ...NO_OUTPUT,
+  ...interruptedWith('stopped', isUnsaved),
+  warnings: isUnsaved ? [UNSAVED] : [],
+});
 
 export const interruptedByDamage: RunResult = {
   ...NO_OUTPUT,

@@ -1,4 +1,5 @@
 import type { Claude, StartedClaude } from '../claude/claude.ts';
+import { NoConversationError } from '../claude/configuration.ts';
 import { notBegunForStorage, timedOutInQueue } from './endings.ts';
 import type { RunEvents } from './events.ts';
 import type { LoginStatus } from '../login/status.ts';
@@ -95,7 +96,9 @@ export class Executor {
         onText: (text) => events.publishText(run.id, text),
       });
     } catch (error) {
-      return { ...NO_OUTPUT, outcome: 'failed', error: `claude could not be started: ${String(error)}` };
+      const why =
+        error instanceof NoConversationError ? error.message : `claude could not be started: ${String(error)}`;
+      return { ...NO_OUTPUT, outcome: 'failed', error: why };
     }
   }
 

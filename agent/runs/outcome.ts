@@ -3,6 +3,7 @@ import type { Bounded } from '../claude/bounded.ts';
 import { firstChars } from '../claude/capped-text.ts';
 import type { RunReport } from '../claude/claude.ts';
 import type { ResultEvent } from '../claude/events.ts';
+import { interruptedWith, UNSAVED } from './endings.ts';
 import type { RunOptions } from '../http/api/run-request.ts';
 import type { ApiError, Transcript } from '../claude/transcript.ts';
 import { NO_OUTPUT, type RunResult } from '../store/run.ts';
@@ -49,6 +50,7 @@ export function judge(report: RunReport, { outputSchema }: RunOptions = {}): Run
       toolInput: denial.tool_input,
     })),
     warnings: [
+      ...(report.isUnsaved ? [UNSAVED] : []),
       ...(omitted > 0 ? [`The output is truncated: its last ${omitted} characters are missing.`] : []),
       ...(denials.unlisted > 0 ? [`${denials.unlisted} more denied tool calls are not listed.`] : []),
       ...transcript.missingServers.map(({ name, status }) => `The MCP server ${name} could not be used (${status}).`),
@@ -78,11 +80,7 @@ function verdictOf(report: RunReport, answer: Answer): Verdict {
     case 'cancelled':
       return { outcome: 'cancelled', error: 'The run was cancelled.' };
     case 'shutdown':
-      return {
-        outcome: 'interrupted',
-        error:
-          'The agent shut down while the run was in progress. The run is not repeated automatically. Resume it with its sessionId.',
-      };
+      return interruptedWith('shut down', report.isUnsaved);
     case 'overflow':
       return failed('claude wrote a line that is too long to be an event, and was stopped.');
     case 'workspace':

@@ -211,11 +211,20 @@ export class RunService {
     }
     this.#workspace.cleanUp();
     for (const run of this.#store.unfinished()) {
-      const end = this.#store.lostChanges ? interruptedByDamage : run.state === 'running' && interruptedByCrash;
-      if (end) this.#jobs.endLeftover(run, end);
+      if (this.#store.lostChanges) this.#jobs.endLeftover(run, interruptedByDamage);
+      else if (run.state === 'running') this.#jobs.endLeftover(run, interruptedByCrash(await this.#isUnsaved(run)));
       else this.#jobs.enqueue(run, Infinity, remainingMs(run));
     }
     this.#queue.open();
+  }
+
+  async #isUnsaved({ sessionId }: Run): Promise<boolean> {
+    try {
+      return !(await this.#claude.hasConversation(sessionId));
+    } catch (error) {
+      this.#log.warn({ err: error, sessionId }, 'conversations cannot be listed');
+      return false;
+    }
   }
 
   /**

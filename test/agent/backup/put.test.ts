@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 
 import { execa } from 'execa';
@@ -57,6 +57,28 @@ describe('a backup that is restored to a volume', () => {
     expect(there('claude/projects/a/1.jsonl')).toBe(true);
     expect(there('claude/projects/a/2.jsonl')).toBe(false);
     expect([there('claude/cache/x'), there('home/.claude.json'), there('.restore')]).toEqual([true, true, false]);
+  });
+
+  test.each([
+    ['of this version', 'conversations/1/1.jsonl'],
+    ['of an earlier version', 'claude/projects/a/1.jsonl'],
+  ])('%s has exactly the conversations of the backup', async (_version, name) => {
+    const volume = folder({
+      'conversations/1/1.jsonl': 'newer',
+      'conversations/2/2.jsonl': 'new',
+      'claude/projects/b/1.jsonl': 'newer',
+      'configurations/p/projects/b/1.jsonl': 'newer',
+    });
+    await put(folder({ [name]: 'old' }), volume);
+    const left = readdirSync(volume, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.jsonl'));
+    expect(left).toEqual([name]);
+    expect(readFileSync(path.join(volume, name), 'utf8')).toBe('old');
+  });
+
+  test('leaves the conversations of the volume if it has none', async () => {
+    const volume = folder({ 'conversations/2/2.jsonl': 'new' });
+    await put(folder({ 'claude/.claude.json': '{}' }), volume);
+    expect(existsSync(path.join(volume, 'conversations/2/2.jsonl'))).toBe(true);
   });
 
   test.each([

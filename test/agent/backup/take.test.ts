@@ -69,9 +69,15 @@ async function kill(child: ChildProcess): Promise<void> {
   await exit;
 }
 
-/** A conversation of that size, changed so many days ago. */
-function conversation(volume: string, id: string, content: string | Buffer, daysAgo: number): void {
-  const project = path.join(volume, 'claude', 'projects', '-workspace');
+/** A conversation of that size, changed so many days ago: in the agent's store, or in a folder of `projects`. */
+function conversation(
+  volume: string,
+  id: string,
+  content: string | Buffer,
+  daysAgo: number,
+  folder = `conversations/${id}`,
+): void {
+  const project = path.join(volume, folder);
   mkdirSync(path.join(project, id), { recursive: true });
   writeFileSync(path.join(project, id, 'beside.txt'), 'x');
   writeFileSync(path.join(project, `${id}.jsonl`), content);
@@ -219,8 +225,8 @@ describe('a backup of the volume', () => {
     const { report, list } = await take(volume);
     expect(list.filter((name) => !name.endsWith('/')).sort()).toEqual([
       'claude/.credentials.json',
-      'claude/projects/-workspace/newest.jsonl',
-      'claude/projects/-workspace/newest/beside.txt',
+      'conversations/newest/newest.jsonl',
+      'conversations/newest/newest/beside.txt',
       'runs.db',
       'seed.json',
       'volume.json',
@@ -229,6 +235,19 @@ describe('a backup of the volume', () => {
       records: { runs: 0, unfinished: 0 },
       conversations: { taken: 1, omitted: 2, omittedBytes: 600_012 },
     });
+  });
+
+  test('has the conversations that are only in a configuration folder, and each once', async () => {
+    const volume = folder();
+    for (const place of ['conversations/both', 'claude/projects/-workspace', 'home/.claude/projects/-workspace'])
+      conversation(volume, 'both', 'x', 0, place);
+    conversation(volume, 'beside', 'x', 0, 'claude/projects/-workspace');
+    const { report, list } = await take(volume);
+    expect(list.filter((name) => name.endsWith('.jsonl')).sort()).toEqual([
+      'claude/projects/-workspace/beside.jsonl',
+      'conversations/both/both.jsonl',
+    ]);
+    expect(report.conversations).toEqual({ taken: 2, omitted: 0, omittedBytes: 0 });
   });
 
   test('has the rest and the reason when the records are missing or damaged', async () => {

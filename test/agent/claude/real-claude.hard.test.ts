@@ -202,7 +202,7 @@ describe('custody of the session', () => {
     expect(proxy.refreshes).toEqual([{ refreshToken: FIRST.refreshToken, outcome: 'rotated' }]);
 
     api.configure({ accept: ['sk-ant-oat01-new'] });
-    writeSeed(agent, { accessToken: 'sk-ant-oat01-new', refreshToken: 'r', expiresAt: IN_EIGHT_HOURS + 60_000 });
+    writeSeed(agent, { accessToken: 'sk-ant-oat01-new', refreshToken: 'r', expiresAt: Date.now() + 9 * 3_600_000 });
     await agent.crash();
     expect(await agent.run('with the new login')).toMatchObject({ success: true });
     expect(proxy.refreshes).toHaveLength(1);

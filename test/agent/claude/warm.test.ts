@@ -3,6 +3,8 @@ import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Agent, isAlive, until } from '../../support/agent.ts';
 
+const EARLIER = '0b3ef75a-4fd1-4ba3-9a6c-0d5c6a0a4c2e';
+
 const journalOf = (agent: Agent) => agent.claude.journal().map(({ what, pid }) => `${what} ${pid}`);
 const waiting = (agent: Agent) => {
   const prompted = new Set(agent.claude.journal().flatMap(({ what, pid }) => (what === 'began' ? [pid] : [])));
@@ -68,7 +70,9 @@ describe('the warm process', () => {
   let pid: number;
   beforeEach(async () => {
     agent = new Agent();
-    mkdirSync(path.join(agent.folder, 'home/.claude'));
+    const project = path.join(agent.folder, 'home/.claude/projects/-p');
+    mkdirSync(project, { recursive: true });
+    writeFileSync(path.join(project, `${EARLIER}.jsonl`), '{"type":"user"}\n');
     await agent.start();
     pid = await prepared(agent);
     return () => agent[Symbol.asyncDispose]();
@@ -77,7 +81,7 @@ describe('the warm process', () => {
   it.each([
     ['other options', { model: 'opus' }],
     ['another permission mode', { permissionMode: 'plan' }],
-    ['an earlier conversation', { sessionId: '0b3ef75a-4fd1-4ba3-9a6c-0d5c6a0a4c2e' }],
+    ['an earlier conversation', { sessionId: EARLIER }],
   ])('is gone before a run with %s has a process, and exists again after it', async (_, fields) => {
     await agent.run('cold', fields);
     const [, cold = 0] = agent.claude.started();

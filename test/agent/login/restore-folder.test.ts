@@ -15,7 +15,7 @@ import { execFileSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { restoreFolder, removeLeftovers } from '../../../agent/login/restore-folder.ts';
+import { restoreFolder, removeLeftovers, type Users } from '../../../agent/login/restore-folder.ts';
 import { until } from '../../support/agent.ts';
 
 const ID = '0b3ef75a-4fd1-4ba3-9a6c-0d5c6a0a4c2e';
@@ -39,6 +39,7 @@ const folder = () => ({
   given: new Map(Object.entries(GIVEN).map(([name, content]) => [name, Buffer.from(content)])),
   left: ['.credentials.json'],
   projects: 'projects',
+  inUse: (name: string) => name === 'sessions',
 });
 const write = (name: string, content = 'x') => {
   mkdirSync(path.dirname(at(name)), { recursive: true });
@@ -49,8 +50,8 @@ const files = () =>
     .filter((name) => lstatSync(at(name)).isFile())
     .sort();
 /** Restores the folder, and waits until the moved files are removed. */
-async function put(): Promise<void> {
-  restoreFolder(folder(), state, log);
+async function put(users: Users = 'none'): Promise<void> {
+  restoreFolder(folder(), users, state, log);
   await until(() => readdirSync(state).every((name) => name === 'claude' || name === 'elsewhere'), 'all is removed');
   expect(warnings).toEqual([]);
   for (const [name, content] of Object.entries(GIVEN)) expect(readFileSync(at(name), 'utf8')).toBe(content);
@@ -80,6 +81,23 @@ describe('a restored folder', () => {
         `projects/-workspace/${ID}/subagents/agent-1.jsonl`,
       ].sort(),
     );
+  });
+
+  it('keeps what processes work with, while there are any', async () => {
+    for (const name of [
+      'sessions/1.json',
+      'CLAUDE.md',
+      'skills/sessions/SKILL.md',
+      'settings.json',
+      'projects/-a/memory/x',
+    ])
+      write(name);
+    await put('runs');
+    expect(files()).toEqual([...Object.keys(GIVEN), 'sessions/1.json'].sort());
+    expect(readdirSync(at('projects'))).toEqual(['-a']);
+    await put('none');
+    expect(files()).toEqual(Object.keys(GIVEN).sort());
+    expect(readdirSync(at('projects'))).toEqual([]);
   });
 
   it('does not touch correct files, not even their times', async () => {

@@ -1,8 +1,9 @@
 import { mkdtempSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { setTimeout } from 'node:timers/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { LoginCustody } from '../../../agent/login/login-custody.ts';
+import { LoginCustody, type LoginWatch } from '../../../agent/login/login-custody.ts';
 import type { ApiError } from '../../../agent/claude/transcript.ts';
 
 const MINUTE = 60_000;
@@ -13,6 +14,7 @@ const BUSY: ApiError = { kind: 'overloaded', status: 529, detail: undefined, mes
 let folder: string;
 let held: string | undefined;
 let custody: LoginCustody;
+let run: LoginWatch;
 const file = () => path.join(folder, '.credentials.json');
 const login = (name: string, expiresAt: unknown) =>
   JSON.stringify({ claudeAiOauth: { accessToken: name, refreshToken: `r-${name}`, expiresAt } });
@@ -23,10 +25,11 @@ const EMPTIED = login('', 0).replace('r-', '');
 const write = (text: string) => writeFileSync(file(), text);
 const there = () => readFileSync(file(), 'utf8');
 
-/** Starts with a valid login. */
+/** Starts a run with a valid login. */
 function hold(text: string | undefined): void {
   held = text;
   if (text !== undefined) write(text);
+  run = custody.begin();
 }
 
 beforeEach(() => {
@@ -40,7 +43,7 @@ describe('a login that changed during a run', () => {
   it('is restored if the previous one was valid', () => {
     hold(GOOD);
     write(RENEWED);
-    custody.inspect(undefined);
+    run.heard(undefined);
     expect(there()).toBe(RENEWED);
     custody.reconcile('a run');
     expect([there(), held]).toEqual([GOOD, GOOD]);
@@ -60,19 +63,19 @@ describe('a login that changed during a run', () => {
 
   it('is accepted if the API had refused the previous one, and only until the API answers', () => {
     hold(GOOD);
-    custody.inspect(REFUSAL);
+    run.heard(REFUSAL);
     write(RENEWED);
-    custody.inspect(REFUSAL);
+    run.heard(REFUSAL);
     expect(held).toBe(RENEWED);
 
     write(login('planted', inHours(8)));
-    custody.inspect(REFUSAL);
-    custody.inspect(undefined);
+    run.heard(REFUSAL);
+    run.heard(undefined);
     custody.reconcile('a run');
     expect(there()).toBe(RENEWED);
 
-    custody.inspect(REFUSAL);
-    custody.inspect(undefined);
+    run.heard(REFUSAL);
+    run.heard(undefined);
     write(login('planted', inHours(8)));
     custody.reconcile('a run');
     expect(there()).toBe(RENEWED);
@@ -80,9 +83,9 @@ describe('a login that changed during a run', () => {
 
   it('is restored if the API was only overloaded', () => {
     hold(GOOD);
-    custody.inspect(BUSY);
+    run.heard(BUSY);
     write(RENEWED);
-    custody.inspect(BUSY);
+    run.heard(BUSY);
     custody.reconcile('a run');
     expect(there()).toBe(GOOD);
   });
@@ -90,9 +93,9 @@ describe('a login that changed during a run', () => {
   it('is restored to the renewed one if something overwrote the renewal', () => {
     hold(login('old', inHours(-1)));
     write(RENEWED);
-    custody.inspect(undefined);
+    run.heard(undefined);
     write(login('planted', inHours(8)));
-    custody.inspect(undefined);
+    run.heard(undefined);
     custody.reconcile('a run');
     expect([there(), held]).toEqual([RENEWED, RENEWED]);
   });
@@ -108,14 +111,14 @@ describe('a login that changed during a run', () => {
     const old = login('old', inHours(-1));
     hold(old);
     write(text);
-    custody.inspect(REFUSAL);
+    run.heard(REFUSAL);
     custody.reconcile('a run');
     expect([there(), held]).toEqual([old, old]);
   });
 
   it('may be empty, which a refused renewal causes', () => {
     hold(GOOD);
-    custody.inspect(REFUSAL);
+    run.heard(REFUSAL);
     write(EMPTIED);
     custody.reconcile('a run');
     expect(held).toBe(EMPTIED);
@@ -126,9 +129,84 @@ describe('a login that changed during a run', () => {
     rmSync(file());
     if (what === 'a folder') mkdirSync(path.join(file(), 'x'), { recursive: true });
     if (what === 'a link') symlinkSync('/etc/hostname', file());
-    custody.inspect(undefined);
+    run.heard(undefined);
     custody.reconcile('a run');
     expect(there()).toBe(GOOD);
+  });
+});
+
+describe('a login that changed while several runs were in progress', () => {
+  const PLANTED = login('planted', inHours(8));
+  /** A refusal of its own, as each request has one. */
+  const refusal = (): ApiError => ({ ...REFUSAL });
+  let other: LoginWatch;
+  beforeEach(() => {
+    hold(GOOD);
+    other = custody.begin();
+  });
+
+  it('is accepted if the API had refused the previous one in any run, whatever the others heard', () => {
+    run.heard(REFUSAL);
+    other.heard(undefined);
+    write(RENEWED);
+    other.heard(undefined);
+    expect(held).toBe(RENEWED);
+  });
+
+  it('is accepted if the report of the refusal is read a little later than one of another run', () => {
+    write(RENEWED);
+    other.heard(undefined);
+    run.heard(REFUSAL);
+    expect(held).toBe(RENEWED);
+  });
+
+  it('is restored if the run that was refused has ended', async () => {
+    run.heard(REFUSAL);
+    await run.end();
+    write(PLANTED);
+    other.heard(undefined);
+    await other.end();
+    expect([there(), held]).toEqual([GOOD, GOOD]);
+  });
+
+  it('is restored if the refusals came before a renewal', async () => {
+    const [one, two] = [refusal(), refusal()];
+    run.heard(one);
+    other.heard(two);
+    write(RENEWED);
+    run.heard(one);
+    write(PLANTED);
+    other.heard(two);
+    await other.end();
+    expect([there(), held]).toEqual([RENEWED, RENEWED]);
+  });
+
+  it('is restored if a prompt wrote it, and the API refused it in another run', async () => {
+    write(PLANTED);
+    run.heard(undefined);
+    await setTimeout(10);
+    other.heard(REFUSAL);
+    write(login('from its refresh token', inHours(8)));
+    other.heard(REFUSAL);
+    other.heard(refusal());
+    await other.end();
+    expect([there(), held]).toEqual([GOOD, GOOD]);
+  });
+
+  it('is restored at the end of each, and a renewal is accepted after that', async () => {
+    write(PLANTED);
+    await run.end();
+    expect([there(), held]).toEqual([GOOD, GOOD]);
+    other.heard(REFUSAL);
+    write(RENEWED);
+    await other.end();
+    expect([there(), held]).toEqual([RENEWED, RENEWED]);
+  });
+
+  it('does not count as the work of people when the next run starts', () => {
+    write(PLANTED);
+    custody.begin();
+    expect(held).toBe(GOOD);
   });
 });
 

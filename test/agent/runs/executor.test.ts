@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createClaude, type Claude } from '../../../agent/claude/claude.ts';
 import { LocalHost } from '../../../agent/claude/local-host.ts';
+import { Configurations } from '../../../agent/login/configurations.ts';
 import { variableCredential } from '../../../agent/login/credential.ts';
 import { LoginStatus } from '../../../agent/login/status.ts';
 import { RunService } from '../../../agent/runs/service.ts';
@@ -96,7 +97,7 @@ describe.each([1, 2])('an accepted run, with %i slot(s),', (slots) => {
     mkdirSync(path.join(folder, 'workspace'));
     sabotage = new Sabotage();
     store = openStore(path.join(folder, 'runs.db'));
-    const credential = variableCredential('apiKey', undefined, 'sk-ant-api03-test', folder);
+    const credential = variableCredential('apiKey', undefined, 'sk-ant-api03-test');
     claude = createClaude({
       host: new LocalHost(),
       path: path.join(folder, 'claude'),
@@ -105,7 +106,15 @@ describe.each([1, 2])('an accepted run, with %i slot(s),', (slots) => {
       mcpConfig: undefined,
       claudeSettings: undefined,
       credential,
-      configDir: path.join(folder, '.claude'),
+      configurations: new Configurations({
+        stateDir: folder,
+        configDir: path.join(folder, '.claude'),
+        environment: {},
+        ownFolders: false,
+        custody: undefined,
+        conversations: undefined,
+        log: SILENT,
+      }),
       preparedFor: undefined,
       log: SILENT,
       environment: { PATH: process.env['PATH'], HOME: folder },

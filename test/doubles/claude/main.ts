@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assistant, delta, result } from './events.ts';
@@ -69,12 +69,25 @@ async function perform(text: string): Promise<void> {
   prompt = text;
   const env = process.env as Record<string, string>;
   journal({ what: 'began', pid: process.pid, parent: process.ppid, prompt, args, env, cwd: process.cwd() });
+  if (!args.includes('--no-session-persistence')) keep({ type: 'user', sessionId, message: { content: text } });
   await write({ type: 'system', subtype: 'init', cwd: process.cwd() });
   for (const step of script.prompts[text] ?? script.prompts['*'] ?? []) {
     if (finished && step.do === 'result') break;
     await take(step);
   }
   if (process.stdin.readableEnded && !ignoring) end(exitCode);
+}
+
+/** Appends a row to the conversation, wherever it is; a new one is in a folder of its own. */
+function keep(row: object): void {
+  const projects = path.join(
+    process.env['CLAUDE_CONFIG_DIR'] ?? path.join(process.env['HOME'] ?? '', '.claude'),
+    'projects',
+  );
+  mkdirSync(path.join(projects, 'scripted'), { recursive: true });
+  const files = readdirSync(projects).map((project) => path.join(projects, project, `${sessionId}.jsonl`));
+  const file = files.find((each) => existsSync(each)) ?? path.join(projects, 'scripted', `${sessionId}.jsonl`);
+  appendFileSync(file, `${JSON.stringify(row)}\n`);
 }
 
 async function take(step: Step): Promise<void> {
@@ -129,11 +142,8 @@ async function take(step: Step): Promise<void> {
       return;
     }
     case 'row': {
-      const folder = path.join(process.env['HOME'] ?? '', '.claude/projects/scripted');
-      mkdirSync(folder, { recursive: true });
       const modelUsage = { 'claude-scripted': { outputTokens: step.outputTokens, costUSD: step.costUsd } };
-      const row = { type: 'cost-state', sessionId, totalCostUSD: step.costUsd, modelUsage };
-      appendFileSync(path.join(folder, `${sessionId}.jsonl`), `${JSON.stringify(row)}\n`);
+      keep({ type: 'cost-state', sessionId, totalCostUSD: step.costUsd, modelUsage });
       return;
     }
     case 'shell':

@@ -1,0 +1,55 @@
+import type { ApiError } from './transcript.ts';
+
+/** Thrown when a conversation cannot be continued because there is none with this id. */
+export class NoConversationError extends Error {
+  override readonly name = 'NoConversationError';
+
+  constructor(sessionId: string) {
+    // The first words are the CLI's. Clients recognize them.
+    super(
+      `No conversation found with session ID: ${sessionId}. It was removed because of its age or the size of all, or ` +
+        'claude had not saved it when its first run was killed. Start a new one, without sessionId.',
+    );
+  }
+}
+
+/** What processes of `claude` find in a configuration folder: settings, memory, the login, conversations. */
+export interface ClaudeConfigurations {
+  /** The folder with the settings and the memory of all processes; undefined if each has a new one with the same content. */
+  readonly sharedDir: string | undefined;
+  /**
+   * Prepares the configuration of a process that is about to be started.
+   * @param sessionId its conversation.
+   * @param workdir its working directory, absolute.
+   * @throws if a file cannot be restored or written.
+   */
+  open(sessionId: string, workdir: string): ProcessConfiguration;
+  /** Call at start, when no process of an earlier agent is left: takes back the conversations that they left. Never rejects. */
+  recover(): Promise<void>;
+  /** Whether a conversation can be continued. Call when none of its processes exists. */
+  has(sessionId: string): Promise<boolean>;
+  /** Call when the agent is about to exit and no process is left. */
+  close(): void;
+}
+
+/** The configuration of one process, from before its start until none of its processes is left. */
+export interface ProcessConfiguration {
+  /** The variables that tell the process where its configuration folder is. */
+  readonly environment: Readonly<Record<string, string>>;
+  /**
+   * Puts the conversation where the process will find it. Call before the process starts with `--resume`.
+   * @throws {NoConversationError}
+   */
+  putConversation(): Promise<void>;
+  /** The files of the conversation in the configuration folder, newest first; none if `claude` has not saved it yet. */
+  transcripts(): Promise<string[]>;
+  /** Call when the process is about to get its prompt. @throws if the login cannot be restored. */
+  begin(): void;
+  /** Call after each event of the process. @param apiError why the API refused the last request; undefined after an answer. */
+  heard(apiError: ApiError | undefined): void;
+  /**
+   * Call when none of its processes is left, or could be started: takes the conversation back and puts back what the process
+   * changed. Never rejects.
+   */
+  end(): Promise<void>;
+}

@@ -1,0 +1,116 @@
+import path from 'node:path';
+import { NoConversationError, type ProcessConfiguration } from '../claude/configuration.ts';
+import type { ApiError } from '../claude/transcript.ts';
+import type { ConversationStore } from '../conversations/store.ts';
+import { findConversations, TRANSCRIPT } from '../conversations/transcripts.ts';
+import type { Log } from '../log.ts';
+import type { LoginCustody, LoginWatch } from './login-custody.ts';
+
+/** The folder of a configuration folder in which `claude` keeps conversations. */
+export const PROJECTS = 'projects';
+
+/** A run that is killed loses at most what its conversation got in this time, in milliseconds. */
+const SAVED_EVERY_MS = 4000;
+
+const LOGIN_FAULT = 'the login cannot be checked or restored';
+
+/** What an {@link OpenConfiguration} needs. */
+export interface OpenConfigurationOptions {
+  /** The configuration folder of the process. */
+  readonly dir: string;
+  /** The configuration folder of whoever uses `claude` beside the agent; the same one if it is shared. */
+  readonly sharedDir: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly sessionId: string;
+  readonly workdir: string;
+  /** Undefined if conversations stay in `dir`. */
+  readonly conversations: ConversationStore | undefined;
+  /** Undefined if the process has no login of the agent to renew. */
+  readonly login: LoginCustody | undefined;
+  readonly log: Log;
+  /** Called at the end. @param isTaken whether the conversation is in the store, if there was one. */
+  readonly onEnd: (isTaken: boolean) => void;
+}
+
+/** @see ProcessConfiguration */
+export class OpenConfiguration implements ProcessConfiguration {
+  readonly environment: Readonly<Record<string, string>>;
+  readonly #options: OpenConfigurationOptions;
+  readonly #projects: string;
+  #login: LoginWatch | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #saving: Promise<void> | undefined;
+  #ended: Promise<void> | undefined;
+
+  constructor(options: OpenConfigurationOptions) {
+    this.environment = options.environment;
+    this.#options = options;
+    this.#projects = path.join(options.dir, PROJECTS);
+  }
+
+  /** Whether the process has its prompt. */
+  get hasBegun(): boolean {
+    return this.#timer !== undefined;
+  }
+
+  async putConversation(): Promise<void> {
+    const { conversations, sessionId, workdir, sharedDir } = this.#options;
+    // Somebody may have continued it beside the agent, or restored a backup.
+    await conversations?.takeFrom(path.join(sharedDir, PROJECTS), sessionId);
+    const isThere = conversations
+      ? await conversations.put(sessionId, this.#projects, workdir)
+      : (await this.transcripts()).length > 0;
+    if (!isThere) throw new NoConversationError(sessionId);
+  }
+
+  async transcripts(): Promise<string[]> {
+    const { sessionId } = this.#options;
+    const found = await findConversations(this.#projects, sessionId);
+    return found.map(({ folder }) => path.join(folder, sessionId + TRANSCRIPT));
+  }
+
+  begin(): void {
+    this.#login = this.#options.login?.begin();
+    this.#timer = setInterval(() => void (this.#saving ??= this.#save()), SAVED_EVERY_MS).unref();
+  }
+
+  heard(apiError: ApiError | undefined): void {
+    try {
+      this.#login?.heard(apiError);
+    } catch (error) {
+      this.#tell(error, LOGIN_FAULT);
+    }
+  }
+
+  end(): Promise<void> {
+    this.#ended ??= this.#end();
+    return this.#ended;
+  }
+
+  async #save(): Promise<void> {
+    const { conversations, sessionId } = this.#options;
+    await conversations
+      ?.save(sessionId, this.#projects)
+      .catch((error: unknown) => this.#tell(error, 'the conversation of a run cannot be saved'));
+    this.#saving = undefined;
+  }
+
+  async #end(): Promise<void> {
+    clearInterval(this.#timer);
+    const { conversations, sessionId, onEnd } = this.#options;
+    await this.#saving;
+    const isTaken = await Promise.resolve(conversations?.takeFrom(this.#projects, sessionId)).then(
+      () => true,
+      (error: unknown) => this.#tell(error, 'the conversation of a run cannot be moved to the store'),
+    );
+    await this.#login?.end().catch((error: unknown) => this.#tell(error, LOGIN_FAULT));
+    onEnd(isTaken);
+  }
+
+  /** Logs an error: it does not affect the run in progress or its result. */
+  #tell(error: unknown, what: string): false {
+    const { log, sessionId } = this.#options;
+    log.error({ err: error, sessionId }, what);
+    return false;
+  }
+}
