@@ -178,6 +178,7 @@ export const RUN_LIMITS = {
   promptChars: 100_000,
   timeoutMs: 600_000,
   defaultTimeoutMs: 300_000,
+  queueTimeoutMs: 86_400_000,
   bodyBytes: 1_048_576,
   systemPromptChars: 20_000,
   schemaBytes: 65_536,

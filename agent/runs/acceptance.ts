@@ -5,7 +5,7 @@ import { lanesOf, type Job } from './job.ts';
 import type { Jobs } from './jobs.ts';
 import type { QueuePlan, RunQueue } from './queue.ts';
 import type { RunRecords } from './records.ts';
-import type { EndedRun, Idempotency, Run, RunRequest } from '../store/run.ts';
+import { waitLimitMs, type EndedRun, type Idempotency, type Run, type RunRequest } from '../store/run.ts';
 import type { RunStore } from '../store/store.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
@@ -114,7 +114,7 @@ export class Acceptance {
   }
 
   #enqueue(run: Run, { request, clients }: Asked): AcceptedRun {
-    return this.#accepted(this.#dependencies.jobs.enqueue(run, clients, request.timeoutMs));
+    return this.#accepted(this.#dependencies.jobs.enqueue(run, clients, waitLimitMs(request)));
   }
 
   #joinEarlier(run: Run, clients: number): AcceptedRun {

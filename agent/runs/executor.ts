@@ -64,6 +64,8 @@ export class Executor {
     job.folder = workspace.enter(job.run.request.workdir);
     const instead = reasonNotToBegin(job, job.folder, workspace);
     if (instead) return instead;
+    const { timeoutMs, queueTimeoutMs } = job.run.request;
+    if (queueTimeoutMs !== undefined) job.deadline = performance.now() + timeoutMs;
     records.announceStart(job);
 
     const { version } = loginStatus.credential.status();

@@ -5,8 +5,11 @@ import type { EndedRun, Run, RunRequest } from '../store/run.ts';
 /** A run that has not ended, and the clients that wait for it. */
 export interface Job {
   run: Run;
-  /** When it times out, in milliseconds of `performance.now()`, which is independent of the system clock. */
-  readonly deadline: number;
+  /**
+   * When it times out, in milliseconds of `performance.now()`, which is independent of the system clock. With a queue
+   * timeout: until its start when it has waited too long, then when it has run too long.
+   */
+  deadline: number;
   /** Settles when the end of the run is on disk; rejects with a `DrainingError` or a `StorageError`. */
   readonly ended: PromiseWithResolvers<EndedRun>;
   /** How many clients wait for its end; Infinity for a run that does not depend on a client. */
@@ -39,12 +42,12 @@ export function lanesOf({ lane }: RunRequest, sessionId: string | undefined): st
   ];
 }
 
-/** @param remainingMs how long the run may take from now on, including the wait. */
-export function jobFor(run: Run, clients: number, remainingMs: number): Job {
+/** @param waitMs how long the run may wait from now on. */
+export function jobFor(run: Run, clients: number, waitMs: number): Job {
   const ended = Promise.withResolvers<EndedRun>();
   // There may be no listener: the client has left, or belonged to an earlier agent.
   ended.promise.catch(() => undefined);
-  return { run, deadline: performance.now() + remainingMs, ended, clients };
+  return { run, deadline: performance.now() + waitMs, ended, clients };
 }
 
 /** Ends a job that has started or is about to. */

@@ -43,12 +43,12 @@ export class Jobs {
   /**
    * Queues an accepted run.
    * @param clients how many clients wait for its end.
-   * @param timeMs how long it may take from now on, including the wait.
+   * @param waitMs how long it may wait from now on.
    */
-  enqueue(run: Run, clients: number, timeMs: number): Job {
-    const job = this.#add(run, clients, timeMs);
+  enqueue(run: Run, clients: number, waitMs: number): Job {
+    const job = this.#add(run, clients, waitMs);
     this.#records.notify(run, () => this.#events.publish('queued', run));
-    job.timer = setTimeout(() => this.leaveQueue(job, timedOutInQueue), timeMs);
+    job.timer = setTimeout(() => this.leaveQueue(job, timedOutInQueue), waitMs);
     job.ticket = this.#queue.push(
       () => {
         clearTimeout(job.timer);
@@ -90,8 +90,8 @@ export class Jobs {
     for (const { timer } of this.#jobs.values()) clearTimeout(timer);
   }
 
-  #add(run: Run, clients: number, timeMs: number): Job {
-    const job = jobFor(run, clients, timeMs);
+  #add(run: Run, clients: number, waitMs: number): Job {
+    const job = jobFor(run, clients, waitMs);
     this.#jobs.set(run.id, job);
     return job;
   }

@@ -4,7 +4,7 @@ import type { ClaudeProcess } from '../claude/process.ts';
 import type { Log } from '../log.ts';
 import type { LoginStatus } from '../login/status.ts';
 import {
-  remainingMs,
+  remainingWaitMs,
   type EndedRun,
   type Idempotency,
   type OutcomeCount,
@@ -213,7 +213,7 @@ export class RunService {
     for (const run of this.#store.unfinished()) {
       if (this.#store.lostChanges) this.#jobs.endLeftover(run, interruptedByDamage);
       else if (run.state === 'running') this.#jobs.endLeftover(run, interruptedByCrash(await this.#isUnsaved(run)));
-      else this.#jobs.enqueue(run, Infinity, remainingMs(run));
+      else this.#jobs.enqueue(run, Infinity, remainingWaitMs(run));
     }
     this.#queue.open();
   }

@@ -15,8 +15,10 @@ export interface RunRequest {
   readonly labels: Readonly<Record<string, string>>;
   /** No other run of this lane may be in progress at the same time. */
   readonly lane?: string;
-  /** Milliseconds from acceptance, including the wait in the queue. */
+  /** Milliseconds from acceptance, including the wait in the queue; with `queueTimeoutMs` from the start. */
   readonly timeoutMs: number;
+  /** How many milliseconds the run may wait in the queue; undefined if only `timeoutMs` limits that. */
+  readonly queueTimeoutMs?: number;
   /** Absolute path of an existing folder inside the workspace. */
   readonly workdir: string;
   /** The URL of the callback. Known only at acceptance: it may be a secret, and records do not show it. */
@@ -99,8 +101,16 @@ export interface RunPage {
 }
 
 /** When a run times out, in milliseconds since the epoch. Only for display: the timeout itself does not use the system clock. */
-export function deadlineOf(run: Run): number {
-  return Date.parse(run.acceptedAt) + run.request.timeoutMs;
+export function deadlineOf({ acceptedAt, startedAt, request }: Run): number {
+  const { timeoutMs, queueTimeoutMs } = request;
+  return queueTimeoutMs !== undefined && startedAt !== undefined
+    ? Date.parse(startedAt) + timeoutMs
+    : Date.parse(acceptedAt) + waitLimitMs(request);
+}
+
+/** How many milliseconds after its acceptance a run times out if it has not started. */
+export function waitLimitMs({ timeoutMs, queueTimeoutMs }: RunRequest): number {
+  return queueTimeoutMs ?? timeoutMs;
 }
 
 /** Milliseconds between two times of a run, at least 0: the clock may have been set back between them. */
@@ -109,9 +119,9 @@ export function millisecondsBetween(earlier: string, later: string): number {
 }
 
 /**
- * How many milliseconds are left for a run that another process accepted, by the system clock, because no other clock
- * outlives a process. Never more than the timeout of the run, even if the clock was changed.
+ * How many milliseconds a run that another process accepted may still wait, by the system clock, because no other clock
+ * outlives a process. Never more than when it was accepted, even if the clock was changed.
  */
-export function remainingMs({ acceptedAt, request }: Run): number {
-  return Math.max(0, request.timeoutMs - millisecondsBetween(acceptedAt, new Date().toISOString()));
+export function remainingWaitMs({ acceptedAt, request }: Run): number {
+  return Math.max(0, waitLimitMs(request) - millisecondsBetween(acceptedAt, new Date().toISOString()));
 }

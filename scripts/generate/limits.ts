@@ -62,7 +62,7 @@ function ofRequests(): Limit[] {
   const fields = (name: string) =>
     Object.entries(schemas[name]?.properties ?? {}).flatMap(([field, bounds]): Limit[] => {
       const limit = described(bounds);
-      const unit = field === 'timeout' ? ' milliseconds' : '';
+      const unit = ['timeout', 'queueTimeout'].includes(field) ? ' milliseconds' : '';
       return limit === '' ? [] : [[code(field), `${limit}${unit}`, '`400`']];
     });
   return [

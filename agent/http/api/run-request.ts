@@ -10,6 +10,7 @@ const whole = (max: number, what: string) => z.int(what).min(1, what).max(max, w
 
 const prompt = `a string of 1 to ${LIMITS.promptChars} characters that are not all white space`;
 const timeout = `a whole number of milliseconds from 1 to ${LIMITS.timeoutMs}`;
+const queueTimeout = `a whole number of milliseconds from 1 to ${LIMITS.queueTimeoutMs}`;
 const workdir = 'an absolute path inside the workspace';
 const fallbackModel = `1 to ${LIMITS.fallbackModels} names of models, separated by commas, such as "sonnet,haiku"`;
 const effort = `one of ${EFFORTS.join(', ')}`;
@@ -99,6 +100,9 @@ export type RunOptions = Sent<z.ZodObject<typeof options>>;
 
 /** Options of a run that concern the queue. */
 const queueing = {
+  queueTimeout: whole(LIMITS.queueTimeoutMs, queueTimeout)
+    .describe('Milliseconds that the run may wait in the queue. If set, `timeout` counts from the start of the run.')
+    .optional(),
   lane: lane
     .meta({
       description:
@@ -119,7 +123,9 @@ export const runRequest = component(
         examples: ['Summarise the README of this project.'],
       }),
     timeout: whole(LIMITS.timeoutMs, timeout)
-      .describe('Milliseconds from acceptance, including the wait in the queue, after which the run is stopped.')
+      .describe(
+        'Milliseconds after which the run is stopped: from its acceptance, including the wait in the queue, or with `queueTimeout` from its start.',
+      )
       .default(LIMITS.defaultTimeoutMs),
     workdir: z
       .string(workdir)

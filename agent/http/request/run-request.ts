@@ -45,10 +45,12 @@ export async function checkRunRequest(
     const misshapen = (parsed.error?.issues ?? []).map((issue) => issueError(issue, body));
     return { errors: onePerField([...misshapen, ...outside, ...others]) };
   }
-  const { prompt, timeout: timeoutMs, workdir: asked, sessionId, labels, lane, callbackUrl, ...options } = parsed.data;
+  const { prompt, timeout: timeoutMs, queueTimeout: queueTimeoutMs, workdir: asked, ...rest } = parsed.data;
+  const { sessionId, labels, lane, callbackUrl, ...options } = rest;
   const request: RunRequest = {
     prompt,
     timeoutMs,
+    ...(queueTimeoutMs !== undefined && { queueTimeoutMs }),
     workdir: folder.path,
     options: withoutUndefined(options),
     ...(sessionId !== undefined && { resume: sessionId }),

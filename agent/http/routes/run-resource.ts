@@ -1,5 +1,6 @@
 import type { ListedRun, RunResource } from '../api/run.ts';
 import { exitCodeOf } from '../../runs/outcome.ts';
+import { withoutUndefined } from '../request/json-body.ts';
 import type { Ended, Run, RunSummary } from '../../store/run.ts';
 
 /** A run for a client, without its prompt; for a summary also without Claude's output. */
@@ -7,14 +8,14 @@ export function resourceOf(run: Run): RunResource;
 export function resourceOf(run: RunSummary): ListedRun;
 export function resourceOf(run: Run | RunSummary): RunResource | ListedRun {
   const { id, acceptedAt, startedAt, sessionId, request, callback } = run;
-  const { timeoutMs: timeout, workdir, options, labels, lane } = request;
+  const { timeoutMs: timeout, queueTimeoutMs: queueTimeout, lane, workdir, options, labels } = request;
   const known = {
     id,
     acceptedAt,
     startedAt,
     sessionId,
     labels,
-    request: { timeout, workdir, ...(lane !== undefined && { lane }), ...options },
+    request: { timeout, workdir, ...withoutUndefined({ queueTimeout, lane }), ...options },
     ...(callback && { callback }),
   };
   if (run.state !== 'ended') return { ...known, state: run.state };
