@@ -76,7 +76,9 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     claudeSettings: settings.claudeSettings,
     credential,
     configurations,
-    preparedFor: settings.warmStart ? workspace.runDir : undefined,
+    workdir: workspace.runDir,
+    prepared: settings.warmStart ? settings.slots : 0,
+    preparedFreeBytes: settings.warmStartFreeMegabytes * 1_048_576,
     log,
     environment: settings.environment,
   });

@@ -27,6 +27,7 @@ export const AGENT_ENV = {
   authMode: 'AGENT_AUTH_MODE',
   credentialFile: 'AGENT_CREDENTIAL_FILE',
   warmStart: 'AGENT_WARM_START',
+  warmStartFreeMegabytes: 'AGENT_WARM_START_FREE_MEGABYTES',
   mcpConfig: 'AGENT_MCP_CONFIG',
   claudeSettings: 'AGENT_CLAUDE_SETTINGS',
   workspaceLifetime: 'AGENT_WORKSPACE_LIFETIME',

@@ -57,8 +57,10 @@ export interface Settings {
   readonly credentialFile: string | undefined;
   /** For `authMode` federation. */
   readonly federation: Federation | undefined;
-  /** Whether a process is started ahead of time while nothing runs. */
+  /** Whether processes are started ahead of time for the runs that come next. */
   readonly warmStart: boolean;
+  /** Processes are started ahead of time only while at least this much memory is available, in mebibytes. */
+  readonly warmStartFreeMegabytes: number;
   /** JSON files with MCP servers and settings for every run, for `--mcp-config` and `--settings` of the CLI. */
   readonly mcpConfig: string | undefined;
   readonly claudeSettings: string | undefined;
@@ -183,6 +185,7 @@ export const SCHEMAS = {
   warmStart: oneOf(['true', 'false', 'on', 'off'])
     .default('true')
     .transform((value) => value === 'true' || value === 'on'),
+  warmStartFreeMegabytes: integer(0, 10_000_000).default(512),
   mcpConfig: jsonFile(mcpConfig, 'a JSON file with MCP servers in mcpServers').optional(),
   claudeSettings: jsonFile(claudeSettings, 'a JSON file with settings of claude').optional(),
   workspaceLifetime: oneOf(WORKSPACE_LIFETIMES).default('keep'),

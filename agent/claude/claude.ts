@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { RUN_LIMITS, type AuthMode, type PermissionMode } from '../contract.ts';
@@ -11,7 +12,8 @@ import { startClaude, type ClaudeProcess, type ClaudeReport } from './process.ts
 import { settingsVersion } from './settings-version.ts';
 import { costStateOf, spendingBetween, spendingOfResult, type CostState, type Spending } from './spending.ts';
 import { withRemedy } from './token-exchange.ts';
-import { WarmStart } from './warm.ts';
+import { availableMemory } from './available-memory.ts';
+import { WarmPool, type Upcoming } from './warm.ts';
 import type { Log } from '../log.ts';
 
 /** One prompt for Claude. */
@@ -44,16 +46,16 @@ export interface ClaudeCredential {
 
 /** Starts the pinned `claude`, or the executable that replaces it. */
 export interface Claude {
-  /** The id for a new conversation. It may be the id of the warm process, which is then reserved for this conversation. */
-  newSessionId(): string;
+  /** The id for a new conversation. It may be the id of a warm process, which is then reserved for this conversation. */
+  newSessionId(request: Pick<Prompt, 'options' | 'workdir'>): string;
   /** Starts a prompt, with a matching warm process or a new one. No other prompt of its conversation may be in progress. */
   start(prompt: Prompt): Promise<StartedClaude>;
-  /** Call when nothing is in progress: starts a warm process for a prompt with default options, if enabled. */
-  prepare(): void;
-  /** Ends the warm process. Settles when it is gone. */
+  /** Call whenever a run starts to wait, starts, or ends: starts warm processes for the runs that come next, if enabled. */
+  prepare(upcoming: Upcoming<UpcomingRun>): void;
+  /** Ends all warm processes. Settles when they are gone. */
   close(): Promise<void>;
-  /** Memory of the warm process, in bytes; 0 if there is none. Never rejects. */
-  preparedBytes(): Promise<number>;
+  /** Warm processes, and their memory in bytes. Never rejects. */
+  prepared(): Promise<{ readonly count: number; readonly bytes: number }>;
   /**
    * Kills the processes that an earlier agent on the same state folder left behind, and then takes back their conversations.
    * @returns how many processes were killed.
@@ -62,6 +64,9 @@ export interface Claude {
   /** Whether a conversation can be continued. Call when none of its runs is in progress. */
   hasConversation(sessionId: string): Promise<boolean>;
 }
+
+/** A run without a process, in a new conversation. */
+export type UpcomingRun = Pick<Prompt, 'sessionId' | 'options' | 'workdir'>;
 
 /** What a run reported, and what it spent. */
 export interface RunReport extends ClaudeReport {
@@ -94,8 +99,12 @@ export interface ClaudeOptions {
   readonly claudeSettings: string | undefined;
   readonly credential: ClaudeCredential;
   readonly configurations: ClaudeConfigurations;
-  /** The working directory of the warm process; undefined for no warm process. */
-  readonly preparedFor: string | undefined;
+  /** The working directory of prompts that name none. */
+  readonly workdir: string;
+  /** How many processes to start ahead; 0 for none. */
+  readonly prepared: number;
+  /** Processes are started ahead only while at least this much memory is available, in bytes. */
+  readonly preparedFreeBytes: number;
   readonly log: Log;
   /** The agent's own environment, of which a process gets a few variables. */
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -110,21 +119,24 @@ const PINNED_CLAUDE = fileURLToPath(import.meta.resolve('@anthropic-ai/claude-co
  */
 const OWN_CONFIGURATION_ONLY = ['--setting-sources', 'user', '--strict-mcp-config'];
 
-/** The warm process does not know the time limit of its run. The agent ends retries that take too long for the run. */
+/** A warm process does not know the time limit of its run. The agent ends retries that take too long for the run. */
 const EXPECTED_RUN_MS = RUN_LIMITS.defaultTimeoutMs;
 
 /** @see Claude */
 export function createClaude(options: ClaudeOptions): Claude {
   const { credential, configurations, instanceId, log } = options;
-  const warm = new WarmStart((sessionId) => {
-    const workdir = options.preparedFor;
-    if (workdir === undefined) return undefined;
-    const start = startFor({ sessionId, options: {}, workdir }, EXPECTED_RUN_MS);
-    return {
-      fingerprint: start.fingerprint,
-      start: () => start.start(configurations.open(sessionId, workdir), `prepared-${sessionId}`),
-    };
-  }, log);
+  const warm = new WarmPool<UpcomingRun>({
+    size: options.prepared,
+    startFor: (sessionId, run = { sessionId, options: {}, workdir: options.workdir }) => {
+      const start = startFor(run, EXPECTED_RUN_MS);
+      return {
+        fingerprint: start.fingerprint,
+        start: () => start.start(configurations.open(sessionId, run.workdir), `prepared-${randomUUID()}`),
+      };
+    },
+    hasMemory: () => (availableMemory() ?? Infinity) >= options.preparedFreeBytes,
+    log,
+  });
 
   function startFor(
     prompt: Pick<Prompt, 'sessionId' | 'resume' | 'options' | 'textOnly' | 'workdir'>,
@@ -213,11 +225,12 @@ export function createClaude(options: ClaudeOptions): Claude {
   }
 
   return {
-    newSessionId: () => warm.newSessionId(),
+    newSessionId: ({ options: chosen, workdir }) =>
+      Object.keys(chosen).length === 0 && workdir === options.workdir ? warm.newSessionId() : randomUUID(),
     async start(prompt) {
       const remainingMs = prompt.deadline - performance.now();
       const fresh = startFor(prompt, remainingMs);
-      const taken = await warm.take(prompt.sessionId, fresh.fingerprint);
+      const taken = warm.take(prompt.sessionId, fresh.fingerprint);
       const waiting = taken ?? fresh.start(await configurationFor(prompt), prompt.runId);
       const { configuration } = waiting;
       const before = prompt.resume ? await spentBefore(configuration) : undefined;
@@ -243,12 +256,12 @@ export function createClaude(options: ClaudeOptions): Claude {
         .then(() => process.reaped);
       return { ...process, report, reaped, warm: taken !== undefined };
     },
-    prepare: () => warm.prepare(),
+    prepare: (upcoming) => warm.prepare(upcoming),
     async close() {
       await warm.close();
       configurations.close();
     },
-    preparedBytes: () => warm.residentBytes(),
+    prepared: async () => ({ count: warm.count, bytes: await warm.residentBytes() }),
     async sweepLeftovers() {
       try {
         return await options.host.killLeftovers(instanceId);
@@ -260,7 +273,7 @@ export function createClaude(options: ClaudeOptions): Claude {
   };
 }
 
-/** Changes when a folder is created again at the same path: the warm process would still be in the old one. */
+/** Changes when a folder is created again at the same path: a warm process would still be in the old one. */
 function folderVersion(dir: string): string {
   const { dev, ino } = statSync(dir);
   return `${dev}:${ino}`;

@@ -23,6 +23,6 @@ export function settingsVersion({ configDir, mcpConfig, claudeSettings }: Settin
 function versionsOf(file: string): string[] {
   const stats = statSync(file, { throwIfNoEntry: false });
   if (!stats) return [];
-  const own = `${file} ${stats.mtimeMs} ${stats.size}`;
+  const own = `${file} ${stats.ino} ${stats.ctimeMs}`;
   return stats.isDirectory() ? [own, ...readdirSync(file).flatMap((name) => versionsOf(path.join(file, name)))] : [own];
 }

@@ -4,113 +4,202 @@ import type { ConfiguredClaude } from './configured.ts';
 
 /** The maximum age of a warm process, in milliseconds. */
 const RENEWED_AFTER_MS = 30 * 60_000;
+/** When a process for an unknown next run is started during a run. Shorter runs keep the processor to themselves. */
+const SPARE_AFTER_MS = 1000;
+
+/** Runs without a process, given the type of what is needed to start one. */
+export interface Upcoming<R> {
+  /** Whether no run is in progress. */
+  readonly idle: boolean;
+  /** The conversations of runs that take their process in a moment. */
+  readonly starting: readonly string[];
+  /** Runs that wait, in the order in which they will start. */
+  readonly waiting: readonly R[];
+}
+
+/** What a {@link WarmPool} starts. */
+export interface PreparedStart {
+  /** Equal to the fingerprint of a run if the process is what the run would start now. */
+  readonly fingerprint: string;
+  start(): ConfiguredClaude;
+}
+
+/** What {@link WarmPool} needs. */
+export interface WarmPoolOptions<R> {
+  /** The most processes that wait at a time; 0 for no warm start. */
+  readonly size: number;
+  /** What to start for a run that waits; without one, for a run with default options. May throw. */
+  readonly startFor: (sessionId: string, run?: R) => PreparedStart;
+  /** Whether there is memory for another process. */
+  readonly hasMemory: () => boolean;
+  readonly log: Log;
+}
 
 /** A warm process. */
 interface Prepared {
-  readonly process: ConfiguredClaude;
-  readonly sessionId: string;
-  /** Equal to the fingerprint of a run if the process is what the run would start now. */
   readonly fingerprint: string;
+  readonly process: ConfiguredClaude;
   readonly renewal: NodeJS.Timeout;
   /** Whether a run has its session id. */
   promised: boolean;
 }
 
-/** What {@link WarmStart} starts. */
-export interface PreparedStart {
-  readonly fingerprint: string;
-  start(): ConfiguredClaude;
-}
-
 /**
- * Keeps one process ready while nothing runs, so that a run with default options does not wait for `claude` to start. The
- * process serves one prompt, so nothing of one run is known to the next. It never exists at the same time as another one.
+ * Keeps processes ready, so that runs do not wait for `claude` to start: for the runs that wait in the queue, and as long as
+ * fewer wait than there are slots, for runs with default options. A process serves one prompt, so nothing of one run is
+ * known to the next.
  */
-export class WarmStart {
-  readonly #startFor: (sessionId: string) => PreparedStart | undefined;
-  readonly #log: Log;
-  #prepared: Prepared | undefined;
-  /** Settles when the last discarded process is gone. */
-  #gone: Promise<void> = Promise.resolve();
-  #mayPrepare = false;
+export class WarmPool<R extends { readonly sessionId: string }> {
+  readonly #options: WarmPoolOptions<R>;
+  readonly #prepared = new Map<string, Prepared>();
+  /** Processes that were discarded and may still exist. */
+  readonly #leaving = new Set<Promise<void>>();
+  #upcoming: Upcoming<R> = { idle: false, starting: [], waiting: [] };
+  #spareTimer: NodeJS.Timeout | undefined;
+  #closed = false;
+  #isShort = false;
 
-  /** @param startFor what a run with default options would start, or undefined for no warm process. */
-  constructor(startFor: (sessionId: string) => PreparedStart | undefined, log: Log) {
-    this.#startFor = startFor;
-    this.#log = log;
+  constructor(options: WarmPoolOptions<R>) {
+    this.#options = options;
   }
 
-  /** The session id of the warm process for the first caller; otherwise a new one. */
+  /** The session id of a warm process for default options that no run has yet; otherwise a new one. */
   newSessionId(): string {
-    if (!this.#prepared || this.#prepared.promised) return randomUUID();
-    this.#prepared.promised = true;
-    return this.#prepared.sessionId;
+    for (const [sessionId, prepared] of this.#prepared) {
+      if (prepared.promised) continue;
+      prepared.promised = true;
+      return sessionId;
+    }
+    return randomUUID();
   }
 
-  /** Call when nothing runs: starts a process if there is none. If that fails, the next run reports the error. */
-  prepare(): void {
-    this.#mayPrepare = true;
-    if (this.#prepared) return;
-    const sessionId = randomUUID();
-    try {
-      const prepared = this.#startFor(sessionId);
-      if (prepared) this.#keep(prepared.start(), sessionId, prepared.fingerprint);
-    } catch (error) {
-      this.#log.warn({ err: error }, 'the warm process could not be started');
-    }
+  /** Call whenever a run starts to wait, starts, or ends: starts processes for the runs that come next. */
+  prepare(upcoming: Upcoming<R>): void {
+    if (this.#closed || this.#options.size === 0) return;
+    this.#upcoming = upcoming;
+    const next = upcoming.waiting.slice(0, this.#options.size);
+    this.#discardUseless(next);
+    for (const run of next) if (!this.#prepared.has(run.sessionId)) this.#start(run.sessionId, run);
+    clearTimeout(this.#spareTimer);
+    if (upcoming.idle) this.#startSpares();
+    else this.#spareTimer = setTimeout(() => this.#startSpares(), SPARE_AFTER_MS).unref();
   }
 
   /**
    * Call when a run starts.
-   * @returns the warm process if it matches the run; otherwise the process is discarded.
+   * @returns its process, if one was prepared that matches the run.
    */
-  async take(sessionId: string, fingerprint: string): Promise<ConfiguredClaude | undefined> {
-    this.#mayPrepare = false;
-    const prepared = this.#prepared;
-    if (prepared?.process.waits && prepared.sessionId === sessionId && prepared.fingerprint === fingerprint) {
-      clearTimeout(prepared.renewal);
-      this.#prepared = undefined;
-      return prepared.process;
+  take(sessionId: string, fingerprint: string): ConfiguredClaude | undefined {
+    const prepared = this.#prepared.get(sessionId);
+    if (!prepared) return undefined;
+    if (!prepared.process.waits || prepared.fingerprint !== fingerprint) {
+      this.#discard(sessionId, prepared);
+      return undefined;
     }
-    await this.#discard();
-    return undefined;
+    clearTimeout(prepared.renewal);
+    this.#prepared.delete(sessionId);
+    return prepared.process;
   }
 
-  /** Ends the warm process; {@link prepare} starts another. Settles when it is gone. */
-  close(): Promise<void> {
-    this.#mayPrepare = false;
-    return this.#discard();
+  /** Discards all processes, and starts no more. Settles when they are gone. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#spareTimer);
+    for (const [sessionId, prepared] of this.#prepared) this.#discard(sessionId, prepared);
+    await Promise.all(this.#leaving);
   }
 
-  /** Memory of the warm process, in bytes; 0 if there is none. Never rejects. */
+  /** How many processes wait. */
+  get count(): number {
+    return this.#prepared.size;
+  }
+
+  /** Memory of the processes that wait, in bytes. Never rejects. */
   async residentBytes(): Promise<number> {
-    return (await this.#prepared?.process.residentBytes()) ?? 0;
+    const each = await Promise.all([...this.#prepared.values()].map(({ process }) => process.residentBytes()));
+    return each.reduce((sum, bytes) => sum + bytes, 0);
   }
 
-  #keep(process: ConfiguredClaude, sessionId: string, fingerprint: string): void {
-    const renewal = setTimeout(() => void this.#renew(), RENEWED_AFTER_MS).unref();
-    const prepared: Prepared = { process, sessionId, fingerprint, renewal, promised: false };
-    this.#prepared = prepared;
+  get #spares(): [string, Prepared][] {
+    return [...this.#prepared].filter(([, { promised }]) => !promised);
+  }
+
+  get #sparesWanted(): number {
+    return Math.max(0, this.#options.size - this.#upcoming.waiting.length);
+  }
+
+  /** Discards what is outdated, and what is for runs that were cancelled or come later. */
+  #discardUseless(next: readonly R[]): void {
+    const runs = new Map(next.map((run) => [run.sessionId, run]));
+    for (const [sessionId, prepared] of this.#prepared) {
+      if (this.#upcoming.starting.includes(sessionId)) continue;
+      const run = runs.get(sessionId);
+      if ((prepared.promised && !run) || this.#isOutdated(sessionId, prepared, run)) this.#discard(sessionId, prepared);
+    }
+    for (const [sessionId, spare] of this.#spares.slice(this.#sparesWanted)) this.#discard(sessionId, spare);
+  }
+
+  #isOutdated(sessionId: string, { fingerprint }: Prepared, run: R | undefined): boolean {
+    try {
+      return this.#options.startFor(sessionId, run).fingerprint !== fingerprint;
+    } catch {
+      // The start of the run reports the reason.
+      return true;
+    }
+  }
+
+  #startSpares(): void {
+    if (this.#closed) return;
+    for (let missing = this.#sparesWanted - this.#spares.length; missing > 0; missing -= 1) this.#start(randomUUID());
+  }
+
+  /** If this fails, the run reports the error. */
+  #start(sessionId: string, run?: R): void {
+    const { startFor, log } = this.#options;
+    if (!this.#mayStart()) return;
+    try {
+      const start = startFor(sessionId, run);
+      this.#keep(sessionId, start.fingerprint, start.start(), run !== undefined);
+    } catch (error) {
+      log.warn({ err: error }, 'a warm process could not be started');
+    }
+  }
+
+  #mayStart(): boolean {
+    const isShort = !this.#options.hasMemory();
+    if (isShort !== this.#isShort)
+      this.#options.log.info(
+        {},
+        isShort ? 'no warm processes while memory is short' : 'memory for warm processes again',
+      );
+    this.#isShort = isShort;
+    return !isShort;
+  }
+
+  #keep(sessionId: string, fingerprint: string, process: ConfiguredClaude, promised: boolean): void {
+    const renewal = setTimeout(() => this.#renew(sessionId), RENEWED_AFTER_MS).unref();
+    const prepared: Prepared = { fingerprint, process, renewal, promised };
+    this.#prepared.set(sessionId, prepared);
     void process.exited.then(() => {
-      if (this.#prepared !== prepared) return;
-      this.#log.warn({ stderr: process.stderr }, 'the warm process exited unexpectedly');
-      void this.#discard();
+      if (this.#prepared.get(sessionId) !== prepared) return;
+      this.#options.log.warn({ stderr: process.stderr }, 'a warm process exited unexpectedly');
+      this.#discard(sessionId, prepared);
     });
   }
 
-  #discard(): Promise<void> {
-    const prepared = this.#prepared;
-    if (!prepared) return this.#gone;
-    clearTimeout(prepared.renewal);
-    this.#prepared = undefined;
-    this.#gone = prepared.process
-      .discard()
-      .catch((error: unknown) => this.#log.warn({ err: error }, 'the warm process cannot be killed'));
-    return this.#gone;
+  #renew(sessionId: string): void {
+    const prepared = this.#prepared.get(sessionId);
+    if (prepared) this.#discard(sessionId, prepared);
+    this.prepare(this.#upcoming);
   }
 
-  async #renew(): Promise<void> {
-    await this.#discard();
-    if (this.#mayPrepare) this.prepare();
+  #discard(sessionId: string, { process, renewal }: Prepared): void {
+    clearTimeout(renewal);
+    this.#prepared.delete(sessionId);
+    const gone = process
+      .discard()
+      .catch((error: unknown) => this.#options.log.warn({ err: error }, 'a warm process cannot be killed'))
+      .finally(() => this.#leaving.delete(gone));
+    this.#leaving.add(gone);
   }
 }

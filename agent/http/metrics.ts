@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { availableMemory } from '../claude/available-memory.ts';
 import type { Claude, StartedClaude } from '../claude/claude.ts';
 import { AUTH_STATES, EXIT_CODES } from '../contract.ts';
 import type { Callback } from '../store/run.ts';
@@ -84,10 +85,22 @@ export class RunMetrics {
       gauge.set(service.load.limit),
     );
     this.#gauge('claude_agent_paused', '1 while the agent is paused.', (gauge) => gauge.set(service.paused ? 1 : 0));
+    this.#gauge('claude_agent_busy_slots', 'Slots with a run in progress or with processes that it left.', (gauge) =>
+      gauge.set(service.load.busy),
+    );
+    this.#gauge('claude_agent_slots', 'The most runs in progress at a time.', (gauge) => gauge.set(service.load.slots));
+    this.#gauge('claude_agent_warm_processes', 'Processes that were started ahead.', async (gauge) =>
+      gauge.set((await claude.prepared()).count),
+    );
     this.#gauge(
       'claude_agent_warm_process_resident_memory_bytes',
-      'Memory of the warm process; 0 if there is none.',
-      async (gauge) => gauge.set(await claude.preparedBytes()),
+      'Memory of the processes that were started ahead.',
+      async (gauge) => gauge.set((await claude.prepared()).bytes),
+    );
+    this.#gauge(
+      'claude_agent_available_memory_bytes',
+      'Memory that more processes can use, in the container or on the machine; NaN if unknown.',
+      (gauge) => gauge.set(availableMemory() ?? NaN),
     );
     this.#gauge(
       'claude_agent_login_state',

@@ -98,7 +98,7 @@ export class Acceptance {
     this.#assertDiskRoom();
     const { resume } = request;
     const begins = plan.startsAtOnce(lanesOf(request, resume));
-    const sessionId = resume ?? claude.newSessionId();
+    const sessionId = resume ?? claude.newSessionId(request);
     const run = records.accept(request, sessionId, { idempotency, begins });
     plan.add(lanesOf(request, sessionId));
     return run;

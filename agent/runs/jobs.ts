@@ -1,3 +1,5 @@
+import type { UpcomingRun } from '../claude/claude.ts';
+import type { Upcoming } from '../claude/warm.ts';
 import { timedOutInQueue } from './endings.ts';
 import type { RunEvents } from './events.ts';
 import { jobFor, lanesOf, type Job } from './job.ts';
@@ -20,6 +22,9 @@ export class Jobs {
   readonly #events: RunEvents;
   readonly #execute: (job: Job) => Promise<void>;
   readonly #jobs = new Map<string, Job>();
+  /** In order of acceptance. */
+  readonly #waiting = new Set<Job>();
+  readonly #started = new Set<Job>();
   /** Ends of runs that did not start, while they are being recorded. */
   readonly #endings = new Set<Promise<void>>();
 
@@ -49,10 +54,14 @@ export class Jobs {
     const job = this.#add(run, clients, waitMs);
     this.#records.notify(run, () => this.#events.publish('queued', run));
     job.timer = setTimeout(() => this.leaveQueue(job, timedOutInQueue), waitMs);
+    this.#waiting.add(job);
     job.ticket = this.#queue.push(
-      () => {
+      async () => {
         clearTimeout(job.timer);
-        return this.#execute(job);
+        this.#waiting.delete(job);
+        this.#started.add(job);
+        await this.#execute(job);
+        this.#started.delete(job);
       },
       lanesOf(run.request, run.sessionId),
     );
@@ -66,6 +75,7 @@ export class Jobs {
   leaveQueue(job: Job, result: RunResult, end: UnbegunEnd = {}): boolean {
     if (!job.ticket?.leave()) return false;
     clearTimeout(job.timer);
+    this.#waiting.delete(job);
     this.#endUnbegun(job, result, end);
     return true;
   }
@@ -73,6 +83,18 @@ export class Jobs {
   /** Ends a run that an earlier agent left unfinished. */
   endLeftover(run: Run, result: RunResult): void {
     this.#endUnbegun(this.#add(run, Infinity, 0), result, {});
+  }
+
+  /** Runs without a process: those that start, and at most `count` of those that wait and begin a conversation. */
+  upcoming(count: number): Omit<Upcoming<UpcomingRun>, 'idle'> {
+    const waiting: UpcomingRun[] = [];
+    for (const { run } of this.#waiting) {
+      if (waiting.length === count) break;
+      const { options, workdir, resume } = run.request;
+      if (resume === undefined) waiting.push({ sessionId: run.sessionId, options, workdir });
+    }
+    const starting = [...this.#started].filter(({ process }) => !process).map(({ run }) => run.sessionId);
+    return { starting, waiting };
   }
 
   /** Call when the end of a run is on disk: responds to the clients that wait for it. */

@@ -41,7 +41,7 @@ export class RunQueue {
   readonly limit: number;
   /** How many may run. */
   readonly slots: number;
-  readonly #onIdle: () => void;
+  readonly #onChange: () => void;
   readonly #waiting: Entry[] = [];
   readonly #ahead: Entry[] = [];
   readonly #takenLanes = new Set<string>();
@@ -49,17 +49,22 @@ export class RunQueue {
   #closed = true;
   #paused = false;
 
-  /** @param onIdle called whenever nothing runs and nothing can start. */
-  constructor(limit: number, slots: number, onIdle: () => void) {
+  /** @param onChange called whenever work was pushed, left, started or ended. */
+  constructor(limit: number, slots: number, onChange: () => void) {
     this.limit = limit;
     this.slots = slots;
-    this.#onIdle = onIdle;
+    this.#onChange = onChange;
   }
 
   /** Starts processing. */
   open(): void {
     this.#closed = false;
     this.#next();
+  }
+
+  /** How many are in progress. */
+  get running(): number {
+    return this.#running;
   }
 
   /** How many are waiting, without those in progress. */
@@ -102,8 +107,10 @@ export class RunQueue {
     return {
       leave: () => {
         const place = line.indexOf(entry);
-        if (place !== -1) line.splice(place, 1);
-        return place !== -1;
+        if (place === -1) return false;
+        line.splice(place, 1);
+        this.#onChange();
+        return true;
       },
     };
   }
@@ -130,7 +137,7 @@ export class RunQueue {
       if (!entry) break;
       this.#start(entry);
     }
-    if (this.#running === 0) this.#onIdle();
+    this.#onChange();
   }
 
   #firstInFreeLanes(): Entry | undefined {

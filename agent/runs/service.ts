@@ -58,6 +58,7 @@ export class RunService {
   readonly #jobs: Jobs;
   readonly #acceptance: Acceptance;
   #draining = false;
+  #isPreparing = false;
   #pause: Pause | undefined;
 
   constructor(dependencies: RunServiceDependencies) {
@@ -67,7 +68,7 @@ export class RunService {
     this.#log = log;
     this.#workspace = workspace;
     this.#slots = new Slots(log);
-    this.#queue = new RunQueue(queueLimit, slots, () => claude.prepare());
+    this.#queue = new RunQueue(queueLimit, slots, () => this.#prepareSoon());
     this.#records = new RunRecords(store, log, this.events, onEnded);
     const executor = new Executor({
       records: this.#records,
@@ -76,7 +77,10 @@ export class RunService {
       events: this.events,
       workspace,
       log,
-      onStarted,
+      onStarted: (process) => {
+        this.#prepareSoon();
+        onStarted(process);
+      },
       onEnded: (job, run) => {
         this.#slots.vacate(job);
         this.#jobs.resolve(job, run);
@@ -98,10 +102,13 @@ export class RunService {
     if (this.#pause) this.#queue.pause();
   }
 
-  /** How many runs are in progress, how many may be, how many wait, and how many may wait. */
-  get load(): { active: number; slots: number; queued: number; limit: number } {
-    const { slots, waiting: queued, limit } = this.#queue;
-    return { active: this.#slots.occupied, slots, queued, limit };
+  /**
+   * How many runs are in progress, how many slots they or their remaining processes take, how many slots there are, how many
+   * runs wait, and how many may wait.
+   */
+  get load(): { active: number; busy: number; slots: number; queued: number; limit: number } {
+    const { running: busy, slots, waiting: queued, limit } = this.#queue;
+    return { active: this.#slots.occupied, busy, slots, queued, limit };
   }
 
   /** The current pause, if the agent is paused. */
@@ -271,6 +278,21 @@ export class RunService {
     const ticket = this.#queue.push(() => this.#slots.occupy(occupant, doIt), [], { ahead: true });
     const timer = setTimeout(() => ticket.leave() && result.resolve('busy'), waitMs);
     return result.promise.finally(() => clearTimeout(timer));
+  }
+
+  /** Several changes in one turn of the event loop share one call. */
+  #prepareSoon(): void {
+    if (this.#isPreparing) return;
+    this.#isPreparing = true;
+    setImmediate(() => {
+      this.#isPreparing = false;
+      if (this.#draining) return;
+      try {
+        this.#claude.prepare({ idle: this.#queue.running === 0, ...this.#jobs.upcoming(this.#queue.slots) });
+      } catch (error) {
+        this.#log.error({ err: error }, 'warm processes cannot be prepared');
+      }
+    });
   }
 
   #assertOpen(): void {

@@ -55,6 +55,7 @@ export function agentEnvironment({
     [AGENT_ENV.runners]: `local:${config.slots}`,
     [AGENT_ENV.queueLimit]: String(config.queueLimit),
     [AGENT_ENV.warmStart]: config.warmStart ? 'on' : 'off',
+    [AGENT_ENV.warmStartFreeMegabytes]: String(config.warmStartFreeMegabytes),
     [AGENT_ENV.graceSeconds]: String(config.graceSeconds),
     [AGENT_ENV.callbackHosts]: [...n8nHosts(config), ...config.callbackHosts].join(','),
     [AGENT_ENV.callbackSecretFile]: `${PATHS.callback}/${TOKEN_KEYS.callbackSecret}`,

@@ -70,6 +70,7 @@ export interface StackConfig {
   readonly slots: number;
   readonly queueLimit: number;
   readonly warmStart: boolean;
+  readonly warmStartFreeMegabytes: number;
   readonly graceSeconds: number;
   readonly records: RecordLimits;
   readonly logLevel: string;
@@ -150,6 +151,7 @@ export function readConfig(source: ConfigSource): StackConfig {
     slots: read.integer('slots', 1, MAX_SLOTS),
     queueLimit: read.integer('queueLimit', 0, 10_000),
     warmStart: read.boolean('warmStart'),
+    warmStartFreeMegabytes: read.integer('warmStartFreeMegabytes', 0, 10_000_000),
     graceSeconds: read.integer('graceSeconds', 1, 3600),
     records: {
       days: read.integer('recordDays', 1, 3650),

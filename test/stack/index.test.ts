@@ -207,6 +207,7 @@ describe('the program', () => {
       AGENT_RUNNERS: 'local:4',
       AGENT_QUEUE_LIMIT: '7',
       AGENT_WARM_START: 'off',
+      AGENT_WARM_START_FREE_MEGABYTES: '512',
       AGENT_GRACE_SECONDS: '60',
       AGENT_CALLBACK_HOSTS:
         'n8n.n8n.svc,n8n.n8n.svc:5678,n8n.n8n.svc.cluster.local,n8n.n8n.svc.cluster.local:5678,*.example.org',

@@ -129,14 +129,26 @@ export class Agent implements AsyncDisposable {
     return (await response.json()) as RunAnswer;
   }
 
+  /** Submits a prompt to `POST /runs` and returns the id of its run. */
+  async submit(prompt: string, fields: object = {}): Promise<string> {
+    const headers = { 'Content-Type': 'application/json' };
+    const response = await this.fetch('/runs', {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({ prompt, ...fields }),
+    });
+    if (response.status !== 202) throw new Error(`${response.status}: ${await response.text()}`);
+    return ((await response.json()) as { id: string }).id;
+  }
+
   async health(): Promise<Health> {
     return (await (await this.fetch('/health', WITHOUT_TOKEN)).json()) as Health;
   }
 
-  /** Whether the next run starts at once: with a warm start, a process is prepared only when none of the last run is left. */
+  /** Whether no run is in progress and none has left a process. */
   async isIdle(): Promise<boolean> {
     const metrics = await (await this.fetch('/metrics')).text();
-    return /^claude_agent_warm_process_resident_memory_bytes [1-9]/m.test(metrics);
+    return /^claude_agent_busy_slots 0$/m.test(metrics);
   }
 
   /** Sends a signal and returns the exit code. */

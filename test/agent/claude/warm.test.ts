@@ -5,7 +5,6 @@ import { Agent, isAlive, until } from '../../support/agent.ts';
 
 const EARLIER = '0b3ef75a-4fd1-4ba3-9a6c-0d5c6a0a4c2e';
 
-const journalOf = (agent: Agent) => agent.claude.journal().map(({ what, pid }) => `${what} ${pid}`);
 const waiting = (agent: Agent) => {
   const prompted = new Set(agent.claude.journal().flatMap(({ what, pid }) => (what === 'began' ? [pid] : [])));
   return agent.claude.started().filter((pid) => isAlive(pid) && !prompted.has(pid));
@@ -82,15 +81,13 @@ describe('the warm process', () => {
     ['other options', { model: 'opus' }],
     ['another permission mode', { permissionMode: 'plan' }],
     ['an earlier conversation', { sessionId: EARLIER }],
-  ])('is gone before a run with %s has a process, and exists again after it', async (_, fields) => {
+  ])('is not used for a run with %s, and kept for the next run', async (_, fields) => {
     await agent.run('cold', fields);
-    const [, cold = 0] = agent.claude.started();
-    const order = journalOf(agent);
-    expect(order.indexOf(`ended ${pid}`)).toBeGreaterThan(0);
-    expect(order.indexOf(`ended ${pid}`)).toBeLessThan(order.indexOf(`started ${cold}`));
     expect(await starts(agent)).toEqual({ hit: 0, miss: 1 });
-    await until(() => !isAlive(cold));
-    await prepared(agent);
+    expect(await prepared(agent)).toBe(pid);
+    await agent.run('warm');
+    expect(agent.claude.journal().find(({ what, prompt }) => what === 'began' && prompt === 'warm')?.pid).toBe(pid);
+    expect(await starts(agent)).toEqual({ hit: 1, miss: 1 });
   });
 
   it('is not used for a run in another folder', async () => {
@@ -110,41 +107,82 @@ describe('the warm process', () => {
 
   it('is replaced unnoticed if it has died', async () => {
     process.kill(pid, 'SIGKILL');
-    await until(() => agent.lines.some((line) => line.includes('the warm process exited unexpectedly')));
+    await until(() => agent.lines.some((line) => line.includes('a warm process exited unexpectedly')));
     expect(await agent.run('after that')).toMatchObject({ success: true, output: 'echo: after that' });
     expect(await starts(agent)).toEqual({ hit: 0, miss: 1 });
   });
 
-  it('is gone before a login check', async () => {
+  it('is kept during a login check', async () => {
     const login = { claudeAiOauth: { accessToken: 'token', refreshToken: 'refresh' } };
     writeFileSync(path.join(agent.folder, 'home/.claude/.credentials.json'), JSON.stringify(login));
     await agent.fetch('/auth/check', { method: 'POST' });
-    const [, probe = 0] = agent.claude.started();
-    const order = journalOf(agent);
-    expect(order.indexOf(`started ${probe}`)).toBeGreaterThan(order.indexOf(`ended ${pid}`));
-    expect(order.indexOf(`ended ${pid}`)).toBeGreaterThan(0);
-  });
-
-  it('does not hide a cancellation that arrives while it is being ended', async () => {
-    process.kill(pid, 'SIGSTOP');
-    const { id } = (await (
-      await agent.fetch('/runs', {
-        method: 'POST',
-        headers: { 'Content-Type': 'application/json' },
-        body: JSON.stringify({ prompt: 'too late', model: 'opus' }),
-      })
-    ).json()) as { id: string };
-    const state = async () => (await (await agent.fetch(`/runs/${id}`)).json()) as { state: string; outcome?: string };
-    await until(async () => (await state()).state === 'running');
-    await agent.fetch(`/runs/${id}`, { method: 'DELETE' });
-    await until(async () => (await state()).state === 'ended');
-    expect(await state()).toMatchObject({ outcome: 'cancelled' });
+    expect(agent.claude.started()).toHaveLength(2);
+    expect(await prepared(agent)).toBe(pid);
   });
 
   it.each<NodeJS.Signals>(['SIGTERM', 'SIGKILL'])('is gone after the agent gets %s', async (signal) => {
     await agent.end(signal);
     await until(() => !isAlive(pid));
   });
+});
+
+describe('a full queue', () => {
+  const PROMPTS = { held: [{ do: 'hang' }] } as const;
+
+  /** Starts a run that takes until it is cancelled. */
+  async function hold(agent: Agent): Promise<string> {
+    await prepared(agent);
+    const id = await agent.submit('held');
+    await until(() => agent.claude.begun().length === 1);
+    return id;
+  }
+
+  it('has a warm process for each run in turn, whatever its options', async () => {
+    await using agent = await Agent.start({ prompts: PROMPTS });
+    const held = await hold(agent);
+    const runs = [{}, { model: 'opus' }, { systemPrompt: 'Be brief.' }, {}].map((fields, n) =>
+      agent.run(`p${n}`, fields),
+    );
+    await until(async () => (await agent.health()).queued === 4);
+    await until(() => waiting(agent).length === 1);
+    await agent.fetch(`/runs/${held}`, { method: 'DELETE' });
+    expect((await Promise.all(runs)).map(({ output }) => output)).toEqual([
+      'echo: p0',
+      'echo: p1',
+      'echo: p2',
+      'echo: p3',
+    ]);
+    expect(await starts(agent)).toEqual({ hit: 5, miss: 0 });
+  });
+
+  it('has none for a run that was cancelled while it waited', async () => {
+    await using agent = await Agent.start({ prompts: PROMPTS });
+    await hold(agent);
+    const cancelled = await agent.submit('never', { model: 'opus' });
+    await until(() => waiting(agent).length === 1 && agent.claude.started().length === 2);
+    const pid = await prepared(agent);
+    await agent.fetch(`/runs/${cancelled}`, { method: 'DELETE' });
+    await until(() => !isAlive(pid));
+    expect(await prepared(agent)).not.toBe(pid);
+  });
+
+  it('has as many as there are slots', async () => {
+    await using agent = await Agent.start({ prompts: PROMPTS, env: { AGENT_RUNNERS: 'local:3' } });
+    await until(() => waiting(agent).length === 3);
+    await Promise.all(['held', 'held', 'held'].map((prompt) => agent.submit(prompt)));
+    await until(() => agent.claude.begun().length === 3);
+    await until(() => waiting(agent).length === 3);
+    expect(await starts(agent)).toEqual({ hit: 3, miss: 0 });
+    expect(await (await agent.fetch('/metrics')).text()).toMatch(/^claude_agent_warm_processes 3$/m);
+  });
+});
+
+it('is not started while memory is short', async () => {
+  await using agent = await Agent.start({ env: { AGENT_WARM_START_FREE_MEGABYTES: '10000000' } });
+  await agent.run('one');
+  expect(agent.claude.started()).toHaveLength(1);
+  expect(await starts(agent)).toEqual({ hit: 0, miss: 1 });
+  expect(agent.lines.join()).toContain('no warm processes while memory is short');
 });
 
 it('is not started if the warm start is off', async () => {

@@ -83,7 +83,7 @@ describe('the status page with ugly data', () => {
   });
 
   it('shows an idle agent as ready even if its queue limit is 0', () => {
-    const load = { active: 0, slots: 1, queued: 0, limit: 0 };
+    const load = { active: 0, busy: 0, slots: 1, queued: 0, limit: 0 };
     const status = { login: { state: 'ok', detail: '' }, load } as Status;
     expect(headlineOf(status).state).toBe('Ready');
     expect(headlineOf({ ...status, load: { ...load, active: 1 } }).state).toBe('Queue full');

@@ -22,6 +22,7 @@ echo '{"type":"result","subtype":"success","is_error":false,"result":"said","tot
 cat >/dev/null
 `;
 const MAX_STEPS = 200;
+const MAX_SWEEPS = 5;
 const MUST_BE_MET = [
   'store.accept()',
   'store.begin()',
@@ -115,7 +116,9 @@ describe.each([1, 2])('an accepted run, with %i slot(s),', (slots) => {
         conversations: undefined,
         log: SILENT,
       }),
-      preparedFor: undefined,
+      workdir: path.join(folder, 'workspace'),
+      prepared: 0,
+      preparedFreeBytes: 0,
       log: SILENT,
       environment: { PATH: process.env['PATH'], HOME: folder },
     });
@@ -178,7 +181,8 @@ describe.each([1, 2])('an accepted run, with %i slot(s),', (slots) => {
   it('ends in one record, its client gets a response and the queue continues, whatever throws on the way', async () => {
     const met = new Set<string>();
     const heard = new Set<string>();
-    for (let step = 1; step <= MAX_STEPS && sabotage.where !== ''; step += 1) {
+    // With several slots the order of the calls varies, so one sweep can miss a call.
+    for (let step = 1, sweeps = 0; step <= MAX_STEPS && sweeps < MAX_SWEEPS; step += 1) {
       sabotage.arm(step);
       const answers = await Promise.all([send('begins at once'), send('waits'), send('waits longer')]);
       sabotage.disarm();
@@ -191,6 +195,10 @@ describe.each([1, 2])('an accepted run, with %i slot(s),', (slots) => {
       }
       expect(store.unfinished(), why).toEqual([]);
       expect(service.unfinished, why).toEqual([]);
+      if (sabotage.where !== '') continue;
+      if (MUST_BE_MET.every((where) => met.has(where))) break;
+      sweeps += 1;
+      step = 0;
     }
     await service.drain(0);
     expect(await claude.sweepLeftovers()).toBe(0);

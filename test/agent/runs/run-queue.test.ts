@@ -5,15 +5,15 @@ const LIMIT = 5;
 
 let begun: string[];
 let ends: Map<string, () => void>;
-let idle: number;
+let changes: number;
 beforeEach(() => {
   begun = [];
   ends = new Map();
-  idle = 0;
+  changes = 0;
 });
 
 const queueOf = (slots: number, limit = LIMIT) => {
-  const queue = new RunQueue(limit, slots, () => (idle += 1));
+  const queue = new RunQueue(limit, slots, () => (changes += 1));
   queue.open();
   return queue;
 };
@@ -51,7 +51,7 @@ describe('a queue with four slots', () => {
     for (const name of ['stuck', 'a1', 'b1', 'c1', 'd1', 'e1']) queue.push(work(name), [name]);
     for (const name of ['a1', 'b1', 'c1', 'd1', 'e1']) await end(name);
     expect(begun).toEqual(['stuck', 'a1', 'b1', 'c1', 'd1', 'e1']);
-    expect(idle).toBe(1);
+    expect(queue.running).toBe(1);
   });
 
   it('never runs two of one lane at once, and passes a waiting one by for the first whose lanes are free', async () => {
@@ -110,15 +110,17 @@ describe('a queue with four slots', () => {
     expect(begun).toEqual(['a1', 'c1']);
   });
 
-  it('tells when it is idle: when it opens, and when the last work has ended', async () => {
-    const queue = queueOf(2);
-    expect(idle).toBe(1);
+  it('reports each change: when it opens, and when work is pushed, leaves and ends', async () => {
+    const queue = queueOf(1);
+    expect(changes).toBe(1);
     push(queue, 'a1');
-    push(queue, 'b1');
+    expect(changes).toBe(2);
+    const waiting = push(queue, 'b1');
+    expect(changes).toBe(3);
+    waiting.leave();
+    expect(changes).toBe(4);
     await end('a1');
-    expect(idle).toBe(1);
-    await end('b1');
-    expect(idle).toBe(2);
+    expect(changes).toBe(5);
   });
 });
 

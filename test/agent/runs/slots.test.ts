@@ -118,7 +118,8 @@ describe('an agent with four slots', () => {
   it('is not held by a process that does not exit after its result', async () => {
     expect(await agent.run('stuck')).toMatchObject({ success: true });
     for (let i = 0; i < 6; i += 1) expect(await agent.run('quick')).toMatchObject({ success: true });
-    await until(() => !agent.claude.journal().some(({ pid }) => isAlive(pid)), 'the stuck one is gone');
+    const begun = agent.claude.journal().filter(({ what }) => what === 'began');
+    await until(() => !begun.some(({ pid }) => isAlive(pid)), 'the stuck one is gone');
   });
 
   it('cancels one run and leaves the others alone', async () => {
