@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -9,6 +10,10 @@ beforeEach(async () => {
   agent = await Agent.start({
     prompts: {
       hang: [{ do: 'ignore' }, { do: 'setsid' }, { do: 'hang' }],
+      held: [
+        { do: 'shell', command: 'while [ ! -e "$HOME/open" ]; do sleep 0.05; done' },
+        { do: 'result', text: 'held' },
+      ],
       slow: [
         { do: 'wait', ms: 300 },
         { do: 'result', text: 'slow' },
@@ -133,7 +138,7 @@ describe('a record that cannot be written', () => {
 
   it('of a cancelled waiting run keeps the run listed, and it does not start', async () => {
     await refusing(`BEFORE UPDATE ON runs WHEN new.outcome = 'cancelled'`);
-    void agent.post({ prompt: 'slow' });
+    void agent.post({ prompt: 'held' });
     await until(() => agent.claude.begun().length === 1);
     const headers = { 'Content-Type': 'application/json', 'Idempotency-Key': 'a-key' };
     const create = () => agent.fetch('/runs', { method: 'POST', body: '{"prompt":"cancelled"}', headers });
@@ -143,8 +148,9 @@ describe('a record that cannot be written', () => {
     }
     expect(((await (await create()).json()) as { id: string }).id).toBe(id);
     expect((await agent.fetch('/ready', WITHOUT_TOKEN)).status).toBe(503);
+    writeFileSync(path.join(agent.folder, 'home/open'), '');
     expect((await agent.run('after')).success).toBe(true);
-    expect(agent.claude.begun()).toEqual(['slow', 'after']);
+    expect(agent.claude.begun()).toEqual(['held', 'after']);
   });
 
   it('of a pause leaves the agent unchanged, and reports it', async () => {
