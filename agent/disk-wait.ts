@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Hono } from 'hono';
 import type { Logger } from 'pino';
 import type { Health } from './http/api/state.ts';
-import type { AuthMode } from './contract.ts';
 import { ownSite } from './http/own-site.ts';
 import { problem } from './http/problem.ts';
+import type { Settings } from './settings.ts';
 import { isStorageFailure } from './store/storage-failure.ts';
 
 const RETRY_MS = 2000;
@@ -21,7 +21,12 @@ export class DiskWait {
   #problem = '';
 
   /** @param allowedHosts see {@link ownSite}. */
-  constructor(authMode: AuthMode, version: string, log: Logger, allowedHosts: readonly string[]) {
+  constructor(
+    { authMode, slots }: Pick<Settings, 'authMode' | 'slots'>,
+    version: string,
+    log: Logger,
+    allowedHosts: readonly string[],
+  ) {
     this.#log = log;
     this.app.use(ownSite(allowedHosts));
     this.app.get('/health', (c) =>
@@ -31,6 +36,7 @@ export class DiskWait {
         version,
         activeRequests: 0,
         queued: 0,
+        slots,
         storage: this.#problem,
         auth: { mode: authMode, source: 'not read yet', state: 'unknown', refreshable: false },
       } satisfies Health),

@@ -43,7 +43,7 @@ async function start(settings: Settings): Promise<void> {
     logDestination(process.stdout),
   );
   for (const note of settings.notes) log.warn(note);
-  const disk = new DiskWait(settings.authMode, packageJson.version, log, allowedHostsOf(settings));
+  const disk = new DiskWait(settings, packageJson.version, log, allowedHostsOf(settings));
   let agent: Agent | undefined;
   const server = serverOf((...request) => (agent?.app ?? disk.app).fetch(...request));
 

@@ -17,6 +17,7 @@ export const health = component(
     timestamp: time,
     version: z.string(),
     ...load,
+    slots: z.int().describe('The most runs in progress at a time.'),
     paused: pause.describe('Only while the agent is paused.').optional(),
     storage: z.string().describe('Why records of runs cannot be written. Only while they cannot.').optional(),
     auth: z.object({

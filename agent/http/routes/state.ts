@@ -11,7 +11,7 @@ import { parseJsonObject } from '../request/json-body.ts';
 /** `GET /health`: the process is alive, and its status. Needs no token, so it contains no secret. */
 export function getHealth(service: RunService, loginStatus: LoginStatus, version: string): Handler {
   return (c) => {
-    const { active, queued } = service.load;
+    const { active, queued, slots } = service.load;
     const { login, credential } = loginStatus.current;
     const { mode, source } = loginStatus.credential;
     return c.json({
@@ -20,6 +20,7 @@ export function getHealth(service: RunService, loginStatus: LoginStatus, version
       version,
       activeRequests: active,
       queued,
+      slots,
       paused: service.paused,
       storage: service.storageProblem,
       auth: {

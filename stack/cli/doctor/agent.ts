@@ -19,8 +19,8 @@ export function agent(kubectl: Kubectl): Check[] {
         if ('failure' in answer)
           return broken(answer.failure, `kubectl -n ${NAMES.namespace} logs deployment/${NAMES.deployment}`);
         health = JSON.parse(answer.output) as Health;
-        const { version, queued, paused } = health;
-        if (!paused) return ok(`version ${version}, ${queued} run(s) queued`);
+        const { version, activeRequests, queued, paused } = health;
+        if (!paused) return ok(`version ${version}, ${activeRequests} run(s) in progress, ${queued} queued`);
         const why = paused.reason === undefined ? '' : `: ${paused.reason}`;
         return broken(`paused since ${paused.since}${why}`, isMaintenance(paused.reason) ? END : RESUME);
       },

@@ -56,7 +56,13 @@ export const cronJobOf = (schedule: string, more: { status?: object; spec?: obje
   status: more.status ?? {},
 });
 
-const HEALTH = { version: '1', queued: 0, auth: { mode: 'session', source: '/x', state: 'ok' } };
+const HEALTH = {
+  version: '1',
+  activeRequests: 0,
+  slots: 1,
+  queued: 0,
+  auth: { mode: 'session', source: '/x', state: 'ok' },
+};
 
 /** A checkout whose cluster and registry are healthy, unless an added answer says otherwise. */
 export function doctorProject() {
