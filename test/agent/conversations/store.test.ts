@@ -179,6 +179,23 @@ describe('an agent', () => {
     ).toEqual([]);
   });
 
+  it('takes conversations from the configuration folders of processes that were killed together with it', async () => {
+    await using agent = new Agent({ prompts: { long: [{ do: 'hang' }] } });
+    writeSeed(agent);
+    Object.assign(agent.env, { AGENT_AUTH_MODE: 'apiKey', ANTHROPIC_API_KEY: 'key', AGENT_WARM_START: 'false' });
+    await agent.start();
+    const post = { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{"prompt":"long"}' };
+    const { sessionId } = (await (await agent.fetch('/runs', post)).json()) as { sessionId: string };
+    await until(() => agent.claude.begun().length === 1, 'it began');
+    const folders = path.join(agent.stateDir, 'configurations');
+    const [first = ''] = readdirSync(folders);
+    const transcript = path.join(folders, first, 'projects/scripted', `${sessionId}.jsonl`);
+    await until(() => existsSync(transcript), 'claude has saved it');
+    await agent.crash();
+    expect(readdirSync(folders)).toEqual([]);
+    expect(await agent.run('go on', { sessionId })).toMatchObject({ success: true, sessionId });
+  });
+
   it('starts no process for a conversation that does not exist', async () => {
     await using agent = new Agent({ env: { AGENT_WARM_START: 'false' } });
     await agent.start();
@@ -189,5 +206,40 @@ describe('an agent', () => {
       error: expect.stringMatching(`^No conversation found with session ID: ${sessionId}\\.`) as string,
     });
     expect(agent.claude.started()).toEqual([]);
+  });
+});
+
+describe('a conversation that claude had not saved when it was killed', () => {
+  /** An executable that reads its prompt, and then runs a command. */
+  const scripted = (agent: Agent, command: string) => {
+    const file = path.join(agent.folder, 'unsaved');
+    writeFileSync(file, `#!/bin/sh\nread -r prompt\n${command}\n`, { mode: 0o755 });
+    Object.assign(agent.env, { AGENT_CLAUDE_PATH: file, AGENT_WARM_START: 'false' });
+  };
+  const UNSAVED =
+    'The run ended before claude had saved the conversation. It cannot be continued: leave out its sessionId.';
+
+  it('cannot be continued: its run and the next one say so', async () => {
+    await using agent = new Agent();
+    scripted(agent, 'kill -9 $$');
+    await agent.start();
+    const killed = await agent.run('begin');
+    expect(killed).toMatchObject({ outcome: 'failed', warnings: [UNSAVED] });
+    const { error, outcome } = await agent.run('go on', { sessionId: killed.sessionId });
+    expect(outcome).toBe('failed');
+    expect(error).toContain(`No conversation found with session ID: ${killed.sessionId}.`);
+  });
+
+  it('is not offered to be resumed if the agent was killed, too', async () => {
+    await using agent = new Agent();
+    scripted(agent, `touch ${path.join(agent.folder, 'began')}; exec tail -f /dev/null`);
+    await agent.start();
+    const post = { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{"prompt":"begin"}' };
+    const { id } = (await (await agent.fetch('/runs', post)).json()) as { id: string };
+    await until(() => existsSync(path.join(agent.folder, 'began')), 'it began');
+    await agent.crash();
+    const run = (await (await agent.fetch(`/runs/${id}`)).json()) as { error: string };
+    expect(run).toMatchObject({ outcome: 'interrupted', warnings: [UNSAVED] });
+    expect(run.error).toMatch(/Send it again\.$/);
   });
 });
