@@ -309,7 +309,7 @@ describe('backup and restore', needs(await missingRequirement()), () => {
     test('the registry lost the image: up builds it and pushes it again', async () => {
       await loseImage(await imageOf(other));
       expect((await other.npm('doctor', '--quick')).output).toMatch(/✗ image/);
-      expect(await ran('registry lost: up', other, 'up', ...UP)).toContain('it is built and pushed again');
+      expect(await ran('registry lost: up', other, 'up', ...UP)).toContain('It is built and pushed again');
       expect(await isInRegistry(await imageOf(other))).toBe(true);
       await isReady();
       await answers();

@@ -96,7 +96,7 @@ describe('after an accident', needs(await missingRequirement()), () => {
       writeFileSync(lock, JSON.stringify({ pid: 1, username: 'ann', hostname: 'laptop-a', timestamp: 'T' }));
       const { exitCode, output } = await checkout.npm('up', ...UP);
       expect(exitCode).toBe(1);
-      expect(output).toContain('being updated by ann@laptop-a (process 1) since T');
+      expect(output).toContain('has been locked by an update of ann@laptop-a (process 1) since T');
       expect(output).toContain('npm run pulumi -- cancel --yes');
       expect((await checkout.npm('pulumi', 'cancel', '--yes')).exitCode).toBe(0);
     });
