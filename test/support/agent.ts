@@ -166,6 +166,11 @@ export class Agent implements AsyncDisposable {
     await this.start();
   }
 
+  /** The processes of the CLI that still exist. Another program may have the id of one that is gone. */
+  get left(): number[] {
+    return this.claude.journal().flatMap(({ pid }) => (isAlive(pid) && this.#isOurs(pid) ? [pid] : []));
+  }
+
   /** In a PID namespace of its own, the agent's process ids differ from those of the test. */
   #isOurs(pid: number): boolean {
     try {

@@ -185,3 +185,73 @@ describe('the plan of a queue', () => {
     }
   });
 });
+
+describe('a queue that is used at random', () => {
+  const ROUNDS = 100;
+  const STEPS = 200;
+
+  /** Numbers below `most` that are the same for the same seed. */
+  const randomOf = (seed: number) => {
+    let state = seed;
+    return (most: number) => {
+      state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
+      return Math.floor((state / 2_147_483_648) * most);
+    };
+  };
+
+  it(`never runs too many, shares no lane, leaves no slot free that could be used, and keeps the order, in ${ROUNDS} rounds`, async () => {
+    for (let seed = 1; seed <= ROUNDS; seed += 1) {
+      const random = randomOf(seed);
+      const slots = 1 + random(5);
+      const queue = queueOf(slots, STEPS);
+      begun = [];
+      ends = new Map();
+      const running = new Map<string, readonly string[]>();
+      const waiting = new Map<string, { readonly lanes: readonly string[]; readonly ticket: Ticket }>();
+      const isFree = (lanes: readonly string[]) => ![...running.values()].flat().some((lane) => lanes.includes(lane));
+      /** What must have begun by now, in order. */
+      const startNext = () => {
+        const expected: string[] = [];
+        for (const [name, { lanes }] of waiting) {
+          if (running.size === slots || paused) break;
+          if (!isFree(lanes)) continue;
+          waiting.delete(name);
+          running.set(name, lanes);
+          expected.push(name);
+        }
+        return expected;
+      };
+      let paused = false;
+      const all: string[] = [];
+      for (let step = 0; step < STEPS; step += 1) {
+        const action = random(10);
+        if (action < 5) {
+          const lanes = ['a', 'b', 'c', 'd', 'e', 'f'].filter(() => random(5) === 0);
+          const name = `${step}`;
+          waiting.set(name, { lanes, ticket: queue.push(work(name), lanes) });
+        } else if (action < 8) {
+          const name = [...running.keys()][random(running.size)];
+          if (name !== undefined) {
+            running.delete(name);
+            await end(name);
+          }
+        } else if (action === 8) {
+          const name = [...waiting.keys()][random(waiting.size)];
+          if (name !== undefined) {
+            expect(waiting.get(name)?.ticket.leave()).toBe(true);
+            waiting.delete(name);
+          }
+        } else if (paused) {
+          paused = false;
+          queue.resume();
+        } else {
+          paused = true;
+          queue.pause();
+        }
+        all.push(...startNext());
+        expect(begun, `seed ${seed}, step ${step}`).toEqual(all);
+        expect(queue.waiting).toBe(waiting.size);
+      }
+    }
+  });
+});

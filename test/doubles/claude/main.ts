@@ -147,7 +147,10 @@ async function take(step: Step): Promise<void> {
       return;
     }
     case 'shell':
-      await once(spawn('sh', ['-c', step.command], { stdio: 'ignore' }), 'exit');
+      await once(
+        spawn('sh', ['-c', step.command], { stdio: 'ignore', env: { ...process.env, PROMPT: prompt } }),
+        'exit',
+      );
       return;
     case 'exit':
       return end(step.code);

@@ -32,7 +32,7 @@ export type Step =
   | { readonly do: 'setsid' }
   /** Write a row with the cost of the conversation so far, like the CLI when it exits. */
   | { readonly do: 'row'; readonly costUsd: number; readonly outputTokens: number }
-  /** Run a command with `sh` in the process group of the CLI, and wait for it. */
+  /** Run a command with `sh` in the process group of the CLI, with the prompt in `PROMPT`, and wait for it. */
   | { readonly do: 'shell'; readonly command: string }
   | { readonly do: 'exit'; readonly code: number }
   /** Die from a signal. */
