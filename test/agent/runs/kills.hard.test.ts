@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { RunResource } from '../../../agent/http/api/run.ts';
@@ -106,7 +106,11 @@ describe(`an agent with four slots under load that is killed ${KILLS} times`, ()
     { timeout: 600_000 },
     async () => {
       const env = { AGENT_RUNNERS: 'local:4', AGENT_QUEUE_LIMIT: '20' };
-      agent = await Agent.start({ prompts: { '*': ALONE }, env });
+      agent = new Agent({ prompts: { '*': ALONE }, env });
+      const conversations = path.join(agent.folder, 'home/.claude/projects/-p');
+      mkdirSync(conversations, { recursive: true });
+      for (const id of SESSIONS) writeFileSync(path.join(conversations, `${id}.jsonl`), '{"type":"user"}\n');
+      await agent.start();
       const accepted: string[] = [];
       let sent = 0;
       for (let kill = 0; kill < KILLS; kill += 1) {
