@@ -60,7 +60,7 @@ export function recordsIn(stored: RecordTexts | readonly UpdateRecord[] = {}): r
 export const MACHINE_KEYS = ['kubeContext', 'sessionDir', 'sessionFrom'] as const;
 
 /** The maximum number of records; the oldest are dropped. */
-export const MAX_RECORDS = 20;
+const MAX_RECORDS = 20;
 
 /** Adds a record of `content` in front, unless the newest is equal. Newest first. */
 export function withRecord(

@@ -11,7 +11,7 @@ const MARGIN_BYTES = 32 * MEGABYTE;
 const TMP_LIMIT_BYTES = 1024 * MEGABYTE;
 
 /** Thrown when no folder has room for a snapshot. */
-export class NoRoomError extends Error {
+class NoRoomError extends Error {
   override readonly name = 'NoRoomError';
 }
 

@@ -131,7 +131,7 @@ export function createClaude(options: ClaudeOptions): Claude {
       const start = startFor(run, EXPECTED_RUN_MS);
       return {
         fingerprint: start.fingerprint,
-        start: () => start.start(configurations.open(sessionId, run.workdir), `prepared-${randomUUID()}`),
+        start: () => start.start(configurations.open(sessionId, run.workdir), `prepared-${sessionId}-${randomUUID()}`),
       };
     },
     hasMemory: () => (availableMemory() ?? Infinity) >= options.preparedFreeBytes,

@@ -4,6 +4,8 @@ import { LOCK_LIMIT_DIGITS, lockLimitOf, RUN_MARK } from './run-mark.ts';
 
 const KILL_ROUNDS = 50;
 const ROUND_MS = 20;
+/** How often in a row nothing is found before all counts as killed: a process that keeps forking and exiting can be missed. */
+const CLEAR_ROUNDS = 2;
 /** If a tree forks faster than it can be stopped, the known part is killed and the search starts again. */
 const FREEZE_ROUNDS = 10;
 const LATE_ROUNDS = 10;
@@ -43,8 +45,10 @@ export async function sweep(mark: string, leader?: number, others: () => readonl
   const killed = new Set<number>();
   let frozen = await freeze(belongs);
   if (leader !== undefined) signal(-leader, 'SIGKILL');
-  for (let round = 0; frozen.size > 0; round += 1) {
-    if (round === KILL_ROUNDS) throw new Error(`Processes of ${mark} survived SIGKILL: ${[...frozen].join(', ')}`);
+  for (let round = 0, clear = 0; frozen.size > 0 || (killed.size > 0 && clear < CLEAR_ROUNDS); round += 1) {
+    clear = frozen.size > 0 ? 0 : clear + 1;
+    if (round >= KILL_ROUNDS && clear === 0)
+      throw new Error(`Processes of ${mark} survived SIGKILL: ${[...frozen].join(', ')}`);
     for (const pid of frozen) {
       killed.add(pid);
       signal(pid, 'SIGKILL');

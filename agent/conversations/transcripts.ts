@@ -49,7 +49,7 @@ export async function findConversations(projects: string, sessionId?: string): P
 }
 
 /** The folders of working directories in `projects`. */
-export async function projectFolders(projects: string): Promise<string[]> {
+async function projectFolders(projects: string): Promise<string[]> {
   const stats = await lstat(projects).catch(whenMissing(undefined));
   if (!stats?.isDirectory()) return [];
   return (await readdir(projects, { withFileTypes: true }))

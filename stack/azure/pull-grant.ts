@@ -56,7 +56,7 @@ export function pullerOf(
 }
 
 /** A GUID that is the same for the same parts on every machine, in the form of RFC 9562's version 8. */
-export function guidOf(...parts: readonly string[]): string {
+function guidOf(...parts: readonly string[]): string {
   const hex = createHash('sha256').update(parts.join('\0')).digest('hex');
   const variant = ((Number.parseInt(hex.slice(16, 17), 16) & 3) | 8).toString(16);
   return [

@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 
 /** What the image is built from, relative to the root of the repository; `.dockerignore` admits exactly the same. */
-export const IMAGE_INPUTS = ['agent', 'package-lock.json', 'package.json', 'watchdog'] as const;
+const IMAGE_INPUTS = ['agent', 'package-lock.json', 'package.json', 'watchdog'] as const;
 
 /**
  * A tag for the image: 12 hex digits that depend only on the content of the files it is built from and on the build

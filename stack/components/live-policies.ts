@@ -19,7 +19,7 @@ export interface LivePolicy {
 }
 
 /** Annotation of a policy: the generation that an update last reverted. */
-export const TAKEN_BACK = `${ANNOTATION}/taken-back-generation`;
+const TAKEN_BACK = `${ANNOTATION}/taken-back-generation`;
 
 /**
  * The network policies of the namespace. None, and a warning, if `kubectl` can't read them.

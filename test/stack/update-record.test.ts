@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { MAX_RECORDS, recordsIn, textsOf, withRecord } from '../../stack/update-record.ts';
+import { recordsIn, textsOf, withRecord } from '../../stack/update-record.ts';
 import type { UpdateContent, UpdateRecord } from '../../stack/update-record.ts';
 
 const NOW = new Date('2026-01-02T03:04:05.678Z');
@@ -38,11 +38,11 @@ describe('the records of updates', () => {
 
   test('drop the oldest and continue the numbers when there are too many', () => {
     let records: readonly UpdateRecord[] = [];
-    for (let update = 1; update <= MAX_RECORDS + 3; update++) {
+    for (let update = 1; update <= 23; update++) {
       records = withRecord(records, content({ config: { queueLimit: String(update) } }), NOW);
     }
-    expect(records).toHaveLength(MAX_RECORDS);
-    expect([records[0]?.number, records.at(-1)?.number]).toEqual([MAX_RECORDS + 3, 4]);
+    expect(records).toHaveLength(20);
+    expect([records[0]?.number, records.at(-1)?.number]).toEqual([23, 4]);
   });
 
   test('are read from their texts, newest first', () => {

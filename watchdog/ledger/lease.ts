@@ -2,7 +2,7 @@ import { LedgerConflictError } from './ledger.ts';
 import type { LedgerEntry, Ledger, LedgerState } from './ledger.ts';
 
 /** How long a lease holds without renewal; longer than any single act takes. Every write renews it. */
-export const LEASE_MS = 120_000;
+const LEASE_MS = 120_000;
 
 const POLL_MS = 1000;
 

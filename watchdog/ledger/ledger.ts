@@ -3,7 +3,7 @@ import { z } from 'zod';
 /**
  * What can be wrong, by what a person has to do: log in again, wait until a known time, wait, look at the agent.
  */
-export const TROUBLE_STATES = ['auth_failed', 'usage_limited', 'outage', 'agent_down'] as const;
+const TROUBLE_STATES = ['auth_failed', 'usage_limited', 'outage', 'agent_down'] as const;
 
 /** One of {@link TROUBLE_STATES}. */
 export type TroubleState = (typeof TROUBLE_STATES)[number];
@@ -69,7 +69,7 @@ const recovery = z.object({
 export type Recovery = z.infer<typeof recovery>;
 
 /** Kinds of cards. */
-export const CARD_KINDS = ['trouble', 'recovered', 'workflows-back', 'maintenance', 'maintenance-over'] as const;
+const CARD_KINDS = ['trouble', 'recovered', 'workflows-back', 'maintenance', 'maintenance-over'] as const;
 
 const card = z.object({
   kind: z.enum(CARD_KINDS),

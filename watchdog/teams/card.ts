@@ -39,7 +39,7 @@ interface Block {
 }
 
 /** Teams rejects a message above 28 KB; this leaves room for what wraps the card. */
-export const MAX_CARD_BYTES = 26_000;
+const MAX_CARD_BYTES = 26_000;
 
 /** How many names a list has at most, the rest is counted; fewer if the card gets too large. */
 const MAX_NAMES = [40, 20, 5, 0] as const;

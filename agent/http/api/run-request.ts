@@ -22,7 +22,7 @@ const turns = `a whole number from 1 to ${LIMITS.turns}`;
 const budget = `a number of US dollars above 0, at most ${LIMITS.budgetUsd}`;
 const sessionId = 'the sessionId (a UUID) of an earlier run';
 /** What a `lane` must be. */
-export const LANE = `a string of 1 to ${LIMITS.laneChars} characters without control characters`;
+const LANE = `a string of 1 to ${LIMITS.laneChars} characters without control characters`;
 /** What a `callbackUrl` must be; the settings list the allowed hosts. */
 export const CALLBACK_URL = `an http or https URL of at most ${LIMITS.callbackUrlChars} characters, in ASCII, without user name and fragment`;
 const labels = `at most ${LIMITS.labels} strings of 1 to 256 characters, with names of 1 to 64`;

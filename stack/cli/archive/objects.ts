@@ -65,7 +65,7 @@ export function writeObjects(folder: string, objects: readonly KubeObject[]): vo
 const YAML = { version: '1.1', lineWidth: 0 } as const;
 
 /** The object without the fields that its API server set. */
-export function cleaned(object: KubeObject): KubeObject {
+function cleaned(object: KubeObject): KubeObject {
   const metadata = Object.entries(object.metadata).filter(([field]) => !SET_BY_SERVER.includes(field));
   return { ...object, metadata: { ...Object.fromEntries(metadata), name: object.metadata.name } };
 }

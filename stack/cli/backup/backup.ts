@@ -14,7 +14,7 @@ import type { Manifest } from '../archive/manifest.ts';
 import { takeAll } from './take.ts';
 
 /** Exit code of an incomplete backup. The output lists what is missing. */
-export const INCOMPLETE = 2;
+const INCOMPLETE = 2;
 
 const CONVERSATION_MEGABYTES = 1024;
 

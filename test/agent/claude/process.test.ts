@@ -63,7 +63,7 @@ describe.each(HOSTS)('a process %s', (_, { agent: command, create, inAgent }) =>
     });
 
     it('ends a process that ignores the interrupt, SIGTERM and the end of its input, with all its descendants', async () => {
-      const answer = await agent.run('ignores everything', { timeout: 500 });
+      const answer = await agent.run('ignores everything', { timeout: 2000 });
       expect(answer).toMatchObject({ outcome: 'timed_out', output: 'partial' });
       await nothingLeft();
       expect(agent.claude.journal().filter(({ what }) => what === 'grandchild')).not.toHaveLength(0);
@@ -133,7 +133,9 @@ describe.each(HOSTS)('a process %s', (_, { agent: command, create, inAgent }) =>
       );
       const foreign = Object.keys(entry.env).filter((name) => /^AGENT_|TOKEN|SECRET|API_KEY/.test(name));
       expect(foreign).toEqual([]);
-      expect(entry.env['CLAUDE_AGENT_RUN']).toMatch(new RegExp(`^[0-9a-f-]{36}/(${runId}|prepared-${sessionId})$`));
+      expect(entry.env['CLAUDE_AGENT_RUN']).toMatch(
+        new RegExp(`^[0-9a-f-]{36}/(${runId}|prepared-${sessionId}-[0-9a-f-]{36})$`),
+      );
       expect(entry.args.join(' ')).not.toContain('look around');
       expect(entry.args).toEqual(expect.arrayContaining(['--session-id', sessionId, '--strict-mcp-config']));
       expect(entry.parent === agent.pid).toBe(inAgent);

@@ -121,7 +121,8 @@ describe('the agent with the real CLI', () => {
       3,
     ),
   )('reports the outcome of "%s"', async (prompt, outcome) => {
-    const answer = await agent.run(prompt, { timeout: 3900 });
+    // The time that the CLI gets for retries depends on it.
+    const answer = await agent.run(prompt, { timeout: outcome === 'timed_out' ? 6000 : 12_000 });
     expect(answer).toMatchObject({ outcome, success: false });
     if (prompt.startsWith('[[slow')) expect(answer.output).toMatch(/^echo: one/);
   });
@@ -140,7 +141,7 @@ describe('the agent with the real CLI', () => {
   it('ends the Bash tool of a run that timed out, although it has its own session', async () => {
     const file = path.join(agent.folder, 'pids');
     const command = `(setsid tail -f /dev/null & echo $! > ${file}; echo $$ >> ${file}; tail -f /dev/null)`;
-    expect(await agent.run(`[[bash:${command}]] x`, { timeout: 4000 })).toMatchObject({ outcome: 'timed_out' });
+    expect(await agent.run(`[[bash:${command}]] x`, { timeout: 8000 })).toMatchObject({ outcome: 'timed_out' });
     const pids = readFileSync(file, 'utf8').trim().split('\n').map(Number);
     expect(pids).toHaveLength(2);
     await until(() => pids.every((pid) => !isAlive(pid)), 'both ended');

@@ -1,6 +1,6 @@
 import { mkdtempSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LoginCustody, type LoginWatch } from '../../../agent/login/login-custody.ts';
@@ -184,7 +184,8 @@ describe('a login that changed while several runs were in progress', () => {
   it('is restored if a prompt wrote it, and the API refused it in another run', async () => {
     write(PLANTED);
     run.heard(undefined);
-    await setTimeout(10);
+    // What processes had written by then is read after two turns of the event loop.
+    for (let turn = 0; turn < 10; turn += 1) await setImmediate();
     other.heard(REFUSAL);
     write(login('from its refresh token', inHours(8)));
     other.heard(REFUSAL);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { takeBack, TAKEN_BACK } from '../../../stack/components/live-policies.ts';
+import { takeBack } from '../../../stack/components/live-policies.ts';
 import type { LivePolicy } from '../../../stack/components/live-policies.ts';
 
 const WANTED = { podSelector: {}, policyTypes: ['Ingress'], ingress: [{ ports: [{ port: 1, protocol: 'TCP' }] }] };
@@ -16,17 +16,17 @@ describe('a network policy that somebody edited', () => {
     ['a rule was removed', { ...WANTED, ingress: [] }],
     ['it selects other pods', { ...WANTED, podSelector: { matchLabels: { a: 'b' } } }],
   ])('is updated when %s', (_what, spec) => {
-    expect(takeBack(live(spec, 4), WANTED)).toEqual({ [TAKEN_BACK]: '4' });
+    expect(takeBack(live(spec, 4), WANTED)).toEqual({ 'claude-agent/taken-back-generation': '4' });
   });
 
   test('is not updated again once it was reverted', () => {
-    const annotations = { [TAKEN_BACK]: '4', 'somebody/else': 'x' };
-    expect(takeBack(live(WANTED, 5, annotations), WANTED)).toEqual({ [TAKEN_BACK]: '4' });
+    const annotations = { 'claude-agent/taken-back-generation': '4', 'somebody/else': 'x' };
+    expect(takeBack(live(WANTED, 5, annotations), WANTED)).toEqual({ 'claude-agent/taken-back-generation': '4' });
   });
 
   test('is updated for the next edit, too', () => {
-    const edited = live({ ...WANTED, egress: [{}] }, 6, { [TAKEN_BACK]: '4' });
-    expect(takeBack(edited, WANTED)).toEqual({ [TAKEN_BACK]: '6' });
+    const edited = live({ ...WANTED, egress: [{}] }, 6, { 'claude-agent/taken-back-generation': '4' });
+    expect(takeBack(edited, WANTED)).toEqual({ 'claude-agent/taken-back-generation': '6' });
   });
 });
 
