@@ -40,7 +40,7 @@ const SHARE_OF_TIME = 0.25;
 
 /** How long a run may wait for retries, in milliseconds: a quarter of its time. */
 export function retryWaitWithin(remainingMs: number): number {
-  return remainingMs * SHARE_OF_TIME;
+  return Math.max(0, remainingMs) * SHARE_OF_TIME;
 }
 
 /**

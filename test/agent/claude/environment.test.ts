@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { claudeEnvironment, retriesWithin } from '../../../agent/claude/environment.ts';
+import { claudeEnvironment, retriesWithin, retryWaitWithin } from '../../../agent/claude/environment.ts';
 
 describe('retries of the CLI', () => {
   it.each([
@@ -12,6 +12,10 @@ describe('retries of the CLI', () => {
     [-5, 0],
   ])('with %i ms left are %i, so that they take at most a quarter of the time', (remainingMs, retries) => {
     expect(retriesWithin(remainingMs)).toBe(retries);
+  });
+
+  it('may take no time after the deadline, which is not less than the none that they have taken', () => {
+    expect(retryWaitWithin(-5)).toBe(0);
   });
 });
 
