@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import type { RunAnswer } from '../../agent/http/api/run.ts';
 import type { Health } from '../../agent/http/api/state.ts';
 import type { Step } from '../doubles/claude/script.ts';
+import { processIds } from '../../agent/claude/proc.ts';
 import { COMPILE_CACHE } from './compile-cache.ts';
 import { assertDocumented } from './openapi.ts';
 import { scriptClaude, type ScriptedClaude } from './scripted-claude.ts';
@@ -182,8 +183,17 @@ export class Agent implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.end('SIGKILL');
-    for (const { pid } of this.claude.journal()) if (this.#isOurs(pid)) process.kill(pid, 'SIGKILL');
+    // What a tool of a killed agent started, too, such as a shell that waits for a file.
+    for (const pid of processIds().filter((each) => this.#isOurs(each))) killIfAlive(pid);
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+function killIfAlive(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 

@@ -11,7 +11,7 @@ beforeEach(async () => {
     prompts: {
       hang: [{ do: 'ignore' }, { do: 'setsid' }, { do: 'hang' }],
       held: [
-        { do: 'shell', command: 'while [ ! -e "$HOME/open" ]; do sleep 0.05; done' },
+        { do: 'shell', command: 'for _ in $(seq 1200); do [ -e "$HOME/open" ] && break; sleep 0.05; done' },
         { do: 'result', text: 'held' },
       ],
       slow: [
