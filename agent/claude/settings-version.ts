@@ -1,9 +1,6 @@
 import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { CREDENTIALS_FILE, SESSION_ENTRIES } from '../contract.ts';
-
-/** The files of a Claude configuration folder that a process reads when it starts. It reads the login with its prompt. */
-const READ_AT_START = SESSION_ENTRIES.filter((name) => name !== CREDENTIALS_FILE);
+import { SESSION_ENTRIES } from '../contract.ts';
 
 /** The sources of a process's settings: a configuration folder, and files named in its arguments. */
 export interface SettingsPlaces {
@@ -13,9 +10,12 @@ export interface SettingsPlaces {
   readonly claudeSettings: string | undefined;
 }
 
-/** Changes whenever a file changes that `claude` reads when it starts. */
+/**
+ * Changes whenever a file changes that `claude` reads when it starts. The login too, although `claude` reads it again with its
+ * prompt: a run can put a named pipe in its place, and a process that starts meanwhile hangs.
+ */
 export function settingsVersion({ configDir, mcpConfig, claudeSettings }: SettingsPlaces): string {
-  const own = configDir === undefined ? [] : READ_AT_START.map((name) => path.join(configDir, name));
+  const own = configDir === undefined ? [] : SESSION_ENTRIES.map((name) => path.join(configDir, name));
   const named = [mcpConfig, claudeSettings].filter((file) => file !== undefined);
   return [...own, ...named].flatMap(versionsOf).join();
 }

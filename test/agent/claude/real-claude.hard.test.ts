@@ -121,8 +121,7 @@ describe('the agent with the real CLI', () => {
       3,
     ),
   )('reports the outcome of "%s"', async (prompt, outcome) => {
-    // The time that the CLI gets for retries depends on it.
-    const answer = await agent.run(prompt, { timeout: outcome === 'timed_out' ? 6000 : 12_000 });
+    const answer = await agent.run(prompt, { timeout: outcome === 'timed_out' ? 6000 : 3900 });
     expect(answer).toMatchObject({ outcome, success: false });
     if (prompt.startsWith('[[slow')) expect(answer.output).toMatch(/^echo: one/);
   });

@@ -72,6 +72,8 @@ describe('the warm process', () => {
     const project = path.join(agent.folder, 'home/.claude/projects/-p');
     mkdirSync(project, { recursive: true });
     writeFileSync(path.join(project, `${EARLIER}.jsonl`), '{"type":"user"}\n');
+    const login = { claudeAiOauth: { accessToken: 'token', refreshToken: 'refresh' } };
+    writeFileSync(path.join(agent.folder, 'home/.claude/.credentials.json'), JSON.stringify(login));
     await agent.start();
     pid = await prepared(agent);
     return () => agent[Symbol.asyncDispose]();
@@ -97,13 +99,16 @@ describe('the warm process', () => {
     expect(await starts(agent)).toEqual({ hit: 0, miss: 1 });
   });
 
-  it.each(['settings.json', 'CLAUDE.md', 'skills/greet/SKILL.md'])('is not used once %s has changed', async (name) => {
-    const file = path.join(agent.folder, 'home/.claude', name);
-    mkdirSync(path.dirname(file), { recursive: true });
-    writeFileSync(file, '{}');
-    await agent.run('with other settings');
-    expect(await starts(agent)).toEqual({ hit: 0, miss: 1 });
-  });
+  it.each(['settings.json', 'CLAUDE.md', 'skills/greet/SKILL.md', '.credentials.json'])(
+    'is not used once %s has changed',
+    async (name) => {
+      const file = path.join(agent.folder, 'home/.claude', name);
+      mkdirSync(path.dirname(file), { recursive: true });
+      writeFileSync(file, '{}');
+      await agent.run('with other settings');
+      expect(await starts(agent)).toEqual({ hit: 0, miss: 1 });
+    },
+  );
 
   it('is replaced unnoticed if it has died', async () => {
     process.kill(pid, 'SIGKILL');
@@ -113,8 +118,6 @@ describe('the warm process', () => {
   });
 
   it('is kept during a login check', async () => {
-    const login = { claudeAiOauth: { accessToken: 'token', refreshToken: 'refresh' } };
-    writeFileSync(path.join(agent.folder, 'home/.claude/.credentials.json'), JSON.stringify(login));
     await agent.fetch('/auth/check', { method: 'POST' });
     expect(agent.claude.started()).toHaveLength(2);
     expect(await prepared(agent)).toBe(pid);
