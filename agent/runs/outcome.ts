@@ -132,7 +132,9 @@ function verdictOfRetries(transcript: Transcript): Verdict {
   const { apiError } = transcript;
   if (!apiError) return failed('claude would have waited too long before it sent a request again.');
   const message = `${apiError.message} Further retries would take too much of the run's time.`;
-  return verdictOfApi({ ...apiError, message }, transcript);
+  // Without a status there was no response: the connection failed.
+  const { status, detail = status === undefined ? 'connection_failed' : undefined } = apiError;
+  return verdictOfApi({ ...apiError, detail, message }, transcript);
 }
 
 /** A plain 429 means overload and passes soon; a subscription's usage limit is reported in an event of its own. */

@@ -55,6 +55,13 @@ const scenarios: Readonly<Record<string, readonly [Outcome, readonly Step[]]>> =
       { do: 'hang' },
     ],
   ],
+  'a connection that fails again and again': [
+    'unavailable',
+    [
+      { do: 'event', event: { type: 'system', subtype: 'api_retry', error: 'unknown', retry_delay_ms: 80_000 } },
+      { do: 'hang' },
+    ],
+  ],
   'an answer after a temporary failure': [
     'succeeded',
     [
