@@ -54,8 +54,10 @@ export interface Claude {
   prepare(upcoming: Upcoming<UpcomingRun>): void;
   /** Ends all warm processes. Settles when they are gone. */
   close(): Promise<void>;
-  /** Warm processes, and their memory in bytes. Never rejects. */
-  prepared(): Promise<{ readonly count: number; readonly bytes: number }>;
+  /** How many warm processes there are. */
+  readonly preparedCount: number;
+  /** Memory of the warm processes, in bytes. Never rejects. */
+  preparedBytes(): Promise<number>;
   /**
    * Kills the processes that an earlier agent on the same state folder left behind, and then takes back their conversations.
    * @returns how many processes were killed.
@@ -261,7 +263,10 @@ export function createClaude(options: ClaudeOptions): Claude {
       await warm.close();
       configurations.close();
     },
-    prepared: async () => ({ count: warm.count, bytes: await warm.residentBytes() }),
+    get preparedCount() {
+      return warm.count;
+    },
+    preparedBytes: () => warm.residentBytes(),
     async sweepLeftovers() {
       try {
         return await options.host.killLeftovers(instanceId);

@@ -13,7 +13,7 @@ export interface Upcoming<R> {
   readonly idle: boolean;
   /** The conversations of runs that take their process in a moment. */
   readonly starting: readonly string[];
-  /** Runs that wait, in the order in which they will start. */
+  /** Runs that wait, in the order in which they will start, at most as many as processes may wait. */
   readonly waiting: readonly R[];
 }
 
@@ -77,9 +77,8 @@ export class WarmPool<R extends { readonly sessionId: string }> {
   prepare(upcoming: Upcoming<R>): void {
     if (this.#closed || this.#options.size === 0) return;
     this.#upcoming = upcoming;
-    const next = upcoming.waiting.slice(0, this.#options.size);
-    this.#discardUseless(next);
-    for (const run of next) if (!this.#prepared.has(run.sessionId)) this.#start(run.sessionId, run);
+    this.#discardUseless();
+    for (const run of upcoming.waiting) if (!this.#prepared.has(run.sessionId)) this.#start(run.sessionId, run);
     clearTimeout(this.#spareTimer);
     if (upcoming.idle) this.#startSpares();
     else this.#spareTimer = setTimeout(() => this.#startSpares(), SPARE_AFTER_MS).unref();
@@ -125,12 +124,12 @@ export class WarmPool<R extends { readonly sessionId: string }> {
   }
 
   get #sparesWanted(): number {
-    return Math.max(0, this.#options.size - this.#upcoming.waiting.length);
+    return this.#options.size - this.#upcoming.waiting.length;
   }
 
   /** Discards what is outdated, and what is for runs that were cancelled or come later. */
-  #discardUseless(next: readonly R[]): void {
-    const runs = new Map(next.map((run) => [run.sessionId, run]));
+  #discardUseless(): void {
+    const runs = new Map(this.#upcoming.waiting.map((run) => [run.sessionId, run]));
     for (const [sessionId, prepared] of this.#prepared) {
       if (this.#upcoming.starting.includes(sessionId)) continue;
       const run = runs.get(sessionId);

@@ -1,10 +1,14 @@
 import { lstat, readdir } from 'node:fs/promises';
 import path from 'node:path';
 
+/** The folder of a configuration folder in which `claude` keeps conversations. */
+export const PROJECTS = 'projects';
+
 /** The name of a transcript is the id of its conversation and this. */
 export const TRANSCRIPT = '.jsonl';
 
-const SESSION_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** The id of a conversation. */
+export const SESSION_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** A conversation in a folder: the transcript `ID.jsonl`, and the folder `ID` next to it if there is one. */
 export interface Conversation {

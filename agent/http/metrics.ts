@@ -89,13 +89,13 @@ export class RunMetrics {
       gauge.set(service.load.busy),
     );
     this.#gauge('claude_agent_slots', 'The most runs in progress at a time.', (gauge) => gauge.set(service.load.slots));
-    this.#gauge('claude_agent_warm_processes', 'Processes that were started ahead.', async (gauge) =>
-      gauge.set((await claude.prepared()).count),
+    this.#gauge('claude_agent_warm_processes', 'Processes that were started ahead.', (gauge) =>
+      gauge.set(claude.preparedCount),
     );
     this.#gauge(
       'claude_agent_warm_process_resident_memory_bytes',
       'Memory of the processes that were started ahead.',
-      async (gauge) => gauge.set((await claude.prepared()).bytes),
+      async (gauge) => gauge.set(await claude.preparedBytes()),
     );
     this.#gauge(
       'claude_agent_available_memory_bytes',

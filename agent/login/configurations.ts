@@ -4,10 +4,10 @@ import path from 'node:path';
 import type { ClaudeConfigurations, ProcessConfiguration } from '../claude/configuration.ts';
 import { PROCESS_FOLDERS } from '../contract.ts';
 import type { ConversationStore } from '../conversations/store.ts';
-import { findConversations } from '../conversations/transcripts.ts';
+import { findConversations, PROJECTS } from '../conversations/transcripts.ts';
 import type { Log } from '../log.ts';
 import type { Custody } from './custody.ts';
-import { OpenConfiguration, PROJECTS } from './process-configuration.ts';
+import { OpenConfiguration } from './process-configuration.ts';
 import { discardFolder, type Users } from './restore-folder.ts';
 
 /** What {@link Configurations} needs. */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { z } from 'zod';
 import { CREDENTIALS_FILE } from '../contract.ts';
+import { PROJECTS } from '../conversations/transcripts.ts';
 import { LoginCustody } from './login-custody.ts';
 import { readOwnFile } from '../workspace/own-files.ts';
 import { isUsedByClaude, isUsedInHome } from './in-use.ts';
@@ -24,7 +25,6 @@ export interface CustodyPlaces {
 
 /** `claude` stores facts about the machine in it, and reads MCP servers and environment variables from it. */
 const STATE_FILE = '.claude.json';
-const PROJECTS = 'projects';
 const SETTINGS_FILE = 'settings.json';
 const RECORD_FILE = 'seed.json';
 

@@ -2,12 +2,9 @@ import path from 'node:path';
 import { NoConversationError, type ProcessConfiguration } from '../claude/configuration.ts';
 import type { ApiError } from '../claude/transcript.ts';
 import type { ConversationStore } from '../conversations/store.ts';
-import { findConversations, TRANSCRIPT } from '../conversations/transcripts.ts';
+import { findConversations, PROJECTS, TRANSCRIPT } from '../conversations/transcripts.ts';
 import type { Log } from '../log.ts';
 import type { LoginCustody, LoginWatch } from './login-custody.ts';
-
-/** The folder of a configuration folder in which `claude` keeps conversations. */
-export const PROJECTS = 'projects';
 
 /** A run that is killed loses at most what its conversation got in this time, in milliseconds. */
 const SAVED_EVERY_MS = 4000;

@@ -4,6 +4,7 @@ import { chmodSync, lstatSync, mkdirSync, readdirSync, rmdirSync, type Dirent } 
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { SESSION_ID, TRANSCRIPT } from '../conversations/transcripts.ts';
 import { move, readOwnFile, writeOwnFile } from '../workspace/own-files.ts';
 import type { Log } from '../log.ts';
 
@@ -25,10 +26,6 @@ export interface OwnFolder {
 
 /** The prefix of folders in the state folder that hold moved files until they are removed. */
 const REMOVED = '.removed-';
-
-/** A conversation is a transcript `ID.jsonl` and the folder `ID` next to it. The CLI reads anything else there as memory. */
-const TRANSCRIPT = '.jsonl';
-const BESIDE_TRANSCRIPT = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
  * Restores a folder: the given files have their given content, conversations stay, and everything else is removed. Follows
@@ -101,8 +98,9 @@ export function restoreFolder(
     for (const project of readdirSync(path.join(root, projects))) {
       const name = path.join(projects, project);
       folder(name);
+      // Only transcripts and the folders next to them: the CLI reads anything else there as memory.
       tidy(name, (_, entry) =>
-        entry.isDirectory() ? BESIDE_TRANSCRIPT.test(entry.name) : entry.isFile() && entry.name.endsWith(TRANSCRIPT),
+        entry.isDirectory() ? SESSION_ID.test(entry.name) : entry.isFile() && entry.name.endsWith(TRANSCRIPT),
       );
       if (users === 'none' && readdirSync(path.join(root, name)).length === 0) rmdirSync(path.join(root, name));
     }
