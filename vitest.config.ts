@@ -18,6 +18,8 @@ export default defineConfig({
     ],
     // Most tests wait for a process of their own, so four workers keep two cores busy.
     maxWorkers: 4,
+    // The files restore what they change in the environment and the clock, and new processes for each cost half a minute.
+    isolate: false,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     reporters: ['default', './test/support/skips.ts'],

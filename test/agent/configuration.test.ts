@@ -3,7 +3,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startAnthropicDouble, type AnthropicDouble } from '../doubles/anthropic/server.ts';
 import { Agent } from '../support/agent.ts';
-import { AS_ROOT } from '../support/claude.ts';
+import { REAL_CLAUDE } from '../support/claude.ts';
 
 const MCP_DOUBLE = path.join(import.meta.dirname, '..', 'doubles', 'mcp', 'main.ts');
 
@@ -47,13 +47,12 @@ describe('the configuration of Claude', () => {
       '---\nname: found\ndescription: An egret of a skill.\n---\nEgret.',
     );
     Object.assign(agent.env, {
-      AGENT_CLAUDE_PATH: undefined,
+      ...REAL_CLAUDE,
       AGENT_AUTH_MODE: 'apiKey',
       ANTHROPIC_API_KEY: 'sk-ant-api03-test',
       ANTHROPIC_BASE_URL: api.url,
       AGENT_MCP_CONFIG: at('mcp.json'),
       AGENT_CLAUDE_SETTINGS: at('settings.json'),
-      ...AS_ROOT,
     });
     await agent.start();
   });

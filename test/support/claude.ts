@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { claudeEvent, type ClaudeEvent } from './claude-event.ts';
 import type { Home } from './home.ts';
+import { isHard } from './lane.ts';
 
 /** The pinned CLI. */
 export const CLAUDE = join(import.meta.dirname, '..', '..', 'node_modules', '.bin', 'claude');
@@ -42,6 +43,16 @@ export const BYPASS = ['--permission-mode', 'bypassPermissions'];
 
 /** Tests in a container run as root, for whom the CLI refuses {@link BYPASS} without this variable. */
 export const AS_ROOT: Readonly<Record<string, string>> = process.getuid?.() === 0 ? { IS_SANDBOX: '1' } : {};
+
+/**
+ * Settings of an agent that runs the pinned CLI. Each process takes half a second of CPU time, so `npm test` starts no warm
+ * ones where they do not matter.
+ */
+export const REAL_CLAUDE = {
+  AGENT_CLAUDE_PATH: undefined,
+  AGENT_WARM_START: isHard ? 'on' : 'off',
+  ...AS_ROOT,
+} as const;
 
 /** One process of the real CLI with stream-json in both directions. Disposing kills it. */
 export class Claude implements AsyncDisposable {

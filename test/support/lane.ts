@@ -1,5 +1,5 @@
 /** Whether this is `npm run test:hard`, with full loops and every case of large tables. */
-const isHard = process.env['TEST_LANE'] === 'hard';
+export const isHard = process.env['TEST_LANE'] === 'hard';
 
 /** The number of iterations of a loop: few in `npm test`, many in `npm run test:hard`. */
 export const rounds = (short: number, long: number): number => (isHard ? long : short);

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { startAnthropicDouble } from '../doubles/anthropic/server.ts';
 import { type RefreshMode, startOauthProxy } from '../doubles/oauth-proxy/server.ts';
 import { Agent, TOKEN } from '../support/agent.ts';
-import { AS_ROOT } from '../support/claude.ts';
+import { REAL_CLAUDE } from '../support/claude.ts';
 import { identityToken } from '../support/identity-token.ts';
 import '../support/two-at-a-time.ts';
 import { World } from './world.ts';
@@ -114,7 +114,7 @@ describe.concurrent('the real CLI, an agent and a pass of the watchdog', () => {
       });
       const login = situation.login ?? 'fresh';
       await using agent = new Agent({
-        env: { AGENT_CLAUDE_PATH: undefined, ANTHROPIC_BASE_URL: baseUrl ?? api.url, ...proxy.env, ...AS_ROOT, ...env },
+        env: { ...REAL_CLAUDE, ANTHROPIC_BASE_URL: baseUrl ?? api.url, ...proxy.env, ...env },
       });
       if (federation !== undefined) Object.assign(agent.env, federate(agent));
       else if (login !== 'none') writeLogin(agent, login);

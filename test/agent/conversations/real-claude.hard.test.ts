@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { startAnthropicDouble, type AnthropicDouble } from '../../doubles/anthropic/server.ts';
 import { startOauthProxy } from '../../doubles/oauth-proxy/server.ts';
 import { Agent, until } from '../../support/agent.ts';
-import { AS_ROOT } from '../../support/claude.ts';
+import { REAL_CLAUDE } from '../../support/claude.ts';
 import { slice } from '../../support/lane.ts';
 
 const HOUR = 3_600_000;
@@ -16,7 +16,7 @@ function realAgent(
   env: Record<string, string> = {},
   login = { expiresAt: Date.now() + 8 * HOUR },
 ) {
-  const agent = new Agent({ env: { AGENT_CLAUDE_PATH: undefined, ANTHROPIC_BASE_URL: api.url, ...AS_ROOT, ...env } });
+  const agent = new Agent({ env: { ...REAL_CLAUDE, ANTHROPIC_BASE_URL: api.url, ...env } });
   const seed = path.join(agent.folder, 'seed');
   mkdirSync(seed);
   writeFileSync(

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startAnthropicDouble, type AnthropicDouble } from '../../doubles/anthropic/server.ts';
 import { Agent, until } from '../../support/agent.ts';
-import { AS_ROOT } from '../../support/claude.ts';
+import { REAL_CLAUDE } from '../../support/claude.ts';
 
 describe('options of a run', () => {
   let agent: Agent;
@@ -190,7 +190,7 @@ describe('options of a run with the real CLI', () => {
   let agent: Agent;
   beforeAll(async () => {
     api = await startAnthropicDouble();
-    agent = new Agent({ env: { AGENT_CLAUDE_PATH: undefined, ANTHROPIC_BASE_URL: api.url, ...AS_ROOT } });
+    agent = new Agent({ env: { ...REAL_CLAUDE, ANTHROPIC_BASE_URL: api.url } });
     const claudeDir = path.join(agent.folder, 'home/.claude');
     mkdirSync(claudeDir);
     const login = {

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Outcome } from '../../../agent/contract.ts';
 import { startAnthropicDouble, type AnthropicDouble } from '../../doubles/anthropic/server.ts';
 import { Agent } from '../../support/agent.ts';
-import { AS_ROOT } from '../../support/claude.ts';
+import { REAL_CLAUDE } from '../../support/claude.ts';
 import { closedPort } from '../../support/closed-port.ts';
 import { identityToken } from '../../support/identity-token.ts';
 import { slice } from '../../support/lane.ts';
@@ -37,7 +37,7 @@ describe('an agent whose credential is an identity token', () => {
     api = await startAnthropicDouble({ accept: ['sk-ant-oat01-federated'], federation: { audience: AUDIENCE } });
     agent = new Agent();
     Object.assign(agent.env, {
-      AGENT_CLAUDE_PATH: undefined,
+      ...REAL_CLAUDE,
       AGENT_AUTH_MODE: 'federation',
       AGENT_CREDENTIAL_FILE: path.join(agent.folder, 'identity/token'),
       ANTHROPIC_FEDERATION_RULE_ID: 'fdrl_1',
@@ -45,7 +45,6 @@ describe('an agent whose credential is an identity token', () => {
       ANTHROPIC_SERVICE_ACCOUNT_ID: 'svac_1',
       ANTHROPIC_API_KEY: 'sk-ant-api03-stray',
       ANTHROPIC_BASE_URL: api.url,
-      ...AS_ROOT,
     });
   });
   afterEach(async () => {

@@ -9,7 +9,7 @@ import { sessionCredential } from '../../../agent/login/credential.ts';
 import { logDestination } from '../../../agent/log.ts';
 import { startAnthropicDouble } from '../../doubles/anthropic/server.ts';
 import { Agent, TOKEN, until } from '../../support/agent.ts';
-import { AS_ROOT } from '../../support/claude.ts';
+import { REAL_CLAUDE } from '../../support/claude.ts';
 import { needs, unless } from '../../support/needs.ts';
 
 const ROOT = path.join(import.meta.dirname, '..', '..', '..');
@@ -23,7 +23,7 @@ describe('without a login', () => {
 
   it('the log, /health, the page and the response report it, and what to do', async () => {
     await using api = await startAnthropicDouble();
-    Object.assign(agent.env, { AGENT_CLAUDE_PATH: undefined, ANTHROPIC_BASE_URL: api.url, ...AS_ROOT });
+    Object.assign(agent.env, { ...REAL_CLAUDE, ANTHROPIC_BASE_URL: api.url });
     await agent.start();
     await until(() => agent.lines.some((line) => line.includes('"warn"') && line.includes(HOW)), 'the log says so');
     expect((await agent.health()).auth.problem).toMatch(/^No login: .*ENOENT/);

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { startAnthropicDouble, type AnthropicDouble } from '../../doubles/anthropic/server.ts';
 import { startOauthProxy, type OauthProxy } from '../../doubles/oauth-proxy/server.ts';
 import { Agent, until } from '../../support/agent.ts';
-import { AS_ROOT } from '../../support/claude.ts';
+import { REAL_CLAUDE } from '../../support/claude.ts';
 import { slice } from '../../support/lane.ts';
 
 const HOUR = 3_600_000;
@@ -35,7 +35,7 @@ async function startWith(login: object, accept?: readonly string[]): Promise<voi
       if (accept) api.configure({ accept: [accessToken, PLANTED.accessToken] });
     },
   });
-  const env = { AGENT_CLAUDE_PATH: undefined, ANTHROPIC_BASE_URL: api.url, ...AS_ROOT, ...proxy.env };
+  const env = { ...REAL_CLAUDE, ANTHROPIC_BASE_URL: api.url, ...proxy.env };
   agent = new Agent({ env });
   seed(login);
   agent.env['AGENT_SESSION_DIR'] = at('seed');

@@ -3,17 +3,17 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startAnthropicDouble, type AnthropicDouble } from '../../doubles/anthropic/server.ts';
 import { Agent, until } from '../../support/agent.ts';
-import { AS_ROOT } from '../../support/claude.ts';
+import { REAL_CLAUDE } from '../../support/claude.ts';
 
 /** The settings of an agent in a pod, with a home folder of its own. */
 function realAgent(api: AnthropicDouble, env: Record<string, string>): Agent {
   return new Agent({
     env: {
-      AGENT_CLAUDE_PATH: undefined,
+      ...REAL_CLAUDE,
       AGENT_AUTH_MODE: 'apiKey',
       ANTHROPIC_API_KEY: 'sk-ant-api03-test',
       ANTHROPIC_BASE_URL: api.url,
-      ...AS_ROOT,
+
       ...env,
     },
   });
@@ -50,7 +50,7 @@ describe('a workspace', () => {
   });
 
   it('with lifetime run is empty for each run, and keeps only folders that a run names', async () => {
-    await start({ AGENT_WORKSPACE_LIFETIME: 'run' });
+    await start({ AGENT_WORKSPACE_LIFETIME: 'run', AGENT_WARM_START: 'on' });
     mkdirSync(inWorkspace('checkout'));
     const locked = 'mkdir -p a/locked/b && touch .hidden a/locked/b/c && chmod 500 a/locked/b a/locked';
     const first = await agent.run(`[[bash:pwd; ${locked}]] remember the heron`);
