@@ -12,6 +12,7 @@ export class LocalHost implements ProcessHost {
   start(command: ProcessCommand, output: ProcessOutput): HostedProcess {
     const exit = Promise.withResolvers<ProcessExit>();
     const outputEnd = Promise.withResolvers<undefined>();
+    const startedAt = clockTicks();
     const child: ChildProcess = spawn(...withLockLimit(command.file, command.args, command.mark), {
       cwd: command.cwd,
       env: command.env,
@@ -26,7 +27,7 @@ export class LocalHost implements ProcessHost {
     const { stdin, stdout, stderr } = child;
     if (!stdin || !stdout || !stderr) throw new Error('too many files are open');
 
-    const own = { lockLimit: lockLimitOf(command.mark), begunAt: Infinity };
+    const own = { pid: child.pid, lockLimit: lockLimitOf(command.mark), begunAt: Infinity };
     this.#inProgress.add(own);
     stdout.on('data', (chunk: Buffer) => output.stdout(chunk));
     stderr.on('data', (chunk: Buffer) => output.stderr(chunk));
@@ -49,7 +50,8 @@ export class LocalHost implements ProcessHost {
       outputEnd: outputEnd.promise,
       sweep: async () => {
         try {
-          await sweep(command.mark, child.pid, () => [...this.#inProgress].filter((each) => each !== own));
+          const leader = child.pid === undefined ? undefined : { pid: child.pid, startedAt };
+          await sweep(command.mark, leader, () => [...this.#inProgress].filter((each) => each !== own));
         } finally {
           this.#inProgress.delete(own);
         }

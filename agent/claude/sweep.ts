@@ -14,10 +14,19 @@ const READ_AT_ONCE = 10;
 
 /** A process of the CLI whose descendants may exist while another one is swept. */
 export interface Other {
+  /** Its process id, which is also that of its session; undefined if it was not started. */
+  readonly pid: number | undefined;
   /** See {@link lockLimitOf}. */
   readonly lockLimit: string;
   /** When it got its first input, as `clockTicks`; Infinity before. Until then, no prompt decides what it starts. */
   readonly begunAt: number;
+}
+
+/** The process of the CLI itself: it leads a group and a session. The kernel does not reuse its id soon, nor while a process is in them. */
+export interface Leader {
+  readonly pid: number;
+  /** A moment before its start, as `clockTicks`: older processes are not its descendants. */
+  readonly startedAt: number;
 }
 
 /** Whether a process itself, not its parent, shows that it belongs to a run. */
@@ -34,17 +43,16 @@ type Membership = (pid: number, place: Place) => boolean;
  * The process group alone is not enough: `claude` gives each Bash tool a session of its own, and processes that a tool
  * starts with `setsid` outlive even a run that succeeded. Without /proc (macOS) only the group is found.
  * @param mark `<instance>/<run id>` for one run, `<instance>/` for all of an instance.
- * @param leader the process id of `claude`, which leads a group and a session. The kernel does not reuse the id soon, nor
- *   while a process is in them.
+ * @param leader undefined for all runs of an instance, or if the process was not started.
  * @param others returns the other processes that are not swept yet.
  * @returns how many processes were killed; 0 without /proc.
  * @throws if some still exist after a second.
  */
-export async function sweep(mark: string, leader?: number, others: () => readonly Other[] = () => []): Promise<number> {
+export async function sweep(mark: string, leader?: Leader, others: () => readonly Other[] = () => []): Promise<number> {
   const belongs = membership(mark, leader, others);
   const killed = new Set<number>();
   let frozen = await freeze(belongs);
-  if (leader !== undefined) signal(-leader, 'SIGKILL');
+  if (leader !== undefined) signal(-leader.pid, 'SIGKILL');
   for (let round = 0, clear = 0; frozen.size > 0 || (killed.size > 0 && clear < CLEAR_ROUNDS); round += 1) {
     clear = frozen.size > 0 ? 0 : clear + 1;
     if (round >= KILL_ROUNDS && clear === 0)
@@ -108,7 +116,7 @@ async function freezeOnce(belongs: Membership, frozen: Set<number>): Promise<voi
 }
 
 /** @see sweep */
-function membership(mark: string, leader: number | undefined, others: () => readonly Other[]): Membership {
+function membership(mark: string, leader: Leader | undefined, others: () => readonly Other[]): Membership {
   const ofRun = !mark.endsWith('/');
   const variable = `${RUN_MARK}=${mark}`;
   const wanted = lockLimitOf(mark);
@@ -116,8 +124,12 @@ function membership(mark: string, leader: number | undefined, others: () => read
   const alone = hasOwnNamespace();
   const mayBeOfOther = (limit: string, startedAt: number) =>
     others().some(({ lockLimit, begunAt }) => lockLimit === limit || begunAt <= startedAt);
+  // A process leaves its session only for a new one.
+  const isInSessionOfOther = (session: number) => others().some(({ pid }) => pid === session);
   return (pid, { group, session, startedAt }) => {
-    if (group === leader || session === leader) return true;
+    if (leader && startedAt < leader.startedAt) return false;
+    if (leader && (group === leader.pid || session === leader.pid)) return true;
+    if (isInSessionOfOther(session)) return false;
     const limit = lockLimitOfProcess(pid);
     if (limit?.length === LOCK_LIMIT_DIGITS && limit.startsWith(wanted)) return true;
     if (alone && limit !== undefined && isLower(limit, own) && !mayBeOfOther(limit, startedAt)) return true;
