@@ -28,6 +28,11 @@ export function atMost(what: string, value: number, limit: number, show: (value:
   return { what, measured: show(value), target: `≤ ${show(limit)}`, met: value <= limit };
 }
 
+/** A figure that must not be less than `limit`. */
+export function atLeast(what: string, value: number, limit: number, show: (value: number) => string): Figure {
+  return { what, measured: show(value), target: `≥ ${show(limit)}`, met: value >= limit };
+}
+
 /** A figure that must equal `wanted`. */
 export function exactly(what: string, value: number, wanted: number): Figure {
   return { what, measured: String(value), target: String(wanted), met: value === wanted };

@@ -11,13 +11,15 @@ import type { Usage } from '../../stack/cli/arguments/command-line.ts';
 import { nearest } from '../../stack/nearest.ts';
 import { endAgents } from './agents.ts';
 import { burst } from './burst.ts';
+import { fullQueue } from './full-queue.ts';
 import { largeOutput } from './large-output.ts';
 import { memory } from './memory.ts';
 import { ownShare } from './own-share.ts';
 import { documentOf, sectionOf } from './report.ts';
+import { slots } from './slots.ts';
 import { warmStart } from './warm-start.ts';
 
-const ALL = [warmStart, ownShare, burst, memory, largeOutput];
+const ALL = [warmStart, fullQueue, ownShare, slots, burst, memory, largeOutput];
 const LONGEST_MINUTES = 30;
 const DOCUMENT = path.join(import.meta.dirname, '..', '..', 'docs', 'benchmarks.md');
 

@@ -1,7 +1,9 @@
 #!/bin/sh
-# A `claude` in shell: reads one prompt as stream-json, answers immediately, and exits when its stdin is closed.
+# A `claude` in shell: reads one prompt as stream-json, answers, and exits when its stdin is closed.
+# The answer comes immediately, or after a second if the prompt says so.
 # It starts in a millisecond instead of the fifty that Node.js takes, so that thousands of runs take seconds.
-read -r _prompt
+read -r prompt
+case $prompt in *'take a second'*) sleep 1 ;; esac
 printf '%s\n' \
   '{"type":"system","subtype":"init"}' \
   '{"type":"assistant","message":{"model":"claude-quick","content":[{"type":"text","text":"done"}]}}' \
