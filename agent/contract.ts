@@ -47,7 +47,7 @@ export const AGENT_ENV = {
 } as const;
 
 /** How many runs one agent may have in progress at most. */
-export const MAX_SLOTS = 32;
+export const MAX_SLOTS = 64;
 
 /** Where the credential of Claude Code comes from. */
 export const AUTH_MODES = ['session', 'oauthToken', 'apiKey', 'federation'] as const;

@@ -13,7 +13,7 @@ export interface Upcoming<R> {
   readonly idle: boolean;
   /** The conversations of runs that take their process in a moment. */
   readonly starting: readonly string[];
-  /** Runs that wait, in the order in which they will start, at most as many as processes may wait. */
+  /** Runs that wait, in the order in which they will start. Each gets a process. */
   readonly waiting: readonly R[];
 }
 
@@ -26,7 +26,7 @@ export interface PreparedStart {
 
 /** What {@link WarmPool} needs. */
 export interface WarmPoolOptions<R> {
-  /** The most processes that wait at a time; 0 for no warm start. */
+  /** How many processes there are at least, if no memory is missing; 0 for no warm start. */
   readonly size: number;
   /** What to start for a run that waits; without one, for a run with default options. May throw. */
   readonly startFor: (sessionId: string, run?: R) => PreparedStart;
@@ -124,7 +124,7 @@ export class WarmPool<R extends { readonly sessionId: string }> {
   }
 
   get #sparesWanted(): number {
-    return this.#options.size - this.#upcoming.waiting.length;
+    return Math.max(0, this.#options.size - this.#upcoming.waiting.length);
   }
 
   /** Discards what is outdated, and what is for runs that were cancelled or come later. */

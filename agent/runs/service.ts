@@ -44,6 +44,9 @@ export interface RunServiceDependencies {
   readonly onEnded: (run: EndedRun) => void;
 }
 
+/** A process takes longer to start than a short run takes, so the runs after the next ones get theirs in time too. */
+const PREPARED_BEYOND_SLOTS = 2;
+
 /** Accepts runs, keeps them in order and on disk, and runs as many at a time as there are slots. */
 export class RunService {
   /** The events of runs, for clients that watch them. */
@@ -288,7 +291,8 @@ export class RunService {
       this.#isPreparing = false;
       if (this.#draining) return;
       try {
-        this.#claude.prepare({ idle: this.#queue.running === 0, ...this.#jobs.upcoming(this.#queue.slots) });
+        const upcoming = this.#jobs.upcoming(this.#queue.slots + PREPARED_BEYOND_SLOTS);
+        this.#claude.prepare({ idle: this.#queue.running === 0, ...upcoming });
       } catch (error) {
         this.#log.error({ err: error }, 'warm processes cannot be prepared');
       }

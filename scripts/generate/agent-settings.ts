@@ -26,7 +26,7 @@ const MEANING = {
   credentialFile:
     'file with the token, key or identity token; if unset, `CLAUDE_CODE_OAUTH_TOKEN`, `ANTHROPIC_API_KEY`, or the file named by `ANTHROPIC_IDENTITY_TOKEN_FILE`',
   warmStart:
-    '`true` or `false`, also `on` or `off`: whether to start a `claude` ahead for each slot; `false` saves its memory (about 160 MB each), see [warm start](api.md#warm-start)',
+    '`true` or `false`, also `on` or `off`: whether to start `claude` ahead, once for each slot and twice more while runs wait; `false` saves the memory (about 160 MB each), see [warm start](api.md#warm-start)',
   warmStartFreeMegabytes: 'memory that must be available for a process to be started ahead',
   mcpConfig: 'JSON file with MCP servers for every run, see [below](#mcp-servers-and-settings)',
   claudeSettings: 'JSON file with settings of `claude` for every run, see [below](#mcp-servers-and-settings)',

@@ -178,6 +178,15 @@ describe('a full queue', () => {
     expect(await starts(agent)).toEqual({ hit: 3, miss: 0 });
     expect(await (await agent.fetch('/metrics')).text()).toMatch(/^claude_agent_warm_processes 3$/m);
   });
+
+  it('has two more than there are slots while more runs wait', async () => {
+    await using agent = await Agent.start({ prompts: PROMPTS });
+    const [held = ''] = await Promise.all(['held', 'a', 'b', 'c', 'd'].map((prompt) => agent.submit(prompt)));
+    await until(() => waiting(agent).length === 3);
+    await agent.fetch(`/runs/${held}`, { method: 'DELETE' });
+    await until(() => agent.claude.begun().length === 5 && waiting(agent).length === 1);
+    expect(await starts(agent)).toEqual({ hit: 5, miss: 0 });
+  });
 });
 
 it('is not started while memory is short', async () => {

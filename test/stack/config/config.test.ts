@@ -112,7 +112,7 @@ describe('the configuration', () => {
     ['sessionExtras', '"skills"', 'must be a list of names'],
     ['permissionMode', 'yolo', 'must be one of bypassPermissions'],
     ['model', '--help', 'it must be the name of a model, such as "sonnet"'],
-    ['slots', '33', 'must be a whole number from 1 to 32'],
+    ['slots', '65', 'must be a whole number from 1 to 64'],
     ['queueLimit', '10001', 'must be a whole number from 0 to 10000'],
     ['graceSeconds', 'ten', 'must be a whole number from 1 to 3600'],
     ['recordDays', '0', 'must be a whole number from 1 to 3650'],
