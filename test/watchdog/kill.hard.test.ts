@@ -5,7 +5,7 @@ import { later, type Kill, World } from './world.ts';
 import { rounds } from '../support/lane.ts';
 
 /** How often a pass is killed in all, each time at another call; some 200 is every call of every story. */
-const KILLS = rounds(8, 240);
+const KILLS = rounds(4, 240);
 
 type Act = (world: World, kill?: Kill) => Promise<void>;
 

@@ -59,10 +59,8 @@ export function dollars(amount: number): string {
   return `$${amount > 0 && amount < 0.1 ? amount.toFixed(4) : amount.toFixed(2)}`;
 }
 
-const NUMBER = new Intl.NumberFormat('en-US');
-
 /** A whole number with separators, `12,345`. */
-export const grouped = (number: number): string => NUMBER.format(number);
+export const grouped = (number: number): string => number.toLocaleString('en-US');
 
 /** A number with its noun. */
 export function count(number: number, one: string, many = `${one}s`): string {
