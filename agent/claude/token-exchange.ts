@@ -5,6 +5,11 @@ const NO_ANSWER = /^API Error: (?:Failed to reach token endpoint|Token endpoint 
 /** Statuses that say nothing about the token: too many requests, timeouts. */
 const UNDECIDED: ReadonlySet<number> = new Set([408, 425, 429]);
 
+/** Whether a status says that the server has a problem, and nothing about the identity token. */
+export function isOutage(status: number): boolean {
+  return status >= 500 || UNDECIDED.has(status);
+}
+
 interface ExchangeError {
   readonly kind: 'authentication_failed' | 'server_error';
   readonly status: number | undefined;
@@ -21,9 +26,7 @@ export function exchangeErrorOf(message: string): ExchangeError | undefined {
   const [, code] = REFUSED.exec(message) ?? [];
   if (code !== undefined) {
     const status = Number(code);
-    return status >= 500 || UNDECIDED.has(status)
-      ? { kind: 'server_error', status }
-      : { kind: 'authentication_failed', status };
+    return isOutage(status) ? { kind: 'server_error', status } : { kind: 'authentication_failed', status };
   }
   if (NO_TOKEN.test(message)) return { kind: 'authentication_failed', status: undefined };
   return NO_ANSWER.test(message) ? { kind: 'server_error', status: undefined } : undefined;

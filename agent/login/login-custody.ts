@@ -7,7 +7,7 @@ import type { ApiError } from '../claude/transcript.ts';
 import type { Log } from '../log.ts';
 
 /** `claude` renews an access token that expires within this time, and one that the API refuses with 401. */
-const RENEWED_BEFORE_END_MS = 5 * 60_000;
+export const RENEWED_BEFORE_END_MS = 5 * 60_000;
 /** An access token lasts eight hours. One that expires later than this does not come from a renewal. */
 const LONGEST_LIFE_MS = 30 * 86_400_000;
 const MAX_CHARS = 65_536;
@@ -26,6 +26,14 @@ const loginFile = z.object({
   }),
 });
 type Tokens = z.output<typeof loginFile>['claudeAiOauth'];
+
+/** An access token of a login. */
+export interface AccessToken {
+  /** A secret. */
+  readonly accessToken: string;
+  /** Milliseconds since the epoch; undefined if the login does not say it. */
+  readonly expiresAt: number | undefined;
+}
 
 /** Stores the valid login across restarts. */
 export interface KeptLogin {
@@ -120,6 +128,32 @@ export class LoginCustody {
     if (login === undefined) rmSync(this.#file, { recursive: true, force: true });
     else writeOwnFile(this.#file, login);
     this.#change = 'none';
+  }
+
+  /**
+   * The access token to use now. With no run in progress, a change of the file is accepted or undone first.
+   * @returns undefined if there is no login.
+   * @throws if the login cannot be read or restored.
+   */
+  current(): AccessToken | undefined {
+    if (this.#hearings.size === 0) this.reconcile('people');
+    const tokens = tokensIn(this.#text());
+    if (!tokens || tokens.accessToken === '') return undefined;
+    return { accessToken: tokens.accessToken, expiresAt: tokens.expiresAt ?? undefined };
+  }
+
+  /**
+   * Marks the login as expired, so that `claude` renews it. Call when the API refuses the access token and no run is in
+   * progress that could renew it. Does nothing if there is no login.
+   * @throws if it cannot be read or written.
+   */
+  expire(): void {
+    const login = this.#text();
+    if (login === undefined || !tokensIn(login)?.accessToken) return;
+    const { claudeAiOauth, ...others } = JSON.parse(login) as { claudeAiOauth: object };
+    const expired = JSON.stringify({ ...others, claudeAiOauth: { ...claudeAiOauth, expiresAt: Date.now() } });
+    this.#kept.keep(expired);
+    writeOwnFile(this.#file, expired);
   }
 
   #heard(hearing: Hearing, apiError: ApiError | undefined): void {
