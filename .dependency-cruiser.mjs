@@ -1,7 +1,7 @@
 /**
  * Import directions.
- * Agent: main → http → callbacks → runs → login → claude, with `store` and `workspace` below runs. `http/api` describes
- * the interface and imports nothing of these; `http/page` draws.
+ * Agent: main → http → callbacks → runs → login → claude, with `store` and `workspace` below runs, and `gateway` above
+ * login. `http/api` describes the interface and imports nothing of these; `http/page` draws.
  * Stack: index → components | azure → config | session. `pulumi-internals` has the code that depends on how Pulumi works inside. `cli`
  * and `plan` run the program; commands of `cli` share `cli/system` and `cli/arguments` (backup and restore also
  * `cli/archive`), and never import each other.
@@ -41,6 +41,18 @@ export default {
       { path: '^agent/', pathNot: '^agent/(compose|claude/(local-host|sweep|proc))\\.ts$' },
       path('agent/claude/(local-host|sweep|proc)\\.ts'),
       'What reads the CLI works on any host; only compose.ts knows which.',
+    ),
+    forbid(
+      'gateway-knows-no-runs',
+      path('agent/gateway/'),
+      path(HTTP, 'agent/(callbacks|runs|store|conversations|backup)/'),
+      'It knows a run by its token.',
+    ),
+    forbid(
+      'gateway-is-composed',
+      path('agent/(callbacks|runs|login|claude|store|workspace|conversations|backup)/'),
+      path('agent/gateway/'),
+      'Whoever needs it gets it as a dependency.',
     ),
     forbid('login-below-runs', path('agent/login/'), path(HTTP, 'agent/(callbacks|runs)/'), ''),
     forbid('runs-below-http', path('agent/runs/'), path(HTTP, 'agent/callbacks/'), ''),

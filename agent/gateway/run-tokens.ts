@@ -1,0 +1,58 @@
+import { createHash, randomBytes } from 'node:crypto';
+
+const PREFIX = 'run_';
+const BYTES = 32;
+const TOKEN = new RegExp(`${PREFIX}[\\w-]+`, 'g');
+
+/** A run, or a process that is prepared for one, whose token is valid. */
+export interface TokenHolder {
+  readonly runId: string;
+  /**
+   * Registers work that must not outlive the token.
+   * @param abort called once when the token is revoked.
+   * @returns call it when the work is done.
+   */
+  readonly during: (abort: () => void) => () => void;
+}
+
+/** The tokens with which runs call the gateway. Only their SHA-256 is kept, in memory: a restart ends all of them. */
+export class RunTokens {
+  readonly #holders = new Map<string, { readonly holder: TokenHolder; readonly aborts: Set<() => void> }>();
+
+  /**
+   * Makes a token for a run or a prepared process. It is valid until it is revoked.
+   * @returns `run_` and 43 characters of base64url. The CLI accepts it as an OAuth token, as an API key, and as a bearer token.
+   */
+  issue(runId: string): string {
+    const token = PREFIX + randomBytes(BYTES).toString('base64url');
+    const aborts = new Set<() => void>();
+    const during = (abort: () => void) => {
+      aborts.add(abort);
+      return () => void aborts.delete(abort);
+    };
+    this.#holders.set(digestOf(token), { holder: { runId, during }, aborts });
+    return token;
+  }
+
+  /** Ends a token, and aborts the requests that it authenticated. Does nothing if the token is not valid. */
+  revoke(token: string): void {
+    const digest = digestOf(token);
+    const aborts = this.#holders.get(digest)?.aborts;
+    this.#holders.delete(digest);
+    for (const abort of aborts ?? []) abort();
+  }
+
+  /** The holder of a token; undefined if it is not valid. The lookup compares hashes, so its time says nothing of the token. */
+  find(token: string): TokenHolder | undefined {
+    return this.#holders.get(digestOf(token))?.holder;
+  }
+}
+
+/** A text with all tokens of runs removed. */
+export function withoutTokens(text: string): string {
+  return text.replaceAll(TOKEN, '…');
+}
+
+function digestOf(token: string): string {
+  return createHash('sha256').update(token).digest('base64');
+}

@@ -1,0 +1,164 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Log } from '../log.ts';
+import type { GatewayCredential } from './credential.ts';
+import { Exchange, MAX_BODY_BYTES, TOO_LARGE, type Exchanged } from './exchange.ts';
+import { tokenIn } from './headers.ts';
+import { faultBody, type ApiFault, type Refusal } from './refusals.ts';
+import { RunTokens, withoutTokens, type TokenHolder } from './run-tokens.ts';
+import type { Upstream } from './upstream.ts';
+
+/** All that the CLI calls. */
+const PATHS: ReadonlySet<string> = new Set(['/v1/messages', '/v1/messages/count_tokens']);
+/** Time limit for receiving the headers of a request. */
+const HEADERS_MS = 10_000;
+/** The CLI keeps its connections while a tool runs. */
+const KEEP_ALIVE_MS = 120_000;
+const SHOWN_PATH_CHARS = 100;
+
+const FORBIDDEN: ApiFault = {
+  status: 403,
+  message: 'This gateway serves POST /v1/messages and its count_tokens only.',
+};
+const NO_RUN: ApiFault = { status: 403, message: 'The token belongs to no run in progress.' };
+const MALFORMED: ApiFault = { status: 400, message: 'This is no valid HTTP request.' };
+
+/** What a {@link Gateway} needs. */
+export interface GatewayParts {
+  readonly upstream: Upstream;
+  readonly credential: GatewayCredential;
+  readonly log: Log;
+  /** Called for each request that was refused. */
+  readonly onRefused: (refusal: Refusal) => void;
+  /** Called at the end of each request of a run that was not refused for its path, token or length. */
+  readonly onExchanged: (runId: string, exchanged: Exchanged) => void;
+}
+
+/**
+ * The way of runs to the Anthropic API: an HTTP server that replaces the token of a run by the agent's credential, and
+ * streams both ways. It serves the two endpoints that the CLI calls, for runs whose token is valid.
+ */
+export class Gateway {
+  /** The tokens that it accepts. */
+  readonly tokens = new RunTokens();
+  readonly #parts: GatewayParts;
+  readonly #server: Server;
+
+  constructor(parts: GatewayParts) {
+    this.#parts = parts;
+    this.#server = createServer(
+      { headersTimeout: HEADERS_MS, keepAliveTimeout: KEEP_ALIVE_MS, keepAlive: true },
+      (request, response) => void this.#serve(request, response),
+    );
+    this.#server.on('connect', (request: IncomingMessage, socket: Duplex) => {
+      this.#tellRefusal('path', request);
+      refuseRaw(socket, FORBIDDEN);
+    });
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      // A client that closes its connection in the middle of a request sends nothing malformed.
+      if (error.code === 'ECONNRESET' || !socket.writable) {
+        socket.destroy();
+        return;
+      }
+      this.#tellRefusal('malformed');
+      refuseRaw(socket, MALFORMED);
+    });
+  }
+
+  /**
+   * Starts listening.
+   * @param port 0 for any free port.
+   * @returns the port.
+   * @throws the system's error if it cannot listen there.
+   */
+  async listen(host: string, port: number): Promise<number> {
+    this.#server.listen(port, host);
+    await once(this.#server, 'listening');
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Stops listening and drops all connections, of clients and to the API. */
+  async close(): Promise<void> {
+    const closed = this.#server.listening ? once(this.#server, 'close') : undefined;
+    this.#server.close();
+    this.#server.closeAllConnections();
+    this.#parts.upstream.close();
+    await closed;
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      const holder = this.#admit(request, response);
+      if (holder) await this.#exchange(holder, request, response);
+    } catch (error) {
+      this.#parts.log.error({ err: error }, 'a request to the gateway failed');
+      response.destroy();
+    }
+  }
+
+  /** @returns undefined if the request was refused. */
+  #admit(request: IncomingMessage, response: ServerResponse): TokenHolder | undefined {
+    const { method, url = '', headers } = request;
+    const refuse = (refusal: Refusal, fault: ApiFault) => this.#refuse(request, response, refusal, fault);
+    const holder = this.tokens.find(tokenIn(headers));
+    if (method !== 'POST' || !PATHS.has(pathOf(url))) refuse('path', FORBIDDEN);
+    else if (!holder) refuse('token', NO_RUN);
+    else if (Number(headers['content-length'] ?? 0) > MAX_BODY_BYTES) refuse('body_too_large', TOO_LARGE);
+    else return holder;
+    return undefined;
+  }
+
+  async #exchange({ runId, during }: TokenHolder, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { upstream, credential, log, onExchanged } = this.#parts;
+    const left = during(() => response.destroy());
+    try {
+      const refuse = (refusal: Refusal, fault: ApiFault) => this.#refuse(request, response, refusal, fault, runId);
+      const exchange = new Exchange({ runId, request, response, upstream, credential, log, refuse });
+      onExchanged(runId, await exchange.done());
+    } finally {
+      left();
+    }
+  }
+
+  #refuse(request: IncomingMessage, response: ServerResponse, refusal: Refusal, fault: ApiFault, runId?: string): void {
+    this.#tellRefusal(refusal, request, runId);
+    discard(request);
+    response.writeHead(fault.status, { 'content-type': 'application/json' });
+    response.end(faultBody(fault));
+  }
+
+  #tellRefusal(refusal: Refusal, request?: IncomingMessage, runId?: string): void {
+    const path = withoutTokens(pathOf(request?.url ?? '')).slice(0, SHOWN_PATH_CHARS);
+    this.#parts.log.warn({ refusal, method: request?.method, path, runId }, 'the gateway refused a request');
+    this.#parts.onRefused(refusal);
+  }
+}
+
+function pathOf(url: string): string {
+  return url.split('?', 1)[0] ?? '';
+}
+
+/** Reads the rest of a refused request: a connection that is closed before loses the response. */
+function discard(request: IncomingMessage): void {
+  let bytes = 0;
+  request.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > MAX_BODY_BYTES) request.destroy();
+  });
+  request.resume();
+}
+
+/** Answers on a connection that has no response object, and closes it. */
+function refuseRaw(socket: Duplex, fault: ApiFault): void {
+  const body = faultBody(fault);
+  socket.on('error', () => socket.destroy());
+  const head = [
+    `HTTP/1.1 ${fault.status} Refused`,
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+}
