@@ -5,7 +5,6 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { proxyEnvironment } from './proxy.ts';
 
-/** Time limit for a connection, with the handshake of TLS and the tunnel of a proxy. */
 const CONNECT_MS = 30_000;
 /** Idle connections are closed after this time, before the other side or a firewall does. */
 const IDLE_MS = 30_000;
@@ -17,12 +16,15 @@ export class Upstream {
   readonly #base: URL;
   readonly #prefix: string;
   readonly #agent: HttpAgent | HttpsAgent;
+  readonly #connectMs: number;
 
   /**
    * @param environment `ANTHROPIC_BASE_URL`, an http(s) URL that may have a path, and the proxy variables, both as the CLI
    *   understands them. Node itself reads `NODE_EXTRA_CA_CERTS` when it starts.
+   * @param connectMs time limit for a connection, with the tunnel of a proxy and the handshake of TLS.
    */
-  constructor(environment: Readonly<Record<string, string | undefined>>) {
+  constructor(environment: Readonly<Record<string, string | undefined>>, connectMs = CONNECT_MS) {
+    this.#connectMs = connectMs;
     this.#base = new URL(environment['ANTHROPIC_BASE_URL'] ?? DEFAULT_URL);
     this.#prefix = this.#base.pathname.replace(/\/+$/, '');
     const options = { keepAlive: true, timeout: IDLE_MS, proxyEnv: proxyEnvironment(environment) };
@@ -45,7 +47,7 @@ export class Upstream {
       path: this.#prefix + path,
       headers: { ...headers, host },
     });
-    limitConnect(request);
+    limitConnect(request, this.#connectMs);
     return request;
   }
 
@@ -87,11 +89,15 @@ export class Upstream {
   }
 }
 
-function limitConnect(request: ClientRequest): void {
-  const timer = setTimeout(
-    () => request.destroy(new Error(`There was no connection after ${CONNECT_MS / 1000} seconds.`)),
-    CONNECT_MS,
-  );
+function limitConnect(request: ClientRequest, ms: number): void {
+  const timer = setTimeout(() => {
+    const error = new Error(`There was no connection after ${ms / 1000} seconds.`);
+    request.destroy(error);
+    // Node tells the end of a request only when its socket exists, and a tunnel that is stuck has none.
+    if (!request.socket) request.emit('error', error);
+  }, ms);
+  // Node may tell it again when the socket exists.
+  request.on('error', () => undefined);
   const stop = () => clearTimeout(timer);
   request.once('close', stop);
   request.once('socket', (socket: Socket & { readonly secureConnecting?: boolean }) => {
