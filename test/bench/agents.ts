@@ -4,6 +4,9 @@ import { Agent } from '../support/agent.ts';
 const DOCKERFILE = 'agent/Dockerfile';
 const ALLOCATOR = 'MALLOC_MMAP_THRESHOLD_';
 
+/** The environment variable that sets the memory allocator as in the image. */
+export const IMAGE_ALLOCATOR: Readonly<Record<string, string>> = { [ALLOCATOR]: settingOfImage(ALLOCATOR) };
+
 const started = new Set<Agent>();
 
 /**
@@ -13,7 +16,7 @@ const started = new Set<Agent>();
 export async function startAgent({ env, ...options }: ConstructorParameters<typeof Agent>[0] = {}): Promise<Agent> {
   const agent = new Agent({
     ...options,
-    env: { [ALLOCATOR]: settingOfImage(ALLOCATOR), ...env },
+    env: { ...IMAGE_ALLOCATOR, ...env },
     checksAnswers: false,
   });
   started.add(agent);

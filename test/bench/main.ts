@@ -12,6 +12,7 @@ import { nearest } from '../../stack/nearest.ts';
 import { endAgents } from './agents.ts';
 import { burst } from './burst.ts';
 import { fullQueue } from './full-queue.ts';
+import { gateway } from './gateway.ts';
 import { largeOutput } from './large-output.ts';
 import { memory } from './memory.ts';
 import { ownShare } from './own-share.ts';
@@ -19,7 +20,7 @@ import { documentOf, sectionOf } from './report.ts';
 import { slots } from './slots.ts';
 import { warmStart } from './warm-start.ts';
 
-const ALL = [warmStart, fullQueue, ownShare, slots, burst, memory, largeOutput];
+const ALL = [warmStart, fullQueue, ownShare, slots, burst, memory, largeOutput, gateway];
 const LONGEST_MINUTES = 30;
 const DOCUMENT = path.join(import.meta.dirname, '..', '..', 'docs', 'benchmarks.md');
 

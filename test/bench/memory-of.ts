@@ -18,18 +18,23 @@ const SAMPLES = 10;
 const BETWEEN_MS = 200;
 
 /** The memory of an idle agent: the lowest of ten samples over two seconds, each after a full garbage collection. */
-export async function settledMemory(agent: Agent): Promise<Memory> {
-  const samples: Memory[] = [];
-  for (let i = 0; i < SAMPLES; i += 1) {
+export function settledMemory(agent: Agent): Promise<Memory> {
+  return lowestMemory(async () => {
     await collectGarbage(agent);
     await sleep(BETWEEN_MS);
     const metrics = await metricsOf(agent);
-    samples.push({
+    return {
       rss: metrics.sum('process_resident_memory_bytes'),
       heapUsed: metrics.sum('nodejs_heap_size_used_bytes'),
       external: metrics.sum('nodejs_external_memory_bytes'),
-    });
-  }
+    };
+  });
+}
+
+/** The lowest of ten samples. */
+export async function lowestMemory(sample: () => Promise<Memory>): Promise<Memory> {
+  const samples: Memory[] = [];
+  for (let i = 0; i < SAMPLES; i += 1) samples.push(await sample());
   const lowest = (key: keyof Memory) => Math.min(...samples.map((sample) => sample[key]));
   return { rss: lowest('rss'), heapUsed: lowest('heapUsed'), external: lowest('external') };
 }
