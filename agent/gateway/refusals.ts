@@ -16,6 +16,7 @@ const TYPES: Readonly<Record<number, string>> = {
   400: 'invalid_request_error',
   401: 'authentication_error',
   403: 'permission_error',
+  408: 'invalid_request_error',
   413: 'request_too_large',
   429: 'rate_limit_error',
   529: 'overloaded_error',

@@ -24,6 +24,7 @@ const FORBIDDEN: ApiFault = {
 };
 const NO_RUN: ApiFault = { status: 403, message: 'The token belongs to no run in progress.' };
 const MALFORMED: ApiFault = { status: 400, message: 'This is no valid HTTP request.' };
+const TOO_SLOW: ApiFault = { status: 408, message: 'The request took too long to arrive.' };
 
 /** What a {@link Gateway} needs. */
 export interface GatewayParts {
@@ -63,7 +64,7 @@ export class Gateway {
         return;
       }
       this.#tellRefusal('malformed');
-      refuseRaw(socket, MALFORMED);
+      refuseRaw(socket, error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? TOO_SLOW : MALFORMED);
     });
   }
 

@@ -38,9 +38,14 @@ export class SessionCredential implements GatewayCredential {
 
   async refused({ value }: AuthHeader): Promise<void> {
     await this.#renewal;
-    if (this.#header()?.value !== value) return;
-    // A concurrent call may have started one.
-    if (!this.#renewal) this.#expire();
+    const { login, log } = this.#parts;
+    try {
+      if (this.#header()?.value !== value) return;
+      // A concurrent call may have started a renewal.
+      if (!this.#renewal) login.expire();
+    } catch (error) {
+      log.warn({ err: error }, 'the login cannot be marked as expired');
+    }
     await this.#renew();
   }
 
@@ -57,8 +62,8 @@ export class SessionCredential implements GatewayCredential {
 
   async #renewOnce(): Promise<void> {
     const { login, renew, log } = this.#parts;
-    const before = login.current()?.accessToken;
     try {
+      const before = login.current()?.accessToken;
       await renew();
       if (login.current()?.accessToken !== before) {
         log.info({}, 'the login was renewed');
@@ -69,13 +74,5 @@ export class SessionCredential implements GatewayCredential {
       log.warn({ err: error }, 'the login cannot be renewed');
     }
     this.#failedAt = performance.now();
-  }
-
-  #expire(): void {
-    try {
-      this.#parts.login.expire();
-    } catch (error) {
-      this.#parts.log.warn({ err: error }, 'the login cannot be marked as expired');
-    }
   }
 }

@@ -55,25 +55,32 @@ describe('the login of the agent', () => {
   let renewals: number;
   /** What the renewal leaves in the file. */
   let result: () => object | undefined;
+  let canKeep: boolean;
+  let login: LoginCustody;
 
   const put = (claudeAiOauth: object) => {
     writeFileSync(`${file}.new`, JSON.stringify({ claudeAiOauth, organizationUuid: 'o' }));
     renameSync(`${file}.new`, file);
   };
-  const start = (login: object) => {
+  const start = (tokens: object) => {
     file = path.join(folder(), '.credentials.json');
     kept = undefined;
     renewals = 0;
+    canKeep = true;
     result = () => ({ ...SECOND, expiresAt: inHours(8) });
-    put(login);
-    const custody = new LoginCustody(file, { read: () => kept, keep: (text) => void (kept = text) }, keepingLog(lines));
+    put(tokens);
+    const keep = (text: string) => {
+      if (!canKeep) throw new Error('no space left on device');
+      kept = text;
+    };
+    login = new LoginCustody(file, { read: () => kept, keep }, keepingLog(lines));
     const renew = async () => {
       renewals += 1;
       await Promise.resolve();
       const renewed = result();
       if (renewed) put(renewed);
     };
-    return new SessionCredential({ login: custody, renew, log: keepingLog(lines) });
+    return new SessionCredential({ login, renew, log: keepingLog(lines) });
   };
 
   it('is used as it is while it is valid for more than five minutes, or does not say how long', async () => {
@@ -153,6 +160,18 @@ describe('the login of the agent', () => {
     };
     expect(await credential.header()).toEqual(bearer('first'));
     expect(lines.join('\n')).toContain('the login cannot be renewed');
+  });
+
+  it.each([4, 60])('that cannot be written to disk ends no more than a request (%d minutes left)', async (minutes) => {
+    const credential = start({ ...FIRST, expiresAt: Date.now() + minutes * MINUTE });
+    login.current();
+    canKeep = false;
+    const header = await credential.header();
+    expect(header).toEqual(bearer('first'));
+    await credential.refused(header);
+    expect(lines.join('\n')).toContain('no space left on device');
+    canKeep = true;
+    expect(await credential.header()).toEqual(bearer('second'));
   });
 });
 
