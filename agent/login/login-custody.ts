@@ -178,11 +178,11 @@ export class LoginCustody {
     const state = this.#state();
     const isNew = state !== this.#seen;
     if (!isNew && this.#change !== 'suspect') return;
-    this.#seen = state;
     const text = this.#text();
     if (text === this.#kept.read()) this.#change = 'none';
-    else if (this.#change === 'foreign' || (this.#mayBeRenewed() && this.#take(text))) return;
-    else if (isNew) this.#suspect(state);
+    else if (this.#change !== 'foreign' && !(this.#mayBeRenewed() && this.#take(text)) && isNew) this.#suspect(state);
+    // Not before: a renewal that could not be recorded is looked at again.
+    this.#seen = state;
   }
 
   #suspect(state: string): void {

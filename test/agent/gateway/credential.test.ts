@@ -169,9 +169,10 @@ describe('the login of the agent', () => {
     const header = await credential.header();
     expect(header).toEqual(bearer('first'));
     await credential.refused(header);
-    expect(lines.join('\n')).toContain('no space left on device');
+    await expect(credential.header()).rejects.toThrow('no space left on device');
     canKeep = true;
     expect(await credential.header()).toEqual(bearer('second'));
+    expect(kept).toBe(readFileSync(file, 'utf8'));
   });
 });
 
