@@ -14,7 +14,7 @@ export const burst: Benchmark = {
   name: 'burst',
   title: '500 requests at once',
   about: `Sends ${REQUESTS} \`POST /run\` requests at once to an agent with a queue limit of ${QUEUE_LIMIT}. The agent is busy with a run that
-ends when the last excess request has been refused. The scripted CLI, not the agent, records the processes that are
+ends when the last excess request has been refused. The scripted CLI, not the agent, records the prompts that are
 counted. Until the last run has been answered, a thread of its own requests \`/health\` every 10 ms without waiting for
 earlier responses.`,
   async run() {
@@ -53,7 +53,7 @@ earlier responses.`,
     return [
       exactly('answered, each with its own output', answered.length, QUEUE_LIMIT),
       exactly('refused with 429 and `Retry-After`', turnedAway.length, REQUESTS - QUEUE_LIMIT),
-      exactly('most CLI processes at the same time', mostAtOnce(agent.claude.journal()), 1),
+      exactly('most prompts in progress at the same time', mostAtOnce(agent.claude.journal()), 1),
       exactly('runs started out of order', misplaced.length, 0),
       atMost('`/health` p99', percentile(latencies, 0.99), HEALTH_MS, ms),
       seen('`/health` p50, slowest', `${ms(percentile(latencies, 0.5))}, ${ms(Math.max(...latencies))}`),
@@ -78,12 +78,12 @@ async function hold(agent: Agent): Promise<string> {
 }
 
 function mostAtOnce(journal: readonly JournalEntry[]): number {
-  const alive = new Set<number>();
+  const atWork = new Set<number>();
   let most = 0;
   for (const { what, pid } of journal) {
-    if (what === 'ended') alive.delete(pid);
-    else alive.add(pid);
-    most = Math.max(most, alive.size);
+    if (what === 'ended') atWork.delete(pid);
+    else if (what === 'began') atWork.add(pid);
+    most = Math.max(most, atWork.size);
   }
   return most;
 }

@@ -6,7 +6,7 @@ import { QUICK_CLAUDE } from './quick-claude.ts';
 
 const FEW = 500;
 const MANY = 5000;
-const GROWTH = 1.1;
+const GROWTH = 1.06;
 
 export const memory: Benchmark = {
   name: 'memory',

@@ -10,7 +10,7 @@ import { makeShell } from './shell.ts';
 
 const WARM_UP = 3;
 const ROUNDS = 60;
-const P50 = 0.4;
+const P50 = 0.36;
 const P95 = 0.6;
 /** Long enough for the agent to prepare the next process, and for the ended one to disappear. */
 const PAUSE_MS = 1200;
