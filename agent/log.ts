@@ -1,10 +1,25 @@
-import type { DestinationStream } from 'pino';
+import { pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
 
 /** The agent's log. Fields hold names and numbers, never a prompt, an answer or a secret. */
 export interface Log {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
+}
+
+/** Starts the log of a program on its standard output. */
+export function startLog(level: string): Logger {
+  // Writing to a closed terminal fails with EIO; pino's own destination would retry for ever.
+  process.stdout.on('error', () => undefined);
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    logDestination(process.stdout),
+  );
 }
 
 /** Fields of every line that are not listed as details; `msg` is the message. */

@@ -1,4 +1,3 @@
-import { pino, stdTimeFunctions } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import { banner, parseArguments } from './terminal.ts';
 import { CannotStartError } from './cannot-start.ts';
@@ -6,7 +5,7 @@ import { DiskWait } from './disk-wait.ts';
 import { StoreInUseError } from './store/store.ts';
 import { CannotListenError, closeServer, listen, serverOf } from './http/server.ts';
 import { readSettings, type Settings } from './settings.ts';
-import { logDestination } from './log.ts';
+import { startLog } from './log.ts';
 import { allowedHostsOf, composeAgent, type Agent } from './compose.ts';
 
 /** Exit code when the settings or the machine keep the agent from starting. */
@@ -31,17 +30,7 @@ try {
 }
 
 async function start(settings: Settings): Promise<void> {
-  // Writing to a closed terminal fails with EIO; pino's own destination would retry for ever.
-  process.stdout.on('error', () => undefined);
-  const log = pino(
-    {
-      level: settings.logLevel,
-      base: null,
-      timestamp: stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-    },
-    logDestination(process.stdout),
-  );
+  const log = startLog(settings.logLevel);
   for (const note of settings.notes) log.warn(note);
   const disk = new DiskWait(settings, packageJson.version, log, allowedHostsOf(settings));
   let agent: Agent | undefined;

@@ -1,4 +1,4 @@
-import { accessSync, constants, readFileSync, statSync, type Stats } from 'node:fs';
+import { constants, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { isCallbackHost } from './callbacks/hosts.ts';
@@ -22,7 +22,19 @@ import {
   type WorkspaceLifetime,
 } from './contract.ts';
 import { credentialMistakes, readFederation, strayCredentials } from './login/credential-settings.ts';
-import { didYouMean, KnownNames } from './did-you-mean.ts';
+import {
+  absolute,
+  existing,
+  integer,
+  invalidSettings,
+  isExecutable,
+  isFile,
+  isFolder,
+  mayBe,
+  oneOf,
+  readAll,
+  unknownNames,
+} from './setting-values.ts';
 
 /** The settings of one agent process. Paths are absolute. */
 export interface Settings {
@@ -99,30 +111,14 @@ export class SettingsError extends CannotStartError {
   readonly mistakes: readonly string[];
 
   constructor(mistakes: readonly string[]) {
-    super(`The agent cannot start. Invalid settings (${mistakes.length}):\n  - ${mistakes.join('\n  - ')}`);
+    super(invalidSettings('The agent', mistakes));
     this.mistakes = mistakes;
   }
 }
 
-const integer = (min: number, max: number) => {
-  const allowed = `a whole number from ${min} to ${max}`;
-  return z
-    .string()
-    .regex(/^\d{1,9}$/, allowed)
-    .transform(Number)
-    .pipe(z.number().min(min, allowed).max(max, allowed));
-};
-
 /** `local` or `local:N`: N processes on this machine. */
 const RUNNERS = /^local(?::([1-9]\d?))?$/;
 const slotsOf = (runners: string) => Number(RUNNERS.exec(runners)?.[1] ?? 1);
-
-const absolute = z
-  .string()
-  .min(1, 'a path')
-  .transform((value) => path.resolve(value));
-
-const existing = (what: string, isThere: (file: string) => boolean) => absolute.refine(isThere, what);
 
 const jsonFile = (schema: z.ZodType, what: string) =>
   existing('an existing file', isFile).superRefine((file, context) => {
@@ -130,9 +126,6 @@ const jsonFile = (schema: z.ZodType, what: string) =>
     const mistakes = mistakesIn(file, schema);
     if (mistakes.length > 0) context.addIssue(`${what}; in the file: ${mistakes.join('; ')}`);
   });
-
-const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
-  z.enum(values, `one of ${values.join(', ')}`);
 
 const list = z
   .string()
@@ -214,7 +207,7 @@ export const SCHEMAS = {
   logLevel: oneOf(LOG_LEVELS).default('info'),
 } satisfies Record<keyof typeof AGENT_ENV, z.ZodType>;
 
-const variables = new KnownNames(Object.values(AGENT_ENV));
+const variables = Object.values(AGENT_ENV);
 
 /** Settings whose value never appears in a message. */
 const SECRET: ReadonlySet<string> = new Set(['token', 'tokenSha256', 'watchdogTokenSha256']);
@@ -224,29 +217,13 @@ const SECRET: ReadonlySet<string> = new Set(['token', 'tokenSha256', 'watchdogTo
  * @throws {SettingsError} that lists all invalid settings.
  */
 export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
-  const mistakes: string[] = [];
-  const read = <K extends keyof typeof SCHEMAS>(key: K): z.output<(typeof SCHEMAS)[K]> | undefined => {
-    const raw = env[AGENT_ENV[key]];
-    const parsed = SCHEMAS[key].safeParse(raw);
-    if (parsed.success) return parsed.data as z.output<(typeof SCHEMAS)[K]>;
-    const allowed = parsed.error.issues[0]?.message ?? 'valid';
-    mistakes.push(`${AGENT_ENV[key]} is ${described(key, raw)}; it must be ${allowed}.`);
-    return undefined;
-  };
-
-  const values = Object.fromEntries(
-    (Object.keys(SCHEMAS) as (keyof typeof SCHEMAS)[]).map((key) => [key, read(key)]),
-  ) as {
-    [K in keyof typeof SCHEMAS]: z.output<(typeof SCHEMAS)[K]>;
-  };
+  const { values, mistakes } = readAll(SCHEMAS, AGENT_ENV, SECRET, env);
 
   if (values.token !== undefined && values.tokenSha256 !== undefined) {
     mistakes.push(`${AGENT_ENV.token} and ${AGENT_ENV.tokenSha256} are both set. Set only one of them.`);
   }
 
-  const notes = Object.keys(env)
-    .filter((name) => name.startsWith('AGENT_') && !(Object.values(AGENT_ENV) as string[]).includes(name))
-    .map((name) => `${name} is not a setting of the agent and is ignored.${didYouMean(variables.nearest(name))}`);
+  const notes = unknownNames('the agent', 'AGENT_', variables, env);
   mistakes.push(...credentialMistakes(values.authMode, values.credentialFile, env));
   notes.push(...strayCredentials(values.authMode, env));
   const permissionMode = choosePermissionMode(values.permissionMode, env, mistakes, notes);
@@ -261,11 +238,6 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     environment: env,
     notes,
   });
-}
-
-function described(key: string, raw: string | undefined): string {
-  if (raw === '') return 'empty';
-  return SECRET.has(key) ? `${raw?.length ?? 0} characters (not shown)` : JSON.stringify(raw);
 }
 
 /** `claude` refuses bypassPermissions as root unless IS_SANDBOX is 1. */
@@ -290,36 +262,6 @@ function choosePermissionMode(
   return 'dontAsk';
 }
 
-function isFolder(file: string): boolean {
-  return statsOf(file)?.isDirectory() ?? false;
-}
-
-function isFile(file: string): boolean {
-  return statsOf(file)?.isFile() ?? false;
-}
-
-/** Undefined if nothing exists there, or this process may not access it. */
-function statsOf(file: string): Stats | undefined {
-  try {
-    return statSync(file);
-  } catch {
-    return undefined;
-  }
-}
-
 function holdsSecrets(file: string): boolean {
   return isFile(file) && mayBe(file, constants.R_OK) && parseSecrets(readFileSync(file, 'utf8')) !== undefined;
-}
-
-function isExecutable(file: string): boolean {
-  return isFile(file) && mayBe(file, constants.X_OK);
-}
-
-function mayBe(file: string, access: number): boolean {
-  try {
-    accessSync(file, access);
-    return true;
-  } catch {
-    return false;
-  }
 }

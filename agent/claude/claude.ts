@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { RUN_LIMITS, type AuthMode, type PermissionMode } from '../contract.ts';
 import type { ClaudeConfigurations, ProcessConfiguration } from './configuration.ts';
 import { ConfiguredClaude } from './configured.ts';
 import { claudeEnvironment, retriesWithin, retryWaitWithin } from './environment.ts';
 import { argumentsOf } from './options.ts';
 import type { ProcessHost } from './host.ts';
+import { PINNED_CLAUDE } from './pinned.ts';
 import type { RunOptions } from '../http/api/run-request.ts';
 import { startClaude, type ClaudeProcess, type ClaudeReport } from './process.ts';
 import { settingsVersion } from './settings-version.ts';
@@ -111,9 +111,6 @@ export interface ClaudeOptions {
   /** The agent's own environment, of which a process gets a few variables. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
-
-/** The executable of the pinned `@anthropic-ai/claude-code`. */
-const PINNED_CLAUDE = fileURLToPath(import.meta.resolve('@anthropic-ai/claude-code/bin/claude.exe'));
 
 /**
  * Settings and MCP servers come only from the agent's own configuration: `claude -p` would run the hooks and MCP servers of

@@ -71,12 +71,16 @@ export function claudeEnvironment(
   mark: string,
   remainingMs: number,
 ): Record<string, string> {
-  const passed = PASSED.flatMap((name) => (base[name] === undefined ? [] : [[name, base[name]] as const]));
   return {
-    ...Object.fromEntries(passed),
+    ...passedFrom(base),
     ...FIXED,
     CLAUDE_CODE_MAX_RETRIES: String(retriesWithin(remainingMs)),
     ...credential,
     [RUN_MARK]: mark,
   };
+}
+
+/** The variables of a program's own environment that a `claude` process gets from it. */
+export function passedFrom(base: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(PASSED.flatMap((name) => (base[name] === undefined ? [] : [[name, base[name]] as const])));
 }

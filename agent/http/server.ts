@@ -33,17 +33,22 @@ export function serverOf(fetch: Hono['fetch']): Server {
   );
 }
 
+/** The agent, for {@link listen}. */
+const AGENT = { name: 'The agent', settings: `${AGENT_ENV.host}, ${AGENT_ENV.port}` };
+
 /**
  * Starts listening.
+ * @param host undefined for all addresses.
+ * @param program who listens, and the settings that say where, for the message.
  * @returns the URL of the server for this machine.
  * @throws {CannotListenError} if it cannot listen there.
  */
-export async function listen(server: Server, host: string, port: number): Promise<string> {
+export async function listen(server: Server, host: string | undefined, port: number, program = AGENT): Promise<string> {
   server.listen(port, host);
   await once(server, 'listening').catch((cause: unknown) => {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new CannotListenError(
-      `The agent cannot listen on ${host}:${port} (${AGENT_ENV.host}, ${AGENT_ENV.port}): ${why}`,
+      `${program.name} cannot listen on ${host ?? '*'}:${port} (${program.settings}): ${why}`,
       { cause },
     );
   });
