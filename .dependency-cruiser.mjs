@@ -31,6 +31,12 @@ export default {
       'What starts the CLI knows nothing of runs, logins or the store of conversations.',
     ),
     forbid(
+      'runners-know-processes-only',
+      path('agent/runner/'),
+      path('agent/http/(?!server)', 'agent/(runs|login|callbacks|workspace|conversations|backup)/', 'agent/settings'),
+      'A runner starts the CLI and has nothing else of the agent.',
+    ),
+    forbid(
       'conversations-stand-alone',
       path('agent/conversations/'),
       path(HTTP, 'agent/(runs|store|login|callbacks|workspace|claude|backup)/'),
@@ -38,7 +44,7 @@ export default {
     ),
     forbid(
       'one-way-to-processes',
-      { path: '^agent/', pathNot: '^agent/(compose|claude/(local-host|sweep|proc))\\.ts$' },
+      { path: '^agent/', pathNot: '^agent/(compose\\.ts|claude/(local-host|sweep|proc)\\.ts|runner/[^/]+\\.ts)$' },
       path('agent/claude/(local-host|sweep|proc)\\.ts'),
       'What reads the CLI works on any host; only compose.ts knows which.',
     ),

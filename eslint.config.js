@@ -2,7 +2,14 @@ import js from '@eslint/js';
 import globals from 'globals';
 import tseslint from 'typescript-eslint';
 
-const readsEnvironment = ['agent/settings.ts', 'watchdog/settings.ts', 'stack/cli/**', 'scripts/command.ts', 'test/**'];
+const readsEnvironment = [
+  'agent/settings.ts',
+  'agent/runner/settings.ts',
+  'watchdog/settings.ts',
+  'stack/cli/**',
+  'scripts/command.ts',
+  'test/**',
+];
 
 export default tseslint.config(
   { ignores: ['node_modules/', '.local/'] },

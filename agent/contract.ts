@@ -46,6 +46,22 @@ export const AGENT_ENV = {
   logLevel: 'AGENT_LOG_LEVEL',
 } as const;
 
+/** The port a runner listens on, unless it is set. */
+export const RUNNER_PORT = 7070;
+
+/** Every setting of a runner by its environment variable; `agent/runner/settings.ts` is their only reader. */
+export const RUNNER_ENV = {
+  host: 'RUNNER_HOST',
+  port: 'RUNNER_PORT',
+  publicKey: 'RUNNER_PUBLIC_KEY',
+  home: 'RUNNER_HOME',
+  workspace: 'RUNNER_WORKSPACE',
+  keepWorkspace: 'RUNNER_KEEP_WORKSPACE',
+  claudePath: 'RUNNER_CLAUDE_PATH',
+  graceSeconds: 'RUNNER_GRACE_SECONDS',
+  logLevel: 'RUNNER_LOG_LEVEL',
+} as const;
+
 /** How many runs one agent may have in progress at most. */
 export const MAX_SLOTS = 64;
 

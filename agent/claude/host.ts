@@ -1,3 +1,20 @@
+/**
+ * In arguments, variables and paths of a {@link ProcessCommand}: the HOME and the working folder of the runner that starts
+ * it. Neither an argument nor a path can otherwise contain NUL.
+ */
+export const RUNNER_HOME = '\0home\0';
+export const RUNNER_WORKSPACE = '\0workspace\0';
+/** The `file` of a command: the CLI of the runner. */
+export const RUNNER_CLAUDE = 'claude';
+
+/** A file that a process needs. */
+export interface ProcessFile {
+  /** Absolute: in {@link RUNNER_HOME} or {@link RUNNER_WORKSPACE}. */
+  readonly path: string;
+  readonly mode: number;
+  readonly content: Buffer;
+}
+
 /** What to start. Nothing else is inherited. */
 export interface ProcessCommand {
   readonly file: string;
@@ -6,6 +23,10 @@ export interface ProcessCommand {
   readonly cwd: string;
   /** The value of the run mark in `env`. No other process of the host has it. */
   readonly mark: string;
+  /** For a runner, which starts the process after it has written them. */
+  readonly files?: readonly ProcessFile[];
+  /** For a runner: the agent's folder for conversations of this process; see {@link HostedProcess.pull}. */
+  readonly mirror?: string;
 }
 
 /** Receives the output of a process as it arrives, but not before the start has returned. Must not throw. */
@@ -21,6 +42,10 @@ export interface ProcessExit {
   readonly signal?: string | undefined;
   /** Why it could not be started. */
   readonly startError?: string | undefined;
+  /** Why the host ended it, in sentences about the run. */
+  readonly reason?: string | undefined;
+  /** Whether its end was not seen, because the connection to its runner was lost. The runner kills it. */
+  readonly lost?: boolean | undefined;
 }
 
 /** A process that a {@link ProcessHost} has started, and its descendants. */
@@ -36,8 +61,13 @@ export interface HostedProcess {
   readonly exit: Promise<ProcessExit>;
   /** Settles when no more output can come; never rejects. A descendant may keep that open long after {@link exit}. */
   readonly outputEnd: Promise<void>;
-  /** Kills the process and all its descendants, and no other. Settles when none is left; rejects if one cannot be killed. */
+  /**
+   * Kills the process and all its descendants, and no other, and on a runner removes their files after a last pull. Settles
+   * when none is left, or its runner is gone; rejects if one cannot be killed.
+   */
   sweep(): Promise<void>;
+  /** On a runner: copies new parts of its conversations, in `.claude/projects` of its HOME, to the mirror. Never rejects. */
+  pull?(): Promise<void>;
   /** Memory of the process without its descendants, in bytes; 0 if it has ended or that is unknown. Never rejects. */
   residentBytes(): Promise<number>;
 }
@@ -46,7 +76,7 @@ export interface HostedProcess {
 export interface ProcessHost {
   /**
    * Starts a process in a process group of its own.
-   * @throws if the reason against it is known at once, such as too many open files.
+   * @throws if the reason against it is known at once, such as too many open files, or that no runner is ready.
    */
   start(command: ProcessCommand, output: ProcessOutput): HostedProcess;
   /**

@@ -44,6 +44,11 @@ export function lockLimitOfProcess(pid: number | 'self'): string | undefined {
   return /^Max file locks +\S+ +(\S+)/m.exec(read(pid, 'limits') ?? '')?.[1];
 }
 
+/** The name of a process's program, such as `bash`; empty if it has ended. */
+export function commandOf(pid: number): string {
+  return read(pid, 'comm')?.trim() ?? '';
+}
+
 /** The environment that a process was started with; undefined if it may not be read. */
 export function environmentOf(pid: number): readonly string[] | undefined {
   return read(pid, 'environ')?.split('\0');

@@ -1,0 +1,88 @@
+import { Link, type LinkOptions, type LinkState, type RunnerAddress } from '../runner/client/link.ts';
+import { PING_MS, SILENCE_MS } from '../runner/protocol.ts';
+import type { HostedProcess, ProcessCommand, ProcessHost, ProcessOutput } from './host.ts';
+
+/** Thrown when a process cannot be started because no runner is ready. */
+export class NoRunnerError extends Error {
+  override readonly name = 'NoRunnerError';
+
+  constructor() {
+    super('No runner is ready.');
+  }
+}
+
+/** What a {@link RunnerHost} needs. */
+export interface RunnerHostOptions extends Omit<LinkOptions, 'pingMs' | 'silenceMs'> {
+  readonly pingMs?: number;
+  readonly silenceMs?: number;
+  /** Returns the addresses of all runners; see {@link RunnerHost.refresh}. */
+  readonly addresses: () => readonly RunnerAddress[];
+}
+
+/** Starts processes on runners, one on each at a time. */
+export class RunnerHost implements ProcessHost, Disposable {
+  readonly #options: RunnerHostOptions;
+  /** By address and port; those that are ready for the longest time first. */
+  readonly #links = new Map<string, Link>();
+  /** Their runner has gone, but a run may still be in progress there. */
+  readonly #leaving = new Set<Link>();
+
+  constructor(options: RunnerHostOptions) {
+    this.#options = options;
+    this.refresh();
+  }
+
+  /** How many runners are in each state. */
+  get counts(): Readonly<Record<LinkState, number>> {
+    const counts = { connecting: 0, ready: 0, busy: 0, unreachable: 0 };
+    for (const { state } of this.#links.values()) counts[state] += 1;
+    counts.busy += this.#leaving.size;
+    return counts;
+  }
+
+  /** Call when the addresses have changed. A run on a runner whose address is gone goes on. */
+  refresh(): void {
+    const wanted = new Map(this.#options.addresses().map((runner) => [`${runner.address} ${runner.port}`, runner]));
+    for (const [name, link] of this.#links) {
+      if (wanted.has(name)) continue;
+      this.#links.delete(name);
+      if (link.state === 'busy') this.#leaving.add(link);
+      link.close();
+    }
+    for (const [name, runner] of wanted) if (!this.#links.has(name)) this.#links.set(name, this.#link(name, runner));
+    this.#options.onChange();
+  }
+
+  /** @throws {NoRunnerError} */
+  start(command: ProcessCommand, output: ProcessOutput): HostedProcess {
+    const link = [...this.#links.values()].find(({ state }) => state === 'ready');
+    if (!link) throw new NoRunnerError();
+    return link.start(command, output);
+  }
+
+  /** A runner ends a run when the connection of its agent ends, so an earlier agent has left nothing. */
+  killLeftovers(): Promise<number> {
+    return Promise.resolve(0);
+  }
+
+  /** Ends all connections, and thereby all processes. */
+  [Symbol.dispose](): void {
+    for (const link of [...this.#links.values(), ...this.#leaving]) link.close({ endRun: true });
+    this.#links.clear();
+    this.#leaving.clear();
+  }
+
+  #link(name: string, runner: RunnerAddress): Link {
+    const link: Link = new Link(runner, {
+      pingMs: PING_MS,
+      silenceMs: SILENCE_MS,
+      ...this.#options,
+      onChange: () => {
+        if (link.state !== 'busy') this.#leaving.delete(link);
+        if (link.state === 'ready' && this.#links.delete(name)) this.#links.set(name, link);
+        this.#options.onChange();
+      },
+    });
+    return link;
+  }
+}

@@ -1,0 +1,177 @@
+import type { KeyObject } from 'node:crypto';
+import { isIPv6 } from 'node:net';
+import { WebSocket } from 'ws';
+import type { ProcessCommand, ProcessOutput } from '../../claude/host.ts';
+import type { Log } from '../../log.ts';
+import { signChallenge } from '../key.ts';
+import {
+  CLOSE,
+  MAX_MESSAGE_BYTES,
+  ProtocolError,
+  readFrame,
+  readFromRunner,
+  type FromRunner,
+  type ToRunner,
+} from '../protocol.ts';
+import { endWhenSilent } from '../silence.ts';
+import { RemoteProcess } from './remote-process.ts';
+
+/** A runner: an IP address and a port. */
+export interface RunnerAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** `unreachable`: the last attempt failed, and the next one is made soon. */
+export type LinkState = 'connecting' | 'ready' | 'busy' | 'unreachable';
+
+const HANDSHAKE_MS = 5000;
+const FIRST_RETRY_MS = 100;
+const LAST_RETRY_MS = 5000;
+
+/** What a {@link Link} needs. */
+export interface LinkOptions {
+  /** The agent's Ed25519 key; a secret. */
+  readonly privateKey: KeyObject;
+  readonly log: Log;
+  /** Called when the state has changed. */
+  readonly onChange: () => void;
+  /** How often to ping, and after which silence a runner is given up, in milliseconds. */
+  readonly pingMs: number;
+  readonly silenceMs: number;
+}
+
+/** Keeps a connection to one runner, and makes a new one after each run and each failure. */
+export class Link {
+  readonly runner: RunnerAddress;
+  readonly #options: LinkOptions;
+  #state: LinkState = 'connecting';
+  #socket: WebSocket | undefined;
+  #process: RemoteProcess | undefined;
+  #folders = { home: '', workspace: '' };
+  #retry: NodeJS.Timeout | undefined;
+  #failures = 0;
+  #isClosed = false;
+
+  constructor(runner: RunnerAddress, options: LinkOptions) {
+    this.runner = runner;
+    this.#options = options;
+    this.#connect();
+  }
+
+  get state(): LinkState {
+    return this.#state;
+  }
+
+  /** Starts a process. Call it only in state `ready`. */
+  start(command: ProcessCommand, output: ProcessOutput): RemoteProcess {
+    const socket = this.#socket;
+    this.#process = new RemoteProcess(command, output, {
+      ...this.#folders,
+      say: (message) => say(socket, message),
+      send: (frame) => socket?.send(frame),
+      giveUp: (problem) => this.#giveUp(problem),
+      log: this.#options.log,
+    });
+    this.#become('busy');
+    return this.#process;
+  }
+
+  /** Connects no more. The run in progress goes on, unless it is told to end. */
+  close({ endRun = false } = {}): void {
+    this.#isClosed = true;
+    clearTimeout(this.#retry);
+    if (!this.#process || endRun) this.#socket?.terminate();
+  }
+
+  #connect(): void {
+    const { address, port } = this.runner;
+    const { pingMs, silenceMs } = this.#options;
+    const socket = new WebSocket(`ws://${isIPv6(address) ? `[${address}]` : address}:${port}`, {
+      handshakeTimeout: HANDSHAKE_MS,
+      maxPayload: MAX_MESSAGE_BYTES,
+      perMessageDeflate: false,
+    });
+    this.#socket = socket;
+    const late = setTimeout(() => socket.terminate(), 2 * HANDSHAKE_MS);
+    socket.once('open', () => endWhenSilent(socket, silenceMs, pingMs, () => socket.ping()));
+    socket.on('message', (data, isBinary) => {
+      if (socket.readyState !== WebSocket.OPEN) return;
+      try {
+        if (isBinary) this.#takeData(data as Buffer);
+        else this.#take(readFromRunner((data as Buffer).toString()), socket);
+        if (this.#state === 'ready') clearTimeout(late);
+      } catch (error) {
+        if (!(error instanceof ProtocolError)) throw error;
+        this.#giveUp(error);
+      }
+    });
+    // 'close' follows.
+    socket.on('error', () => undefined);
+    socket.once('close', (code) => {
+      clearTimeout(late);
+      this.#lose(code);
+    });
+  }
+
+  #take(message: FromRunner, socket: WebSocket): void {
+    if (this.#process) {
+      this.#process.take(message);
+      return;
+    }
+    if (message.type === 'hello') {
+      this.#folders = { home: message.home, workspace: message.workspace };
+      const challenge = { ...this.runner, nonce: message.nonce };
+      say(socket, { type: 'authenticate', signature: signChallenge(challenge, this.#options.privateKey) });
+      return;
+    }
+    if (message.type !== 'ready') throw new ProtocolError(`no time for ${message.type}`);
+    this.#failures = 0;
+    this.#become('ready');
+  }
+
+  #takeData(frame: Buffer): void {
+    const { channel, data } = readFrame(frame);
+    if (!this.#process) throw new ProtocolError('data without a process');
+    this.#process.takeData(channel, data);
+  }
+
+  #giveUp(problem: unknown): void {
+    const why = problem instanceof Error ? problem.message : String(problem);
+    this.#options.log.warn({ ...this.runner, problem: why }, 'a runner is given up');
+    this.#socket?.terminate();
+  }
+
+  /** The connection has ended, or could not be made. */
+  #lose(code: number): void {
+    const { log } = this.#options;
+    const [before, process] = [this.#state, this.#process];
+    if (process && code !== CLOSE.clean)
+      log.warn({ ...this.runner, code }, 'the connection to a runner is lost in a run');
+    if (code === CLOSE.unauthorized && before !== 'unreachable') {
+      log.error({ ...this.runner }, "a runner refuses the agent's key");
+    }
+    this.#process = undefined;
+    this.#socket = undefined;
+    const isExpected = [CLOSE.clean, CLOSE.busy, CLOSE.draining].some((each) => each === code);
+    // A runner that made no connection, or does not speak as one.
+    const failed = !isExpected && (before === 'connecting' || before === 'unreachable');
+    if (!this.#isClosed) {
+      const delay = code === CLOSE.clean ? 0 : Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failures);
+      this.#failures += code === CLOSE.clean ? 0 : 1;
+      this.#retry = setTimeout(() => this.#connect(), delay);
+    }
+    this.#become(failed ? 'unreachable' : 'connecting');
+    process?.lose(code);
+  }
+
+  #become(state: LinkState): void {
+    if (state === this.#state && !this.#isClosed) return;
+    this.#state = state;
+    this.#options.onChange();
+  }
+}
+
+function say(socket: WebSocket | undefined, message: ToRunner): void {
+  socket?.send(JSON.stringify(message));
+}

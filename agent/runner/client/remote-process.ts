@@ -1,0 +1,209 @@
+import {
+  RUNNER_HOME,
+  RUNNER_WORKSPACE,
+  type HostedProcess,
+  type ProcessCommand,
+  type ProcessExit,
+  type ProcessOutput,
+} from '../../claude/host.ts';
+import type { Log } from '../../log.ts';
+import { ByteQueue, Inlet, Outlet } from '../flow.ts';
+import { CLOSE, ProtocolError, type Channel, type FromRunner, type ToRunner } from '../protocol.ts';
+import { Mirror } from './mirror.ts';
+
+/** A runner kills and cleans in seconds, or ends. One that does not is given up. */
+const SWEEP_MS = 120_000;
+
+/** The connection of a {@link RemoteProcess}. */
+export interface Way {
+  readonly say: (message: ToRunner) => void;
+  readonly send: (frame: Buffer) => void;
+  /** Gives the runner up. */
+  readonly giveUp: (problem: unknown) => void;
+  /** The folders of the runner. */
+  readonly home: string;
+  readonly workspace: string;
+  readonly log: Log;
+}
+
+/** A process on a runner, from its start until the connection ends. */
+export class RemoteProcess implements HostedProcess {
+  readonly exit: Promise<ProcessExit>;
+  readonly outputEnd: Promise<undefined>;
+  readonly #way: Way;
+  readonly #output: ProcessOutput;
+  readonly #exit = Promise.withResolvers<ProcessExit>();
+  readonly #outputEnd = Promise.withResolvers<undefined>();
+  readonly #swept = Promise.withResolvers<undefined>();
+  readonly #gone = Promise.withResolvers<undefined>();
+  readonly #outlets: Readonly<Record<'stdin' | 'file', Outlet>>;
+  readonly #inlets: Readonly<Record<'stdout' | 'stderr', Inlet>>;
+  readonly #pulled: ByteQueue;
+  readonly #mirror: Mirror | undefined;
+  readonly #measures: ((bytes: number) => void)[] = [];
+  #isWritable = true;
+  #isSwept = false;
+  #isGone = false;
+  #pulling: PromiseWithResolvers<undefined> | undefined;
+  #copying: Promise<void> = Promise.resolve();
+
+  constructor(command: ProcessCommand, output: ProcessOutput, way: Way) {
+    this.#way = way;
+    this.#output = output;
+    this.exit = this.#exit.promise;
+    this.outputEnd = this.#outputEnd.promise;
+    const acknowledge = (channel: Channel) => (bytes: number) => way.say({ type: 'acknowledge', channel, bytes });
+    this.#outlets = { stdin: new Outlet('stdin', way.send), file: new Outlet('file', way.send) };
+    this.#inlets = { stdout: new Inlet(acknowledge('stdout')), stderr: new Inlet(acknowledge('stderr')) };
+    this.#pulled = new ByteQueue(acknowledge('file'));
+    this.#mirror = command.mirror === undefined ? undefined : new Mirror(command.mirror);
+    const there = (text: string) => text.replaceAll(RUNNER_HOME, way.home).replaceAll(RUNNER_WORKSPACE, way.workspace);
+    const files = command.files ?? [];
+    way.say({
+      type: 'start',
+      file: command.file,
+      args: command.args.map(there),
+      env: Object.fromEntries(Object.entries(command.env).map(([name, value]) => [name, there(value)])),
+      cwd: there(command.cwd),
+      files: files.map(({ path, mode, content }) => ({ path: there(path), mode, bytes: content.length })),
+    });
+    for (const { content } of files) this.#outlets.file.write(content);
+  }
+
+  get writable(): boolean {
+    return this.#isWritable;
+  }
+
+  write(text: string): void {
+    if (this.#isWritable) this.#outlets.stdin.write(Buffer.from(text));
+  }
+
+  closeStdin(): void {
+    if (!this.#isWritable) return;
+    this.#isWritable = false;
+    void this.#outlets.stdin.sent().then(() => this.#way.say({ type: 'closeStdin' }));
+  }
+
+  signal(name: 'SIGTERM' | 'SIGKILL'): void {
+    this.#way.say({ type: 'signal', name });
+  }
+
+  residentBytes(): Promise<number> {
+    if (this.#isGone) return Promise.resolve(0);
+    const { promise, resolve } = Promise.withResolvers<number>();
+    this.#measures.push(resolve);
+    this.#way.say({ type: 'measure' });
+    return promise;
+  }
+
+  async pull(): Promise<void> {
+    if (!this.#mirror || this.#isGone) return;
+    if (!this.#pulling) {
+      this.#pulling = Promise.withResolvers();
+      this.#way.say({ type: 'pull', known: this.#mirror.known });
+    }
+    await this.#pulling.promise;
+  }
+
+  async sweep(): Promise<void> {
+    const late = setTimeout(() => this.#way.giveUp(new Error('its run was not cleaned away in time')), SWEEP_MS);
+    this.#isSwept = true;
+    this.#way.say({ type: 'sweep' });
+    await Promise.race([this.#swept.promise, this.#gone.promise]);
+    // One that began before the last process ended may miss the end of a file.
+    await this.#pulling?.promise;
+    await this.pull();
+    this.#way.say({ type: 'clean' });
+    await this.#gone.promise;
+    clearTimeout(late);
+  }
+
+  /** @throws {ProtocolError} */
+  take(message: FromRunner): void {
+    switch (message.type) {
+      case 'exit': {
+        const { type: _, ...how } = message;
+        this.#isWritable = false;
+        this.#exit.resolve(how);
+        return;
+      }
+      case 'outputEnd': {
+        this.#outputEnd.resolve(undefined);
+        return;
+      }
+      case 'memory':
+        return this.#measures.shift()?.(message.residentBytes);
+      case 'swept': {
+        this.#swept.resolve(undefined);
+        return;
+      }
+      case 'acknowledge':
+        if (message.channel !== 'stdin' && message.channel !== 'file')
+          throw new ProtocolError('a wrong acknowledgement');
+        {
+          this.#outlets[message.channel].acknowledge(message.bytes);
+          return;
+        }
+      case 'pulled': {
+        this.#copy(message);
+        return;
+      }
+      case 'pullEnd': {
+        this.#endPull(message.skipped);
+        return;
+      }
+      case 'hello':
+      case 'ready':
+        throw new ProtocolError(`no time for ${message.type}`);
+    }
+  }
+
+  /** @throws {ProtocolError} */
+  takeData(channel: Channel, data: Buffer): void {
+    if (channel === 'stdin') throw new ProtocolError('data in stdin');
+    if (channel === 'file') {
+      this.#pulled.push(data);
+      return;
+    }
+    this.#inlets[channel].receive(data.length);
+    this.#output[channel](data);
+    this.#inlets[channel].take(data.length);
+  }
+
+  /**
+   * The connection has ended.
+   * @param code with which the runner closed it.
+   */
+  lose(code: number): void {
+    this.#isGone = true;
+    this.#isWritable = false;
+    const isClean = code === CLOSE.clean && this.#isSwept;
+    this.#exit.resolve(isClean ? { signal: 'SIGKILL' } : { lost: true });
+    this.#outputEnd.resolve(undefined);
+    for (const outlet of Object.values(this.#outlets)) outlet.end();
+    for (const measured of this.#measures.splice(0)) measured(0);
+    this.#pulled.end();
+    this.#pulling?.resolve(undefined);
+    void this.#copying.then(() => this.#gone.resolve(undefined));
+  }
+
+  #copy({ file, offset }: Extract<FromRunner, { type: 'pulled' }>): void {
+    const mirror = this.#mirror;
+    if (!mirror || !this.#pulling) throw new ProtocolError('a file that nobody asked for');
+    this.#copying = this.#copying
+      .then(() => mirror.take(file, offset, this.#pulled))
+      .catch((error: unknown) => {
+        if (error instanceof ProtocolError) this.#way.giveUp(error);
+        else if (!this.#isGone) this.#way.log.error({ err: error }, 'a conversation on a runner cannot be copied');
+      });
+  }
+
+  #endPull(skipped: number): void {
+    if (skipped > 0) this.#way.log.warn({ skipped }, 'a run has more files of conversations than are copied');
+    const pulling = this.#pulling;
+    void this.#copying.then(() => {
+      this.#pulling = undefined;
+      pulling?.resolve(undefined);
+    });
+  }
+}

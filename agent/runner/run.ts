@@ -1,0 +1,159 @@
+import path from 'node:path';
+import type { ProcessExit } from '../claude/host.ts';
+import type { Log } from '../log.ts';
+import { Child } from './child.ts';
+import { PROJECTS_IN_HOME, sendFiles, writeFiles } from './files.ts';
+import { ByteQueue, Outlet } from './flow.ts';
+import { watchMemory } from './memory-limit.ts';
+import { ProtocolError, type Channel, type FromRunner, type ToRunner } from './protocol.ts';
+
+type Start = Extract<ToRunner, { type: 'start' }>;
+
+/** What a {@link Run} needs. */
+export interface RunOptions {
+  /** The CLI. */
+  readonly claudePath: string;
+  readonly home: string;
+  readonly workspace: string;
+  /** Variables that each process gets, whatever the agent says. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Kills all processes of the run, and settles when they are gone. */
+  readonly kill: () => Promise<void>;
+  readonly say: (message: FromRunner) => void;
+  readonly send: (frame: Buffer) => void;
+  /** Called with what must end the connection. */
+  readonly fail: (error: unknown) => void;
+  readonly log: Log;
+}
+
+/** One process for the agent, from its `start` until the connection ends. */
+export class Run {
+  readonly #options: RunOptions;
+  readonly #queues: Readonly<Record<'stdin' | 'file', ByteQueue>>;
+  readonly #outlets: Readonly<Record<'stdout' | 'stderr' | 'file', Outlet>>;
+  #child: Child | undefined;
+  /** Why the files could not be written. */
+  #written: Promise<string | undefined> = Promise.resolve(undefined);
+  #isSwept = false;
+  #isPulling = false;
+  /** Why the runner ended it. */
+  #reason: string | undefined;
+  #endWatch: (() => void) | undefined;
+
+  constructor(start: Start, options: RunOptions) {
+    this.#options = options;
+    const queue = (channel: Channel) => new ByteQueue((bytes) => options.say({ type: 'acknowledge', channel, bytes }));
+    const outlet = (channel: Channel) => new Outlet(channel, options.send);
+    this.#queues = { stdin: queue('stdin'), file: queue('file') };
+    this.#outlets = { stdout: outlet('stdout'), stderr: outlet('stderr'), file: outlet('file') };
+    this.#start(start).catch(options.fail);
+  }
+
+  /** @throws {ProtocolError} */
+  take(message: ToRunner): void {
+    switch (message.type) {
+      case 'signal':
+        return this.#child?.signal(message.name);
+      case 'closeStdin': {
+        this.#queues.stdin.end();
+        return;
+      }
+      case 'measure': {
+        this.#options.say({ type: 'memory', residentBytes: this.#child?.residentBytes ?? 0 });
+        return;
+      }
+      case 'acknowledge':
+        if (message.channel === 'stdin') throw new ProtocolError('stdin was acknowledged');
+        {
+          this.#outlets[message.channel].acknowledge(message.bytes);
+          return;
+        }
+      case 'pull':
+        if (this.#isPulling) throw new ProtocolError('a second pull');
+        this.#pull(message).catch(this.#options.fail);
+        return;
+      case 'sweep':
+        this.#sweep().catch(this.#options.fail);
+        return;
+      case 'authenticate':
+      case 'start':
+      case 'clean':
+        throw new ProtocolError(`no time for ${message.type}`);
+    }
+  }
+
+  /** @throws {ProtocolError} */
+  takeData(channel: Channel, data: Buffer): void {
+    if (channel !== 'stdin' && channel !== 'file') throw new ProtocolError(`data in ${channel}`);
+    this.#queues[channel].push(data);
+  }
+
+  /** Call when the connection has ended. Settles when it writes nothing any more; never rejects. */
+  end(): Promise<void> {
+    for (const queue of Object.values(this.#queues)) queue.end();
+    for (const outlet of Object.values(this.#outlets)) outlet.end();
+    return this.#stop();
+  }
+
+  /** Starts no process any more. Settles when it writes nothing any more. */
+  async #stop(): Promise<void> {
+    this.#isSwept = true;
+    this.#endWatch?.();
+    this.#queues.file.end();
+    await this.#written;
+  }
+
+  async #start({ file, args, env, cwd, files }: Start): Promise<void> {
+    const { claudePath, home, workspace, environment, say, log } = this.#options;
+    this.#written = writeFiles(files, this.#queues.file, [home, workspace]).then(
+      () => undefined,
+      (error: unknown) => (error instanceof Error ? error.message : String(error)),
+    );
+    const problem = await this.#written;
+    // The agent has ended it meanwhile.
+    if (this.#isSwept) return;
+    if (problem !== undefined) {
+      say({ type: 'exit', startError: problem });
+      say({ type: 'outputEnd' });
+      return;
+    }
+    const command = {
+      file: file === 'claude' ? claudePath : file,
+      args,
+      env: { ...env, ...environment },
+      cwd: path.resolve(workspace, cwd),
+    };
+    this.#endWatch = watchMemory((reason) => this.#endFor(reason));
+    this.#child = new Child(command, {
+      stdin: this.#queues.stdin,
+      stdout: this.#outlets.stdout,
+      stderr: this.#outlets.stderr,
+    });
+    log.info({}, 'started');
+    void this.#child.outputEnd.then(() => say({ type: 'outputEnd' }));
+    const exit: ProcessExit = await this.#child.exit;
+    const { code, signal, startError } = exit;
+    log.info({ code, signal, startError }, 'exited');
+    say({ type: 'exit', ...exit, ...(this.#reason !== undefined && { reason: this.#reason }) });
+  }
+
+  #endFor(reason: string): void {
+    this.#reason = reason;
+    this.#options.log.warn({ reason }, 'run ended');
+    this.#options.kill().catch(this.#options.fail);
+  }
+
+  async #sweep(): Promise<void> {
+    await this.#stop();
+    await this.#options.kill();
+    this.#options.say({ type: 'swept' });
+  }
+
+  async #pull({ known }: Extract<ToRunner, { type: 'pull' }>): Promise<void> {
+    const { home, say } = this.#options;
+    this.#isPulling = true;
+    const skipped = await sendFiles(path.join(home, PROJECTS_IN_HOME), known, say, this.#outlets.file);
+    this.#isPulling = false;
+    say({ type: 'pullEnd', skipped });
+  }
+}

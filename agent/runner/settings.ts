@@ -1,0 +1,75 @@
+import { existsSync, lstatSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { z } from 'zod';
+import { CannotStartError } from '../cannot-start.ts';
+import { passedFrom } from '../claude/environment.ts';
+import { LOG_LEVELS, RUNNER_ENV, RUNNER_PORT } from '../contract.ts';
+import {
+  integer,
+  invalidSettings,
+  isExecutable,
+  isFolder,
+  existing,
+  oneOf,
+  readAll,
+  unknownNames,
+} from '../setting-values.ts';
+import { publicKeyOf } from './key.ts';
+
+/** The settings of a runner. Paths are absolute. */
+export type RunnerSettings = ReturnType<typeof readRunnerSettings>;
+
+const ownFolder = existing(
+  'an existing folder of its own, which is no link, and is emptied after each run',
+  (folder) => isFolder(folder) && !lstatSync(folder).isSymbolicLink() && path.dirname(folder) !== folder,
+);
+
+/** The allowed values of each setting, and its default if that is fixed. */
+const SCHEMAS = {
+  host: z.string().regex(/^\S+$/, 'a host name or an IP address to listen on').optional(),
+  port: integer(0, 65_535).default(RUNNER_PORT),
+  publicKey: z
+    .string('the base64 of the 32 bytes of an Ed25519 public key')
+    .transform(publicKeyOf)
+    .refine((key) => key !== undefined, 'the base64 of the 32 bytes of an Ed25519 public key'),
+  home: ownFolder,
+  workspace: ownFolder,
+  keepWorkspace: oneOf(['true', 'false'])
+    .default('false')
+    .transform((value) => value === 'true'),
+  claudePath: existing('an existing executable file', isExecutable).optional(),
+  graceSeconds: integer(0, 3600).default(30),
+  logLevel: oneOf(LOG_LEVELS).default('info'),
+} satisfies Record<keyof typeof RUNNER_ENV, z.ZodType>;
+
+/**
+ * Reads and checks every setting of a runner. The only reader of its environment.
+ * @throws {CannotStartError} that lists all invalid settings.
+ */
+export function readRunnerSettings(env: NodeJS.ProcessEnv = process.env) {
+  const { values, mistakes } = readAll(SCHEMAS, RUNNER_ENV, new Set(), env);
+  const tmp = tmpdir();
+  const folders = Object.entries({
+    [RUNNER_ENV.home]: values.home,
+    [RUNNER_ENV.workspace]: values.workspace,
+    TMPDIR: tmp,
+  });
+  const known = folders.filter(([, folder]) => typeof folder === 'string' && existsSync(folder));
+  for (const [name, folder] of known) {
+    const around = known.find(([other, outer]) => other !== name && isInside(folder, outer));
+    if (around) mistakes.push(`${name} is in ${around[0]}, or the same; they must be separate folders.`);
+  }
+  if (mistakes.length > 0) throw new CannotStartError(invalidSettings('The runner', mistakes));
+  return Object.freeze({
+    ...values,
+    tmp,
+    /** The variables that the runner gives to each process. */
+    environment: { ...passedFrom(env), HOME: values.home, TMPDIR: tmp },
+    notes: unknownNames('the runner', 'RUNNER_', Object.values(RUNNER_ENV), env),
+  });
+}
+
+function isInside(folder: string, outer: string): boolean {
+  return folder === outer || folder.startsWith(`${outer}${path.sep}`);
+}

@@ -1,0 +1,201 @@
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { rawPublicKey } from '../../agent/runner/key.ts';
+import type { HostedProcess, ProcessCommand } from '../../agent/claude/host.ts';
+import { RunnerHost, type RunnerHostOptions } from '../../agent/claude/runner-host.ts';
+import type { LinkState, RunnerAddress } from '../../agent/runner/client/link.ts';
+import { COMPILE_CACHE } from './compile-cache.ts';
+
+const ROOT = path.join(import.meta.dirname, '..', '..');
+
+/** A container, as far as a runner can tell: PID, mount and IPC namespaces, and a `/dev` of its own. */
+const CONTAINER = ['unshare', '--pid', '--fork', '--mount', '--mount-proc', '--ipc', '--kill-child'];
+const SETUP = `set -e
+mount -t tmpfs tmpfs "$1"
+for name in null zero full random urandom tty; do : > "$1/$name"; mount --bind "/dev/$name" "$1/$name"; done
+ln -s /proc/self/fd "$1/fd"
+mkdir "$1/shm" "$1/mqueue"
+mount -t tmpfs tmpfs "$1/shm"
+mount -t mqueue mqueue "$1/mqueue"
+: > "$1/termination-log"
+chmod 666 "$1/termination-log"
+mount --move "$1" /dev
+shift
+exec "$@"`;
+
+/** Why no container can be made here; undefined if one can. */
+export const NO_CONTAINER: string | undefined = (() => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'dev-'));
+  try {
+    execFileSync(CONTAINER[0] ?? '', [...CONTAINER.slice(1), 'sh', '-c', SETUP, 'sh', folder, 'tini', '--version'], {
+      stdio: 'ignore',
+    });
+    return undefined;
+  } catch {
+    return 'It needs root, unshare of util-linux, and tini.';
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+})();
+
+const USER = 10_001;
+
+/** The agent's key, and the public key that runners have. */
+export const KEY: KeyObject = generateKeyPairSync('ed25519').privateKey;
+
+/** A {@link RunnerHost} that a test can wait for. */
+export class TestRunnerHost extends RunnerHost implements AsyncDisposable {
+  /** Its log, as JSON. */
+  readonly lines: string[];
+  readonly #changed: EventEmitter;
+
+  /** @param options instead of the defaults; no address may be missing. */
+  constructor(addresses: readonly RunnerAddress[], options: Partial<RunnerHostOptions> = {}) {
+    const lines: string[] = [];
+    const add = (fields: object, message: string) => void lines.push(JSON.stringify({ ...fields, message }));
+    const changed = new EventEmitter();
+    super({
+      addresses: () => addresses,
+      privateKey: KEY,
+      log: { info: add, warn: add, error: add },
+      onChange: () => changed.emit('change'),
+      ...options,
+    });
+    this.lines = lines;
+    this.#changed = changed;
+  }
+
+  /** Waits until this many runners are in a state. */
+  async until(state: LinkState, count = 1): Promise<void> {
+    while (this.counts[state] !== count) await once(this.#changed, 'change');
+  }
+
+  /** Starts `sh` with a script. */
+  shell(script: string, more: Partial<ProcessCommand> = {}): Shell {
+    const said = { stdout: '', stderr: '' };
+    const hosted = this.start(
+      { file: 'sh', args: ['-c', script], env: {}, cwd: '.', mark: '', ...more },
+      {
+        stdout: (chunk) => void (said.stdout += chunk.toString()),
+        stderr: (chunk) => void (said.stderr += chunk.toString()),
+      },
+    );
+    return Object.assign(hosted, { said });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this[Symbol.dispose]();
+    await Promise.resolve();
+  }
+}
+
+/** A process with its output so far. */
+export interface Shell extends HostedProcess {
+  readonly said: { stdout: string; stderr: string };
+}
+
+/** Connects to runners, and waits until all are ready. */
+export async function runnersAt(
+  addresses: readonly RunnerAddress[],
+  options: Partial<RunnerHostOptions> = {},
+): Promise<TestRunnerHost> {
+  const host = new TestRunnerHost(addresses, options);
+  await host.until('ready', addresses.length);
+  return host;
+}
+
+/** What a {@link RunnerProgram} is started with. */
+interface Options {
+  /** In addition to the settings of the test. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** A command of `sh` in the container, before the runner. `$1` is the folder of the runner. */
+  readonly before?: string;
+  /** Whether it runs as another user than root, as in the image. */
+  readonly asUser?: boolean;
+}
+
+/** The program of a runner in a container of its own. Disposing kills it. */
+export class RunnerProgram implements AsyncDisposable {
+  readonly folder = mkdtempSync(path.join(tmpdir(), 'runner-'));
+  /** Every line of its log and of its stderr. */
+  readonly lines: string[] = [];
+  readonly exit: Promise<number | null>;
+  address: RunnerAddress = { address: '127.0.0.1', port: 0 };
+  readonly #process: ChildProcess;
+
+  private constructor({ env, before = '', asUser = false }: Options) {
+    chmodSync(this.folder, 0o755);
+    for (const name of ['home', 'workspace', 'tmp', 'dev']) mkdirSync(this.path(name));
+    if (asUser) for (const name of ['home', 'workspace', 'tmp']) chownSync(this.path(name), USER, USER);
+    const inside = ['sh', '-c', `${before}\nshift; exec "$@"`, 'sh', this.folder];
+    const user = asUser ? ['setpriv', `--reuid=${USER}`, `--regid=${USER}`, '--clear-groups'] : [];
+    const program = [...user, 'tini', '--', process.execPath, '--disable-sigusr1', 'agent/runner/main.ts'];
+    const [file = '', ...args] = [...CONTAINER, 'sh', '-c', SETUP, 'sh', this.path('dev'), ...inside, ...program];
+    this.#process = spawn(file, args, {
+      cwd: ROOT,
+      env: {
+        PATH: process.env['PATH'],
+        ...COMPILE_CACHE,
+        TMPDIR: this.path('tmp'),
+        RUNNER_HOST: '127.0.0.1',
+        RUNNER_PORT: '0',
+        RUNNER_PUBLIC_KEY: rawPublicKey(KEY),
+        RUNNER_HOME: this.path('home'),
+        RUNNER_WORKSPACE: this.path('workspace'),
+        ...env,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.exit = once(this.#process, 'exit').then(([code]) => code as number | null);
+  }
+
+  /** Starts it and waits until it listens. Rejects with its output if it does not. */
+  static async start(options: Options = {}): Promise<RunnerProgram> {
+    const runner = new RunnerProgram(options);
+    const listening = Promise.withResolvers<string>();
+    for (const stream of [runner.#process.stdout, runner.#process.stderr]) {
+      if (!stream) continue;
+      createInterface({ input: stream }).on('line', (line) => {
+        runner.lines.push(line);
+        const [, url] = /"url":"([^"]+)".*"msg":"listening"/.exec(line) ?? [];
+        if (url !== undefined) listening.resolve(url);
+      });
+    }
+    void runner.exit.then((code) =>
+      listening.reject(new Error(`exit code ${code ?? 'none'}: ${runner.lines.join('\n')}`)),
+    );
+    const { port } = new URL(await listening.promise);
+    runner.address = { ...runner.address, port: Number(port) };
+    return runner;
+  }
+
+  /** A path in its folder: `home`, `workspace`, `tmp` and below. */
+  path(...parts: string[]): string {
+    return path.join(this.folder, ...parts);
+  }
+
+  /** The process id of Node outside of the container. */
+  get pid(): number {
+    return childOf(childOf(this.#process.pid ?? 0));
+  }
+
+  /** What `GET /health` says. */
+  async health(): Promise<unknown> {
+    return (await fetch(`http://127.0.0.1:${this.address.port}/health`)).json();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#process.kill('SIGKILL');
+    await this.exit;
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+function childOf(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim());
+}
