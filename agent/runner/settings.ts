@@ -1,5 +1,4 @@
 import { existsSync, lstatSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
 import { CannotStartError } from '../cannot-start.ts';
@@ -20,8 +19,9 @@ import { publicKeyOf } from './key.ts';
 /** The settings of a runner. Paths are absolute. */
 export type RunnerSettings = ReturnType<typeof readRunnerSettings>;
 
+const OWN_FOLDER = 'an existing folder of its own, which is no link, and is emptied after each run';
 const ownFolder = existing(
-  'an existing folder of its own, which is no link, and is emptied after each run',
+  OWN_FOLDER,
   (folder) => isFolder(folder) && !lstatSync(folder).isSymbolicLink() && path.dirname(folder) !== folder,
 );
 
@@ -49,7 +49,8 @@ const SCHEMAS = {
  */
 export function readRunnerSettings(env: NodeJS.ProcessEnv = process.env) {
   const { values, mistakes } = readAll(SCHEMAS, RUNNER_ENV, new Set(), env);
-  const tmp = tmpdir();
+  const tmp = env['TMPDIR'] ?? '/tmp';
+  if (!ownFolder.safeParse(tmp).success) mistakes.push(`TMPDIR is ${JSON.stringify(tmp)}; it must be ${OWN_FOLDER}.`);
   const folders = Object.entries({
     [RUNNER_ENV.home]: values.home,
     [RUNNER_ENV.workspace]: values.workspace,

@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { SILENCE_MS } from '../../../agent/runner/protocol.ts';
+import { processIds } from '../../../agent/claude/proc.ts';
+import { until } from '../../support/agent.ts';
+import { rounds } from '../../support/lane.ts';
+import { needs } from '../../support/needs.ts';
+import { NO_CONTAINER, RunnerProgram, runnersAt } from '../../support/runner.ts';
+import { RawAgent } from './raw-agent.ts';
+
+describe('a runner', needs(NO_CONTAINER), () => {
+  it('is clean after each of many runs that fork, flood, and fill', async () => {
+    await using runner = await RunnerProgram.start();
+    await using host = await runnersAt([runner.address]);
+    const fork = `i=0; while [ $i -lt ${rounds(100, 2000)} ]; do setsid sleep 300 & i=$((i + 1)); done; echo forked`;
+    const fill = 'for i in 1 2 3 4; do (yes > "$HOME/$i" &) ; done; yes | head -c 50000000 > /dev/shm/x; echo filled';
+    for (const script of [fork, fill, ...Array<string>(rounds(3, 100)).fill('setsid sleep 300 & echo once')]) {
+      await host.until('ready');
+      const shell = host.shell(script);
+      await until(() => shell.said.stdout !== '', 'it has done it');
+      await shell.sweep();
+      const left = host.counts.busy;
+      expect(left).toBe(0);
+    }
+    await host.until('ready');
+    const last = host.shell('ls -A "$HOME" "$TMPDIR" . /dev/shm | grep -v ":$"; ls -d /proc/[0-9]* | wc -l');
+    await last.outputEnd;
+    // PID 1, the runner, the shell, `ls` and `wc`.
+    expect(last.said.stdout.trim()).toBe('5');
+    await last.sweep();
+  });
+
+  if (rounds(0, 1) > 0)
+    it('ends the run of an agent that says nothing any more', async () => {
+      await using runner = await RunnerProgram.start();
+      const silent = new RawAgent(runner.address);
+      const before = performance.now();
+      await silent.start('sleep 12345');
+      await silent.closed;
+      expect(performance.now() - before).toBeGreaterThan(SILENCE_MS - 2000);
+      await using next = await runnersAt([runner.address]);
+      expect(next.counts.ready).toBe(1);
+      expect(processIds()).not.toEqual([]);
+    });
+});
