@@ -68,6 +68,10 @@ export interface ClaudeReport {
   readonly stderr: string;
   /** Why the process could not be started. */
   readonly startError: string | undefined;
+  /** Why its host ended it, in sentences about the run. */
+  readonly reason?: string | undefined;
+  /** Whether the connection to its runner was lost. */
+  readonly lost?: boolean | undefined;
   /** What the agent threw while it read the output; `endedBy` is then 'fault'. */
   readonly fault?: unknown;
 }
@@ -166,6 +170,8 @@ export function startClaude(command: ProcessCommand, host: ProcessHost): Waiting
       signal: exit?.signal,
       stderr: stderr.toString().trim(),
       startError: exit?.startError,
+      reason: exit?.reason,
+      lost: exit?.lost,
       fault,
     };
   }

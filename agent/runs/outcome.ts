@@ -97,6 +97,8 @@ function verdictOf(report: RunReport, answer: Answer): Verdict {
 function verdictOfItsOwn(report: RunReport, answer: Answer): Verdict {
   const { result, apiError } = report.transcript;
   if (report.startError !== undefined) return failed(`claude could not be started: ${report.startError}`);
+  if (report.reason !== undefined && !result) return failed(`The run was ended by its runner. ${report.reason}`);
+  if (report.lost && !result) return interruptedWith('lost the connection to the runner', report.isUnsaved);
   if (apiError && result?.is_error !== false) return verdictOfApi(apiError, report.transcript);
   if (!result) return failed(withoutResult(report));
   if (result.is_error) return failed(reasonOf(result));

@@ -5,6 +5,9 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync } fr
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { startClaude } from '../../agent/claude/process.ts';
+import { judge } from '../../agent/runs/outcome.ts';
+import type { RunResult } from '../../agent/store/run.ts';
 import { rawPublicKey } from '../../agent/runner/key.ts';
 import type { HostedProcess, ProcessCommand } from '../../agent/claude/host.ts';
 import { RunnerHost, type RunnerHostOptions } from '../../agent/claude/runner-host.ts';
@@ -86,6 +89,15 @@ export class TestRunnerHost extends RunnerHost implements AsyncDisposable {
       },
     );
     return Object.assign(hosted, { said });
+  }
+
+  /** Starts `sh` with a script as if it were the CLI; returns what the run is recorded with. */
+  async resultOf(script: string): Promise<RunResult> {
+    const waiting = startClaude({ file: 'sh', args: ['-c', script], env: {}, cwd: '.', mark: '' }, this);
+    const { report, reaped } = waiting.begin({ prompt: 'x', deadline: performance.now() + 60_000, retryWaitMs: 0 });
+    const result = judge({ ...(await report), spent: {} });
+    await reaped;
+    return result;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

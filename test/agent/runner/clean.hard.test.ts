@@ -1,8 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { SILENCE_MS } from '../../../agent/runner/protocol.ts';
 import { processIds } from '../../../agent/claude/proc.ts';
 import { until } from '../../support/agent.ts';
-import { rounds } from '../../support/lane.ts';
+import { rounds, slice } from '../../support/lane.ts';
 import { needs } from '../../support/needs.ts';
 import { NO_CONTAINER, RunnerProgram, runnersAt } from '../../support/runner.ts';
 import { RawAgent } from './raw-agent.ts';
@@ -41,4 +41,30 @@ describe('a runner', needs(NO_CONTAINER), () => {
       expect(next.counts.ready).toBe(1);
       expect(processIds()).not.toEqual([]);
     });
+});
+
+/** Commands that change the runner, which is the parent of the shell; what the log says; the exit code. */
+const CHANGES: readonly (readonly [what: string, command: string, code: number])[] = [
+  ['Max open files', 'prlimit --pid $PPID --nofile=500:600', 4],
+  ['replaced', 'mv "$HOME" "$HOME-old" && mkdir "$HOME"', 3],
+  ['nice', 'renice -n 5 -p $PPID', 4],
+  ['CPU affinity', 'taskset -p -c 0 $PPID', 4],
+  ['I/O priority', 'ionice -c 3 -p $PPID', 4],
+  ['scheduler', 'chrt --batch -p 0 $PPID', 4],
+  ['oom_score_adj', 'echo 500 > /proc/$PPID/oom_score_adj', 4],
+];
+
+describe.each(slice(CHANGES, 2))('a run that changes its runner (%s)', needs(NO_CONTAINER), (what, command, code) => {
+  let runner: RunnerProgram;
+  afterEach(() => runner[Symbol.asyncDispose]());
+
+  it('is its last: it says what was changed, and exits', async () => {
+    runner = await RunnerProgram.start();
+    await using host = await runnersAt([runner.address]);
+    const shell = host.shell(`${command} > /dev/null`);
+    expect(await shell.exit).toEqual({ code: 0 });
+    await shell.sweep();
+    expect(await runner.exit).toBe(code);
+    expect(runner.lines.join('\n')).toContain(what);
+  });
 });

@@ -1,9 +1,8 @@
 import { existsSync, readdirSync, rmdirSync } from 'node:fs';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { until } from '../../support/agent.ts';
 import { needs } from '../../support/needs.ts';
 import { ProcessShapes } from '../../support/process-shapes.ts';
-import { slice } from '../../support/lane.ts';
 import { NO_CONTAINER, RunnerProgram, runnersAt, TestRunnerHost, type Shell } from '../../support/runner.ts';
 
 /** Lists what is in every place that a run can write to. */
@@ -79,32 +78,6 @@ describe('a workspace that stays', needs(NO_CONTAINER), () => {
   });
 });
 
-/** Commands that change the runner, which is the parent of the shell; what the log says; the exit code. */
-const CHANGES: readonly (readonly [what: string, command: string, code: number])[] = [
-  ['Max open files', 'prlimit --pid $PPID --nofile=500:600', 4],
-  ['replaced', 'mv "$HOME" "$HOME-old" && mkdir "$HOME"', 3],
-  ['nice', 'renice -n 5 -p $PPID', 4],
-  ['CPU affinity', 'taskset -p -c 0 $PPID', 4],
-  ['I/O priority', 'ionice -c 3 -p $PPID', 4],
-  ['scheduler', 'chrt --batch -p 0 $PPID', 4],
-  ['oom_score_adj', 'echo 500 > /proc/$PPID/oom_score_adj', 4],
-];
-
-describe.each(slice(CHANGES, 2))('a run that changes its runner (%s)', needs(NO_CONTAINER), (what, command, code) => {
-  let runner: RunnerProgram;
-  afterEach(() => runner[Symbol.asyncDispose]());
-
-  it('is its last: it says what was changed, and exits', async () => {
-    runner = await RunnerProgram.start();
-    await using host = await runnersAt([runner.address]);
-    const shell = host.shell(`${command} > /dev/null`);
-    expect(await shell.exit).toEqual({ code: 0 });
-    await shell.sweep();
-    expect(await runner.exit).toBe(code);
-    expect(runner.lines.join('\n')).toContain(what);
-  });
-});
-
 describe('a runner that is not alone', needs(NO_CONTAINER), () => {
   it('does not start, and says why', async () => {
     await expect(RunnerProgram.start({ before: 'sleep 300 &' })).rejects.toThrow(
@@ -118,20 +91,20 @@ describe('memory', needs(NO_CONTAINER), () => {
   const missing = existsSync(`${parent}/memory.limit_in_bytes`) ? undefined : 'It needs cgroup v1 to make a group.';
 
   it('of a run that comes near the limit of the container ends it, with the figures', needs(missing), async () => {
-    const group = `${parent}/runner-test-${process.pid}`;
-    const before = `mkdir ${group} && echo 200M > ${group}/memory.limit_in_bytes && echo 0 > ${group}/cgroup.procs
-      mount --bind ${group} ${parent}`;
-    await using _ = { [Symbol.asyncDispose]: () => until(() => isRemoved(group), 'the group is empty') };
+    await using group = {
+      dir: `${parent}/runner-test-${process.pid}`,
+      [Symbol.asyncDispose]: () => until(() => isRemoved(group.dir), 'the group is empty'),
+    };
+    const before = `mkdir ${group.dir} && echo 200M > ${group.dir}/memory.limit_in_bytes && echo 0 > ${group.dir}/cgroup.procs
+      mount --bind ${group.dir} ${parent}`;
     await using runner = await RunnerProgram.start({ before });
     await using host = await runnersAt([runner.address]);
     const eat = `perl -e 'push @a, "x" x 4e6 and select(undef, undef, undef, 0.02) while 1'`;
-    const shell = host.shell(`head -c 230000000 /dev/zero > file; cat file > /dev/null; echo read; ${eat}`);
-    const { reason, signal } = await shell.exit;
-    expect({ signal, said: shell.said.stdout }).toEqual({ signal: 'SIGKILL', said: 'read\n' });
-    expect(reason).toMatch(
-      /^It used (1[89]\d|20\d) of the 200 MiB of memory that its container has\. At 90 % a run is ended\.$/,
+    const { outcome, error } = await host.resultOf(`head -c 230000000 /dev/zero > file; cat file > /dev/null; ${eat}`);
+    expect(outcome).toBe('failed');
+    expect(error).toMatch(
+      /^The run was ended by its runner\. It used (1[89]\d|20\d) of the 200 MiB of memory that its container has\. At 90 % a run is ended\.$/,
     );
-    await shell.sweep();
     await host.until('ready');
   });
 });

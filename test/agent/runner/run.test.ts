@@ -178,9 +178,14 @@ describe('a runner that is lost', needs(NO_CONTAINER), () => {
     const runner = await RunnerProgram.start();
     await using host = await runnersAt([runner.address]);
     await using both = await runnersAt([other.address]);
-    const [shell, untouched] = [host.shell('sleep 300'), both.shell('cat')];
+    const [result, untouched] = [host.resultOf('sleep 300'), both.shell('cat')];
     await runner[Symbol.asyncDispose]();
-    expect(await shell.exit).toEqual({ lost: true });
+    expect(await result).toMatchObject({
+      outcome: 'interrupted',
+      error: expect.stringMatching(
+        /^The agent lost the connection to the runner while the run was in progress\./,
+      ) as string,
+    });
     await host.until('unreachable');
     untouched.closeStdin();
     expect(await untouched.exit).toEqual({ code: 0 });
