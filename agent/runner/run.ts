@@ -54,20 +54,16 @@ export class Run {
     switch (message.type) {
       case 'signal':
         return this.#child?.signal(message.name);
-      case 'closeStdin': {
+      case 'closeStdin':
         this.#queues.stdin.end();
         return;
-      }
-      case 'measure': {
+      case 'measure':
         this.#options.say({ type: 'memory', residentBytes: this.#child?.residentBytes ?? 0 });
         return;
-      }
       case 'acknowledge':
         if (message.channel === 'stdin') throw new ProtocolError('stdin was acknowledged');
-        {
-          this.#outlets[message.channel].acknowledge(message.bytes);
-          return;
-        }
+        this.#outlets[message.channel].acknowledge(message.bytes);
+        return;
       case 'pull':
         if (this.#isPulling) throw new ProtocolError('a second pull');
         this.#pull(message).catch(this.#options.fail);

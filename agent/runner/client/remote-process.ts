@@ -127,31 +127,25 @@ export class RemoteProcess implements HostedProcess {
         this.#exit.resolve(how);
         return;
       }
-      case 'outputEnd': {
+      case 'outputEnd':
         this.#outputEnd.resolve(undefined);
         return;
-      }
       case 'memory':
         return this.#measures.shift()?.(message.residentBytes);
-      case 'swept': {
+      case 'swept':
         this.#swept.resolve(undefined);
         return;
-      }
       case 'acknowledge':
         if (message.channel !== 'stdin' && message.channel !== 'file')
           throw new ProtocolError('a wrong acknowledgement');
-        {
-          this.#outlets[message.channel].acknowledge(message.bytes);
-          return;
-        }
-      case 'pulled': {
+        this.#outlets[message.channel].acknowledge(message.bytes);
+        return;
+      case 'pulled':
         this.#copy(message);
         return;
-      }
-      case 'pullEnd': {
+      case 'pullEnd':
         this.#endPull(message.skipped);
         return;
-      }
       case 'hello':
       case 'ready':
         throw new ProtocolError(`no time for ${message.type}`);

@@ -51,7 +51,7 @@ const CHANGES: readonly (readonly [what: string, command: string, code: number])
   ['CPU affinity', 'taskset -p -c 0 $PPID', 4],
   ['I/O priority', 'ionice -c 3 -p $PPID', 4],
   ['scheduler', 'chrt --batch -p 0 $PPID', 4],
-  ['oom_score_adj', 'echo 500 > /proc/$PPID/oom_score_adj', 4],
+  ['oom_score_adj', '(echo 500 > /proc/$PPID/oom_score_adj)', 4],
 ];
 
 describe.each(slice(CHANGES, 2))('a run that changes its runner (%s)', needs(NO_CONTAINER), (what, command, code) => {
