@@ -30,6 +30,7 @@ export class Runner {
   #isDraining = false;
   #idle = Promise.withResolvers<undefined>();
   #givingBack: Promise<void> | undefined;
+  #killing: Promise<void> | undefined;
 
   private constructor(
     namespace: OwnNamespace,
@@ -86,8 +87,21 @@ export class Runner {
     this.#state = 'busy';
   }
 
-  /** Kills all processes of the run. Ends the program if some cannot be killed; does not settle then. */
-  async kill(): Promise<void> {
+  /**
+   * Kills all processes of the run. Ends the program if some cannot be killed; does not settle then. Does nothing while the
+   * runner cleans, which needs processes of its own.
+   */
+  kill(): Promise<void> {
+    return this.#state === 'busy' ? this.#kill() : Promise.resolve();
+  }
+
+  /** One after the other would kill what starts after the first has settled. */
+  #kill(): Promise<void> {
+    this.#killing ??= this.#killOnce().finally(() => (this.#killing = undefined));
+    return this.#killing;
+  }
+
+  async #killOnce(): Promise<void> {
     await this.#orEnd(EXIT.unclean, 'processes of a run are left', () => this.#namespace.killAll());
   }
 
@@ -119,7 +133,7 @@ export class Runner {
   async #giveBack(): Promise<void> {
     if (this.#state === 'busy') {
       this.#state = 'cleaning';
-      await this.kill();
+      await this.#kill();
       await this.#orEnd(EXIT.unclean, 'files of a run are left', () => this.#cleaner.clean());
       await this.#orEnd(EXIT.changed, 'a run has changed the runner', () => this.#checkOwnState());
     }

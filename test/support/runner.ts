@@ -1,7 +1,7 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -127,7 +127,7 @@ interface Options {
   readonly env?: Readonly<Record<string, string>>;
   /** A command of `sh` in the container, before the runner. `$1` is the folder of the runner. */
   readonly before?: string;
-  /** Whether it runs as another user than root, as in the image. */
+  /** Whether it runs as in the image: as another user than root, by programs that this user may not read. */
   readonly asUser?: boolean;
 }
 
@@ -145,8 +145,20 @@ export class RunnerProgram implements AsyncDisposable {
     for (const name of ['home', 'workspace', 'tmp', 'dev']) mkdirSync(this.path(name));
     if (asUser) for (const name of ['home', 'workspace', 'tmp']) chownSync(this.path(name), USER, USER);
     const inside = ['sh', '-c', `${before}\nshift; exec "$@"`, 'sh', this.folder];
-    const user = asUser ? ['setpriv', `--reuid=${USER}`, `--regid=${USER}`, '--clear-groups'] : [];
-    const program = [...user, 'tini', '--', process.execPath, '--disable-sigusr1', 'agent/runner/main.ts'];
+    // setpriv still has root's capabilities when it starts a program, which could thus be read; the shell has none.
+    const withoutRoot = [
+      'setpriv',
+      `--reuid=${USER}`,
+      `--regid=${USER}`,
+      '--clear-groups',
+      'sh',
+      '-c',
+      'exec "$@"',
+      'sh',
+    ];
+    const user = asUser ? withoutRoot : [];
+    const [tini, node] = asUser ? [this.#unreadable('tini'), this.#unreadable('node')] : ['tini', process.execPath];
+    const program = [...user, tini, '--', node, '--disable-sigusr1', 'agent/runner/main.ts'];
     const [file = '', ...args] = [...CONTAINER, 'sh', '-c', SETUP, 'sh', this.path('dev'), ...inside, ...program];
     this.#process = spawn(file, args, {
       cwd: ROOT,
@@ -186,6 +198,14 @@ export class RunnerProgram implements AsyncDisposable {
     return runner;
   }
 
+  /** Copies a program. */
+  #unreadable(name: string): string {
+    const copy = this.path(`unreadable-${name}`);
+    copyFileSync(name === 'node' ? process.execPath : execFileSync('which', [name]).toString().trim(), copy);
+    chmodSync(copy, 0o711);
+    return copy;
+  }
+
   /** A path in its folder: `home`, `workspace`, `tmp` and below. */
   path(...parts: string[]): string {
     return path.join(this.folder, ...parts);
@@ -202,6 +222,9 @@ export class RunnerProgram implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // PID 1 of the container takes all others with it. --kill-child is lost when the user changes.
+    const init = this.#process.exitCode === null ? childOf(this.#process.pid ?? 0) : 0;
+    if (init > 1) process.kill(init, 'SIGKILL');
     this.#process.kill('SIGKILL');
     await this.exit;
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 3 });

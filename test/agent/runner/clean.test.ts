@@ -27,7 +27,7 @@ async function done(shell: Shell): Promise<string> {
   return shell.said.stdout + shell.said.stderr;
 }
 
-describe('after a run, on a runner without root', needs(NO_CONTAINER), () => {
+describe('a runner as in the image', needs(NO_CONTAINER), () => {
   let runner: RunnerProgram;
   let host: TestRunnerHost;
   beforeAll(async () => {
@@ -40,7 +40,18 @@ describe('after a run, on a runner without root', needs(NO_CONTAINER), () => {
   });
   beforeEach(() => host.until('ready'));
 
-  it('the next one finds no file, no memory, no queue and no semaphore of it', async () => {
+  it('and its PID 1 show a run neither their memory nor their environment, and open no inspector', async () => {
+    const look = 'for pid in 1 $PPID; do cat /proc/$pid/environ; head -c 1 /proc/$pid/mem; ls /proc/$pid/fd; done';
+    const script = `kill -USR1 $PPID; ${look}; grep -c :240D /proc/net/tcp`;
+    const lines = (await done(host.shell(script))).trim().split('\n');
+    // Nothing listens on port 9229, 0x240D, of the inspector.
+    expect(lines.shift()).toBe('0');
+    expect(lines).toHaveLength(6);
+    expect(lines.filter((line) => !line.endsWith('Permission denied'))).toEqual([]);
+    expect(await runner.health()).toMatchObject({ status: 'ok' });
+  });
+
+  it('lets a run find no file, no memory, no queue and no semaphore of the last one', async () => {
     const before = await done(host.shell(LOOK));
     await host.until('ready');
     expect(await done(host.shell(LEAVE))).toBe('');
@@ -99,8 +110,8 @@ describe('memory', needs(NO_CONTAINER), () => {
       mount --bind ${group.dir} ${parent}`;
     await using runner = await RunnerProgram.start({ before });
     await using host = await runnersAt([runner.address]);
-    const eat = `perl -e 'push @a, "x" x 4e6 and select(undef, undef, undef, 0.02) while 1'`;
-    const { outcome, error } = await host.resultOf(`head -c 230000000 /dev/zero > file; cat file > /dev/null; ${eat}`);
+    const eat = `perl -e 'push @a, chr(65 + $n++ % 26) x 4e6 and select(undef, undef, undef, 0.02) while 1'`;
+    const { outcome, error } = await host.resultOf(`head -c 130000000 /dev/zero > file; cat file > /dev/null; ${eat}`);
     expect(outcome).toBe('failed');
     expect(error).toMatch(
       /^The run was ended by its runner\. It used (1[89]\d|20\d) of the 200 MiB of memory that its container has\. At 90 % a run is ended\.$/,
