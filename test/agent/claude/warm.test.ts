@@ -147,7 +147,7 @@ describe('a full queue', () => {
       agent.run(`p${n}`, fields),
     );
     await until(async () => (await agent.health()).queued === 4);
-    await until(() => waiting(agent).length === 1);
+    await until(() => waiting(agent).length === 3);
     await agent.fetch(`/runs/${held}`, { method: 'DELETE' });
     expect((await Promise.all(runs)).map(({ output }) => output)).toEqual([
       'echo: p0',
