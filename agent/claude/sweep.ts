@@ -10,7 +10,7 @@ const CLEAR_ROUNDS = 2;
 const FREEZE_ROUNDS = 10;
 const LATE_ROUNDS = 10;
 /** A few tenths of a millisecond of work. */
-const READ_AT_ONCE = 10;
+const READ_AT_ONCE = 40;
 
 /** A process of the CLI whose descendants may exist while another one is swept. */
 export interface Other {

@@ -48,6 +48,8 @@ export function openDatabase(file: string): OpenDatabase {
     db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA secure_delete = ON;');
     assertSound(db);
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+    // Kilobytes of the agent's memory. The system caches the file too.
+    db.exec('PRAGMA cache_size = -512');
     lostChanges = commits > 0 && commits > framesRead(db);
     db.exec(SCHEMA + CALLBACK_SCHEMA);
     db.prepare('INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING').run('instance', randomUUID());
