@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import type { Log } from './log.ts';
 import { ConversationStore } from './conversations/store.ts';
-import { Configurations } from './login/configurations.ts';
+import { Configurations, type Admission } from './login/configurations.ts';
 import { Custody } from './login/custody.ts';
 import { npmRun, sessionCredential, variableCredential, type CredentialSource } from './login/credential.ts';
 import { federatedCredential } from './login/federation.ts';
@@ -35,9 +35,14 @@ function loginRemedy({ sessionDir, environment, stack }: Settings): string {
 
 /**
  * The configuration of the processes of `claude`. Conversations in the state folder are kept in a store.
+ * @param admit for processes on runners.
  * @throws if the disk cannot be written.
  */
-export function configurationsOf(settings: Settings, log: Log): Configurations {
+export function configurationsOf(
+  settings: Settings,
+  log: Log,
+  admit?: (sessionId: string) => Admission,
+): Configurations {
   const { authMode, stateDir, conversationMegabytes } = settings;
   const named = configDirOf(settings);
   const configDir = named ?? path.join(homeOf(settings), '.claude');
@@ -47,10 +52,11 @@ export function configurationsOf(settings: Settings, log: Log): Configurations {
     stateDir,
     configDir,
     environment: named === undefined ? {} : { CLAUDE_CONFIG_DIR: named },
-    ownFolders: isOwn && custody !== undefined && authMode !== 'session',
+    ownFolders: admit !== undefined || (isOwn && custody !== undefined && authMode !== 'session'),
+    ...(admit && { admit }),
     custody,
     // A person's own folder holds that person's conversations.
-    conversations: isOwn ? new ConversationStore(stateDir, conversationMegabytes * 1_048_576) : undefined,
+    conversations: isOwn || admit ? new ConversationStore(stateDir, conversationMegabytes * 1_048_576) : undefined,
     log,
   });
 }

@@ -9,10 +9,14 @@ import { CallbackSender } from './callbacks/sender.ts';
 import { callbackSecrets } from './callbacks/signature.ts';
 import { createClaude } from './claude/claude.ts';
 import { LocalHost } from './claude/local-host.ts';
+import { localPlace } from './claude/place.ts';
+import { composeRunners, type Runners } from './compose-runners.ts';
 import { pruneConversations } from './conversations/prune.ts';
+import type { Admission } from './login/configurations.ts';
 import { type CredentialSource } from './login/credential.ts';
 import { AGENT_ENV } from './contract.ts';
 import { makeFolder } from './workspace/folders.ts';
+import type { Gateway } from './gateway/server.ts';
 import { resourceOf } from './http/routes/run-resource.ts';
 import { LoginStatus } from './login/status.ts';
 import { scheduleForget, pruneHourly, pruneRecordsHourly, openOrReplaceStore } from './store/housekeeping.ts';
@@ -33,6 +37,8 @@ export interface Agent {
   readonly snapshots: SnapshotServer;
   readonly credential: CredentialSource;
   readonly token: ApiToken;
+  /** For runners; undefined without. It does not listen yet. */
+  readonly gateway: Gateway | undefined;
   /** Stops the background tasks and closes the records. */
   close(): void;
 }
@@ -51,7 +57,8 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
   const limits = { days: settings.recordDays, count: settings.recordCount, megabytes: settings.recordMegabytes };
   opened.defer(pruneRecordsHourly(limits, store, log));
   const token = apiToken(settings, settings.stateDir);
-  const configurations = configurationsOf(settings, log);
+  const metrics = new RunMetrics();
+  const configurations = configurationsOf(settings, log, settings.runners && ((id) => admittedBy(runners, id)));
   const credential = chooseCredential(settings);
   const loginStatus = new LoginStatus(credential);
   const { store: kept } = configurations;
@@ -62,27 +69,48 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
   }
   const workspace = new Workspace({
     dir: settings.workspaceDir,
-    lifetime: settings.workspaceLifetime,
+    // A runner's is new for each run.
+    lifetime: settings.runners ? 'keep' : settings.workspaceLifetime,
+    onRunners: settings.runners !== undefined,
     megabytes: settings.workspaceMegabytes,
     log,
   });
+  const runners: Runners | undefined =
+    settings.runners &&
+    opened.use(
+      composeRunners({
+        settings,
+        runners: settings.runners,
+        credential,
+        login: configurations.login,
+        loginEnvironment: configurations.environment,
+        log,
+        onRefused: (refusal) => metrics.countRefusal(refusal),
+        onChange: () => service.resize(runners?.slots ?? 0),
+      }),
+    );
+  const place =
+    runners?.place ??
+    localPlace(new LocalHost(), {
+      claudePath: settings.claudePath,
+      environment: settings.environment,
+      freeBytes: settings.warmStartFreeMegabytes * 1_048_576,
+      log,
+    });
   const claude = createClaude({
-    host: new LocalHost(),
-    path: settings.claudePath,
+    place,
     instanceId: store.instanceId,
     permissionMode: settings.permissionMode,
     model: settings.model,
     mcpConfig: settings.mcpConfig,
     claudeSettings: settings.claudeSettings,
-    credential,
+    // On runners the gateway has it.
+    credential: runners ? { ...credential, environment: () => ({}) } : credential,
     configurations,
     workdir: workspace.runDir,
-    prepared: settings.warmStart ? settings.slots : 0,
-    preparedFreeBytes: settings.warmStartFreeMegabytes * 1_048_576,
+    prepared: () => (settings.warmStart ? (runners?.slots ?? settings.slots) : 0),
     log,
-    environment: settings.environment,
   });
-  const metrics = new RunMetrics();
   const forget = scheduleForget(store, log);
   const callbackHosts = new CallbackHosts(settings.callbackHosts);
   const callbacks = new CallbackSender({
@@ -115,6 +143,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     },
   });
   metrics.watchWorkspace(workspace);
+  if (runners) metrics.watchRunners(() => runners.host.counts);
   metrics.watch(service, claude, loginStatus, packageJson.version);
   metrics.watchCallbacks(store.callbacks);
   const loginCheck = new LoginCheck(service, claude, loginStatus, workspace);
@@ -134,7 +163,16 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     n8nUrl: settings.n8nUrl,
   });
   const held = opened.move();
-  return { app, service, callbacks, snapshots, credential, token, close: () => held.dispose() };
+  return {
+    app,
+    service,
+    gateway: runners?.gateway,
+    callbacks,
+    snapshots,
+    credential,
+    token,
+    close: () => held.dispose(),
+  };
 }
 
 /**
@@ -161,4 +199,9 @@ function makeFolders(settings: Settings): void {
 /** Host names of the agent besides those of its machine. */
 export function allowedHostsOf({ host, allowedHosts }: Settings): string[] {
   return [host, ...allowedHosts];
+}
+
+function admittedBy(runners: Runners | undefined, sessionId: string): Admission {
+  if (!runners) throw new Error('Processes are started before there are runners.');
+  return runners.admit(sessionId);
 }

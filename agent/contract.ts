@@ -20,6 +20,11 @@ export const AGENT_ENV = {
   sessionDir: 'AGENT_SESSION_DIR',
   claudePath: 'AGENT_CLAUDE_PATH',
   runners: 'AGENT_RUNNERS',
+  warmRunners: 'AGENT_WARM_RUNNERS',
+  runnerKeyFile: 'AGENT_RUNNER_KEY_FILE',
+  gatewayHost: 'AGENT_GATEWAY_HOST',
+  gatewayPort: 'AGENT_GATEWAY_PORT',
+  gatewayUrl: 'AGENT_GATEWAY_URL',
   queueLimit: 'AGENT_QUEUE_LIMIT',
   graceSeconds: 'AGENT_GRACE_SECONDS',
   model: 'AGENT_MODEL',
@@ -45,6 +50,9 @@ export const AGENT_ENV = {
   stack: 'AGENT_STACK',
   logLevel: 'AGENT_LOG_LEVEL',
 } as const;
+
+/** The port of the agent's gateway for runners, unless it is set. */
+export const GATEWAY_PORT = 3001;
 
 /** The port a runner listens on, unless it is set. */
 export const RUNNER_PORT = 7070;

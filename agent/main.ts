@@ -4,7 +4,9 @@ import { CannotStartError } from './cannot-start.ts';
 import { DiskWait } from './disk-wait.ts';
 import { StoreInUseError } from './store/store.ts';
 import { CannotListenError, closeServer, listen, serverOf } from './http/server.ts';
-import { readSettings, type Settings } from './settings.ts';
+import { AGENT_ENV } from './contract.ts';
+import type { Gateway } from './gateway/server.ts';
+import { readSettings, type RunnersSettings, type Settings } from './settings.ts';
 import { startLog } from './log.ts';
 import { allowedHostsOf, composeAgent, type Agent } from './compose.ts';
 
@@ -47,7 +49,9 @@ async function start(settings: Settings): Promise<void> {
     log.info({ signal, graceSeconds: settings.graceSeconds, ...agent?.service.load }, 'draining');
     disk.stop();
     void Promise.resolve(agent?.service.drain(settings.graceSeconds))
-      .then(() => Promise.all([closeServer(server), agent?.callbacks.stop(), agent?.snapshots.stop()]))
+      .then(() =>
+        Promise.all([closeServer(server), agent?.gateway?.close(), agent?.callbacks.stop(), agent?.snapshots.stop()]),
+      )
       .then(() => {
         agent?.close();
         log.info('drained');
@@ -72,6 +76,7 @@ async function start(settings: Settings): Promise<void> {
     if (!agent) return;
     log.info('the disk is writable again');
   }
+  if (agent.gateway && settings.runners) await listenForRunners(agent.gateway, settings.runners);
   await agent.service.recover();
   const { mode, source } = agent.credential;
   url ??= await listen(server, settings.host, settings.port);
@@ -85,4 +90,15 @@ async function start(settings: Settings): Promise<void> {
 /** Ctrl-C reaches every program of the terminal, and npm forwards the signal to the program that it started. */
 function isForwarding({ environment }: Settings): boolean {
   return process.stdin.isTTY && environment['npm_lifecycle_event'] !== undefined;
+}
+
+/** @throws {CannotListenError} */
+async function listenForRunners(gateway: Gateway, { gatewayHost, gatewayPort }: RunnersSettings): Promise<void> {
+  await gateway.listen(gatewayHost, gatewayPort).catch((cause: unknown) => {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const settings = `${AGENT_ENV.gatewayHost}, ${AGENT_ENV.gatewayPort}`;
+    throw new CannotListenError(`The gateway cannot listen on ${gatewayHost}:${gatewayPort} (${settings}): ${why}`, {
+      cause,
+    });
+  });
 }

@@ -1,3 +1,4 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { constants, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
@@ -11,6 +12,7 @@ import {
   AGENT_PORT,
   ALLOWED_HOST,
   AUTH_MODES,
+  GATEWAY_PORT,
   LOG_LEVELS,
   MAX_SLOTS,
   MODEL,
@@ -36,6 +38,22 @@ import {
   unknownNames,
 } from './setting-values.ts';
 
+/** How the agent reaches runners, and they its gateway. */
+export interface RunnersSettings {
+  /** The host name whose addresses are the runners. */
+  readonly name: string;
+  readonly port: number;
+  /** The agent's Ed25519 key; a secret. */
+  readonly privateKey: KeyObject;
+  /** How many runners are kept for processes that are started ahead, beyond those that have a run. */
+  readonly warm: number;
+  readonly gatewayHost: string;
+  /** With 0 the operating system chooses a free port. */
+  readonly gatewayPort: number;
+  /** The address of the gateway for runners. */
+  readonly gatewayUrl: string;
+}
+
 /** The settings of one agent process. Paths are absolute. */
 export interface Settings {
   readonly host: string;
@@ -55,8 +73,10 @@ export interface Settings {
   readonly sessionDir: string | undefined;
   /** An executable to use instead of the pinned CLI. */
   readonly claudePath: string | undefined;
-  /** How many runs may be in progress. */
+  /** How many runs may be in progress on this machine; 0 with runners, whose number decides. */
   readonly slots: number;
+  /** Where runs are executed instead of this machine; undefined for this machine. */
+  readonly runners: RunnersSettings | undefined;
   /** How many further runs may wait. */
   readonly queueLimit: number;
   /** How long runs in progress may continue after SIGTERM. */
@@ -117,8 +137,12 @@ export class SettingsError extends CannotStartError {
 }
 
 /** `local` or `local:N`: N processes on this machine. */
-const RUNNERS = /^local(?::([1-9]\d?))?$/;
-const slotsOf = (runners: string) => Number(RUNNERS.exec(runners)?.[1] ?? 1);
+const LOCAL = /^local(?::([1-9]\d?))?$/;
+/** The addresses of a host name: runners. */
+const REMOTE = /^http:\/\/([\w.-]+):(\d{1,5})\/?$/;
+const slotsOf = (runners: string) => (REMOTE.test(runners) ? 0 : Number(LOCAL.exec(runners)?.[1] ?? 1));
+const isRunners = (value: string) =>
+  LOCAL.test(value) ? slotsOf(value) <= MAX_SLOTS : Number(REMOTE.exec(value)?.[2] ?? Infinity) <= 65_535;
 
 const jsonFile = (schema: z.ZodType, what: string) =>
   existing('an existing file', isFile).superRefine((file, context) => {
@@ -165,10 +189,21 @@ export const SCHEMAS = {
   runners: z
     .string()
     .refine(
-      (value) => RUNNERS.test(value) && slotsOf(value) <= MAX_SLOTS,
-      `local, or local:N for N runs at a time, 1 to ${MAX_SLOTS}`,
+      isRunners,
+      `local, local:N for N runs at a time (1 to ${MAX_SLOTS}), or http://NAME:PORT for the runners at the addresses of a name`,
     )
     .default('local'),
+  warmRunners: integer(0, 100).default(0),
+  runnerKeyFile: existing(
+    'an existing file with an Ed25519 private key in PEM',
+    (file) => keyIn(file) !== undefined,
+  ).optional(),
+  gatewayHost: z.string().regex(/^\S+$/, 'a host name or an IP address to listen on').default('127.0.0.1'),
+  gatewayPort: integer(0, 65_535).default(GATEWAY_PORT),
+  gatewayUrl: z
+    .string()
+    .regex(/^http:\/\/[^\s/?#@]+$/, 'an http URL without user, path or query, such as http://claude-code-agent:3001')
+    .optional(),
   queueLimit: integer(0, 10_000).default(100),
   graceSeconds: integer(0, 3600).default(30),
   model: z.string().regex(MODEL, MODEL_ALLOWED).optional(),
@@ -226,18 +261,53 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   const notes = unknownNames('the agent', 'AGENT_', variables, env);
   mistakes.push(...credentialMistakes(values.authMode, values.credentialFile, env));
   notes.push(...strayCredentials(values.authMode, env));
+  mistakes.push(...runnerMistakes(values));
   const permissionMode = choosePermissionMode(values.permissionMode, env, mistakes, notes);
 
   if (mistakes.length > 0) throw new SettingsError(mistakes);
   return Object.freeze({
     ...values,
     slots: slotsOf(values.runners),
+    runners: runnersOf(values),
     workspaceDir: values.workspaceDir ?? path.join(values.stateDir, 'workspace'),
     permissionMode,
     federation: readFederation(values.authMode, values.credentialFile, env),
     environment: env,
     notes,
   });
+}
+
+type RunnerValues = Pick<
+  { [K in keyof typeof SCHEMAS]: z.output<(typeof SCHEMAS)[K]> },
+  'runners' | 'warmRunners' | 'runnerKeyFile' | 'gatewayHost' | 'gatewayPort' | 'gatewayUrl'
+>;
+
+/** What runners need and is not set. `runners` is undefined if it is invalid. */
+function runnerMistakes({ runners, runnerKeyFile, gatewayUrl }: Partial<RunnerValues>): string[] {
+  if (runners === undefined || !REMOTE.test(runners)) return [];
+  const needed = { [AGENT_ENV.runnerKeyFile]: runnerKeyFile, [AGENT_ENV.gatewayUrl]: gatewayUrl };
+  return Object.entries(needed)
+    .filter(([, value]) => value === undefined)
+    .map(([name]) => `${name} is not set; ${AGENT_ENV.runners} is ${JSON.stringify(runners)}, which needs it.`);
+}
+
+function runnersOf(values: RunnerValues): RunnersSettings | undefined {
+  const [, name, port] = REMOTE.exec(values.runners) ?? [];
+  const privateKey = values.runnerKeyFile === undefined ? undefined : keyIn(values.runnerKeyFile);
+  const { warmRunners: warm, gatewayHost, gatewayPort, gatewayUrl } = values;
+  if (name === undefined || privateKey === undefined || gatewayUrl === undefined) return undefined;
+  return { name, port: Number(port), privateKey, warm, gatewayHost, gatewayPort, gatewayUrl };
+}
+
+/** The Ed25519 private key in a file; undefined if there is none. */
+function keyIn(file: string): KeyObject | undefined {
+  if (!isFile(file) || !mayBe(file, constants.R_OK)) return undefined;
+  try {
+    const key = createPrivateKey(readFileSync(file));
+    return key.asymmetricKeyType === 'ed25519' ? key : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** `claude` refuses bypassPermissions as root unless IS_SANDBOX is 1. */

@@ -1,18 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { statSync } from 'node:fs';
 import { RUN_LIMITS, type AuthMode, type PermissionMode } from '../contract.ts';
 import type { ClaudeConfigurations, ProcessConfiguration } from './configuration.ts';
 import { ConfiguredClaude } from './configured.ts';
 import { claudeEnvironment, retriesWithin, retryWaitWithin } from './environment.ts';
 import { argumentsOf } from './options.ts';
-import type { ProcessHost } from './host.ts';
-import { PINNED_CLAUDE } from './pinned.ts';
+import type { ClaudePlace } from './place.ts';
 import type { RunOptions } from '../http/api/run-request.ts';
 import { startClaude, type ClaudeProcess, type ClaudeReport } from './process.ts';
 import { settingsVersion } from './settings-version.ts';
 import { costStateOf, spendingBetween, spendingOfResult, type CostState, type Spending } from './spending.ts';
 import { withRemedy } from './token-exchange.ts';
-import { availableMemory } from './available-memory.ts';
 import { WarmPool, type Upcoming } from './warm.ts';
 import type { Log } from '../log.ts';
 
@@ -87,10 +84,7 @@ export interface StartedClaude extends ClaudeProcess {
 
 /** What {@link createClaude} needs. */
 export interface ClaudeOptions {
-  /** Starts the processes. */
-  readonly host: ProcessHost;
-  /** The executable; undefined for the pinned CLI. */
-  readonly path: string | undefined;
+  readonly place: ClaudePlace;
   /** Identifies the state folder; see `RUN_MARK`. */
   readonly instanceId: string;
   readonly permissionMode: PermissionMode;
@@ -104,12 +98,8 @@ export interface ClaudeOptions {
   /** The working directory of prompts that name none. */
   readonly workdir: string;
   /** How many processes to start ahead; 0 for none. */
-  readonly prepared: number;
-  /** Processes are started ahead only while at least this much memory is available, in bytes. */
-  readonly preparedFreeBytes: number;
+  readonly prepared: () => number;
   readonly log: Log;
-  /** The agent's own environment, of which a process gets a few variables. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
 /**
@@ -123,7 +113,7 @@ const EXPECTED_RUN_MS = RUN_LIMITS.defaultTimeoutMs;
 
 /** @see Claude */
 export function createClaude(options: ClaudeOptions): Claude {
-  const { credential, configurations, instanceId, log } = options;
+  const { credential, configurations, instanceId, log, place } = options;
   const warm = new WarmPool<UpcomingRun>({
     size: options.prepared,
     startFor: (sessionId, run = { sessionId, options: {}, workdir: options.workdir }) => {
@@ -133,7 +123,7 @@ export function createClaude(options: ClaudeOptions): Claude {
         start: () => start.start(configurations.open(sessionId, run.workdir), `prepared-${sessionId}-${randomUUID()}`),
       };
     },
-    hasMemory: () => (availableMemory() ?? Infinity) >= options.preparedFreeBytes,
+    hasRoom: () => place.hasRoom(),
     log,
   });
 
@@ -146,12 +136,13 @@ export function createClaude(options: ClaudeOptions): Claude {
     // Only the CLI's last message explains why an identity token could not be exchanged, so the CLI must get to it itself.
     const retries = credential.mode === 'federation' ? retriesWithin(remainingMs) : undefined;
     const { mcpConfig, claudeSettings } = options;
+    const given = [mcpConfig, claudeSettings].filter((file) => file !== undefined);
     return {
       fingerprint: JSON.stringify([
         args,
         own,
         prompt.workdir,
-        folderVersion(prompt.workdir),
+        place.versionOf(prompt.workdir),
         settingsVersion({ configDir: configurations.sharedDir, mcpConfig, claudeSettings }),
         retries,
       ]),
@@ -159,14 +150,16 @@ export function createClaude(options: ClaudeOptions): Claude {
       start(configuration: ProcessConfiguration, name: string): ConfiguredClaude {
         const mark = `${instanceId}/${name}`;
         const command = {
-          file: options.path ?? PINNED_CLAUDE,
+          file: place.file,
           args,
-          env: claudeEnvironment(options.environment, { ...own, ...configuration.environment }, mark, remainingMs),
-          cwd: prompt.workdir,
+          env: claudeEnvironment(place.environment, { ...own, ...configuration.environment }, mark, remainingMs),
+          cwd: place.cwdOf(prompt.workdir),
           mark,
+          files: [...place.filesOf(given), ...configuration.files],
+          ...(configuration.mirror !== undefined && { mirror: configuration.mirror }),
         };
         try {
-          return new ConfiguredClaude(startClaude(command, options.host), configuration);
+          return new ConfiguredClaude(startClaude(command, place.host), configuration);
         } catch (error) {
           void configuration.end();
           throw error;
@@ -184,6 +177,15 @@ export function createClaude(options: ClaudeOptions): Claude {
     } catch (error) {
       await configuration.end();
       throw error;
+    }
+  }
+
+  async function startNew(prompt: Prompt, start: ReturnType<typeof startFor>): Promise<ConfiguredClaude> {
+    const started = await place.whenRoom(() => warm.giveUpOne());
+    try {
+      return start.start(await configurationFor(prompt), prompt.runId);
+    } finally {
+      started();
     }
   }
 
@@ -230,7 +232,7 @@ export function createClaude(options: ClaudeOptions): Claude {
       const remainingMs = prompt.deadline - performance.now();
       const fresh = startFor(prompt, remainingMs);
       const taken = warm.take(prompt.sessionId, fresh.fingerprint);
-      const waiting = taken ?? fresh.start(await configurationFor(prompt), prompt.runId);
+      const waiting = taken ?? (await startNew(prompt, fresh));
       const { configuration } = waiting;
       const before = prompt.resume ? await spentBefore(configuration) : undefined;
       const process = await waiting.begin({
@@ -240,6 +242,8 @@ export function createClaude(options: ClaudeOptions): Claude {
         ...(prompt.onText && { onText: prompt.onText }),
       });
       const report = process.report.then(async (said) => {
+        // Without an answer, the conversation says what was spent.
+        if (said.transcript.result?.is_error !== false) await waiting.pull();
         const { apiError } = said.transcript;
         if (apiError)
           said.transcript.apiError = { ...apiError, message: withRemedy(apiError.message, credential.remedy) };
@@ -266,7 +270,7 @@ export function createClaude(options: ClaudeOptions): Claude {
     preparedBytes: () => warm.residentBytes(),
     async sweepLeftovers() {
       try {
-        return await options.host.killLeftovers(instanceId);
+        return await place.host.killLeftovers(instanceId);
       } finally {
         await configurations.recover();
       }
@@ -275,15 +279,9 @@ export function createClaude(options: ClaudeOptions): Claude {
   };
 }
 
-/** Changes when a folder is created again at the same path: a warm process would still be in the old one. */
-function folderVersion(dir: string): string {
-  const { dev, ino } = statSync(dir);
-  return `${dev}:${ino}`;
-}
-
 function argumentsFor(
   prompt: Pick<Prompt, 'sessionId' | 'resume' | 'options' | 'textOnly'>,
-  { permissionMode, model, mcpConfig, claudeSettings }: ClaudeOptions,
+  { permissionMode, model, mcpConfig, claudeSettings, place }: ClaudeOptions,
 ): string[] {
   return [
     '-p',
@@ -293,8 +291,8 @@ function argumentsFor(
     '--include-partial-messages',
     ...[prompt.resume ? '--resume' : '--session-id', prompt.sessionId],
     ...OWN_CONFIGURATION_ONLY,
-    ...(claudeSettings === undefined ? [] : [`--settings=${claudeSettings}`]),
-    ...(mcpConfig === undefined || prompt.textOnly ? [] : [`--mcp-config=${mcpConfig}`]),
+    ...(claudeSettings === undefined ? [] : [`--settings=${place.pathOf(claudeSettings)}`]),
+    ...(mcpConfig === undefined || prompt.textOnly ? [] : [`--mcp-config=${place.pathOf(mcpConfig)}`]),
     ...argumentsOf(prompt.options, { permissionMode, model }, prompt.resume),
     ...(prompt.textOnly ? ['--tools', '', '--no-session-persistence'] : []),
   ];

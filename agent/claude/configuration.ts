@@ -1,3 +1,4 @@
+import type { ProcessFile } from './host.ts';
 import type { ApiError } from './transcript.ts';
 
 /** Thrown when a conversation cannot be continued because there is none with this id. */
@@ -34,8 +35,12 @@ export interface ClaudeConfigurations {
 
 /** The configuration of one process, from before its start until none of its processes is left. */
 export interface ProcessConfiguration {
-  /** The variables that tell the process where its configuration folder is. */
+  /** The variables that tell the process where its configuration folder is, and what lets it call the API there. */
   readonly environment: Readonly<Record<string, string>>;
+  /** For a process on a runner: its files, with the conversation if that was put there before. */
+  readonly files: readonly ProcessFile[];
+  /** For a process on a runner: where its conversations are copied to while it works. */
+  readonly mirror: string | undefined;
   /**
    * Puts the conversation where the process will find it. Call before the process starts with `--resume`.
    * @throws {NoConversationError}
@@ -43,8 +48,12 @@ export interface ProcessConfiguration {
   putConversation(): Promise<void>;
   /** The files of the conversation in the configuration folder, newest first; none if `claude` has not saved it yet. */
   transcripts(): Promise<string[]>;
-  /** Call when the process is about to get its prompt. @throws if the login cannot be restored. */
-  begin(): void;
+  /**
+   * Call when the process is about to get its prompt.
+   * @param pull copies what the process has written to the mirror; never rejects.
+   * @throws if the login cannot be restored.
+   */
+  begin(pull: () => Promise<void>): void;
   /** Call after each event of the process. @param apiError why the API refused the last request; undefined after an answer. */
   heard(apiError: ApiError | undefined): void;
   /**

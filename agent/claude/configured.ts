@@ -31,6 +31,11 @@ export class ConfiguredClaude {
     return this.#process.residentBytes();
   }
 
+  /** @see WaitingClaude */
+  pull(): Promise<void> {
+    return this.#process.pull();
+  }
+
   /**
    * Sends the prompt. The caller ends the configuration when no process is left.
    * @throws if the login cannot be restored; the process is then gone.
@@ -38,7 +43,7 @@ export class ConfiguredClaude {
   async begin(turn: ClaudeTurn): Promise<ClaudeProcess> {
     const { configuration } = this;
     try {
-      configuration.begin();
+      configuration.begin(() => this.pull());
     } catch (error) {
       await this.discard();
       throw error;

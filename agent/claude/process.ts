@@ -52,6 +52,8 @@ export interface WaitingClaude {
   readonly stderr: string;
   /** Memory of the process, in bytes; 0 if that is unknown. Never rejects. */
   residentBytes(): Promise<number>;
+  /** @see HostedProcess.pull */
+  pull(): Promise<void>;
   /** Sends the prompt. Call it only once. */
   begin(turn: ClaudeTurn): ClaudeProcess;
   /** Ends it without a prompt. Settles when none of its processes is left; rejects if one cannot be killed. */
@@ -204,6 +206,7 @@ export function startClaude(command: ProcessCommand, host: ProcessHost): Waiting
       return stderr.toString().trim();
     },
     residentBytes: () => hosted.residentBytes(),
+    pull: () => hosted.pull?.() ?? Promise.resolve(),
     begin(turn) {
       transcript.onText = turn.onText;
       retryWaitMs = turn.retryWaitMs;

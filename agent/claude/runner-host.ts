@@ -11,6 +11,9 @@ export class NoRunnerError extends Error {
   }
 }
 
+/** A runner is cleaned in a fraction of a second. */
+const READY_WITHIN_MS = 20_000;
+
 /** What a {@link RunnerHost} needs. */
 export interface RunnerHostOptions extends Omit<LinkOptions, 'pingMs' | 'silenceMs'> {
   readonly pingMs?: number;
@@ -26,10 +29,12 @@ export class RunnerHost implements ProcessHost, Disposable {
   readonly #links = new Map<string, Link>();
   /** Their runner has gone, but a run may still be in progress there. */
   readonly #leaving = new Set<Link>();
+  /** Those who wait until one is ready. */
+  readonly #waiting = new Set<() => void>();
 
   constructor(options: RunnerHostOptions) {
     this.#options = options;
-    this.refresh();
+    this.#follow();
   }
 
   /** How many runners are in each state. */
@@ -40,8 +45,31 @@ export class RunnerHost implements ProcessHost, Disposable {
     return counts;
   }
 
+  /** How many processes there can be at a time. A runner counts while it is cleaned between two runs. */
+  get size(): number {
+    const links = [...this.#links.values()];
+    return links.filter(({ state, isReturning }) => state === 'ready' || state === 'busy' || isReturning).length;
+  }
+
+  /** Settles when a runner is ready, or after a time in which each that works is ready again. */
+  async ready(): Promise<void> {
+    if (this.counts.ready > 0) return;
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    const done = () => resolve(undefined);
+    const late = setTimeout(done, READY_WITHIN_MS);
+    this.#waiting.add(done);
+    await promise;
+    this.#waiting.delete(done);
+    clearTimeout(late);
+  }
+
   /** Call when the addresses have changed. A run on a runner whose address is gone goes on. */
   refresh(): void {
+    this.#follow();
+    this.#options.onChange();
+  }
+
+  #follow(): void {
     const wanted = new Map(this.#options.addresses().map((runner) => [`${runner.address} ${runner.port}`, runner]));
     for (const [name, link] of this.#links) {
       if (wanted.has(name)) continue;
@@ -50,7 +78,6 @@ export class RunnerHost implements ProcessHost, Disposable {
       link.close();
     }
     for (const [name, runner] of wanted) if (!this.#links.has(name)) this.#links.set(name, this.#link(name, runner));
-    this.#options.onChange();
   }
 
   /** @throws {NoRunnerError} */
@@ -80,6 +107,7 @@ export class RunnerHost implements ProcessHost, Disposable {
       onChange: () => {
         if (link.state !== 'busy') this.#leaving.delete(link);
         if (link.state === 'ready' && this.#links.delete(name)) this.#links.set(name, link);
+        if (link.state === 'ready') this.#waiting.values().next().value?.();
         this.#options.onChange();
       },
     });

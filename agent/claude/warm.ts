@@ -26,12 +26,12 @@ export interface PreparedStart {
 
 /** What {@link WarmPool} needs. */
 export interface WarmPoolOptions<R> {
-  /** How many processes there are at least, if no memory is missing; 0 for no warm start. */
-  readonly size: number;
+  /** How many processes there are at least, if there is room; 0 for no warm start. */
+  readonly size: () => number;
   /** What to start for a run that waits; without one, for a run with default options. May throw. */
   readonly startFor: (sessionId: string, run?: R) => PreparedStart;
-  /** Whether there is memory for another process. */
-  readonly hasMemory: () => boolean;
+  /** Whether there is room for another process. */
+  readonly hasRoom: () => boolean;
   readonly log: Log;
 }
 
@@ -57,7 +57,6 @@ export class WarmPool<R extends { readonly sessionId: string }> {
   #upcoming: Upcoming<R> = { idle: false, starting: [], waiting: [] };
   #spareTimer: NodeJS.Timeout | undefined;
   #closed = false;
-  #isShort = false;
 
   constructor(options: WarmPoolOptions<R>) {
     this.#options = options;
@@ -75,7 +74,7 @@ export class WarmPool<R extends { readonly sessionId: string }> {
 
   /** Call whenever a run starts to wait, starts, or ends: starts processes for the runs that come next. */
   prepare(upcoming: Upcoming<R>): void {
-    if (this.#closed || this.#options.size === 0) return;
+    if (this.#closed || this.#options.size() === 0) return;
     this.#upcoming = upcoming;
     this.#discardUseless();
     for (const run of upcoming.waiting) if (!this.#prepared.has(run.sessionId)) this.#start(run.sessionId, run);
@@ -98,6 +97,12 @@ export class WarmPool<R extends { readonly sessionId: string }> {
     clearTimeout(prepared.renewal);
     this.#prepared.delete(sessionId);
     return prepared.process;
+  }
+
+  /** Discards one process that is for no run, if there is one. */
+  giveUpOne(): void {
+    const [spare] = this.#spares;
+    if (spare) this.#discard(...spare);
   }
 
   /** Discards all processes, and starts no more. Settles when they are gone. */
@@ -124,7 +129,7 @@ export class WarmPool<R extends { readonly sessionId: string }> {
   }
 
   get #sparesWanted(): number {
-    return Math.max(0, this.#options.size - this.#upcoming.waiting.length);
+    return Math.max(0, this.#options.size() - this.#upcoming.waiting.length);
   }
 
   /** Discards what is outdated, and what is for runs that were cancelled or come later. */
@@ -154,25 +159,14 @@ export class WarmPool<R extends { readonly sessionId: string }> {
 
   /** If this fails, the run reports the error. */
   #start(sessionId: string, run?: R): void {
-    const { startFor, log } = this.#options;
-    if (!this.#mayStart()) return;
+    const { startFor, hasRoom, log } = this.#options;
+    if (!hasRoom()) return;
     try {
       const start = startFor(sessionId, run);
       this.#keep(sessionId, start.fingerprint, start.start(), run !== undefined);
     } catch (error) {
       log.warn({ err: error }, 'a warm process could not be started');
     }
-  }
-
-  #mayStart(): boolean {
-    const isShort = !this.#options.hasMemory();
-    if (isShort !== this.#isShort)
-      this.#options.log.info(
-        {},
-        isShort ? 'no warm processes while memory is short' : 'memory for warm processes again',
-      );
-    this.#isShort = isShort;
-    return !isShort;
   }
 
   #keep(sessionId: string, fingerprint: string, process: ConfiguredClaude, promised: boolean): void {

@@ -15,7 +15,7 @@ export const TOO_LARGE: ApiFault = { status: 413, message: 'The request is large
 
 /** What an {@link Exchange} needs. */
 export interface ExchangeParts {
-  readonly runId: string;
+  readonly sessionId: string;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly upstream: Upstream;
@@ -115,8 +115,8 @@ export class Exchange {
   }
 
   #tell(error: Error): void {
-    const { runId, response, log } = this.#parts;
-    log.warn({ err: error, runId }, 'Anthropic cannot be reached');
+    const { sessionId, response, log } = this.#parts;
+    log.warn({ err: error, sessionId }, 'Anthropic cannot be reached');
     response.destroy();
   }
 }

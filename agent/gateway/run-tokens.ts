@@ -6,7 +6,7 @@ const TOKEN = new RegExp(`${PREFIX}[\\w-]+`, 'g');
 
 /** A run, or a process that is prepared for one, whose token is valid. */
 export interface TokenHolder {
-  readonly runId: string;
+  readonly sessionId: string;
   /**
    * Registers work that must not outlive the token.
    * @param abort called once when the token is revoked.
@@ -23,14 +23,14 @@ export class RunTokens {
    * Makes a token for a run or a prepared process. It is valid until it is revoked.
    * @returns `run_` and 43 characters of base64url. The CLI accepts it as an OAuth token, as an API key, and as a bearer token.
    */
-  issue(runId: string): string {
+  issue(sessionId: string): string {
     const token = PREFIX + randomBytes(BYTES).toString('base64url');
     const aborts = new Set<() => void>();
     const during = (abort: () => void) => {
       aborts.add(abort);
       return () => void aborts.delete(abort);
     };
-    this.#holders.set(digestOf(token), { holder: { runId, during }, aborts });
+    this.#holders.set(digestOf(token), { holder: { sessionId, during }, aborts });
     return token;
   }
 

@@ -34,7 +34,7 @@ export interface GatewayParts {
   /** Called for each request that was refused. */
   readonly onRefused: (refusal: Refusal) => void;
   /** Called at the end of each request of a run that was not refused for its path, token or length. */
-  readonly onExchanged: (runId: string, exchanged: Exchanged) => void;
+  readonly onExchanged: (sessionId: string, exchanged: Exchanged) => void;
 }
 
 /**
@@ -111,28 +111,38 @@ export class Gateway {
     return undefined;
   }
 
-  async #exchange({ runId, during }: TokenHolder, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #exchange(
+    { sessionId, during }: TokenHolder,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
     const { upstream, credential, log, onExchanged } = this.#parts;
     const left = during(() => response.destroy());
     try {
-      const refuse = (refusal: Refusal, fault: ApiFault) => this.#refuse(request, response, refusal, fault, runId);
-      const exchange = new Exchange({ runId, request, response, upstream, credential, log, refuse });
-      onExchanged(runId, await exchange.done());
+      const refuse = (refusal: Refusal, fault: ApiFault) => this.#refuse(request, response, refusal, fault, sessionId);
+      const exchange = new Exchange({ sessionId, request, response, upstream, credential, log, refuse });
+      onExchanged(sessionId, await exchange.done());
     } finally {
       left();
     }
   }
 
-  #refuse(request: IncomingMessage, response: ServerResponse, refusal: Refusal, fault: ApiFault, runId?: string): void {
-    this.#tellRefusal(refusal, request, runId);
+  #refuse(
+    request: IncomingMessage,
+    response: ServerResponse,
+    refusal: Refusal,
+    fault: ApiFault,
+    sessionId?: string,
+  ): void {
+    this.#tellRefusal(refusal, request, sessionId);
     discard(request);
     response.writeHead(fault.status, { 'content-type': 'application/json' });
     response.end(faultBody(fault));
   }
 
-  #tellRefusal(refusal: Refusal, request?: IncomingMessage, runId?: string): void {
+  #tellRefusal(refusal: Refusal, request?: IncomingMessage, sessionId?: string): void {
     const path = withoutTokens(pathOf(request?.url ?? '')).slice(0, SHOWN_PATH_CHARS);
-    this.#parts.log.warn({ refusal, method: request?.method, path, runId }, 'the gateway refused a request');
+    this.#parts.log.warn({ refusal, method: request?.method, path, sessionId }, 'the gateway refused a request');
     this.#parts.onRefused(refusal);
   }
 }

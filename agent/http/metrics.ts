@@ -35,6 +35,8 @@ export class RunMetrics {
   readonly #callbacks = this.#counter('claude_agent_callbacks_total', 'Finished callbacks, by result.', ['result']);
   readonly #failures = this.#counter('claude_agent_callback_failures_total', 'Failed callback attempts.', []);
 
+  #refusals: Counter<'reason'> | undefined;
+
   constructor() {
     collectDefaultMetrics({ register: this.#registry });
     for (const outcome of Object.keys(EXIT_CODES)) this.#runs.inc({ outcome }, 0);
@@ -131,6 +133,26 @@ export class RunMetrics {
       'When POST /auth/check last returned a result; 0 before the first.',
       (gauge) => gauge.set((check.answeredAt?.getTime() ?? 0) / 1000),
     );
+  }
+
+  /** Adds the runners by state, read at each scrape. */
+  watchRunners(counts: () => Readonly<Record<string, number>>): void {
+    this.#gauge(
+      'claude_agent_runners',
+      'Runners by state.',
+      (gauge) => {
+        for (const [state, count] of Object.entries(counts())) gauge.set({ state }, count);
+      },
+      ['state'],
+    );
+  }
+
+  /** Counts a request that the gateway refused. */
+  countRefusal(refusal: string): void {
+    this.#refusals ??= this.#counter('claude_agent_gateway_refusals_total', 'Requests that the gateway refused.', [
+      'reason',
+    ]);
+    this.#refusals.inc({ reason: refusal });
   }
 
   /** Adds the size and limit of the workspace. */

@@ -7,7 +7,8 @@ import type { ConversationStore } from '../conversations/store.ts';
 import { findConversations, PROJECTS } from '../conversations/transcripts.ts';
 import type { Log } from '../log.ts';
 import type { Custody } from './custody.ts';
-import { OpenConfiguration } from './process-configuration.ts';
+import type { LoginCustody } from './login-custody.ts';
+import { CONFIG_ON_RUNNER, OpenConfiguration } from './process-configuration.ts';
 import { discardFolder, type Users } from './restore-folder.ts';
 
 /** What {@link Configurations} needs. */
@@ -22,11 +23,22 @@ export interface ConfigurationPlaces {
    * would be renewed by several processes, and each renewal invalidates the other copies.
    */
   readonly ownFolders: boolean;
+  /**
+   * For processes on runners, which have a folder of their own: lets one of them call the API.
+   * @returns the variables for that, and what ends it.
+   */
+  readonly admit?: (sessionId: string) => Admission;
   /** Restores what belongs to the agent; undefined if all of it belongs to a person. */
   readonly custody: Custody | undefined;
   /** Undefined if the conversations belong to a person. They stay in `configDir`. */
   readonly conversations: ConversationStore | undefined;
   readonly log: Log;
+}
+
+/** What lets a process on a runner call the API, until it is ended. */
+export interface Admission {
+  readonly environment: Readonly<Record<string, string>>;
+  end(): void;
 }
 
 /** The configuration folder that processes share, or one for each. */
@@ -43,18 +55,33 @@ export class Configurations implements ClaudeConfigurations {
     return this.#places.conversations;
   }
 
+  /** The agent's own login; undefined if there is none. */
+  get login(): LoginCustody | undefined {
+    return this.#places.custody?.login;
+  }
+
+  /** The variables that point a process of the agent's own to its login. */
+  get environment(): Readonly<Record<string, string>> {
+    return this.#places.environment;
+  }
+
   get sharedDir(): string | undefined {
     return this.#places.ownFolders ? undefined : this.#places.configDir;
   }
 
   open(sessionId: string, workdir: string): ProcessConfiguration {
-    const { custody, conversations, ownFolders, configDir, environment, log } = this.#places;
+    const { custody, conversations, ownFolders, configDir, environment, admit, log } = this.#places;
     custody?.restore(this.#users);
+    const admission = admit?.(sessionId);
     const dir = ownFolders ? this.#newFolder() : configDir;
     const opened = new OpenConfiguration({
       dir,
       sharedDir: configDir,
-      environment: ownFolders ? { CLAUDE_CONFIG_DIR: dir } : environment,
+      environment: {
+        ...(ownFolders ? { CLAUDE_CONFIG_DIR: admission ? CONFIG_ON_RUNNER : dir } : environment),
+        ...admission?.environment,
+      },
+      onRunner: admission !== undefined,
       sessionId,
       workdir,
       conversations,
@@ -62,6 +89,7 @@ export class Configurations implements ClaudeConfigurations {
       log,
       onEnd: (isTaken) => {
         this.#open.delete(opened);
+        admission?.end();
         this.#restoreAfter(dir, isTaken);
       },
     });

@@ -1,5 +1,7 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { NoConversationError, type ProcessConfiguration } from '../claude/configuration.ts';
+import { RUNNER_HOME, type ProcessFile } from '../claude/host.ts';
 import type { ApiError } from '../claude/transcript.ts';
 import type { ConversationStore } from '../conversations/store.ts';
 import { findConversations, PROJECTS, TRANSCRIPT } from '../conversations/transcripts.ts';
@@ -11,6 +13,9 @@ const SAVED_EVERY_MS = 4000;
 
 const LOGIN_FAULT = 'the login cannot be checked or restored';
 
+/** The configuration folder on a runner. */
+export const CONFIG_ON_RUNNER = `${RUNNER_HOME}/.claude`;
+
 /** What an {@link OpenConfiguration} needs. */
 export interface OpenConfigurationOptions {
   /** The configuration folder of the process. */
@@ -18,6 +23,8 @@ export interface OpenConfigurationOptions {
   /** The configuration folder of whoever uses `claude` beside the agent; the same one if it is shared. */
   readonly sharedDir: string;
   readonly environment: Readonly<Record<string, string>>;
+  /** Whether the process is on a runner, and `dir` is sent there. */
+  readonly onRunner: boolean;
   readonly sessionId: string;
   readonly workdir: string;
   /** Undefined if conversations stay in `dir`. */
@@ -45,6 +52,14 @@ export class OpenConfiguration implements ProcessConfiguration {
     this.#projects = path.join(options.dir, PROJECTS);
   }
 
+  get files(): readonly ProcessFile[] {
+    return this.#options.onRunner ? filesIn(this.#options.dir, CONFIG_ON_RUNNER) : [];
+  }
+
+  get mirror(): string | undefined {
+    return this.#options.onRunner ? this.#projects : undefined;
+  }
+
   /** Whether the process has its prompt. */
   get hasBegun(): boolean {
     return this.#timer !== undefined;
@@ -66,9 +81,9 @@ export class OpenConfiguration implements ProcessConfiguration {
     return found.map(({ folder }) => path.join(folder, sessionId + TRANSCRIPT));
   }
 
-  begin(): void {
+  begin(pull: () => Promise<void>): void {
     this.#login = this.#options.login?.begin();
-    this.#timer = setInterval(() => void (this.#saving ??= this.#save()), SAVED_EVERY_MS).unref();
+    this.#timer = setInterval(() => void (this.#saving ??= this.#save(pull)), SAVED_EVERY_MS).unref();
   }
 
   heard(apiError: ApiError | undefined): void {
@@ -84,8 +99,9 @@ export class OpenConfiguration implements ProcessConfiguration {
     return this.#ended;
   }
 
-  async #save(): Promise<void> {
+  async #save(pull: () => Promise<void>): Promise<void> {
     const { conversations, sessionId } = this.#options;
+    await pull();
     await conversations
       ?.save(sessionId, this.#projects)
       .catch((error: unknown) => this.#tell(error, 'the conversation of a run cannot be saved'));
@@ -110,4 +126,14 @@ export class OpenConfiguration implements ProcessConfiguration {
     log.error({ err: error, sessionId }, what);
     return false;
   }
+}
+
+/** All files of a folder of the agent's own, for the same place in another one. */
+function filesIn(folder: string, there: string): ProcessFile[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => {
+      const file = path.join(entry.parentPath, entry.name);
+      return { path: path.join(there, path.relative(folder, file)), mode: 0o600, content: readFileSync(file) };
+    });
 }

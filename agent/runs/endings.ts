@@ -55,6 +55,13 @@ export const interruptedByDamage: RunResult = {
     'The agent stopped, and its last records are damaged. It is unknown how far the run got, so it is not started again. Check what it changed, then send it again with a new key.',
 };
 
+export const noRunner: RunResult = {
+  ...NO_OUTPUT,
+  outcome: 'interrupted',
+  error:
+    'The runner that was to execute the run was lost before the start, and no other was ready. Send the run again.',
+};
+
 export const notBegunForStorage: RunResult = {
   ...NO_OUTPUT,
   outcome: 'cancelled',

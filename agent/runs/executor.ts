@@ -1,6 +1,7 @@
 import type { Claude, StartedClaude } from '../claude/claude.ts';
 import { NoConversationError } from '../claude/configuration.ts';
-import { notBegunForStorage, timedOutInQueue } from './endings.ts';
+import { NoRunnerError } from '../claude/runner-host.ts';
+import { noRunner, notBegunForStorage, timedOutInQueue } from './endings.ts';
 import type { RunEvents } from './events.ts';
 import type { LoginStatus } from '../login/status.ts';
 import type { Job } from './job.ts';
@@ -98,6 +99,7 @@ export class Executor {
         onText: (text) => events.publishText(run.id, text),
       });
     } catch (error) {
+      if (error instanceof NoRunnerError) return noRunner;
       const why =
         error instanceof NoConversationError ? error.message : `claude could not be started: ${String(error)}`;
       return { ...NO_OUTPUT, outcome: 'failed', error: why };

@@ -39,8 +39,7 @@ interface Entry {
 export class RunQueue {
   /** How many may wait. */
   readonly limit: number;
-  /** How many may run. */
-  readonly slots: number;
+  #slots: number;
   readonly #onChange: () => void;
   readonly #waiting: Entry[] = [];
   readonly #ahead: Entry[] = [];
@@ -52,13 +51,25 @@ export class RunQueue {
   /** @param onChange called whenever work was pushed, left, started or ended. */
   constructor(limit: number, slots: number, onChange: () => void) {
     this.limit = limit;
-    this.slots = slots;
+    this.#slots = slots;
     this.#onChange = onChange;
   }
 
   /** Starts processing. */
   open(): void {
     this.#closed = false;
+    this.#next();
+  }
+
+  /** How many may run. */
+  get slots(): number {
+    return this.#slots;
+  }
+
+  /** Changes how many may run. Work in progress continues. */
+  resize(slots: number): void {
+    if (slots === this.#slots) return;
+    this.#slots = slots;
     this.#next();
   }
 

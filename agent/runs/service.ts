@@ -114,6 +114,17 @@ export class RunService {
     return { active: this.#slots.occupied, busy, slots, queued, limit };
   }
 
+  /** Changes how many runs may be in progress, and starts processes ahead where there is room. */
+  resize(slots: number): void {
+    this.#queue.resize(slots);
+    this.#prepareSoon();
+  }
+
+  /** Why no run starts for now although none is in progress; undefined otherwise. Runs are accepted and wait. */
+  get startProblem(): string | undefined {
+    return this.#queue.slots === 0 ? 'No runner is ready. Runs wait until one is.' : undefined;
+  }
+
   /** The current pause, if the agent is paused. */
   get paused(): Pause | undefined {
     return this.#pause;

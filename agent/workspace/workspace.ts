@@ -25,6 +25,8 @@ export interface WorkspaceDependencies {
   readonly dir: string;
   /** `run`: a run that names no folder starts in an empty one of its own, which is emptied afterwards. */
   readonly lifetime: WorkspaceLifetime;
+  /** Whether runs are executed on runners, which have a workspace of their own. */
+  readonly onRunners?: boolean;
   /** The limit of the workspace on disk, in mebibytes; undefined for no limit. */
   readonly megabytes: number | undefined;
   readonly log: Log;
@@ -96,6 +98,11 @@ export class Workspace {
       return error.message;
     }
     return workdirProblem(workdir, this.dir);
+  }
+
+  /** Whether a run may name the folder that it works in. */
+  get hasFolders(): boolean {
+    return this.#dependencies.onRunners !== true;
   }
 
   /** Its disk use when it was last measured, in bytes. */

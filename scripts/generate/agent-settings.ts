@@ -16,7 +16,12 @@ const MEANING = {
   sessionDir:
     'a seed: a folder with a login, which the agent copies to the state folder if it changed and is not older; if unset, `~/.claude` (or `CLAUDE_CONFIG_DIR`) is used in place',
   claudePath: 'an executable to use instead of the pinned CLI',
-  runners: `\`local\`, or \`local:N\` for N runs at a time (1 to ${MAX_SLOTS}), see [below](#several-runs-at-a-time)`,
+  runners: `\`local\`, \`local:N\` for N runs at a time (1 to ${MAX_SLOTS}), see [below](#several-runs-at-a-time), or \`http://NAME:7070\` for runners, see [below](#runners)`,
+  warmRunners: 'how many runners are kept for processes that are started ahead',
+  runnerKeyFile: 'file with the Ed25519 private key (PEM) by which runners know the agent',
+  gatewayHost: 'address on which the gateway for runners listens',
+  gatewayPort: 'its port',
+  gatewayUrl: 'address of the gateway as runners reach it, such as `http://claude-code-agent:3001`',
   queueLimit: 'how many runs may wait for a slot',
   graceSeconds: 'how long runs in progress may continue after SIGTERM',
   model: 'model for runs that name none, by name or alias; if unset, the CLI chooses',

@@ -29,7 +29,7 @@ export interface TestGateway extends AsyncDisposable {
   readonly gateway: Gateway;
   readonly url: string;
   readonly refused: Refusal[];
-  readonly exchanged: (Exchanged & { readonly runId: string })[];
+  readonly exchanged: (Exchanged & { readonly sessionId: string })[];
   /** Every line of its log as JSON. */
   readonly lines: string[];
 }
@@ -64,7 +64,7 @@ export async function startGateway(
     credential,
     log: keepingLog(lines),
     onRefused: (refusal) => refused.push(refusal),
-    onExchanged: (runId, one) => exchanged.push({ runId, ...one }),
+    onExchanged: (sessionId, one) => exchanged.push({ sessionId, ...one }),
   });
   const port = await gateway.listen('127.0.0.1', 0);
   const url = `http://127.0.0.1:${port}`;

@@ -223,7 +223,8 @@ export class RunnerProgram implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     // PID 1 of the container takes all others with it. --kill-child is lost when the user changes.
-    const init = this.#process.exitCode === null ? childOf(this.#process.pid ?? 0) : 0;
+    const hasEnded = this.#process.exitCode !== null || this.#process.signalCode !== null;
+    const init = hasEnded ? 0 : childOf(this.#process.pid ?? 0);
     if (init > 1) process.kill(init, 'SIGKILL');
     this.#process.kill('SIGKILL');
     await this.exit;

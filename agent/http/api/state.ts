@@ -37,7 +37,13 @@ export const health = component(
 );
 
 /** The response of `GET /ready`. */
-export const ready = component('Ready', z.object({ status: z.literal('ready') }));
+export const ready = component(
+  'Ready',
+  z.object({
+    status: z.literal('ready'),
+    notice: z.string().describe('Why runs wait although none is in progress. Only while they do.').optional(),
+  }),
+);
 
 /** The response of `POST /auth/check`. */
 export const loginReport = component(

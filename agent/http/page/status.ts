@@ -18,6 +18,7 @@ export interface Status {
   readonly unready: string | undefined;
   /** Why no run is accepted until someone frees space in the workspace. */
   readonly workspaceProblem: string | undefined;
+  readonly startProblem: string | undefined;
   readonly running: readonly Run[];
   /** In order of acceptance; at most a hundred. */
   readonly waiting: readonly Run[];
@@ -48,6 +49,7 @@ export function statusOf(
     paused: service.paused,
     unready: service.unready,
     workspaceProblem: service.workspaceProblem,
+    startProblem: service.startProblem,
     running: unfinished.filter(({ state }) => state === 'running'),
     waiting: unfinished.filter(({ state }) => state === 'queued').slice(0, WAITING),
     load: service.load,

@@ -11,7 +11,7 @@ export interface Headline {
 }
 
 /** The most urgent state of the agent. */
-export function headlineOf({ unready, paused, login, workspaceProblem, load }: Status): Headline {
+export function headlineOf({ unready, paused, login, workspaceProblem, startProblem, load }: Status): Headline {
   if (unready !== undefined) return { tone: 'badly', state: 'Not ready', why: unready };
   if (paused) {
     const reason = paused.reason === undefined ? '' : `: ${paused.reason}`;
@@ -21,6 +21,7 @@ export function headlineOf({ unready, paused, login, workspaceProblem, load }: S
   if (login.state === 'outage') return { tone: 'badly', state: 'Claude unreachable', why: login.detail };
   if (login.state === 'usage_limited') return { tone: 'waits', state: 'Usage limit', why: login.detail };
   if (workspaceProblem !== undefined) return { tone: 'badly', state: 'Workspace full', why: workspaceProblem };
+  if (startProblem !== undefined) return { tone: 'badly', state: 'No runner', why: startProblem };
   // Even with a queue limit of 0, an agent with a free slot accepts a run.
   if (load.queued >= load.limit && (load.queued > 0 || load.active >= load.slots)) {
     return { tone: 'waits', state: 'Queue full', why: 'No runs are accepted until the next one starts.' };

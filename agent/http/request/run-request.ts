@@ -36,7 +36,7 @@ export async function checkRunRequest(
   const parsed = runRequest.safeParse(body);
   const unknown = unknownFields(body, otherFields);
   const { workdir = workspace.runDir } = body;
-  const folder = typeof workdir === 'string' ? insideWorkspace(workdir, workspace.dir) : { path: workspace.dir };
+  const folder = folderFor(workdir, workspace);
   const uncallable = typeof body['callbackUrl'] === 'string' ? callbackErrors(body['callbackUrl'], callbackHosts) : [];
   const unmeetable = await schemaErrors(body['outputSchema']);
   const others = [...uncallable, ...unmeetable, ...labelErrors(body['labels']), ...unknown.errors];
@@ -59,6 +59,13 @@ export async function checkRunRequest(
     ...(callbackUrl !== undefined && { callbackUrl }),
   };
   return { request, warnings: unknown.warnings };
+}
+
+function folderFor(workdir: unknown, workspace: Workspace): ReturnType<typeof insideWorkspace> {
+  if (typeof workdir !== 'string') return { path: workspace.dir };
+  if (workdir !== workspace.runDir && !workspace.hasFolders)
+    return { problem: 'must be left out, because each run has a new, empty folder on a runner' };
+  return insideWorkspace(workdir, workspace.dir);
 }
 
 function issueError(issue: z.core.$ZodIssue, body: Record<string, unknown>): FieldError {

@@ -41,7 +41,9 @@ export function getHealth(service: RunService, loginStatus: LoginStatus, version
 export function getReadiness(service: RunService): Handler {
   return (c) => {
     const why = service.unready;
-    return why === undefined ? c.json({ status: 'ready' } satisfies Ready) : problem(c, 'not-ready', why);
+    return why === undefined
+      ? c.json({ status: 'ready', notice: service.startProblem } satisfies Ready)
+      : problem(c, 'not-ready', why);
   };
 }
 

@@ -51,6 +51,7 @@ export class Link {
   #folders = { home: '', workspace: '' };
   #retry: NodeJS.Timeout | undefined;
   #failures = 0;
+  #isReturning = false;
   #isClosed = false;
 
   constructor(runner: RunnerAddress, options: LinkOptions) {
@@ -61,6 +62,11 @@ export class Link {
 
   get state(): LinkState {
     return this.#state;
+  }
+
+  /** Whether it is about to be ready again, because the runner has ended the last connection as agreed. */
+  get isReturning(): boolean {
+    return this.#isReturning;
   }
 
   /** Starts a process. Call it only in state `ready`. */
@@ -161,6 +167,7 @@ export class Link {
       this.#failures += code === CLOSE.clean ? 0 : 1;
       this.#retry = setTimeout(() => this.#connect(), delay);
     }
+    this.#isReturning = code === CLOSE.clean;
     this.#become(failed ? 'unreachable' : 'connecting');
     process?.lose(code);
   }

@@ -174,9 +174,9 @@ it('closes the connection if the API cannot be reached, and logs why', async () 
   const token = own.gateway.tokens.issue('run-1');
   await expect(send(own.url + MESSAGES, token)).rejects.toThrow(/socket hang up|ECONNRESET/);
   expect(own.lines.join('\n')).toMatch(
-    /ECONNREFUSED.*"runId":"run-1".*Anthropic cannot be reached|"runId":"run-1".*ECONNREFUSED/,
+    /ECONNREFUSED.*"sessionId":"run-1".*Anthropic cannot be reached|"sessionId":"run-1".*ECONNREFUSED/,
   );
-  expect(own.exchanged).toEqual([{ runId: 'run-1', status: undefined, usage: undefined }]);
+  expect(own.exchanged).toEqual([{ sessionId: 'run-1', status: undefined, usage: undefined }]);
 });
 
 const CHUNK = Buffer.alloc(65_536, 'x');

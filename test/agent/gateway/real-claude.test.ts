@@ -52,7 +52,7 @@ describe('the real CLI runs through the gateway', () => {
       { scheme, value, status: 200 },
     ]);
     expect(own.refused).toEqual([]);
-    expect(own.exchanged.at(-1)).toMatchObject({ runId: 'hello', status: 200, usage: { inputTokens: 2 } });
+    expect(own.exchanged.at(-1)).toMatchObject({ sessionId: 'hello', status: 200, usage: { inputTokens: 2 } });
   });
 
   it('with an identity token, whose access token is refused in the middle of a run', async () => {

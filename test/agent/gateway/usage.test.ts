@@ -87,9 +87,9 @@ it.each([true, false])('the gateway reports the usage of each request of a run (
   expect(answer.text).toContain('echo:');
   await until(() => own.exchanged.length === 1, 'the report');
   expect(own.exchanged).toMatchObject([
-    { runId: 'run-1', status: 200, usage: { model: 'claude-x', inputTokens: 3, cacheReadInputTokens: 0 } },
+    { sessionId: 'run-1', status: 200, usage: { model: 'claude-x', inputTokens: 3, cacheReadInputTokens: 0 } },
   ]);
   await send(`${own.url}/v1/messages/count_tokens?beta=true`, token, body);
   await until(() => own.exchanged.length === 2, 'the second report');
-  expect(own.exchanged[1]).toEqual({ runId: 'run-1', status: 200, usage: undefined });
+  expect(own.exchanged[1]).toEqual({ sessionId: 'run-1', status: 200, usage: undefined });
 });

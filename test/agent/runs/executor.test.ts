@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createClaude, type Claude } from '../../../agent/claude/claude.ts';
 import { LocalHost } from '../../../agent/claude/local-host.ts';
+import { localPlace } from '../../../agent/claude/place.ts';
 import { Configurations } from '../../../agent/login/configurations.ts';
 import { variableCredential } from '../../../agent/login/credential.ts';
 import { LoginStatus } from '../../../agent/login/status.ts';
@@ -100,8 +101,12 @@ describe.each([1, 2])('an accepted run, with %i slot(s),', (slots) => {
     store = openStore(path.join(folder, 'runs.db'));
     const credential = variableCredential('apiKey', undefined, 'sk-ant-api03-test');
     claude = createClaude({
-      host: new LocalHost(),
-      path: path.join(folder, 'claude'),
+      place: localPlace(new LocalHost(), {
+        claudePath: path.join(folder, 'claude'),
+        environment: { PATH: process.env['PATH'], HOME: folder },
+        freeBytes: 0,
+        log: SILENT,
+      }),
       instanceId: store.instanceId,
       permissionMode: 'dontAsk',
       mcpConfig: undefined,
@@ -117,10 +122,8 @@ describe.each([1, 2])('an accepted run, with %i slot(s),', (slots) => {
         log: SILENT,
       }),
       workdir: path.join(folder, 'workspace'),
-      prepared: 0,
-      preparedFreeBytes: 0,
+      prepared: () => 0,
       log: SILENT,
-      environment: { PATH: process.env['PATH'], HOME: folder },
     });
     const dir = path.join(folder, 'workspace');
     service = new RunService({

@@ -54,6 +54,20 @@ describe('a queue with four slots', () => {
     expect(queue.running).toBe(1);
   });
 
+  it('begins more work when it gets more slots, and leaves work in progress alone when it gets fewer', async () => {
+    const queue = queueOf(0);
+    for (const name of ['1', '2', '3', '4']) push(queue, name);
+    expect(begun).toEqual([]);
+    queue.resize(3);
+    expect(begun).toEqual(['1', '2', '3']);
+    queue.resize(1);
+    await end('1');
+    await end('2');
+    expect(begun).toEqual(['1', '2', '3']);
+    await end('3');
+    expect(begun).toEqual(['1', '2', '3', '4']);
+  });
+
   it('never runs two of one lane at once, and passes a waiting one by for the first whose lanes are free', async () => {
     const queue = queueOf(4);
     for (const name of ['a1', 'a2', 'b1', 'ab1', 'c1', 'b2', 'a3']) push(queue, name);

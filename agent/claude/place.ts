@@ -1,0 +1,103 @@
+import { readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { availableMemory } from './available-memory.ts';
+import { RUNNER_CLAUDE, RUNNER_HOME, RUNNER_WORKSPACE, type ProcessFile, type ProcessHost } from './host.ts';
+import type { Log } from '../log.ts';
+import { PINNED_CLAUDE } from './pinned.ts';
+import type { RunnerHost } from './runner-host.ts';
+
+/** Where processes of `claude` run, and what that means for their command. */
+export interface ClaudePlace {
+  readonly host: ProcessHost;
+  /** The executable. */
+  readonly file: string;
+  /** The variables of the machine, of which a process gets a few. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The path that one of the agent's files has there. */
+  pathOf(file: string): string;
+  /** The agent's files, to be sent there with a process. */
+  filesOf(files: readonly string[]): readonly ProcessFile[];
+  /** The path there of the folder that a run works in. */
+  cwdOf(workdir: string): string;
+  /** Changes when a folder is created again at the same path: a warm process would still be in the old one. */
+  versionOf(workdir: string): string;
+  /** Whether there is room for a process that is started ahead. */
+  hasRoom(): boolean;
+  /**
+   * Settles when there is room for a process of a run. The caller starts it and then calls what this returns.
+   * @param makeRoom ends a process that was started ahead, if there is one.
+   */
+  whenRoom(makeRoom: () => void): Promise<() => void>;
+}
+
+/** This machine. */
+export function localPlace(
+  host: ProcessHost,
+  options: {
+    /** The executable; undefined for the pinned CLI. */
+    readonly claudePath: string | undefined;
+    readonly environment: Readonly<Record<string, string | undefined>>;
+    /** Processes are started ahead only while at least this much memory is available, in bytes. */
+    readonly freeBytes: number;
+    readonly log: Log;
+  },
+): ClaudePlace {
+  let isShort = false;
+  return {
+    host,
+    file: options.claudePath ?? PINNED_CLAUDE,
+    environment: options.environment,
+    pathOf: (file) => file,
+    filesOf: () => [],
+    cwdOf: (workdir) => workdir,
+    versionOf: (workdir) => {
+      const { dev, ino } = statSync(workdir);
+      return `${dev}:${ino}`;
+    },
+    hasRoom: () => {
+      const before = isShort;
+      isShort = (availableMemory() ?? Infinity) < options.freeBytes;
+      if (isShort !== before)
+        options.log.info({}, isShort ? 'no warm processes while memory is short' : 'memory for warm processes again');
+      return !isShort;
+    },
+    whenRoom: () => Promise.resolve(() => undefined),
+  };
+}
+
+/** The folder of a runner with the agent's files. */
+const GIVEN = `${RUNNER_HOME}/.agent`;
+
+/**
+ * Runners, one process on each at a time.
+ * @param gatewayUrl the address of the gateway for them.
+ */
+export function runnerPlace(host: RunnerHost, gatewayUrl: string): ClaudePlace {
+  let claims = 0;
+  let turn: Promise<unknown> = Promise.resolve();
+  const pathOf = (file: string) => `${GIVEN}/${path.basename(file)}`;
+  return {
+    host,
+    file: RUNNER_CLAUDE,
+    environment: { ANTHROPIC_BASE_URL: gatewayUrl },
+    pathOf,
+    filesOf: (files) => files.map((file) => ({ path: pathOf(file), mode: 0o600, content: readFileSync(file) })),
+    cwdOf: () => RUNNER_WORKSPACE,
+    versionOf: () => '',
+    hasRoom: () => claims === 0 && host.counts.ready > 0,
+    // One after the other: a runner that is ready is for the first of them, and not for a process that is started ahead.
+    whenRoom: async (makeRoom) => {
+      claims += 1;
+      const { promise, resolve } = Promise.withResolvers<undefined>();
+      const before = turn;
+      turn = promise;
+      await before;
+      if (host.counts.ready === 0) makeRoom();
+      await host.ready();
+      return () => {
+        claims -= 1;
+        resolve(undefined);
+      };
+    },
+  };
+}

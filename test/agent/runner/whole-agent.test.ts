@@ -1,0 +1,133 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { SESSION_FOLDER } from '../../../agent/contract.ts';
+import { rawPublicKey } from '../../../agent/runner/key.ts';
+import { startAnthropicDouble, type AnthropicDouble } from '../../doubles/anthropic/server.ts';
+import { startOauthProxy } from '../../doubles/oauth-proxy/server.ts';
+import { Agent, until } from '../../support/agent.ts';
+import { AS_ROOT } from '../../support/claude.ts';
+import { closedPort } from '../../support/closed-port.ts';
+import { needs, unless } from '../../support/needs.ts';
+import { NO_CONTAINER, RunnerProgram } from '../../support/runner.ts';
+
+const KEY = 'sk-ant-api03-the-agents-own';
+const FIRST = { accessToken: 'sk-ant-oat01-first', refreshToken: 'sk-ant-ort01-first' };
+const HOUR = 3_600_000;
+
+describe('an agent with a runner', needs(unless(NO_CONTAINER === undefined, NO_CONTAINER ?? '')), () => {
+  const { privateKey }: { privateKey: KeyObject } = generateKeyPairSync('ed25519');
+  let api: AnthropicDouble;
+  let runner: RunnerProgram;
+  let agent: Agent;
+
+  const startRunner = (port = 0) =>
+    RunnerProgram.start({
+      env: { RUNNER_PUBLIC_KEY: rawPublicKey(privateKey), RUNNER_PORT: String(port), ...AS_ROOT },
+    });
+  const startAgent = async (env: Readonly<Record<string, string>>) => {
+    const { port } = new URL(await closedPort());
+    Object.assign(agent.env, {
+      AGENT_RUNNERS: `http://127.0.0.1:${runner.address.port}`,
+      AGENT_GATEWAY_PORT: port,
+      AGENT_GATEWAY_URL: `http://127.0.0.1:${port}`,
+      AGENT_RUNNER_KEY_FILE: path.join(agent.folder, 'runner-key.pem'),
+      ...env,
+    });
+    await agent.start();
+  };
+  const metric = async (name: string) => {
+    const text = await (await agent.fetch('/metrics')).text();
+    return Number(
+      text
+        .split('\n')
+        .find((line) => line.startsWith(`${name} `))
+        ?.slice(name.length + 1),
+    );
+  };
+  const slots = async (count: number) => until(async () => (await agent.health()).slots === count, `${count} slots`);
+
+  beforeEach(async () => {
+    api = await startAnthropicDouble();
+    runner = await startRunner();
+    agent = new Agent({ env: { AGENT_CLAUDE_PATH: undefined, ANTHROPIC_BASE_URL: api.url, ...AS_ROOT } });
+    writeFileSync(path.join(agent.folder, 'runner-key.pem'), privateKey.export({ format: 'pem', type: 'pkcs8' }));
+  });
+  afterEach(async () => {
+    await agent[Symbol.asyncDispose]();
+    await runner[Symbol.asyncDispose]();
+    await api.close();
+  });
+
+  describe('and an API key', () => {
+    const KEYED = { AGENT_AUTH_MODE: 'apiKey', ANTHROPIC_API_KEY: KEY };
+
+    it('runs prompts on it with a credential that they do not see, and continues their conversation', async () => {
+      await startAgent(KEYED);
+      const first = await agent.run('[[bash:env; pwd; ls -A]] remember the heron');
+      expect(first).toMatchObject({ success: true });
+      expect(first.output).toContain(`HOME=${runner.path('home')}`);
+      expect(first.output).not.toContain(KEY);
+      expect(api.messages().at(-1)?.credential).toEqual({ scheme: 'api-key', value: KEY });
+
+      const elsewhere = await agent.post({ prompt: 'x', workdir: path.join(agent.workspaceDir, 'mine') });
+      expect(elsewhere.status).toBe(400);
+      expect(JSON.stringify(await elsewhere.json())).toContain('must be left out');
+
+      const second = await agent.run('which bird', { sessionId: first.sessionId });
+      expect(second).toMatchObject({ success: true, sessionId: first.sessionId });
+      expect(JSON.stringify(api.messages().at(-1)?.body)).toContain('remember the heron');
+    });
+
+    it('prepares a process on it, which makes room for a run with other options', async () => {
+      await startAgent(KEYED);
+      await until(async () => (await metric('claude_agent_warm_processes')) === 1, 'a warm process');
+      expect(await agent.run('x', { model: 'opus' })).toMatchObject({ success: true });
+      await until(async () => (await metric('claude_agent_warm_processes')) === 1, 'a warm process');
+      expect(await agent.run('x')).toMatchObject({ success: true });
+      expect(await metric('claude_agent_warm_starts_total{result="hit"}')).toBe(1);
+      expect(await metric('claude_agent_warm_starts_total{result="miss"}')).toBe(1);
+    });
+
+    it('interrupts the run of a runner that is lost, keeps the others waiting, and goes on with the next runner', async () => {
+      await startAgent(KEYED);
+      await slots(1);
+      const lost = agent.run('[[bash:sleep 60]] x');
+      await until(() => api.messages().length > 0, 'the run is at work');
+      const waiting = agent.run('waits');
+      const { port } = runner.address;
+      await runner[Symbol.asyncDispose]();
+      expect(await lost).toMatchObject({ outcome: 'interrupted' });
+      await slots(0);
+      expect(await (await agent.fetch('/ready')).json()).toMatchObject({
+        status: 'ready',
+        notice: expect.stringContaining('No runner') as string,
+      });
+      runner = await startRunner(port);
+      expect(await waiting).toMatchObject({ success: true });
+    });
+  });
+
+  it('and a login keeps it, and renews it while a run goes on', async () => {
+    const seed = path.join(agent.folder, 'seed');
+    mkdirSync(seed);
+    const login = { claudeAiOauth: { ...FIRST, expiresAt: Date.now() + HOUR, scopes: ['user:inference'] } };
+    writeFileSync(path.join(seed, '.credentials.json'), JSON.stringify(login));
+    const renewed: string[] = [];
+    await using proxy = await startOauthProxy({
+      tokens: FIRST,
+      onRotated: ({ accessToken }) => {
+        renewed.push(accessToken);
+        api.configure({ accept: [accessToken] });
+      },
+    });
+    api.configure({ accept: ['sk-ant-oat01-none'] });
+    await startAgent({ AGENT_SESSION_DIR: seed, ...proxy.env });
+    const answer = await agent.run('[[bash:env; cat ~/.claude/.credentials.json; ls -A ~ ~/.claude]] x');
+    expect(answer).toMatchObject({ success: true });
+    expect(renewed).toHaveLength(1);
+    for (const secret of [...Object.values(FIRST), ...renewed]) expect(answer.output).not.toContain(secret);
+    expect(readFileSync(path.join(agent.stateDir, SESSION_FOLDER, '.credentials.json'), 'utf8')).toContain(renewed[0]);
+  });
+});
