@@ -94,6 +94,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     localPlace(new LocalHost(), {
       claudePath: settings.claudePath,
       environment: settings.environment,
+      workspaceDir: workspace.dir,
       freeBytes: settings.warmStartFreeMegabytes * 1_048_576,
       log,
     });

@@ -117,6 +117,7 @@ export function createClaude(options: ClaudeOptions): Claude {
   const warm = new WarmPool<UpcomingRun>({
     size: options.prepared,
     startFor: (sessionId, run = { sessionId, options: {}, workdir: options.workdir }) => {
+      if (place.isInRepository(run.workdir)) return undefined;
       const start = startFor(run, EXPECTED_RUN_MS);
       return {
         fingerprint: start.fingerprint,
@@ -143,6 +144,7 @@ export function createClaude(options: ClaudeOptions): Claude {
         own,
         prompt.workdir,
         place.versionOf(prompt.workdir),
+        place.isInRepository(prompt.workdir),
         settingsVersion({ configDir: configurations.sharedDir, mcpConfig, claudeSettings }),
         retries,
       ]),

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { availableMemory } from './available-memory.ts';
 import { RUNNER_CLAUDE, RUNNER_HOME, RUNNER_WORKSPACE, type ProcessFile, type ProcessHost } from './host.ts';
@@ -21,6 +21,11 @@ export interface ClaudePlace {
   cwdOf(workdir: string): string;
   /** Changes when a folder is created again at the same path: a warm process would still be in the old one. */
   versionOf(workdir: string): string;
+  /**
+   * Whether a folder of the workspace is in a git repository. A process tells Claude the branch, the last commits and the changed
+   * files as they were when it started, and another run may change them until its prompt.
+   */
+  isInRepository(workdir: string): boolean;
   /** Whether there is room for a process that is started ahead. */
   hasRoom(): boolean;
   /**
@@ -37,6 +42,8 @@ export function localPlace(
     /** The executable; undefined for the pinned CLI. */
     readonly claudePath: string | undefined;
     readonly environment: Readonly<Record<string, string | undefined>>;
+    /** The folder that all runs work in. */
+    readonly workspaceDir: string;
     /** Processes are started ahead only while at least this much memory is available, in bytes. */
     readonly freeBytes: number;
     readonly log: Log;
@@ -54,6 +61,8 @@ export function localPlace(
       const { dev, ino } = statSync(workdir);
       return `${dev}:${ino}`;
     },
+    isInRepository: (workdir) =>
+      foldersBetween(options.workspaceDir, workdir).some((folder) => existsSync(path.join(folder, '.git'))),
     hasRoom: () => {
       const before = isShort;
       isShort = (availableMemory() ?? Infinity) < options.freeBytes;
@@ -63,6 +72,12 @@ export function localPlace(
     },
     whenRoom: () => Promise.resolve(() => undefined),
   };
+}
+
+/** Both folders and those between them. A repository around the whole workspace is none that runs work on. */
+function foldersBetween(workspaceDir: string, workdir: string): string[] {
+  const parts = path.relative(workspaceDir, workdir).split(path.sep);
+  return [workspaceDir, ...parts.map((_, i) => path.join(workspaceDir, ...parts.slice(0, i + 1)))];
 }
 
 /** The folder of a runner with the agent's files. */
@@ -84,6 +99,8 @@ export function runnerPlace(host: RunnerHost, gatewayUrl: string): ClaudePlace {
     filesOf: (files) => files.map((file) => ({ path: pathOf(file), mode: 0o600, content: readFileSync(file) })),
     cwdOf: () => RUNNER_WORKSPACE,
     versionOf: () => '',
+    // It is empty.
+    isInRepository: () => false,
     hasRoom: () => claims === 0 && host.counts.ready > 0,
     // One after the other: a runner that is ready is for the first of them, and not for a process that is started ahead.
     whenRoom: async (makeRoom) => {

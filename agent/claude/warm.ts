@@ -28,8 +28,11 @@ export interface PreparedStart {
 export interface WarmPoolOptions<R> {
   /** How many processes there are at least, if there is room; 0 for no warm start. */
   readonly size: () => number;
-  /** What to start for a run that waits; without one, for a run with default options. May throw. */
-  readonly startFor: (sessionId: string, run?: R) => PreparedStart;
+  /**
+   * What to start for a run that waits; without one, for a run with default options. Undefined if nothing can be started
+   * ahead for it. May throw.
+   */
+  readonly startFor: (sessionId: string, run?: R) => PreparedStart | undefined;
   /** Whether there is room for another process. */
   readonly hasRoom: () => boolean;
   readonly log: Log;
@@ -145,7 +148,7 @@ export class WarmPool<R extends { readonly sessionId: string }> {
 
   #isOutdated(sessionId: string, { fingerprint }: Prepared, run: R | undefined): boolean {
     try {
-      return this.#options.startFor(sessionId, run).fingerprint !== fingerprint;
+      return this.#options.startFor(sessionId, run)?.fingerprint !== fingerprint;
     } catch {
       // The start of the run reports the reason.
       return true;
@@ -163,7 +166,7 @@ export class WarmPool<R extends { readonly sessionId: string }> {
     if (!hasRoom()) return;
     try {
       const start = startFor(sessionId, run);
-      this.#keep(sessionId, start.fingerprint, start.start(), run !== undefined);
+      if (start) this.#keep(sessionId, start.fingerprint, start.start(), run !== undefined);
     } catch (error) {
       log.warn({ err: error }, 'a warm process could not be started');
     }

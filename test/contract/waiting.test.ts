@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startAnthropicDouble, type AnthropicDouble } from '../doubles/anthropic/server.ts';
+import { until } from '../support/agent.ts';
 import { ask } from '../support/ask.ts';
 import { Claude } from '../support/claude.ts';
 import { makeHome } from '../support/home.ts';
@@ -56,13 +57,18 @@ describe.concurrent('a process that waits for its prompt', () => {
     expect(asked?.credential.value).toBe('sk-ant-oat01-after');
   });
 
-  it('reports the files from the time of the prompt to Claude', async () => {
+  it('has looked at its git repository before the prompt: Claude does not learn of files that came later', async () => {
     await using home = await makeHome();
     execFileSync('git', ['init', '--quiet'], { cwd: home.path });
-    await using claude = new Claude({ home, env: withKey() });
-    await ready(claude);
+    const bin = path.join(home.path, 'bin');
+    const calls = path.join(home.path, 'calls');
+    mkdirSync(bin);
+    const script = `#!/bin/sh\nPATH=\${PATH#*:} git "$@"; code=$?; echo "$*" >> '${calls}'; exit $code\n`;
+    writeFileSync(path.join(bin, 'git'), script, { mode: 0o755 });
+    await using claude = new Claude({ home, env: { ...withKey(), PATH: `${bin}:${process.env['PATH'] ?? ''}` } });
+    await until(() => existsSync(calls) && /\bstatus\b/.test(readFileSync(calls, 'utf8')), 'git status');
     writeFileSync(path.join(home.path, 'came-later.txt'), '');
-    expect(await bodyOf(claude, 'which files')).toContain('came-later.txt');
+    expect(await bodyOf(claude, 'which files')).not.toContain('came-later.txt');
   });
 
   it('has the settings and the memory from the time of its start', async () => {

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Agent, isAlive, until } from '../../support/agent.ts';
@@ -109,6 +109,20 @@ describe('the warm process', () => {
       expect(await starts(agent)).toEqual({ hit: 0, miss: 1 });
     },
   );
+
+  it('is not used once the workspace is a git repository, whose state it does not know, and none is started there', async () => {
+    const pid = await prepared(agent);
+    mkdirSync(path.join(agent.workspaceDir, '.git'));
+    const before = await starts(agent);
+    expect((await agent.run('commits')).output).toBe('echo: commits');
+    expect(await starts(agent)).toEqual({ ...before, miss: before.miss + 1 });
+    await until(() => !isAlive(pid));
+    await until(async () => (await agent.health()).activeRequests === 0);
+    expect(waiting(agent)).toEqual([]);
+    rmSync(path.join(agent.workspaceDir, '.git'), { recursive: true });
+    await agent.run('anything');
+    await prepared(agent);
+  });
 
   it('is replaced unnoticed if it has died', async () => {
     process.kill(pid, 'SIGKILL');

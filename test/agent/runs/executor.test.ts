@@ -104,6 +104,7 @@ describe.each([1, 2])('an accepted run, with %i slot(s),', (slots) => {
       place: localPlace(new LocalHost(), {
         claudePath: path.join(folder, 'claude'),
         environment: { PATH: process.env['PATH'], HOME: folder },
+        workspaceDir: path.join(folder, 'workspace'),
         freeBytes: 0,
         log: SILENT,
       }),
