@@ -22,6 +22,18 @@ const imageOf = () => kubectl(['get', 'deployment/claude-code-agent', ...AGENT, 
 const lastCard = async () => (await teamsCards()).at(-1);
 const workflows = async () => (await n8nControl('GET')).workflows;
 
+const SCHEDULE_SECONDS = 1800;
+const MARGIN_SECONDS = 10;
+
+/** Waits until no pass of the watchdog's own schedule is about to start or starting: such a pass has no log yet. */
+const betweenPasses = () =>
+  until('no pass that is starting', async () => {
+    const second = (Date.now() / 1000) % SCHEDULE_SECONDS;
+    if (second < MARGIN_SECONDS || second > SCHEDULE_SECONDS - MARGIN_SECONDS) return undefined;
+    const active = await kubectl(['get', 'jobs', ...AGENT, '--output', 'jsonpath={.items[*].status.active}']);
+    return active.trim() === '' ? true : undefined;
+  });
+
 /** A login of test/doubles/login by its number, as it would be found in a file: plain, and in base64. */
 const tracesOf = (number: number) => {
   const plain = `e2e-refresh-${number}-canary`;
@@ -74,7 +86,12 @@ export function aroundSteps(
     },
     call: { after: (output) => expect(output).toContain('"output":"echo: Say hello"') },
     'claude-answers': { after: (output) => expect(output).toContain('echo: test') },
-    'watchdog-history': { before: () => watchdog('scheduled') },
+    'watchdog-history': {
+      before: async () => {
+        await watchdog('scheduled');
+        await betweenPasses();
+      },
+    },
     login: {
       before: async () => {
         await control('PUT', '', { mode: '[[fail:token_revoked]]' });
