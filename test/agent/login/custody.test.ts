@@ -69,7 +69,8 @@ describe('what a prompt writes into the configuration of claude', () => {
 
   beforeAll(async () => {
     api = await startAnthropicDouble();
-    agent = realAgent(api);
+    // A process that is started ahead during a run may read what the run is writing: see SECURITY.md.
+    agent = realAgent(api, { AGENT_WARM_START: 'off' });
     mkdirSync(at('traces'));
     writeIn(at('seed'), seed);
     writeIn(
