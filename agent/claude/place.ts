@@ -90,7 +90,7 @@ const GIVEN = `${RUNNER_HOME}/.agent`;
 export function runnerPlace(host: RunnerHost, gatewayUrl: string): ClaudePlace {
   let claims = 0;
   let turn: Promise<unknown> = Promise.resolve();
-  const pathOf = (file: string) => `${GIVEN}/${path.basename(file)}`;
+  const pathOf = (file: string) => GIVEN + file;
   return {
     host,
     file: RUNNER_CLAUDE,

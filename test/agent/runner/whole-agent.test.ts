@@ -80,6 +80,23 @@ describe('an agent with a runner', needs(unless(NO_CONTAINER === undefined, NO_C
       expect(JSON.stringify(api.messages().at(-1)?.body)).toContain('remember the heron');
     });
 
+    it('gives it the settings and MCP servers of the agent, also from files of the same name', async () => {
+      const files = { mcp: { mcpServers: {} }, settings: { env: { GIVEN: 'by-the-settings' } } };
+      for (const [name, content] of Object.entries(files)) {
+        mkdirSync(path.join(agent.folder, name));
+        writeFileSync(path.join(agent.folder, name, 'config.json'), JSON.stringify(content));
+      }
+      await startAgent({
+        ...KEYED,
+        AGENT_MCP_CONFIG: path.join(agent.folder, 'mcp/config.json'),
+        AGENT_CLAUDE_SETTINGS: path.join(agent.folder, 'settings/config.json'),
+      });
+      expect(await agent.run('[[bash:echo $GIVEN]] x')).toMatchObject({
+        success: true,
+        output: 'tool: by-the-settings',
+      });
+    });
+
     it('prepares a process on it, which makes room for a run with other options', async () => {
       await startAgent(KEYED);
       await until(async () => (await metric('claude_agent_warm_processes')) === 1, 'a warm process');
