@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
+import { isInside } from './is-inside.ts';
 import type { Log } from './log.ts';
 import { ConversationStore } from './conversations/store.ts';
 import { Configurations, type Admission } from './login/configurations.ts';
@@ -86,10 +87,4 @@ function configDirOf({ sessionDir, stateDir, environment }: Settings): string | 
 /** On a pod's empty volume the home folder does not exist yet, and claude needs a writable one. */
 export function homeOf(settings: Settings): string {
   return settings.environment['HOME'] ?? homedir();
-}
-
-/** Whether a path is below a folder. */
-function isInside(folder: string, parent: string): boolean {
-  const relative = path.relative(parent, folder);
-  return relative !== '' && !relative.startsWith('..') && !path.isAbsolute(relative);
 }

@@ -3,7 +3,13 @@ import { PINNED_CLAUDE } from './claude/pinned.ts';
 import { runnerPlace, type ClaudePlace } from './claude/place.ts';
 import { renewLogin } from './claude/renew-login.ts';
 import { RunnerHost } from './claude/runner-host.ts';
-import { CredentialError, FixedCredential, runVariables, type GatewayCredential } from './gateway/credential.ts';
+import {
+  CredentialError,
+  FixedCredential,
+  runVariables,
+  UNAUTHENTICATED,
+  type GatewayCredential,
+} from './gateway/credential.ts';
 import { FederationCredential } from './gateway/federation.ts';
 import { Gateway } from './gateway/server.ts';
 import type { Refusal } from './gateway/refusals.ts';
@@ -100,7 +106,7 @@ function gatewayCredential(
 /** @param remedy what a person should do. */
 function withoutLogin(remedy: string): GatewayCredential {
   return {
-    header: () => Promise.reject(new CredentialError(`The agent has no login of its own. ${remedy}`, 401)),
+    header: () => Promise.reject(new CredentialError(`The agent has no login of its own. ${remedy}`, UNAUTHENTICATED)),
     refused: () => Promise.resolve(),
   };
 }

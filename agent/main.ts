@@ -5,13 +5,14 @@ import { DiskWait } from './disk-wait.ts';
 import { StoreInUseError } from './store/store.ts';
 import { CannotListenError, closeServer, listen, serverOf } from './http/server.ts';
 import { AGENT_ENV } from './contract.ts';
-import type { Gateway } from './gateway/server.ts';
-import { readSettings, type RunnersSettings, type Settings } from './settings.ts';
+import { readSettings, type Settings } from './settings.ts';
 import { startLog } from './log.ts';
 import { allowedHostsOf, composeAgent, type Agent } from './compose.ts';
 
 /** Exit code when the settings or the machine keep the agent from starting. */
 const CANNOT_START = 2;
+/** For {@link listen}. */
+const GATEWAY = { name: 'The gateway', settings: `${AGENT_ENV.gatewayHost}, ${AGENT_ENV.gatewayPort}` };
 /** A person takes longer than this to press Ctrl-C again. */
 const FORWARDED_WITHIN_MS = 500;
 
@@ -76,7 +77,10 @@ async function start(settings: Settings): Promise<void> {
     if (!agent) return;
     log.info('the disk is writable again');
   }
-  if (agent.gateway && settings.runners) await listenForRunners(agent.gateway, settings.runners);
+  if (agent.gateway && settings.runners) {
+    const { gatewayHost, gatewayPort } = settings.runners;
+    await listen(agent.gateway.server, gatewayHost, gatewayPort, GATEWAY);
+  }
   await agent.service.recover();
   const { mode, source } = agent.credential;
   url ??= await listen(server, settings.host, settings.port);
@@ -90,15 +94,4 @@ async function start(settings: Settings): Promise<void> {
 /** Ctrl-C reaches every program of the terminal, and npm forwards the signal to the program that it started. */
 function isForwarding({ environment }: Settings): boolean {
   return process.stdin.isTTY && environment['npm_lifecycle_event'] !== undefined;
-}
-
-/** @throws {CannotListenError} */
-async function listenForRunners(gateway: Gateway, { gatewayHost, gatewayPort }: RunnersSettings): Promise<void> {
-  await gateway.listen(gatewayHost, gatewayPort).catch((cause: unknown) => {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    const settings = `${AGENT_ENV.gatewayHost}, ${AGENT_ENV.gatewayPort}`;
-    throw new CannotListenError(`The gateway cannot listen on ${gatewayHost}:${gatewayPort} (${settings}): ${why}`, {
-      cause,
-    });
-  });
 }

@@ -117,8 +117,8 @@ export function createClaude(options: ClaudeOptions): Claude {
   const warm = new WarmPool<UpcomingRun>({
     size: options.prepared,
     startFor: (sessionId, run = { sessionId, options: {}, workdir: options.workdir }) => {
-      if (place.isInRepository(run.workdir)) return undefined;
       const start = startFor(run, EXPECTED_RUN_MS);
+      if (start.isInRepository) return undefined;
       return {
         fingerprint: start.fingerprint,
         start: () => start.start(configurations.open(sessionId, run.workdir), `prepared-${sessionId}-${randomUUID()}`),
@@ -138,13 +138,15 @@ export function createClaude(options: ClaudeOptions): Claude {
     const retries = credential.mode === 'federation' ? retriesWithin(remainingMs) : undefined;
     const { mcpConfig, claudeSettings } = options;
     const given = [mcpConfig, claudeSettings].filter((file) => file !== undefined);
+    const isInRepository = place.isInRepository(prompt.workdir);
     return {
+      isInRepository,
       fingerprint: JSON.stringify([
         args,
         own,
         prompt.workdir,
         place.versionOf(prompt.workdir),
-        place.isInRepository(prompt.workdir),
+        isInRepository,
         settingsVersion({ configDir: configurations.sharedDir, mcpConfig, claudeSettings }),
         retries,
       ]),

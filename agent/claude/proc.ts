@@ -24,13 +24,17 @@ export interface Place {
 export function placeOf(pid: number): Place | undefined {
   const stat = read(pid, 'stat');
   if (stat === undefined) return undefined;
-  // The name, in parentheses, may contain anything.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const fields = fieldsOfStat(stat);
   const [state = '', parent, group, session] = fields;
   const threads = Number(fields[17]);
   // A zombie with other threads is alive: only its main thread has ended.
   if ('ZX'.includes(state) && threads < 2) return undefined;
   return { parent: Number(parent), group: Number(group), session: Number(session), startedAt: Number(fields[19]) };
+}
+
+/** The fields of a `stat` file after the name, from the third one of proc_pid_stat(5) on. The name may contain anything. */
+export function fieldsOfStat(stat: string): string[] {
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
 /** The current time as Linux counts the starts of processes: in hundredths of a second. 0 if there is no /proc. */
@@ -75,7 +79,8 @@ function read(pid: number | 'self', file: string): string | undefined {
   return readFile(`/proc/${pid}/${file}`);
 }
 
-function readFile(file: string): string | undefined {
+/** Undefined if there is no such file, or it may not be read. */
+export function readFile(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8');
   } catch {

@@ -106,8 +106,10 @@ export class RunnerHost implements ProcessHost, Disposable {
       ...this.#options,
       onChange: () => {
         if (link.state !== 'busy') this.#leaving.delete(link);
-        if (link.state === 'ready' && this.#links.delete(name)) this.#links.set(name, link);
-        if (link.state === 'ready') this.#waiting.values().next().value?.();
+        if (link.state === 'ready') {
+          if (this.#links.delete(name)) this.#links.set(name, link);
+          this.#waiting.values().next().value?.();
+        }
         this.#options.onChange();
       },
     });

@@ -34,7 +34,7 @@ export class CredentialError extends Error {
   }
 }
 
-/** Statuses with which the CLI learns that a credential is missing or refused. */
+/** The status with which the CLI learns that a credential is missing or refused. */
 export const UNAUTHENTICATED = 401;
 
 /** The header of a bearer token. @throws {CredentialError} if it cannot be the value of a header. */

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Log } from '../log.ts';
 import type { GatewayCredential } from './credential.ts';
@@ -68,16 +67,9 @@ export class Gateway {
     });
   }
 
-  /**
-   * Starts listening.
-   * @param port 0 for any free port.
-   * @returns the port.
-   * @throws the system's error if it cannot listen there.
-   */
-  async listen(host: string, port: number): Promise<number> {
-    this.#server.listen(port, host);
-    await once(this.#server, 'listening');
-    return (this.#server.address() as AddressInfo).port;
+  /** Its HTTP server. The caller makes it listen. */
+  get server(): Server {
+    return this.#server;
   }
 
   /** Stops listening and drops all connections, of clients and to the API. */

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Readable } from 'node:stream';
-import type { ProcessExit } from '../claude/host.ts';
+import type { ProcessCommand, ProcessExit } from '../claude/host.ts';
 import { residentBytesOf } from '../claude/proc.ts';
 import type { ByteQueue, Outlet } from './flow.ts';
 import { CHUNK_BYTES } from './protocol.ts';
@@ -10,12 +10,7 @@ import { CHUNK_BYTES } from './protocol.ts';
 const OUTPUT_AFTER_EXIT_MS = 100;
 
 /** What to start. */
-export interface ChildCommand {
-  readonly file: string;
-  readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-  readonly cwd: string;
-}
+export type ChildCommand = Pick<ProcessCommand, 'file' | 'args' | 'env' | 'cwd'>;
 
 /** The way of its output and input. */
 export interface ChildChannels {

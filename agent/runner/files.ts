@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { mkdir, open, opendir, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
+import { isInside } from '../is-inside.ts';
 import type { ByteQueue, Outlet } from './flow.ts';
 import { CHUNK_BYTES, PULL_LIMITS, type FileState, type FromRunner, type ToRunner } from './protocol.ts';
 
@@ -16,8 +17,8 @@ export async function writeFiles(
   folders: readonly string[],
 ): Promise<void> {
   for (const { path: file, mode, bytes } of files) {
-    const isInside = folders.some((folder) => path.normalize(file).startsWith(`${folder}${path.sep}`));
-    if (!isInside) throw new Error(`${file} is neither in HOME nor in the workspace.`);
+    if (!folders.some((folder) => isInside(file, folder)))
+      throw new Error(`${file} is neither in HOME nor in the workspace.`);
     await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
     await using handle = await open(file, 'w', mode);
     for (let left = bytes; left > 0;) {

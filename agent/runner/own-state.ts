@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
+import { fieldsOfStat, readFile } from '../claude/proc.ts';
 
 const run = promisify(execFile);
 
@@ -49,8 +50,8 @@ interface ThreadState {
 function stateOfThread(id: string): ThreadState | undefined {
   const stat = readFileIfThere(`/proc/self/task/${id}/stat`);
   const [, affinity = ''] = /^Cpus_allowed:\s+(\S+)/m.exec(readFileIfThere(`/proc/self/task/${id}/status`)) ?? [];
-  // Fields 19, 40 and 41 of proc_pid_stat(5); the name in parentheses may contain anything.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  // Fields 19, 40 and 41 of proc_pid_stat(5).
+  const fields = fieldsOfStat(stat);
   const [nice, priority, policy] = [fields[16], fields[37], fields[38]];
   if (nice === undefined || affinity === '') return undefined;
   return { id, nice, scheduler: `policy ${policy ?? ''} priority ${priority ?? ''}`, affinity };
@@ -62,10 +63,4 @@ async function ioPriorities(threads: readonly string[]): Promise<string> {
   return [...new Set(stdout.trim().split('\n'))].sort().join(', ');
 }
 
-function readFileIfThere(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
-  }
-}
+const readFileIfThere = (file: string) => readFile(file) ?? '';

@@ -14,6 +14,7 @@ import {
   readAll,
   unknownNames,
 } from '../setting-values.ts';
+import { isInside } from '../is-inside.ts';
 import { publicKeyOf } from './key.ts';
 
 /** The settings of a runner. Paths are absolute. */
@@ -58,7 +59,7 @@ export function readRunnerSettings(env: NodeJS.ProcessEnv = process.env) {
   });
   const known = folders.filter(([, folder]) => typeof folder === 'string' && existsSync(folder));
   for (const [name, folder] of known) {
-    const around = known.find(([other, outer]) => other !== name && isInside(folder, outer));
+    const around = known.find(([other, outer]) => other !== name && (folder === outer || isInside(folder, outer)));
     if (around) mistakes.push(`${name} is in ${around[0]}, or the same; they must be separate folders.`);
   }
   if (mistakes.length > 0) throw new CannotStartError(invalidSettings('The runner', mistakes));
@@ -69,8 +70,4 @@ export function readRunnerSettings(env: NodeJS.ProcessEnv = process.env) {
     environment: { ...passedFrom(env), HOME: values.home, TMPDIR: tmp },
     notes: unknownNames('the runner', 'RUNNER_', Object.values(RUNNER_ENV), env),
   });
-}
-
-function isInside(folder: string, outer: string): boolean {
-  return folder === outer || folder.startsWith(`${outer}${path.sep}`);
 }

@@ -56,6 +56,9 @@ export function percentile(values: readonly number[], share: number): number {
 /** The median (nearest rank). */
 export const p50 = (values: readonly number[]) => percentile(values, 0.5);
 
+/** Both in milliseconds, for a figure named `p50, p95`. */
+export const p50AndP95 = (times: readonly number[]) => `${ms(p50(times))}, ${ms(percentile(times, 0.95))}`;
+
 /** The duration of some work, in milliseconds. */
 export async function timed(work: () => Promise<unknown>): Promise<number> {
   const begun = performance.now();

@@ -3,8 +3,9 @@ import { AS_ROOT } from '../support/claude.ts';
 import { makeHome } from '../support/home.ts';
 import type { Agent } from '../support/agent.ts';
 import { startAgent } from './agents.ts';
-import { atMost, ms, p50, percentile, ratio, seen, timed, type Benchmark } from './figures.ts';
+import { atMost, p50, p50AndP95, ratio, seen, timed, type Benchmark } from './figures.ts';
 import { metricsOf } from './metrics.ts';
+import { runWell } from './run-well.ts';
 import { makeShell } from './shell.ts';
 
 const ROUNDS = 6;
@@ -46,9 +47,9 @@ counted, because it finds an idle agent.`,
     }
     const hits = (await metricsOf(agent)).sum('claude_agent_warm_starts_total', 'result="hit"');
     return [
-      seen('run, from its start to its end: p50, p95', both(queued.own)),
-      seen('run, from the end of the run before it: p50, p95', both(queued.apart)),
-      seen('shell: p50, p95', both(direct)),
+      seen('run, from its start to its end: p50, p95', p50AndP95(queued.own)),
+      seen('run, from the end of the run before it: p50, p95', p50AndP95(queued.apart)),
+      seen('shell: p50, p95', p50AndP95(direct)),
       atMost('run from its start / shell at p50', p50(queued.own) / p50(direct), P50, ratio),
       seen('run from the end of the run before it / shell at p50', ratio(p50(queued.apart) / p50(direct))),
       seen('runs that found a process ready', `${hits} of ${ROUNDS * QUEUE}`),
@@ -60,8 +61,7 @@ counted, because it finds an idle agent.`,
 async function aFullQueue(agent: Agent): Promise<Times> {
   const runs = await Promise.all(
     Array.from({ length: QUEUE }, async () => {
-      const { outcome, error, duration, queuedMs } = await agent.run(PROMPT);
-      if (outcome !== 'succeeded') throw new Error(`A run ended as ${outcome}: ${error ?? ''}`);
+      const { duration, queuedMs } = await runWell(agent, PROMPT);
       return { own: duration - queuedMs, endedAt: performance.now() };
     }),
   );
@@ -71,5 +71,3 @@ async function aFullQueue(agent: Agent): Promise<Times> {
     apart: runs.slice(1).map(({ endedAt }, i) => endedAt - (runs[i]?.endedAt ?? NaN)),
   };
 }
-
-const both = (times: readonly number[]) => `${ms(p50(times))}, ${ms(percentile(times, 0.95))}`;

@@ -1,7 +1,7 @@
 import { until, type Agent } from '../support/agent.ts';
 import { startAgent } from './agents.ts';
 import { untilResult, type Command } from './direct.ts';
-import { atMost, ms, p50, percentile, seen, shuffled, timed, type Benchmark, type Figure } from './figures.ts';
+import { atMost, ms, p50, p50AndP95, seen, shuffled, timed, type Benchmark, type Figure } from './figures.ts';
 import { QUICK_CLAUDE } from './quick-claude.ts';
 import { runWell } from './run-well.ts';
 
@@ -42,8 +42,8 @@ times vary less.`,
 function figuresOf(name: string, { run, direct }: Times): Figure[] {
   const differences = run.map((time, i) => time - (direct[i] ?? NaN));
   return [
-    seen(`${name}: \`/run\` p50, p95`, both(run)),
-    seen(`${name}: started directly, p50, p95`, both(direct)),
+    seen(`${name}: \`/run\` p50, p95`, p50AndP95(run)),
+    seen(`${name}: started directly, p50, p95`, p50AndP95(direct)),
     seen(`${name}: difference within a pair, p50`, ms(p50(differences))),
     atMost(`${name}: difference of the p50`, p50(run) - p50(direct), SHARE_MS, ms),
   ];
@@ -83,5 +83,3 @@ async function backToBack(agent: Agent): Promise<number> {
   });
   return all / PAIRS;
 }
-
-const both = (times: readonly number[]) => `${ms(p50(times))}, ${ms(percentile(times, 0.95))}`;

@@ -1,7 +1,9 @@
+import type { RunAnswer } from '../../agent/http/api/run.ts';
 import type { Agent } from '../support/agent.ts';
 
 /** Runs a prompt. @throws if it does not succeed, because its duration would mean nothing. */
-export async function runWell(agent: Agent, prompt: string): Promise<void> {
-  const { outcome, error } = await agent.run(prompt);
-  if (outcome !== 'succeeded') throw new Error(`A run ended as ${outcome}: ${error ?? ''}`);
+export async function runWell(agent: Agent, prompt: string): Promise<RunAnswer> {
+  const answer = await agent.run(prompt);
+  if (answer.outcome !== 'succeeded') throw new Error(`A run ended as ${answer.outcome}: ${answer.error ?? ''}`);
+  return answer;
 }

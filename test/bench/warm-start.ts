@@ -3,7 +3,7 @@ import { startAnthropicDouble } from '../doubles/anthropic/server.ts';
 import { AS_ROOT } from '../support/claude.ts';
 import { makeHome, type Home } from '../support/home.ts';
 import { startAgent } from './agents.ts';
-import { atMost, ms, p50, percentile, ratio, seen, shuffled, timed, type Benchmark } from './figures.ts';
+import { atMost, p50, p50AndP95, percentile, ratio, seen, shuffled, timed, type Benchmark } from './figures.ts';
 import { metricsOf } from './metrics.ts';
 import { runWell } from './run-well.ts';
 import { makeShell } from './shell.ts';
@@ -54,7 +54,7 @@ agent prepares the next process. The last row counts the requests that found thi
     const metrics = await metricsOf(warm);
     const hits = metrics.sum(WARM_STARTS, 'result="hit"');
     return [
-      ...WAYS.map((way) => seen(`${way}: p50, p95`, `${ms(p50(times[way]))}, ${ms(percentile(times[way], 0.95))}`)),
+      ...WAYS.map((way) => seen(`${way}: p50, p95`, p50AndP95(times[way]))),
       atMost('warm / shell at p50', p50(times.warm) / p50(times.shell), P50, ratio),
       atMost('warm / shell at p95', percentile(times.warm, 0.95) / percentile(times.shell, 0.95), P95, ratio),
       seen('warm / shell within a round: p50, p95', ratios(times.warm, times.shell)),

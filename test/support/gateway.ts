@@ -13,6 +13,7 @@ import type { GatewayCredential } from '../../agent/gateway/credential.ts';
 import type { Exchanged } from '../../agent/gateway/exchange.ts';
 import type { Refusal } from '../../agent/gateway/refusals.ts';
 import { Gateway } from '../../agent/gateway/server.ts';
+import { listen } from '../../agent/http/server.ts';
 import { Upstream } from '../../agent/gateway/upstream.ts';
 
 /** The agent's credential, unless a test has another one. */
@@ -66,8 +67,7 @@ export async function startGateway(
     onRefused: (refusal) => refused.push(refusal),
     onExchanged: (sessionId, one) => exchanged.push({ sessionId, ...one }),
   });
-  const port = await gateway.listen('127.0.0.1', 0);
-  const url = `http://127.0.0.1:${port}`;
+  const url = await listen(gateway.server, '127.0.0.1', 0);
   return { gateway, url, refused, exchanged, lines, [Symbol.asyncDispose]: () => gateway.close() };
 }
 
