@@ -25,6 +25,7 @@ import { AgentNamespace } from './components/namespace.ts';
 import { NAMES, SERVICE_URL, TOKEN_FILE } from './names.ts';
 import { Network } from './components/network.ts';
 import { suggestFor } from './next-command.ts';
+import { RunnerService } from './components/runner-service.ts';
 import { SessionSecret } from './components/secrets/session.ts';
 import { readSeed } from './session/seed.ts';
 import type { Seed } from './session/seed.ts';
@@ -76,7 +77,12 @@ if (agentToken === undefined)
   void pulumi.log.warn(`The API token stays unchanged: this checkout has no ${TOKEN_FILE}.`);
 const tokens = new Tokens(
   'tokens',
-  { namespace: namespaceName, agentToken, callbackSecret: config.callbackSecret },
+  {
+    namespace: namespaceName,
+    agentToken,
+    callbackSecret: config.callbackSecret,
+    hasRunners: config.runners !== undefined,
+  },
   opts,
 );
 
@@ -96,6 +102,23 @@ const service = new AgentService(
   // A pod never exists without the network policies, not even when an update is cut off.
   { ...opts, dependsOn: network },
 );
+const runners =
+  config.runners && tokens.runnerKey
+    ? [
+        new RunnerService(
+          'runner',
+          {
+            namespace: namespaceName,
+            config,
+            runners: config.runners,
+            image: built.reference,
+            publicKey: tokens.runnerKey.publicKey,
+            workspaceClaim: service.workspaceClaim,
+          },
+          { ...opts, dependsOn: network },
+        ),
+      ]
+    : [];
 const watchdog = new Watchdog(
   'watchdog',
   {
@@ -118,7 +141,7 @@ new UpdateHistory(
     config: config.plain,
     // Must be read before this is registered: the read returns the state at that moment.
     earlier: await earlier,
-    after: [network, service, watchdog],
+    after: [network, service, ...runners, watchdog],
   },
   opts,
 );

@@ -5,6 +5,7 @@ export const NAMES = {
   namespace: 'claude-agent',
   deployment: 'claude-code-agent',
   service: 'claude-agent',
+  runner: 'claude-code-runner',
   watchdog: 'claude-auth-watchdog',
   maintenanceStart: 'claude-maintenance-start',
   maintenanceEnd: 'claude-maintenance-end',
@@ -15,6 +16,7 @@ export const NAMES = {
   agentTokenSecret: 'claude-agent-token',
   watchdogTokenSecret: 'claude-watchdog-token',
   callbackSecret: 'claude-callback-secret',
+  runnerKeySecret: 'claude-runner-key',
   watchdogNotifySecret: 'claude-watchdog-notify',
   volume: 'claude-agent-data',
   workspaceVolume: 'claude-agent-workspace',
@@ -28,7 +30,7 @@ export const TOKEN_FILE = `.local/${TOKEN_FILE_NAME}`;
 export const SERVICE_URL = `http://${NAMES.service}.${NAMES.namespace}.svc`;
 
 /** The parts of the system, as `app.kubernetes.io/component`. */
-export type Part = 'agent' | 'watchdog' | 'namespace';
+export type Part = 'agent' | 'runner' | 'watchdog' | 'namespace';
 
 /** Labels that select the pods of a part. Selectors are immutable, so they contain only what never changes. */
 export function selectorLabels(part: Part): Record<string, string> {
@@ -51,7 +53,7 @@ export function labels(part: Part): Record<string, string> {
 /** Prefix of our own annotations. */
 export const ANNOTATION = 'claude-agent';
 
-/** Paths in the agent's pod. */
+/** Paths in the pods. */
 export const PATHS = {
   state: '/data',
   home: '/data/home',
@@ -61,4 +63,8 @@ export const PATHS = {
   credential: '/var/run/claude-credential',
   callback: '/var/run/claude-callback',
   config: '/var/run/claude-config',
+  runnerKey: '/var/run/claude-runner-key',
+  runnerHome: '/home/runner',
+  /** Where a client in a pod looks for its ServiceAccount. */
+  account: '/var/run/secrets/kubernetes.io/serviceaccount',
 } as const;

@@ -1,7 +1,7 @@
 import type * as k8s from '@pulumi/kubernetes';
 import * as pulumi from '@pulumi/pulumi';
 
-import { AGENT_ENV, AGENT_PORT } from '../../agent/contract.ts';
+import { AGENT_ENV, AGENT_PORT, GATEWAY_PORT, RUNNER_PORT } from '../../agent/contract.ts';
 import type { StackConfig } from '../config/config.ts';
 import { federationEnvironment } from '../config/federation.ts';
 import { mebibytesOf } from '../config/quantity.ts';
@@ -12,7 +12,7 @@ import { CREDENTIAL_KEY } from './secrets/credential.ts';
 import type { Login } from './secrets/credential.ts';
 import { TOKEN_KEYS } from './secrets/tokens.ts';
 import type { Tokens } from './secrets/tokens.ts';
-import { PATHS } from '../names.ts';
+import { NAMES, PATHS } from '../names.ts';
 
 /** What the agent's pod is built from. */
 export interface AgentPodArgs {
@@ -31,6 +31,9 @@ const pathOf = (file: keyof typeof CONFIG_FILES) => `${PATHS.config}/${CONFIG_FI
 
 /** The agent acts at this share of the workspace's size: the kubelet, which also counts /tmp and logs, must not evict the pod. */
 const WORKSPACE_SHARE = 0.8;
+/** The variable with the pod's address, which Kubernetes puts into others. */
+const POD_IP = 'POD_IP';
+
 /** Share of the volume; the rest is for the session and the run records. */
 const CONVERSATION_SHARE = 0.5;
 
@@ -47,12 +50,12 @@ export function agentEnvironment({
     [AGENT_ENV.port]: String(AGENT_PORT),
     [AGENT_ENV.stateDir]: PATHS.state,
     [AGENT_ENV.workspaceDir]: PATHS.workspace,
-    [AGENT_ENV.workspaceLifetime]: config.workspaceLifetime,
-    [AGENT_ENV.workspaceMegabytes]: String(mebibytesOf(config.workspaceSize, WORKSPACE_SHARE)),
+    [AGENT_ENV.workspaceLifetime]: config.workspace.lifetime,
+    [AGENT_ENV.workspaceMegabytes]: String(mebibytesOf(config.workspace.size, WORKSPACE_SHARE)),
     [AGENT_ENV.conversationMegabytes]: String(mebibytesOf(config.volumeSize, CONVERSATION_SHARE)),
     [AGENT_ENV.authMode]: config.authMode,
     [AGENT_ENV.permissionMode]: config.permissionMode,
-    [AGENT_ENV.runners]: `local:${config.slots}`,
+    ...placeOfRuns(config),
     [AGENT_ENV.queueLimit]: String(config.queueLimit),
     [AGENT_ENV.warmStart]: config.warmStart ? 'on' : 'off',
     [AGENT_ENV.warmStartFreeMegabytes]: String(config.warmStartFreeMegabytes),
@@ -80,10 +83,28 @@ export function agentEnvironment({
     valueFrom: { secretKeyRef: { name: tokens.agentSecretName, key } },
   });
   return [
+    // Before the variables that contain it.
+    ...(config.runners ? [{ name: POD_IP, valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } }] : []),
     ...Object.entries(plain).map(([name, value]) => ({ name, value })),
     hash(AGENT_ENV.tokenSha256, TOKEN_KEYS.agentSha256),
     hash(AGENT_ENV.watchdogTokenSha256, TOKEN_KEYS.watchdogSha256),
   ];
+}
+
+/**
+ * Where runs are in progress. The gateway's address is the pod's own: a name would no longer lead there while the pod ends and
+ * runs may still continue.
+ */
+function placeOfRuns({ runners, slots }: StackConfig): Record<string, string> {
+  if (runners === undefined) return { [AGENT_ENV.runners]: `local:${slots}` };
+  return {
+    [AGENT_ENV.runners]: `http://${NAMES.runner}:${RUNNER_PORT}`,
+    [AGENT_ENV.warmRunners]: String(runners.warm),
+    [AGENT_ENV.runnerKeyFile]: `${PATHS.runnerKey}/${TOKEN_KEYS.runnerKey}`,
+    [AGENT_ENV.gatewayHost]: '0.0.0.0',
+    [AGENT_ENV.gatewayPort]: String(GATEWAY_PORT),
+    [AGENT_ENV.gatewayUrl]: `http://$(${POD_IP}):${GATEWAY_PORT}`,
+  };
 }
 
 /** n8n's Service, under the names and ports that its webhooks may have in the cluster. */

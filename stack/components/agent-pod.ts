@@ -1,20 +1,35 @@
 import type * as k8s from '@pulumi/kubernetes';
 import type * as pulumi from '@pulumi/pulumi';
 
-import { AGENT_PORT } from '../../agent/contract.ts';
+import { AGENT_PORT, GATEWAY_PORT } from '../../agent/contract.ts';
 import { NAMES, PATHS } from '../names.ts';
 import { agentEnvironment } from './agent-environment.ts';
 import type { AgentPodArgs } from './agent-environment.ts';
-import { CONTAINER_SECURITY, placed, POD_BASE, SECRET_MODE } from './pod.ts';
+import {
+  ACCOUNT_SOURCES,
+  CONTAINER_SECURITY,
+  EPHEMERAL_SIZE,
+  FLUSH_SECONDS,
+  placed,
+  POD_BASE,
+  SECRET_MODE,
+  TMP_SIZE,
+} from './pod.ts';
 import { CREDENTIAL_KEY } from './secrets/credential.ts';
 import type { Login } from './secrets/credential.ts';
+import { resourcesOf, workspaceVolume } from './workspace.ts';
 
-/** Seconds from the end of a run's grace time to SIGKILL, to interrupt the run and write its record. */
-const FLUSH_SECONDS = 30;
+/** Limit of the agent's own workspace while runs work on runners: that of whoever calls `claude` in its pod. */
+const OWN_WORKSPACE_SIZE = '1Gi';
 
-/** Limit of /tmp, and of /tmp and logs together. */
-const TMP_SIZE = '2Gi';
-const EPHEMERAL_SIZE = '4Gi';
+/**
+ * Resources of an agent whose runs are on runners. Besides the agent, they are for `claude auth status`, the watchdog's
+ * prompts, and `claude` for whoever calls it in the pod.
+ */
+const OWN_RESOURCES = {
+  requests: { cpu: '250m', memory: '512Mi', 'ephemeral-storage': '256Mi' },
+  limits: { cpu: '2', memory: '2Gi', 'ephemeral-storage': EPHEMERAL_SIZE },
+};
 
 /** Names of the pod's volume claims. */
 export interface Claims {
@@ -26,6 +41,8 @@ export interface Claims {
 /** The pod of the agent. */
 export function agentPod(args: AgentPodArgs, claims: Claims, serviceAccountName: pulumi.Input<string>) {
   const { config, image, login, tokens, claudeConfig } = args;
+  const { runners } = config;
+  const deletesPods = runners?.reuse === false;
   const loginPath = login.kind === 'session' ? PATHS.session : PATHS.credential;
   return {
     ...POD_BASE,
@@ -36,21 +53,14 @@ export function agentPod(args: AgentPodArgs, claims: Claims, serviceAccountName:
       {
         name: NAMES.deployment,
         image,
-        ports: [{ name: 'http', containerPort: AGENT_PORT }],
+        ports: [
+          { name: 'http', containerPort: AGENT_PORT },
+          ...(runners ? [{ name: 'gateway', containerPort: GATEWAY_PORT }] : []),
+        ],
         env: agentEnvironment(args),
-        resources: {
-          requests: {
-            cpu: config.resources.cpuRequest,
-            memory: config.resources.memoryRequest,
-            'ephemeral-storage': '1Gi',
-          },
-          limits: {
-            cpu: config.resources.cpuLimit,
-            memory: config.resources.memoryLimit,
-            // The limit covers emptyDir volumes, /tmp and logs together.
-            'ephemeral-storage': claims.workspace === undefined ? config.workspaceSize : EPHEMERAL_SIZE,
-          },
-        },
+        resources: runners
+          ? OWN_RESOURCES
+          : resourcesOf(config, claims.workspace === undefined ? config.workspace.size : EPHEMERAL_SIZE),
         startupProbe: {
           httpGet: { path: '/health', port: 'http' },
           periodSeconds: 1,
@@ -77,23 +87,26 @@ export function agentPod(args: AgentPodArgs, claims: Claims, serviceAccountName:
           { name: 'login', mountPath: loginPath, readOnly: true },
           { name: 'callback', mountPath: PATHS.callback, readOnly: true },
           ...(claudeConfig ? [{ name: 'config', mountPath: PATHS.config, readOnly: true }] : []),
+          ...(tokens.runnerKey ? [{ name: 'runner-key', mountPath: PATHS.runnerKey, readOnly: true }] : []),
+          ...(deletesPods ? [{ name: 'account', mountPath: PATHS.account, readOnly: true }] : []),
         ],
       },
     ],
     volumes: [
       { name: 'data', persistentVolumeClaim: { claimName: claims.data } },
-      {
-        name: 'workspace',
-        ...(claims.workspace === undefined
-          ? { emptyDir: { sizeLimit: config.workspaceSize } }
-          : { persistentVolumeClaim: { claimName: claims.workspace } }),
-      },
+      runners
+        ? { name: 'workspace', emptyDir: { sizeLimit: OWN_WORKSPACE_SIZE } }
+        : workspaceVolume(config, claims.workspace),
       { name: 'tmp', emptyDir: { sizeLimit: TMP_SIZE } },
       { name: 'callback', secret: { secretName: tokens.callbackSecretName, defaultMode: SECRET_MODE } },
       { name: 'login', ...loginVolume(login) },
       ...(claudeConfig
         ? [{ name: 'config', secret: { secretName: claudeConfig.secretName, defaultMode: SECRET_MODE } }]
         : []),
+      ...(tokens.runnerKey
+        ? [{ name: 'runner-key', secret: { secretName: tokens.runnerKey.secretName, defaultMode: SECRET_MODE } }]
+        : []),
+      ...(deletesPods ? [{ name: 'account', projected: { defaultMode: SECRET_MODE, sources: ACCOUNT_SOURCES } }] : []),
     ],
   } satisfies k8s.types.input.core.v1.PodSpec;
 }

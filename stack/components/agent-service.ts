@@ -2,9 +2,12 @@ import { Deployment } from '@pulumi/kubernetes/apps/v1/deployment.js';
 import { PersistentVolumeClaim } from '@pulumi/kubernetes/core/v1/persistentVolumeClaim.js';
 import { Service } from '@pulumi/kubernetes/core/v1/service.js';
 import { ServiceAccount } from '@pulumi/kubernetes/core/v1/serviceAccount.js';
+import { Role } from '@pulumi/kubernetes/rbac/v1/role.js';
+import { RoleBinding } from '@pulumi/kubernetes/rbac/v1/roleBinding.js';
 import * as pulumi from '@pulumi/pulumi';
 
 import { agentPod } from './agent-pod.ts';
+import { START_SECONDS } from './pod.ts';
 import type { AgentPodArgs } from './agent-environment.ts';
 import { ANNOTATION, labels, NAMES, selectorLabels } from '../names.ts';
 
@@ -14,9 +17,6 @@ export interface AgentServiceArgs extends AgentPodArgs {
   /** Client ID of an Azure identity; the pod gets tokens for it. */
   readonly identityClientId?: pulumi.Input<string> | undefined;
 }
-
-/** Seconds to pull the image and start, in addition to the time that the old pod may take to end. */
-const START_SECONDS = 300;
 
 /**
  * With `Recreate` the provider's own wait ends too early: while the old pod ends there is no new ReplicaSet, and the
@@ -30,6 +30,8 @@ const UNTIL_NEW_POD = {
 /** The agent: one pod, its volume, and the Service that n8n calls. */
 export class AgentService extends pulumi.ComponentResource {
   readonly deploymentName: pulumi.Output<string>;
+  /** The claim of the workspace's volume; undefined if the workspace is an emptyDir. */
+  readonly workspaceClaim: pulumi.Output<string> | undefined;
 
   /** @param name The _unique_ name of this component. */
   constructor(name: string, args: AgentServiceArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -50,26 +52,25 @@ export class AgentService extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    const volume = (volumeName: string, claim: string, size: string) =>
+    if (config.runners?.reuse === false) this.#mayDeletePods(name, metadata, account.metadata.name);
+    const volume = (volumeName: string, claim: string, size: string, accessMode = 'ReadWriteOnce') =>
       new PersistentVolumeClaim(
         volumeName,
         {
           metadata: { ...metadata, name: claim },
           spec: {
-            accessModes: ['ReadWriteOnce'],
+            accessModes: [accessMode],
             resources: { requests: { storage: size } },
             ...(config.storageClass === undefined ? {} : { storageClassName: config.storageClass }),
           },
         },
         { parent: this, protect: config.protectData },
       ).metadata.name;
-    const claims = {
-      data: volume(`${name}-data`, NAMES.volume, config.volumeSize),
-      workspace:
-        config.workspaceStorage === 'volume'
-          ? volume(`${name}-workspace`, NAMES.workspaceVolume, config.workspaceSize)
-          : undefined,
-    };
+    const data = volume(`${name}-data`, NAMES.volume, config.volumeSize);
+    const { storage, size, accessMode } = config.workspace;
+    this.workspaceClaim =
+      storage === 'volume' ? volume(`${name}-workspace`, NAMES.workspaceVolume, size, accessMode) : undefined;
+    const claims = { data, workspace: this.workspaceClaim };
     const timeout = `${config.graceSeconds + START_SECONDS}s`;
     const deployment = new Deployment(
       `${name}-deployment`,
@@ -122,7 +123,25 @@ export class AgentService extends pulumi.ComponentResource {
     this.deploymentName = deployment.metadata.name;
     this.registerOutputs({ deploymentName: this.deploymentName });
   }
+
+  /** For runners that are replaced after each run. */
+  #mayDeletePods(name: string, common: Omit<Metadata, 'name'>, account: pulumi.Input<string>): void {
+    const metadata = { ...common, name: NAMES.deployment };
+    const rules = [{ apiGroups: [''], resources: ['pods'], verbs: ['delete'] }];
+    const role = new Role(`${name}-role`, { metadata, rules }, { parent: this });
+    new RoleBinding(
+      `${name}-binding`,
+      {
+        metadata,
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: role.metadata.name },
+        subjects: [{ kind: 'ServiceAccount', name: account, namespace: metadata.namespace }],
+      },
+      { parent: this },
+    );
+  }
 }
+
+type Metadata = { name: string; namespace: pulumi.Input<string>; labels: Record<string, string> };
 
 /** What `kubectl rollout history` shows for a revision. */
 function changeCause({ config, image, login }: AgentServiceArgs): pulumi.Output<string> {

@@ -4,9 +4,10 @@ import { NetworkPolicy } from '@pulumi/kubernetes/networking/v1/networkPolicy.js
 import type * as k8s from '@pulumi/kubernetes';
 import * as pulumi from '@pulumi/pulumi';
 
-import { AGENT_PORT } from '../../agent/contract.ts';
+import { AGENT_PORT, GATEWAY_PORT, RUNNER_PORT } from '../../agent/contract.ts';
 import type { ApiServer } from './api-server.ts';
 import type { Egress } from '../config/items.ts';
+import type { RunnersConfig } from '../config/runners.ts';
 import { takeBack } from './live-policies.ts';
 import type { LivePolicy } from './live-policies.ts';
 import { labels, selectorLabels } from '../names.ts';
@@ -23,7 +24,9 @@ export interface NetworkArgs {
   readonly n8nPort: number;
   /** Namespace whose pods may read the agent's metrics. */
   readonly prometheusNamespace: string | undefined;
-  /** What agent and watchdog may reach in addition to port 443 of the internet. */
+  /** Undefined: `claude` runs in the agent's pod. */
+  readonly runners: RunnersConfig | undefined;
+  /** What pods may reach in addition to port 443 of the internet. */
   readonly extraEgress: readonly Egress[];
   /** Undefined: the watchdog does not call n8n. */
   readonly n8nApiUrl: string | undefined;
@@ -55,8 +58,9 @@ const tcp = (port: number) => ({ protocol: 'TCP', port });
 const DNS_PORTS = [{ protocol: 'UDP', port: 53 }, tcp(53)];
 
 /**
- * The network policies. They allow n8n, the watchdog and a Prometheus to reach the agent; the agent to reach Anthropic and
- * n8n; the watchdog to reach n8n, Teams and the API server; every pod to reach DNS. They deny everything else.
+ * The network policies. They allow n8n, the watchdog and a Prometheus to reach the agent; the agent to reach Anthropic, n8n and
+ * its runners; runners to reach the agent's gateway and the internet; the watchdog to reach n8n, Teams and the API server; every
+ * pod to reach DNS. They deny everything else.
  */
 export class Network extends pulumi.ComponentResource {
   /** @param name The _unique_ name of this component. */
@@ -87,9 +91,20 @@ function policiesOf(args: NetworkArgs): Record<string, PolicySpec> {
     'allow-agent': {
       podSelector: pods('agent'),
       policyTypes: ['Ingress', 'Egress'],
-      ingress: [agentCallers(args)],
+      ingress: [
+        agentCallers(args),
+        ...(args.runners ? [{ from: [{ podSelector: pods('runner') }], ports: [tcp(GATEWAY_PORT)] }] : []),
+      ],
       egress: agentEgress(args),
     },
+    ...(args.runners && {
+      'allow-runner': {
+        podSelector: pods('runner'),
+        policyTypes: ['Ingress', 'Egress'],
+        ingress: [{ from: [{ podSelector: pods('agent') }], ports: [tcp(RUNNER_PORT)] }],
+        egress: runnerEgress(args, args.runners),
+      },
+    }),
     'allow-watchdog': { podSelector: pods('watchdog'), policyTypes: ['Egress'], egress: watchdogEgress(args) },
   };
 }
@@ -108,27 +123,45 @@ function agentCallers({ prometheusNamespace, ...args }: NetworkArgs): IngressRul
   return { from: [n8nPods(args), { podSelector: pods('watchdog') }, ...prometheus], ports: [tcp(AGENT_PORT)] };
 }
 
-function agentEgress({ extraEgress, apiServer, ...args }: NetworkArgs): pulumi.Input<EgressRule>[] {
-  // Excludes the API server, which may have a public address with port 443.
-  const toInternet = apiServer.apply((server) =>
-    internetBut(addressesOf(server).filter((cidr) => cidr.endsWith('/32'))),
-  );
-  return [toInternet, toN8n(args), ...extraEgress.map(egressRule)];
+function agentEgress({ runners, extraEgress, apiServer, ...args }: NetworkArgs): pulumi.Input<EgressRule>[] {
+  return [
+    internetBesides(apiServer),
+    toN8n(args),
+    ...(runners ? [{ to: [{ podSelector: pods('runner') }], ports: [tcp(RUNNER_PORT)] }] : []),
+    ...(runners?.reuse === false ? [toApiServer(apiServer)] : []),
+    ...extraFor('agent', extraEgress),
+  ];
+}
+
+function runnerEgress({ extraEgress, apiServer }: NetworkArgs, { egress }: RunnersConfig): pulumi.Input<EgressRule>[] {
+  return [
+    { to: [{ podSelector: pods('agent') }], ports: [tcp(GATEWAY_PORT)] },
+    ...(egress === 'internet' ? [internetBesides(apiServer)] : []),
+    ...extraFor('runners', extraEgress),
+  ];
 }
 
 function watchdogEgress({ apiServer, extraEgress, n8nApiUrl, ...args }: NetworkArgs): pulumi.Input<EgressRule>[] {
   const toAgent = { to: [{ podSelector: pods('agent') }], ports: [tcp(AGENT_PORT)] };
-  const toApiServer = apiServer.apply((server) => ({
+  return [
+    toAgent,
+    toApiServer(apiServer),
+    internetBut([]),
+    ...(n8nApiUrl === undefined ? [] : [toN8n(args)]),
+    ...extraFor('agent', extraEgress),
+  ];
+}
+
+function toApiServer(apiServer: pulumi.Output<ApiServer>): pulumi.Output<EgressRule> {
+  return apiServer.apply((server) => ({
     to: addressesOf(server).map((cidr) => ({ ipBlock: { cidr } })),
     ports: [tcp(server.port)],
   }));
-  return [
-    toAgent,
-    toApiServer,
-    internetBut([]),
-    ...(n8nApiUrl === undefined ? [] : [toN8n(args)]),
-    ...extraEgress.map(egressRule),
-  ];
+}
+
+/** The internet without the API server, which may have a public address with port 443. */
+function internetBesides(apiServer: pulumi.Output<ApiServer>): pulumi.Output<EgressRule> {
+  return apiServer.apply((server) => internetBut(addressesOf(server).filter((cidr) => cidr.endsWith('/32'))));
 }
 
 function internetBut(except: readonly string[]): EgressRule {
@@ -149,6 +182,11 @@ function n8nPods({ n8nNamespace, n8nPodLabels }: N8nPods): Peer {
     namespaceSelector: inNamespace(n8nNamespace),
     ...(!all && { podSelector: { matchLabels: n8nPodLabels } }),
   };
+}
+
+/** The rules of `extraEgress` for these pods; `agent` includes the watchdog. */
+function extraFor(who: NonNullable<Egress['for']>, extraEgress: readonly Egress[]): EgressRule[] {
+  return extraEgress.filter((place) => (place.for ?? who) === who).map(egressRule);
 }
 
 function egressRule(place: Egress): EgressRule {

@@ -50,5 +50,22 @@ export const CONTAINER_SECURITY = {
   capabilities: { drop: ['ALL'] },
 } satisfies SecurityContext;
 
+/** Seconds from the end of a run's grace time to SIGKILL, to interrupt the run and write its record. */
+export const FLUSH_SECONDS = 30;
+
+/** Seconds to pull the image and start, in addition to the time that the old pod may take to end. */
+export const START_SECONDS = 300;
+
+/** Limit of /tmp, and of emptyDir volumes, /tmp and logs together. */
+export const TMP_SIZE = '2Gi';
+export const EPHEMERAL_SIZE = '4Gi';
+
+/** What the kubelet would mount by itself with `automountServiceAccountToken`. */
+export const ACCOUNT_SOURCES: k8s.types.input.core.v1.VolumeProjection[] = [
+  { serviceAccountToken: { path: 'token', expirationSeconds: 3600 } },
+  { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
+  { downwardAPI: { items: [{ path: 'namespace', fieldRef: { fieldPath: 'metadata.namespace' } }] } },
+];
+
 /** Readable only by the owner and the group, which is the pod's fsGroup. */
 export const SECRET_MODE = 0o440;

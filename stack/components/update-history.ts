@@ -37,6 +37,7 @@ export class UpdateHistory extends pulumi.ComponentResource {
     const machineKeys: readonly string[] = MACHINE_KEYS;
     const config = Object.fromEntries(Object.entries(args.config).filter(([key]) => !machineKeys.includes(key)));
     warnOfUnpinning(earlier, config);
+    warnOfRunners(earlier, args.config);
     const short = (checksum: string | undefined): string => (checksum ?? '').slice(0, 12);
     const records = pulumi
       .all([args.image, args.loginChecksum, args.tokenChecksum, args.claudeChecksum])
@@ -91,5 +92,17 @@ function warnOfUnpinning([newest]: readonly UpdateRecord[], config: Readonly<Rec
   if (!newest?.config['image'] || config['image']) return;
   void pulumi.log.warn(
     `Update ${newest.number} (${newest.time}) pinned the image ${newest.config['image']}; this update builds a new one instead. To keep the pinned image: \`${npmRun('rollback', String(newest.number))}\`.`,
+  );
+}
+
+/** Before there were runners, each run worked in a workspace that was kept, and found what others had left. */
+function warnOfRunners([newest]: readonly UpdateRecord[], config: Readonly<Record<string, string>>): void {
+  if (newest === undefined || 'runners' in newest.config || config['runners'] === '0') return;
+  const kept =
+    config['workspaceStorage'] === 'volume'
+      ? ''
+      : ' The workspace is then empty for each run, and a request with a workdir is refused (HTTP 400).';
+  void pulumi.log.warn(
+    `This update moves runs from the agent's pod to runners, which hold no secret.${kept} To leave them where they are: \`${npmRun('pulumi', 'config set runners 0')}\`.`,
   );
 }

@@ -3,8 +3,8 @@ import * as pulumi from '@pulumi/pulumi';
 
 import { WATCHDOG_ENV } from '../../watchdog/contract.ts';
 import type { StackConfig } from '../config/config.ts';
-import { NAMES, SERVICE_URL } from '../names.ts';
-import { CONTAINER_SECURITY, placed, POD_BASE, proxied, SECRET_MODE } from './pod.ts';
+import { NAMES, PATHS, SERVICE_URL } from '../names.ts';
+import { ACCOUNT_SOURCES, CONTAINER_SECURITY, placed, POD_BASE, proxied, SECRET_MODE } from './pod.ts';
 import { TOKEN_KEYS } from './secrets/tokens.ts';
 import type { Tokens } from './secrets/tokens.ts';
 
@@ -24,8 +24,6 @@ export interface WatchdogPodArgs {
 
 const TOKEN_PATH = '/var/run/claude-watchdog';
 const NOTIFY_PATH = '/var/run/claude-watchdog-notify';
-/** Where a client in a pod looks for its ServiceAccount. */
-const ACCOUNT_PATH = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 /**
  * A pod that runs the watchdog once.
@@ -53,7 +51,7 @@ export function watchdogPod(args: WatchdogPodArgs, ...command: string[]): k8s.ty
         securityContext: CONTAINER_SECURITY,
         volumeMounts: [
           mount('token', TOKEN_PATH),
-          mount('account', ACCOUNT_PATH),
+          mount('account', PATHS.account),
           ...(args.notifySecretName === undefined ? [] : [mount('notify', NOTIFY_PATH)]),
         ],
       },
@@ -67,13 +65,6 @@ export function watchdogPod(args: WatchdogPodArgs, ...command: string[]): k8s.ty
     ],
   };
 }
-
-/** What the kubelet would mount by itself with `automountServiceAccountToken`. */
-const ACCOUNT_SOURCES: k8s.types.input.core.v1.VolumeProjection[] = [
-  { serviceAccountToken: { path: 'token', expirationSeconds: 3600 } },
-  { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
-  { downwardAPI: { items: [{ path: 'namespace', fieldRef: { fieldPath: 'metadata.namespace' } }] } },
-];
 
 function environment({ config }: WatchdogPodArgs): Record<string, string | number | undefined> {
   const { teamsWebhookUrl, n8nApiUrl, n8nUrl } = config;

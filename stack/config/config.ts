@@ -1,20 +1,24 @@
 import type * as pulumi from '@pulumi/pulumi';
 
-import { AUTH_MODES, LOG_LEVELS, MAX_SLOTS, PERMISSION_MODES, WORKSPACE_LIFETIMES } from '../../agent/contract.ts';
-import type { AuthMode, PermissionMode, WorkspaceLifetime } from '../../agent/contract.ts';
+import { AUTH_MODES, LOG_LEVELS, MAX_SLOTS, PERMISSION_MODES } from '../../agent/contract.ts';
+import type { AuthMode, PermissionMode } from '../../agent/contract.ts';
 import { readAzureConfig } from './azure.ts';
 import type { AzureConfig } from './azure.ts';
 import { ANNOTATIONS, CALLBACK_HOSTS, EGRESS, EXTRAS, LABELS, SELECTOR, TOLERATIONS } from './items.ts';
 import type { Egress, Toleration } from './items.ts';
 import { ConfigReader } from './reader.ts';
 import type { ConfigSource } from './reader.ts';
+import { readRunners } from './runners.ts';
+import type { RunnersConfig } from './runners.ts';
 import { SECRETS } from './secrets.ts';
 import { crossChecks } from './cross-checks.ts';
 import { TEXT } from './values.ts';
 import { readFederation } from './federation.ts';
 import type { Federation } from './federation.ts';
+import { readWorkspace } from './workspace.ts';
+import type { WorkspaceConfig } from './workspace.ts';
 
-/** Kubernetes quantities for the agent's container. */
+/** Kubernetes quantities for the container that runs `claude`: each runner's, or without runners the agent's. */
 export interface Resources {
   readonly cpuRequest: string;
   readonly cpuLimit: string;
@@ -66,7 +70,9 @@ export interface StackConfig {
   /** Undefined: Claude Code chooses. */
   readonly model: string | undefined;
   readonly permissionMode: PermissionMode;
-  /** How many runs may be in progress. */
+  /** Undefined: `claude` runs in the agent's pod. */
+  readonly runners: RunnersConfig | undefined;
+  /** Without runners, how many runs may be in progress. */
   readonly slots: number;
   readonly queueLimit: number;
   readonly warmStart: boolean;
@@ -75,9 +81,7 @@ export interface StackConfig {
   readonly records: RecordLimits;
   readonly logLevel: string;
   readonly resources: Resources;
-  readonly workspaceStorage: 'emptyDir' | 'volume';
-  readonly workspaceSize: string;
-  readonly workspaceLifetime: WorkspaceLifetime;
+  readonly workspace: WorkspaceConfig;
   readonly volumeSize: string;
   /** Undefined: the cluster's default. */
   readonly storageClass: string | undefined;
@@ -129,6 +133,7 @@ export function readConfig(source: ConfigSource): StackConfig {
   const target = read.oneOf('target', ['local', 'azure']);
   const platform = read.oneOf('platform', ['linux/amd64', 'linux/arm64']);
   const authMode = read.oneOf('authMode', AUTH_MODES);
+  const runners = readRunners(read);
   const config = {
     target,
     azure: readAzureConfig(read, target, platform),
@@ -148,6 +153,7 @@ export function readConfig(source: ConfigSource): StackConfig {
     claudeSettings: secret('claudeSettings'),
     model: read.optional('model', ...TEXT.model),
     permissionMode: read.oneOf('permissionMode', PERMISSION_MODES),
+    runners,
     slots: read.integer('slots', 1, MAX_SLOTS),
     queueLimit: read.integer('queueLimit', 0, 10_000),
     warmStart: read.boolean('warmStart'),
@@ -165,9 +171,7 @@ export function readConfig(source: ConfigSource): StackConfig {
       memoryRequest: read.text('memoryRequest', ...TEXT.bytes),
       memoryLimit: read.text('memoryLimit', ...TEXT.bytes),
     },
-    workspaceStorage: read.oneOf('workspaceStorage', ['emptyDir', 'volume']),
-    workspaceSize: read.text('workspaceSize', ...TEXT.bytes),
-    workspaceLifetime: read.oneOf('workspaceLifetime', WORKSPACE_LIFETIMES),
+    workspace: readWorkspace(read, runners),
     volumeSize: read.text('volumeSize', ...TEXT.bytes),
     storageClass: read.optional('storageClass', ...TEXT.storageClass),
     protectData: read.boolean('protectData'),

@@ -5,6 +5,8 @@ import { quantity } from './quantity.ts';
 /** The part of the configuration whose keys concern each other. */
 export interface CrossChecked {
   readonly target: string;
+  readonly runners: { readonly count: number } | undefined;
+  readonly slots: number;
   /** Undefined: another kind of credential. */
   readonly federation: object | undefined;
   readonly kubeContext: string | undefined;
@@ -30,6 +32,7 @@ export function crossChecks(config: CrossChecked): string[] {
           'kubeContext is only for target local; with target azure, azureCluster is the cluster. Leave kubeContext empty.',
         ]
       : []),
+    ...slotsBesideRunners(config),
     ...clearText(config),
     ...above('cpuRequest', resources.cpuRequest, 'cpuLimit', resources.cpuLimit),
     ...above('memoryRequest', resources.memoryRequest, 'memoryLimit', resources.memoryLimit),
@@ -42,11 +45,22 @@ export function crossChecks(config: CrossChecked): string[] {
   ];
 }
 
-function hostOutOfReach(host: string, index: number, { n8nNamespace, extraEgress }: CrossChecked): string[] {
+function slotsBesideRunners({ runners, slots }: CrossChecked): string[] {
+  if (runners === undefined || slots === 1) return [];
+  return [
+    `slots is ${slots}, but runs are in progress on runners (runners is ${runners.count}), and not in the agent's pod. Set runners to ${slots} and remove slots, or set runners to 0.`,
+  ];
+}
+
+/** Destinations that are open to agent and watchdog. */
+const opened = ({ extraEgress }: CrossChecked): readonly Egress[] =>
+  extraEgress.filter((place) => place.for !== 'runners');
+
+function hostOutOfReach(host: string, index: number, config: CrossChecked): string[] {
   const { hostname = '', port = '443' } = CALLBACK_HOST.exec(host)?.groups ?? {};
   const namespace = /(?:^|\.)([^.]+)\.svc(?:\.|$)/.exec(hostname)?.[1];
-  const isOpen = namespace === undefined ? port === '443' : namespace === n8nNamespace;
-  if (isOpen || extraEgress.length > 0) return [];
+  const isOpen = namespace === undefined ? port === '443' : namespace === config.n8nNamespace;
+  if (isOpen || opened(config).length > 0) return [];
   return [
     `callbackHosts[${index}] is ${host}, which the network policy blocks. Allow it in extraEgress, such as [{"namespace": "tools", "port": 8080}].`,
   ];
@@ -79,8 +93,8 @@ function ofN8n({ n8nApiUrl, n8nNamespace }: CrossChecked): boolean {
 }
 
 /** The pods can reach only port 443 of the internet, unless the config opens more. */
-function outOfReach(key: string, address: string | undefined, { extraEgress }: CrossChecked): string[] {
-  if (!address || extraEgress.length > 0) return [];
+function outOfReach(key: string, address: string | undefined, config: CrossChecked): string[] {
+  if (!address || opened(config).length > 0) return [];
   const { hostname, port, protocol } = new URL(address);
   const inCluster = /\.svc(\.|$)/.test(hostname);
   if (!inCluster && (port || (protocol === 'https:' ? '443' : '80')) === '443') return [];

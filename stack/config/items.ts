@@ -3,8 +3,15 @@ import ipaddr from 'ipaddr.js';
 import { CALLBACK_HOST, CREDENTIALS_FILE, SESSION_ENTRIES } from '../../agent/contract.ts';
 import { TEXT } from './values.ts';
 
-/** A destination that the pods may reach in addition to port 443 of the internet; the port is the pod's, not the Service's. */
-export type Egress = { readonly port: number } & ({ readonly namespace: string } | { readonly cidr: string });
+/** Who may reach a destination: the agent and its watchdog, or the runners. */
+const EGRESS_FOR = ['agent', 'runners'] as const;
+
+/** A destination that pods may reach in addition to port 443 of the internet; the port is the pod's, not the Service's. */
+export type Egress = {
+  readonly port: number;
+  /** Undefined: all pods. */
+  readonly for?: (typeof EGRESS_FOR)[number] | undefined;
+} & ({ readonly namespace: string } | { readonly cidr: string });
 
 /** A taint of nodes that the pods tolerate, as in `spec.tolerations` of a pod. */
 export interface Toleration {
@@ -48,16 +55,20 @@ const OUT_OF_BOUNDS = ['169.254.0.0/16', '168.63.129.16/32'];
 export const EGRESS: AllowedList<Egress> = [
   {
     list: 'a list, such as [{"namespace": "llm", "port": 8080}]',
-    item: `{"namespace": NAME, "port": NUMBER} or {"cidr": A.B.C.D/N, "port": NUMBER}, excluding ${OUT_OF_BOUNDS.join(' and ')}, where clouds serve the credentials of a machine`,
+    item: `{"namespace": NAME, "port": NUMBER} or {"cidr": A.B.C.D/N, "port": NUMBER}, with or without "for": "agent" or "for": "runners", excluding ${OUT_OF_BOUNDS.join(' and ')}, where clouds serve the credentials of a machine`,
   },
   (item) => {
     if (!isObject(item)) return undefined;
-    const { namespace, cidr, port, ...rest } = item;
+    const { namespace, cidr, port, for: who, ...rest } = item;
     if (Object.keys(rest).length > 0 || typeof port !== 'number') return undefined;
     if (!Number.isInteger(port) || port < 1 || port > 65_535) return undefined;
-    if (typeof namespace === 'string' && TEXT.namespace[0](namespace) && cidr === undefined) return { namespace, port };
+    const whose = EGRESS_FOR.find((one) => one === who);
+    if (who !== undefined && whose === undefined) return undefined;
+    const rule = { port, ...(whose && { for: whose }) };
+    if (typeof namespace === 'string' && TEXT.namespace[0](namespace) && cidr === undefined)
+      return { namespace, ...rule };
     if (typeof cidr !== 'string' || !cidr.includes('/') || namespace !== undefined) return undefined;
-    return isInBounds(cidr) ? { cidr, port } : undefined;
+    return isInBounds(cidr) ? { cidr, ...rule } : undefined;
   },
 ];
 

@@ -84,6 +84,11 @@ export class ConfigReader {
     return found ?? this.#reject(key, value, `one of ${values.join(', ')}`, values[0]);
   }
 
+  /** Like {@link ConfigReader.oneOf}, but undefined if empty. */
+  oneOfOrEmpty<const T extends readonly [string, ...string[]]>(key: string, values: T): T[number] | undefined {
+    return this.#get(key) === '' ? undefined : this.oneOf(key, values);
+  }
+
   integer(key: string, min: number, max: number): number {
     const value = this.#get(key);
     const number = /^\d+$/.test(value) ? Number(value) : NaN;

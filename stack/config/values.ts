@@ -21,6 +21,7 @@ export const TEXT = {
   cpu: matches(/^(\d+(\.\d{1,3})?|\d+m)$/, 'a CPU quantity, such as 500m or 2'),
   bytes: matches(/^\d+(\.\d+)?(Ki|Mi|Gi|Ti|k|M|G|T)?$/, 'a quantity, such as 2Gi'),
   storageClass: matches(/^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$/, 'the name of a storage class'),
+  runtimeClass: matches(/^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$/, 'the name of a runtime class'),
   namespace: matches(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'the name of a namespace'),
   url: url(/^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/, 'an http(s) URL without user, query or fragment'),
   proxy: url(

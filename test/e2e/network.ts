@@ -21,7 +21,15 @@ interface Probe {
   readonly user: number;
 }
 const USER = 10_001;
-const PROBES: Readonly<Record<Exclude<Source, 'agent'> | 'control', Probe>> = {
+/** Pods of the stack: a namespace, and what `kubectl exec` calls the pod. */
+const OF_STACK = {
+  agent: [OWN, 'deployment/claude-code-agent'],
+  'another runner': [OWN, 'deployment/claude-code-runner'],
+} as const;
+type End = Source | keyof typeof OF_STACK | 'control';
+
+const PROBES: Readonly<Record<Exclude<End, keyof typeof OF_STACK>, Probe>> = {
+  runner: { name: 'e2e-runner', namespace: OWN, labels: selectorLabels('runner'), ports: [7070], user: USER },
   watchdog: { name: 'e2e-watchdog', namespace: OWN, labels: selectorLabels('watchdog'), ports: [3000], user: USER },
   neighbour: { name: 'e2e-neighbour', namespace: OWN, labels: {}, ports: [], user: USER },
   n8n: { name: 'e2e-n8n', namespace: DOUBLE.namespace, labels: {}, ports: [5678, 5432], user: USER },
@@ -47,7 +55,7 @@ const answers = ({ host, port, protocol }) => new Promise((resolve) => {
 Promise.all(JSON.parse(process.argv[1]).map(answers)).then((all) => { console.log(JSON.stringify(all)); process.exit(); });
 `;
 
-/** Makes the pods and namespaces to try it with; the agent's own pod listens on one more port for ten minutes. */
+/** Makes the pods and namespaces to try it with; the stack's own pods listen on one more port for ten minutes. */
 export async function startProbes(image: string): Promise<void> {
   const namespaces = [STRANGERS, PROMETHEUS_NAMESPACE, DOUBLE.namespace];
   const items = [
@@ -59,7 +67,9 @@ export async function startProbes(image: string): Promise<void> {
     await kubectl(['wait', `pod/${name}`, '--namespace', namespace, '--for=condition=Ready', '--timeout=100s']);
   }
   const { port } = PLACES["agent's other ports"];
-  await inPod('agent', 'sh', '-c', `timeout 600 node -e "${LISTEN}" ${port} >/dev/null 2>&1 &`);
+  for (const end of Object.keys(OF_STACK) as (keyof typeof OF_STACK)[]) {
+    await inPod(end, 'sh', '-c', `timeout 600 node -e "${LISTEN}" ${port} >/dev/null 2>&1 &`);
+  }
 }
 
 /** Takes away what {@link startProbes} made. */
@@ -181,13 +191,15 @@ async function targetOf(place: Place): Promise<Target> {
   return { host, port, ...(protocol && { protocol }) };
 }
 
-async function addressOf(pod: Exclude<Extract<Place, { pod: unknown }>['pod'], never> | 'control'): Promise<string> {
+async function addressOf(pod: Extract<Place, { pod: unknown }>['pod'] | 'control'): Promise<string> {
   const selected = {
     agent: [OWN, 'app.kubernetes.io/component=agent'],
+    // Not the probe.
+    'another runner': [OWN, 'app.kubernetes.io/component=runner,pod-template-hash'],
     dns: ['kube-system', 'k8s-app=kube-dns'],
   } as const;
   const output = ['--output', 'jsonpath={.items[0].status.podIP}'];
-  if (pod === 'agent' || pod === 'dns') {
+  if (pod === 'agent' || pod === 'another runner' || pod === 'dns') {
     const [namespace, selector] = selected[pod];
     return kubectl(['get', 'pods', '--namespace', namespace, '--selector', selector, ...output]);
   }
@@ -195,12 +207,14 @@ async function addressOf(pod: Exclude<Extract<Place, { pod: unknown }>['pod'], n
   return kubectl(['get', 'pods', '--namespace', namespace, '--field-selector', `metadata.name=${name}`, ...output]);
 }
 
-async function answersFrom(source: Source | 'control', targets: readonly Target[]): Promise<boolean[]> {
+async function answersFrom(source: End, targets: readonly Target[]): Promise<boolean[]> {
   return JSON.parse(await inPod(source, 'node', '-e', TRY, JSON.stringify(targets))) as boolean[];
 }
 
-function inPod(source: Source | 'control', ...command: string[]): Promise<string> {
+function inPod(source: End, ...command: string[]): Promise<string> {
   const [namespace, pod] =
-    source === 'agent' ? [OWN, 'deployment/claude-code-agent'] : [PROBES[source].namespace, PROBES[source].name];
+    source === 'agent' || source === 'another runner'
+      ? OF_STACK[source]
+      : [PROBES[source].namespace, PROBES[source].name];
   return kubectl(['exec', '--namespace', namespace, pod, '--', ...command]);
 }

@@ -13,6 +13,12 @@ const POD = 'spec.template.spec';
 const CONTAINER = `${POD}.containers.0`;
 const JOB = 'spec.jobTemplate.spec.template.spec';
 const pod = (at: string, to: unknown): Change => ({ of: 'Deployment', at: `${POD}.${at}`, to });
+const runner = (at: string, to: unknown): Change => ({
+  of: 'Deployment',
+  called: 'claude-code-runner',
+  at: `${POD}.${at}`,
+  to,
+});
 const container = (at: string, to: unknown): Change => ({ of: 'Deployment', at: `${CONTAINER}.${at}`, to });
 const job = (at: string, to: unknown): Change => ({ of: 'CronJob', at: `${JOB}.${at}`, to });
 const cluster = (at: string, to: unknown): Change => ({ of: 'ManagedCluster', at, to });
@@ -90,6 +96,18 @@ const CHANGES = (secret: string): Readonly<Record<string, Readonly<Record<string
   'A variable with the name of a secret refers to a Secret.': {
     'a value': container('env.-', { name: 'API_KEY', value: 'x' }),
   },
+  'A runner has nothing from the cluster, because a prompt reads whatever is in its pod.': {
+    'a variable from a Secret': runner('containers.0.env.-', {
+      name: 'API_KEY',
+      valueFrom: { secretKeyRef: { name: 'claude-agent-token', key: 'sha256' } },
+    }),
+    'a Secret': runner('volumes.-', { name: 's', secret: { secretName: 'claude-session', defaultMode: 0o440 } }),
+    'a token': runner('volumes.-', {
+      name: 't',
+      projected: { sources: [{ serviceAccountToken: { path: 't', audience: 'x' } }] },
+    }),
+    'a ConfigMap': runner('volumes.-', { name: 'c', configMap: { name: 'claude-agent-updates' } }),
+  },
   'A pod has its own ServiceAccount.': {
     'the default one': job('serviceAccountName', undefined),
     'one that is not made': job('serviceAccountName', 'another'),
@@ -109,6 +127,7 @@ const CHANGES = (secret: string): Readonly<Record<string, Readonly<Record<string
     'every kind': role({ resources: ['*'] }),
     Secrets: role({ resources: ['secrets'] }),
     'any name': role({ resourceNames: undefined }),
+    'more than deleting pods': role({ resources: ['pods'], resourceNames: undefined, verbs: ['create', 'delete'] }),
     'every namespace': role({}, 'ClusterRole'),
   },
   'Nothing is reachable from outside the cluster.': {

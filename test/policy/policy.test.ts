@@ -53,6 +53,19 @@ const CONFIGS: Record<string, Record<string, string>> = {
     extraEgress: '[{"namespace":"llm","port":8080},{"cidr":"10.1.0.0/16","port":3128}]',
     ...NOTIFY,
   },
+  'runners that are replaced after each run': {
+    runners: '3',
+    warmRunners: '1',
+    runnerReuse: 'false',
+    runnerRuntimeClass: 'kata-vm-isolation',
+    runnerEgress: 'none',
+  },
+  'runners that share a volume': {
+    runners: '2',
+    workspaceStorage: 'volume',
+    workspaceAccessMode: 'ReadWriteMany',
+  },
+  "claude in the agent's pod": { runners: '0', slots: '4' },
 };
 
 describe('the security rules', () => {

@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 
-import { callbackSecretOf } from '../../stack/components/secrets/tokens.ts';
+import { callbackSecretOf, runnerKeyOf } from '../../stack/components/secrets/tokens.ts';
 import { API_TOKEN, CALLBACK_SECRET, DIGEST, find, loginFolder, REFRESH_TOKEN, runProgram } from './program.ts';
 import type { Rendered } from './program.ts';
 
@@ -14,7 +14,7 @@ interface Container {
   name: string;
   image: string;
   args?: string[];
-  env: { name: string; value?: string; valueFrom?: { secretKeyRef: { name: string; key: string } } }[];
+  env: { name: string; value?: string; valueFrom?: { secretKeyRef?: object; fieldRef?: object } }[];
   resources: { requests: Record<string, string>; limits: Record<string, string> };
   securityContext: unknown;
   volumeMounts: { name: string; mountPath: string; readOnly?: boolean }[];
@@ -42,19 +42,22 @@ interface CronJob {
 }
 
 const deploymentOf = (resources: Rendered[]) =>
-  find(resources, 'kubernetes:apps/v1:Deployment') as unknown as Deployment;
+  find(resources, 'kubernetes:apps/v1:Deployment', 'claude-code-agent') as unknown as Deployment;
 const CRON_JOBS = ['claude-auth-watchdog', 'claude-maintenance-start', 'claude-maintenance-end'] as const;
 const cronJobOf = (resources: Rendered[], name: (typeof CRON_JOBS)[number] = 'claude-auth-watchdog') =>
   find(resources, 'kubernetes:batch/v1:CronJob', name) as unknown as CronJob;
+const runnersOf = (resources: Rendered[]) =>
+  find(resources, 'kubernetes:apps/v1:Deployment', 'claude-code-runner') as unknown as Deployment;
 const podsOf = (resources: Rendered[]) => [
   deploymentOf(resources).spec.template.spec,
+  runnersOf(resources).spec.template.spec,
   ...CRON_JOBS.map((name) => cronJobOf(resources, name).spec.jobTemplate.spec.template.spec),
 ];
 const envOf = (resources: Rendered[]) =>
   Object.fromEntries(
     podsOf(resources)[0]?.containers[0].env.map(({ name, value, valueFrom }) => [
       name,
-      value ?? valueFrom?.secretKeyRef,
+      value ?? valueFrom?.secretKeyRef ?? valueFrom?.fieldRef,
     ]) ?? [],
   );
 
@@ -81,10 +84,12 @@ describe('the program', () => {
       'CronJob claude-maintenance-end',
       'CronJob claude-maintenance-start',
       'Deployment claude-code-agent',
+      'Deployment claude-code-runner',
       'LimitRange claude-agent',
       'Namespace claude-agent',
       'NetworkPolicy allow-agent',
       'NetworkPolicy allow-dns',
+      'NetworkPolicy allow-runner',
       'NetworkPolicy allow-watchdog',
       'NetworkPolicy default-deny',
       'PersistentVolumeClaim claude-agent-data',
@@ -93,11 +98,14 @@ describe('the program', () => {
       'RoleBinding claude-auth-watchdog',
       'Secret claude-agent-token',
       'Secret claude-callback-secret',
+      'Secret claude-runner-key',
       'Secret claude-session',
       'Secret claude-watchdog-token',
       'Service claude-agent',
+      'Service claude-code-runner',
       'ServiceAccount claude-auth-watchdog',
       'ServiceAccount claude-code-agent',
+      'ServiceAccount claude-code-runner',
     ]);
     expect(outputs).toEqual({
       namespace: 'claude-agent',
@@ -110,10 +118,10 @@ describe('the program', () => {
     });
   });
 
-  test('creates agent and watchdog only after the network policies', async () => {
+  test('creates agent, runners and watchdog only after the network policies', async () => {
     const { resources } = await runProgram();
     const lastPolicy = resources.findLastIndex(({ type }) => type.endsWith(':NetworkPolicy'));
-    const firstOfParts = resources.findIndex(({ parent }) => parent === 'agent' || parent === 'watchdog');
+    const firstOfParts = resources.findIndex(({ parent }) => ['agent', 'runner', 'watchdog'].includes(parent ?? ''));
     expect(lastPolicy).toBeGreaterThan(0);
     expect(firstOfParts).toBeGreaterThan(lastPolicy);
   });
@@ -174,6 +182,11 @@ describe('the program', () => {
     expect(metadata.annotations['kubernetes.io/change-cause']).toMatch(/^image ab12ab12ab12, session [0-9a-f]{12}$/);
     expect(spec.template.metadata.annotations['cluster-autoscaler.kubernetes.io/safe-to-evict']).toBe('false');
     expect(spec.template.spec.containers[0].resources).toMatchObject({
+      requests: { cpu: '250m', memory: '512Mi' },
+      limits: { cpu: '2', memory: '2Gi' },
+    });
+    const alone = deploymentOf((await runProgram({ runners: '0' })).resources);
+    expect(alone.spec.template.spec.containers[0].resources).toMatchObject({
       requests: { cpu: '1', memory: '2Gi' },
       limits: { cpu: '4', memory: '8Gi' },
     });
@@ -181,7 +194,7 @@ describe('the program', () => {
 
   test('gives the agent its settings, and only references to the hashes of its tokens', async () => {
     const { resources } = await runProgram({
-      slots: '4',
+      warmRunners: '2',
       queueLimit: '7',
       warmStart: 'false',
       model: 'opus[1m]',
@@ -197,14 +210,20 @@ describe('the program', () => {
       AGENT_PORT: '3000',
       AGENT_STATE_DIR: '/data',
       AGENT_WORKSPACE_DIR: '/workspace',
-      AGENT_WORKSPACE_LIFETIME: 'keep',
+      AGENT_WORKSPACE_LIFETIME: 'run',
       AGENT_WORKSPACE_MEGABYTES: '8192',
       AGENT_CONVERSATION_MEGABYTES: '5120',
       AGENT_SESSION_DIR: '/var/run/claude-session',
       AGENT_AUTH_MODE: 'session',
       AGENT_MODEL: 'opus[1m]',
       AGENT_PERMISSION_MODE: 'dontAsk',
-      AGENT_RUNNERS: 'local:4',
+      POD_IP: { fieldPath: 'status.podIP' },
+      AGENT_RUNNERS: 'http://claude-code-runner:7070',
+      AGENT_WARM_RUNNERS: '2',
+      AGENT_RUNNER_KEY_FILE: '/var/run/claude-runner-key/key.pem',
+      AGENT_GATEWAY_HOST: '0.0.0.0',
+      AGENT_GATEWAY_PORT: '3001',
+      AGENT_GATEWAY_URL: 'http://$(POD_IP):3001',
       AGENT_QUEUE_LIMIT: '7',
       AGENT_WARM_START: 'off',
       AGENT_WARM_START_FREE_MEGABYTES: '512',
@@ -242,12 +261,12 @@ describe('the program', () => {
 
   test('marks every Secret as secret, and has no secret anywhere else or in an output', async () => {
     const { resources, outputs } = await runProgram();
-    const canaries = [API_TOKEN, REFRESH_TOKEN, callbackSecretOf(API_TOKEN)].flatMap((text) => [
+    const canaries = [API_TOKEN, REFRESH_TOKEN, callbackSecretOf(API_TOKEN), runnerKeyOf(API_TOKEN)].flatMap((text) => [
       text,
       Buffer.from(text).toString('base64').slice(0, -4),
     ]);
     const secrets = resources.filter(({ type }) => type === 'kubernetes:core/v1:Secret');
-    expect(secrets).toHaveLength(4);
+    expect(secrets).toHaveLength(5);
     for (const { name, inputs } of secrets) expect(JSON.stringify(inputs['data']), name).toContain(SECRET_MARK);
     const open = JSON.stringify([resources.filter(({ type }) => type !== 'kubernetes:core/v1:Secret'), outputs]);
     for (const canary of canaries) expect(open).not.toContain(canary);
@@ -330,6 +349,7 @@ describe('the program', () => {
     expect(secrets.map(({ inputs }) => (inputs['metadata'] as { name: string }).name).sort()).toEqual([
       'claude-agent-token',
       'claude-callback-secret',
+      'claude-runner-key',
       'claude-watchdog-token',
     ]);
     expect(deploymentOf(resources).metadata.annotations['kubernetes.io/change-cause']).toMatch(
@@ -371,7 +391,13 @@ describe('the program', () => {
     const pinned = `example.azurecr.io/claude-agent@sha256:${'cd'.repeat(32)}`;
     const { resources, outputs } = await runProgram({ image: pinned });
     expect(resources.filter(({ type }) => type.startsWith('docker:'))).toEqual([]);
-    expect(podsOf(resources).map(({ containers }) => containers[0].image)).toEqual([pinned, pinned, pinned, pinned]);
+    expect(podsOf(resources).map(({ containers }) => containers[0].image)).toEqual([
+      pinned,
+      pinned,
+      pinned,
+      pinned,
+      pinned,
+    ]);
     expect(outputs['image']).toBe(pinned);
   });
 

@@ -5,14 +5,14 @@
  */
 
 /** Who connects. `neighbour` is another pod in the agent's namespace, `stranger` one in another namespace. */
-export const SOURCES = ['agent', 'watchdog', 'neighbour', 'n8n', 'prometheus', 'stranger'] as const;
+export const SOURCES = ['agent', 'runner', 'watchdog', 'neighbour', 'n8n', 'prometheus', 'stranger'] as const;
 
 /** One of {@link SOURCES}. */
 export type Source = (typeof SOURCES)[number];
 
 /** A destination: a kind of pod in the cluster, or an address outside. */
 export type Place = { readonly port: number; readonly protocol?: 'UDP' } & (
-  | { readonly pod: 'agent' | 'watchdog' | 'n8n' | 'stranger' | 'dns' }
+  | { readonly pod: 'agent' | 'another runner' | 'watchdog' | 'n8n' | 'stranger' | 'dns' }
   | { readonly address: string }
   | { readonly apiServer: true }
 );
@@ -20,7 +20,10 @@ export type Place = { readonly port: number; readonly protocol?: 'UDP' } & (
 /** Every destination of the matrix. The internet is an address for documentation (RFC 5737). */
 export const PLACES = {
   agent: { pod: 'agent', port: 3000 },
+  "agent's gateway": { pod: 'agent', port: 3001 },
   "agent's other ports": { pod: 'agent', port: 9229 },
+  'another runner': { pod: 'another runner', port: 7070 },
+  "another runner's other ports": { pod: 'another runner', port: 9229 },
   watchdog: { pod: 'watchdog', port: 3000 },
   n8n: { pod: 'n8n', port: 5678 },
   "n8n's other ports": { pod: 'n8n', port: 5432 },
@@ -52,7 +55,8 @@ const RESOLVING = ['DNS', 'DNS by TCP', "a node's DNS cache"] as const;
 
 /** What each source may reach; everything else is blocked. */
 export const REACHES: Readonly<Record<Source, readonly PlaceName[]>> = {
-  agent: ['n8n', 'the internet', ...RESOLVING],
+  agent: ['another runner', 'n8n', 'the internet', ...RESOLVING],
+  runner: ["agent's gateway", 'the internet', ...RESOLVING],
   watchdog: ['agent', 'n8n', 'the API server', 'the internet', ...RESOLVING],
   neighbour: [...RESOLVING],
   n8n: ['agent'],
@@ -62,10 +66,10 @@ export const REACHES: Readonly<Record<Source, readonly PlaceName[]>> = {
 
 /** Destinations that our policies decide about: for other namespaces, only our own pods. */
 export function decidedFor(source: Source): PlaceName[] {
-  const ours = source === 'agent' || source === 'watchdog' || source === 'neighbour';
+  const ours = ['agent', 'runner', 'watchdog', 'neighbour'].includes(source);
   const all = Object.keys(PLACES) as PlaceName[];
   return all.filter((name) => {
     const place: Place = PLACES[name];
-    return ours || ('pod' in place && (place.pod === 'agent' || place.pod === 'watchdog'));
+    return ours || ('pod' in place && ['agent', 'another runner', 'watchdog'].includes(place.pod));
   });
 }

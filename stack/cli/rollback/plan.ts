@@ -9,7 +9,17 @@ import { shortImage } from '../../update-record.ts';
  * Config that a rollback does not change: where the stack is, its Azure resources, the volumes, which can neither shrink nor
  * change their class, and n8nApiUrl, which needs a secret beside it.
  */
-const KEPT_KEY = /^(target|registry|volumeSize|workspaceStorage|workspaceSize|storageClass|n8nApiUrl|azure.*)$/;
+const KEPT_KEY =
+  /^(target|registry|volumeSize|workspaceStorage|workspaceAccessMode|workspaceSize|storageClass|n8nApiUrl|azure.*)$/;
+
+/** Config of an update whose record lacks these keys: before there were runners, `claude` ran in the agent's pod. */
+const BEFORE_RUNNERS = {
+  runners: '0',
+  warmRunners: '0',
+  runnerReuse: 'true',
+  runnerRuntimeClass: '',
+  runnerEgress: 'internet',
+};
 
 /** What going back to an update does to the stack's file. */
 export interface RollbackPlan {
@@ -45,7 +55,9 @@ export function rollbackPlan(
   const changes = [`image ${from}${image}, pinned from now on`];
   file.set('image', record.image);
   const kept: string[] = [];
-  for (const [key, value] of Object.entries(record.config).filter(([name]) => name !== 'image')) {
+  for (const [key, value] of Object.entries({ ...BEFORE_RUNNERS, ...record.config }).filter(
+    ([name]) => name !== 'image',
+  )) {
     const now = file.get(key);
     if (now === asText(value)) continue;
     if (now === undefined) kept.push(`${key} was ${shown(value)}: ignored, the key no longer exists`);

@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, createPrivateKey, createPublicKey } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 
@@ -16,6 +16,7 @@ export const TOKEN_KEYS = {
   watchdogSha256: 'watchdog-sha256',
   watchdogToken: 'token',
   callbackSecret: 'secret',
+  runnerKey: 'key.pem',
 } as const;
 
 /**
@@ -41,6 +42,23 @@ export function callbackSecretOf(agentToken: string): string {
   return `whsec_${createHmac('sha256', agentToken).update(NAMES.callbackSecret).digest('base64')}`;
 }
 
+/** What precedes the 32 bytes of an Ed25519 private key in DER (RFC 8410). */
+const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
+
+/** The private key with which the agent identifies itself to its runners, in PEM. It is derived from the API token too. */
+export function runnerKeyOf(agentToken: string): string {
+  const seed = createHmac('sha256', agentToken).update(NAMES.runnerKeySecret).digest();
+  const key = createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, seed]), format: 'der', type: 'pkcs8' });
+  return key.export({ type: 'pkcs8', format: 'pem' }) as string;
+}
+
+/** The 32 bytes of the public key in base64; empty without a private key, where {@link keptSecret} creates nothing. */
+function publicKeyOf(privateKey: string | undefined): string {
+  if (privateKey === undefined) return '';
+  const { x = '' } = createPublicKey(Buffer.from(privateKey, 'base64')).export({ format: 'jwk' });
+  return Buffer.from(x, 'base64url').toString('base64');
+}
+
 /** Arguments of {@link Tokens}. */
 export interface TokensArgs {
   readonly namespace: pulumi.Input<string>;
@@ -48,6 +66,8 @@ export interface TokensArgs {
   readonly agentToken: pulumi.Output<string> | undefined;
   /** Secrets that sign callbacks, separated by spaces. Undefined: the one of {@link callbackSecretOf}. */
   readonly callbackSecret: pulumi.Output<string> | undefined;
+  /** Whether there are runners. */
+  readonly hasRunners: boolean;
 }
 
 /**
@@ -61,6 +81,9 @@ export class Tokens extends pulumi.ComponentResource {
   readonly watchdogSecretName: pulumi.Output<string>;
   /** Secret for the agent and for receivers of callbacks. */
   readonly callbackSecretName: pulumi.Output<string>;
+  /** Secret for the agent with its private key, and the public key, which is no secret. Undefined without runners. */
+  readonly runnerKey:
+    { readonly secretName: pulumi.Output<string>; readonly publicKey: pulumi.Output<string> } | undefined;
   /** Changes if and only if the agent's part of them does. */
   readonly checksum: pulumi.Output<string>;
 
@@ -109,6 +132,23 @@ export class Tokens extends pulumi.ComponentResource {
       },
       { parent: this },
     );
+    const runnerKey = args.hasRunners
+      ? keptSecret(
+          `${name}-runner-key`,
+          {
+            secretName: NAMES.runnerKeySecret,
+            namespace,
+            labels: labels('agent'),
+            missing,
+            data: agentToken?.apply((token) => ({ [TOKEN_KEYS.runnerKey]: encoded(runnerKeyOf(token)) })),
+          },
+          { parent: this },
+        )
+      : undefined;
+    this.runnerKey = runnerKey && {
+      secretName: nameOf(runnerKey),
+      publicKey: pulumi.unsecret(runnerKey.data.apply((data) => publicKeyOf(data[TOKEN_KEYS.runnerKey]))),
+    };
     this.agentSecretName = nameOf(agent);
     this.watchdogSecretName = nameOf(watchdog);
     this.callbackSecretName = nameOf(callback);

@@ -81,8 +81,11 @@ export const ACCESS_RULES: readonly Rule[] = [
             resources.some((name) => name.startsWith('secrets')),
             'it is for Secrets',
           ),
+          // Kubernetes names the pods of a Deployment.
           ...when(
-            resourceNames.length === 0 && verbs.some((verb) => CHANGING.includes(verb)),
+            resourceNames.length === 0 &&
+              verbs.some((verb) => CHANGING.includes(verb)) &&
+              `${resources.join()} ${verbs.join()}` !== 'pods delete',
             'it changes objects of any name',
           ),
         ]),

@@ -70,9 +70,24 @@ export const SECRET_RULES: readonly Rule[] = [
       const variables = pod === undefined ? [] : containersOf(pod).flatMap(({ env }) => env ?? []);
       const open = variables.filter(
         ({ name, valueFrom }) =>
-          /(TOKEN|SECRET|PASSWORD|KEY|CREDENTIALS?)(_SHA256)?$/.test(name) && valueFrom === undefined,
+          /(TOKEN|SECRET|PASSWORD|(?<!PUBLIC_)KEY|CREDENTIALS?)(_SHA256)?$/.test(name) && valueFrom === undefined,
       );
       return open.map(({ name }) => `${name} has a plain value`);
+    },
+  },
+  {
+    must: 'A runner has nothing from the cluster, because a prompt reads whatever is in its pod.',
+    check: (resource) => {
+      const pod = podOf(resource);
+      if (pod?.metadata.labels?.['app.kubernetes.io/component'] !== 'runner') return [];
+      const references = containersOf(pod).flatMap(({ env = [] }) => env.filter(({ valueFrom }) => valueFrom));
+      const volumes = (pod.spec.volumes ?? []).filter(
+        (volume) => volume['emptyDir'] === undefined && volume['persistentVolumeClaim'] === undefined,
+      );
+      return [
+        ...references.map(({ name }) => `${name} refers to something`),
+        ...volumes.map(({ name }) => `the volume ${name} is not empty`),
+      ];
     },
   },
 ];

@@ -166,7 +166,7 @@ describe('the target azure', () => {
         annotations: { 'azure.workload.identity/client-id': expect.stringMatching(/^[0-9a-f-]{36}$/) as string },
       },
     });
-    const deployment = find(resources, 'kubernetes:apps/v1:Deployment');
+    const deployment = find(resources, 'kubernetes:apps/v1:Deployment', 'claude-code-agent');
     expect(deployment).toMatchObject({
       spec: { template: { metadata: { labels: { 'azure.workload.identity/use': 'true' } } } },
     });

@@ -57,6 +57,20 @@ config:
     ]);
   });
 
+  test("returns claude to the agent's pod if that update was made before there were runners", () => {
+    const { runners: _runners, ...before } = DEFAULTS;
+    const old = { ...record(2), config: { ...before, workspaceLifetime: 'keep' } };
+    const plan = back(old, 'config: {}\n');
+    expect(plan.description).toContain('runners 1 -> 0');
+    expect(plan.description).toContain('workspaceLifetime');
+    expect(parse(plan.content)).toMatchObject({
+      config: {
+        'claude-code-agent:runners': expect.anything() as unknown,
+        'claude-code-agent:workspaceLifetime': 'keep',
+      },
+    });
+  });
+
   test('creates a file if the stack has none', () => {
     expect(parse(back(record(2), '').content)).toEqual({ config: { 'claude-code-agent:image': image('2') } });
   });

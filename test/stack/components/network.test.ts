@@ -18,8 +18,10 @@ const pod = (ip: string, namespace: string, labels: Record<string, string>): End
   pod: { namespace, labels },
 });
 const N8N = { 'app.kubernetes.io/name': 'n8n' };
-const ENDS: Record<Source | 'dns', End> = {
+const ENDS: Record<Source | 'another runner' | 'dns', End> = {
   agent: pod('10.244.0.11', 'claude-agent', selectorLabels('agent')),
+  runner: pod('10.244.0.18', 'claude-agent', selectorLabels('runner')),
+  'another runner': pod('10.244.0.19', 'claude-agent', selectorLabels('runner')),
   watchdog: pod('10.244.0.12', 'claude-agent', selectorLabels('watchdog')),
   neighbour: pod('10.244.0.13', 'claude-agent', {}),
   n8n: pod('10.244.0.14', 'n8n', N8N),
@@ -83,20 +85,46 @@ describe('the network', () => {
     expect(await reachable('agent', 'match pods too', { n8nPort: '5432' })).not.toContain('n8n');
   });
 
-  test('opens what the config names, only for agent and watchdog', async () => {
+  test('opens what the config names, for those that it names: agent and watchdog, runners, or all', async () => {
     const policies = await policiesOf({
-      extraEgress: '[{"namespace":"llm","port":8080},{"cidr":"10.1.0.0/16","port":3128}]',
+      extraEgress:
+        '[{"namespace":"llm","port":8080,"for":"agent"},{"namespace":"mcp","port":8081,"for":"runners"},{"cidr":"10.1.0.0/16","port":3128}]',
     });
     const tcp = (from: End, to: End, port: number) =>
       isAllowed(policies, { from, to, port, protocol: 'TCP' }, 'match pods too');
-    const gateway = pod('10.244.0.20', 'llm', {});
-    for (const end of [ENDS.agent, ENDS.watchdog]) {
-      expect(tcp(end, gateway, 8080)).toBe(true);
+    const [gateway, tools] = [pod('10.244.0.20', 'llm', {}), pod('10.244.0.21', 'mcp', {})];
+    for (const end of [ENDS.agent, ENDS.watchdog, ENDS.runner]) {
+      const isRunner = end === ENDS.runner;
+      expect(tcp(end, gateway, 8080)).toBe(!isRunner);
+      expect(tcp(end, tools, 8081)).toBe(isRunner);
       expect(tcp(end, { ip: '10.1.2.3' }, 3128)).toBe(true);
       expect(tcp(end, gateway, 8081)).toBe(false);
       expect(tcp(end, { ip: '10.2.2.3' }, 3128)).toBe(false);
     }
     expect(tcp(ENDS.neighbour, gateway, 8080)).toBe(false);
     expect(tcp(ENDS.neighbour, { ip: '10.1.2.3' }, 3128)).toBe(false);
+  });
+
+  test('closes the internet for runners if the config says so', async () => {
+    const closed = await reachable('runner', 'match pods too', { ...EVERY_WAY, runnerEgress: 'none' });
+    expect(new Set(closed)).toEqual(new Set(REACHES.runner.filter((place) => place !== 'the internet')));
+    expect(new Set(await reachable('agent', 'match pods too', { ...EVERY_WAY, runnerEgress: 'none' }))).toEqual(
+      new Set(REACHES.agent),
+    );
+  });
+
+  test('opens the API server for the agent only if it deletes the pods of its runners', async () => {
+    const open = await reachable('agent', 'match pods too', { ...EVERY_WAY, runnerReuse: 'false' });
+    expect(new Set(open)).toEqual(new Set([...REACHES.agent, 'the API server']));
+    expect(await reachable('runner', 'match pods too', { ...EVERY_WAY, runnerReuse: 'false' })).not.toContain(
+      'the API server',
+    );
+  });
+
+  test('has neither a gateway nor a way to runners if claude runs in the pod of the agent', async () => {
+    const policies = await policiesOf({ runners: '0' });
+    expect(policies.map(({ metadata }) => metadata.name)).not.toContain('allow-runner');
+    expect(await reachable('runner', 'match pods too', { runners: '0' })).not.toContain("agent's gateway");
+    expect(await reachable('agent', 'match pods too', { runners: '0' })).not.toContain('another runner');
   });
 });

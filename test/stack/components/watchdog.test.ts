@@ -61,7 +61,7 @@ describe('the watchdog', () => {
     expect(find(resources, 'kubernetes:core/v1:ServiceAccount', 'claude-auth-watchdog')).toMatchObject({
       automountServiceAccountToken: false,
     });
-    const agent = JSON.stringify(find(resources, 'kubernetes:apps/v1:Deployment'));
+    const agent = JSON.stringify(find(resources, 'kubernetes:apps/v1:Deployment', 'claude-code-agent'));
     expect(agent).not.toMatch(/serviceAccountToken":|claude-watchdog-notify/);
   });
 

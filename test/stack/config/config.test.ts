@@ -447,3 +447,29 @@ describe('the configuration', () => {
     expect(read().federation).toBeUndefined();
   });
 });
+
+describe('the config of runners', () => {
+  test.each([
+    [{ runners: '101' }, 'runners is "101"; it must be a whole number from 0 to 100.'],
+    [{ slots: '4' }, 'Set runners to 4 and remove slots, or set runners to 0.'],
+    [{ runners: '0', warmRunners: '1' }, 'warmRunners is set, but runners is 0'],
+    [{ runners: '0', runnerReuse: 'false' }, 'runnerReuse is set, but runners is 0'],
+    [{ runners: '0', runnerRuntimeClass: 'gvisor' }, 'runnerRuntimeClass is set, but runners is 0'],
+    [{ runners: '0', runnerEgress: 'none' }, 'runnerEgress is set, but runners is 0'],
+    [{ runnerEgress: 'some' }, 'runnerEgress is "some"; it must be one of internet, none.'],
+    [{ workspaceLifetime: 'keep' }, "a runner's workspace is emptied after each run unless workspaceStorage is volume"],
+    [{ workspaceStorage: 'volume', runners: '2' }, 'which only one runner can mount'],
+    [{ workspaceStorage: 'volume', warmRunners: '1' }, 'runners and warmRunners are 2 together'],
+  ])('refuses %j', (values, message) => {
+    expect(mistakesOf(values)).toContain(message);
+  });
+
+  test.each([
+    { runners: '0', workspaceLifetime: 'keep', slots: '8' },
+    { workspaceStorage: 'volume', workspaceLifetime: 'keep' },
+    { workspaceStorage: 'volume', workspaceAccessMode: 'ReadWriteMany', runners: '4', warmRunners: '1' },
+    { workspaceLifetime: 'run' },
+  ])('accepts %j', (values) => {
+    expect(() => read(values)).not.toThrow();
+  });
+});

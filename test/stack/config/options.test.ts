@@ -13,14 +13,15 @@ interface Template {
   metadata: { labels: Record<string, string>; annotations?: Record<string, string> };
   spec: PodSpec;
 }
-/** The agent's template first, then those of the watchdog and of maintenance. */
-function templatesOf(resources: Rendered[]): [agent: Template, ...watchdog: Template[]] {
-  const deployment = find(resources, 'kubernetes:apps/v1:Deployment') as { spec: { template: Template } };
+/** The agent's template first, then the runner's, then those of the watchdog and of maintenance. */
+function templatesOf(resources: Rendered[]): [agent: Template, runner: Template, ...watchdog: Template[]] {
+  const deployment = (name: string) =>
+    find(resources, 'kubernetes:apps/v1:Deployment', name) as { spec: { template: Template } };
   const jobs = ['claude-auth-watchdog', 'claude-maintenance-start', 'claude-maintenance-end'].map((name) => {
     const cronJob = find(resources, 'kubernetes:batch/v1:CronJob', name);
     return (cronJob as { spec: { jobTemplate: { spec: { template: Template } } } }).spec.jobTemplate.spec.template;
   });
-  return [deployment.spec.template, ...jobs];
+  return [deployment('claude-code-agent').spec.template, deployment('claude-code-runner').spec.template, ...jobs];
 }
 const templates = async (config: Record<string, string> = {}) => templatesOf((await runProgram(config)).resources);
 const envOf = ({ spec }: Template) =>
@@ -52,7 +53,8 @@ describe('the config', () => {
     }
     for (const { metadata } of templatesOf(resources)) expect(metadata.labels['cost-center']).toBe('4711');
     const spec = (list: Rendered[]) =>
-      (find(list, 'kubernetes:apps/v1:Deployment') as { spec: { selector: object } }).spec.selector;
+      (find(list, 'kubernetes:apps/v1:Deployment', 'claude-code-agent') as { spec: { selector: object } }).spec
+        .selector;
     expect(spec(resources)).toEqual(spec(plain));
   });
 
@@ -63,7 +65,7 @@ describe('the config', () => {
   });
 
   test('keeps the workspace on the node, or on a volume with the configured storage class', async () => {
-    const [onNode] = await templates({ workspaceSize: '20Gi' });
+    const [, onNode] = await templates({ workspaceSize: '20Gi' });
     expect(onNode.spec.volumes).toContainEqual({ name: 'workspace', emptyDir: { sizeLimit: '20Gi' } });
     expect(onNode.spec.containers[0].resources.limits['ephemeral-storage']).toBe('20Gi');
     const { resources } = await runProgram({
@@ -71,17 +73,17 @@ describe('the config', () => {
       workspaceSize: '20Gi',
       storageClass: 'managed-csi',
     });
-    const [agent] = templatesOf(resources);
+    const [, runner] = templatesOf(resources);
     const claimName = 'claude-agent-workspace';
-    expect(agent.spec.volumes).toContainEqual({ name: 'workspace', persistentVolumeClaim: { claimName } });
-    expect(agent.spec.containers[0].resources.limits['ephemeral-storage']).toBe('4Gi');
+    expect(runner.spec.volumes).toContainEqual({ name: 'workspace', persistentVolumeClaim: { claimName } });
+    expect(runner.spec.containers[0].resources.limits['ephemeral-storage']).toBe('4Gi');
     expect(find(resources, 'kubernetes:core/v1:PersistentVolumeClaim', claimName)).toMatchObject({
       spec: { storageClassName: 'managed-csi', resources: { requests: { storage: '20Gi' } } },
     });
   });
 
   test('gives Claude and the watchdog a proxy, but not for addresses in the cluster', async () => {
-    const [agent, ...watchdog] = await templates({
+    const [agent, runner, ...watchdog] = await templates({
       httpsProxy: 'http://proxy.example.org:3128',
       noProxy: 'gateway.example.org',
       extraEgress: '[{"cidr":"10.1.0.0/16","port":3128}]',
@@ -90,7 +92,7 @@ describe('the config', () => {
       HTTPS_PROXY: 'http://proxy.example.org:3128',
       NO_PROXY: 'localhost,127.0.0.1,.svc,.cluster.local,gateway.example.org',
     };
-    expect(envOf(agent)).toMatchObject(proxy);
+    for (const template of [agent, runner]) expect(envOf(template)).toMatchObject(proxy);
     for (const template of watchdog) expect(envOf(template)).toMatchObject({ ...proxy, NODE_USE_ENV_PROXY: '1' });
     for (const template of await templates()) expect(JSON.stringify(template)).not.toContain('PROXY');
   });

@@ -1,0 +1,25 @@
+import type * as k8s from '@pulumi/kubernetes';
+import type * as pulumi from '@pulumi/pulumi';
+
+import type { StackConfig } from '../config/config.ts';
+
+/** The resources of the container that runs `claude`. @param disk its limit of emptyDir volumes, /tmp and logs together. */
+export function resourcesOf({ resources }: StackConfig, disk: string): k8s.types.input.core.v1.ResourceRequirements {
+  return {
+    requests: { cpu: resources.cpuRequest, memory: resources.memoryRequest, 'ephemeral-storage': '1Gi' },
+    limits: { cpu: resources.cpuLimit, memory: resources.memoryLimit, 'ephemeral-storage': disk },
+  };
+}
+
+/** The workspace of the container that runs `claude`. @param claim undefined for an emptyDir. */
+export function workspaceVolume(
+  { workspace }: StackConfig,
+  claim: pulumi.Input<string> | undefined,
+): k8s.types.input.core.v1.Volume {
+  return {
+    name: 'workspace',
+    ...(claim === undefined
+      ? { emptyDir: { sizeLimit: workspace.size } }
+      : { persistentVolumeClaim: { claimName: claim } }),
+  };
+}
