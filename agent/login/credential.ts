@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
@@ -38,6 +39,8 @@ export interface Login {
   /** Milliseconds since the epoch; undefined if the file contains no valid time. */
   readonly expiresAt: number | undefined;
   readonly refreshable: boolean;
+  /** Changes when the tokens do. Not secret. */
+  readonly version: string;
 }
 
 /**
@@ -48,9 +51,13 @@ export interface Login {
 function parseLogin(text: string): Login | undefined {
   const parsed = login.safeParse(JSON.parse(text));
   if (!parsed.success || parsed.data.claudeAiOauth.accessToken === '') return undefined;
-  const { expiresAt, refreshToken } = parsed.data.claudeAiOauth;
+  const { accessToken, expiresAt, refreshToken } = parsed.data.claudeAiOauth;
   const isKnown = typeof expiresAt === 'number' && isTime(expiresAt);
-  return { expiresAt: isKnown ? expiresAt : undefined, refreshable: Boolean(refreshToken) };
+  return {
+    expiresAt: isKnown ? expiresAt : undefined,
+    refreshable: Boolean(refreshToken),
+    version: createHash('sha256').update(`${accessToken} ${refreshToken}`).digest('hex'),
+  };
 }
 
 /** Whether a `Date` can represent this number of milliseconds since the epoch: at most 8.64e15. */
@@ -114,7 +121,8 @@ function sessionStatus(file: string): CredentialStatus {
     return {
       present: true,
       refreshable: found.refreshable,
-      version,
+      // A login that is marked as expired is still the same one.
+      version: found.version,
       ...(found.expiresAt !== undefined && { expiresAt: new Date(found.expiresAt).toISOString() }),
     };
   } catch {

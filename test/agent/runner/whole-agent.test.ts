@@ -146,5 +146,12 @@ describe('an agent with a runner', needs(unless(NO_CONTAINER === undefined, NO_C
     expect(renewed).toHaveLength(1);
     for (const secret of [...Object.values(FIRST), ...renewed]) expect(answer.output).not.toContain(secret);
     expect(readFileSync(path.join(agent.stateDir, SESSION_FOLDER, '.credentials.json'), 'utf8')).toContain(renewed[0]);
+
+    // Nobody can say whether a login that could not be renewed is still valid.
+    proxy.setMode('unreachable');
+    api.configure({ accept: ['sk-ant-oat01-none'] });
+    const unavailable = await agent.run('x');
+    expect(unavailable).toMatchObject({ success: false, outcome: 'unavailable' });
+    expect(unavailable.error).toContain('The login itself may still be valid');
   });
 });
