@@ -116,7 +116,7 @@ export class Run {
     const command = {
       file: file === 'claude' ? claudePath : file,
       args,
-      env: { ...env, ...environment },
+      env: { ...env, ...environment, ...withoutProxy(env, environment) },
       cwd: path.resolve(workspace, cwd),
     };
     this.#endWatch = watchMemory((reason) => this.#endFor(reason));
@@ -152,4 +152,14 @@ export class Run {
     this.#isPulling = false;
     say({ type: 'pullEnd', skipped });
   }
+}
+
+/** The gateway is called directly, whatever proxy the runner has: the CLI uses one for http and https. */
+function withoutProxy(
+  { ANTHROPIC_BASE_URL: gateway = '' }: Start['env'],
+  { no_proxy: lower, NO_PROXY: upper }: Readonly<Record<string, string>>,
+): Record<string, string> {
+  if (!URL.canParse(gateway)) return {};
+  const direct = [lower ?? upper, new URL(gateway).hostname].filter(Boolean).join(',');
+  return { NO_PROXY: direct, no_proxy: direct };
 }

@@ -22,9 +22,15 @@ describe('an agent with a runner', needs(unless(NO_CONTAINER === undefined, NO_C
   let runner: RunnerProgram;
   let agent: Agent;
 
-  const startRunner = (port = 0) =>
+  const startRunner = async (port = 0) =>
     RunnerProgram.start({
-      env: { RUNNER_PUBLIC_KEY: rawPublicKey(privateKey), RUNNER_PORT: String(port), ...AS_ROOT },
+      env: {
+        RUNNER_PUBLIC_KEY: rawPublicKey(privateKey),
+        RUNNER_PORT: String(port),
+        // The gateway is called without it.
+        HTTPS_PROXY: await closedPort(),
+        ...AS_ROOT,
+      },
     });
   const startAgent = async (env: Readonly<Record<string, string>>) => {
     const { port } = new URL(await closedPort());
