@@ -397,6 +397,7 @@ describe('the local target', needs(await missingRequirement()), () => {
     expect(secrets.split('\n').sort()).toEqual([
       'secret/claude-agent-token',
       'secret/claude-callback-secret',
+      'secret/claude-runner-key',
       'secret/claude-watchdog-notify',
       'secret/claude-watchdog-token',
     ]);

@@ -16,6 +16,7 @@ import { cluster } from './cluster.ts';
 import { kubectlOf } from '../system/kubectl.ts';
 import { examine } from './finding.ts';
 import type { Check, Named } from './finding.ts';
+import { runners } from './runners.ts';
 import { runs } from './runs.ts';
 import { stack as stackChecks } from './stack.ts';
 import { tools } from './tools.ts';
@@ -78,6 +79,7 @@ function checksOf(environment: CliEnvironment, stack: string, quick: boolean): C
     ...cluster(kubectl),
     about.image,
     ...agent(kubectl),
+    ...runners(kubectl),
     ...runs(context, token),
     ...watchdog(kubectl),
     ...(quick ? [] : [about.drift]),

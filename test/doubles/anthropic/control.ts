@@ -11,7 +11,8 @@ const settings = z.strictObject({
 
 /**
  * The double's own endpoint, for a double in another process: `PUT /_control {mode?, accept?, federation?}` changes its
- * behaviour, `DELETE /_control` resets it, `GET /_control/requests` lists the requests, without headers and bodies.
+ * behaviour, `DELETE /_control` resets it, `GET /_control/requests` lists the requests, without headers and bodies, but
+ * with the number of messages of the conversation.
  */
 export function handleControl(
   behaviour: Behaviour,
@@ -36,7 +37,12 @@ export function handleControl(
     case 'GET /_control/requests':
       send(
         200,
-        behaviour.requests.map((request) => ({ ...request, body: undefined, headers: undefined })),
+        behaviour.requests.map((request) => ({
+          ...request,
+          messages: (request.body as { messages?: unknown[] } | undefined)?.messages?.length,
+          body: undefined,
+          headers: undefined,
+        })),
       );
       break;
     default:

@@ -56,7 +56,7 @@ export const cronJobOf = (schedule: string, more: { status?: object; spec?: obje
   status: more.status ?? {},
 });
 
-const HEALTH = {
+export const HEALTH = {
   version: '1',
   activeRequests: 0,
   slots: 1,
@@ -73,8 +73,13 @@ export function doctorProject() {
     { to: 'version --client', out: { clientVersion: { gitVersion: 'v1.34.0' } } },
     { to: '/readyz', out: 'ok' },
     { to: 'namespace/', out: 'Active' },
+    {
+      to: 'get deployment/claude-code-runner --ignore-not-found --output name',
+      out: 'deployment.apps/claude-code-runner',
+    },
     { to: 'get deployment/', out: { spec: { replicas: 1 }, status: { readyReplicas: 1 } } },
     { to: 'component=agent', out: { items: [{ metadata: { name: 'agent-1' }, status: { phase: 'Running' } }] } },
+    { to: 'component=runner', out: { items: [{ metadata: { name: 'runner-1' }, status: { phase: 'Running' } }] } },
     { to: 'localhost:3000/ready', out: { status: 'ready' } },
     { to: 'localhost:3000/health', out: HEALTH },
     { to: 'get cronjob/', out: cronJobOf('*/30 * * * *') },

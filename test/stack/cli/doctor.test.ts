@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 
 import { examine, ok } from '../../../stack/cli/doctor/finding.ts';
 import type { Check, Named } from '../../../stack/cli/doctor/finding.ts';
-import { agentWithRuns, at, cronJobOf, doctorProject, passOf } from './doctor-project.ts';
+import { agentWithRuns, at, cronJobOf, doctorProject, passOf, HEALTH } from './doctor-project.ts';
 
 async function examined(checks: readonly Check[]): Promise<Named[]> {
   const findings: Named[] = [];
@@ -91,6 +91,54 @@ describe("the doctor's check of the watchdog", () => {
       state: 'broken',
       detail: expect.stringContaining('a new login is needed') as string,
     });
+  });
+});
+
+describe("the doctor's check of runners", () => {
+  const GET = 'get deployment/claude-code-runner --output json';
+  const podOf = (name: string, isReady: boolean, reason?: string) => ({
+    metadata: { name },
+    status: {
+      phase: 'Running',
+      conditions: [{ type: 'Ready', status: isReady ? 'True' : 'False' }],
+      containerStatuses: [{ restartCount: 0, state: reason === undefined ? {} : { waiting: { reason } } }],
+    },
+  });
+  const two = (readyReplicas: number, ...items: object[]) => [
+    { to: GET, out: { spec: { replicas: 2 }, status: { readyReplicas } } },
+    { to: 'component=runner', out: { items } },
+  ];
+
+  test('says how many runs may be in progress', async () => {
+    const doctor = doctorProject();
+    doctor.kubectl.push(...two(2, podOf('a', true), podOf('b', true)));
+    doctor.kubectl.push({ to: 'localhost:3000/health', out: { ...HEALTH, slots: 2 } });
+    expect((await doctor.look())['runners']).toMatchObject({ state: 'ok', detail: '2 are ready; 2 run(s) at a time' });
+  });
+
+  test('fails with the pod that is not ready, and why', async () => {
+    const doctor = doctorProject();
+    doctor.kubectl.push(...two(1, podOf('a', true), podOf('b', false, 'CrashLoopBackOff')));
+    expect((await doctor.look())['runners']).toMatchObject({
+      state: 'broken',
+      detail: 'b: CrashLoopBackOff',
+      next: 'kubectl -n claude-agent logs deployment/claude-code-runner --previous',
+    });
+  });
+
+  test('fails if the pods are ready and the agent reaches none', async () => {
+    const doctor = doctorProject();
+    doctor.kubectl.push({ to: 'localhost:3000/health', out: { ...HEALTH, slots: 0 } });
+    expect((await doctor.look())['runners']).toMatchObject({
+      state: 'broken',
+      detail: expect.stringContaining('the agent reaches none') as string,
+    });
+  });
+
+  test("is skipped if claude runs in the agent's pod", async () => {
+    const doctor = doctorProject();
+    doctor.kubectl.push({ to: 'get deployment/claude-code-runner --ignore-not-found' });
+    expect((await doctor.look())['runners']).toMatchObject({ state: 'skipped' });
   });
 });
 

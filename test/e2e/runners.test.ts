@@ -1,0 +1,175 @@
+import { readFileSync } from 'node:fs';
+
+import { execa } from 'execa';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+
+import { startOauthProxy } from '../doubles/oauth-proxy/server.ts';
+import type { OauthProxy } from '../doubles/oauth-proxy/server.ts';
+import { needs } from '../support/needs.ts';
+import { Checkout, DOUBLE } from './checkout.ts';
+import { control, inAgent, kubectl, run, timesAsked, until, whatTheClusterSays } from './cluster.ts';
+import { startDouble } from './doubles.ts';
+import { missingRequirement } from './requirements.ts';
+
+const IN = ['--namespace', 'claude-agent'];
+const RUNNERS = ['--selector', 'app.kubernetes.io/component=runner'];
+/** A login that somebody makes in the pod; the one of `up` is another. */
+const HELD = { accessToken: 'e2e-access-held-canary', refreshToken: 'e2e-refresh-held-canary' };
+/** Within it the CLI renews a login. */
+const SOON_MS = 240_000;
+
+let checkout: Checkout;
+let proxy: OauthProxy;
+const succeeds = async (name: string, ...args: string[]): Promise<string> => {
+  const { exitCode, output } = await checkout.npm(name, ...args, '--yes', '--non-interactive');
+  expect(exitCode, output).toBe(0);
+  return output;
+};
+const up = () => succeeds('up', '--skip-preview');
+const ask = async (prompt: string, more: object = {}) => (await run(checkout.token(), { prompt, ...more })).answer;
+/** The pod in which a run is. */
+const podOf = async (more = '') => String((await ask(`[[bash:hostname${more}]]`))['output']).replace('tool: ', '');
+const runnersNow = async (): Promise<string[]> => {
+  const list = JSON.parse(await kubectl(['get', 'pods', ...IN, ...RUNNERS, '--output', 'json'])) as {
+    items: { metadata: { name: string; deletionTimestamp?: string } }[];
+  };
+  return list.items.filter(({ metadata }) => !metadata.deletionTimestamp).map(({ metadata }) => metadata.name);
+};
+const slots = async (count: number) =>
+  until(`${count} slots`, async () => {
+    const health = JSON.parse(await inAgent('curl', '-s', 'localhost:3000/health')) as { slots: number };
+    return health.slots === count ? true : undefined;
+  });
+const may = async (...question: string[]) => {
+  const account = 'system:serviceaccount:claude-agent:claude-code-agent';
+  const asked = await execa('kubectl', ['auth', 'can-i', ...question, '--as', account, ...IN], { reject: false });
+  return asked.stdout;
+};
+
+describe('runners in the cluster', needs(await missingRequirement()), () => {
+  beforeAll(async () => {
+    const node = await kubectl(['get', 'nodes', '--output', 'jsonpath={.items[0].status.addresses[0].address}']);
+    proxy = await startOauthProxy({ host: node, tokens: HELD });
+    const { hostname, port } = new URL(proxy.env.HTTPS_PROXY);
+    checkout = new Checkout({
+      settings: {
+        runners: '2',
+        httpsProxy: proxy.env.HTTPS_PROXY,
+        extraEgress: [
+          { namespace: DOUBLE.namespace, port: DOUBLE.port },
+          { cidr: `${hostname}/32`, port: Number(port) },
+        ],
+      },
+    });
+    await checkout.fill();
+    checkout.logIn(1);
+  });
+
+  afterEach(async ({ task }) => {
+    if (task.result?.state === 'fail') console.error(await whatTheClusterSays());
+  });
+
+  afterAll(async () => {
+    await checkout.npm('down', '--yes', '--skip-preview', '--non-interactive');
+    await kubectl(['delete', 'namespace', DOUBLE.namespace, '--ignore-not-found']);
+    await proxy.close();
+    checkout.remove();
+  });
+
+  test('take two prompts at once, one each, by the real CLI', async () => {
+    await up();
+    await startDouble((await checkout.pulumi('stack', 'output', 'image', '--stack', 'dev')).trim());
+    await slots(2);
+    const both = await Promise.all([podOf('; sleep 3'), podOf('; sleep 3')]);
+    expect(both.sort()).toEqual((await runnersNow()).sort());
+  });
+
+  test('are given a new login while a run goes on, which never gets to them', async () => {
+    // A deployed pod trusts the public authorities alone.
+    const authority = readFileSync(proxy.env.NODE_EXTRA_CA_CERTS, 'utf8');
+    await kubectl(
+      ['exec', '--stdin', ...IN, 'deployment/claude-code-agent', '--', 'sh', '-c', 'cat > /data/ca.pem'],
+      authority,
+    );
+    const file = checkout.at('.local', 'session', '.credentials.json');
+    const { claudeAiOauth } = JSON.parse(readFileSync(file, 'utf8')) as { claudeAiOauth: object };
+    const soon = { ...claudeAiOauth, ...HELD, expiresAt: Date.now() + SOON_MS };
+    await kubectl(['set', 'env', 'deployment/claude-code-agent', 'NODE_EXTRA_CA_CERTS=/data/ca.pem', ...IN]);
+    await kubectl(['rollout', 'status', 'deployment/claude-code-agent', ...IN, '--timeout=100s']);
+    await kubectl(
+      [
+        ...['exec', '--stdin', ...IN, 'deployment/claude-code-agent', '--'],
+        ...['sh', '-c', 'cat > /data/claude/.credentials.json'],
+      ],
+      JSON.stringify({ claudeAiOauth: soon }),
+    );
+    await slots(2);
+    const answer = await ask(
+      '[[bash:sleep 3; env; find / -xdev -name .credentials.json 2>/dev/null; cat ~/.claude.json]]',
+    );
+    expect(answer).toMatchObject({ success: true });
+    expect(proxy.refreshes).toEqual([{ refreshToken: HELD.refreshToken, outcome: 'rotated' }]);
+    expect(await inAgent('cat', '/data/claude/.credentials.json')).toContain(proxy.current.refreshToken);
+    for (const token of [HELD, proxy.current].flatMap((pair) => Object.values<string>({ ...pair })))
+      expect(answer['output']).not.toContain(token);
+    expect(answer['output']).not.toContain('.credentials.json');
+  });
+
+  test('that are killed interrupt their run, and the next run takes another one', async () => {
+    const lost = ask('killed in the middle [[bash:sleep 60]]');
+    await until('the run', async () => ((await timesAsked('killed in the middle')) > 0 ? true : undefined));
+    const killed = await runnersNow();
+    await kubectl(['delete', 'pods', ...IN, ...RUNNERS, '--grace-period=0', '--force']);
+    expect(await lost).toMatchObject({ success: false, outcome: 'interrupted' });
+    const next = await podOf();
+    expect(next).toMatch(/^claude-code-runner-/);
+    expect(killed).not.toContain(next);
+    expect(await timesAsked('killed in the middle')).toBe(1);
+    await slots(2);
+  });
+
+  test('go away if the config says so, and conversations continue in the pod of the agent', async () => {
+    const { sessionId } = await ask('remember the heron');
+    checkout.configure({ runners: '0' });
+    await up();
+    expect(await runnersNow()).toEqual([]);
+    expect(await podOf()).toMatch(/^claude-code-agent-/);
+    expect(await ask('which bird', { sessionId })).toMatchObject({ success: true, sessionId });
+    const requests = (await control('GET', '/requests')) as { messages?: number }[];
+    expect(requests.at(-1)?.messages).toBeGreaterThan(requests.at(-2)?.messages ?? Infinity);
+    const neither = [`service/claude-code-runner`, 'networkpolicy/allow-runner', 'secret/claude-runner-key'];
+    expect(await kubectl(['get', ...neither, ...IN, '--ignore-not-found', '--output', 'name'])).toBe('');
+  });
+
+  test('are replaced after each run if the config says so, by an agent that may delete pods and nothing else', async () => {
+    expect(await may('delete', 'pods')).toBe('no');
+    checkout.configure({ runners: '2', runnerReuse: false });
+    await up();
+    await slots(2);
+    expect(await may('delete', 'pods')).toBe('yes');
+    for (const question of ['list pods', 'get pods', 'create pods', 'get secrets', 'delete deployments'])
+      expect(await may(...question.split(' ')), question).toBe('no');
+    const used = [await podOf(), await podOf(), await podOf()];
+    expect(new Set(used).size).toBe(3);
+    await until('the used pods to be gone', async () => {
+      const now = await runnersNow();
+      return used.every((pod) => !now.includes(pod)) && now.length === 2 ? true : undefined;
+    });
+  });
+
+  test('are again as they were after a rollback', async () => {
+    await succeeds('rollback', '1');
+    await slots(2);
+    expect(await may('delete', 'pods')).toBe('no');
+    const first = await podOf();
+    await slots(2);
+    expect(await runnersNow()).toContain(first);
+    const drift = await checkout.npm('preview', '--refresh', '--expect-no-changes', '--non-interactive');
+    expect(drift.exitCode, drift.output).toBe(0);
+  });
+
+  test('leave nothing when the stack is destroyed', async () => {
+    await succeeds('down', '--skip-preview');
+    await expect(kubectl(['get', 'namespace', 'claude-agent'])).rejects.toThrow(/not found/i);
+  });
+});
