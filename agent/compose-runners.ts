@@ -40,6 +40,8 @@ export interface Runners extends Disposable {
 interface Parts {
   readonly settings: Settings;
   readonly runners: RunnersSettings;
+  /** The workspace in the paths that requests name. */
+  readonly workspaceDir: string;
   readonly credential: CredentialSource;
   /** The agent's own login, and the variables with which its own CLI finds it. */
   readonly login: LoginCustody | undefined;
@@ -66,7 +68,11 @@ export function composeRunners(parts: Parts): Runners {
   const addresses = new RunnerAddresses({ name, port, log, onChange: () => host.refresh() });
   const host = new RunnerHost({ addresses: () => addresses.current, privateKey, log, onChange });
   return {
-    place: runnerPlace(host, gatewayUrl),
+    place: runnerPlace(host, {
+      gatewayUrl,
+      workspaceDir: parts.workspaceDir,
+      keepsWorkspace: settings.workspaceLifetime === 'keep',
+    }),
     host,
     gateway,
     get slots() {

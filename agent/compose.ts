@@ -69,8 +69,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
   }
   const workspace = new Workspace({
     dir: settings.workspaceDir,
-    // A runner's is new for each run.
-    lifetime: settings.runners ? 'keep' : settings.workspaceLifetime,
+    lifetime: settings.workspaceLifetime,
     onRunners: settings.runners !== undefined,
     megabytes: settings.workspaceMegabytes,
     log,
@@ -81,6 +80,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
       composeRunners({
         settings,
         runners: settings.runners,
+        workspaceDir: workspace.dir,
         credential,
         login: configurations.login,
         loginEnvironment: configurations.environment,

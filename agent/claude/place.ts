@@ -83,24 +83,31 @@ function foldersBetween(workspaceDir: string, workdir: string): string[] {
 /** The folder of a runner with the agent's files. */
 const GIVEN = `${RUNNER_HOME}/.agent`;
 
-/**
- * Runners, one process on each at a time.
- * @param gatewayUrl the address of the gateway for them.
- */
-export function runnerPlace(host: RunnerHost, gatewayUrl: string): ClaudePlace {
+/** Runners, one process on each at a time. */
+export function runnerPlace(
+  host: RunnerHost,
+  options: {
+    /** The address of the gateway for them. */
+    readonly gatewayUrl: string;
+    /** The workspace in the paths that requests name. */
+    readonly workspaceDir: string;
+    /** Whether the workspace of a runner is kept from run to run. */
+    readonly keepsWorkspace: boolean;
+  },
+): ClaudePlace {
   let claims = 0;
   let turn: Promise<unknown> = Promise.resolve();
   const pathOf = (file: string) => GIVEN + file;
   return {
     host,
     file: RUNNER_CLAUDE,
-    environment: { ANTHROPIC_BASE_URL: gatewayUrl },
+    environment: { ANTHROPIC_BASE_URL: options.gatewayUrl },
     pathOf,
     filesOf: (files) => files.map((file) => ({ path: pathOf(file), mode: 0o600, content: readFileSync(file) })),
-    cwdOf: () => RUNNER_WORKSPACE,
+    cwdOf: (workdir) => path.join(RUNNER_WORKSPACE, path.relative(options.workspaceDir, workdir)),
     versionOf: () => '',
-    // It is empty.
-    isInRepository: () => false,
+    // An empty one is none, and what is in a kept one is known only there.
+    isInRepository: () => options.keepsWorkspace,
     hasRoom: () => claims === 0 && host.counts.ready > 0,
     // One after the other: a runner that is ready is for the first of them, and not for a process that is started ahead.
     whenRoom: async (makeRoom) => {

@@ -1,6 +1,8 @@
+import { realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { ProcessExit } from '../claude/host.ts';
 import type { Log } from '../log.ts';
+import { isInside } from '../is-inside.ts';
 import { Child } from './child.ts';
 import { PROJECTS_IN_HOME, sendFiles, writeFiles } from './files.ts';
 import { ByteQueue, Outlet } from './flow.ts';
@@ -105,7 +107,8 @@ export class Run {
       () => undefined,
       (error: unknown) => (error instanceof Error ? error.message : String(error)),
     );
-    const problem = await this.#written;
+    const folder = path.resolve(workspace, cwd);
+    const problem = (await this.#written) ?? folderProblem(folder, workspace);
     // The agent has ended it meanwhile.
     if (this.#isSwept) return;
     if (problem !== undefined) {
@@ -117,7 +120,7 @@ export class Run {
       file: file === 'claude' ? claudePath : file,
       args,
       env: { ...env, ...environment, ...withoutProxy(env, environment) },
-      cwd: path.resolve(workspace, cwd),
+      cwd: folder,
     };
     this.#endWatch = watchMemory((reason) => this.#endFor(reason));
     this.#child = new Child(command, {
@@ -152,6 +155,18 @@ export class Run {
     this.#isPulling = false;
     say({ type: 'pullEnd', skipped });
   }
+}
+
+/** Why a run cannot work in a folder of the workspace; undefined if it can. */
+function folderProblem(folder: string, workspace: string): string | undefined {
+  try {
+    const real = realpathSync(folder);
+    const isWithin = real === realpathSync(workspace) || isInside(real, realpathSync(workspace));
+    if (isWithin && statSync(real).isDirectory()) return undefined;
+  } catch (error) {
+    return `the working directory ${folder} cannot be used (${(error as NodeJS.ErrnoException).code})`;
+  }
+  return `the working directory ${folder} is not a folder inside the workspace ${workspace}`;
 }
 
 /** The gateway is called directly, whatever proxy the runner has: the CLI uses one for http and https. */

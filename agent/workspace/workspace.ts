@@ -1,11 +1,13 @@
 import { mkdirSync, realpathSync } from 'node:fs';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { WorkspaceLifetime } from '../contract.ts';
+import { AGENT_ENV, type WorkspaceLifetime } from '../contract.ts';
+import { isInside } from '../is-inside.ts';
 import { diskUse, type DiskUse } from './disk-use.ts';
 import { ensureFolder } from './folders.ts';
 import type { Log } from '../log.ts';
 import { RunFolders } from './run-folders.ts';
-import { workdirProblem } from './workdir.ts';
+import { insideWorkspace, workdirProblem } from './workdir.ts';
 
 const MEBIBYTE = 1_048_576;
 const LOOK_EVERY_MS = 10_000;
@@ -23,9 +25,12 @@ export class WorkspaceUnusableError extends Error {
 /** What {@link Workspace} needs. */
 export interface WorkspaceDependencies {
   readonly dir: string;
-  /** `run`: a run that names no folder starts in an empty one of its own, which is emptied afterwards. */
+  /**
+   * `run`: a run that names no folder starts in an empty one of its own, which is emptied afterwards. On runners the whole
+   * workspace is.
+   */
   readonly lifetime: WorkspaceLifetime;
-  /** Whether runs are executed on runners, which have a workspace of their own. */
+  /** Whether runs are executed on runners. They have a workspace of their own, whose paths begin with `dir` here. */
   readonly onRunners?: boolean;
   /** The limit of the workspace on disk, in mebibytes; undefined for no limit. */
   readonly megabytes: number | undefined;
@@ -53,7 +58,7 @@ export class Workspace {
     this.#dependencies = dependencies;
     mkdirSync(dependencies.dir, { recursive: true, mode: 0o700 });
     this.dir = realpathSync(dependencies.dir);
-    this.#runFolders = new RunFolders(this.dir, dependencies.lifetime, dependencies.log);
+    this.#runFolders = new RunFolders(this.dir, this.#isElsewhere ? 'keep' : dependencies.lifetime, dependencies.log);
     this.runDir = this.#runFolders.first;
     ensureFolder(this.runDir);
   }
@@ -97,12 +102,26 @@ export class Workspace {
       if (!(error instanceof WorkspaceUnusableError)) throw error;
       return error.message;
     }
-    return workdirProblem(workdir, this.dir);
+    return this.#isElsewhere ? undefined : workdirProblem(workdir, this.dir);
   }
 
-  /** Whether a run may name the folder that it works in. */
-  get hasFolders(): boolean {
-    return this.#dependencies.onRunners !== true;
+  /** Checks a folder that a request names. @returns its path, or what it must be. */
+  check(workdir: string): { path: string } | { problem: string } {
+    if (!this.#isElsewhere) return insideWorkspace(workdir, this.dir);
+    if (workdir === this.runDir) return { path: workdir };
+    if (this.#dependencies.lifetime === 'run')
+      return {
+        problem: `must be left out, because each run has a new, empty folder on a runner; ${AGENT_ENV.workspaceLifetime} is run (in the stack, set workspaceStorage to volume)`,
+      };
+    // Whether the folder exists is known only there.
+    const folder = path.resolve(workdir);
+    return path.isAbsolute(workdir) && (folder === this.dir || isInside(folder, this.dir))
+      ? { path: folder }
+      : { problem: `must be an absolute path inside the workspace ${this.dir}` };
+  }
+
+  get #isElsewhere(): boolean {
+    return this.#dependencies.onRunners === true;
   }
 
   /** Its disk use when it was last measured, in bytes. */

@@ -4,7 +4,6 @@ import { CALLBACK_URL, OUTPUT_SCHEMA, runRequest } from '../api/run-request.ts';
 import type { CallbackHosts } from '../../callbacks/hosts.ts';
 import { AGENT_ENV } from '../../contract.ts';
 import type { RunRequest } from '../../store/run.ts';
-import { insideWorkspace } from '../../workspace/workdir.ts';
 import type { Workspace } from '../../workspace/workspace.ts';
 import { describe, withoutUndefined } from './json-body.ts';
 import { schemaMistake } from './output-schema.ts';
@@ -61,11 +60,8 @@ export async function checkRunRequest(
   return { request, warnings: unknown.warnings };
 }
 
-function folderFor(workdir: unknown, workspace: Workspace): ReturnType<typeof insideWorkspace> {
-  if (typeof workdir !== 'string') return { path: workspace.dir };
-  if (workdir !== workspace.runDir && !workspace.hasFolders)
-    return { problem: 'must be left out, because each run has a new, empty folder on a runner' };
-  return insideWorkspace(workdir, workspace.dir);
+function folderFor(workdir: unknown, workspace: Workspace): ReturnType<Workspace['check']> {
+  return typeof workdir === 'string' ? workspace.check(workdir) : { path: workspace.dir };
 }
 
 function issueError(issue: z.core.$ZodIssue, body: Record<string, unknown>): FieldError {

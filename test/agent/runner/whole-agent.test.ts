@@ -22,9 +22,10 @@ describe('an agent with a runner', needs(unless(NO_CONTAINER === undefined, NO_C
   let runner: RunnerProgram;
   let agent: Agent;
 
-  const startRunner = async (port = 0) =>
+  const startRunner = async (port = 0, env: Readonly<Record<string, string>> = {}) =>
     RunnerProgram.start({
       env: {
+        ...env,
         RUNNER_PUBLIC_KEY: rawPublicKey(privateKey),
         RUNNER_PORT: String(port),
         // The gateway is called without it.
@@ -101,6 +102,24 @@ describe('an agent with a runner', needs(unless(NO_CONTAINER === undefined, NO_C
         success: true,
         output: 'tool: by-the-settings',
       });
+    });
+
+    it('works in the folders of a workspace that is kept there', async () => {
+      await runner[Symbol.asyncDispose]();
+      runner = await startRunner(0, { RUNNER_KEEP_WORKSPACE: 'true' });
+      await startAgent({ ...KEYED, AGENT_WORKSPACE_LIFETIME: 'keep' });
+      expect(await agent.run('[[bash:mkdir mine; echo kept > mine/file; ln -s / out]] x')).toMatchObject({
+        success: true,
+      });
+      const inFolder = (name: string) =>
+        agent.run('[[bash:pwd; cat file]] x', { workdir: `${agent.workspaceDir}/${name}` });
+      expect(await inFolder('mine')).toMatchObject({
+        output: `tool: ${runner.path('workspace')}/mine\nkept`,
+      });
+      expect((await inFolder('other')).error).toContain(`${runner.path('workspace')}/other cannot be used (ENOENT)`);
+      expect((await inFolder('out')).error).toContain('is not a folder inside the workspace');
+      const outside = await agent.post({ prompt: 'x', workdir: '/etc' });
+      expect(JSON.stringify(await outside.json())).toContain('must be an absolute path inside the workspace');
     });
 
     it('prepares a process on it, which makes room for a run with other options', async () => {
