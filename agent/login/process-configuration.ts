@@ -53,7 +53,7 @@ export class OpenConfiguration implements ProcessConfiguration {
   }
 
   get files(): readonly ProcessFile[] {
-    return this.#options.onRunner ? filesIn(this.#options.dir, CONFIG_ON_RUNNER) : [];
+    return this.#options.onRunner ? withRunnerSettings(filesIn(this.#options.dir, CONFIG_ON_RUNNER)) : [];
   }
 
   get mirror(): string | undefined {
@@ -136,4 +136,22 @@ function filesIn(folder: string, there: string): ProcessFile[] {
       const file = path.join(entry.parentPath, entry.name);
       return { path: path.join(there, path.relative(folder, file)), mode: 0o600, content: readFileSync(file) };
     });
+}
+
+const SETTINGS_ON_RUNNER = path.join(CONFIG_ON_RUNNER, 'settings.json');
+/** The tool WebFetch would ask api.anthropic.com about each host, past the gateway. */
+const RUNNER_SETTINGS = { skipWebFetchPreflight: true };
+
+/** Adds {@link RUNNER_SETTINGS}, unless the settings say otherwise or are no JSON, which the CLI ignores. */
+function withRunnerSettings(files: readonly ProcessFile[]): ProcessFile[] {
+  const others = files.filter(({ path: file }) => file !== SETTINGS_ON_RUNNER);
+  const given = files.find(({ path: file }) => file === SETTINGS_ON_RUNNER);
+  let settings: object = RUNNER_SETTINGS;
+  try {
+    if (given) settings = { ...RUNNER_SETTINGS, ...(JSON.parse(given.content.toString()) as object) };
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return [...files];
+  }
+  return [...others, { path: SETTINGS_ON_RUNNER, mode: 0o600, content: Buffer.from(JSON.stringify(settings)) }];
 }

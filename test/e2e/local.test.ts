@@ -385,7 +385,9 @@ describe('the local target', needs(await missingRequirement()), () => {
     expect(answer).toMatchObject({ success: true, output: 'echo: federated' });
     expect(await inAgent('claude', '-p', 'by hand')).toBe('echo: by hand');
     const requests = await seenBesideAgent();
-    expect(requests.map(({ path }) => path)).toEqual(['/v1/oauth/token', '/v1/messages', '/v1/messages']);
+    // One exchange of the gateway, and one of `claude` in the pod.
+    const exchangedAndAsked = ['/v1/oauth/token', '/v1/messages'];
+    expect(requests.map(({ path }) => path)).toEqual([...exchangedAndAsked, ...exchangedAndAsked]);
     expect(requests[0]?.identity).toMatchObject({
       sub: 'system:serviceaccount:claude-agent:claude-code-agent',
       aud: ['https://api.anthropic.com'],

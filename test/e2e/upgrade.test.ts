@@ -54,7 +54,7 @@ describe(
       checkout.remove();
     });
 
-    test('replaces nothing but the pod, and keeps the records of its runs', async () => {
+    test('adds runners and says so, replaces nothing but the pod, and keeps records and conversations', async () => {
       const first = await up();
       expect(first.exitCode, first.output).toBe(0);
       await startDouble((await checkout.pulumi('stack', 'output', 'image', '--stack', 'dev')).trim());
@@ -69,14 +69,32 @@ describe(
       const tooEarly = await checkout.npm('backup');
       expect(tooEarly.exitCode, tooEarly.output).toBe(2);
       expect(tooEarly.output).toContain('an older version of the agent, which has no backup program');
-      const { exitCode, output } = await up();
-      expect(exitCode, output).toBe(0);
-      expect(output).not.toMatch(/\d+ (created|deleted|replaced)/);
-      expect(await objects()).toEqual(before.objects);
+      const preview = await checkout.npm('preview', '--non-interactive');
+      for (const { exitCode, output } of [preview, await up()]) {
+        expect(exitCode, output).toBe(0);
+        expect(output).toContain("moves runs from the agent's pod to runners");
+        expect(output).toContain('a request with a workdir is refused');
+        expect(output).toContain('npm run pulumi -- config set runners 0');
+        expect(output).not.toMatch(/\d+ (deleted|replaced|to delete|to replace)/);
+      }
+      const after = await objects();
+      expect(after).toMatchObject(before.objects);
+      const added = Object.keys(after).filter((name) => !(name in before.objects));
+      expect(added.sort()).toEqual([
+        'Deployment claude-code-runner',
+        'NetworkPolicy allow-runner',
+        'Secret claude-runner-key',
+        'Service claude-code-runner',
+        'ServiceAccount claude-code-runner',
+      ]);
       expect((await agentPod()).uid).not.toBe(before.pod.uid);
       const { answer: record } = await call(checkout.token(), `/runs/${String(answer['runId'])}`);
       expect(record).toMatchObject({ outcome: 'succeeded', output: 'echo: Remember me' });
-      expect((await up()).output).toMatch(/Resources:\n\s+\d+ unchanged/);
+      const { answer: next } = await run(checkout.token(), { prompt: 'Go on', sessionId: answer['sessionId'] });
+      expect(next).toMatchObject({ success: true, sessionId: answer['sessionId'] });
+      const again = await up();
+      expect(again.output).toMatch(/Resources:\n\s+\d+ unchanged/);
+      expect(again.output).not.toContain('moves runs');
       runId = String(answer['runId']);
       sessionId = String(answer['sessionId']);
     });

@@ -98,9 +98,9 @@ describe('an agent with a runner', needs(unless(NO_CONTAINER === undefined, NO_C
         AGENT_MCP_CONFIG: path.join(agent.folder, 'mcp/config.json'),
         AGENT_CLAUDE_SETTINGS: path.join(agent.folder, 'settings/config.json'),
       });
-      expect(await agent.run('[[bash:echo $GIVEN]] x')).toMatchObject({
+      expect(await agent.run('[[bash:echo $GIVEN; cat ~/.claude/settings.json]] x')).toMatchObject({
         success: true,
-        output: 'tool: by-the-settings',
+        output: 'tool: by-the-settings\n{"skipWebFetchPreflight":true}',
       });
     });
 
