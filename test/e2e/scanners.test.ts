@@ -26,6 +26,9 @@ const CONFIG = {
   mcpServers: { secure: 'v1:x' },
   prometheusNamespace: 'monitoring',
   workspaceStorage: 'volume',
+  workspaceAccessMode: 'ReadWriteMany',
+  runners: '2',
+  runnerReuse: 'false',
 };
 
 beforeAll(async () => {

@@ -18,12 +18,32 @@ export const EXCEPTIONS: readonly Exception[] = [
   { scanner: 'kube-score', check: 'deployment-strategy', object: 'Deployment/claude-code-agent', reason: ONE_POD },
   ...[
     'Deployment/claude-code-agent',
+    'Deployment/claude-code-runner',
     'CronJob/claude-auth-watchdog',
     'CronJob/claude-maintenance-start',
     'CronJob/claude-maintenance-end',
   ].map(
     (object) => ({ scanner: 'kube-score', check: 'container-image-pull-policy', object, reason: BY_DIGEST }) as const,
   ),
+  {
+    scanner: 'kube-score',
+    check: 'pod-probes-identical',
+    object: 'Deployment/claude-code-runner',
+    reason: 'A runner depends on nothing that could make it unready while it is alive; a restart takes more failures.',
+  },
+  {
+    scanner: 'kube-score',
+    check: 'deployment-has-host-podantiaffinity',
+    object: 'Deployment/claude-code-runner',
+    reason:
+      "The scheduler's own default spreads them over nodes; a rule of ours would need a node for each where there are few.",
+  },
+  {
+    scanner: 'kube-score',
+    check: 'deployment-has-poddisruptionbudget',
+    object: 'Deployment/claude-code-runner',
+    reason: 'A runner that is evicted finishes its run within graceSeconds; a budget could block the drain of a node.',
+  },
   {
     scanner: 'checkov',
     check: 'CKV_K8S_35',
