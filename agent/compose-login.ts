@@ -47,7 +47,7 @@ export function configurationsOf(
   const { authMode, stateDir, conversationMegabytes } = settings;
   const named = configDirOf(settings);
   const configDir = named ?? path.join(homeOf(settings), '.claude');
-  const custody = custodyOf(settings, log);
+  const custody = custodyOf(settings, admit !== undefined, log);
   const isOwn = isInside(configDir, stateDir);
   return new Configurations({
     stateDir,
@@ -65,8 +65,9 @@ export function configurationsOf(
 /**
  * Takes custody of those parts of Claude's configuration that belong to the agent. A login that is used directly belongs to
  * a person, and so do the files next to it and a home folder outside the state folder.
+ * @param onRunners whether processes are on runners, where the agent owns the whole configuration.
  */
-function custodyOf(settings: Settings, log: Log): Custody | undefined {
+function custodyOf(settings: Settings, onRunners: boolean, log: Log): Custody | undefined {
   const { authMode, sessionDir: seedDir, stateDir, workspaceDir } = settings;
   if (seedDir === undefined && authMode === 'session') return undefined;
   const dir = configDirOf(settings);
@@ -74,7 +75,7 @@ function custodyOf(settings: Settings, log: Log): Custody | undefined {
   const holds = (folder: string | undefined) => folder !== undefined && isInside(folder, homeOf(settings));
   const isOwnHome = isInside(homeOf(settings), stateDir) && !holds(workspaceDir) && !holds(dir);
   const home = isOwnHome ? homeOf(settings) : undefined;
-  return configDir === undefined && home === undefined
+  return configDir === undefined && home === undefined && !onRunners
     ? undefined
     : new Custody({ stateDir, configDir, home, seedDir }, log);
 }

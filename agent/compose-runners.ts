@@ -1,8 +1,11 @@
+import { askDefaultModel } from './claude/default-model.ts';
 import { claudeEnvironment } from './claude/environment.ts';
+import { LoginModel } from './claude/login-model.ts';
 import { PINNED_CLAUDE } from './claude/pinned.ts';
 import { runnerPlace, type ClaudePlace } from './claude/place.ts';
 import { renewLogin } from './claude/renew-login.ts';
 import { RunnerHost } from './claude/runner-host.ts';
+import { settingsVersion } from './claude/settings-version.ts';
 import {
   CredentialError,
   FixedCredential,
@@ -16,20 +19,21 @@ import type { Refusal } from './gateway/refusals.ts';
 import { SessionCredential } from './gateway/session.ts';
 import { Upstream } from './gateway/upstream.ts';
 import type { Log } from './log.ts';
-import type { Admission } from './login/configurations.ts';
+import type { Admission, Configurations } from './login/configurations.ts';
 import type { CredentialSource } from './login/credential.ts';
-import type { LoginCustody } from './login/login-custody.ts';
 import { RunnerAddresses } from './runner/client/addresses.ts';
 import type { RunnersSettings, Settings } from './settings.ts';
 
-/** How long a renewal of the login may retry, in milliseconds. */
-const RENEWAL_MS = 30_000;
+/** How long the agent's own CLI may retry, in milliseconds. */
+const OWN_CLI_MS = 30_000;
 
 /** The runners, and their way to the Anthropic API. */
 export interface Runners extends Disposable {
   readonly place: ClaudePlace;
   readonly host: RunnerHost;
   readonly gateway: Gateway;
+  /** The model of runs that name none; undefined if a token alone means the same. */
+  readonly loginModel: LoginModel | undefined;
   /** How many runs may be in progress on them. */
   readonly slots: number;
   /** Lets a process call the API. */
@@ -43,13 +47,12 @@ interface Parts {
   /** The workspace in the paths that requests name. */
   readonly workspaceDir: string;
   readonly credential: CredentialSource;
-  /** The agent's own login, and the variables with which its own CLI finds it. */
-  readonly login: LoginCustody | undefined;
-  readonly loginEnvironment: Readonly<Record<string, string>>;
+  /** With the agent's own login. */
+  readonly configurations: Configurations;
   readonly log: Log;
   /** Called for each request that the gateway refused. */
   readonly onRefused: (refusal: Refusal) => void;
-  /** Called when the number or the state of runners has changed. */
+  /** Called when the number or the state of runners has changed, or what their next process is started with. */
   readonly onChange: () => void;
 }
 
@@ -75,6 +78,7 @@ export function composeRunners(parts: Parts): Runners {
     }),
     host,
     gateway,
+    loginModel: loginModelOf(parts),
     get slots() {
       const { size } = host;
       return size === 0 ? 0 : Math.max(1, size - warm);
@@ -93,20 +97,42 @@ export function composeRunners(parts: Parts): Runners {
   };
 }
 
-function gatewayCredential(
-  { settings, credential, login, loginEnvironment, log }: Parts,
-  upstream: Upstream,
-): GatewayCredential {
-  const { authMode, federation, environment, claudePath } = settings;
+function gatewayCredential(parts: Parts, upstream: Upstream): GatewayCredential {
+  const { settings, credential, configurations, log } = parts;
+  const { authMode, federation } = settings;
   if (federation !== undefined) return new FederationCredential(federation, upstream, log);
   if (authMode === 'oauthToken' || authMode === 'apiKey') return new FixedCredential(credential, authMode);
+  const { login } = configurations;
   if (!login) return withoutLogin(credential.remedy);
-  return new SessionCredential({
-    login,
-    renew: () =>
-      renewLogin(claudePath ?? PINNED_CLAUDE, claudeEnvironment(environment, loginEnvironment, 'renewal', RENEWAL_MS)),
+  const { claudePath, environment } = ownCli(parts);
+  return new SessionCredential({ login, renew: () => renewLogin(claudePath, environment), log });
+}
+
+/** With other credentials than a login, the variable that has the token decides the model. */
+function loginModelOf(parts: Parts): LoginModel | undefined {
+  const { settings, configurations, log, onChange } = parts;
+  const { authMode, claudeSettings } = settings;
+  if (authMode !== 'session' || !configurations.login) return undefined;
+  const { claudePath, environment } = ownCli(parts);
+  return new LoginModel({
+    async ask() {
+      const hasAccount = () => configurations.takeAccount();
+      const model = await askDefaultModel({ claudePath, environment, claudeSettings, hasAccount });
+      configurations.takeAccount();
+      return model;
+    },
+    version: () => settingsVersion({ configDir: configurations.dir, claudeSettings, mcpConfig: undefined }),
+    onAsked: onChange,
     log,
   });
+}
+
+/** The CLI that uses the agent's login itself. */
+function ownCli({ settings: { claudePath, environment }, configurations }: Parts) {
+  return {
+    claudePath: claudePath ?? PINNED_CLAUDE,
+    environment: claudeEnvironment(environment, configurations.environment, 'own', OWN_CLI_MS),
+  };
 }
 
 /** @param remedy what a person should do. */

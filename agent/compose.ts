@@ -82,8 +82,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
         runners: settings.runners,
         workspaceDir: workspace.dir,
         credential,
-        login: configurations.login,
-        loginEnvironment: configurations.environment,
+        configurations,
         log,
         onRefused: (refusal) => metrics.countRefusal(refusal),
         onChange: () => service.resize(runners?.slots ?? 0),
@@ -103,6 +102,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     instanceId: store.instanceId,
     permissionMode: settings.permissionMode,
     model: settings.model,
+    loginModel: runners?.loginModel,
     mcpConfig: settings.mcpConfig,
     claudeSettings: settings.claudeSettings,
     // On runners the gateway has it.

@@ -3,6 +3,7 @@ import { RUN_LIMITS, type AuthMode, type PermissionMode } from '../contract.ts';
 import type { ClaudeConfigurations, ProcessConfiguration } from './configuration.ts';
 import { ConfiguredClaude } from './configured.ts';
 import { claudeEnvironment, retriesWithin, retryWaitWithin } from './environment.ts';
+import type { LoginModel } from './login-model.ts';
 import { argumentsOf } from './options.ts';
 import type { ClaudePlace } from './place.ts';
 import type { RunOptions } from '../http/api/run-request.ts';
@@ -90,6 +91,8 @@ export interface ClaudeOptions {
   readonly permissionMode: PermissionMode;
   /** For prompts that name none; undefined for the CLI's default. */
   readonly model?: string | undefined;
+  /** For prompts that name none, where `claude` has only a token and would use another default. */
+  readonly loginModel?: Pick<LoginModel, 'current' | 'isKnown' | 'known'> | undefined;
   /** Files with the MCP servers and the settings of every run. */
   readonly mcpConfig: string | undefined;
   readonly claudeSettings: string | undefined;
@@ -113,10 +116,11 @@ const EXPECTED_RUN_MS = RUN_LIMITS.defaultTimeoutMs;
 
 /** @see Claude */
 export function createClaude(options: ClaudeOptions): Claude {
-  const { credential, configurations, instanceId, log, place } = options;
+  const { credential, configurations, instanceId, loginModel, log, place } = options;
   const warm = new WarmPool<UpcomingRun>({
     size: options.prepared,
     startFor: (sessionId, run = { sessionId, options: {}, workdir: options.workdir }) => {
+      if (loginModel?.isKnown === false) return undefined;
       const start = startFor(run, EXPECTED_RUN_MS);
       if (start.isInRepository) return undefined;
       return {
@@ -233,6 +237,7 @@ export function createClaude(options: ClaudeOptions): Claude {
     newSessionId: ({ options: chosen, workdir }) =>
       Object.keys(chosen).length === 0 && workdir === options.workdir ? warm.newSessionId() : randomUUID(),
     async start(prompt) {
+      await loginModel?.known();
       const remainingMs = prompt.deadline - performance.now();
       const fresh = startFor(prompt, remainingMs);
       const taken = warm.take(prompt.sessionId, fresh.fingerprint);
@@ -285,7 +290,7 @@ export function createClaude(options: ClaudeOptions): Claude {
 
 function argumentsFor(
   prompt: Pick<Prompt, 'sessionId' | 'resume' | 'options' | 'textOnly'>,
-  { permissionMode, model, mcpConfig, claudeSettings, place }: ClaudeOptions,
+  { permissionMode, loginModel, model = loginModel?.current, mcpConfig, claudeSettings, place }: ClaudeOptions,
 ): string[] {
   return [
     '-p',

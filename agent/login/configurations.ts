@@ -60,9 +60,19 @@ export class Configurations implements ClaudeConfigurations {
     return this.#places.custody?.login;
   }
 
+  /** The configuration folder of the agent's own processes, with its login. */
+  get dir(): string {
+    return this.#places.configDir;
+  }
+
   /** The variables that point a process of the agent's own to its login. */
   get environment(): Readonly<Record<string, string>> {
     return this.#places.environment;
+  }
+
+  /** @see Custody.takeAccount */
+  takeAccount(): boolean {
+    return this.#places.custody?.takeAccount() ?? false;
   }
 
   get sharedDir(): string | undefined {
@@ -73,7 +83,8 @@ export class Configurations implements ClaudeConfigurations {
     const { custody, conversations, ownFolders, configDir, environment, admit, log } = this.#places;
     custody?.restore(this.#users);
     const admission = admit?.(sessionId);
-    const dir = ownFolders ? this.#newFolder() : configDir;
+    const given = admission ? custody?.givenWithAccount : custody?.given;
+    const dir = ownFolders ? this.#newFolder(given) : configDir;
     const opened = new OpenConfiguration({
       dir,
       sharedDir: configDir,
@@ -135,9 +146,9 @@ export class Configurations implements ClaudeConfigurations {
     return path.join(this.#places.stateDir, PROCESS_FOLDERS);
   }
 
-  #newFolder(): string {
+  #newFolder(given: ReadonlyMap<string, Buffer> = new Map()): string {
     const folder = path.join(this.#parent, randomUUID());
-    for (const [name, content] of this.#places.custody?.given ?? []) {
+    for (const [name, content] of given) {
       const file = path.join(folder, name);
       mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
       writeFileSync(file, content, { mode: 0o600, flag: 'wx' });

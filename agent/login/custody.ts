@@ -29,6 +29,8 @@ const SETTINGS_FILE = 'settings.json';
 const RECORD_FILE = 'seed.json';
 
 const stateFile = z.object({ userID: z.string().regex(/^[0-9a-f]{64}$/) });
+/** The CLI writes it when it has read the profile of its login. */
+const accountFile = z.object({ oauthAccount: z.object({ accountUuid: z.uuid() }) });
 
 /**
  * Restores the agent's own configuration of `claude` before and after each run, so that what one run writes there does not
@@ -41,6 +43,7 @@ export class Custody {
   readonly given: ReadonlyMap<string, Buffer>;
   readonly #stateDir: string;
   readonly #log: Log;
+  readonly #stateFile: string;
   readonly #recordFile: string;
   readonly #folders: readonly OwnFolder[];
   #record: SeedRecord;
@@ -57,7 +60,8 @@ export class Custody {
     this.#record = readSeedRecord(this.#recordFile, (why) =>
       log.warn({ file: this.#recordFile, why }, 'the record of the seed cannot be read and was reset'),
     );
-    const state = this.#stateOf(path.join(configDir ?? home ?? stateDir, STATE_FILE));
+    this.#stateFile = path.join(configDir ?? home ?? stateDir, STATE_FILE);
+    const state = this.#state();
     if (configDir !== undefined && seedDir !== undefined) {
       this.login = this.#custodyOf(path.join(configDir, CREDENTIALS_FILE));
       this.login.reconcile('a run');
@@ -83,6 +87,28 @@ export class Custody {
     ];
   }
 
+  /**
+   * The content of a configuration folder for a process that uses the login without having it: {@link given}, and the account
+   * of the login, which the CLI tells the API together with the id of the installation.
+   */
+  get givenWithAccount(): ReadonlyMap<string, Buffer> {
+    const { userID, accountUuid } = this.#record;
+    if (!this.login || accountUuid === undefined) return this.given;
+    const state = JSON.stringify({ userID, oauthAccount: { accountUuid } });
+    return new Map(this.given).set(STATE_FILE, Buffer.from(state));
+  }
+
+  /**
+   * Call when the agent's own CLI has used the login: remembers the account that it found out.
+   * @returns whether an account is known.
+   * @throws if it cannot be written.
+   */
+  takeAccount(): boolean {
+    const accountUuid = readAs(accountFile, this.#stateFile)?.oauthAccount.accountUuid;
+    if (accountUuid !== undefined && accountUuid !== this.#record.accountUuid) this.#remember({ accountUuid });
+    return this.#record.accountUuid !== undefined;
+  }
+
   /** Call when a process is about to be started, and when one has ended. @throws if something cannot be restored. */
   restore(users: Users): void {
     for (const folder of this.#folders) restoreFolder(folder, users, this.#stateDir, this.#log);
@@ -99,10 +125,10 @@ export class Custody {
   }
 
   /** With an empty file each run would look like another machine to the API. */
-  #stateOf(file: string): Buffer {
+  #state(): Buffer {
     let { userID } = this.#record;
     if (!stateFile.safeParse({ userID }).success) {
-      userID = userIDIn(file) ?? randomBytes(32).toString('hex');
+      userID = readAs(stateFile, this.#stateFile)?.userID ?? randomBytes(32).toString('hex');
       this.#remember({ userID });
     }
     return Buffer.from(JSON.stringify({ userID }));
@@ -122,9 +148,10 @@ export class Custody {
   }
 }
 
-function userIDIn(file: string): string | undefined {
+/** A JSON file of that form; undefined if there is none. */
+function readAs<T>(schema: z.ZodType<T>, file: string): T | undefined {
   try {
-    return stateFile.parse(JSON.parse(readOwnFile(file)?.toString('utf8') ?? '')).userID;
+    return schema.parse(JSON.parse(readOwnFile(file)?.toString('utf8') ?? ''));
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof z.ZodError) return undefined;
     throw error;

@@ -10,6 +10,8 @@ export interface SeedRecord {
   readonly login?: string | undefined;
   /** The id of this installation of `claude` for the API. */
   readonly userID?: string | undefined;
+  /** The account of the login, as the CLI found it out. */
+  readonly accountUuid?: string | undefined;
 }
 
 const content = z.record(z.string(), z.string());
@@ -27,8 +29,8 @@ export function readSeedRecord(file: string, onBroken: (why: string) => void = (
   }
   try {
     // Flat, so that earlier versions of the agent can read it.
-    const { login, userID, ...taken } = content.parse(JSON.parse(text));
-    return { taken, login, userID };
+    const { login, userID, accountUuid, ...taken } = content.parse(JSON.parse(text));
+    return { taken, login, userID, accountUuid };
   } catch (error) {
     if (!(error instanceof SyntaxError) && !(error instanceof z.ZodError)) throw error;
     onBroken(error instanceof SyntaxError ? 'it is not JSON' : 'it is not a JSON object of strings');
@@ -37,6 +39,6 @@ export function readSeedRecord(file: string, onBroken: (why: string) => void = (
 }
 
 /** @throws if it cannot be written. */
-export function writeSeedRecord(file: string, { taken, login, userID }: SeedRecord): void {
-  writeOwnFile(file, JSON.stringify({ ...taken, login, userID }, undefined, 2));
+export function writeSeedRecord(file: string, { taken, login, userID, accountUuid }: SeedRecord): void {
+  writeOwnFile(file, JSON.stringify({ ...taken, login, userID, accountUuid }, undefined, 2));
 }

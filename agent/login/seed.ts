@@ -76,8 +76,11 @@ export function adoptSeed(seedDir: string, sessionDir: string, recordFile: strin
   if (copied.length + removed.length > 0) {
     const now = Object.fromEntries(copied.map(([file, content]) => [file, sha256(content)]));
     const left = Object.entries(record.taken).filter(([file]) => !removed.includes(file));
-    const login = copied.find(([file]) => file === CREDENTIALS_FILE)?.[1].toString('utf8') ?? record.login;
-    writeSeedRecord(recordFile, { ...record, taken: { ...Object.fromEntries(left), ...now }, login });
+    const taken = { ...Object.fromEntries(left), ...now };
+    const login = copied.find(([file]) => file === CREDENTIALS_FILE)?.[1].toString('utf8');
+    // Another login may belong to another account.
+    const ofLogin = login === undefined ? {} : { login, accountUuid: undefined };
+    writeSeedRecord(recordFile, { ...record, taken, ...ofLogin });
   }
   return { copied: copied.map(([file]) => file), removed, ...(loginKept !== undefined && { loginKept }) };
 }

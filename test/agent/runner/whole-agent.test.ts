@@ -1,20 +1,35 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SESSION_FOLDER } from '../../../agent/contract.ts';
 import { rawPublicKey } from '../../../agent/runner/key.ts';
 import { startAnthropicDouble, type AnthropicDouble } from '../../doubles/anthropic/server.ts';
 import { startOauthProxy } from '../../doubles/oauth-proxy/server.ts';
 import { Agent, until } from '../../support/agent.ts';
-import { AS_ROOT } from '../../support/claude.ts';
+import { AS_ROOT, CLAUDE } from '../../support/claude.ts';
 import { closedPort } from '../../support/closed-port.ts';
 import { needs, unless } from '../../support/needs.ts';
 import { NO_CONTAINER, RunnerProgram } from '../../support/runner.ts';
 
 const KEY = 'sk-ant-api03-the-agents-own';
 const FIRST = { accessToken: 'sk-ant-oat01-first', refreshToken: 'sk-ant-ort01-first' };
+const ACCOUNT = '11111111-1111-4111-8111-111111111111';
 const HOUR = 3_600_000;
+
+function logIn(seed: string, more: object = {}): void {
+  const scopes = ['user:inference', 'user:profile'];
+  const claudeAiOauth = { ...FIRST, expiresAt: Date.now() + HOUR, scopes, ...more };
+  writeFileSync(path.join(seed, '.credentials.json'), JSON.stringify({ claudeAiOauth }));
+}
+
+/** By what the API knows an installation and its account. */
+function deviceOf(body: unknown): { device_id: string; account_uuid: string } {
+  const { metadata } = body as { metadata: { user_id: string } };
+  const { device_id, account_uuid } = JSON.parse(metadata.user_id) as { device_id: string; account_uuid: string };
+  return { device_id, account_uuid };
+}
 
 describe('an agent with a runner', needs(unless(NO_CONTAINER === undefined, NO_CONTAINER ?? '')), () => {
   const { privateKey }: { privateKey: KeyObject } = generateKeyPairSync('ed25519');
@@ -151,14 +166,72 @@ describe('an agent with a runner', needs(unless(NO_CONTAINER === undefined, NO_C
     });
   });
 
+  it('and a login sends the same as the CLI with that login, and gives the rest of the session to runs', async () => {
+    const canary = (name: string) => `canary of ${name}`;
+    const session = {
+      'CLAUDE.md': canary('CLAUDE.md'),
+      'settings.json': JSON.stringify({
+        env: { CANARY: canary('settings.json') },
+        hooks: { SessionStart: [{ hooks: [{ type: 'command', command: 'touch "$HOME/hook"' }] }] },
+      }),
+      'skills/one/SKILL.md': `---\nname: one\ndescription: ${canary('skills')}\n---\n`,
+      'agents/two.md': `---\nname: two\ndescription: ${canary('agents')}\n---\n`,
+      'commands/three.md': canary('commands'),
+    };
+    const seed = path.join(agent.folder, 'seed');
+    for (const [name, content] of Object.entries(session)) {
+      mkdirSync(path.dirname(path.join(seed, name)), { recursive: true });
+      writeFileSync(path.join(seed, name), content);
+    }
+    logIn(seed, { subscriptionType: 'max' });
+    await using proxy = await startOauthProxy({ tokens: FIRST, accountUuid: ACCOUNT });
+    await startAgent({ AGENT_SESSION_DIR: seed, ...proxy.env });
+    const look = 'cd; find . -type f; grep -rhoE "canary of [a-zA-Z.]+|sk-ant-[a-z0-9-]+" . | sort -u; env';
+    const { output } = await agent.run(`[[bash:${look}]] x`);
+    const said = output.split('\n');
+    for (const name of Object.keys(session)) expect(said).toContain(`./.claude/${name}`);
+    for (const name of ['CLAUDE.md', 'settings.json', 'skills', 'agents', 'commands'])
+      expect(said).toContain(canary(name));
+    expect(said).toContain(`CANARY=${canary('settings.json')}`);
+    expect(output).not.toContain('.credentials.json');
+    for (const secret of Object.values(FIRST)) expect(output).not.toContain(secret);
+    expect(agent.lines.join('\n')).not.toContain('did not name');
+    // Hooks run where runs do.
+    expect(output).toContain('./hook\n');
+    expect(existsSync(path.join(agent.folder, 'home/hook'))).toBe(false);
+
+    await agent.end('SIGTERM');
+    proxy.setMode('unreachable');
+    await agent.start();
+    expect(await agent.run('again')).toMatchObject({ success: true });
+    const { exitCode, stdout } = await execa('sh', ['agent/claude-wrapper.sh', '-p', 'test'], {
+      env: { ...agent.environment, AGENT_CLAUDE_PATH: CLAUDE, AGENT_STATE_DIR: agent.stateDir },
+      extendEnv: false,
+      stdin: 'ignore',
+    });
+    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: 'echo: test' });
+
+    const sent = api.messages().map(({ model, body, credential }) => ({ model, ...deviceOf(body), ...credential }));
+    expect(sent.length).toBeGreaterThanOrEqual(4);
+    for (const each of sent.slice(0, -1)) expect({ ...each, account_uuid: ACCOUNT }).toEqual(sent[0]);
+    expect(sent[0]).toMatchObject({
+      model: expect.stringContaining('opus') as string,
+      account_uuid: ACCOUNT,
+      scheme: 'bearer',
+      value: FIRST.accessToken,
+    });
+    const { account_uuid: _, ...same } = sent[0] ?? {};
+    expect(sent.at(-1)).toMatchObject(same);
+  });
+
   it('and a login keeps it, and renews it while a run goes on', async () => {
     const seed = path.join(agent.folder, 'seed');
     mkdirSync(seed);
-    const login = { claudeAiOauth: { ...FIRST, expiresAt: Date.now() + HOUR, scopes: ['user:inference'] } };
-    writeFileSync(path.join(seed, '.credentials.json'), JSON.stringify(login));
+    logIn(seed);
     const renewed: string[] = [];
     await using proxy = await startOauthProxy({
       tokens: FIRST,
+      accountUuid: ACCOUNT,
       onRotated: ({ accessToken }) => {
         renewed.push(accessToken);
         api.configure({ accept: [accessToken] });

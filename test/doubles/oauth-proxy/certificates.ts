@@ -16,8 +16,8 @@ export interface Certificates extends AsyncDisposable {
   readonly cert: string;
 }
 
-/** Creates an authority and a certificate for `host`, valid for a day. Needs the `openssl` program, version 3. */
-export async function makeCertificates(host: string): Promise<Certificates> {
+/** Creates an authority and a certificate for hosts, valid for a day. Needs the `openssl` program, version 3. */
+export async function makeCertificates(...hosts: [string, ...string[]]): Promise<Certificates> {
   const folder = await mkdtemp(join(tmpdir(), 'oauth-proxy-'));
   const file = (name: string) => join(folder, name);
   const request = (name: string, subject: string, extra: string[]) =>
@@ -26,9 +26,14 @@ export async function makeCertificates(host: string): Promise<Certificates> {
       ...['-keyout', file(`${name}.key`), '-out', file(`${name}.pem`), '-subj', `/CN=${subject}`, ...extra],
     ]);
   await request('ca', 'oauth proxy double', ['-addext', 'keyUsage=critical,keyCertSign']);
-  await request('server', host, [
+  await request('server', hosts[0], [
     ...['-CA', file('ca.pem'), '-CAkey', file('ca.key')],
-    ...['-addext', `subjectAltName=DNS:${host}`, '-addext', 'basicConstraints=critical,CA:FALSE'],
+    ...[
+      '-addext',
+      `subjectAltName=${hosts.map((host) => `DNS:${host}`).join()}`,
+      '-addext',
+      'basicConstraints=critical,CA:FALSE',
+    ],
   ]);
   return {
     caFile: file('ca.pem'),

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Duplex } from 'node:stream';
 import { makeCertificates } from './certificates.ts';
 import { TokenFamily, type Refresh, type TokenPair } from './tokens.ts';
@@ -11,6 +12,12 @@ const REFRESH_HOST = 'platform.claude.com';
 
 /** The endpoint of that host that refreshes tokens. */
 const TOKEN_PATH = '/v1/oauth/token';
+
+/** Where the CLI reads the account of its login, regardless of `ANTHROPIC_BASE_URL`. */
+const PROFILE_HOST = 'api.anthropic.com';
+const PROFILE_PATH = '/api/oauth/profile';
+/** The CLI answers control requests before the profile has arrived. */
+const PROFILE_MS = 500;
 
 /**
  * The result of a refresh: `rotate` returns a new pair for the current refresh token, `revoked` refuses it for good,
@@ -28,6 +35,8 @@ export interface OauthProxyOptions {
   readonly mode?: RefreshMode;
   /** The first pair of the login. */
   readonly tokens: TokenPair;
+  /** The account of the login; without it, the host of the profile cannot be reached. */
+  readonly accountUuid?: string;
   /** Called with every new pair before it is sent, for example to make the double of the API accept it. */
   readonly onRotated?: (tokens: TokenPair) => void;
 }
@@ -48,21 +57,24 @@ export interface OauthProxy extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Starts a CONNECT proxy that stands in for the host where the CLI refreshes its login. Other hosts get a 502. */
+/** Starts a CONNECT proxy that stands in for the hosts where the CLI refreshes its login and reads its account. Other hosts get a 502. */
 export async function startOauthProxy(options: OauthProxyOptions): Promise<OauthProxy> {
-  const { host = '127.0.0.1', port = 0, tokens, onRotated } = options;
+  const { host = '127.0.0.1', port = 0, tokens, accountUuid, onRotated } = options;
   const family = new TokenFamily(tokens);
   const connects: string[] = [];
   const sockets = new Set<Duplex>();
   let mode = options.mode ?? 'rotate';
 
-  const certificates = await makeCertificates(REFRESH_HOST);
+  const certificates = await makeCertificates(REFRESH_HOST, PROFILE_HOST);
   const endpoint = createTlsServer({ key: certificates.key, cert: certificates.cert }, (request, response) => {
     answer(request, response).catch((error: unknown) => send(response, 400, { error: String(error) }));
   });
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (request.method !== 'POST' || request.url !== TOKEN_PATH) {
+    if (request.url === PROFILE_PATH) {
+      await sleep(PROFILE_MS);
+      send(response, 200, profileOf(accountUuid));
+    } else if (request.method !== 'POST' || request.url !== TOKEN_PATH) {
       send(response, 404, { error: 'not_found' });
     } else if (mode === 'failing') {
       send(response, 500, { error: 'server_error' });
@@ -79,7 +91,8 @@ export async function startOauthProxy(options: OauthProxyOptions): Promise<Oauth
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
-    if (mode === 'unreachable' || url !== `${REFRESH_HOST}:443`) {
+    const isServed = url === `${REFRESH_HOST}:443` || (accountUuid !== undefined && url === `${PROFILE_HOST}:443`);
+    if (mode === 'unreachable' || !isServed) {
       socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
       return;
     }
@@ -113,6 +126,14 @@ export async function startOauthProxy(options: OauthProxyOptions): Promise<Oauth
     setMode: (next) => (mode = next),
     close,
     [Symbol.asyncDispose]: close,
+  };
+}
+
+function profileOf(accountUuid: string | undefined): object {
+  const organization = { uuid: '00000000-0000-4000-8000-000000000000', organization_type: 'claude_max' };
+  return {
+    account: { uuid: accountUuid, email: 'somebody@example.com', created_at: '2025-01-01T00:00:00Z' },
+    organization,
   };
 }
 
