@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import { availableMemory } from '../claude/available-memory.ts';
 import type { Claude, StartedClaude } from '../claude/claude.ts';
 import { AUTH_STATES, EXIT_CODES } from '../contract.ts';
+import { REFUSALS, type Refusal } from '../gateway/refusals.ts';
 import type { Callback } from '../store/run.ts';
 import type { CallbackRecords } from '../store/callback-records.ts';
 import type { LoginStatus } from '../login/status.ts';
@@ -34,14 +35,18 @@ export class RunMetrics {
   );
   readonly #callbacks = this.#counter('claude_agent_callbacks_total', 'Finished callbacks, by result.', ['result']);
   readonly #failures = this.#counter('claude_agent_callback_failures_total', 'Failed callback attempts.', []);
-
-  #refusals: Counter<'reason'> | undefined;
+  readonly #refusals = this.#counter(
+    'claude_agent_gateway_refusals_total',
+    'Requests that the gateway for runners refused, by reason.',
+    ['reason'],
+  );
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry });
     for (const outcome of Object.keys(EXIT_CODES)) this.#runs.inc({ outcome }, 0);
     for (const result of ['delivered', 'given_up']) this.#callbacks.inc({ result }, 0);
     for (const result of ['hit', 'miss']) this.#starts.inc({ result }, 0);
+    for (const reason of REFUSALS) this.#refusals.inc({ reason }, 0);
   }
 
   /** Counts the start of a run. */
@@ -148,11 +153,8 @@ export class RunMetrics {
   }
 
   /** Counts a request that the gateway refused. */
-  countRefusal(refusal: string): void {
-    this.#refusals ??= this.#counter('claude_agent_gateway_refusals_total', 'Requests that the gateway refused.', [
-      'reason',
-    ]);
-    this.#refusals.inc({ reason: refusal });
+  countRefusal(reason: Refusal): void {
+    this.#refusals.inc({ reason });
   }
 
   /** Adds the size and limit of the workspace. */
