@@ -52,13 +52,15 @@ interface Parts {
   readonly log: Log;
   /** Called for each request that the gateway refused. */
   readonly onRefused: (refusal: Refusal) => void;
+  /** Called for each request that the gateway passed on, with the status of the API; undefined if there was none. */
+  readonly onPassedOn: (status: number | undefined) => void;
   /** Called when the number or the state of runners has changed, or what their next process is started with. */
   readonly onChange: () => void;
 }
 
 /** Connects to the runners. The gateway does not listen yet. */
 export function composeRunners(parts: Parts): Runners {
-  const { settings, runners, log, onChange, onRefused } = parts;
+  const { settings, runners, log, onChange, onRefused, onPassedOn } = parts;
   const { name, port, privateKey, gatewayUrl, warm } = runners;
   const upstream = new Upstream(settings.environment);
   const gateway = new Gateway({
@@ -66,7 +68,7 @@ export function composeRunners(parts: Parts): Runners {
     credential: gatewayCredential(parts, upstream),
     log,
     onRefused,
-    onExchanged: () => undefined,
+    onExchanged: (_, { status }) => onPassedOn(status),
   });
   const addresses = new RunnerAddresses({ name, port, log, onChange: () => host.refresh() });
   const host = new RunnerHost({ addresses: () => addresses.current, privateKey, log, onChange });
@@ -85,8 +87,12 @@ export function composeRunners(parts: Parts): Runners {
     },
     admit(sessionId) {
       const token = gateway.tokens.issue(sessionId);
+      const holder = gateway.tokens.find(token);
       return {
         environment: runVariables(settings.authMode, token),
+        get usage() {
+          return holder?.usage.total;
+        },
         end: () => gateway.tokens.revoke(token),
       };
     },

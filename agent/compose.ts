@@ -85,6 +85,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
         configurations,
         log,
         onRefused: (refusal) => metrics.countRefusal(refusal),
+        onPassedOn: (status) => metrics.countPassedOn(status),
         onChange: () => service.resize(runners?.slots ?? 0),
       }),
     );

@@ -216,10 +216,13 @@ export function createClaude(options: ClaudeOptions): Claude {
   ): Promise<Partial<Spending>> {
     // A conversation that was started again, for example with `/clear`, is counted from zero.
     const since = result && result.session_id !== sessionId ? undefined : before;
-    if (since === 'unknown') return {};
-    if (result) return spendingOfResult(result, since);
-    const left = await spentBefore(configuration);
-    return left && left !== 'unknown' && left.row !== since?.row ? spendingBetween(since, left) : {};
+    if (since !== 'unknown') {
+      if (result) return spendingOfResult(result, since);
+      const left = await spentBefore(configuration);
+      if (left && left !== 'unknown' && left.row !== since?.row) return spendingBetween(since, left);
+    }
+    const { usage } = configuration;
+    return usage ? { usage } : {};
   }
 
   /** Whether a run that failed left no conversation. `claude` saves it a tenth of a second after it got the prompt. */

@@ -1,3 +1,4 @@
+import type { Usage } from '../http/api/run.ts';
 import type { ProcessFile } from './host.ts';
 import type { ApiError } from './transcript.ts';
 
@@ -39,6 +40,8 @@ export interface ProcessConfiguration {
   readonly environment: Readonly<Record<string, string>>;
   /** For a process on a runner: its files, with the conversation if that was put there before. */
   readonly files: readonly ProcessFile[];
+  /** For a process on a runner: the tokens that its messages have used so far, as counted by the API; undefined if none. */
+  readonly usage: Usage | undefined;
   /** For a process on a runner: where its conversations are copied to while it works. */
   readonly mirror: string | undefined;
   /**

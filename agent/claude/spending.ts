@@ -28,9 +28,7 @@ export const modelUsage = z
       cacheReadInputTokens: tokens,
     }),
   )
-  .transform((models): Usage =>
-    Object.values(models).reduce((sum, model) => combine(sum, model, (a, b) => a + b), NO_TOKENS),
-  );
+  .transform((models): Usage => Object.values(models).reduce(addUsage, NO_TOKENS));
 
 const costState = z.object({
   type: z.literal('cost-state'),
@@ -38,7 +36,13 @@ const costState = z.object({
   modelUsage,
 });
 
-const NO_TOKENS: Usage = { inputTokens: 0, outputTokens: 0, cacheCreationInputTokens: 0, cacheReadInputTokens: 0 };
+/** For a sum. */
+export const NO_TOKENS: Usage = {
+  inputTokens: 0,
+  outputTokens: 0,
+  cacheCreationInputTokens: 0,
+  cacheReadInputTokens: 0,
+};
 
 const NOTHING_SPENT: Spending = { costUsd: 0, usage: NO_TOKENS };
 
@@ -113,6 +117,11 @@ function jsonOf(line: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+/** The sum of both. */
+export function addUsage(a: Usage, b: Usage): Usage {
+  return combine(a, b, (one, other) => one + other);
 }
 
 function combine(a: Usage, b: Usage, by: (a: number, b: number) => number): Usage {

@@ -5,6 +5,7 @@ import { CredentialError, UNAUTHENTICATED, type AuthHeader, type GatewayCredenti
 import { requestHeaders, responseHeaders } from './headers.ts';
 import type { ApiFault, Refusal } from './refusals.ts';
 import type { Upstream } from './upstream.ts';
+import type { RunUsage } from './run-usage.ts';
 import { usageReader, type MessageUsage } from './usage.ts';
 
 /** The largest body that the API accepts. */
@@ -20,6 +21,8 @@ export interface ExchangeParts {
   readonly response: ServerResponse;
   readonly upstream: Upstream;
   readonly credential: GatewayCredential;
+  /** Counts what the response says. */
+  readonly usage: RunUsage;
   readonly log: Pick<Log, 'warn'>;
   /** Refuses the request; called before anything of the response is sent. */
   readonly refuse: (refusal: Refusal, fault: ApiFault) => void;
@@ -100,8 +103,9 @@ export class Exchange {
   }
 
   async #passBack(answer: IncomingMessage): Promise<Exchanged> {
-    const { response } = this.#parts;
+    const { response, usage } = this.#parts;
     const reader = usageReader(answer);
+    const ended = reader && usage.follow(reader);
     if (!response.destroyed) {
       response.writeHead(answer.statusCode ?? 0, answer.statusMessage, responseHeaders(answer));
       response.flushHeaders();
@@ -111,6 +115,7 @@ export class Exchange {
     if (reader) answer.on('data', (chunk: Buffer) => reader.read(chunk));
     // The client has gone, its run has ended, or the API broke off: the pipeline has closed what is left.
     await passed.catch(() => undefined);
+    ended?.();
     return { status: answer.statusCode, usage: reader?.usage };
   }
 

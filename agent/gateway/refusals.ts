@@ -1,5 +1,14 @@
 /** Why the gateway refuses a request, for metrics. */
-export const REFUSALS = ['malformed', 'token', 'path', 'body_too_large', 'credential'] as const;
+export const REFUSALS = [
+  'malformed',
+  'too_slow',
+  'token',
+  'path',
+  'body_too_large',
+  'too_many_requests',
+  'too_many_connections',
+  'credential',
+] as const;
 
 /** One of {@link REFUSALS}. */
 export type Refusal = (typeof REFUSALS)[number];

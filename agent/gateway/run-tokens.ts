@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { RunUsage } from './run-usage.ts';
 
 const PREFIX = 'run_';
 const BYTES = 32;
@@ -7,6 +8,10 @@ const TOKEN = new RegExp(`${PREFIX}[\\w-]+`, 'g');
 /** A run, or a process that is prepared for one, whose token is valid. */
 export interface TokenHolder {
   readonly sessionId: string;
+  /** What its messages have used. */
+  readonly usage: RunUsage;
+  /** How much work is registered. */
+  readonly open: number;
   /**
    * Registers work that must not outlive the token.
    * @param abort called once when the token is revoked.
@@ -30,7 +35,15 @@ export class RunTokens {
       aborts.add(abort);
       return () => void aborts.delete(abort);
     };
-    this.#holders.set(digestOf(token), { holder: { sessionId, during }, aborts });
+    const holder = {
+      sessionId,
+      usage: new RunUsage(),
+      get open() {
+        return aborts.size;
+      },
+      during,
+    };
+    this.#holders.set(digestOf(token), { holder, aborts });
     return token;
   }
 

@@ -5,16 +5,15 @@ import type { Log } from '../log.ts';
 import type { GatewayCredential } from './credential.ts';
 import { Exchange, MAX_BODY_BYTES, TOO_LARGE, type Exchanged } from './exchange.ts';
 import { tokenIn } from './headers.ts';
+import { GATEWAY_LIMITS, limitConnections, type GatewayLimits } from './limits.ts';
 import { faultBody, type ApiFault, type Refusal } from './refusals.ts';
 import { RunTokens, withoutTokens, type TokenHolder } from './run-tokens.ts';
 import type { Upstream } from './upstream.ts';
 
 /** All that the CLI calls. */
 const PATHS: ReadonlySet<string> = new Set(['/v1/messages', '/v1/messages/count_tokens']);
-/** Time limit for receiving the headers of a request. */
-const HEADERS_MS = 10_000;
-/** The CLI keeps its connections while a tool runs. */
-const KEEP_ALIVE_MS = 120_000;
+/** How often Node looks for requests that are too slow, at most. */
+const LOOK_MS = 5000;
 const SHOWN_PATH_CHARS = 100;
 
 const FORBIDDEN: ApiFault = {
@@ -22,6 +21,7 @@ const FORBIDDEN: ApiFault = {
   message: 'This gateway serves POST /v1/messages and its count_tokens only.',
 };
 const NO_RUN: ApiFault = { status: 403, message: 'The token belongs to no run in progress.' };
+const TOO_MANY: ApiFault = { status: 429, message: 'This run has too many open requests.' };
 const MALFORMED: ApiFault = { status: 400, message: 'This is no valid HTTP request.' };
 const TOO_SLOW: ApiFault = { status: 408, message: 'The request took too long to arrive.' };
 
@@ -32,8 +32,10 @@ export interface GatewayParts {
   readonly log: Log;
   /** Called for each request that was refused. */
   readonly onRefused: (refusal: Refusal) => void;
-  /** Called at the end of each request of a run that was not refused for its path, token or length. */
+  /** Called at the end of each request of a run that was not refused before it was passed on. */
   readonly onExchanged: (sessionId: string, exchanged: Exchanged) => void;
+  /** Default: {@link GATEWAY_LIMITS}. */
+  readonly limits?: GatewayLimits;
 }
 
 /**
@@ -44,14 +46,24 @@ export class Gateway {
   /** The tokens that it accepts. */
   readonly tokens = new RunTokens();
   readonly #parts: GatewayParts;
+  readonly #limits: GatewayLimits;
   readonly #server: Server;
 
   constructor(parts: GatewayParts) {
     this.#parts = parts;
+    this.#limits = parts.limits ?? GATEWAY_LIMITS;
+    const { headersMs, requestMs, idleMs } = this.#limits;
     this.#server = createServer(
-      { headersTimeout: HEADERS_MS, keepAliveTimeout: KEEP_ALIVE_MS, keepAlive: true },
+      {
+        headersTimeout: headersMs,
+        requestTimeout: requestMs,
+        keepAliveTimeout: idleMs,
+        connectionsCheckingInterval: Math.min(LOOK_MS, headersMs),
+        keepAlive: true,
+      },
       (request, response) => void this.#serve(request, response),
     );
+    limitConnections(this.#server, this.#limits, () => this.#tellRefusal('too_many_connections'));
     this.#server.on('connect', (request: IncomingMessage, socket: Duplex) => {
       this.#tellRefusal('path', request);
       refuseRaw(socket, FORBIDDEN);
@@ -62,8 +74,9 @@ export class Gateway {
         socket.destroy();
         return;
       }
-      this.#tellRefusal('malformed');
-      refuseRaw(socket, error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? TOO_SLOW : MALFORMED);
+      const isSlow = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+      this.#tellRefusal(isSlow ? 'too_slow' : 'malformed');
+      refuseRaw(socket, isSlow ? TOO_SLOW : MALFORMED);
     });
   }
 
@@ -99,12 +112,13 @@ export class Gateway {
     if (method !== 'POST' || !PATHS.has(pathOf(url))) refuse('path', FORBIDDEN);
     else if (!holder) refuse('token', NO_RUN);
     else if (Number(headers['content-length'] ?? 0) > MAX_BODY_BYTES) refuse('body_too_large', TOO_LARGE);
+    else if (holder.open >= this.#limits.requestsPerToken) refuse('too_many_requests', TOO_MANY);
     else return holder;
     return undefined;
   }
 
   async #exchange(
-    { sessionId, during }: TokenHolder,
+    { sessionId, usage, during }: TokenHolder,
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<void> {
@@ -112,7 +126,7 @@ export class Gateway {
     const left = during(() => response.destroy());
     try {
       const refuse = (refusal: Refusal, fault: ApiFault) => this.#refuse(request, response, refusal, fault, sessionId);
-      const exchange = new Exchange({ sessionId, request, response, upstream, credential, log, refuse });
+      const exchange = new Exchange({ sessionId, request, response, upstream, credential, usage, log, refuse });
       onExchanged(sessionId, await exchange.done());
     } finally {
       left();

@@ -40,6 +40,11 @@ export class RunMetrics {
     'Requests that the gateway for runners refused, by reason.',
     ['reason'],
   );
+  readonly #passedOn = this.#counter(
+    'claude_agent_gateway_requests_total',
+    'Requests that the gateway for runners passed on, by status of the API (none: no response).',
+    ['status'],
+  );
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry });
@@ -47,6 +52,7 @@ export class RunMetrics {
     for (const result of ['delivered', 'given_up']) this.#callbacks.inc({ result }, 0);
     for (const result of ['hit', 'miss']) this.#starts.inc({ result }, 0);
     for (const reason of REFUSALS) this.#refusals.inc({ reason }, 0);
+    this.#passedOn.inc({ status: 200 }, 0);
   }
 
   /** Counts the start of a run. */
@@ -155,6 +161,11 @@ export class RunMetrics {
   /** Counts a request that the gateway refused. */
   countRefusal(reason: Refusal): void {
     this.#refusals.inc({ reason });
+  }
+
+  /** Counts a request that the gateway passed on. @param status of the API; undefined if there was no response. */
+  countPassedOn(status: number | undefined): void {
+    this.#passedOn.inc({ status: status ?? 'none' });
   }
 
   /** Adds the size and limit of the workspace. */

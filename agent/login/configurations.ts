@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { ClaudeConfigurations, ProcessConfiguration } from '../claude/configuration.ts';
 import { PROCESS_FOLDERS } from '../contract.ts';
 import type { ConversationStore } from '../conversations/store.ts';
+import type { Usage } from '../http/api/run.ts';
 import { findConversations, PROJECTS } from '../conversations/transcripts.ts';
 import type { Log } from '../log.ts';
 import type { Custody } from './custody.ts';
@@ -38,6 +39,8 @@ export interface ConfigurationPlaces {
 /** What lets a process on a runner call the API, until it is ended. */
 export interface Admission {
   readonly environment: Readonly<Record<string, string>>;
+  /** The tokens that its calls have used so far; undefined if none. */
+  readonly usage: Usage | undefined;
   end(): void;
 }
 
@@ -92,7 +95,7 @@ export class Configurations implements ClaudeConfigurations {
         ...(ownFolders ? { CLAUDE_CONFIG_DIR: admission ? CONFIG_ON_RUNNER : dir } : environment),
         ...admission?.environment,
       },
-      onRunner: admission !== undefined,
+      admission,
       sessionId,
       workdir,
       conversations,

@@ -5,6 +5,7 @@ import { RUNNER_HOME, type ProcessFile } from '../claude/host.ts';
 import type { ApiError } from '../claude/transcript.ts';
 import type { ConversationStore } from '../conversations/store.ts';
 import { findConversations, PROJECTS, TRANSCRIPT } from '../conversations/transcripts.ts';
+import type { Usage } from '../http/api/run.ts';
 import type { Log } from '../log.ts';
 import type { LoginCustody, LoginWatch } from './login-custody.ts';
 
@@ -23,8 +24,8 @@ export interface OpenConfigurationOptions {
   /** The configuration folder of whoever uses `claude` beside the agent; the same one if it is shared. */
   readonly sharedDir: string;
   readonly environment: Readonly<Record<string, string>>;
-  /** Whether the process is on a runner, and `dir` is sent there. */
-  readonly onRunner: boolean;
+  /** For a process on a runner, where `dir` is sent to. */
+  readonly admission: { readonly usage: Usage | undefined } | undefined;
   readonly sessionId: string;
   readonly workdir: string;
   /** Undefined if conversations stay in `dir`. */
@@ -53,11 +54,15 @@ export class OpenConfiguration implements ProcessConfiguration {
   }
 
   get files(): readonly ProcessFile[] {
-    return this.#options.onRunner ? withRunnerSettings(filesIn(this.#options.dir, CONFIG_ON_RUNNER)) : [];
+    return this.#options.admission ? withRunnerSettings(filesIn(this.#options.dir, CONFIG_ON_RUNNER)) : [];
   }
 
   get mirror(): string | undefined {
-    return this.#options.onRunner ? this.#projects : undefined;
+    return this.#options.admission ? this.#projects : undefined;
+  }
+
+  get usage(): Usage | undefined {
+    return this.#options.admission?.usage;
   }
 
   /** Whether the process has its prompt. */

@@ -11,6 +11,7 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { GatewayCredential } from '../../agent/gateway/credential.ts';
 import type { Exchanged } from '../../agent/gateway/exchange.ts';
+import { GATEWAY_LIMITS, type GatewayLimits } from '../../agent/gateway/limits.ts';
 import type { Refusal } from '../../agent/gateway/refusals.ts';
 import { Gateway } from '../../agent/gateway/server.ts';
 import { listen } from '../../agent/http/server.ts';
@@ -51,10 +52,12 @@ export async function startGateway(
     credential = REAL_CREDENTIAL,
     environment = {},
     upstream = new Upstream({ ...environment, ANTHROPIC_BASE_URL: baseUrl }),
+    limits = {},
   }: {
     readonly credential?: GatewayCredential;
     readonly environment?: Readonly<Record<string, string>>;
     readonly upstream?: Upstream;
+    readonly limits?: Partial<GatewayLimits>;
   } = {},
 ): Promise<TestGateway> {
   const refused: Refusal[] = [];
@@ -66,6 +69,7 @@ export async function startGateway(
     log: keepingLog(lines),
     onRefused: (refusal) => refused.push(refusal),
     onExchanged: (sessionId, one) => exchanged.push({ sessionId, ...one }),
+    limits: { ...GATEWAY_LIMITS, ...limits },
   });
   const url = await listen(gateway.server, '127.0.0.1', 0);
   return { gateway, url, refused, exchanged, lines, [Symbol.asyncDispose]: () => gateway.close() };

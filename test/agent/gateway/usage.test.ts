@@ -1,9 +1,9 @@
-import { IncomingMessage } from 'node:http';
+import { IncomingMessage, type ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { usageReader } from '../../../agent/gateway/usage.ts';
 import { startAnthropicDouble } from '../../doubles/anthropic/server.ts';
-import { send, startGateway } from '../../support/gateway.ts';
+import { send, startGateway, startUpstream } from '../../support/gateway.ts';
 import { until } from '../../support/agent.ts';
 
 const event = (type: string, fields: object) => `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`;
@@ -92,4 +92,32 @@ it.each([true, false])('the gateway reports the usage of each request of a run (
   await send(`${own.url}/v1/messages/count_tokens?beta=true`, token, body);
   await until(() => own.exchanged.length === 2, 'the second report');
   expect(own.exchanged[1]).toEqual({ sessionId: 'run-1', status: 200, usage: undefined });
+});
+
+it('the gateway counts what the messages of a token have used, also those on their way', async () => {
+  const answers: ServerResponse[] = [];
+  await using api = await startUpstream((request, response) => {
+    request.resume();
+    response
+      .writeHead(200, { 'content-type': 'text/event-stream' })
+      .write(start({ input_tokens: 7, output_tokens: 1 }));
+    answers.push(response);
+  });
+  await using own = await startGateway(api.url);
+  const [token, other] = [own.gateway.tokens.issue('run-1'), own.gateway.tokens.issue('run-1')];
+  const holder = own.gateway.tokens.find(token);
+  const used = () => holder?.usage.total;
+  expect(used()).toBeUndefined();
+  const first = send(`${own.url}/v1/messages`, token);
+  await until(() => used() !== undefined, 'the start of the first message');
+  answers[0]?.end(delta({ output_tokens: 20 }));
+  await first;
+  const second = expect(send(`${own.url}/v1/messages`, token)).rejects.toThrow();
+  await until(() => used()?.inputTokens === 14, 'the start of the second message');
+  own.gateway.tokens.revoke(token);
+  await second;
+  await until(() => own.exchanged.length === 2, 'the end of the second message');
+  const none = { cacheCreationInputTokens: 0, cacheReadInputTokens: 0 };
+  expect(used()).toEqual({ inputTokens: 14, outputTokens: 21, ...none });
+  expect(own.gateway.tokens.find(other)?.usage.total).toBeUndefined();
 });

@@ -155,7 +155,8 @@ describe('an agent with a runner', needs(unless(NO_CONTAINER === undefined, NO_C
       const waiting = agent.run('waits');
       const { port } = runner.address;
       await runner[Symbol.asyncDispose]();
-      expect(await lost).toMatchObject({ outcome: 'interrupted' });
+      const counted = { inputTokens: expect.any(Number) as number, outputTokens: expect.any(Number) as number };
+      expect(await lost).toMatchObject({ outcome: 'interrupted', usage: counted });
       await slots(0);
       expect(await (await agent.fetch('/ready')).json()).toMatchObject({
         status: 'ready',
