@@ -100,6 +100,7 @@ describe('an agent with a runner', needs(unless(NO_CONTAINER === undefined, NO_C
       const second = await agent.run('which bird', { sessionId: first.sessionId });
       expect(second).toMatchObject({ success: true, sessionId: first.sessionId });
       expect(JSON.stringify(api.messages().at(-1)?.body)).toContain('remember the heron');
+      expect(new Set(api.messages().map(({ body }) => deviceOf(body).device_id)).size).toBe(1);
     });
 
     it('gives it the settings and MCP servers of the agent, also from files of the same name', async () => {
