@@ -26,6 +26,8 @@ async function start(): Promise<void> {
   const namespace = OwnNamespace.enter();
   const log = startLog(settings.logLevel);
   for (const note of settings.notes) log.warn(note);
+  if (namespace.isOpen)
+    log.warn('a run can take over this program or PID 1: start both as the image does, and not as root');
   const { home, workspace, environment, publicKey, host, port, graceSeconds } = settings;
   const cleaner = new Cleaner({ home, workspace, tmp: settings.tmp, keepsWorkspace: settings.keepWorkspace });
   const runner = await Runner.start(namespace, cleaner, log, (code) => process.exit(code));

@@ -1,4 +1,4 @@
-import { readlinkSync } from 'node:fs';
+import { lstatSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CannotStartError } from '../cannot-start.ts';
 import { commandOf, processIds } from '../claude/proc.ts';
@@ -12,7 +12,7 @@ const SHOWN = 5;
 /** Everything else in the container could be killed: processes that nobody started here, or a whole machine. */
 const WHY =
   'A runner kills all other processes after each run, so it starts only in a PID namespace of its own, with an init as PID 1 ' +
-  'and nothing else: in a container whose command is "tini -- node agent/runner/main.ts".';
+  'and nothing else: in a container whose command is "tini -- unreadable-node --disable-sigusr1 agent/runner/main.ts".';
 
 /** A PID namespace with no other process than this one, its init, and what this one starts. */
 export class OwnNamespace {
@@ -36,6 +36,14 @@ export class OwnNamespace {
       throw new CannotStartError(`The runner cannot start: ${found}. ${WHY}`);
     }
     return new OwnNamespace();
+  }
+
+  /**
+   * Whether a run, which has the same user, may read and change the memory of this process or of PID 1. Linux gives the files
+   * in /proc of a process that nobody may inspect to root.
+   */
+  get isOpen(): boolean {
+    return [INIT, process.pid].some((pid) => lstatSync(`/proc/${pid}/environ`).uid === process.getuid?.());
   }
 
   /**

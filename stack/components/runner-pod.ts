@@ -34,7 +34,7 @@ export function runnerPod(args: RunnerPodArgs, serviceAccountName: pulumi.Input<
       {
         name: NAMES.runner,
         image,
-        args: ['node', '--disable-sigusr1', 'agent/runner/main.ts'],
+        args: ['unreadable-node', '--disable-sigusr1', 'agent/runner/main.ts'],
         ports: [{ name: 'http', containerPort: RUNNER_PORT }],
         env: Object.entries(environment(args)).map(([name, value]) => ({ name, value })),
         resources: resourcesOf(config, workspaceClaim === undefined ? config.workspace.size : EPHEMERAL_SIZE),

@@ -157,8 +157,9 @@ export class RunnerProgram implements AsyncDisposable {
       'sh',
     ];
     const user = asUser ? withoutRoot : [];
-    const [tini, node] = asUser ? [this.#unreadable('tini'), this.#unreadable('node')] : ['tini', process.execPath];
-    const program = [...user, tini, '--', node, '--disable-sigusr1', 'agent/runner/main.ts'];
+    const tini = asUser ? this.#unreadable('tini') : 'tini';
+    const loader = asUser ? [this.#unreadable('loader')] : [];
+    const program = [...user, tini, '--', ...loader, process.execPath, '--disable-sigusr1', 'agent/runner/main.ts'];
     const [file = '', ...args] = [...CONTAINER, 'sh', '-c', SETUP, 'sh', this.path('dev'), ...inside, ...program];
     this.#process = spawn(file, args, {
       cwd: ROOT,
@@ -198,10 +199,11 @@ export class RunnerProgram implements AsyncDisposable {
     return runner;
   }
 
-  /** Copies a program. */
-  #unreadable(name: string): string {
+  /** Copies a program, as in the image. */
+  #unreadable(name: 'tini' | 'loader'): string {
     const copy = this.path(`unreadable-${name}`);
-    copyFileSync(name === 'node' ? process.execPath : execFileSync('which', [name]).toString().trim(), copy);
+    const find = { tini: 'command -v tini', loader: 'echo /lib*/ld-linux-*.so.*' }[name];
+    copyFileSync(execFileSync('sh', ['-c', find]).toString().trim(), copy);
     chmodSync(copy, 0o711);
     return copy;
   }

@@ -49,6 +49,7 @@ describe('a runner as in the image', needs(NO_CONTAINER), () => {
     expect(lines).toHaveLength(6);
     expect(lines.filter((line) => !line.endsWith('Permission denied'))).toEqual([]);
     expect(await runner.health()).toMatchObject({ status: 'ok' });
+    expect(runner.lines.join('\n')).not.toContain('can take over');
   });
 
   it('lets a run find no file, no memory, no queue and no semaphore of the last one', async () => {
@@ -76,6 +77,8 @@ describe('after a run', needs(NO_CONTAINER), () => {
     await shell.sweep();
     expect(shapes.left).toEqual([]);
     expect(runner.lines.filter((line) => line.includes('error'))).toEqual([]);
+    // The user of this one is root, whose processes can always be inspected.
+    expect(runner.lines.join('\n')).toContain('a run can take over this program or PID 1');
   });
 });
 

@@ -49,7 +49,7 @@ describe('runners', () => {
     const [container] = spec.template.spec.containers;
     expect(spec.replicas).toBe(1);
     expect(container.image).toBe(DIGEST);
-    expect(container.args).toEqual(['node', '--disable-sigusr1', 'agent/runner/main.ts']);
+    expect(container.args).toEqual(['unreadable-node', '--disable-sigusr1', 'agent/runner/main.ts']);
     expect(envOf(runnersIn(resources))).toEqual({
       RUNNER_PORT: '7070',
       RUNNER_PUBLIC_KEY: rawPublicKey(createPrivateKey(runnerKeyOf(API_TOKEN))),
