@@ -19,7 +19,7 @@ const ROOT = path.join(import.meta.dirname, '..', '..');
 /** A container, as far as a runner can tell: PID, mount and IPC namespaces, and a `/dev` of its own. */
 const CONTAINER = ['unshare', '--pid', '--fork', '--mount', '--mount-proc', '--ipc', '--kill-child'];
 const SETUP = `set -e
-mount -t tmpfs tmpfs "$1"
+mount -t tmpfs -o mode=755 tmpfs "$1"
 for name in null zero full random urandom tty; do : > "$1/$name"; mount --bind "/dev/$name" "$1/$name"; done
 ln -s /proc/self/fd "$1/fd"
 mkdir "$1/shm" "$1/mqueue"

@@ -40,18 +40,6 @@ describe('a runner as in the image', needs(NO_CONTAINER), () => {
   });
   beforeEach(() => host.until('ready'));
 
-  it('and its PID 1 show a run neither their memory nor their environment, and open no inspector', async () => {
-    const look = 'for pid in 1 $PPID; do cat /proc/$pid/environ; head -c 1 /proc/$pid/mem; ls /proc/$pid/fd; done';
-    const script = `kill -USR1 $PPID; ${look}; grep -c :240D /proc/net/tcp`;
-    const lines = (await done(host.shell(script))).trim().split('\n');
-    // Nothing listens on port 9229, 0x240D, of the inspector.
-    expect(lines.shift()).toBe('0');
-    expect(lines).toHaveLength(6);
-    expect(lines.filter((line) => !line.endsWith('Permission denied'))).toEqual([]);
-    expect(await runner.health()).toMatchObject({ status: 'ok' });
-    expect(runner.lines.join('\n')).not.toContain('can take over');
-  });
-
   it('lets a run find no file, no memory, no queue and no semaphore of the last one', async () => {
     const before = await done(host.shell(LOOK));
     await host.until('ready');
