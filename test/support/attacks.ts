@@ -1,18 +1,37 @@
 import { execFileSync } from 'node:child_process';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Finding } from '../doubles/attacks/finding.ts';
 
 const FOLDER = path.join(import.meta.dirname, '..', 'doubles', 'attacks');
+/** Where a run has the attacks, in its working directory. */
+const AT_RUN = 'attacks';
 
-/** A command of `sh` that starts an attack, here or where {@link unpack} has put them. */
-export function attack(name: string, args: readonly string[] = [], node = process.execPath, folder = FOLDER): string {
-  return [node, path.join(folder, `${name}.ts`), ...args].map((word) => `'${word}'`).join(' ');
-}
+/** A command of `sh` that starts an attack in a run that has been given all of them. */
+export const attack = (name: string, ...args: readonly string[]): string => command(AT_RUN, name, args);
 
-/** A command of `sh` that puts all attacks into a new folder, where nothing of this machine can be reached. */
-export function unpack(folder: string): string {
-  const packed = execFileSync('tar', ['--create', '--gzip', '--directory', FOLDER, '.']).toString('base64');
-  return `mkdir ${folder} && echo ${packed} | base64 --decode | tar --extract --gzip --directory ${folder}`;
+/** The same where the test's own files can be reached. */
+export const attackFromHere = (name: string, ...args: readonly string[]): string => command(FOLDER, name, args);
+
+const command = (folder: string, name: string, args: readonly string[]) =>
+  ['node', path.join(folder, `${name}.ts`), ...args].map((word) => `'${word}'`).join(' ');
+
+/**
+ * A prompt for the double of the API that has the real CLI run attacks. The CLI refuses complex commands even without
+ * permissions, so they are a script, and everything that they need comes with them.
+ */
+export function promptFor(attacks: readonly string[]): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'attacks-'));
+  try {
+    cpSync(FOLDER, folder, { recursive: true });
+    writeFileSync(path.join(folder, 'all.sh'), attacks.join('\n'));
+    const packed = execFileSync('tar', ['--create', '--gzip', '--directory', folder, '.']).toString('base64');
+    const unpack = `echo ${packed} | base64 --decode | tar --extract --gzip --directory ${AT_RUN}`;
+    return [`mkdir ${AT_RUN}`, unpack, `sh ${AT_RUN}/all.sh`].map((each) => `[[bash:${each}]]`).join('');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 /** An argument of the attack that looks for secrets. */
@@ -20,7 +39,10 @@ export const secret = (name: string, value: string): string => `${name}=${Array.
 
 /** What attacks have printed, among anything else. */
 export function findingsIn(output: string): Finding[] {
-  return output.split('\n').flatMap((line) => (line.startsWith('{"attack":') ? [JSON.parse(line) as Finding] : []));
+  return output.split('\n').flatMap((line) => {
+    const start = line.indexOf('{"attack":');
+    return start < 0 ? [] : [JSON.parse(line.slice(start)) as Finding];
+  });
 }
 
 /** What attacks got, as `attack: target: detail`. */

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { attack, foundIn } from '../../support/attacks.ts';
+import { attackFromHere, foundIn } from '../../support/attacks.ts';
 import { slice } from '../../support/lane.ts';
 import { needs } from '../../support/needs.ts';
 import { NO_CONTAINER, RunnerProgram, runnersAt } from '../../support/runner.ts';
@@ -35,7 +35,7 @@ describe.each(slice(OVERLOADS, 2))(
       await using host = await runnersAt([runner.address], kind === 'stop' ? SOON : {});
       await using elsewhere = await runnersAt([other.address]);
       const untouched = elsewhere.shell('cat');
-      expect(await host.resultOf(attack('overload', [kind]))).toMatchObject({
+      expect(await host.resultOf(attackFromHere('overload', kind))).toMatchObject({
         outcome,
         error: expect.stringMatching(error) as string,
       });
@@ -47,7 +47,7 @@ describe.each(slice(OVERLOADS, 2))(
       if (kind === 'stop') process.kill(runner.pid, 'SIGCONT');
       await host.until('ready');
       const roots = FOLDERS.flatMap((name) => ['--root', runner.path(name)]);
-      const next = host.shell(attack('traces', roots));
+      const next = host.shell(attackFromHere('traces', ...roots));
       expect(await next.exit).toEqual({ code: 0 });
       expect(next.said.stdout).toContain('"attack":"traces"');
       expect(foundIn(next.said.stdout)).toEqual([]);

@@ -1,9 +1,9 @@
 /**
  * Leaves as much as it can for the next run: processes, files, memory, queues, a changed HOME, and a listening socket.
  *
- * Usage: leave.ts [--root DIR]… [--port PORT]
+ * Usage: leave.ts [--root DIR]… [--port PORT]…
  *
- * It tries to listen on the port, which is the runner's unless a test has another one.
+ * It tries to listen on the ports.
  * @module
  */
 import { execFileSync, spawn } from 'node:child_process';
@@ -16,7 +16,7 @@ import { attempt, report, TRACE } from './finding.ts';
 const { values } = parseArgs({
   options: {
     root: { type: 'string', multiple: true, default: ['/'] },
-    port: { type: 'string', default: '7070' },
+    port: { type: 'string', multiple: true, default: ['7070'] },
   },
 });
 const HOME = process.env['HOME'] ?? '/';
@@ -56,16 +56,18 @@ for (const file of ['/dev/termination-log', `/dev/mqueue/${TRACE}`, `/dev/shm/${
   attempt(file, () => appendFileSync(file, TRACE));
 attempt('System V IPC', () => execFileSync('ipcmk', ['-M', '100', '-Q', '-S', '1']).toString().replace(/\n/g, ' '));
 for (const daemon of DAEMONS) attempt(daemon, () => execFileSync('sh', ['-c', daemon], { stdio: 'ignore' }));
-const listener = spawn(process.execPath, ['-e', LISTEN, values.port], {
-  detached: true,
-  stdio: ['ignore', 'pipe', 'ignore'],
-});
-const listening = await new Promise<string>((resolve) =>
-  listener.stdout.once('data', (data: Buffer) => resolve(data.toString())),
-);
-report('listening', listening.trim() === '0' ? 'blocked' : 'found', `on ${listening.trim()} addresses`);
-listener.unref();
-listener.stdout.destroy();
+for (const port of values.port) await listen(port);
+
+async function listen(port: string): Promise<void> {
+  const stdio = ['ignore', 'pipe', 'ignore'] as const;
+  const listener = spawn(process.execPath, ['-e', LISTEN, port], { detached: true, stdio: [...stdio] });
+  const count = await new Promise<string>((resolve) =>
+    listener.stdout.once('data', (data: Buffer) => resolve(data.toString().trim())),
+  );
+  report(`listening on ${port}`, count === '0' ? 'blocked' : 'found', `${count} addresses`);
+  listener.unref();
+  listener.stdout.destroy();
+}
 
 /** Writes a file, a hidden one, a link and a closed folder to each folder that it may write to. */
 function writeBelow(dir: string): void {
