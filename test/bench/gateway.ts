@@ -1,12 +1,10 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { Agent, request as ask, type IncomingMessage } from 'node:http';
-import path from 'node:path';
-import { createInterface } from 'node:readline';
+import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { forkGateway, type GatewayProgram } from '../support/gateway-program.ts';
-import { IMAGE_ALLOCATOR } from './agents.ts';
+import { IMAGE_ALLOCATOR, IMAGE_OPTIONS } from './agents.ts';
 import { atMost, mb, ms, p50, percentile, ratio, seen, shuffled, type Benchmark, type Figure } from './figures.ts';
+import { body, BODY_BYTES, HELLO, send, sendMany, startDouble } from './gateway-requests.ts';
 import { lowestMemory } from './memory-of.ts';
 
 const STREAMS = 64;
@@ -17,12 +15,8 @@ const FEW = 1000;
 const MANY = 10_000;
 const AT_ONCE = 16;
 const GROWTH = 1.1;
-/** The CLI's first request has about this size. */
-const BODY_BYTES = 50_000;
 const BETWEEN_SAMPLES_MS = 200;
-const DOUBLE = path.join(import.meta.dirname, '..', 'doubles', 'anthropic', 'main.ts');
 
-const HELLO = body('hello');
 /** A stream of 50 seconds. */
 const LONG = body(`[[slow:50]]${'a '.repeat(1000)}`);
 
@@ -36,32 +30,10 @@ the gateway, each with a word every 50 ms. Then ${MANY} requests are sent, ${AT_
 samples, each after a full garbage collection.`,
   async run() {
     await using api = await startDouble();
-    await using own = await forkGateway({ ANTHROPIC_BASE_URL: api.url, ...IMAGE_ALLOCATOR });
+    await using own = await forkGateway({ ANTHROPIC_BASE_URL: api.url, ...IMAGE_ALLOCATOR }, IMAGE_OPTIONS);
     return [...(await firstBytes(api.url, own)), ...(await memoryOver(own))];
   },
 };
-
-function body(prompt: string): string {
-  const messages = [{ role: 'user', content: prompt }];
-  return JSON.stringify({ model: 'claude-x', stream: true, messages, system: 'x'.repeat(BODY_BYTES) });
-}
-
-/** The double in a process of its own. */
-async function startDouble(): Promise<AsyncDisposable & { readonly url: string }> {
-  const child = spawn(process.execPath, [DOUBLE], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const kill = () => void child.kill();
-  process.once('exit', kill);
-  const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
-  return {
-    url: (JSON.parse(line) as { url: string }).url,
-    async [Symbol.asyncDispose]() {
-      process.off('exit', kill);
-      const exited = once(child, 'exit');
-      child.kill();
-      await exited;
-    },
-  };
-}
 
 async function firstBytes(apiUrl: string, { url, token }: GatewayProgram): Promise<Figure[]> {
   const added: number[] = [];
@@ -115,47 +87,23 @@ function keepOpen(url: string, token: string, signal: AbortSignal) {
 }
 
 async function memoryOver(own: GatewayProgram): Promise<Figure[]> {
-  const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE });
-  let sent = 0;
-  const sendUntil = async (count: number) => {
-    const one = async () => {
-      while (sent < count) {
-        sent += 1;
-        const response = await send(own.url, own.token, HELLO, agent);
-        await once(response.resume(), 'end');
-      }
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, one));
+  const memoryAfter = async (count: number) => {
+    await sendMany(own, count, AT_ONCE);
     return lowestMemory(async () => {
       await sleep(BETWEEN_SAMPLES_MS);
       return own.memory();
     });
   };
-  const few = await sendUntil(FEW);
+  const few = await memoryAfter(FEW);
   const begun = performance.now();
-  const many = await sendUntil(MANY);
+  const many = await memoryAfter(MANY - FEW);
   const seconds = (performance.now() - begun) / 1000;
-  agent.destroy();
   return [
     seen(`RSS, heap used after ${FEW} requests`, `${mb(few.rss)}, ${mb(few.heapUsed)}`),
     seen(`RSS, heap used after ${MANY} requests`, `${mb(many.rss)}, ${mb(many.heapUsed)}`),
     atMost(`heap used after ${MANY} requests / after ${FEW}`, many.heapUsed / few.heapUsed, GROWTH, ratio),
     seen('requests per second, all of them on this machine', ((MANY - FEW) / seconds).toFixed(0)),
   ];
-}
-
-async function send(url: string, token: string, content: string, agent: Agent): Promise<IncomingMessage> {
-  const headers = {
-    authorization: `Bearer ${token}`,
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(content),
-  };
-  const request = ask(`${url}/v1/messages?beta=true`, { method: 'POST', agent, headers });
-  request.end(content);
-  const [response] = (await once(request, 'response')) as [IncomingMessage];
-  if (response.statusCode !== 200) throw new Error(`The answer is ${response.statusCode}.`);
-  response.on('error', () => undefined);
-  return response;
 }
 
 const ms2 = (value: number) => `${value.toFixed(2)} ms`;

@@ -9,7 +9,7 @@ import { commandLine } from '../../scripts/command.ts';
 import { helpOf } from '../../stack/cli/arguments/command-line.ts';
 import type { Usage } from '../../stack/cli/arguments/command-line.ts';
 import { nearest } from '../../stack/nearest.ts';
-import { endAgents } from './agents.ts';
+import { endAll } from './agents.ts';
 import { burst } from './burst.ts';
 import { fullQueue } from './full-queue.ts';
 import { gateway } from './gateway.ts';
@@ -17,10 +17,11 @@ import { largeOutput } from './large-output.ts';
 import { memory } from './memory.ts';
 import { ownShare } from './own-share.ts';
 import { documentOf, sectionOf } from './report.ts';
+import { runnerMemory } from './runner-memory.ts';
 import { slots } from './slots.ts';
 import { warmStart } from './warm-start.ts';
 
-const ALL = [warmStart, fullQueue, ownShare, slots, burst, memory, largeOutput, gateway];
+const ALL = [warmStart, fullQueue, ownShare, slots, burst, memory, largeOutput, gateway, runnerMemory];
 const LONGEST_MINUTES = 30;
 const DOCUMENT = path.join(import.meta.dirname, '..', '..', 'docs', 'benchmarks.md');
 
@@ -42,7 +43,7 @@ if (unknown !== undefined) {
 
 const stop = (why: string) => {
   process.stderr.write(`${why}\n`);
-  void endAgents().finally(() => process.exit(1));
+  void endAll().finally(() => process.exit(1));
 };
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop(`Stopped by ${signal}.`));
 setTimeout(() => stop(`Stopped after ${LONGEST_MINUTES} minutes.`), LONGEST_MINUTES * 60_000).unref();

@@ -4,10 +4,12 @@ import { untilResult, type Command } from './direct.ts';
 import { atMost, ms, p50, p50AndP95, seen, shuffled, timed, type Benchmark, type Figure } from './figures.ts';
 import { QUICK_CLAUDE } from './quick-claude.ts';
 import { runWell } from './run-well.ts';
+import { startWithRunners } from './runners.ts';
 
 const WARM_UP = 20;
 const PAIRS = 200;
 const SHARE_MS = 5;
+const RUNNER_SHARE_MS = 8;
 
 /** Durations in milliseconds. Values at the same index are one pair. */
 interface Times {
@@ -25,27 +27,36 @@ input, until its result line. There are ${PAIRS} pairs in random order within ea
 Each measurement starts when the previous process has ended. The agent's warm start is off, because it would hide the
 start of the CLI and with it the overhead. The run records are in the system's temporary folder. Each run waits for that
 disk twice, when it is accepted and when it ends. The second group uses a \`claude\` that is a few lines of shell, whose
-times vary less.`,
+times vary less. The third group is the same on a runner.`,
   async run() {
     await using agent = await startAgent({ env: { AGENT_WARM_START: 'off' } });
     await using quick = await startAgent({ env: { AGENT_WARM_START: 'off', AGENT_CLAUDE_PATH: QUICK_CLAUDE } });
+    await using onRunner = await startWithRunners({
+      count: 1,
+      env: { AGENT_WARM_START: 'off' },
+      runnerEnv: { RUNNER_CLAUDE_PATH: QUICK_CLAUDE },
+    });
     const scripted = await pairs(agent, { ...commandOf(agent), file: agent.claude.path });
     const shell = await pairs(quick, { ...commandOf(quick), file: QUICK_CLAUDE });
+    const there = await pairs(onRunner.agent, { ...commandOf(onRunner.agent), file: QUICK_CLAUDE }, () =>
+      onRunner.idle(),
+    );
     return [
-      ...figuresOf('scripted CLI', scripted),
-      ...figuresOf('shell', shell),
+      ...figuresOf('scripted CLI', scripted, SHARE_MS),
+      ...figuresOf('shell', shell, SHARE_MS),
+      ...figuresOf('shell on a runner', there, RUNNER_SHARE_MS),
       seen('shell: time of a run, back to back', ms(await backToBack(quick))),
     ];
   },
 };
 
-function figuresOf(name: string, { run, direct }: Times): Figure[] {
+function figuresOf(name: string, { run, direct }: Times, limit: number): Figure[] {
   const differences = run.map((time, i) => time - (direct[i] ?? NaN));
   return [
     seen(`${name}: \`/run\` p50, p95`, p50AndP95(run)),
     seen(`${name}: started directly, p50, p95`, p50AndP95(direct)),
     seen(`${name}: difference within a pair, p50`, ms(p50(differences))),
-    atMost(`${name}: difference of the p50`, p50(run) - p50(direct), SHARE_MS, ms),
+    atMost(`${name}: difference of the p50`, p50(run) - p50(direct), limit, ms),
   ];
 }
 
@@ -53,12 +64,16 @@ function commandOf(agent: Agent): Omit<Command, 'file'> {
   return { args: ARGS, env: { PATH: process.env['PATH'] ?? '', HOME: agent.folder }, cwd: agent.workspaceDir };
 }
 
-async function pairs(agent: Agent, command: Command): Promise<Times> {
+async function pairs(
+  agent: Agent,
+  command: Command,
+  idle = () => until(async () => (await agent.health()).activeRequests === 0, 'the end of the process'),
+): Promise<Times> {
   const times: Times = { run: [], direct: [] };
   const ways = {
     run: async () => {
       const time = await timed(() => runWell(agent, 'hello'));
-      await until(async () => (await agent.health()).activeRequests === 0, 'the end of the process');
+      await idle();
       return time;
     },
     direct: async () => {

@@ -32,7 +32,8 @@ export function documentOf(
 ): Promise<string> {
   return formatted(`# Benchmarks
 
-\`npm run bench\` wrote this page in ${minutes.toFixed(0)} minutes. It needs only Linux and \`npm ci\`.
+\`npm run bench\` wrote this page in ${minutes.toFixed(0)} minutes. It needs Linux, \`npm ci\`, root, unshare
+and tini.
 ${missed === 0 ? 'All targets were met.' : `Missed targets: ${missed}, marked below.`} Times depend on the machine and its load;
 compare the load average to the number of processors. Ratios and differences compare measurements of the same run on the
 same machine. The programs are in \`test/bench\`. If a target is missed, the command exits with 1.

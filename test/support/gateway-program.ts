@@ -21,11 +21,14 @@ export interface GatewayProgram extends AsyncDisposable {
   memory(): Promise<ProgramMemory>;
 }
 
-/** Starts the program. */
-export async function forkGateway(environment: Readonly<Record<string, string>>): Promise<GatewayProgram> {
+/** Starts the program. @param nodeOptions options of Node.js. */
+export async function forkGateway(
+  environment: Readonly<Record<string, string>>,
+  nodeOptions: readonly string[] = [],
+): Promise<GatewayProgram> {
   const child = fork(import.meta.filename, {
     env: { PATH: process.env['PATH'], ...environment },
-    execArgv: ['--expose-gc'],
+    execArgv: ['--expose-gc', ...nodeOptions],
   });
   const message = async <T>() => (await once(child, 'message'))[0] as T;
   const { url, token } = await message<Pick<GatewayProgram, 'url' | 'token'>>();

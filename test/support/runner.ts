@@ -194,8 +194,8 @@ export class RunnerProgram implements AsyncDisposable {
     void runner.exit.then((code) =>
       listening.reject(new Error(`exit code ${code ?? 'none'}: ${runner.lines.join('\n')}`)),
     );
-    const { port } = new URL(await listening.promise);
-    runner.address = { ...runner.address, port: Number(port) };
+    const { hostname, port } = new URL(await listening.promise);
+    runner.address = { address: hostname, port: Number(port) };
     return runner;
   }
 
@@ -220,7 +220,8 @@ export class RunnerProgram implements AsyncDisposable {
 
   /** What `GET /health` says. */
   async health(): Promise<unknown> {
-    return (await fetch(`http://127.0.0.1:${this.address.port}/health`)).json();
+    const { address, port } = this.address;
+    return (await fetch(`http://${address}:${port}/health`)).json();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -234,6 +235,7 @@ export class RunnerProgram implements AsyncDisposable {
   }
 }
 
-function childOf(pid: number): number {
+/** The child of a process that has one at most; 0 without. */
+export function childOf(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim());
 }
