@@ -134,8 +134,11 @@ export class Runner {
     if (this.#state === 'busy') {
       this.#state = 'cleaning';
       await this.#kill();
-      await this.#orEnd(EXIT.unclean, 'files of a run are left', () => this.#cleaner.clean());
-      await this.#orEnd(EXIT.changed, 'a run has changed the runner', () => this.#checkOwnState());
+      // Each waits for programs that it starts.
+      await Promise.all([
+        this.#orEnd(EXIT.unclean, 'files of a run are left', () => this.#cleaner.clean()),
+        this.#orEnd(EXIT.changed, 'a run has changed the runner', () => this.#checkOwnState()),
+      ]);
     }
     this.#state = 'ready';
     this.#holder = undefined;
