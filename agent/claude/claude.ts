@@ -65,8 +65,8 @@ export interface Claude {
   hasConversation(sessionId: string): Promise<boolean>;
 }
 
-/** A run without a process, in a new conversation. */
-export type UpcomingRun = Pick<Prompt, 'sessionId' | 'options' | 'workdir'>;
+/** A run without a process. */
+export type UpcomingRun = Pick<Prompt, 'sessionId' | 'resume' | 'options' | 'workdir'>;
 
 /** What a run reported, and what it spent. */
 export interface RunReport extends ClaudeReport {
@@ -125,7 +125,12 @@ export function createClaude(options: ClaudeOptions): Claude {
       if (start.isInRepository) return undefined;
       return {
         fingerprint: start.fingerprint,
-        start: () => start.start(configurations.open(sessionId, run.workdir), `prepared-${sessionId}-${randomUUID()}`),
+        start: async () => {
+          const configuration = await configurationFor(run);
+          if (place.hasRoom()) return start.start(configuration, `prepared-${sessionId}-${randomUUID()}`);
+          await configuration.end();
+          return undefined;
+        },
       };
     },
     hasRoom: () => place.hasRoom(),
@@ -177,10 +182,13 @@ export function createClaude(options: ClaudeOptions): Claude {
   }
 
   /** The configuration of a new process for a prompt. */
-  async function configurationFor({ sessionId, resume, workdir }: Prompt): Promise<ProcessConfiguration> {
+  async function configurationFor({ sessionId, resume, workdir }: UpcomingRun): Promise<ProcessConfiguration> {
     const configuration = configurations.open(sessionId, workdir);
     try {
-      if (resume) await configuration.putConversation();
+      if (resume) {
+        await warm.gone(sessionId);
+        await configuration.putConversation();
+      }
       return configuration;
     } catch (error) {
       await configuration.end();
@@ -243,7 +251,7 @@ export function createClaude(options: ClaudeOptions): Claude {
       await loginModel?.known();
       const remainingMs = prompt.deadline - performance.now();
       const fresh = startFor(prompt, remainingMs);
-      const taken = warm.take(prompt.sessionId, fresh.fingerprint);
+      const taken = await warm.take(prompt.sessionId, fresh.fingerprint);
       const waiting = taken ?? (await startNew(prompt, fresh));
       const { configuration } = waiting;
       const before = prompt.resume ? await spentBefore(configuration) : undefined;

@@ -49,6 +49,10 @@ export interface ProcessConfiguration {
    * @throws {NoConversationError}
    */
   putConversation(): Promise<void>;
+  /** Whether the conversation was put there. */
+  readonly continues: boolean;
+  /** Whether the conversation that was put there, if any, is still the newest. Never rejects. */
+  isCurrent(): Promise<boolean>;
   /** The files of the conversation in the configuration folder, newest first; none if `claude` has not saved it yet. */
   transcripts(): Promise<string[]>;
   /**

@@ -11,9 +11,9 @@ export class ConfiguredClaude {
     this.configuration = configuration;
   }
 
-  /** @see WaitingClaude */
-  get waits(): boolean {
-    return this.#process.waits;
+  /** Whether it waits for a prompt, and nobody has continued its conversation since. Never rejects. */
+  async isUsable(): Promise<boolean> {
+    return this.#process.waits && (await this.configuration.isCurrent());
   }
 
   /** @see WaitingClaude */
@@ -59,6 +59,6 @@ export class ConfiguredClaude {
 
   /** Ends it without a prompt. @see WaitingClaude */
   discard(): Promise<void> {
-    return this.#process.discard().finally(() => this.configuration.end());
+    return this.#process.discard(this.configuration.continues).finally(() => this.configuration.end());
   }
 }

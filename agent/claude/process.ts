@@ -56,8 +56,11 @@ export interface WaitingClaude {
   pull(): Promise<void>;
   /** Sends the prompt. Call it only once. */
   begin(turn: ClaudeTurn): ClaudeProcess;
-  /** Ends it without a prompt. Settles when none of its processes is left; rejects if one cannot be killed. */
-  discard(): Promise<void>;
+  /**
+   * Ends it without a prompt. Settles when none of its processes is left; rejects if one cannot be killed.
+   * @param continues whether it was started with `--resume`. It would write to the conversation when it exits.
+   */
+  discard(continues: boolean): Promise<void>;
 }
 
 /** How a process ended, known before its last descendants are gone. */
@@ -215,6 +218,9 @@ export function startClaude(command: ProcessCommand, host: ProcessHost): Waiting
       const report = finish(turn.deadline);
       return { report, reaped: report.then(reap), end };
     },
-    discard: reap,
+    discard(continues) {
+      if (continues) hosted.signal('SIGKILL');
+      return reap();
+    },
   };
 }

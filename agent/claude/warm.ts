@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Log } from '../log.ts';
+import { NoConversationError } from './configuration.ts';
 import type { ConfiguredClaude } from './configured.ts';
 
 /** The maximum age of a warm process, in milliseconds. */
@@ -21,7 +22,8 @@ export interface Upcoming<R> {
 export interface PreparedStart {
   /** Equal to the fingerprint of a run if the process is what the run would start now. */
   readonly fingerprint: string;
-  start(): ConfiguredClaude;
+  /** @returns undefined if there is no room any more. */
+  start(): Promise<ConfiguredClaude | undefined>;
 }
 
 /** What {@link WarmPool} needs. */
@@ -38,10 +40,11 @@ export interface WarmPoolOptions<R> {
   readonly log: Log;
 }
 
-/** A warm process. */
+/** A warm process, or one that is about to be started. */
 interface Prepared {
   readonly fingerprint: string;
-  readonly process: ConfiguredClaude;
+  /** Never rejects; undefined if it was not started. */
+  readonly process: Promise<ConfiguredClaude | undefined>;
   readonly renewal: NodeJS.Timeout;
   /** Whether a run has its session id. */
   promised: boolean;
@@ -55,8 +58,8 @@ interface Prepared {
 export class WarmPool<R extends { readonly sessionId: string }> {
   readonly #options: WarmPoolOptions<R>;
   readonly #prepared = new Map<string, Prepared>();
-  /** Processes that were discarded and may still exist. */
-  readonly #leaving = new Set<Promise<void>>();
+  /** Processes that were discarded and may still exist, the last one of each conversation. */
+  readonly #leaving = new Map<string, Promise<void>>();
   #upcoming: Upcoming<R> = { idle: false, starting: [], waiting: [] };
   #spareTimer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -90,16 +93,19 @@ export class WarmPool<R extends { readonly sessionId: string }> {
    * Call when a run starts.
    * @returns its process, if one was prepared that matches the run.
    */
-  take(sessionId: string, fingerprint: string): ConfiguredClaude | undefined {
+  async take(sessionId: string, fingerprint: string): Promise<ConfiguredClaude | undefined> {
     const prepared = this.#prepared.get(sessionId);
     if (!prepared) return undefined;
-    if (!prepared.process.waits || prepared.fingerprint !== fingerprint) {
-      this.#discard(sessionId, prepared);
-      return undefined;
-    }
-    clearTimeout(prepared.renewal);
-    this.#prepared.delete(sessionId);
-    return prepared.process;
+    this.#remove(sessionId, prepared);
+    const process = prepared.fingerprint === fingerprint ? await prepared.process : undefined;
+    if (process && (await process.isUsable())) return process;
+    this.#discard(sessionId, prepared);
+    return undefined;
+  }
+
+  /** Settles when no discarded process uses the files of a conversation any more. */
+  async gone(sessionId: string): Promise<void> {
+    await this.#leaving.get(sessionId);
   }
 
   /** Discards one process that is for no run, if there is one. */
@@ -113,7 +119,7 @@ export class WarmPool<R extends { readonly sessionId: string }> {
     this.#closed = true;
     clearTimeout(this.#spareTimer);
     for (const [sessionId, prepared] of this.#prepared) this.#discard(sessionId, prepared);
-    await Promise.all(this.#leaving);
+    await Promise.all(this.#leaving.values());
   }
 
   /** How many processes wait. */
@@ -123,8 +129,8 @@ export class WarmPool<R extends { readonly sessionId: string }> {
 
   /** Memory of the processes that wait, in bytes. Never rejects. */
   async residentBytes(): Promise<number> {
-    const each = await Promise.all([...this.#prepared.values()].map(({ process }) => process.residentBytes()));
-    return each.reduce((sum, bytes) => sum + bytes, 0);
+    const sizes = [...this.#prepared.values()].map(async ({ process }) => (await process)?.residentBytes() ?? 0);
+    return (await Promise.all(sizes)).reduce((sum, bytes) => sum + bytes, 0);
   }
 
   get #spares(): [string, Prepared][] {
@@ -162,25 +168,32 @@ export class WarmPool<R extends { readonly sessionId: string }> {
 
   /** If this fails, the run reports the error. */
   #start(sessionId: string, run?: R): void {
-    const { startFor, hasRoom, log } = this.#options;
+    const { startFor, hasRoom } = this.#options;
     if (!hasRoom()) return;
     try {
       const start = startFor(sessionId, run);
-      if (start) this.#keep(sessionId, start.fingerprint, start.start(), run !== undefined);
+      if (start) this.#keep(sessionId, start, run !== undefined);
     } catch (error) {
-      log.warn({ err: error }, 'a warm process could not be started');
+      this.#tellFailure(error);
     }
   }
 
-  #keep(sessionId: string, fingerprint: string, process: ConfiguredClaude, promised: boolean): void {
+  #keep(sessionId: string, start: PreparedStart, promised: boolean): void {
+    const process = start.start().catch((error: unknown) => this.#tellFailure(error));
     const renewal = setTimeout(() => this.#renew(sessionId), RENEWED_AFTER_MS).unref();
-    const prepared: Prepared = { fingerprint, process, renewal, promised };
+    const prepared: Prepared = { fingerprint: start.fingerprint, process, renewal, promised };
     this.#prepared.set(sessionId, prepared);
-    void process.exited.then(() => {
+    void process.then(async (started) => {
+      await started?.exited;
       if (this.#prepared.get(sessionId) !== prepared) return;
-      this.#options.log.warn({ stderr: process.stderr }, 'a warm process exited unexpectedly');
+      if (started) this.#options.log.warn({ stderr: started.stderr }, 'a warm process exited unexpectedly');
       this.#discard(sessionId, prepared);
     });
+  }
+
+  #tellFailure(error: unknown): undefined {
+    if (!(error instanceof NoConversationError))
+      this.#options.log.warn({ err: error }, 'a warm process could not be started');
   }
 
   #renew(sessionId: string): void {
@@ -189,13 +202,19 @@ export class WarmPool<R extends { readonly sessionId: string }> {
     this.prepare(this.#upcoming);
   }
 
-  #discard(sessionId: string, { process, renewal }: Prepared): void {
-    clearTimeout(renewal);
-    this.#prepared.delete(sessionId);
-    const gone = process
-      .discard()
+  #remove(sessionId: string, prepared: Prepared): void {
+    clearTimeout(prepared.renewal);
+    if (this.#prepared.get(sessionId) === prepared) this.#prepared.delete(sessionId);
+  }
+
+  #discard(sessionId: string, prepared: Prepared): void {
+    this.#remove(sessionId, prepared);
+    const gone = prepared.process
+      .then((process) => process?.discard())
       .catch((error: unknown) => this.#options.log.warn({ err: error }, 'a warm process cannot be killed'))
-      .finally(() => this.#leaving.delete(gone));
-    this.#leaving.add(gone);
+      .finally(() => {
+        if (this.#leaving.get(sessionId) === gone) this.#leaving.delete(sessionId);
+      });
+    this.#leaving.set(sessionId, gone);
   }
 }

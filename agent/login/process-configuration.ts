@@ -43,6 +43,8 @@ export class OpenConfiguration implements ProcessConfiguration {
   readonly #options: OpenConfigurationOptions;
   readonly #projects: string;
   #login: LoginWatch | undefined;
+  /** The copies of the conversation when it was put here. */
+  #put: string | undefined;
   #timer: NodeJS.Timeout | undefined;
   #saving: Promise<void> | undefined;
   #ended: Promise<void> | undefined;
@@ -78,6 +80,26 @@ export class OpenConfiguration implements ProcessConfiguration {
       ? await conversations.put(sessionId, this.#projects, workdir)
       : (await this.transcripts()).length > 0;
     if (!isThere) throw new NoConversationError(sessionId);
+    this.#put = await this.#copies();
+  }
+
+  get continues(): boolean {
+    return this.#put !== undefined;
+  }
+
+  async isCurrent(): Promise<boolean> {
+    if (!this.continues) return true;
+    const copies = await this.#copies().catch((error: unknown) => this.#tell(error, 'conversations cannot be listed'));
+    return copies === this.#put;
+  }
+
+  /** Where the conversation is and how long: `claude` only appends to it, and touches it when it starts. */
+  async #copies(): Promise<string> {
+    const { sessionId, sharedDir } = this.#options;
+    const places = new Set([this.#projects, path.join(sharedDir, PROJECTS)]);
+    const found = await Promise.all([...places].map((projects) => findConversations(projects, sessionId)));
+    const copies = found.flat().map(({ folder, bytes }) => `${folder} ${bytes}`);
+    return copies.sort().join('\n');
   }
 
   async transcripts(): Promise<string[]> {

@@ -85,13 +85,19 @@ export class Jobs {
     this.#endUnbegun(this.#add(run, Infinity, 0), result, {});
   }
 
-  /** Runs without a process: those that start, and at most `count` of those that wait and begin a conversation. */
+  /**
+   * Runs without a process: those that start, and at most `count` of those that wait, without those whose conversation
+   * an earlier run will have changed by then.
+   */
   upcoming(count: number): Omit<Upcoming<UpcomingRun>, 'idle'> {
     const waiting: UpcomingRun[] = [];
+    const conversations = new Set([...this.#started].map(({ run }) => run.sessionId));
     for (const { run } of this.#waiting) {
       if (waiting.length === count) break;
-      const { options, workdir, resume } = run.request;
-      if (resume === undefined) waiting.push({ sessionId: run.sessionId, options, workdir });
+      const { sessionId, request } = run;
+      const { options, workdir, resume } = request;
+      if (!conversations.has(sessionId)) waiting.push({ sessionId, resume: resume !== undefined, options, workdir });
+      conversations.add(sessionId);
     }
     const starting = [...this.#started].filter(({ process }) => !process).map(({ run }) => run.sessionId);
     return { starting, waiting };

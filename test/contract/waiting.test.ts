@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startAnthropicDouble, type AnthropicDouble } from '../doubles/anthropic/server.ts';
@@ -44,6 +44,41 @@ describe.concurrent('a process that waits for its prompt', () => {
     const { result } = await ask('free', { home, env: withKey(), args: ['--session-id', sessionId] });
     expect(result).toMatchObject({ session_id: sessionId, is_error: false });
     expect(api.messages().filter(({ prompt }) => prompt === '')).toEqual([]);
+  });
+
+  it('with --resume has read its conversation at its start, touches it then, and writes to it only when it exits', async () => {
+    await using home = await makeHome();
+    const sessionId = randomUUID();
+    await ask('remember the grebe', { home, env: withKey(), args: ['--session-id', sessionId] });
+    const projects = path.join(home.path, '.claude/projects');
+    const [folder = ''] = readdirSync(projects);
+    const file = path.join(projects, folder, `${sessionId}.jsonl`);
+    const text = readFileSync(file, 'utf8');
+    const old = new Date(1e12);
+    const resume = async () => {
+      utimesSync(file, old, old);
+      const claude = new Claude({ home, env: withKey(), args: ['--resume', sessionId] });
+      await until(() => statSync(file).mtimeMs > old.getTime(), 'it has read its conversation');
+      return claude;
+    };
+    {
+      await using killed = await resume();
+      killed.kill('SIGKILL');
+      await killed.exited;
+      expect(readFileSync(file, 'utf8')).toBe(text);
+    }
+    {
+      await using closed = await resume();
+      closed.closeStdin();
+      expect(await closed.exited).toMatchObject({ code: 0 });
+      expect(readFileSync(file, 'utf8')).toMatch(/"type":"cost-state"[^\n]*\n$/);
+      expect(readFileSync(file, 'utf8').startsWith(text)).toBe(true);
+    }
+    await using claude = await resume();
+    writeFileSync(file, text.replaceAll('grebe', 'snipe'));
+    const sent = await bodyOf(claude, 'which bird waits');
+    expect(sent).toContain('grebe');
+    expect(sent).not.toContain('snipe');
   });
 
   it('uses the login from the time of the prompt', async () => {

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Agent, isAlive, until } from '../../support/agent.ts';
@@ -200,6 +200,98 @@ describe('a full queue', () => {
     await agent.fetch(`/runs/${held}`, { method: 'DELETE' });
     await until(() => agent.claude.begun().length === 5 && waiting(agent).length === 1);
     expect(await starts(agent)).toEqual({ hit: 5, miss: 0 });
+  });
+});
+
+describe('a run in the queue that continues a conversation', () => {
+  let agent: Agent;
+  beforeAll(async () => {
+    agent = new Agent({ prompts: { held: [{ do: 'hang' }] } });
+    const seed = path.join(agent.folder, 'seed');
+    mkdirSync(seed);
+    const login = { claudeAiOauth: { accessToken: 'token', refreshToken: 'refresh' } };
+    writeFileSync(path.join(seed, '.credentials.json'), JSON.stringify(login));
+    agent.env['AGENT_SESSION_DIR'] = seed;
+    await agent.start();
+  });
+  afterAll(() => agent[Symbol.asyncDispose]());
+
+  /** Begins a conversation, and then holds the slot. */
+  async function begin(): Promise<{ sessionId: string; release: () => Promise<unknown> }> {
+    const { sessionId } = await agent.run('first');
+    await until(() => agent.isIdle());
+    const held = await agent.submit('held');
+    await until(() => agent.claude.begun().at(-1) === 'held');
+    return { sessionId, release: () => agent.fetch(`/runs/${held}`, { method: 'DELETE' }) };
+  }
+  /** The process that waits to continue a conversation. */
+  async function resumed(): Promise<number> {
+    const found = () => waiting(agent).find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('--resume'));
+    await until(() => found() !== undefined, 'a process that continues a conversation');
+    return found() ?? 0;
+  }
+  const queued = (count: number) => until(async () => (await agent.health()).queued === count);
+  const argsOf = (prompt: string) =>
+    agent.claude.journal().flatMap((entry) => (entry.what === 'began' && entry.prompt === prompt ? [entry.args] : []));
+  /** What a conversation contains: prompts, and other types of rows. */
+  const rowsOf = (sessionId: string) =>
+    readFileSync(path.join(agent.stateDir, 'conversations', sessionId, `${sessionId}.jsonl`), 'utf8')
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as { type: string; message?: { content: string } })
+      .map(({ type, message }) => message?.content ?? type);
+
+  it('has a warm process once no other run of that conversation is before it', async () => {
+    const { sessionId, release } = await begin();
+    const before = await starts(agent);
+    const runs = ['second', 'third'].map((prompt) => agent.submit(prompt, { sessionId }));
+    await Promise.all(runs);
+    await resumed();
+    await release();
+    await until(() => agent.claude.begun().at(-1) === 'third');
+    await until(() => agent.isIdle());
+    for (const prompt of ['second', 'third']) expect(argsOf(prompt)[0]).toContain('--resume');
+    expect(await starts(agent)).toEqual({ hit: before.hit + 1, miss: before.miss + 1 });
+    expect(rowsOf(sessionId)).toEqual(['first', 'second', 'third']);
+  });
+
+  it('has a new process if somebody continued the conversation meanwhile, and nothing of that is lost', async () => {
+    const { sessionId, release } = await begin();
+    const before = await starts(agent);
+    await agent.submit('after a person', { sessionId });
+    await resumed();
+    const projects = path.join(agent.stateDir, 'claude/projects');
+    const [folder = ''] = readdirSync(projects).filter((name) =>
+      readdirSync(path.join(projects, name)).includes(`${sessionId}.jsonl`),
+    );
+    const row = JSON.stringify({ type: 'user', message: { content: 'by a person' } });
+    appendFileSync(path.join(projects, folder, `${sessionId}.jsonl`), `${row}\n`);
+    await release();
+    await until(() => agent.claude.begun().at(-1) === 'after a person');
+    await until(() => agent.isIdle());
+    expect(await starts(agent)).toEqual({ ...before, miss: before.miss + 1 });
+    expect(rowsOf(sessionId)).toEqual(['first', 'by a person', 'after a person']);
+  });
+
+  it('leaves its conversation as it was if it is cancelled', async () => {
+    const { sessionId, release } = await begin();
+    const run = await agent.submit('never', { sessionId });
+    const pid = await resumed();
+    await agent.fetch(`/runs/${run}`, { method: 'DELETE' });
+    await until(() => !isAlive(pid));
+    await release();
+    expect(await agent.run('at last', { sessionId })).toMatchObject({ success: true });
+    await until(() => agent.isIdle());
+    expect(rowsOf(sessionId)).toEqual(['first', 'at last']);
+  });
+
+  it('ends as before if there is no such conversation', async () => {
+    const { release } = await begin();
+    const missing = agent.run('lost', { sessionId: EARLIER });
+    await queued(1);
+    await release();
+    expect((await missing).error).toContain('No conversation found');
+    expect(agent.lines.join()).not.toContain('could not be started');
   });
 });
 

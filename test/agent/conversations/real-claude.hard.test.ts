@@ -1,11 +1,11 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { startAnthropicDouble, type AnthropicDouble } from '../../doubles/anthropic/server.ts';
 import { startOauthProxy } from '../../doubles/oauth-proxy/server.ts';
 import { Agent, until } from '../../support/agent.ts';
 import { REAL_CLAUDE } from '../../support/claude.ts';
-import { slice } from '../../support/lane.ts';
+import { isHard, slice } from '../../support/lane.ts';
 
 const HOUR = 3_600_000;
 const FIRST = { accessToken: 'sk-ant-oat01-first', refreshToken: 'sk-ant-ort01-first' };
@@ -78,6 +78,48 @@ describe('a conversation', () => {
     expect(new Set(api.messages().map(({ body }) => deviceOf(body))).size).toBe(1);
   });
 });
+
+if (isHard)
+  describe.each([
+    ['session', {}],
+    ['apiKey', { ANTHROPIC_API_KEY: 'sk-ant-api03-test' }],
+  ])('a conversation that waits in the queue in mode %s', (mode, env) => {
+    it('is continued by the process that was started ahead, and is left as it was by one that is not used', async () => {
+      await using api = await startAnthropicDouble();
+      await using agent = realAgent(api, { ...env, AGENT_AUTH_MODE: mode, AGENT_WARM_START: 'on' });
+      await agent.start();
+      const { sessionId } = await agent.run('remember the word lighthouse');
+      await until(() => agent.isIdle());
+      const kept = path.join(agent.stateDir, 'conversations', sessionId, `${sessionId}.jsonl`);
+      const before = readFileSync(kept, 'utf8');
+      const over = path.join(agent.folder, 'over');
+      const held = agent.run(`[[bash:${waitFor(over)}]] held`);
+      await until(() => api.messages().some(({ prompt }) => prompt.includes('held')));
+      const first = await agent.submit('never', { sessionId });
+      // The CLI touches the file when it has read it.
+      await until(() => changesOf(agent.stateDir, kept).length === 1, 'a process that continues it');
+      await agent.fetch(`/runs/${first}`, { method: 'DELETE' });
+      await until(() => copiesOf(agent.stateDir, kept).length === 0, 'it is gone');
+      expect(readFileSync(kept, 'utf8')).toBe(before);
+      const second = agent.run('go on', { sessionId });
+      await until(() => changesOf(agent.stateDir, kept).length === 1, 'another one');
+      writeFileSync(over, '');
+      expect(await held).toMatchObject({ success: true });
+      expect(await second).toMatchObject({ success: true, sessionId });
+      expect(lastSent(api)).toContain('lighthouse');
+      expect(await (await agent.fetch('/metrics')).text()).toContain('warm_starts_total{result="hit"} 3');
+      await until(() => agent.isIdle());
+      expect(readFileSync(kept, 'utf8')).toContain('go on');
+    });
+  });
+
+/** The copies of a conversation in configuration folders. */
+const copiesOf = (stateDir: string, kept: string) =>
+  transcriptsIn(stateDir)
+    .map((name) => path.join(stateDir, name))
+    .filter((file) => path.basename(file) === path.basename(kept) && file !== kept && existsSync(file));
+const changesOf = (stateDir: string, kept: string) =>
+  copiesOf(stateDir, kept).filter((file) => statSync(file).mtimeMs > statSync(kept).mtimeMs);
 
 function deviceOf(body: unknown): string {
   const { metadata } = body as { metadata: { user_id: string } };

@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, utimesSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assistant, delta, result } from './events.ts';
@@ -27,8 +27,11 @@ const write = (event: object) =>
   );
 
 journal({ what: 'started', pid: process.pid, prompt });
+const continued = args.includes('--resume') ? transcript() : undefined;
+if (continued !== undefined) utimesSync(continued, new Date(), new Date());
 
 function end(code: number): never {
+  if (prompt === '' && continued !== undefined) keep({ type: 'mode', mode: 'normal', sessionId });
   journal({ what: 'ended', pid: process.pid, prompt });
   process.exit(code);
 }
@@ -80,14 +83,21 @@ async function perform(text: string): Promise<void> {
 
 /** Appends a row to the conversation, wherever it is; a new one is in a folder of its own. */
 function keep(row: object): void {
-  const projects = path.join(
-    process.env['CLAUDE_CONFIG_DIR'] ?? path.join(process.env['HOME'] ?? '', '.claude'),
-    'projects',
-  );
-  mkdirSync(path.join(projects, 'scripted'), { recursive: true });
-  const files = readdirSync(projects).map((project) => path.join(projects, project, `${sessionId}.jsonl`));
-  const file = files.find((each) => existsSync(each)) ?? path.join(projects, 'scripted', `${sessionId}.jsonl`);
+  const file = transcript() ?? path.join(projects(), 'scripted', `${sessionId}.jsonl`);
+  mkdirSync(path.dirname(file), { recursive: true });
   appendFileSync(file, `${JSON.stringify(row)}\n`);
+}
+
+/** The file of the conversation, if there is one. */
+function transcript(): string | undefined {
+  if (!existsSync(projects())) return undefined;
+  const files = readdirSync(projects()).map((project) => path.join(projects(), project, `${sessionId}.jsonl`));
+  return files.find((each) => existsSync(each));
+}
+
+function projects(): string {
+  const config = process.env['CLAUDE_CONFIG_DIR'] ?? path.join(process.env['HOME'] ?? '', '.claude');
+  return path.join(config, 'projects');
 }
 
 async function take(step: Step): Promise<void> {
