@@ -108,10 +108,11 @@ export class WarmPool<R extends { readonly sessionId: string }> {
     await this.#leaving.get(sessionId);
   }
 
-  /** Discards one process that is for no run, if there is one. */
+  /** Discards one process, if there is one: rather one that is for no run, otherwise the last one for runs that wait. */
   giveUpOne(): void {
-    const [spare] = this.#spares;
-    if (spare) this.#discard(...spare);
+    const waiting = [...this.#prepared].filter(([sessionId]) => !this.#upcoming.starting.includes(sessionId));
+    const one = this.#spares[0] ?? waiting.at(-1);
+    if (one) this.#discard(...one);
   }
 
   /** Discards all processes, and starts no more. Settles when they are gone. */

@@ -148,6 +148,24 @@ describe('an agent with a runner', needs(unless(NO_CONTAINER === undefined, NO_C
       expect(await metric('claude_agent_warm_starts_total{result="miss"}')).toBe(1);
     });
 
+    it('has room for a login check although the process of a run that waits is on the only runner', async () => {
+      await startAgent(KEYED);
+      await slots(1);
+      const held = await agent.submit('[[bash:sleep 60]] x');
+      await until(() => api.messages().length > 0, 'the run is at work');
+      const waiting = agent.run('waits', { model: 'opus' });
+      await until(async () => (await agent.health()).queued === 1);
+      await agent.fetch('/pause', { method: 'POST' });
+      await agent.fetch(`/runs/${held}`, { method: 'DELETE' });
+      await until(async () => (await metric('claude_agent_warm_processes')) === 1, 'a warm process');
+      expect(await (await agent.fetch('/auth/check', { method: 'POST' })).json()).toMatchObject({
+        state: 'ok',
+        evidence: 'probe',
+      });
+      await agent.fetch('/resume', { method: 'POST' });
+      expect(await waiting).toMatchObject({ success: true });
+    });
+
     it('interrupts the run of a runner that is lost, keeps the others waiting, and goes on with the next runner', async () => {
       await startAgent(KEYED);
       await slots(1);
