@@ -48,6 +48,8 @@ export interface Claude {
   newSessionId(request: Pick<Prompt, 'options' | 'workdir'>): string;
   /** Starts a prompt, with a matching warm process or a new one. No other prompt of its conversation may be in progress. */
   start(prompt: Prompt): Promise<StartedClaude>;
+  /** Whether there is room for a process although all slots are taken. */
+  readonly hasRoomBeside: boolean;
   /** Call whenever a run starts to wait, starts, or ends: starts warm processes for the runs that come next, if enabled. */
   prepare(upcoming: Upcoming<UpcomingRun>): void;
   /** Ends all warm processes. Settles when they are gone. */
@@ -278,6 +280,9 @@ export function createClaude(options: ClaudeOptions): Claude {
         .then(() => configuration.end())
         .then(() => process.reaped);
       return { ...process, report, reaped, warm: taken !== undefined };
+    },
+    get hasRoomBeside() {
+      return place.hasRoomBeside();
     },
     prepare: (upcoming) => warm.prepare(upcoming),
     async close() {

@@ -28,6 +28,8 @@ export interface ClaudePlace {
   isInRepository(workdir: string): boolean;
   /** Whether there is room for a process that is started ahead. */
   hasRoom(): boolean;
+  /** Whether there is room for a process besides those of all slots. */
+  hasRoomBeside(): boolean;
   /**
    * Settles when there is room for a process of a run. The caller starts it and then calls what this returns.
    * @param makeRoom ends a process that was started ahead, if there is one.
@@ -49,7 +51,8 @@ export function localPlace(
     readonly log: Log;
   },
 ): ClaudePlace {
-  let isShort = false;
+  let wasShort = false;
+  const isShort = () => (availableMemory() ?? Infinity) < options.freeBytes;
   return {
     host,
     file: options.claudePath ?? PINNED_CLAUDE,
@@ -64,12 +67,13 @@ export function localPlace(
     isInRepository: (workdir) =>
       foldersBetween(options.workspaceDir, workdir).some((folder) => existsSync(path.join(folder, '.git'))),
     hasRoom: () => {
-      const before = isShort;
-      isShort = (availableMemory() ?? Infinity) < options.freeBytes;
-      if (isShort !== before)
-        options.log.info({}, isShort ? 'no warm processes while memory is short' : 'memory for warm processes again');
-      return !isShort;
+      const before = wasShort;
+      wasShort = isShort();
+      if (wasShort !== before)
+        options.log.info({}, wasShort ? 'no warm processes while memory is short' : 'memory for warm processes again');
+      return !wasShort;
     },
+    hasRoomBeside: () => !isShort(),
     whenRoom: () => Promise.resolve(() => undefined),
   };
 }
@@ -109,6 +113,8 @@ export function runnerPlace(
     // An empty one is none, and what is in a kept one is known only there.
     isInRepository: () => options.keepsWorkspace,
     hasRoom: () => claims === 0 && host.counts.ready > 0,
+    // A runner that is spare is for the next run.
+    hasRoomBeside: () => false,
     // One after the other: a runner that is ready is for the first of them, and not for a process that is started ahead.
     whenRoom: async (makeRoom) => {
       claims += 1;

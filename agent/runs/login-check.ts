@@ -55,7 +55,7 @@ export class LoginCheck {
     }
     const probed = await this.#service.runAheadOfQueue((started) => this.#probe(started), PROBE_WAITS_MS);
     if (probed !== 'busy') return this.#report('probe', probed);
-    const detail = this.#service.unready ?? 'Another run was in progress for as long as the check could wait.';
+    const detail = this.#service.unready ?? 'All slots were taken for as long as the check could wait.';
     return this.#report('none', { state: 'busy', detail });
   }
 

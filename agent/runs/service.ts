@@ -273,7 +273,8 @@ export class RunService {
   }
 
   /**
-   * Runs internal work before all waiting runs, as soon as a slot is free.
+   * Runs internal work before all waiting runs: in a slot if one is free, otherwise beside the runs in progress if there is
+   * room for its process. Without room it waits for a slot.
    * @param work registers the process that it starts, so that draining ends it too.
    * @returns its result, or 'busy' if it could not start within `waitMs`.
    */
@@ -289,6 +290,11 @@ export class RunService {
       if (occupant.endReason) process.end(occupant.endReason);
     };
     const doIt = () => work(started).then(result.resolve, result.reject);
+    const { running, slots } = this.#queue;
+    if (running >= slots && this.#claude.hasRoomBeside) {
+      void this.#slots.occupy(occupant, doIt);
+      return result.promise;
+    }
     const ticket = this.#queue.push(() => this.#slots.occupy(occupant, doIt), [], { ahead: true });
     const timer = setTimeout(() => ticket.leave() && result.resolve('busy'), waitMs);
     return result.promise.finally(() => clearTimeout(timer));

@@ -10,7 +10,7 @@ export const STATE_OPERATIONS = {
     tokens: ['api', 'watchdog'],
     summary: 'Check whether the login works',
     description:
-      'A run that succeeded within the last five minutes is sufficient. Otherwise the agent sends a small prompt before any waiting run, but never while a run is in progress. Returns `200` whatever the state.',
+      'A run that succeeded within the last five minutes is sufficient. Otherwise the agent sends a small prompt before any waiting run. Returns `200` whatever the state.',
     answers: {
       200: {
         description: 'The state of the login.',

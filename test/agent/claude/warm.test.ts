@@ -295,10 +295,19 @@ describe('a run in the queue that continues a conversation', () => {
   });
 });
 
-it('is not started while memory is short', async () => {
-  await using agent = await Agent.start({ env: { AGENT_WARM_START_FREE_MEGABYTES: '10000000' } });
-  await agent.run('one');
+it('is not started while memory is short, and a login check then waits for a slot', async () => {
+  await using agent = await Agent.start({
+    prompts: { held: [{ do: 'hang' }] },
+    env: { AGENT_WARM_START_FREE_MEGABYTES: '10000000', AGENT_AUTH_MODE: 'apiKey', ANTHROPIC_API_KEY: 'sk-ant' },
+  });
+  const held = await agent.submit('held');
+  await until(() => agent.claude.begun().length === 1);
+  const check = agent.fetch('/auth/check', { method: 'POST' });
+  await until(async () => (await agent.health()).queued === 1);
   expect(agent.claude.started()).toHaveLength(1);
+  await agent.fetch(`/runs/${held}`, { method: 'DELETE' });
+  expect(await (await check).json()).toMatchObject({ state: 'ok', evidence: 'probe' });
+  expect(agent.claude.started()).toHaveLength(2);
   expect(await starts(agent)).toEqual({ hit: 0, miss: 1 });
   expect(agent.lines.join()).toContain('no warm processes while memory is short');
 });

@@ -159,6 +159,31 @@ describe('four runs at once in mode session', () => {
   });
 });
 
+if (isHard)
+  it('a login check beside a run renews a refused login, which the run then uses', async () => {
+    await using api = await startAnthropicDouble();
+    await using proxy = await startOauthProxy({
+      tokens: FIRST,
+      onRotated: ({ accessToken }) => api.configure({ accept: [accessToken] }),
+    });
+    await using agent = realAgent(api, proxy.env);
+    await agent.start();
+    const over = path.join(agent.folder, 'over');
+    const run = agent.run(`[[bash:${waitFor(over)}]] long`);
+    await until(() => api.messages().some(({ prompt }) => prompt.includes('long')), 'the run is at work');
+    api.configure({ accept: ['sk-ant-oat01-none'] });
+    const check = await agent.fetch('/auth/check', { method: 'POST' });
+    expect(await check.json()).toMatchObject({ state: 'ok', evidence: 'probe' });
+    writeFileSync(over, '');
+    expect(await run).toMatchObject({ success: true });
+    expect(proxy.refreshes).toEqual([{ refreshToken: FIRST.refreshToken, outcome: 'rotated' }]);
+    await agent.end('SIGTERM');
+    await agent.start();
+    expect(await agent.run('after that')).toMatchObject({ success: true });
+    expect(api.messages().at(-1)?.credential.value).toBe(proxy.current.accessToken);
+    expect(agent.lines.join('\n')).not.toContain('changed without a renewal');
+  });
+
 it('what a run changed is put back when it ends, while another one goes on and can use its tools', async () => {
   await using api = await startAnthropicDouble();
   await using agent = realAgent(api, { AGENT_RUNNERS: 'local:2' });

@@ -147,15 +147,21 @@ describe('an agent with four slots', () => {
     await load(0, 0);
   });
 
-  it('checks the login while runs are in progress, if a slot is free', async () => {
+  it.each([
+    ['a slot is free', ['a', 'b'], 0],
+    ['all slots are taken and runs wait', ['a', 'b', 'c', 'd', 'e'], 1],
+  ])('checks the login while runs are in progress, when %s', async (_, prompts, queued) => {
     const claudeDir = path.join(agent.folder, 'home/.claude');
     mkdirSync(claudeDir, { recursive: true });
     writeFileSync(path.join(claudeDir, '.credentials.json'), '{"claudeAiOauth":{"accessToken":"a"}}');
-    await Promise.all([send('a'), send('b')]);
-    await begun('a', 'b');
+    for (const prompt of prompts) await send(prompt);
+    const started = prompts.slice(0, SLOTS);
+    await begun(...started);
     const answer = await agent.fetch('/auth/check', { method: 'POST' });
     expect(await answer.json()).toMatchObject({ state: 'ok', evidence: 'probe' });
-    open('a', 'b');
+    expect(agent.claude.begun()).toHaveLength(started.length + 1);
+    await load(started.length, queued);
+    open(...prompts);
     await load(0, 0);
   });
 
