@@ -86,7 +86,7 @@ class Sabotage {
   }
 }
 
-describe.each([1, 2])('an accepted run, with %i slot(s),', (slots) => {
+describe.each([1, 4])('an accepted run, with %i slot(s),', (slots) => {
   let folder: string;
   let store: RunStore;
   let sabotage: Sabotage;
