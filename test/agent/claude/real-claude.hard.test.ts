@@ -5,15 +5,15 @@ import type { Outcome } from '../../../agent/contract.ts';
 import { startAnthropicDouble, type AnthropicDouble } from '../../doubles/anthropic/server.ts';
 import { startOauthProxy, type OauthProxy, type RefreshMode } from '../../doubles/oauth-proxy/server.ts';
 import { Agent, isAlive, until } from '../../support/agent.ts';
-import { AS_ROOT } from '../../support/claude.ts';
-import { slice } from '../../support/lane.ts';
+import { REAL_CLAUDE } from '../../support/claude.ts';
+import { rounds, slice } from '../../support/lane.ts';
 
 const FIRST = { accessToken: 'sk-ant-oat01-first', refreshToken: 'sk-ant-ort01-first' };
 const IN_EIGHT_HOURS = Date.now() + 8 * 3_600_000;
 
 /** The agent with the pinned CLI and the double of the API. Its session is copied from a seed. */
 function realAgent(api: AnthropicDouble, env: Record<string, string> = {}): Agent {
-  return new Agent({ env: { AGENT_CLAUDE_PATH: undefined, ANTHROPIC_BASE_URL: api.url, ...AS_ROOT, ...env } });
+  return new Agent({ env: { ...REAL_CLAUDE, ANTHROPIC_BASE_URL: api.url, ...env } });
 }
 
 function writeSeed(agent: Agent, login: object): string {
@@ -43,11 +43,6 @@ describe('the agent with the real CLI', () => {
     await api.close();
   });
 
-  async function warmMemory(): Promise<string> {
-    const text = await (await agent.fetch('/metrics')).text();
-    return /^claude_agent_warm_process_resident_memory_bytes \d+$/m.exec(text)?.[0] ?? '';
-  }
-
   it("answers a prompt with the operator's own session", async () => {
     expect(await agent.run('hello')).toMatchObject({ success: true, output: 'echo: hello', exitCode: 0 });
     expect(await agent.health()).toMatchObject({
@@ -56,14 +51,15 @@ describe('the agent with the real CLI', () => {
   });
 
   it('continues a conversation that a warm process started', async () => {
-    const hits = async () => {
-      const text = await (await agent.fetch('/metrics')).text();
-      return Number(/warm_starts_total\{result="hit"\} (\d+)/.exec(text)?.[1]);
+    await using agent = realAgent(api, { AGENT_WARM_START: 'on', AGENT_AUTH_MODE: 'apiKey', ANTHROPIC_API_KEY: 'sk-ant' });
+    await agent.start();
+    const metric = async (name: string) => {
+      const line = (await (await agent.fetch('/metrics')).text()).split('\n').find((each) => each.startsWith(name));
+      return Number(line?.slice(name.length));
     };
-    const before = await hits();
-    await until(async () => / [1-9]\d*$/m.test(await warmMemory()), 'a process that waits');
+    await until(async () => (await metric('claude_agent_warm_process_resident_memory_bytes')) > 0, 'a warm process');
     const { sessionId } = await agent.run('remember the word lighthouse');
-    expect(await hits()).toBe(before + 1);
+    expect(await metric('claude_agent_warm_starts_total{result="hit"}')).toBe(1);
     expect(await agent.run('go on', { sessionId })).toMatchObject({ success: true, sessionId });
     expect(JSON.stringify(api.messages().at(-1)?.body)).toContain('lighthouse');
   });
@@ -71,7 +67,7 @@ describe('the agent with the real CLI', () => {
   it('reports for each run of a conversation only what that run spent', async () => {
     const { sessionId, ...first } = await agent.run('count this');
     const later = [];
-    for (let i = 0; i < 3; i += 1) later.push(await agent.run('count this', { sessionId }));
+    for (let i = 0; i < rounds(1, 3); i += 1) later.push(await agent.run('count this', { sessionId }));
     expect(first.costUsd).toBeGreaterThan(0);
     for (const { costUsd, usage } of later) {
       expect(costUsd).toBeCloseTo(first.costUsd ?? 0, 10);
@@ -126,17 +122,6 @@ describe('the agent with the real CLI', () => {
     if (prompt.startsWith('[[slow')) expect(answer.output).toMatch(/^echo: one/);
   });
 
-  it('returns denied tool calls although the run succeeds', async () => {
-    await agent.end('SIGTERM');
-    agent.env['AGENT_PERMISSION_MODE'] = 'dontAsk';
-    await agent.start();
-    const answer = await agent.run('[[bash:touch denied]] x');
-    expect(answer).toMatchObject({ success: true, permissionDenials: [{ toolName: 'Bash' }] });
-    await agent.end('SIGTERM');
-    delete agent.env['AGENT_PERMISSION_MODE'];
-    await agent.start();
-  });
-
   it('ends the Bash tool of a run that timed out, although it has its own session', async () => {
     const file = path.join(agent.folder, 'pids');
     const command = `(setsid tail -f /dev/null & echo $! > ${file}; echo $$ >> ${file}; tail -f /dev/null)`;
@@ -169,6 +154,14 @@ describe('the agent with the real CLI', () => {
     await agent.run(`[[bash:setsid tail -f /dev/null >/dev/null 2>&1 & echo $! > ${file}]] x`);
     const pid = Number(readFileSync(file, 'utf8'));
     await until(() => !isAlive(pid), 'it ended');
+  });
+
+  it('returns denied tool calls although the run succeeds', async () => {
+    await agent.end('SIGTERM');
+    agent.env['AGENT_PERMISSION_MODE'] = 'dontAsk';
+    await agent.start();
+    const answer = await agent.run('[[bash:touch denied]] x');
+    expect(answer).toMatchObject({ success: true, permissionDenials: [{ toolName: 'Bash' }] });
   });
 });
 
@@ -258,10 +251,15 @@ describe('custody of the session', () => {
 });
 
 describe('a credential that is not a session', () => {
-  it.each([
-    ['oauthToken', 'sk-ant-oat01-long', 'bearer'],
-    ['apiKey', 'sk-ant-api03-key', 'api-key'],
-  ])('of mode %s comes from its file and never appears', async (mode, value, scheme) => {
+  it.each(
+    slice(
+      [
+        ['oauthToken', 'sk-ant-oat01-long', 'bearer'],
+        ['apiKey', 'sk-ant-api03-key', 'api-key'],
+      ] as const,
+      1,
+    ),
+  )('of mode %s comes from its file and never appears', async (mode, value, scheme) => {
     await using api = await startAnthropicDouble({ accept: [value] });
     await using agent = realAgent(api, { AGENT_AUTH_MODE: mode });
     const file = path.join(agent.folder, 'token');
