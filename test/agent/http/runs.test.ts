@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RunAnswer } from '../../../agent/http/api/run.ts';
 import { result } from '../../doubles/claude/events.ts';
 import { Agent, until } from '../../support/agent.ts';
@@ -34,10 +34,15 @@ interface RunResource {
 }
 
 let agent: Agent;
-beforeEach(async () => {
+const start = async () => {
   agent = await Agent.start({ prompts });
-});
-afterEach(() => agent[Symbol.asyncDispose]());
+};
+const stop = () => agent[Symbol.asyncDispose]();
+/** Gives each test an agent of its own. */
+const oneEach = () => {
+  beforeEach(start);
+  afterEach(stop);
+};
 
 const key = (value: string) => ({ headers: { 'Idempotency-Key': value } });
 const json = { 'Content-Type': 'application/json' };
@@ -59,6 +64,8 @@ const list = async (query = '') =>
   (await (await agent.fetch(`/runs${query}`)).json()) as { runs: RunResource[]; next: string | null };
 
 describe('/runs', () => {
+  oneEach();
+
   it('accepts a run with 202 and a Location that returns its state', async () => {
     const response = await create({ prompt: 'slow', labels: { workflow: 'w' }, maxTurns: 2 });
     expect(response.status).toBe(202);
@@ -102,17 +109,6 @@ describe('/runs', () => {
     expect(await ended(second)).toMatchObject({ outcome: 'succeeded' });
   });
 
-  it('refuses unknown fields', async () => {
-    const response = await create({ prompt: 'x', workingDir: '/x' });
-    expect(response.status).toBe(400);
-    expect(await response.json()).toMatchObject({ errors: [{ field: 'workingDir' }] });
-    expect(agent.claude.begun()).toEqual([]);
-  });
-
-  it('responds with 404 for an unknown run', async () => {
-    for (const method of ['GET', 'DELETE']) expect((await agent.fetch('/runs/nothing', { method })).status).toBe(404);
-  });
-
   it('cancels a waiting run at once, a started one shortly after, and does not change an ended one', async () => {
     const running = await created({ prompt: 'hang' });
     await until(() => agent.claude.begun().length === 1);
@@ -152,18 +148,11 @@ describe('/runs', () => {
     expect(page.runs).toMatchObject([{ id, outcome: 'succeeded', exitCode: 0, labels: { workflow: 'w' } }]);
     expect(JSON.stringify(page).length).toBeLessThan(2000);
   });
-
-  it.each(['limit=0', 'limit=x', 'outcome=fine', 'state=done', 'label=x', 'since=yesterday', 'colour=red'])(
-    'refuses the query %s',
-    async (query) => {
-      const response = await agent.fetch(`/runs?${query}`);
-      expect(response.status).toBe(400);
-      expect(response.headers.get('Content-Type')).toBe('application/problem+json');
-    },
-  );
 });
 
 describe('GET /runs/{id}/events', () => {
+  oneEach();
+
   interface ServerSentEvent {
     readonly id: string;
     readonly event: string;
@@ -222,13 +211,11 @@ describe('GET /runs/{id}/events', () => {
     ]);
     expect((await events(waited, before.at(0)?.id)).map(({ event }) => event)).toContain('ended');
   });
-
-  it('responds with 404 for an unknown run', async () => {
-    expect((await agent.fetch('/runs/nothing/events')).status).toBe(404);
-  });
 });
 
 describe('an Idempotency-Key', () => {
+  oneEach();
+
   it('turns many concurrent requests to either path into one run, whatever the order of the fields', async () => {
     const body = { prompt: 'slow', labels: { a: '1', b: '2' } };
     const other = { labels: { b: '2', a: '1' }, prompt: 'slow' };
@@ -285,8 +272,37 @@ describe('an Idempotency-Key', () => {
     await agent.start();
     expect(await (await agent.post({ prompt: 'waits' }, key('k'))).json()).toMatchObject({ success: true });
   });
+});
 
-  it.each(['', ' ', 'x'.repeat(256), 'a b'])('that is %j is refused', async (value) => {
+describe('a request', () => {
+  beforeAll(start);
+  afterAll(stop);
+
+  it('with unknown fields gets 400', async () => {
+    const response = await create({ prompt: 'x', workingDir: '/x' });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ errors: [{ field: 'workingDir' }] });
+    expect(agent.claude.begun()).toEqual([]);
+  });
+
+  it('for an unknown run gets 404', async () => {
+    for (const method of ['GET', 'DELETE']) expect((await agent.fetch('/runs/nothing', { method })).status).toBe(404);
+  });
+
+  it('for the events of an unknown run gets 404', async () => {
+    expect((await agent.fetch('/runs/nothing/events')).status).toBe(404);
+  });
+
+  it.each(['limit=0', 'limit=x', 'outcome=fine', 'state=done', 'label=x', 'since=yesterday', 'colour=red'])(
+    'with the query %s gets 400',
+    async (query) => {
+      const response = await agent.fetch(`/runs?${query}`);
+      expect(response.status).toBe(400);
+      expect(response.headers.get('Content-Type')).toBe('application/problem+json');
+    },
+  );
+
+  it.each(['', ' ', 'x'.repeat(256), 'a b'])('with the Idempotency-Key %j gets 400', async (value) => {
     const response = await agent.post({ prompt: 'x' }, key(value));
     expect(response.status).toBe(400);
     expect(agent.claude.begun()).toEqual([]);
