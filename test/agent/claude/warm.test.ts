@@ -67,7 +67,8 @@ describe('a run with default options', () => {
 describe('the warm process', () => {
   let agent: Agent;
   let pid: number;
-  beforeEach(async () => {
+  let before: { hit: number; miss: number };
+  beforeAll(async () => {
     agent = new Agent();
     const project = path.join(agent.folder, 'home/.claude/projects/-p');
     mkdirSync(project, { recursive: true });
@@ -75,28 +76,45 @@ describe('the warm process', () => {
     const login = { claudeAiOauth: { accessToken: 'token', refreshToken: 'refresh' } };
     writeFileSync(path.join(agent.folder, 'home/.claude/.credentials.json'), JSON.stringify(login));
     await agent.start();
+  });
+  beforeEach(async () => {
+    // The end of a run replaces what is outdated.
+    await until(() => agent.isIdle());
     pid = await prepared(agent);
-    return () => agent[Symbol.asyncDispose]();
+    before = await starts(agent);
+  });
+  afterAll(() => agent[Symbol.asyncDispose]());
+
+  const since = async () => {
+    const { hit, miss } = await starts(agent);
+    return { hit: hit - before.hit, miss: miss - before.miss };
+  };
+
+  it('is kept during a login check', async () => {
+    await agent.fetch('/auth/check', { method: 'POST' });
+    expect(agent.claude.started()).toHaveLength(2);
+    expect(await prepared(agent)).toBe(pid);
   });
 
   it.each([
     ['other options', { model: 'opus' }],
     ['another permission mode', { permissionMode: 'plan' }],
     ['an earlier conversation', { sessionId: EARLIER }],
-  ])('is not used for a run with %s, and kept for the next run', async (_, fields) => {
-    await agent.run('cold', fields);
-    expect(await starts(agent)).toEqual({ hit: 0, miss: 1 });
+  ])('is not used for a run with %s, and kept for the next run', async (what, fields) => {
+    await agent.run(`cold ${what}`, fields);
+    expect(await since()).toEqual({ hit: 0, miss: 1 });
     expect(await prepared(agent)).toBe(pid);
-    await agent.run('warm');
-    expect(agent.claude.journal().find(({ what, prompt }) => what === 'began' && prompt === 'warm')?.pid).toBe(pid);
-    expect(await starts(agent)).toEqual({ hit: 1, miss: 1 });
+    await agent.run(`warm ${what}`);
+    const began = agent.claude.journal().find((entry) => entry.what === 'began' && entry.prompt === `warm ${what}`);
+    expect(began?.pid).toBe(pid);
+    expect(await since()).toEqual({ hit: 1, miss: 1 });
   });
 
   it('is not used for a run in another folder', async () => {
     const workdir = path.join(agent.workspaceDir, 'project');
     mkdirSync(workdir);
     await agent.run('elsewhere', { workdir });
-    expect(await starts(agent)).toEqual({ hit: 0, miss: 1 });
+    expect(await since()).toEqual({ hit: 0, miss: 1 });
   });
 
   it.each(['settings.json', 'CLAUDE.md', 'skills/greet/SKILL.md', '.credentials.json'])(
@@ -106,16 +124,14 @@ describe('the warm process', () => {
       mkdirSync(path.dirname(file), { recursive: true });
       writeFileSync(file, '{}');
       await agent.run('with other settings');
-      expect(await starts(agent)).toEqual({ hit: 0, miss: 1 });
+      expect(await since()).toEqual({ hit: 0, miss: 1 });
     },
   );
 
   it('is not used once the workspace is a git repository, whose state it does not know, and none is started there', async () => {
-    const pid = await prepared(agent);
     mkdirSync(path.join(agent.workspaceDir, '.git'));
-    const before = await starts(agent);
     expect((await agent.run('commits')).output).toBe('echo: commits');
-    expect(await starts(agent)).toEqual({ ...before, miss: before.miss + 1 });
+    expect(await since()).toEqual({ hit: 0, miss: 1 });
     await until(() => !isAlive(pid));
     await until(async () => (await agent.health()).activeRequests === 0);
     expect(waiting(agent)).toEqual([]);
@@ -128,18 +144,13 @@ describe('the warm process', () => {
     process.kill(pid, 'SIGKILL');
     await until(() => agent.lines.some((line) => line.includes('a warm process exited unexpectedly')));
     expect(await agent.run('after that')).toMatchObject({ success: true, output: 'echo: after that' });
-    expect(await starts(agent)).toEqual({ hit: 0, miss: 1 });
-  });
-
-  it('is kept during a login check', async () => {
-    await agent.fetch('/auth/check', { method: 'POST' });
-    expect(agent.claude.started()).toHaveLength(2);
-    expect(await prepared(agent)).toBe(pid);
+    expect(await since()).toEqual({ hit: 0, miss: 1 });
   });
 
   it.each<NodeJS.Signals>(['SIGTERM', 'SIGKILL'])('is gone after the agent gets %s', async (signal) => {
     await agent.end(signal);
     await until(() => !isAlive(pid));
+    await agent.start();
   });
 });
 
