@@ -16,14 +16,14 @@ function clone() {
   const parts = ['.dockerignore', 'agent', 'package-lock.json', 'package.json', 'stack', 'watchdog'];
   const folder = partialCheckout([...parts, 'Pulumi.yaml', 'Pulumi.dev.yaml']);
   const at = (...names: string[]) => path.join(folder, ...names);
-  const plan = (...args: string[]) =>
-    execa(process.execPath, ['stack/cli/main.ts', 'plan', ...args], {
+  const launch = (...args: string[]) =>
+    execa(process.execPath, ['stack/cli/main.ts', ...args], {
       cwd: folder,
       env: { HOME: folder, PATH: '/nowhere', ...COMPILE_CACHE },
       extendEnv: false,
       reject: false,
     });
-  return { at, plan };
+  return { at, plan: (...args: string[]) => launch('plan', ...args), up: (...args: string[]) => launch('up', ...args) };
 }
 
 describe('npm run plan', () => {
@@ -133,21 +133,16 @@ describe('npm run plan', () => {
   });
 
   test('reports invalid config as `up` does, and writes nothing', async () => {
-    const { at, plan } = clone();
+    const { at, plan, up } = clone();
     writeFileSync(
       at('Pulumi.dev.yaml'),
       'config:\n  claude-code-agent:queueLimit: many\n  claude-code-agent:registy: x\n',
     );
     const planned = await plan();
-    const up = await execa(process.execPath, ['stack/cli/main.ts', 'up'], {
-      cwd: at(),
-      env: { HOME: at(), PATH: '/nowhere' },
-      extendEnv: false,
-      reject: false,
-    });
+    const stopped = await up();
     expect(planned.exitCode).toBe(1);
     expect(planned.stderr).toContain('is invalid (2)');
-    expect(planned.stderr).toBe(up.stderr);
+    expect(planned.stderr).toBe(stopped.stderr);
     expect(existsSync(at('.local', 'plan'))).toBe(false);
   });
 
@@ -200,20 +195,15 @@ describe('what npm run plan does not do', () => {
       'claude has no setting permissions.denny (did you mean deny?)',
     ],
   ])('is to accept %s %j: like `up`, it names the stack in each command', async (key, value, words) => {
-    const { at, plan } = clone();
+    const { at, plan, up } = clone();
     writeFileSync(at('Pulumi.prod.yaml'), JSON.stringify({ config: { [`claude-code-agent:${key}`]: value } }));
     const planned = await plan('--stack', 'prod');
     expect(planned.exitCode).toBe(1);
     expect(planned.stderr).toContain(words);
     expect(planned.stderr).not.toContain('canary');
     expect(planned.stderr).toContain('config set KEY VALUE --stack prod');
-    const up = await execa(process.execPath, ['stack/cli/main.ts', 'up', '--stack', 'prod'], {
-      cwd: at(),
-      env: { HOME: at(), PATH: '/nowhere' },
-      extendEnv: false,
-      reject: false,
-    });
-    expect(up.stderr).toBe(planned.stderr);
+    const stopped = await up('--stack', 'prod');
+    expect(stopped.stderr).toBe(planned.stderr);
   });
 
   test('is to accept a login that cannot be used: it names the stack in the command that fixes it', async () => {
