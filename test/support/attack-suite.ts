@@ -1,6 +1,9 @@
 import { beforeAll, expect, it } from 'vitest';
 import { attack, findingsIn, foundIn, promptFor, secret } from './attacks.ts';
 
+/** A container's whole file system is searched, twice. */
+const OPEN_MS = 240_000;
+
 /** An agent with one runner, wherever they are. */
 export interface Attacked {
   /** Has the agent run a prompt by the real CLI, whose API is our double; returns its output. */
@@ -43,7 +46,7 @@ export function attackSuite(open: () => Promise<Attacked>): void {
     );
     const token = findingsIn(first).find(({ target }) => target === 'the token of this run')?.detail ?? '';
     second = await run(promptFor([attack('traces', ...below, ...ports), attack('gateway', '--token', token)]));
-  });
+  }, OPEN_MS);
 
   const found = (output: string, name: string) => foundIn(output).filter((line) => line.startsWith(`${name}: `));
   const of = (output: string, name: string) => findingsIn(output).filter((finding) => finding.attack === name);
