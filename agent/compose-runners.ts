@@ -22,6 +22,7 @@ import type { Log } from './log.ts';
 import type { Admission, Configurations } from './login/configurations.ts';
 import type { CredentialSource } from './login/credential.ts';
 import { RunnerAddresses } from './runner/client/addresses.ts';
+import { Retirement } from './runner/client/retirement.ts';
 import type { RunnersSettings, Settings } from './settings.ts';
 
 /** How long the agent's own CLI may retry, in milliseconds. */
@@ -61,7 +62,7 @@ interface Parts {
 /** Connects to the runners. The gateway does not listen yet. */
 export function composeRunners(parts: Parts): Runners {
   const { settings, runners, log, onChange, onRefused, onPassedOn } = parts;
-  const { name, port, privateKey, gatewayUrl, warm } = runners;
+  const { name, port, privateKey, gatewayUrl, warm, cluster } = runners;
   const upstream = new Upstream(settings.environment);
   const gateway = new Gateway({
     upstream,
@@ -71,7 +72,8 @@ export function composeRunners(parts: Parts): Runners {
     onExchanged: (_, { status }) => onPassedOn(status),
   });
   const addresses = new RunnerAddresses({ name, port, log, onChange: () => host.refresh() });
-  const host = new RunnerHost({ addresses: () => addresses.current, privateKey, log, onChange });
+  const retirement = cluster && new Retirement({ service: name, cluster, log });
+  const host = new RunnerHost({ addresses: () => addresses.current, privateKey, retirement, log, onChange });
   return {
     place: runnerPlace(host, {
       gatewayUrl,
@@ -99,6 +101,7 @@ export function composeRunners(parts: Parts): Runners {
     [Symbol.dispose]() {
       addresses[Symbol.dispose]();
       host[Symbol.dispose]();
+      retirement?.[Symbol.dispose]();
     },
   };
 }

@@ -21,6 +21,7 @@ export const AGENT_ENV = {
   claudePath: 'AGENT_CLAUDE_PATH',
   runners: 'AGENT_RUNNERS',
   warmRunners: 'AGENT_WARM_RUNNERS',
+  runnerReuse: 'AGENT_RUNNER_REUSE',
   runnerKeyFile: 'AGENT_RUNNER_KEY_FILE',
   gatewayHost: 'AGENT_GATEWAY_HOST',
   gatewayPort: 'AGENT_GATEWAY_PORT',

@@ -24,6 +24,7 @@ import {
   type WorkspaceLifetime,
 } from './contract.ts';
 import { credentialMistakes, readFederation, strayCredentials } from './login/credential-settings.ts';
+import { readCluster, type Cluster } from './runner/client/kubernetes.ts';
 import {
   absolute,
   existing,
@@ -47,6 +48,8 @@ export interface RunnersSettings {
   readonly privateKey: KeyObject;
   /** How many runners are kept for processes that are started ahead, beyond those that have a run. */
   readonly warm: number;
+  /** Where the pod of a runner is deleted after its run; undefined if runners are for many runs. */
+  readonly cluster: Cluster | undefined;
   readonly gatewayHost: string;
   /** With 0 the operating system chooses a free port. */
   readonly gatewayPort: number;
@@ -194,6 +197,7 @@ export const SCHEMAS = {
     )
     .default('local'),
   warmRunners: integer(0, 100).default(0),
+  runnerReuse: oneOf(['on', 'off']).default('on'),
   runnerKeyFile: existing(
     'an existing file with an Ed25519 private key in PEM',
     (file) => keyIn(file) !== undefined,
@@ -261,14 +265,14 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   const notes = unknownNames('the agent', 'AGENT_', variables, env);
   mistakes.push(...credentialMistakes(values.authMode, values.credentialFile, env));
   notes.push(...strayCredentials(values.authMode, env));
-  mistakes.push(...runnerMistakes(values));
+  mistakes.push(...runnerMistakes(values, env));
   const permissionMode = choosePermissionMode(values.permissionMode, env, mistakes, notes);
 
   if (mistakes.length > 0) throw new SettingsError(mistakes);
   return Object.freeze({
     ...values,
     slots: slotsOf(values.runners),
-    runners: runnersOf(values),
+    runners: runnersOf(values, env),
     workspaceLifetime: values.workspaceLifetime ?? (REMOTE.test(values.runners) ? 'run' : 'keep'),
     workspaceDir: values.workspaceDir ?? path.join(values.stateDir, 'workspace'),
     permissionMode,
@@ -280,24 +284,45 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
 
 type RunnerValues = Pick<
   { [K in keyof typeof SCHEMAS]: z.output<(typeof SCHEMAS)[K]> },
-  'runners' | 'warmRunners' | 'runnerKeyFile' | 'gatewayHost' | 'gatewayPort' | 'gatewayUrl'
+  'runners' | 'warmRunners' | 'runnerReuse' | 'runnerKeyFile' | 'gatewayHost' | 'gatewayPort' | 'gatewayUrl'
 >;
 
 /** What runners need and is not set. `runners` is undefined if it is invalid. */
-function runnerMistakes({ runners, runnerKeyFile, gatewayUrl }: Partial<RunnerValues>): string[] {
-  if (runners === undefined || !REMOTE.test(runners)) return [];
+function runnerMistakes(
+  { runners, runnerReuse, runnerKeyFile, gatewayUrl }: Partial<RunnerValues>,
+  env: NodeJS.ProcessEnv,
+): string[] {
+  if (runners === undefined) return [];
+  const isReuseOff = runnerReuse === 'off';
+  if (!REMOTE.test(runners)) {
+    const problem = `${AGENT_ENV.runnerReuse} is "off", but ${AGENT_ENV.runners} is ${JSON.stringify(runners)}`;
+    return isReuseOff ? [`${problem}; only a runner in a cluster can be replaced after its run.`] : [];
+  }
+  const cluster = isReuseOff ? readCluster(env) : { missing: [] };
+  const unreachable =
+    'missing' in cluster && cluster.missing.length > 0
+      ? [
+          `${AGENT_ENV.runnerReuse} is "off", for which the agent deletes pods of its cluster with its ServiceAccount; ` +
+            `missing: ${cluster.missing.join(', ')}.`,
+        ]
+      : [];
   const needed = { [AGENT_ENV.runnerKeyFile]: runnerKeyFile, [AGENT_ENV.gatewayUrl]: gatewayUrl };
-  return Object.entries(needed)
-    .filter(([, value]) => value === undefined)
-    .map(([name]) => `${name} is not set; ${AGENT_ENV.runners} is ${JSON.stringify(runners)}, which needs it.`);
+  return [
+    ...Object.entries(needed)
+      .filter(([, value]) => value === undefined)
+      .map(([name]) => `${name} is not set; ${AGENT_ENV.runners} is ${JSON.stringify(runners)}, which needs it.`),
+    ...unreachable,
+  ];
 }
 
-function runnersOf(values: RunnerValues): RunnersSettings | undefined {
+function runnersOf(values: RunnerValues, env: NodeJS.ProcessEnv): RunnersSettings | undefined {
   const [, name, port] = REMOTE.exec(values.runners) ?? [];
   const privateKey = values.runnerKeyFile === undefined ? undefined : keyIn(values.runnerKeyFile);
   const { warmRunners: warm, gatewayHost, gatewayPort, gatewayUrl } = values;
   if (name === undefined || privateKey === undefined || gatewayUrl === undefined) return undefined;
-  return { name, port: Number(port), privateKey, warm, gatewayHost, gatewayPort, gatewayUrl };
+  const found = values.runnerReuse === 'off' ? readCluster(env) : undefined;
+  const cluster = found && 'host' in found ? found : undefined;
+  return { name, port: Number(port), privateKey, warm, cluster, gatewayHost, gatewayPort, gatewayUrl };
 }
 
 /** The Ed25519 private key in a file; undefined if there is none. */

@@ -39,7 +39,7 @@ export class RunnerHost implements ProcessHost, Disposable {
 
   /** How many runners are in each state. */
   get counts(): Readonly<Record<LinkState, number>> {
-    const counts = { connecting: 0, ready: 0, busy: 0, unreachable: 0 };
+    const counts = { connecting: 0, ready: 0, busy: 0, used: 0, unreachable: 0 };
     for (const { state } of this.#links.values()) counts[state] += 1;
     counts.busy += this.#leaving.size;
     return counts;

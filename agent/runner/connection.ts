@@ -1,5 +1,6 @@
 import { randomBytes, type KeyObject } from 'node:crypto';
 import type { Socket } from 'node:net';
+import { hostname } from 'node:os';
 import { WebSocket } from 'ws';
 import type { Log } from '../log.ts';
 import { isSigned, NONCE_BYTES } from './key.ts';
@@ -36,6 +37,8 @@ export class Connection {
   #isAgent = false;
   #run: Run | undefined;
   #isSwept = false;
+  /** Whether the runner ends after a run. */
+  #isLast = false;
 
   /** @param tcp what it runs on. */
   constructor(socket: WebSocket, tcp: Socket, options: ConnectionOptions) {
@@ -61,7 +64,7 @@ export class Connection {
       void this.#giveBack();
     });
     const { home, workspace } = options;
-    this.#say({ type: 'hello', nonce: this.#nonce, home, workspace });
+    this.#say({ type: 'hello', nonce: this.#nonce, name: hostname(), home, workspace });
   }
 
   /** Whether the agent is at the other end. */
@@ -73,6 +76,7 @@ export class Connection {
     if (isBinary) {
       const { channel, data: content } = readFrame(data);
       if (!this.#run) throw new ProtocolError('data before a start');
+      if (channel === 'stdin') this.#options.runner.use({ isLast: this.#isLast });
       this.#run.takeData(channel, content);
       return;
     }
@@ -115,6 +119,7 @@ export class Connection {
     if (this.#run) throw new ProtocolError('a second start');
     const { runner } = this.#options;
     runner.begin();
+    this.#isLast = message.isLast === true;
     this.#run = new Run(message, {
       ...this.#options,
       kill: () => runner.kill(),

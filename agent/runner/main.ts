@@ -30,18 +30,24 @@ async function start(): Promise<void> {
     log.warn('a run can take over this program or PID 1: start both as the image does, and not as root');
   const { home, workspace, environment, publicKey, host, port, graceSeconds } = settings;
   const cleaner = new Cleaner({ home, workspace, tmp: settings.tmp, keepsWorkspace: settings.keepWorkspace });
-  const runner = await Runner.start(namespace, cleaner, log, (code) => process.exit(code));
+  const runner = await Runner.start(namespace, cleaner, log, {
+    exit: (code) => process.exit(code),
+    onLastRun: () => {
+      if (!runner.isDraining) void end('ended after its run');
+    },
+  });
   const claudePath = settings.claudePath ?? PINNED_CLAUDE;
   const server = runnerServer({ runner, publicKey, claudePath, home, workspace, environment, log });
 
+  const end = async (how: string) => {
+    await closeServer(server);
+    log.info(how);
+    process.exit(EXIT.drained);
+  };
   const stop = (signal: NodeJS.Signals) => {
     if (runner.isDraining) return;
     log.info({ signal, state: runner.state, graceSeconds }, 'draining');
-    void runner.drain(graceSeconds).then(async () => {
-      await closeServer(server);
-      log.info('drained');
-      process.exit(EXIT.drained);
-    });
+    void runner.drain(graceSeconds).then(() => end('drained'));
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);

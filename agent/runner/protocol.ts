@@ -63,6 +63,8 @@ const toRunner = z.discriminatedUnion('type', [
     cwd: z.string(),
     /** Absolute paths in HOME or the workspace. Their contents follow in the channel `file`. */
     files: z.array(z.object({ path: z.string(), mode: count, bytes: count })),
+    /** Whether the runner ends after this run, if the process gets any input. */
+    isLast: z.boolean().optional(),
   }),
   z.object({ type: z.literal('signal'), name: z.enum(['SIGTERM', 'SIGKILL']) }),
   z.object({ type: z.literal('closeStdin') }),
@@ -77,8 +79,16 @@ const toRunner = z.discriminatedUnion('type', [
 export type ToRunner = z.output<typeof toRunner>;
 
 const fromRunner = z.discriminatedUnion('type', [
-  /** `nonce`: base64 of 32 random bytes. The folders are absolute. */
-  z.object({ type: z.literal('hello'), nonce: z.string().max(100), home: z.string(), workspace: z.string() }),
+  z.object({
+    type: z.literal('hello'),
+    /** Base64 of 32 random bytes. */
+    nonce: z.string().max(100),
+    /** The host name; in a cluster, that of the pod. */
+    name: z.string().max(253),
+    /** Absolute. */
+    home: z.string(),
+    workspace: z.string(),
+  }),
   z.object({ type: z.literal('ready') }),
   z.object({
     type: z.literal('exit'),

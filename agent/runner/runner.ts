@@ -16,6 +16,13 @@ export interface Holder {
   release(): void;
 }
 
+/** What ends the program of a {@link Runner}. */
+export interface Ends {
+  readonly exit: (code: number) => void;
+  /** Called when the last run is cleaned away; see {@link Runner.use}. */
+  readonly onLastRun: () => void;
+}
+
 /**
  * The one place for a run in this container: one holder at a time, and nothing of a run is left for the next one.
  */
@@ -24,45 +31,37 @@ export class Runner {
   readonly #cleaner: Cleaner;
   readonly #log: Log;
   readonly #exit: (code: number) => void;
+  readonly #onLastRun: () => void;
   readonly #before: OwnState;
   #state: RunnerState = 'ready';
   #holder: Holder | undefined;
   #isDraining = false;
+  #isUsed = false;
+  #isLast = false;
   #idle = Promise.withResolvers<undefined>();
   #givingBack: Promise<void> | undefined;
   #killing: Promise<void> | undefined;
 
-  private constructor(
-    namespace: OwnNamespace,
-    cleaner: Cleaner,
-    before: OwnState,
-    log: Log,
-    exit: (code: number) => void,
-  ) {
+  private constructor(namespace: OwnNamespace, cleaner: Cleaner, before: OwnState, log: Log, ends: Ends) {
     this.#namespace = namespace;
     this.#cleaner = cleaner;
     this.#before = before;
     this.#log = log;
-    this.#exit = exit;
+    this.#exit = ends.exit;
+    this.#onLastRun = ends.onLastRun;
   }
 
   /**
    * Removes what an earlier runner of this container left.
-   * @param exit ends the program.
    * @throws {CannotStartError} if something cannot be removed.
    */
-  static async start(
-    namespace: OwnNamespace,
-    cleaner: Cleaner,
-    log: Log,
-    exit: (code: number) => void,
-  ): Promise<Runner> {
+  static async start(namespace: OwnNamespace, cleaner: Cleaner, log: Log, ends: Ends): Promise<Runner> {
     const before = await ownState();
     await cleaner.clean().catch((error: unknown) => {
       const why = error instanceof Error ? error.message : String(error);
       throw new CannotStartError(`The runner cannot start: it cannot clean its container. ${why}`, { cause: error });
     });
-    return new Runner(namespace, cleaner, before, log, exit);
+    return new Runner(namespace, cleaner, before, log, ends);
   }
 
   get state(): RunnerState {
@@ -82,9 +81,15 @@ export class Runner {
     return true;
   }
 
-  /** The holder starts a process. */
+  /** The holder starts a process, maybe ahead of its run. */
   begin(): void {
     this.#state = 'busy';
+  }
+
+  /** The process gets its input. @param options.isLast whether the program ends after this run. */
+  use({ isLast }: { isLast: boolean }): void {
+    this.#isUsed = true;
+    this.#isLast = isLast;
   }
 
   /**
@@ -115,7 +120,10 @@ export class Runner {
     return this.#givingBack;
   }
 
-  /** Takes no further run, and settles when the one in progress is cleaned away: after the grace time it is ended. */
+  /**
+   * Takes no further run, and settles when the one in progress is cleaned away: after the grace time it is ended, and at once if
+   * it is a process that waits for a run.
+   */
   async drain(graceSeconds: number): Promise<void> {
     this.#isDraining = true;
     const holder = this.#holder;
@@ -124,7 +132,7 @@ export class Runner {
       holder.release();
       void this.giveBack(holder);
     };
-    if (this.#state === 'held') end();
+    if (!this.#isUsed) end();
     const timer = setTimeout(end, graceSeconds * 1000);
     await this.#idle.promise;
     clearTimeout(timer);
@@ -140,9 +148,11 @@ export class Runner {
         this.#orEnd(EXIT.changed, 'a run has changed the runner', () => this.#checkOwnState()),
       ]);
     }
-    this.#state = 'ready';
+    this.#isUsed = false;
+    this.#state = this.#isLast ? 'ended' : 'ready';
     this.#holder = undefined;
     this.#idle.resolve(undefined);
+    if (this.#isLast) this.#onLastRun();
   }
 
   async #checkOwnState(): Promise<void> {

@@ -18,6 +18,8 @@ const MEANING = {
   claudePath: 'an executable to use instead of the pinned CLI',
   runners: `\`local\`, \`local:N\` for N runs at a time (1 to ${MAX_SLOTS}), see [below](#several-runs-at-a-time), or \`http://NAME:7070\` for runners, see [below](#runners)`,
   warmRunners: 'how many runners are kept for processes that are started ahead',
+  runnerReuse:
+    '`off`: each runner has one run, and the agent then deletes its pod through the API of the cluster, with its ServiceAccount',
   runnerKeyFile: 'file with the Ed25519 private key (PEM) by which runners know the agent',
   gatewayHost: 'address on which the gateway for runners listens',
   gatewayPort: 'its port',

@@ -81,6 +81,24 @@ describe('settings', () => {
     expect(readSettings({ AGENT_RUNNERS: value, IS_SANDBOX: '1' }).slots).toBe(slots);
   });
 
+  it('for runners of one run each need the API of a cluster', () => {
+    const off = { AGENT_RUNNER_REUSE: 'off', IS_SANDBOX: '1' };
+    expect(mistakes(off)).toEqual([
+      'AGENT_RUNNER_REUSE is "off", but AGENT_RUNNERS is "local"; only a runner in a cluster can be replaced after its run.',
+    ]);
+    const found = mistakes({ ...off, AGENT_RUNNERS: 'http://runner:7070' });
+    expect(found).toHaveLength(3);
+    expect(found[2]).toBe(
+      'AGENT_RUNNER_REUSE is "off", for which the agent deletes pods of its cluster with its ServiceAccount; missing: ' +
+        'KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT, ' +
+        ['token', 'ca.crt', 'namespace']
+          .map((name) => `/var/run/secrets/kubernetes.io/serviceaccount/${name}`)
+          .join(', ') +
+        '.',
+    );
+    expect(mistakes({ AGENT_RUNNER_REUSE: 'no' })[0]).toContain('one of on, off');
+  });
+
   it('that are invalid are reported together', () => {
     expect(mistakes({ AGENT_PORT: 'x', AGENT_QUEUE_LIMIT: 'y', AGENT_SESSION_DIR: '/nowhere' })).toHaveLength(3);
   });

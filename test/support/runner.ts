@@ -16,8 +16,8 @@ import { COMPILE_CACHE } from './compile-cache.ts';
 
 const ROOT = path.join(import.meta.dirname, '..', '..');
 
-/** A container, as far as a runner can tell: PID, mount and IPC namespaces, and a `/dev` of its own. */
-const CONTAINER = ['unshare', '--pid', '--fork', '--mount', '--mount-proc', '--ipc', '--kill-child'];
+/** A container, as far as a runner can tell: PID, mount, IPC and UTS namespaces, and a `/dev` of its own. */
+const CONTAINER = ['unshare', '--pid', '--fork', '--mount', '--mount-proc', '--ipc', '--uts', '--kill-child'];
 const SETUP = `set -e
 mount -t tmpfs -o mode=755 tmpfs "$1"
 for name in null zero full random urandom tty; do : > "$1/$name"; mount --bind "/dev/$name" "$1/$name"; done
@@ -127,6 +127,8 @@ interface Options {
   readonly env?: Readonly<Record<string, string>>;
   /** A command of `sh` in the container, before the runner. `$1` is the folder of the runner. */
   readonly before?: string;
+  /** Its host name, if not that of the machine. */
+  readonly name?: string;
   /** Whether it runs as in the image: as another user than root, by programs that this user may not read. */
   readonly asUser?: boolean;
 }
@@ -140,11 +142,12 @@ export class RunnerProgram implements AsyncDisposable {
   address: RunnerAddress = { address: '127.0.0.1', port: 0 };
   readonly #process: ChildProcess;
 
-  private constructor({ env, before = '', asUser = false }: Options) {
+  private constructor({ env, before = '', name, asUser = false }: Options) {
     chmodSync(this.folder, 0o755);
     for (const name of ['home', 'workspace', 'tmp', 'dev']) mkdirSync(this.path(name));
     if (asUser) for (const name of ['home', 'workspace', 'tmp']) chownSync(this.path(name), USER, USER);
-    const inside = ['sh', '-c', `${before}\nshift; exec "$@"`, 'sh', this.folder];
+    const naming = name === undefined ? '' : `echo ${name} > /proc/sys/kernel/hostname`;
+    const inside = ['sh', '-c', `${naming}\n${before}\nshift; exec "$@"`, 'sh', this.folder];
     // setpriv still has root's capabilities when it starts a program, which could thus be read; the shell has none.
     const withoutRoot = [
       'setpriv',

@@ -15,6 +15,7 @@ import {
 } from '../protocol.ts';
 import { endWhenSilent } from '../silence.ts';
 import { RemoteProcess } from './remote-process.ts';
+import type { Retirement } from './retirement.ts';
 
 /** A runner: an IP address and a port. */
 export interface RunnerAddress {
@@ -22,8 +23,11 @@ export interface RunnerAddress {
   readonly port: number;
 }
 
-/** `unreachable`: the last attempt failed, and the next one is made soon. */
-export type LinkState = 'connecting' | 'ready' | 'busy' | 'unreachable';
+/**
+ * `unreachable`: the last attempt failed, and the next one is made soon. `used`: it had its only run, and its pod may still
+ * exist.
+ */
+export type LinkState = 'connecting' | 'ready' | 'busy' | 'used' | 'unreachable';
 
 const HANDSHAKE_MS = 5000;
 const FIRST_RETRY_MS = 100;
@@ -39,6 +43,8 @@ export interface LinkOptions {
   /** How often to ping, and after which silence a runner is given up, in milliseconds. */
   readonly pingMs: number;
   readonly silenceMs: number;
+  /** If each runner is for one run; undefined if it is for many. */
+  readonly retirement?: Retirement | undefined;
 }
 
 /** Keeps a connection to one runner, and makes a new one after each run and each failure. */
@@ -48,7 +54,7 @@ export class Link {
   #state: LinkState = 'connecting';
   #socket: WebSocket | undefined;
   #process: RemoteProcess | undefined;
-  #folders = { home: '', workspace: '' };
+  #told = { name: '', home: '', workspace: '' };
   #retry: NodeJS.Timeout | undefined;
   #failures = 0;
   #isReturning = false;
@@ -73,7 +79,9 @@ export class Link {
   start(command: ProcessCommand, output: ProcessOutput): RemoteProcess {
     const socket = this.#socket;
     this.#process = new RemoteProcess(command, output, {
-      ...this.#folders,
+      home: this.#told.home,
+      workspace: this.#told.workspace,
+      isLast: this.#options.retirement !== undefined,
       say: (message) => say(socket, message),
       send: (frame) => socket?.send(frame),
       giveUp: (problem) => this.#giveUp(problem),
@@ -83,11 +91,11 @@ export class Link {
     return this.#process;
   }
 
-  /** Connects no more. The run in progress goes on, unless it is told to end. */
+  /** Connects no more. A run in progress goes on, unless it is told to end; a process that waits for one ends. */
   close({ endRun = false } = {}): void {
     this.#isClosed = true;
     clearTimeout(this.#retry);
-    if (!this.#process || endRun) this.#socket?.terminate();
+    if (this.#process?.isUsed !== true || endRun) this.#socket?.terminate();
   }
 
   #connect(): void {
@@ -126,7 +134,14 @@ export class Link {
       return;
     }
     if (message.type === 'hello') {
-      this.#folders = { home: message.home, workspace: message.workspace };
+      const { name, home, workspace } = message;
+      this.#told = { name, home, workspace };
+      const { retirement } = this.#options;
+      retirement?.check(name);
+      if (retirement?.isLeaving(name) === true) {
+        socket.terminate();
+        return;
+      }
       const challenge = { ...this.runner, nonce: message.nonce };
       say(socket, { type: 'authenticate', signature: signChallenge(challenge, this.#options.privateKey) });
       return;
@@ -159,6 +174,11 @@ export class Link {
     }
     this.#process = undefined;
     this.#socket = undefined;
+    if (this.#isUsed(process)) {
+      void this.#retire();
+      process?.lose(code);
+      return;
+    }
     const isExpected = [CLOSE.clean, CLOSE.busy, CLOSE.draining].some((each) => each === code);
     // A runner that made no connection, or does not speak as one.
     const failed = !isExpected && (before === 'connecting' || before === 'unreachable');
@@ -170,6 +190,22 @@ export class Link {
     this.#isReturning = code === CLOSE.clean;
     this.#become(failed ? 'unreachable' : 'connecting');
     process?.lose(code);
+  }
+
+  /** Whether the runner may have no further run. */
+  #isUsed(process: RemoteProcess | undefined): boolean {
+    const { retirement } = this.#options;
+    return retirement !== undefined && (process?.isUsed === true || retirement.isLeaving(this.#told.name));
+  }
+
+  /** What answers at the address after that is another runner. */
+  async #retire(): Promise<void> {
+    this.#isReturning = false;
+    this.#become('used');
+    await this.#options.retirement?.retire(this.#told.name);
+    this.#told = { name: '', home: '', workspace: '' };
+    this.#failures = 0;
+    if (!this.#isClosed) this.#connect();
   }
 
   #become(state: LinkState): void {

@@ -23,6 +23,8 @@ export interface Way {
   /** The folders of the runner. */
   readonly home: string;
   readonly workspace: string;
+  /** Whether the runner ends after a run. */
+  readonly isLast: boolean;
   readonly log: Log;
 }
 
@@ -42,6 +44,7 @@ export class RemoteProcess implements HostedProcess {
   readonly #mirror: Mirror | undefined;
   readonly #measures: ((bytes: number) => void)[] = [];
   #isWritable = true;
+  #isUsed = false;
   #isSwept = false;
   #isGone = false;
   #pulling: PromiseWithResolvers<undefined> | undefined;
@@ -66,6 +69,7 @@ export class RemoteProcess implements HostedProcess {
       env: Object.fromEntries(Object.entries(command.env).map(([name, value]) => [name, there(value)])),
       cwd: there(command.cwd),
       files: files.map(({ path, mode, content }) => ({ path: there(path), mode, bytes: content.length })),
+      isLast: way.isLast,
     });
     for (const { content } of files) this.#outlets.file.write(content);
   }
@@ -74,7 +78,13 @@ export class RemoteProcess implements HostedProcess {
     return this.#isWritable;
   }
 
+  /** Whether it got any input. Before, nothing of a run is on its runner. */
+  get isUsed(): boolean {
+    return this.#isUsed;
+  }
+
   write(text: string): void {
+    this.#isUsed = true;
     if (this.#isWritable) this.#outlets.stdin.write(Buffer.from(text));
   }
 

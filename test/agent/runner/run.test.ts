@@ -82,7 +82,7 @@ describe('a run on a runner', needs(NO_CONTAINER), () => {
 
   it('needs a runner that is ready', async () => {
     const shell = host.shell('cat');
-    expect(host.counts).toEqual({ connecting: 0, ready: 0, busy: 1, unreachable: 0 });
+    expect(host.counts).toEqual({ connecting: 0, ready: 0, busy: 1, used: 0, unreachable: 0 });
     expect(() => host.shell('true')).toThrow(NoRunnerError);
     await shell.sweep();
     expect(await shell.exit).toEqual({ signal: 'SIGKILL' });
@@ -95,13 +95,26 @@ describe('a run on a runner', needs(NO_CONTAINER), () => {
     await using other = new TestRunnerHost([], { addresses: () => addresses });
     await other.until('ready');
     const shell = other.shell('cat');
+    shell.write('x');
     addresses.length = 0;
     other.refresh();
     expect(other.counts).toMatchObject({ busy: 1 });
     shell.closeStdin();
     expect(await shell.exit).toEqual({ code: 0 });
     await shell.sweep();
-    expect(other.counts).toEqual({ connecting: 0, ready: 0, busy: 0, unreachable: 0 });
+    expect(other.counts).toEqual({ connecting: 0, ready: 0, busy: 0, used: 0, unreachable: 0 });
+  });
+
+  it('does not begin on a runner whose address is gone: a process that waits there for it ends', async () => {
+    const addresses = [runner.address];
+    await host[Symbol.asyncDispose]();
+    await using other = new TestRunnerHost([], { addresses: () => addresses });
+    await other.until('ready');
+    const shell = other.shell('cat');
+    addresses.length = 0;
+    other.refresh();
+    expect(await shell.exit).toEqual({ lost: true });
+    expect(other.counts).toEqual({ connecting: 0, ready: 0, busy: 0, used: 0, unreachable: 0 });
   });
 
   it('sends and gets more than memory should hold', async () => {
@@ -197,21 +210,34 @@ describe('a runner that gets SIGTERM', needs(NO_CONTAINER), () => {
     await using runner = await RunnerProgram.start();
     await using host = await runnersAt([runner.address]);
     const shell = host.shell('cat; exit 3');
+    shell.write('at the beginning, and ');
+    await until(() => shell.said.stdout !== '', 'it has its input');
     process.kill(runner.pid, 'SIGTERM');
     await until(() => runner.lines.join().includes('draining'), 'it drains');
     expect(await runner.health()).toMatchObject({ status: 'draining', state: 'busy' });
-    shell.write('the end');
+    shell.write('at the end');
     shell.closeStdin();
     expect(await shell.exit).toEqual({ code: 3 });
     await shell.sweep();
     expect(await runner.exit).toBe(0);
-    expect(shell.said.stdout).toBe('the end');
+    expect(shell.said.stdout).toBe('at the beginning, and at the end');
+  });
+
+  it('ends a process that waits for a run at once', async () => {
+    await using runner = await RunnerProgram.start();
+    await using host = await runnersAt([runner.address]);
+    const shell = host.shell('cat');
+    process.kill(runner.pid, 'SIGTERM');
+    expect(await shell.exit).toEqual({ lost: true });
+    expect(await runner.exit).toBe(0);
   });
 
   it('ends a run that takes longer than the grace time', async () => {
     await using runner = await RunnerProgram.start({ env: { RUNNER_GRACE_SECONDS: '0' } });
     await using host = await runnersAt([runner.address]);
-    const shell = host.shell('sleep 300');
+    const shell = host.shell('cat; sleep 300');
+    shell.write('x');
+    await until(() => shell.said.stdout !== '', 'it has its input');
     process.kill(runner.pid, 'SIGTERM');
     expect(await shell.exit).toEqual({ lost: true });
     expect(await runner.exit).toBe(0);
