@@ -174,16 +174,36 @@ describe('a run on a runner', needs(NO_CONTAINER), () => {
 });
 
 describe('a runner that is lost', needs(NO_CONTAINER), () => {
-  it('by SIGSTOP is given up, and is ready again when it goes on', async () => {
-    await using runner = await RunnerProgram.start();
-    await using host = await runnersAt([runner.address], { pingMs: 20, silenceMs: 200 });
+  it('by SIGSTOP is given up, its run ends with a reason, others go on, and it is ready again when it goes on', async () => {
+    await using first = await RunnerProgram.start();
+    await using second = await RunnerProgram.start();
+    const runners = [first, second];
+    await using host = await runnersAt(
+      runners.map(({ address }) => address),
+      { pingMs: 100, silenceMs: 1500 },
+    );
     const shell = host.shell('kill -STOP $PPID; sleep 300');
     expect(await shell.exit).toEqual({ lost: true });
     await shell.outputEnd;
     await shell.sweep();
     expect(await shell.residentBytes()).toBe(0);
-    process.kill(runner.pid, 'SIGCONT');
-    await host.until('ready');
+    const stopped = runners.filter(({ pid }) => readFileSync(`/proc/${pid}/stat`, 'utf8').includes(' T '));
+    expect(stopped).toHaveLength(1);
+
+    process.kill(stopped[0]?.pid ?? 0, 'SIGCONT');
+    await host.until('ready', 2);
+    const untouched = host.shell('cat');
+    expect(await host.resultOf('kill -STOP $PPID; sleep 300')).toMatchObject({
+      outcome: 'interrupted',
+      error: expect.stringMatching(
+        /^The agent lost the connection to the runner while the run was in progress\./,
+      ) as string,
+    });
+    untouched.write('still here');
+    untouched.closeStdin();
+    expect(await untouched.exit).toEqual({ code: 0 });
+    await untouched.outputEnd;
+    expect(untouched.said.stdout).toBe('still here');
   });
 
   it('by SIGKILL is unreachable, and others go on', async () => {
