@@ -51,7 +51,7 @@ export class LocalHost implements ProcessHost {
       sweep: async () => {
         try {
           const leader = child.pid === undefined ? undefined : { pid: child.pid, startedAt };
-          await sweep(command.mark, leader, () => [...this.#inProgress].filter((each) => each !== own));
+          await sweep(command.mark, leader, this.#inProgress);
         } finally {
           this.#inProgress.delete(own);
         }

@@ -44,12 +44,12 @@ type Membership = (pid: number, place: Place) => boolean;
  * starts with `setsid` outlive even a run that succeeded. Without /proc (macOS) only the group is found.
  * @param mark `<instance>/<run id>` for one run, `<instance>/` for all of an instance.
  * @param leader undefined for all runs of an instance, or if the process was not started.
- * @param others returns the other processes that are not swept yet.
+ * @param processes those of the CLI that are not swept yet, also the one that is being swept; it may change meanwhile.
  * @returns how many processes were killed; 0 without /proc.
  * @throws if some still exist after a second.
  */
-export async function sweep(mark: string, leader?: Leader, others: () => readonly Other[] = () => []): Promise<number> {
-  const belongs = membership(mark, leader, others);
+export async function sweep(mark: string, leader?: Leader, processes: ReadonlySet<Other> = new Set()): Promise<number> {
+  const belongs = membership(mark, leader, processes);
   const killed = new Set<number>();
   let frozen = await freeze(belongs);
   if (leader !== undefined) signal(-leader.pid, 'SIGKILL');
@@ -116,16 +116,20 @@ async function freezeOnce(belongs: Membership, frozen: Set<number>): Promise<voi
 }
 
 /** @see sweep */
-function membership(mark: string, leader: Leader | undefined, others: () => readonly Other[]): Membership {
+function membership(mark: string, leader: Leader | undefined, processes: ReadonlySet<Other>): Membership {
   const ofRun = !mark.endsWith('/');
   const variable = `${RUN_MARK}=${mark}`;
   const wanted = lockLimitOf(mark);
   const own = lockLimitOfProcess('self') ?? 'unlimited';
   const alone = hasOwnNamespace();
+  const some = (isMeant: (other: Other) => boolean) => {
+    for (const each of processes) if (each.pid !== leader?.pid && isMeant(each)) return true;
+    return false;
+  };
   const mayBeOfOther = (limit: string, startedAt: number) =>
-    others().some(({ lockLimit, begunAt }) => lockLimit === limit || begunAt <= startedAt);
+    some(({ lockLimit, begunAt }) => lockLimit === limit || begunAt <= startedAt);
   // A process leaves its session only for a new one.
-  const isInSessionOfOther = (session: number) => others().some(({ pid }) => pid === session);
+  const isInSessionOfOther = (session: number) => some(({ pid }) => pid === session);
   return (pid, { group, session, startedAt }) => {
     if (leader && startedAt < leader.startedAt) return false;
     if (leader && (group === leader.pid || session === leader.pid)) return true;
