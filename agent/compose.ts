@@ -15,6 +15,7 @@ import { pruneConversations } from './conversations/prune.ts';
 import type { Admission } from './login/configurations.ts';
 import { type CredentialSource } from './login/credential.ts';
 import { AGENT_ENV } from './contract.ts';
+import { isInside } from './is-inside.ts';
 import { makeFolder } from './workspace/folders.ts';
 import type { Gateway } from './gateway/server.ts';
 import { resourceOf } from './http/routes/run-resource.ts';
@@ -190,7 +191,7 @@ function makeFolders(settings: Settings): void {
   });
   // A folder inside a wrong one is not reported itself.
   const mistakes = wrong
-    .filter(({ folder }) => !wrong.some((other) => folder.startsWith(`${other.folder}${path.sep}`)))
+    .filter(({ folder }) => !wrong.some((other) => isInside(folder, other.folder)))
     .map(
       ({ name, folder, problem }) =>
         `${name} is ${JSON.stringify(folder)}; it must be an existing folder, or one that can be created (${problem}).`,

@@ -1,5 +1,6 @@
 import { realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { isInside } from '../is-inside.ts';
 
 /** The real path of a folder, or what is wrong; `why` continues a sentence that begins with the folder. */
 type Place =
@@ -39,8 +40,8 @@ function placeOf(folder: string, workspaceDir: string): Place {
   } catch {
     return { problem: 'missing', why: 'no longer exists' };
   }
-  const relative = path.relative(realpathSync.native(workspaceDir), real);
-  if (relative.split(path.sep)[0] === '..' || path.isAbsolute(relative)) {
+  const workspace = realpathSync.native(workspaceDir);
+  if (real !== workspace && !isInside(real, workspace)) {
     return { problem: 'outside', why: `points outside the workspace ${workspaceDir}, to ${real}` };
   }
   return statSync(real).isDirectory() ? { path: real } : { problem: 'no-folder', why: 'is no longer a folder' };
