@@ -7,9 +7,9 @@ import {
   type ProcessOutput,
 } from '../../claude/host.ts';
 import type { Log } from '../../log.ts';
-import { ByteQueue, Inlet, Outlet } from '../flow.ts';
+import { Inlet, Outlet } from '../flow.ts';
 import { CLOSE, ProtocolError, type Channel, type FromRunner, type ToRunner } from '../protocol.ts';
-import { Mirror } from './mirror.ts';
+import { Pull } from './pull.ts';
 
 /** A runner kills and cleans in seconds, or ends. One that does not is given up. */
 const SWEEP_MS = 120_000;
@@ -40,26 +40,23 @@ export class RemoteProcess implements HostedProcess {
   readonly #gone = Promise.withResolvers<undefined>();
   readonly #outlets: Readonly<Record<'stdin' | 'file', Outlet>>;
   readonly #inlets: Readonly<Record<'stdout' | 'stderr', Inlet>>;
-  readonly #pulled: ByteQueue;
-  readonly #mirror: Mirror | undefined;
+  readonly #pull: Pull;
   readonly #measures: ((bytes: number) => void)[] = [];
   #isWritable = true;
   #isUsed = false;
   #isSwept = false;
   #isGone = false;
-  #pulling: PromiseWithResolvers<undefined> | undefined;
-  #copying: Promise<void> = Promise.resolve();
 
   constructor(command: ProcessCommand, output: ProcessOutput, way: Way) {
     this.#way = way;
     this.#output = output;
     this.exit = this.#exit.promise;
     this.outputEnd = this.#outputEnd.promise;
-    const acknowledge = (channel: Channel) => (bytes: number) => way.say({ type: 'acknowledge', channel, bytes });
+    const acknowledge = (channel: 'stdout' | 'stderr') => (bytes: number) =>
+      way.say({ type: 'acknowledge', channel, bytes });
     this.#outlets = { stdin: new Outlet('stdin', way.send), file: new Outlet('file', way.send) };
     this.#inlets = { stdout: new Inlet(acknowledge('stdout')), stderr: new Inlet(acknowledge('stderr')) };
-    this.#pulled = new ByteQueue(acknowledge('file'));
-    this.#mirror = command.mirror === undefined ? undefined : new Mirror(command.mirror);
+    this.#pull = new Pull(command.mirror, way);
     const there = (text: string) => text.replaceAll(RUNNER_HOME, way.home).replaceAll(RUNNER_WORKSPACE, way.workspace);
     const files = command.files ?? [];
     way.say({
@@ -106,13 +103,8 @@ export class RemoteProcess implements HostedProcess {
     return promise;
   }
 
-  async pull(): Promise<void> {
-    if (!this.#mirror || this.#isGone) return;
-    if (!this.#pulling) {
-      this.#pulling = Promise.withResolvers();
-      this.#way.say({ type: 'pull', known: this.#mirror.known });
-    }
-    await this.#pulling.promise;
+  pull(): Promise<void> {
+    return this.#pull.now();
   }
 
   async sweep(): Promise<void> {
@@ -120,9 +112,7 @@ export class RemoteProcess implements HostedProcess {
     this.#isSwept = true;
     this.#way.say({ type: 'sweep' });
     await Promise.race([this.#swept.promise, this.#gone.promise]);
-    // One that began before the last process ended may miss the end of a file.
-    await this.#pulling?.promise;
-    await this.pull();
+    await this.#pull.last();
     this.#way.say({ type: 'clean' });
     await this.#gone.promise;
     clearTimeout(late);
@@ -151,10 +141,8 @@ export class RemoteProcess implements HostedProcess {
         this.#outlets[message.channel].acknowledge(message.bytes);
         return;
       case 'pulled':
-        this.#copy(message);
-        return;
       case 'pullEnd':
-        this.#endPull(message.skipped);
+        this.#pull.take(message);
         return;
       case 'hello':
       case 'ready':
@@ -166,7 +154,7 @@ export class RemoteProcess implements HostedProcess {
   takeData(channel: Channel, data: Buffer): void {
     if (channel === 'stdin') throw new ProtocolError('data in stdin');
     if (channel === 'file') {
-      this.#pulled.push(data);
+      this.#pull.takeData(data);
       return;
     }
     this.#inlets[channel].receive(data.length);
@@ -186,28 +174,6 @@ export class RemoteProcess implements HostedProcess {
     this.#outputEnd.resolve(undefined);
     for (const outlet of Object.values(this.#outlets)) outlet.end();
     for (const measured of this.#measures.splice(0)) measured(0);
-    this.#pulled.end();
-    this.#pulling?.resolve(undefined);
-    void this.#copying.then(() => this.#gone.resolve(undefined));
-  }
-
-  #copy({ file, offset }: Extract<FromRunner, { type: 'pulled' }>): void {
-    const mirror = this.#mirror;
-    if (!mirror || !this.#pulling) throw new ProtocolError('a file that nobody asked for');
-    this.#copying = this.#copying
-      .then(() => mirror.take(file, offset, this.#pulled))
-      .catch((error: unknown) => {
-        if (error instanceof ProtocolError) this.#way.giveUp(error);
-        else if (!this.#isGone) this.#way.log.error({ err: error }, 'a conversation on a runner cannot be copied');
-      });
-  }
-
-  #endPull(skipped: number): void {
-    if (skipped > 0) this.#way.log.warn({ skipped }, 'a run has more files of conversations than are copied');
-    const pulling = this.#pulling;
-    void this.#copying.then(() => {
-      this.#pulling = undefined;
-      pulling?.resolve(undefined);
-    });
+    void this.#pull.end().then(() => this.#gone.resolve(undefined));
   }
 }

@@ -1,0 +1,77 @@
+import { ByteQueue } from '../flow.ts';
+import { ProtocolError, type FromRunner } from '../protocol.ts';
+import { Mirror } from './mirror.ts';
+import type { Way } from './remote-process.ts';
+
+/** Copies the conversations of a process on a runner to the agent, whenever it is asked to. */
+export class Pull {
+  readonly #way: Pick<Way, 'say' | 'giveUp' | 'log'>;
+  readonly #mirror: Mirror | undefined;
+  /** The contents of the files that the runner sends. */
+  readonly #content: ByteQueue;
+  #asked: PromiseWithResolvers<undefined> | undefined;
+  #copying: Promise<void> = Promise.resolve();
+  #hasEnded = false;
+
+  /** @param folder the agent's folder for them; undefined if nothing is copied. */
+  constructor(folder: string | undefined, way: Pick<Way, 'say' | 'giveUp' | 'log'>) {
+    this.#way = way;
+    this.#mirror = folder === undefined ? undefined : new Mirror(folder);
+    this.#content = new ByteQueue((bytes) => way.say({ type: 'acknowledge', channel: 'file', bytes }));
+  }
+
+  /** Settles when all that has changed is copied, or the connection has ended. Never rejects. */
+  async now(): Promise<void> {
+    if (!this.#mirror || this.#hasEnded) return;
+    if (!this.#asked) {
+      this.#asked = Promise.withResolvers();
+      this.#way.say({ type: 'pull', known: this.#mirror.known });
+    }
+    await this.#asked.promise;
+  }
+
+  /** Settles when all that has changed by now is copied: a copy that has begun earlier may miss the end of a file. */
+  async last(): Promise<void> {
+    await this.#asked?.promise;
+    await this.now();
+  }
+
+  /** @throws {ProtocolError} */
+  take(message: Extract<FromRunner, { type: 'pulled' | 'pullEnd' }>): void {
+    if (message.type === 'pulled') this.#copy(message);
+    else this.#finish(message.skipped);
+  }
+
+  /** @throws {ProtocolError} */
+  takeData(data: Buffer): void {
+    this.#content.push(data);
+  }
+
+  /** The connection has ended. Settles when nothing is written any more; never rejects. */
+  async end(): Promise<void> {
+    this.#hasEnded = true;
+    this.#content.end();
+    this.#asked?.resolve(undefined);
+    await this.#copying;
+  }
+
+  #copy({ file, offset }: Extract<FromRunner, { type: 'pulled' }>): void {
+    const mirror = this.#mirror;
+    if (!mirror || !this.#asked) throw new ProtocolError('a file that nobody asked for');
+    this.#copying = this.#copying
+      .then(() => mirror.take(file, offset, this.#content))
+      .catch((error: unknown) => {
+        if (error instanceof ProtocolError) this.#way.giveUp(error);
+        else if (!this.#hasEnded) this.#way.log.error({ err: error }, 'a conversation on a runner cannot be copied');
+      });
+  }
+
+  #finish(skipped: number): void {
+    if (skipped > 0) this.#way.log.warn({ skipped }, 'a run has more files of conversations than are copied');
+    const asked = this.#asked;
+    void this.#copying.then(() => {
+      this.#asked = undefined;
+      asked?.resolve(undefined);
+    });
+  }
+}
