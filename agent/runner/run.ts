@@ -1,8 +1,7 @@
-import { realpathSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import path from 'node:path';
 import type { ProcessExit } from '../claude/host.ts';
 import type { Log } from '../log.ts';
-import { isInside } from '../is-inside.ts';
 import { Child } from './child.ts';
 import { PROJECTS_IN_HOME, sendFiles, writeFiles } from './files.ts';
 import { ByteQueue, Outlet } from './flow.ts';
@@ -108,7 +107,7 @@ export class Run {
       (error: unknown) => (error instanceof Error ? error.message : String(error)),
     );
     const folder = path.resolve(workspace, cwd);
-    const problem = (await this.#written) ?? folderProblem(folder, workspace);
+    const problem = (await this.#written) ?? folderProblem(folder);
     // The agent has ended it meanwhile.
     if (this.#isSwept) return;
     if (problem !== undefined) {
@@ -157,16 +156,13 @@ export class Run {
   }
 }
 
-/** Why a run cannot work in a folder of the workspace; undefined if it can. */
-function folderProblem(folder: string, workspace: string): string | undefined {
+/** Why a run cannot work in a folder; undefined if it can. */
+function folderProblem(folder: string): string | undefined {
   try {
-    const real = realpathSync(folder);
-    const isWithin = real === realpathSync(workspace) || isInside(real, realpathSync(workspace));
-    if (isWithin && statSync(real).isDirectory()) return undefined;
+    return statSync(folder).isDirectory() ? undefined : `the working directory ${folder} is no folder`;
   } catch (error) {
     return `the working directory ${folder} cannot be used (${(error as NodeJS.ErrnoException).code})`;
   }
-  return `the working directory ${folder} is not a folder inside the workspace ${workspace}`;
 }
 
 /** The gateway is called directly, whatever proxy the runner has: the CLI uses one for http and https. */

@@ -100,6 +100,7 @@ function placeOfRuns({ runners, slots }: StackConfig): Record<string, string> {
   return {
     [AGENT_ENV.runners]: `http://${NAMES.runner}:${RUNNER_PORT}`,
     [AGENT_ENV.warmRunners]: String(runners.warm),
+    [AGENT_ENV.runnerReuse]: runners.reuse ? 'on' : 'off',
     [AGENT_ENV.runnerKeyFile]: `${PATHS.runnerKey}/${TOKEN_KEYS.runnerKey}`,
     [AGENT_ENV.gatewayHost]: '0.0.0.0',
     [AGENT_ENV.gatewayPort]: String(GATEWAY_PORT),

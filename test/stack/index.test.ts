@@ -220,6 +220,7 @@ describe('the program', () => {
       POD_IP: { fieldPath: 'status.podIP' },
       AGENT_RUNNERS: 'http://claude-code-runner:7070',
       AGENT_WARM_RUNNERS: '2',
+      AGENT_RUNNER_REUSE: 'on',
       AGENT_RUNNER_KEY_FILE: '/var/run/claude-runner-key/key.pem',
       AGENT_GATEWAY_HOST: '0.0.0.0',
       AGENT_GATEWAY_PORT: '3001',
