@@ -51,7 +51,11 @@ describe('the agent with the real CLI', () => {
   });
 
   it('continues a conversation that a warm process started', async () => {
-    await using agent = realAgent(api, { AGENT_WARM_START: 'on', AGENT_AUTH_MODE: 'apiKey', ANTHROPIC_API_KEY: 'sk-ant' });
+    await using agent = realAgent(api, {
+      AGENT_WARM_START: 'on',
+      AGENT_AUTH_MODE: 'apiKey',
+      ANTHROPIC_API_KEY: 'sk-ant',
+    });
     await agent.start();
     const metric = async (name: string) => {
       const line = (await (await agent.fetch('/metrics')).text()).split('\n').find((each) => each.startsWith(name));
