@@ -1,11 +1,19 @@
+import type { Log } from '../../log.ts';
 import { ByteQueue } from '../flow.ts';
-import { ProtocolError, type FromRunner } from '../protocol.ts';
+import { ProtocolError, type FromRunner, type ToRunner } from '../protocol.ts';
 import { Mirror } from './mirror.ts';
-import type { Way } from './remote-process.ts';
+
+/** How to speak to a runner. */
+export interface Speech {
+  readonly say: (message: ToRunner) => void;
+  /** Gives the runner up. */
+  readonly giveUp: (problem: unknown) => void;
+  readonly log: Log;
+}
 
 /** Copies the conversations of a process on a runner to the agent, whenever it is asked to. */
 export class Pull {
-  readonly #way: Pick<Way, 'say' | 'giveUp' | 'log'>;
+  readonly #way: Speech;
   readonly #mirror: Mirror | undefined;
   /** The contents of the files that the runner sends. */
   readonly #content: ByteQueue;
@@ -14,7 +22,7 @@ export class Pull {
   #hasEnded = false;
 
   /** @param folder the agent's folder for them; undefined if nothing is copied. */
-  constructor(folder: string | undefined, way: Pick<Way, 'say' | 'giveUp' | 'log'>) {
+  constructor(folder: string | undefined, way: Speech) {
     this.#way = way;
     this.#mirror = folder === undefined ? undefined : new Mirror(folder);
     this.#content = new ByteQueue((bytes) => way.say({ type: 'acknowledge', channel: 'file', bytes }));

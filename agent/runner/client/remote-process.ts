@@ -6,26 +6,21 @@ import {
   type ProcessExit,
   type ProcessOutput,
 } from '../../claude/host.ts';
-import type { Log } from '../../log.ts';
 import { Inlet, Outlet } from '../flow.ts';
-import { CLOSE, ProtocolError, type Channel, type FromRunner, type ToRunner } from '../protocol.ts';
-import { Pull } from './pull.ts';
+import { CLOSE, ProtocolError, type Channel, type FromRunner } from '../protocol.ts';
+import { Pull, type Speech } from './pull.ts';
 
 /** A runner kills and cleans in seconds, or ends. One that does not is given up. */
 const SWEEP_MS = 120_000;
 
 /** The connection of a {@link RemoteProcess}. */
-export interface Way {
-  readonly say: (message: ToRunner) => void;
+export interface Way extends Speech {
   readonly send: (frame: Buffer) => void;
-  /** Gives the runner up. */
-  readonly giveUp: (problem: unknown) => void;
   /** The folders of the runner. */
   readonly home: string;
   readonly workspace: string;
   /** Whether the runner ends after a run. */
   readonly isLast: boolean;
-  readonly log: Log;
 }
 
 /** A process on a runner, from its start until the connection ends. */
