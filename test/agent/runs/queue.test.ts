@@ -40,6 +40,8 @@ const ended = (prompt: string) => until(() => prompted().includes(`ended ${promp
 describe('the queue', () => {
   it('runs one at a time, first come, first served', async () => {
     const answers = [agent.run('held')];
+    // Until it starts, it is queued itself.
+    await until(() => begun().length === 1);
     for (const [place, prompt] of ['a', 'b', 'c'].entries()) {
       await queued(place);
       answers.push(agent.run(prompt));
@@ -54,7 +56,9 @@ describe('the queue', () => {
   });
 
   it('refuses further runs with 429 and Retry-After when it is full, and starts nothing for them', async () => {
-    const answers = Array.from({ length: 20 }, () => agent.post({ prompt: 'held' }));
+    const first = agent.post({ prompt: 'held' });
+    await until(() => begun().length === 1);
+    const answers = [first, ...Array.from({ length: 19 }, () => agent.post({ prompt: 'held' }))];
     const early: Response[] = [];
     for (const answer of answers) void answer.then((response) => early.push(response));
     await until(() => early.length === 16, 'all others have an answer');
