@@ -125,7 +125,7 @@ describe('runners in the cluster', needs(await missingRequirement()), () => {
           'API token': checkout.token(),
           'callback secret': await secretIn('claude-callback-secret', 'secret'),
           'runner key': (await secretIn('claude-runner-key', 'key\\.pem')).split('\n')[1] ?? '',
-          "watchdog's token": await secretIn('claude-watchdog-token', 'token'),
+          'token of the watchdog': await secretIn('claude-watchdog-token', 'token'),
         },
         roots: ['/'],
         runnerPort: 7070,
