@@ -102,6 +102,7 @@ describe('npm run plan', () => {
     expect(exitCode, stderr).toBe(0);
     expect(stdout).not.toContain('docker:');
     expect(stdout).toContain('resources of stack prod');
+    expect(stderr).toContain('Every prompt can read mcpServers and claudeSettings, on a runner too');
     expect(existsSync(path.join(out, 'image-image-build.yaml'))).toBe(false);
     expect(existsSync(path.join(out, 'mine.yaml'))).toBe(true);
     expect(readFileSync(path.join(out, 'deployment-claude-code-agent.yaml'), 'utf8')).toContain('value: "7"');
