@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
 /** Programs with a help of their own. */
 const OTHERS = /^(vitest|tsc|eslint|prettier|depcruise)\b/;
-/** Without the commands in stack/cli, which test/stack/cli/arguments/commands.test.ts tests. */
+/** Without the commands in stack/cli, which test/stack/cli/arguments/commands.hard.test.ts tests. */
 const own = Object.entries(scripts)
   .map(([name, command]) => [name, command.replace(/^exec /, '')] as const)
   .filter(([, command]) => !OTHERS.test(command) && !command.includes('cli/main.ts'));

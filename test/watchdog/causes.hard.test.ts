@@ -97,7 +97,7 @@ const TABLE: readonly Situation[] = [
 ];
 
 describe.concurrent('the real CLI, an agent and a pass of the watchdog', () => {
-  test.each(slice(TABLE, 4))(
+  test.each(slice(TABLE, 2))(
     '$title: $state',
     async (situation) => {
       const { api: mode = '', baseUrl, accepted = true, renewedAccepted = true, env } = situation;

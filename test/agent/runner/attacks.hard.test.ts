@@ -17,7 +17,7 @@ const OVERLOADS = [
   ['processes', 'failed', /^claude ended without a result .* 1 line/],
 ] as const;
 
-describe.each(slice(OVERLOADS, 2))(
+describe.each(slice(OVERLOADS, 1))(
   'a run that overloads its runner (%s)',
   needs(NO_CONTAINER),
   (kind, outcome, error) => {

@@ -13,6 +13,7 @@ import { openStore } from '../../../agent/store/sqlite.ts';
 import { type RunStore } from '../../../agent/store/store.ts';
 import { Workspace } from '../../../agent/workspace/workspace.ts';
 import { until } from '../../support/agent.ts';
+import { slice } from '../../support/lane.ts';
 
 /** A CLI that starts at once: it reports a result for its prompt, and exits when its input ends. */
 const CLI = `#!/bin/sh
@@ -86,7 +87,7 @@ class Sabotage {
   }
 }
 
-describe.each([1, 4])('an accepted run, with %i slot(s),', (slots) => {
+describe.each(slice([1, 4], 1))('an accepted run, with %i slot(s),', (slots) => {
   let folder: string;
   let store: RunStore;
   let sabotage: Sabotage;
