@@ -2,11 +2,10 @@ import { Deployment } from '@pulumi/kubernetes/apps/v1/deployment.js';
 import { PersistentVolumeClaim } from '@pulumi/kubernetes/core/v1/persistentVolumeClaim.js';
 import { Service } from '@pulumi/kubernetes/core/v1/service.js';
 import { ServiceAccount } from '@pulumi/kubernetes/core/v1/serviceAccount.js';
-import { Role } from '@pulumi/kubernetes/rbac/v1/role.js';
-import { RoleBinding } from '@pulumi/kubernetes/rbac/v1/roleBinding.js';
 import * as pulumi from '@pulumi/pulumi';
 
 import { agentPod } from './agent-pod.ts';
+import { permit } from './permissions.ts';
 import { START_SECONDS } from './pod.ts';
 import type { AgentPodArgs } from './agent-environment.ts';
 import { ANNOTATION, labels, NAMES, selectorLabels } from '../names.ts';
@@ -52,7 +51,11 @@ export class AgentService extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    if (config.runners?.reuse === false) this.#mayDeletePods(name, metadata, account.metadata.name);
+    if (config.runners?.reuse === false) {
+      const named = { ...metadata, name: NAMES.deployment };
+      const rules = [{ apiGroups: [''], resources: ['pods'], verbs: ['delete'] }];
+      permit(name, { metadata: named, account: account.metadata.name, rules }, { parent: this });
+    }
     const volume = (volumeName: string, claim: string, size: string, accessMode = 'ReadWriteOnce') =>
       new PersistentVolumeClaim(
         volumeName,
@@ -123,25 +126,7 @@ export class AgentService extends pulumi.ComponentResource {
     this.deploymentName = deployment.metadata.name;
     this.registerOutputs({ deploymentName: this.deploymentName });
   }
-
-  /** For runners that are replaced after each run. */
-  #mayDeletePods(name: string, common: Omit<Metadata, 'name'>, account: pulumi.Input<string>): void {
-    const metadata = { ...common, name: NAMES.deployment };
-    const rules = [{ apiGroups: [''], resources: ['pods'], verbs: ['delete'] }];
-    const role = new Role(`${name}-role`, { metadata, rules }, { parent: this });
-    new RoleBinding(
-      `${name}-binding`,
-      {
-        metadata,
-        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: role.metadata.name },
-        subjects: [{ kind: 'ServiceAccount', name: account, namespace: metadata.namespace }],
-      },
-      { parent: this },
-    );
-  }
 }
-
-type Metadata = { name: string; namespace: pulumi.Input<string>; labels: Record<string, string> };
 
 /** What `kubectl rollout history` shows for a revision. */
 function changeCause({ config, image, login }: AgentServiceArgs): pulumi.Output<string> {

@@ -2,12 +2,11 @@ import { CronJob } from '@pulumi/kubernetes/batch/v1/cronJob.js';
 import { ConfigMap } from '@pulumi/kubernetes/core/v1/configMap.js';
 import { Secret } from '@pulumi/kubernetes/core/v1/secret.js';
 import { ServiceAccount } from '@pulumi/kubernetes/core/v1/serviceAccount.js';
-import { Role } from '@pulumi/kubernetes/rbac/v1/role.js';
-import { RoleBinding } from '@pulumi/kubernetes/rbac/v1/roleBinding.js';
 import type * as k8s from '@pulumi/kubernetes';
 import * as pulumi from '@pulumi/pulumi';
 
 import type { StackConfig } from '../config/config.ts';
+import { permit } from './permissions.ts';
 import { HIDDEN_METADATA, nameOf } from './secrets/kept-secret.ts';
 import { labels, NAMES } from '../names.ts';
 import { encoded } from '../session/secret-keys.ts';
@@ -87,16 +86,7 @@ export class Watchdog extends pulumi.ComponentResource {
     const rules = [
       { apiGroups: [''], resources: ['configmaps'], resourceNames: [NAMES.watchdog], verbs: ['get', 'update'] },
     ];
-    const role = new Role(`${name}-role`, { metadata, rules }, parent);
-    new RoleBinding(
-      `${name}-binding`,
-      {
-        metadata,
-        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: role.metadata.name },
-        subjects: [{ kind: 'ServiceAccount', name: account, namespace: metadata.namespace }],
-      },
-      parent,
-    );
+    permit(name, { metadata, account, rules }, parent);
   }
 
   #notifySecret(
