@@ -35,13 +35,13 @@ samples, each after a full garbage collection.`,
   },
 };
 
-async function firstBytes(apiUrl: string, { url, token }: GatewayProgram): Promise<Figure[]> {
+async function firstBytes(apiUrl: string, { url, token, secondToken }: GatewayProgram): Promise<Figure[]> {
   const added: number[] = [];
   const times = { through: [] as number[], direct: [] as number[] };
   const agents = { through: new Agent({ keepAlive: true }), direct: new Agent({ keepAlive: true }) };
   const urls = { through: url, direct: apiUrl };
   const closing = new AbortController();
-  const streams = Array.from({ length: STREAMS }, () => keepOpen(url, token, closing.signal));
+  const streams = Array.from({ length: STREAMS }, () => keepOpen(url, secondToken, closing.signal));
   await Promise.all(streams.map(({ isOpen }) => isOpen));
   for (let i = 0; i < WARM_UP + PAIRS; i += 1) {
     for (const way of shuffled(['through', 'direct'] as const)) {

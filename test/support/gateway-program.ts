@@ -1,6 +1,6 @@
 /**
  * Runs a gateway as a program, for what only the start of a process decides and for benchmarks: `ANTHROPIC_BASE_URL` and
- * the proxy variables come from the environment. Sends `{url, token}` over IPC when it listens, and its memory after a
+ * the proxy variables come from the environment. Sends `{url, token, secondToken}` over IPC when it listens, and its memory after a
  * garbage collection for each message that it gets. Ends with its parent.
  * @module
  */
@@ -17,6 +17,8 @@ export interface GatewayProgram extends AsyncDisposable {
   readonly url: string;
   /** A token that is valid until the end. */
   readonly token: string;
+  /** Another one, because the open requests of a token are limited. */
+  readonly secondToken: string;
   /** Its memory after a full garbage collection. */
   memory(): Promise<ProgramMemory>;
 }
@@ -31,10 +33,9 @@ export async function forkGateway(
     execArgv: ['--expose-gc', ...nodeOptions],
   });
   const message = async <T>() => (await once(child, 'message'))[0] as T;
-  const { url, token } = await message<Pick<GatewayProgram, 'url' | 'token'>>();
+  const told = await message<Pick<GatewayProgram, 'url' | 'token' | 'secondToken'>>();
   return {
-    url,
-    token,
+    ...told,
     memory: () => {
       const reply = message<ProgramMemory>();
       child.send('memory');
@@ -57,5 +58,6 @@ if (process.send !== undefined) {
     globalThis.gc?.();
     process.send?.(process.memoryUsage());
   });
-  process.send({ url, token: gateway.tokens.issue('the program') });
+  const [token, secondToken] = ['one run', 'another'].map((id) => gateway.tokens.issue(id));
+  process.send({ url, token, secondToken });
 }
