@@ -21,6 +21,8 @@ const LINKS = ['exe', 'cwd', 'root'];
 const INSPECTOR = 'http://127.0.0.1:9229/json/list';
 const LOOKS = 5;
 const LOOK_MS = 30;
+/** Something else may listen there, which never answers. */
+const ANSWER_MS = 500;
 
 /** Prints a line for each system call: its name, and 0 or the number of its error. */
 const SYSTEM_CALLS = `
@@ -58,7 +60,7 @@ for (const [name, pid] of [
   let answer: unknown;
   for (let look = 0; look < LOOKS && answer === undefined; look += 1) {
     await sleep(LOOK_MS);
-    answer = await fetch(INSPECTOR).then(
+    answer = await fetch(INSPECTOR, { signal: AbortSignal.timeout(ANSWER_MS) }).then(
       (response) => response.text(),
       () => undefined,
     );
