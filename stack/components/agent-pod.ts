@@ -58,9 +58,7 @@ export function agentPod(args: AgentPodArgs, claims: Claims, serviceAccountName:
           ...(runners ? [{ name: 'gateway', containerPort: GATEWAY_PORT }] : []),
         ],
         env: agentEnvironment(args),
-        resources: runners
-          ? OWN_RESOURCES
-          : resourcesOf(config, claims.workspace === undefined ? config.workspace.size : EPHEMERAL_SIZE),
+        resources: runners ? OWN_RESOURCES : resourcesOf(config, claims.workspace),
         startupProbe: {
           httpGet: { path: '/health', port: 'http' },
           periodSeconds: 1,

@@ -5,7 +5,7 @@ import { RUNNER_ENV, RUNNER_PORT } from '../../agent/contract.ts';
 import type { StackConfig } from '../config/config.ts';
 import type { RunnersConfig } from '../config/runners.ts';
 import { NAMES, PATHS } from '../names.ts';
-import { CONTAINER_SECURITY, EPHEMERAL_SIZE, FLUSH_SECONDS, placed, POD_BASE, proxied, TMP_SIZE } from './pod.ts';
+import { CONTAINER_SECURITY, FLUSH_SECONDS, placed, POD_BASE, proxied, TMP_SIZE } from './pod.ts';
 import { resourcesOf, workspaceVolume } from './workspace.ts';
 
 /** What a runner's pod is built from. */
@@ -37,7 +37,7 @@ export function runnerPod(args: RunnerPodArgs, serviceAccountName: pulumi.Input<
         args: ['unreadable-node', '--disable-sigusr1', 'agent/runner/main.ts'],
         ports: [{ name: 'http', containerPort: RUNNER_PORT }],
         env: Object.entries(environment(args)).map(([name, value]) => ({ name, value })),
-        resources: resourcesOf(config, workspaceClaim === undefined ? config.workspace.size : EPHEMERAL_SIZE),
+        resources: resourcesOf(config, workspaceClaim),
         startupProbe: { ...health, periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 120 },
         readinessProbe: { ...health, periodSeconds: 5, timeoutSeconds: 5, failureThreshold: 2 },
         // No probe may start a process in the container, because the runner kills all others after a run. A run can stop the

@@ -2,9 +2,15 @@ import type * as k8s from '@pulumi/kubernetes';
 import type * as pulumi from '@pulumi/pulumi';
 
 import type { StackConfig } from '../config/config.ts';
+import { EPHEMERAL_SIZE } from './pod.ts';
 
-/** The resources of the container that runs `claude`. @param disk its limit of emptyDir volumes, /tmp and logs together. */
-export function resourcesOf({ resources }: StackConfig, disk: string): k8s.types.input.core.v1.ResourceRequirements {
+/** The resources of the container that runs `claude`. @param claim of its workspace; undefined for an emptyDir. */
+export function resourcesOf(
+  { resources, workspace }: StackConfig,
+  claim: pulumi.Input<string> | undefined,
+): k8s.types.input.core.v1.ResourceRequirements {
+  // The limit covers emptyDir volumes, /tmp and logs together.
+  const disk = claim === undefined ? workspace.size : EPHEMERAL_SIZE;
   return {
     requests: { cpu: resources.cpuRequest, memory: resources.memoryRequest, 'ephemeral-storage': '1Gi' },
     limits: { cpu: resources.cpuLimit, memory: resources.memoryLimit, 'ephemeral-storage': disk },
