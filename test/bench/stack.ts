@@ -49,19 +49,35 @@ try {
   const plain: Updates = { all: [], again: [] };
   const launched: Updates = { all: [], again: [] };
   const refreshes: number[] = [];
+  const withRunners: number[] = [];
+  const withoutRunners: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     hand.push(await byHand(tag, objects));
     await run('kubectl', ['delete', 'namespace', 'claude-agent', '--wait']);
     await freeVolumes();
     await both(plain, () => pulumi('up'));
     refreshes.push(await pulumi('refresh'));
+    withRunners.push(await pulumi('up'));
+    checkout.configure({ runners: '0' });
+    await pulumi('up');
+    await pulumi('refresh');
+    withoutRunners.push(await pulumi('up'));
+    checkout.configure({ runners: '1' });
     await takeDown();
     await both(launched, () => npm('up'));
     await takeDown();
   }
   const sizes = await imageSizes(tag, 'node:24-bookworm-slim');
   const report = [
-    ...ofUpdates('pulumi up', plain, median(hand), { all: 1.3, again: 0.5 }),
+    ...ofUpdates('pulumi up', plain, median(hand), { all: 1.35, again: 0.5 }),
+    against(
+      '`pulumi up` without changes, with a runner',
+      median(withRunners),
+      1.05,
+      median(withoutRunners),
+      's',
+      'with `runners: 0`',
+    ),
     against('`pulumi refresh` alone, without the program', median(refreshes), undefined, median(hand), 's', EVERYTHING),
     ...ofUpdates('npm run up', launched, median(hand)),
     against('image', sizes.image / 1e6, 1.15, (sizes.base + sizes.cli) / 1e6, 'MB', 'base and Claude Code'),
@@ -115,7 +131,8 @@ function byHand(tag: string, objects: string): Promise<number> {
     await build(tag);
     await run('docker', ['push', tag]);
     await run('kubectl', ['apply', '--filename', '-'], objects);
-    await run('kubectl', ['rollout', 'status', 'deployment/claude-code-agent', '--namespace', 'claude-agent']);
+    for (const role of ['agent', 'runner'])
+      await run('kubectl', ['rollout', 'status', `deployment/claude-code-${role}`, '--namespace', 'claude-agent']);
   };
   return seconds(apply);
 }
@@ -126,7 +143,8 @@ function documentOf(report: readonly Figure[]): string {
 \`npm run bench:stack\` wrote this page. It has the same requirements as \`npm run test:e2e\`. The figures are medians of
 ${ROUNDS} rounds on the same machine (${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}) and the same cluster. Each round recreates the namespace.
 
-- By hand: \`docker build\`, \`docker push\`, \`kubectl apply\` of the same objects, and \`kubectl rollout status\`.
+- By hand: \`docker build\`, \`docker push\`, \`kubectl apply\` of the same objects, and \`kubectl rollout status\` of both
+  Deployments.
 - \`npm run up\`: first checks config, state and locks, and repairs what a killed update left, then runs \`pulumi up\`.
 - An update without changes: refreshes the state, starts Node with Pulumi's SDK, and compares each object.
 
