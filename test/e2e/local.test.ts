@@ -18,7 +18,7 @@ import {
 } from './cluster.ts';
 import { seenBesideAgent, startDouble, startDoubleBesideAgent } from './doubles.ts';
 import { received, RECEIVER_URL, startReceiver } from './receiver.ts';
-import { hasPolicyEngine, startEngine, startProbes, stopProbes, tryMatrix } from './network.ts';
+import { hasPolicyEngine, listenInStack, startEngine, startProbes, stopProbes, tryMatrix } from './network.ts';
 import { layersOf } from './registry.ts';
 import { NOTIFY_SETTINGS, n8nControl, startNotified, teamsCards } from './notified.ts';
 import { NO_ENGINE } from './policy-engine.ts';
@@ -146,6 +146,7 @@ describe('the local target', needs(await missingRequirement()), () => {
     let engine: PolicyEngine | undefined;
     try {
       await startProbes(await stackOutput('image'));
+      await listenInStack();
       engine = await startEngine();
       if (!(await hasPolicyEngine())) {
         if (engine !== undefined) throw new Error(`The engine holds no policy up: ${engine.log()}`);

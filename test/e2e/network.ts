@@ -55,7 +55,7 @@ const answers = ({ host, port, protocol }) => new Promise((resolve) => {
 Promise.all(JSON.parse(process.argv[1]).map(answers)).then((all) => { console.log(JSON.stringify(all)); process.exit(); });
 `;
 
-/** Makes the pods and namespaces to try it with; the stack's own pods listen on one more port for ten minutes. */
+/** Makes the pods and namespaces to try it with. */
 export async function startProbes(image: string): Promise<void> {
   const namespaces = [STRANGERS, PROMETHEUS_NAMESPACE, DOUBLE.namespace];
   const items = [
@@ -66,6 +66,10 @@ export async function startProbes(image: string): Promise<void> {
   for (const { name, namespace } of Object.values(PROBES)) {
     await kubectl(['wait', `pod/${name}`, '--namespace', namespace, '--for=condition=Ready', '--timeout=100s']);
   }
+}
+
+/** The stack's own pods listen on one more port for ten minutes, unless a run ends it: {@link tryMatrix} needs it. */
+export async function listenInStack(): Promise<void> {
   const { port } = PLACES["agent's other ports"];
   for (const end of Object.keys(OF_STACK) as (keyof typeof OF_STACK)[]) {
     await inPod(end, 'sh', '-c', `timeout 600 node -e "${LISTEN}" ${port} >/dev/null 2>&1 &`);

@@ -5,14 +5,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 import { startOauthProxy } from '../doubles/oauth-proxy/server.ts';
 import type { OauthProxy } from '../doubles/oauth-proxy/server.ts';
-import { attackSuite } from '../support/attack-suite.ts';
 import { needs } from '../support/needs.ts';
 import { Checkout, DOUBLE } from './checkout.ts';
 import { control, inAgent, kubectl, run, timesAsked, until, whatTheClusterSays } from './cluster.ts';
 import { startDouble } from './doubles.ts';
-import { hasPolicyEngine, startEngine, startProbes, stopProbes } from './network.ts';
-import { NO_ENGINE } from './policy-engine.ts';
-import type { PolicyEngine } from './policy-engine.ts';
 import { missingRequirement } from './requirements.ts';
 
 const IN = ['--namespace', 'claude-agent'];
@@ -44,24 +40,6 @@ const slots = async (count: number) =>
     const health = JSON.parse(await inAgent('curl', '-s', 'localhost:3000/health')) as { slots: number };
     return health.slots === count ? true : undefined;
   });
-const secretIn = async (name: string, key: string) =>
-  Buffer.from(
-    await kubectl(['get', `secret/${name}`, ...IN, '--output', `jsonpath={.data.${key}}`]),
-    'base64',
-  ).toString();
-/** What a run must not reach, although something answers there: the second of two runners is a probe. */
-const unreachable = async (): Promise<string[]> => {
-  const addressOf = (...which: string[]) =>
-    kubectl(['get', 'pods', ...IN, ...which, '--output', 'jsonpath={.items[0].status.podIP}']);
-  const agent = await addressOf('--selector', 'app.kubernetes.io/component=agent');
-  return [
-    `agent=${agent}:3000`,
-    `runner=${await addressOf('--field-selector', 'metadata.name=e2e-runner')}:7070`,
-    'API-server=kubernetes.default.svc:443',
-    'metadata=169.254.169.254:80',
-    `double=${DOUBLE.name}.${DOUBLE.namespace}.svc:${DOUBLE.port}`,
-  ];
-};
 const may = async (...question: string[]) => {
   const account = 'system:serviceaccount:claude-agent:claude-code-agent';
   const asked = await execa('kubectl', ['auth', 'can-i', ...question, '--as', account, ...IN], { reject: false });
@@ -104,35 +82,6 @@ describe('runners in the cluster', needs(await missingRequirement()), () => {
     await slots(2);
     const both = await Promise.all([podOf('; sleep 3'), podOf('; sleep 3')]);
     expect(both.sort()).toEqual((await runnersNow()).sort());
-  });
-
-  describe('an attack of a prompt in one of them, by the real CLI', () => {
-    let engine: PolicyEngine | undefined;
-    afterAll(async () => {
-      await engine?.stop();
-      await stopProbes();
-    });
-    attackSuite(async () => {
-      await startProbes((await checkout.pulumi('stack', 'output', 'image', '--stack', 'dev')).trim());
-      engine = await startEngine();
-      const closed = (await hasPolicyEngine()) ? await unreachable() : [];
-      if (closed.length === 0) console.warn(`A run's network is not tried: ${NO_ENGINE}.`);
-      return {
-        run: async (prompt) => String((await ask(prompt))['output']),
-        secrets: {
-          access: 'e2e-access-1-canary',
-          refresh: 'e2e-refresh-1-canary',
-          'API token': checkout.token(),
-          'callback secret': await secretIn('claude-callback-secret', 'secret'),
-          'runner key': (await secretIn('claude-runner-key', 'key\\.pem')).split('\n')[1] ?? '',
-          'token of the watchdog': await secretIn('claude-watchdog-token', 'token'),
-        },
-        roots: ['/'],
-        runnerPort: 7070,
-        freePort: 7071,
-        unreachable: closed,
-      };
-    });
   });
 
   test('are given a new login while a run goes on, which never gets to them', async () => {

@@ -35,7 +35,7 @@ describe.each(slice(OVERLOADS, 1))(
       await using host = await runnersAt([runner.address], kind === 'stop' ? SOON : {});
       await using elsewhere = await runnersAt([other.address]);
       const untouched = elsewhere.shell('cat');
-      expect(await host.resultOf(attackFromHere('overload', kind))).toMatchObject({
+      expect(await host.resultOf(attackFromHere('overload', kind, '1e9'))).toMatchObject({
         outcome,
         error: expect.stringMatching(error) as string,
       });

@@ -1,9 +1,10 @@
 /**
  * Uses up what a runner has, or stops it.
  *
- * Usage: overload.ts output | disk | processes | stop
+ * Usage: overload.ts output | disk BYTES | processes | stop
  *
- * `output` writes 500 MB to stdout, `disk` fills the working directory, HOME and the folder for temporary files, `processes`
+ * `output` writes 500 MB to stdout, `disk` fills the working directory, HOME and the folder for temporary files with up to
+ * this much each, `processes`
  * starts 2,000 that stay, `stop` stops the runner and waits.
  * @module
  */
@@ -17,8 +18,6 @@ import { attempt, report, TRACE } from './finding.ts';
 import { runner } from './processes.ts';
 
 const OUTPUT_BYTES = 500_000_000;
-/** Stops here if the disk is not full by then. */
-const DISK_BYTES = 10_000_000_000;
 const CHUNK = Buffer.alloc(1_000_000, 'x');
 
 const ATTACKS: Readonly<Record<string, () => unknown>> = {
@@ -42,14 +41,14 @@ const ATTACKS: Readonly<Record<string, () => unknown>> = {
   },
 };
 
-const [kind = ''] = process.argv.slice(2);
+const [kind = '', bytes = '0'] = process.argv.slice(2);
 await ATTACKS[kind]?.();
 
 function fill(dir: string): string {
   const fd = openSync(path.join(dir, TRACE), 'w');
   let written = 0;
   try {
-    while (written < DISK_BYTES) written += writeSync(fd, CHUNK);
+    while (written < Number(bytes)) written += writeSync(fd, CHUNK);
   } catch (error) {
     return `${(error as NodeJS.ErrnoException).code ?? ''} after ${written} bytes`;
   } finally {

@@ -1,0 +1,169 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+
+import { DEFAULT_FEDERATION } from '../doubles/anthropic/federation.ts';
+import { attackSuite } from '../support/attack-suite.ts';
+import { attack, foundIn, promptFor, secret } from '../support/attacks.ts';
+import { needs } from '../support/needs.ts';
+import { Checkout, DOUBLE } from './checkout.ts';
+import { inAgent, kubectl, run, until, whatTheClusterSays } from './cluster.ts';
+import { startDouble, startDoubleBesideAgent } from './doubles.ts';
+import { hasPolicyEngine, startEngine, startProbes, stopProbes } from './network.ts';
+import { NOTIFY_SETTINGS } from './notified.ts';
+import { NO_ENGINE } from './policy-engine.ts';
+import type { PolicyEngine } from './policy-engine.ts';
+import { missingRequirement } from './requirements.ts';
+
+const IN = ['--namespace', 'claude-agent'];
+const API_KEY = 'sk-ant-api03-e2e-canary';
+const N8N_KEY = 'e2e-n8n-key-canary';
+const IDENTITY_FILE = '/var/run/claude-credential/token';
+/** Of each folder that a run can fill: more than any of them may have. */
+const TOO_MUCH = 3e9;
+
+let checkout: Checkout;
+const up = async () => {
+  const { exitCode, output } = await checkout.npm('up', '--skip-preview', '--yes', '--non-interactive');
+  expect(exitCode, output).toBe(0);
+};
+const image = async () => (await checkout.pulumi('stack', 'output', 'image', '--stack', 'dev')).trim();
+const ask = async (prompt: string) => (await run(checkout.token(), { prompt })).answer;
+const outputOf = async (prompt: string) => String((await ask(prompt))['output']);
+const secretIn = async (name: string, key: string) =>
+  Buffer.from(
+    await kubectl(['get', `secret/${name}`, ...IN, '--output', `jsonpath={.data.${key}}`]),
+    'base64',
+  ).toString();
+/** The secrets of the namespace that have nothing to do with Anthropic. */
+const ownSecrets = async (): Promise<Record<string, string>> => ({
+  'API token': checkout.token(),
+  'callback secret': await secretIn('claude-callback-secret', 'secret'),
+  'runner key': (await secretIn('claude-runner-key', 'key\\.pem')).split('\n')[1] ?? '',
+  'token of the watchdog': await secretIn('claude-watchdog-token', 'token'),
+  'webhook of Teams': NOTIFY_SETTINGS.teamsWebhookUrl,
+  'API key of n8n': N8N_KEY,
+});
+/** What an attack that looks for these secrets gets, besides the token of its own run, which it has to find. */
+const foundOf = async (secrets: Readonly<Record<string, string>>): Promise<string[]> => {
+  const given = Object.entries(secrets).map(([name, value]) => secret(name, value));
+  const found = foundIn(await outputOf(promptFor([attack('secrets', ...given)])));
+  const own = found.filter((line) => line.endsWith(': the token of this run'));
+  expect(own).not.toEqual([]);
+  return found.filter((line) => !own.includes(line));
+};
+/** What a run must not reach, although something answers there: the second of two runners is a probe. */
+const unreachable = async (): Promise<string[]> => {
+  const addressOf = (...which: string[]) =>
+    kubectl(['get', 'pods', ...IN, ...which, '--output', 'jsonpath={.items[0].status.podIP}']);
+  const agent = await addressOf('--selector', 'app.kubernetes.io/component=agent');
+  return [
+    `agent=${agent}:3000`,
+    `runner=${await addressOf('--field-selector', 'metadata.name=e2e-runner')}:7070`,
+    'API-server=kubernetes.default.svc:443',
+    'metadata=169.254.169.254:80',
+    `double=${DOUBLE.name}.${DOUBLE.namespace}.svc:${DOUBLE.port}`,
+  ];
+};
+/** Waits for as many runners, of which one may have a process that was started ahead. */
+const bothThere = () =>
+  until(
+    'two runners',
+    async () => {
+      const token = `Authorization: Bearer ${checkout.token()}`;
+      const metrics = await inAgent('curl', '--silent', '--header', token, 'localhost:3000/metrics');
+      const counts = [...metrics.matchAll(/^claude_agent_runners\{state="(?:ready|busy)"\} (\d)$/gm)];
+      return counts.reduce((sum, [, count]) => sum + Number(count), 0) === 2 ? true : undefined;
+    },
+    120,
+  );
+
+describe('a prompt that attacks, by the real CLI in the cluster', needs(await missingRequirement()), () => {
+  beforeAll(async () => {
+    const extraEgress = [{ namespace: DOUBLE.namespace, port: DOUBLE.port, for: 'agent' }];
+    checkout = new Checkout({ settings: { ...NOTIFY_SETTINGS, n8nApiKey: N8N_KEY, runners: '2', extraEgress } });
+    await checkout.fill();
+    checkout.logIn(1);
+  });
+
+  afterEach(async ({ task }) => {
+    if (task.result?.state === 'fail') console.error(await whatTheClusterSays());
+  });
+
+  afterAll(async () => {
+    await checkout.npm('down', '--yes', '--skip-preview', '--non-interactive');
+    await kubectl(['delete', 'namespace', DOUBLE.namespace, '--ignore-not-found']);
+    checkout.remove();
+  });
+
+  describe('its runner and the agent', () => {
+    let engine: PolicyEngine | undefined;
+    afterAll(async () => {
+      await engine?.stop();
+      await stopProbes();
+    });
+    attackSuite(async () => {
+      await up();
+      await startDouble(await image());
+      await startProbes(await image());
+      engine = await startEngine();
+      const closed = (await hasPolicyEngine()) ? await unreachable() : [];
+      if (closed.length === 0) console.warn(`A run's network is not tried: ${NO_ENGINE}.`);
+      return {
+        run: outputOf,
+        secrets: {
+          access: 'e2e-access-1-canary',
+          refresh: 'e2e-refresh-1-canary',
+          ...(await ownSecrets()),
+        },
+        roots: ['/'],
+        runnerPort: 7070,
+        freePort: 7071,
+        unreachable: closed,
+      };
+    });
+  });
+
+  const DONE = { outcome: 'succeeded' };
+  test.each([
+    ['output', DONE],
+    ['disk', DONE],
+    ['processes', DONE],
+    ['stop', { outcome: 'interrupted', error: expect.stringContaining('lost the connection to the runner') as string }],
+  ])('overloads its runner (%s): another run goes on, and the next one finds nothing of it', async (kind, end) => {
+    await bothThere();
+    const [ended, other] = await Promise.all([
+      ask(promptFor([attack('overload', kind, String(TOO_MUCH))])),
+      ask('[[bash:sleep 3; echo went on]]'),
+    ]);
+    expect(other).toMatchObject({ success: true, output: 'tool: went on' });
+    expect(ended).toMatchObject(end);
+    await bothThere();
+    const next = await Promise.all([1, 2].map(() => outputOf(promptFor([attack('traces')]) + '[[bash:sleep 3]]')));
+    for (const output of next) {
+      expect(output).toContain('"attack":"traces"');
+      expect(foundIn(output)).toEqual([]);
+    }
+  });
+
+  test('an agent with an API key finds none', async () => {
+    checkout.configure({ authMode: 'apiKey' });
+    const set = await checkout.npm('pulumi', 'config', 'set', '--secret', 'claudeToken', API_KEY);
+    expect(set.exitCode, set.output).toBe(0);
+    await up();
+    await bothThere();
+    expect(await foundOf({ ...(await ownSecrets()), 'API key': API_KEY })).toEqual([]);
+  });
+
+  test('an agent with an identity that Anthropic trusts finds no token of it', async () => {
+    checkout.configure({
+      authMode: 'federation',
+      federationRuleId: 'fdrl_e2e',
+      federationOrganizationId: '00000000-0000-4000-8000-000000000000',
+      anthropicBaseUrl: `http://127.0.0.1:${DOUBLE.port}`,
+    });
+    await up();
+    await startDoubleBesideAgent('https://api.anthropic.com');
+    await bothThere();
+    const secrets = { identity: await inAgent('cat', IDENTITY_FILE), access: DEFAULT_FEDERATION.token };
+    expect(await foundOf({ ...(await ownSecrets()), ...secrets })).toEqual([]);
+  });
+});
