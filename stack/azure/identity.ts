@@ -63,7 +63,7 @@ export class WorkloadIdentity extends pulumi.ComponentResource {
 }
 
 /** @throws Error with the command that fixes it when a cluster has no issuer. */
-export function issuerOf(url: string | undefined, group: string, clusterName: string): string {
+function issuerOf(url: string | undefined, group: string, clusterName: string): string {
   if (url !== undefined) return url;
   throw new Error(
     `The cluster ${clusterName} has no OIDC issuer, which azureIdentity needs. Enable it: \`az aks update --resource-group ${group} --name ${clusterName} --enable-oidc-issuer --enable-workload-identity\`. Or do without an identity: \`${npmRun('pulumi', "config set azureIdentity ''")}\`.`,

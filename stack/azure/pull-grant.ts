@@ -43,12 +43,7 @@ export function pullGrant(
 }
 
 /** @throws Error with the command that fixes it when a cluster has no such identity. */
-export function pullerOf(
-  objectId: string | undefined,
-  group: string,
-  clusterName: string,
-  registryName: string,
-): string {
+function pullerOf(objectId: string | undefined, group: string, clusterName: string, registryName: string): string {
   if (objectId !== undefined) return objectId;
   throw new Error(
     `The cluster ${clusterName} has no identity to pull images with. Attach the registry instead: \`az aks update --resource-group ${group} --name ${clusterName} --attach-acr ${registryName}\`. Then run \`${npmRun('pulumi', 'config set azureGrantPull false')}\`.`,

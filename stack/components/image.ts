@@ -54,7 +54,7 @@ export class AgentImage extends pulumi.ComponentResource {
 }
 
 /** @throws Error when a reference has no digest: the provider returns `<none>@<none>` if the registry returned none. */
-export function byDigest(reference: string): string {
+function byDigest(reference: string): string {
   if (/@sha256:[0-9a-f]{64}$/.test(reference)) return reference;
   throw new Error(
     `The push of the image returned no digest, but '${reference}'. Check that the registry is reachable and has the image (\`docker push\` prints more), then run \`up\` again.`,

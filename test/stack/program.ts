@@ -66,6 +66,30 @@ export async function runProgram(
   );
 }
 
+/**
+ * What a program under Pulumi's mocks fails with, as an update would report it: each message once. Pulumi rejects a promise for
+ * every resource that depends on what failed, and handles none of them; an update ends at the first.
+ */
+export async function failureOf(program: () => Promise<unknown>): Promise<string> {
+  const messages = new Set<string>();
+  const others = process.listeners('unhandledRejection');
+  const ended = Promise.withResolvers<undefined>();
+  const note = (error: unknown) => {
+    messages.add(error instanceof Error ? error.message : String(error));
+    ended.resolve(undefined);
+  };
+  process.removeAllListeners('unhandledRejection').on('unhandledRejection', note);
+  try {
+    program().then(() => ended.resolve(undefined), note);
+    await ended.promise;
+    await new Promise((resolve) => setImmediate(resolve));
+  } finally {
+    process.off('unhandledRejection', note);
+    for (const other of others) process.on('unhandledRejection', other);
+  }
+  return [...messages].join('\n');
+}
+
 /** The only resource of a type; by its name in the cluster if there are several. */
 export function find(resources: readonly Rendered[], type: string, name?: string): Record<string, unknown> {
   const found = resources.filter(

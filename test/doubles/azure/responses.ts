@@ -62,13 +62,16 @@ export function readOnlyOf(token: string, id: string, body: Json, { loginServer,
         ...(body['oidcIssuerProfile'] !== undefined && {
           oidcIssuerProfile: { enabled: true, issuerURL: `https://oidc.example.org/${guid(id)}/` },
         }),
-        identityProfile: {
-          kubeletidentity: {
-            objectId: guid(`${id}kubelet`),
-            clientId: guid(`${id}client`),
-            resourceId: `${id}-agentpool`,
+        // A cluster with a service principal has no identity for its nodes.
+        ...(body['servicePrincipalProfile'] === undefined && {
+          identityProfile: {
+            kubeletidentity: {
+              objectId: guid(`${id}kubelet`),
+              clientId: guid(`${id}client`),
+              resourceId: `${id}-agentpool`,
+            },
           },
-        },
+        }),
       };
     case 'azure-native:managedidentity:UserAssignedIdentity':
       return {

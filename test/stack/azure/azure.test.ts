@@ -1,12 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 
-import { issuerOf } from '../../../stack/azure/identity.ts';
-import { pullerOf } from '../../../stack/azure/pull-grant.ts';
 import { Arm } from '../../doubles/azure/arm.ts';
 import { AKS_SERVER_ID, entraKubeconfig } from '../../doubles/azure/kubeconfig.ts';
 import { Store } from '../../doubles/azure/store.ts';
-import { find, runProgram } from '../program.ts';
+import { failureOf, find, runProgram } from '../program.ts';
 import type { ProgramOptions, Rendered } from '../program.ts';
 
 const SUBSCRIPTION = '11111111-2222-4333-8444-555555555555';
@@ -282,12 +280,16 @@ describe('the target azure', () => {
   test.each([
     [
       'an OIDC issuer',
-      () => issuerOf(undefined, 'rg', 'aks'),
-      'az aks update --resource-group rg --name aks --enable-oidc',
+      { oidcIssuerProfile: undefined },
+      'az aks update --resource-group rg-shared --name aks-shared --enable-oidc',
     ],
-    ['an identity of its nodes', () => pullerOf(undefined, 'rg', 'aks', 'acr'), '--name aks --attach-acr acr'],
-  ])('suggests a fix for a cluster without %s', (_what, use, said) => {
-    expect(use).toThrow(said);
+    [
+      'an identity of its nodes',
+      { servicePrincipalProfile: { clientId: 'an-application' } },
+      '--name aks-shared --attach-acr iiusacr',
+    ],
+  ])('suggests a fix for a cluster without %s', async (_what, cluster, said) => {
+    expect(await failureOf(() => run(EXISTING, { azure: inhabited(cluster) }))).toContain(said);
   });
 
   test.each([

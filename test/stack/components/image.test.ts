@@ -5,7 +5,9 @@ import * as path from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 import { imageTag } from '../../../stack/components/image-inputs.ts';
-import { byDigest } from '../../../stack/components/image.ts';
+import { AgentImage } from '../../../stack/components/image.ts';
+import { record } from '../../../stack/plan/record.ts';
+import { failureOf } from '../program.ts';
 
 /** What the image is built from, besides .dockerignore. */
 const INPUTS = ['agent', 'package-lock.json', 'package.json', 'watchdog'];
@@ -55,16 +57,34 @@ describe("the image's tag", () => {
   });
 });
 
+/** Builds the image with a provider that returns this after the push; returns the component's output. */
+async function built(repoDigest: string): Promise<unknown> {
+  const { outputs } = await record(
+    {
+      project: 'claude-code-agent',
+      stack: 'dev',
+      config: {},
+      standIn: { resource: () => ({ outputs: { repoDigest } }), call: () => ({}) },
+    },
+    () => {
+      const [registry, nodeImage, platform] = ['registry:5000', 'node', 'linux/amd64'];
+      const image = new AgentImage('image', { registry, pinned: undefined, nodeImage, platform, projectDir: '.' });
+      return Promise.resolve({ reference: image.reference });
+    },
+  );
+  return outputs['reference'];
+}
+
 describe('the result of a push', () => {
-  test('is accepted with a digest', () => {
+  test('is accepted with a digest', async () => {
     const reference = `registry:5000/claude-agent@sha256:${'0'.repeat(64)}`;
-    expect(byDigest(reference)).toBe(reference);
+    expect(await built(reference)).toBe(reference);
   });
 
   test.each(['<none>@<none>', 'registry:5000/claude-agent:tag', `sha256:${'0'.repeat(64)}`, ''])(
     'without one is an error: %j',
-    (text) => {
-      expect(() => byDigest(text)).toThrow(/returned no digest/);
+    async (text) => {
+      expect(await failureOf(() => built(text))).toMatch(/returned no digest/);
     },
   );
 });
