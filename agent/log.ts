@@ -1,4 +1,4 @@
-import { pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
+import { pino, stdTimeFunctions, type Logger } from 'pino';
 
 /** The agent's log. Fields hold names and numbers, never a prompt, an answer or a secret. */
 export interface Log {
@@ -7,10 +7,10 @@ export interface Log {
   error(fields: object, message: string): void;
 }
 
-/** Starts the log of a program on its standard output. */
-export function startLog(level: string): Logger {
+/** Starts the log of a program on its output: sentences for people on a terminal, JSON lines on anything else. */
+export function startLog(level: string, out: NodeJS.WriteStream): Logger {
   // Writing to a closed terminal fails with EIO; pino's own destination would retry for ever.
-  process.stdout.on('error', () => undefined);
+  out.on('error', () => undefined);
   return pino(
     {
       level,
@@ -18,27 +18,22 @@ export function startLog(level: string): Logger {
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    logDestination(process.stdout),
+    out.isTTY ? { write: (line) => void out.write(forTerminal(line)) } : out,
   );
 }
 
 /** Fields of every line that are not listed as details; `msg` is the message. */
 const OWN = new Set(['level', 'time', 'msg', 'err']);
 
-/** Writes sentences for people to a terminal, and JSON lines to anything else. */
-export function logDestination(out: NodeJS.WriteStream): DestinationStream {
-  if (!out.isTTY) return out;
-  return { write: (line) => void out.write(`${formatForTerminal(JSON.parse(line) as Record<string, unknown>)}\n`) };
-}
-
 /** A log line for people: the time of day, the message and its details. */
-function formatForTerminal(line: Record<string, unknown>): string {
+function forTerminal(json: string): string {
+  const line = JSON.parse(json) as Record<string, unknown>;
   const { level, time, msg, err } = line;
   const clock = new Date(String(time)).toTimeString().slice(0, 8);
   const urgency = level === 'info' || level === 'debug' || level === 'trace' ? '' : `${String(level).toUpperCase()}: `;
   const facts = Object.entries(line).flatMap(([name, value]) => (OWN.has(name) ? [] : factsOf(name, value)));
   const details = [...facts, ...(isObject(err) ? [text(err['message'])] : [])];
-  return `${clock}  ${urgency}${capitalised(text(msg))}${details.length > 0 ? `  (${details.join(', ')})` : ''}`;
+  return `${clock}  ${urgency}${capitalised(text(msg))}${details.length > 0 ? `  (${details.join(', ')})` : ''}\n`;
 }
 
 function factsOf(name: string, value: unknown): string[] {

@@ -33,7 +33,7 @@ try {
 }
 
 async function start(settings: Settings): Promise<void> {
-  const log = startLog(settings.logLevel);
+  const log = startLog(settings.logLevel, process.stdout);
   for (const note of settings.notes) log.warn(note);
   const disk = new DiskWait(settings, packageJson.version, log, allowedHostsOf(settings));
   let agent: Agent | undefined;

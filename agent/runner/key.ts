@@ -49,9 +49,3 @@ export function publicKeyOf(base64: string): KeyObject | undefined {
   if (raw.length !== PUBLIC_KEY_BYTES || raw.toString('base64') !== base64) return undefined;
   return createPublicKey({ key: Buffer.concat([SPKI_PREFIX, raw]), format: 'der', type: 'spki' });
 }
-
-/** The public key of an Ed25519 private key, as {@link publicKeyOf} reads it. */
-export function rawPublicKey(privateKey: KeyObject): string {
-  const der = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
-  return der.subarray(SPKI_PREFIX.length).toString('base64');
-}

@@ -24,7 +24,7 @@ try {
 async function start(): Promise<void> {
   const settings = readRunnerSettings();
   const namespace = OwnNamespace.enter();
-  const log = startLog(settings.logLevel);
+  const log = startLog(settings.logLevel, process.stdout);
   for (const note of settings.notes) log.warn(note);
   if (namespace.isOpen)
     log.warn('a run can take over this program or PID 1: start both as the image does, and not as root');

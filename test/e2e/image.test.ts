@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { RUNNER_CLAUDE } from '../../agent/claude/host.ts';
 import type { RunnerAddress } from '../../agent/runner/client/link.ts';
-import { rawPublicKey } from '../../agent/runner/key.ts';
+import { rawPublicKey } from '../support/raw-public-key.ts';
 import { attackSuite } from '../support/attack-suite.ts';
 import { startAttackedAgent, type AttackedAgent } from '../support/attacked-agent.ts';
 import { until } from './cluster.ts';

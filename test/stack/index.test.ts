@@ -4,8 +4,16 @@ import * as path from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 
-import { callbackSecretOf, runnerKeyOf } from '../../stack/components/secrets/tokens.ts';
-import { API_TOKEN, CALLBACK_SECRET, DIGEST, find, loginFolder, REFRESH_TOKEN, runProgram } from './program.ts';
+import {
+  API_TOKEN,
+  CALLBACK_SECRET,
+  DIGEST,
+  find,
+  loginFolder,
+  REFRESH_TOKEN,
+  runProgram,
+  secretOf,
+} from './program.ts';
 import type { Rendered } from './program.ts';
 
 const SECRET_MARK = '1b47061264138c4ac30d75fd1eb44270'; // How Pulumi marks a secret on its way to the engine.
@@ -262,7 +270,11 @@ describe('the program', () => {
 
   test('marks every Secret as secret, and has no secret anywhere else or in an output', async () => {
     const { resources, outputs } = await runProgram();
-    const canaries = [API_TOKEN, REFRESH_TOKEN, callbackSecretOf(API_TOKEN), runnerKeyOf(API_TOKEN)].flatMap((text) => [
+    const derived = ['claude-callback-secret', 'claude-runner-key'].flatMap((name) =>
+      Object.values(secretOf(resources, name)),
+    );
+    expect(derived).toHaveLength(2);
+    const canaries = [API_TOKEN, REFRESH_TOKEN, ...derived].flatMap((text) => [
       text,
       Buffer.from(text).toString('base64').slice(0, -4),
     ]);

@@ -66,6 +66,15 @@ export async function runProgram(
   );
 }
 
+/** What the Secret of that name in the cluster holds, decoded. */
+export function secretOf(resources: readonly Rendered[], name: string): Record<string, string> {
+  // Pulumi marks the data as secret.
+  const { data } = find(resources, 'kubernetes:core/v1:Secret', name) as { data: { value: Record<string, string> } };
+  return Object.fromEntries(
+    Object.entries(data.value).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]),
+  );
+}
+
 /**
  * What a program under Pulumi's mocks fails with, as an update would report it: each message once. Pulumi rejects a promise for
  * every resource that depends on what failed, and handles none of them; an update ends at the first.

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 
 import type { CheckResult } from '../../watchdog/check.ts';
 import { enterMaintenance, decide, leaveMaintenance } from '../../watchdog/decide.ts';
-import { type LedgerState, type TroubleState, EMPTY_LEDGER } from '../../watchdog/ledger/ledger.ts';
+import type { LedgerState, TroubleState } from '../../watchdog/ledger/ledger.ts';
+import { EMPTY_LEDGER } from './samples.ts';
 
 const START = new Date('2026-03-01T02:00:00.000Z');
 const HALF_HOUR = 30 * 60_000;

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { LedgerLease } from '../../watchdog/ledger/lease.ts';
 import { FileLedger } from '../../watchdog/ledger/file.ts';
-import { LedgerConflictError, EMPTY_LEDGER } from '../../watchdog/ledger/ledger.ts';
+import { LedgerConflictError } from '../../watchdog/ledger/ledger.ts';
 
 const FAR = '2999-01-01T00:00:00.000Z';
 const MINUTE = 60_000;
@@ -15,7 +15,8 @@ const MINUTE = 60_000;
 async function claimed(until: string) {
   const ledger = new FileLedger(path.join(mkdtempSync(path.join(tmpdir(), 'lease-')), 'ledger.db'));
   const claim = async () => {
-    await ledger.write(await ledger.read(), { ...EMPTY_LEDGER, claim: { by: 'elsewhere/1', until } });
+    const entry = await ledger.read();
+    await ledger.write(entry, { ...entry.state, claim: { by: 'elsewhere/1', until } });
   };
   await claim();
   const waits: [string, number][] = [];

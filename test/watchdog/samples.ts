@@ -1,6 +1,9 @@
 import type { CardContext } from '../../watchdog/teams/card.ts';
 import type { DueCard, LedgerState } from '../../watchdog/ledger/ledger.ts';
-import { EMPTY_LEDGER } from '../../watchdog/ledger/ledger.ts';
+import { parseLedger } from '../../watchdog/ledger/ledger.ts';
+
+/** The state of a ledger that nothing was written to yet. */
+export const EMPTY_LEDGER = parseLedger(undefined, 'a sample');
 
 /** A ledger and the card that is due in it. */
 export interface Sample {

@@ -55,6 +55,7 @@ const maintenance = z.object({
 /** The current maintenance. */
 export type Maintenance = z.infer<typeof maintenance>;
 
+/** A trouble or a maintenance that ended; kept until it is reported and every workflow is back. */
 const recovery = z.object({
   /** What is over. */
   from: z.enum([...TROUBLE_STATES, 'maintenance']),
@@ -64,9 +65,6 @@ const recovery = z.object({
   /** Whether a card reported that workflows were still waiting for n8n. */
   toldOfWaiting: z.boolean(),
 });
-
-/** A trouble or a maintenance that ended; kept until it is reported and every workflow is back. */
-export type Recovery = z.infer<typeof recovery>;
 
 /** Kinds of cards. */
 const CARD_KINDS = ['trouble', 'recovered', 'workflows-back', 'maintenance', 'maintenance-over'] as const;
@@ -105,7 +103,7 @@ const schema = z.object({
 export type LedgerState = z.infer<typeof schema>;
 
 /** Nothing is wrong and nothing is in progress. */
-export const EMPTY_LEDGER: LedgerState = { format: 1, listed: false, workflows: [] };
+const EMPTY_LEDGER: LedgerState = { format: 1, listed: false, workflows: [] };
 
 /** A state that was read, and what is needed to write it back. */
 export interface LedgerEntry {

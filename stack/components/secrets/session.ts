@@ -63,7 +63,7 @@ export class SessionSecret extends pulumi.ComponentResource implements MountedSe
  * @throws Error when the login of this machine is older than the one that the stack has. A refresh token works once, so the
  * older login is most likely invalid and would log the pod out.
  */
-export function refuseOlder(old: Record<string, string>, next: Record<string, string>): void {
+function refuseOlder(old: Record<string, string>, next: Record<string, string>): void {
   const has = expiryOf(Buffer.from(old[CREDENTIALS_FILE] ?? '', 'base64'));
   const offered = expiryOf(Buffer.from(next[CREDENTIALS_FILE] ?? '', 'base64'));
   if (has === undefined || offered === undefined || offered >= has) return;

@@ -33,12 +33,12 @@ export function readTokenFile(projectDir: string): pulumi.Output<string> | undef
 }
 
 /** The watchdog's own token. It is derived from the API token, so that nobody has to keep it, and permits only what it needs. */
-export function watchdogTokenOf(agentToken: string): string {
+function watchdogTokenOf(agentToken: string): string {
   return createHmac('sha256', agentToken).update(NAMES.watchdog).digest('hex');
 }
 
 /** The secret that signs callbacks. It is derived from the API token too, and does not reveal it. */
-export function callbackSecretOf(agentToken: string): string {
+function callbackSecretOf(agentToken: string): string {
   return `whsec_${createHmac('sha256', agentToken).update(NAMES.callbackSecret).digest('base64')}`;
 }
 
@@ -46,7 +46,7 @@ export function callbackSecretOf(agentToken: string): string {
 const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 
 /** The private key with which the agent identifies itself to its runners, in PEM. It is derived from the API token too. */
-export function runnerKeyOf(agentToken: string): string {
+function runnerKeyOf(agentToken: string): string {
   const seed = createHmac('sha256', agentToken).update(NAMES.runnerKeySecret).digest();
   const key = createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, seed]), format: 'der', type: 'pkcs8' });
   return key.export({ type: 'pkcs8', format: 'pem' }) as string;

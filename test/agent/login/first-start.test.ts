@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { withRemedy } from '../../../agent/claude/token-exchange.ts';
 import { sessionCredential } from '../../../agent/login/credential.ts';
-import { logDestination } from '../../../agent/log.ts';
+import { startLog } from '../../../agent/log.ts';
 import { startAnthropicDouble } from '../../doubles/anthropic/server.ts';
 import { Agent, TOKEN, until } from '../../support/agent.ts';
 import { REAL_CLAUDE } from '../../support/claude.ts';
@@ -79,21 +79,17 @@ it.each([
 });
 
 it('a line of the log is a sentence for people, and cannot move the cursor', () => {
-  const time = '2026-11-28T10:20:30.000Z';
-  const clock = new Date(time).toTimeString().slice(0, 8);
+  const time = new Date('2026-11-28T10:20:30.000Z');
+  vi.useFakeTimers({ toFake: ['Date'], now: time });
+  onTestFinished(() => void vi.useRealTimers());
+  const clock = time.toTimeString().slice(0, 8);
   const auth = { mode: 'session', source: '/x' };
   const terminal = Object.assign(new PassThrough({ encoding: 'utf8' }), { isTTY: true });
-  const log = logDestination(terminal as unknown as NodeJS.WriteStream);
-  const shown = (line: object) => {
-    log.write(JSON.stringify(line));
-    return terminal.read() as string;
-  };
-  expect(shown({ level: 'info', time, url: 'http://x', auth, msg: 'listening' })).toBe(
-    `${clock}  Listening  (url http://x, auth.mode session, auth.source /x)\n`,
-  );
-  expect(
-    shown({ level: 'warn', time, removed: [], err: { message: 'a\u001b[2Jb', stack: 's' }, msg: 'it failed' }),
-  ).toBe(`${clock}  WARN: It failed  (removed none, a [2Jb)\n`);
+  const log = startLog('info', terminal as unknown as NodeJS.WriteStream);
+  log.info({ url: 'http://x', auth }, 'listening');
+  expect(terminal.read()).toBe(`${clock}  Listening  (url http://x, auth.mode session, auth.source /x)\n`);
+  log.warn({ removed: [], err: new Error('a\u001b[2Jb') }, 'it failed');
+  expect(terminal.read()).toBe(`${clock}  WARN: It failed  (removed none, a [2Jb)\n`);
 });
 
 const hasScript = spawnSync('script', ['--version']).status === 0;

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SESSION_FOLDER } from '../../../agent/contract.ts';
-import { rawPublicKey } from '../../../agent/runner/key.ts';
+import { rawPublicKey } from '../../support/raw-public-key.ts';
 import { startAnthropicDouble, type AnthropicDouble } from '../../doubles/anthropic/server.ts';
 import { startOauthProxy } from '../../doubles/oauth-proxy/server.ts';
 import { Agent, until } from '../../support/agent.ts';

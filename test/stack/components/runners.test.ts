@@ -2,9 +2,8 @@ import { createPrivateKey, createPublicKey } from 'node:crypto';
 
 import { describe, expect, test } from 'vitest';
 
-import { rawPublicKey } from '../../../agent/runner/key.ts';
-import { runnerKeyOf } from '../../../stack/components/secrets/tokens.ts';
-import { API_TOKEN, DIGEST, find, runProgram } from '../program.ts';
+import { rawPublicKey } from '../../support/raw-public-key.ts';
+import { DIGEST, find, runProgram, secretOf } from '../program.ts';
 import type { Rendered } from '../program.ts';
 
 interface Runners {
@@ -37,6 +36,8 @@ const runnersIn = (resources: readonly Rendered[]) =>
   find(resources, DEPLOYMENT, 'claude-code-runner') as unknown as Runners;
 const envOf = (runners: Runners) =>
   Object.fromEntries(runners.spec.template.spec.containers[0].env.map(({ name, value }) => [name, value]));
+/** The agent's private key, in PEM. */
+const privateKeyIn = (resources: readonly Rendered[]) => secretOf(resources, 'claude-runner-key')['key.pem'] ?? '';
 const kindsOf = (resources: readonly Rendered[]) =>
   resources.map(
     ({ type, inputs }) => `${type.split(':').at(-1)} ${(inputs['metadata'] as { name?: string } | undefined)?.name}`,
@@ -52,7 +53,7 @@ describe('runners', () => {
     expect(container.args).toEqual(['unreadable-node', '--disable-sigusr1', 'agent/runner/main.ts']);
     expect(envOf(runnersIn(resources))).toEqual({
       RUNNER_PORT: '7070',
-      RUNNER_PUBLIC_KEY: rawPublicKey(createPrivateKey(runnerKeyOf(API_TOKEN))),
+      RUNNER_PUBLIC_KEY: rawPublicKey(createPrivateKey(privateKeyIn(resources))),
       RUNNER_HOME: '/home/runner',
       RUNNER_WORKSPACE: '/workspace',
       RUNNER_KEEP_WORKSPACE: 'false',
@@ -89,12 +90,13 @@ describe('runners', () => {
 
   test('have a private key that is derived from the API token, and no copy of it', async () => {
     const { resources } = await runProgram();
-    const key = createPrivateKey(runnerKeyOf(API_TOKEN));
+    const pem = privateKeyIn(resources);
+    const key = createPrivateKey(pem);
     expect(key.asymmetricKeyType).toBe('ed25519');
-    expect(runnerKeyOf(API_TOKEN)).toBe(runnerKeyOf(API_TOKEN));
-    expect(runnerKeyOf('another')).not.toBe(runnerKeyOf(API_TOKEN));
+    expect(privateKeyIn((await runProgram()).resources)).toBe(pem);
+    expect(privateKeyIn((await runProgram({ agentToken: 'another' })).resources)).not.toBe(pem);
     expect(createPublicKey(key).export({ format: 'jwk' }).x).toHaveLength(43);
-    const [, ...body] = runnerKeyOf(API_TOKEN).split('\n');
+    const [, ...body] = pem.split('\n');
     expect(JSON.stringify(runnersIn(resources))).not.toContain(body[0]);
   });
 

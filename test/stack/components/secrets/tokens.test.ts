@@ -7,18 +7,11 @@ import { describe, expect, test } from 'vitest';
 
 import { CALLBACK_SECRET as CALLBACK_SECRET_PATTERN } from '../../../../agent/contract.ts';
 import { settled } from '../../../../stack/pulumi-internals/monitor.ts';
-import { callbackSecretOf, readTokenFile, watchdogTokenOf } from '../../../../stack/components/secrets/tokens.ts';
-import { API_TOKEN, CALLBACK_SECRET, find, runProgram } from '../../program.ts';
+import { readTokenFile } from '../../../../stack/components/secrets/tokens.ts';
+import { API_TOKEN, CALLBACK_SECRET, runProgram, secretOf } from '../../program.ts';
 
-/** A Secret's data as the program registered it, without Pulumi's secret marker. */
-async function dataOf(secret: string, config: Record<string, string> = {}): Promise<Record<string, string>> {
-  const { data } = find((await runProgram(config)).resources, 'kubernetes:core/v1:Secret', secret) as {
-    data: { value: Record<string, string> };
-  };
-  return Object.fromEntries(
-    Object.entries(data.value).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]),
-  );
-}
+const dataOf = async (secret: string, config: Record<string, string> = {}) =>
+  secretOf((await runProgram(config)).resources, secret);
 
 const project = (token?: string): string => {
   const folder = mkdtempSync(path.join(tmpdir(), 'project-'));
@@ -30,9 +23,11 @@ const project = (token?: string): string => {
 describe('the tokens', () => {
   test('are in the agent only as SHA-256, in hex', async () => {
     const hash = (token: string) => createHash('sha256').update(token, 'utf8').digest('hex');
-    expect(await dataOf('claude-agent-token')).toEqual({
+    const { resources } = await runProgram();
+    const { token = '' } = secretOf(resources, 'claude-watchdog-token');
+    expect(secretOf(resources, 'claude-agent-token')).toEqual({
       sha256: hash(API_TOKEN),
-      'watchdog-sha256': hash(watchdogTokenOf(API_TOKEN)),
+      'watchdog-sha256': hash(token),
     });
   });
 
@@ -44,11 +39,10 @@ describe('the tokens', () => {
   test('include a secret for callbacks: the configured one, or one derived from the API token', async () => {
     const own = createHmac('sha256', API_TOKEN).update('claude-callback-secret').digest('base64');
     expect(await dataOf('claude-callback-secret')).toEqual({ secret: `whsec_${own}` });
-    expect(CALLBACK_SECRET_PATTERN.test(callbackSecretOf(API_TOKEN))).toBe(true);
-    const two = { callbackSecret: `${CALLBACK_SECRET}  ${callbackSecretOf('x')}\n` };
-    expect(await dataOf('claude-callback-secret', two)).toEqual({
-      secret: `${CALLBACK_SECRET}\n${callbackSecretOf('x')}`,
-    });
+    expect(`whsec_${own}`).toMatch(CALLBACK_SECRET_PATTERN);
+    const another = `whsec_${createHmac('sha256', 'x').digest('base64')}`;
+    const two = { callbackSecret: `${CALLBACK_SECRET}  ${another}\n` };
+    expect(await dataOf('claude-callback-secret', two)).toEqual({ secret: `${CALLBACK_SECRET}\n${another}` });
   });
 
   test('come from the file on this machine, without the line break', async () => {
