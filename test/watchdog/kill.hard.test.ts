@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import '../support/two-at-a-time.ts';
 import { later, type Kill, World } from './world.ts';
-import { rounds } from '../support/lane.ts';
+import { rounds, slice } from '../support/lane.ts';
 
 /** How often a pass is killed in all, each time at another call; some 200 is every call of every story. */
 const KILLS = rounds(4, 240);
@@ -121,8 +121,9 @@ const spread = (last: number, count: number): number[] =>
     : Array.from({ length: count }, (_, index) => 1 + Math.floor((index * last) / count));
 
 describe.concurrent('a watchdog that is killed by SIGKILL at one of its calls', () => {
-  const each = Math.ceil(KILLS / STORIES.length / 2);
-  test.each(STORIES)(
+  const stories = slice(STORIES, 2);
+  const each = Math.ceil(KILLS / stories.length / 2);
+  test.each(stories)(
     'resumes what it paused, at its version, and sends no card twice: $title',
     async (story) => {
       const calls = await tell(story);

@@ -119,7 +119,7 @@ describe('the agent with the real CLI', () => {
         ['[[slow:500]] one two three four five six seven eight nine ten', 'timed_out'],
         ['[[hang]]', 'timed_out'],
       ],
-      3,
+      2,
     ),
   )('reports the outcome of "%s"', async (prompt, outcome) => {
     const answer = await agent.run(prompt, { timeout: 3900 });
@@ -154,20 +154,22 @@ describe('the agent with the real CLI', () => {
     await until(() => !isAlive(pid), 'it ended');
   });
 
-  it('ends the background processes of a run that succeeded', async () => {
-    const file = path.join(agent.folder, 'left');
-    await agent.run(`[[bash:setsid tail -f /dev/null >/dev/null 2>&1 & echo $! > ${file}]] x`);
-    const pid = Number(readFileSync(file, 'utf8'));
-    await until(() => !isAlive(pid), 'it ended');
-  });
+  if (isHard)
+    it('ends the background processes of a run that succeeded', async () => {
+      const file = path.join(agent.folder, 'left');
+      await agent.run(`[[bash:setsid tail -f /dev/null >/dev/null 2>&1 & echo $! > ${file}]] x`);
+      const pid = Number(readFileSync(file, 'utf8'));
+      await until(() => !isAlive(pid), 'it ended');
+    });
 
-  it('returns denied tool calls although the run succeeds', async () => {
-    await agent.end('SIGTERM');
-    agent.env['AGENT_PERMISSION_MODE'] = 'dontAsk';
-    await agent.start();
-    const answer = await agent.run('[[bash:touch denied]] x');
-    expect(answer).toMatchObject({ success: true, permissionDenials: [{ toolName: 'Bash' }] });
-  });
+  if (isHard)
+    it('returns denied tool calls although the run succeeds', async () => {
+      await agent.end('SIGTERM');
+      agent.env['AGENT_PERMISSION_MODE'] = 'dontAsk';
+      await agent.start();
+      const answer = await agent.run('[[bash:touch denied]] x');
+      expect(answer).toMatchObject({ success: true, permissionDenials: [{ toolName: 'Bash' }] });
+    });
 });
 
 describe('custody of the session', () => {
@@ -211,14 +213,15 @@ describe('custody of the session', () => {
     expect(proxy.refreshes).toHaveLength(1);
   });
 
-  it('distinguishes a revoked login from one that could not be refreshed', async () => {
-    await startWith('unreachable', FIRST);
-    expect(await check()).toMatchObject({ state: 'outage', evidence: 'probe' });
-    proxy.setMode('revoked');
-    expect(await check()).toMatchObject({ state: 'auth_failed', evidence: 'probe' });
-    expect(await check()).toMatchObject({ state: 'auth_failed', evidence: 'none' });
-    expect((await agent.health()).auth).toMatchObject({ state: 'auth_failed' });
-  });
+  if (isHard)
+    it('distinguishes a revoked login from one that could not be refreshed', async () => {
+      await startWith('unreachable', FIRST);
+      expect(await check()).toMatchObject({ state: 'outage', evidence: 'probe' });
+      proxy.setMode('revoked');
+      expect(await check()).toMatchObject({ state: 'auth_failed', evidence: 'probe' });
+      expect(await check()).toMatchObject({ state: 'auth_failed', evidence: 'none' });
+      expect((await agent.health()).auth).toMatchObject({ state: 'auth_failed' });
+    });
 
   const told = async () => {
     const answer = await agent.run('hello');
@@ -247,13 +250,14 @@ describe('custody of the session', () => {
     },
   );
 
-  it('counts a recent successful run as a check, and sends no prompt', async () => {
-    await startWith('rotate', FIRST);
-    await agent.run('hello');
-    const asked = api.messages().length;
-    expect(await check()).toMatchObject({ state: 'ok', evidence: 'recent-run' });
-    expect(api.messages()).toHaveLength(asked);
-  });
+  if (isHard)
+    it('counts a recent successful run as a check, and sends no prompt', async () => {
+      await startWith('rotate', FIRST);
+      await agent.run('hello');
+      const asked = api.messages().length;
+      expect(await check()).toMatchObject({ state: 'ok', evidence: 'recent-run' });
+      expect(api.messages()).toHaveLength(asked);
+    });
 });
 
 describe('a credential that is not a session', () => {

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { RunResource } from '../../../agent/http/api/run.ts';
 import { Receiver } from '../../doubles/receiver/server.ts';
 import { Agent, until } from '../../support/agent.ts';
-import { rounds } from '../../support/lane.ts';
+import { rounds, slice } from '../../support/lane.ts';
 import { recordsOf } from '../../support/recorded-runs.ts';
 
 const prompts = {
@@ -24,7 +24,7 @@ async function killWithin(ms: number): Promise<void> {
   await agent.crash();
 }
 
-describe.each([1, 4])(
+describe.each(slice([4, 1], 1))(
   `an agent with %i slot(s) that is killed ${KILLS} times, each time at a random moment`,
   (slots) => {
     const env = { AGENT_RUNNERS: `local:${slots}` };

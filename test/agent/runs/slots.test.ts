@@ -12,7 +12,7 @@ const SLOTS = 4;
 const GATED = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
 const gate = (name: string) =>
   [
-    { do: 'shell', command: `for _ in $(seq 3000); do [ -e "$HOME/../gate-${name}" ] && break; sleep 0.02; done` },
+    { do: 'shell', command: `for _ in $(seq 600); do [ -e "$HOME/../gate-${name}" ] && break; sleep 0.1; done` },
     { do: 'result', text: 'done: $PROMPT' },
   ] as const;
 

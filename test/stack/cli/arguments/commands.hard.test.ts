@@ -20,7 +20,7 @@ describe('the arguments of an npm command', () => {
   test.each(
     slice(
       COMMANDS.map((name, index) => [name, index % 3 === 0 ? '-h' : '--help'] as const),
-      4,
+      2,
     ),
   )('%s %s prints what the command does and accepts, and does nothing', async (name, help) => {
     const checkout = project();
@@ -34,7 +34,7 @@ describe('the arguments of an npm command', () => {
     expect(made(checkout)).toEqual([]);
   });
 
-  test.each(slice(Object.keys(USAGES), 4))(
+  test.each(slice(Object.keys(USAGES), 2))(
     'that %s does not accept are refused before anything is done',
     async (name) => {
       const checkout = project();
@@ -122,7 +122,7 @@ describe('a stack that does not exist', () => {
   test.each(
     slice(
       ARGS.map((args) => [args.join(' '), args] as const),
-      3,
+      2,
     ),
   )('is not created by `npm run %s`', async (_, args) => {
     const { at, calls, launch } = project();
