@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { CLAUDE_SETTINGS_KEYS } from '../contract.ts';
+import { CLAUDE_SETTINGS_KEYS } from '../claude-settings-keys.ts';
 import { didYouMean, KnownNames } from '../did-you-mean.ts';
 
 const text = z.string();

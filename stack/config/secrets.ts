@@ -1,4 +1,5 @@
-import { CALLBACK_SECRET, CLAUDE_SETTINGS_KEYS } from '../../agent/contract.ts';
+import { CLAUDE_SETTINGS_KEYS } from '../../agent/claude-settings-keys.ts';
+import { CALLBACK_SECRET } from '../../agent/contract.ts';
 import { nearest } from '../nearest.ts';
 import { npmRun } from '../next-command.ts';
 

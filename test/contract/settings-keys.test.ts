@@ -1,6 +1,6 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { CLAUDE_SETTINGS_KEYS } from '../../agent/contract.ts';
+import { CLAUDE_SETTINGS_KEYS } from '../../agent/claude-settings-keys.ts';
 import { CLAUDE } from '../support/claude.ts';
 
 /** The part of the CLI's program with the schema of its settings, where each key is written as `KEY:()=>SCHEMA`. */

@@ -33,6 +33,7 @@ export interface Call {
 export function project() {
   const folder = partialCheckout([
     'stack',
+    'agent/claude-settings-keys.ts',
     'agent/contract.ts',
     'watchdog/contract.ts',
     'package.json',
