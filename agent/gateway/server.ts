@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Log } from '../log.ts';
+import { LogLimit } from '../log-limit.ts';
 import type { GatewayCredential } from './credential.ts';
 import { Exchange, MAX_BODY_BYTES, TOO_LARGE, type Exchanged } from './exchange.ts';
 import { tokenIn } from './headers.ts';
@@ -47,11 +48,13 @@ export class Gateway {
   readonly tokens = new RunTokens();
   readonly #parts: GatewayParts;
   readonly #limits: GatewayLimits;
+  readonly #refusals: LogLimit;
   readonly #server: Server;
 
   constructor(parts: GatewayParts) {
     this.#parts = parts;
     this.#limits = parts.limits ?? GATEWAY_LIMITS;
+    this.#refusals = new LogLimit(parts.log);
     const { headersMs, requestMs, idleMs } = this.#limits;
     this.#server = createServer(
       {
@@ -92,6 +95,7 @@ export class Gateway {
     this.#server.closeAllConnections();
     this.#parts.upstream.close();
     await closed;
+    this.#refusals[Symbol.dispose]();
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -148,7 +152,8 @@ export class Gateway {
 
   #tellRefusal(refusal: Refusal, request?: IncomingMessage, sessionId?: string): void {
     const path = withoutTokens(pathOf(request?.url ?? '')).slice(0, SHOWN_PATH_CHARS);
-    this.#parts.log.warn({ refusal, method: request?.method, path, sessionId }, 'the gateway refused a request');
+    const fields = { refusal, method: request?.method, path, sessionId };
+    this.#refusals.warn(refusal, fields, 'the gateway refused a request');
     this.#parts.onRefused(refusal);
   }
 }

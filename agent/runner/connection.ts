@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { WebSocket } from 'ws';
 import type { Log } from '../log.ts';
+import type { LogLimit } from '../log-limit.ts';
 import { isSigned, NONCE_BYTES } from './key.ts';
 import {
   CLOSE,
@@ -25,6 +26,8 @@ export interface ConnectionOptions extends Pick<RunOptions, 'claudePath' | 'home
   readonly runner: Runner;
   readonly publicKey: KeyObject;
   readonly log: Log;
+  /** For warnings that a run can cause by connections of its own. */
+  readonly refusals: LogLimit;
 }
 
 /** One connection: someone who has to show that it is the agent, and then its run. */
@@ -101,9 +104,9 @@ export class Connection {
   #authenticate(message: ToRunner): void {
     const { localAddress = '', localPort = 0, remoteAddress } = this.#tcp;
     const challenge = { address: localAddress, port: localPort, nonce: this.#nonce };
-    const { publicKey, runner, log } = this.#options;
+    const { publicKey, runner, refusals } = this.#options;
     if (message.type !== 'authenticate' || !isSigned(challenge, message.signature, publicKey)) {
-      log.warn({ from: remoteAddress }, 'a connection that is not the agent was refused');
+      refusals.warn('stranger', { from: remoteAddress }, 'a connection that is not the agent was refused');
       this.#socket.close(CLOSE.unauthorized);
       return;
     }
@@ -140,8 +143,9 @@ export class Connection {
 
   /** The connection cannot go on. */
   #fail(error: unknown): void {
-    const { log } = this.#options;
-    if (error instanceof ProtocolError) log.warn({ problem: error.message }, 'the agent broke the protocol');
+    const { log, refusals } = this.#options;
+    if (error instanceof ProtocolError)
+      refusals.warn('protocol', { problem: error.message }, 'the agent broke the protocol');
     else log.error({ err: error }, 'the connection failed');
     this.#socket.close(CLOSE.invalid);
     void this.#giveBack();

@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http';
 import { WebSocketServer } from 'ws';
 import packageJson from '../../package.json' with { type: 'json' };
 import { HEADERS_MS, REQUEST_MS } from '../http/server.ts';
+import { LogLimit } from '../log-limit.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import { MAX_MESSAGE_BYTES } from './protocol.ts';
 
@@ -9,8 +10,9 @@ import { MAX_MESSAGE_BYTES } from './protocol.ts';
 const MAX_STRANGERS = 8;
 
 /** Answers `GET /health`, and makes any WebSocket a {@link Connection}. */
-export function runnerServer(options: ConnectionOptions): Server {
-  const { runner } = options;
+export function runnerServer(options: Omit<ConnectionOptions, 'refusals'>): Server {
+  const { runner, log } = options;
+  const refusals = new LogLimit(log);
   const server = createServer(
     { headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS },
     ({ method, url }, response) => {
@@ -25,7 +27,7 @@ export function runnerServer(options: ConnectionOptions): Server {
   const sockets = new WebSocketServer({ server, maxPayload: MAX_MESSAGE_BYTES, perMessageDeflate: false });
   const strangers = new Set<() => void>();
   sockets.on('connection', (socket, { socket: tcp }) => {
-    const connection = new Connection(socket, tcp, options);
+    const connection = new Connection(socket, tcp, { ...options, refusals });
     const end = () => {
       strangers.delete(end);
       if (!connection.isAgent) socket.terminate();

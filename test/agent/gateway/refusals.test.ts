@@ -125,3 +125,11 @@ it('logs each refusal, but no token, credential, query or body', async () => {
     for (const secret of [token, REAL, 'secret', 'the prompt']) expect(line).not.toContain(secret);
   }
 });
+
+it('logs a few of many refusals and how many were left out, and counts all', async () => {
+  for (let i = 0; i < 25; i += 1) await send(own.url + MESSAGES, 'none');
+  expect(own.refused).toHaveLength(25);
+  expect(own.lines).toHaveLength(20);
+  await own.gateway.close();
+  expect(own.lines.slice(20)).toEqual([expect.stringContaining('"leftOut":5')]);
+});
