@@ -12,6 +12,7 @@ import { CREDENTIAL_KEY } from './secrets/credential.ts';
 import type { Login } from './secrets/credential.ts';
 import { TOKEN_KEYS } from './secrets/tokens.ts';
 import type { Tokens } from './secrets/tokens.ts';
+import { agentWorkspaceSize } from './workspace.ts';
 import { NAMES, PATHS } from '../names.ts';
 
 /** What the agent's pod is built from. */
@@ -51,7 +52,7 @@ export function agentEnvironment({
     [AGENT_ENV.stateDir]: PATHS.state,
     [AGENT_ENV.workspaceDir]: PATHS.workspace,
     [AGENT_ENV.workspaceLifetime]: config.workspace.lifetime,
-    [AGENT_ENV.workspaceMegabytes]: String(mebibytesOf(config.workspace.size, WORKSPACE_SHARE)),
+    [AGENT_ENV.workspaceMegabytes]: String(mebibytesOf(agentWorkspaceSize(config), WORKSPACE_SHARE)),
     [AGENT_ENV.conversationMegabytes]: String(mebibytesOf(config.volumeSize, CONVERSATION_SHARE)),
     [AGENT_ENV.authMode]: config.authMode,
     [AGENT_ENV.permissionMode]: config.permissionMode,

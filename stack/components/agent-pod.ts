@@ -17,10 +17,7 @@ import {
 } from './pod.ts';
 import { CREDENTIAL_KEY } from './secrets/credential.ts';
 import type { Login } from './secrets/credential.ts';
-import { resourcesOf, workspaceVolume } from './workspace.ts';
-
-/** Limit of the agent's own workspace while runs work on runners: that of whoever calls `claude` in its pod. */
-const OWN_WORKSPACE_SIZE = '1Gi';
+import { agentWorkspaceSize, resourcesOf, workspaceVolume } from './workspace.ts';
 
 /**
  * Resources of an agent whose runs are on runners. Besides the agent, they are for `claude auth status`, the watchdog's
@@ -93,7 +90,7 @@ export function agentPod(args: AgentPodArgs, claims: Claims, serviceAccountName:
     volumes: [
       { name: 'data', persistentVolumeClaim: { claimName: claims.data } },
       runners
-        ? { name: 'workspace', emptyDir: { sizeLimit: OWN_WORKSPACE_SIZE } }
+        ? { name: 'workspace', emptyDir: { sizeLimit: agentWorkspaceSize(config) } }
         : workspaceVolume(config, claims.workspace),
       { name: 'tmp', emptyDir: { sizeLimit: TMP_SIZE } },
       { name: 'callback', secret: { secretName: tokens.callbackSecretName, defaultMode: SECRET_MODE } },

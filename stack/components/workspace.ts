@@ -4,6 +4,14 @@ import type * as pulumi from '@pulumi/pulumi';
 import type { StackConfig } from '../config/config.ts';
 import { EPHEMERAL_SIZE } from './pod.ts';
 
+/** While runs work on runners: for `claude` in the agent's own pod. */
+const OWN_SIZE = '1Gi';
+
+/** The size limit of the workspace in the agent's pod, a quantity of Kubernetes. */
+export function agentWorkspaceSize({ runners, workspace }: StackConfig): string {
+  return runners ? OWN_SIZE : workspace.size;
+}
+
 /** The resources of the container that runs `claude`. @param claim of its workspace; undefined for an emptyDir. */
 export function resourcesOf(
   { resources, workspace }: StackConfig,

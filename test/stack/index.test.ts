@@ -200,6 +200,19 @@ describe('the program', () => {
     });
   });
 
+  test.each([
+    [{}, '1Gi', '819'],
+    [{ runners: '0' }, '20Gi', '16384'],
+  ])(
+    'limits the workspace in the pod of the agent (%o) to %s, and runs start below %s MiB',
+    async (config, sizeLimit, value) => {
+      const { resources } = await runProgram({ workspaceSize: '20Gi', ...config });
+      const { volumes, containers } = deploymentOf(resources).spec.template.spec;
+      expect(volumes).toContainEqual({ name: 'workspace', emptyDir: { sizeLimit } });
+      expect(containers[0].env).toContainEqual({ name: 'AGENT_WORKSPACE_MEGABYTES', value });
+    },
+  );
+
   test('gives the agent its settings, and only references to the hashes of its tokens', async () => {
     const { resources } = await runProgram({
       warmRunners: '2',
@@ -219,7 +232,7 @@ describe('the program', () => {
       AGENT_STATE_DIR: '/data',
       AGENT_WORKSPACE_DIR: '/workspace',
       AGENT_WORKSPACE_LIFETIME: 'run',
-      AGENT_WORKSPACE_MEGABYTES: '8192',
+      AGENT_WORKSPACE_MEGABYTES: '819',
       AGENT_CONVERSATION_MEGABYTES: '5120',
       AGENT_SESSION_DIR: '/var/run/claude-session',
       AGENT_AUTH_MODE: 'session',
