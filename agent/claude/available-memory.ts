@@ -17,20 +17,31 @@ const CGROUPS = [
  */
 export function availableMemory(): number | undefined {
   const container = containerMemory();
-  const known = [container && container.limit - container.used, onMachine()].filter((bytes) => bytes !== undefined);
+  const known = [container && container.limit - container.used(), onMachine()].filter((bytes) => bytes !== undefined);
   return known.length === 0 ? undefined : Math.max(0, Math.min(...known));
 }
 
-/**
- * The memory limit of the container and what it uses, in bytes, without the file cache that the kernel can drop. Without a
- * limit cgroup v1 gives one beyond any machine. Undefined if it has none that can be read.
- */
-export function containerMemory(): { readonly limit: number; readonly used: number } | undefined {
+/** A container that has a memory limit; all in bytes. */
+export interface ContainerMemory {
+  /** Without a limit, cgroup v1 gives one beyond any machine. */
+  readonly limit: number;
+  /** What it uses, without the file cache that the kernel can drop. */
+  used(): number;
+  /** Whether it uses at least this much. Reads only one small file while it does not. */
+  uses(bytes: number): boolean;
+}
+
+/** The memory of this container; undefined if it has no limit that can be read. */
+export function containerMemory(): ContainerMemory | undefined {
   for (const { folder, ...files } of CGROUPS) {
-    const [limit, used] = [Number(read(`${folder}/${files.limit}`)), Number(read(`${folder}/${files.used}`))];
-    if (!Number.isFinite(limit) || !Number.isFinite(used)) continue;
-    const cache = [...(read(`${folder}/memory.stat`) ?? '').matchAll(files.cache)];
-    return { limit, used: cache.reduce((rest, [, bytes]) => rest - Number(bytes), used) };
+    const withCache = () => Number(read(`${folder}/${files.used}`));
+    const limit = Number(read(`${folder}/${files.limit}`));
+    if (!Number.isFinite(limit) || !Number.isFinite(withCache())) continue;
+    const used = () => {
+      const cache = [...(read(`${folder}/memory.stat`) ?? '').matchAll(files.cache)];
+      return cache.reduce((rest, [, bytes]) => rest - Number(bytes), withCache());
+    };
+    return { limit, used, uses: (bytes) => withCache() >= bytes && used() >= bytes };
   }
   return undefined;
 }

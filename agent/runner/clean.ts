@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
 import { lstatSync, type Stats } from 'node:fs';
-import { chmod, open, readFile } from 'node:fs/promises';
+import { chmod, truncate } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { readFile } from '../claude/proc.ts';
+import { removeFew } from './remove-few.ts';
 
 const run = promisify(execFile);
 
@@ -38,8 +40,9 @@ export class Cleaner {
   /** @throws if something cannot be removed. */
   async clean(): Promise<void> {
     for (const { dir, stats } of this.#folders) await restore(dir, stats);
-    await empty(this.#folders.map(({ dir }) => dir));
-    await truncate(TERMINATION_LOG);
+    const folders = this.#folders.map(({ dir }) => dir);
+    if (!(await removeFew(folders))) await removeAll(folders);
+    await emptyFile(TERMINATION_LOG);
     await removeSystemV();
   }
 }
@@ -52,7 +55,7 @@ async function restore(dir: string, before: Stats): Promise<void> {
 }
 
 /** `find` removes by descriptors, so no tree is too deep for it, and no folder too full for memory. */
-async function empty(folders: readonly string[]): Promise<void> {
+async function removeAll(folders: readonly string[]): Promise<void> {
   const remove = () => run('find', [...folders, '-mindepth', '1', '-delete'], { timeout: REMOVAL_MS });
   try {
     await remove();
@@ -63,25 +66,19 @@ async function empty(folders: readonly string[]): Promise<void> {
   }
 }
 
-async function truncate(file: string): Promise<void> {
-  if (!lstatSync(file, { throwIfNoEntry: false })?.isFile()) return;
-  const handle = await open(file, 'r+');
-  await handle.truncate().finally(() => handle.close());
+async function emptyFile(file: string): Promise<void> {
+  const stats = lstatSync(file, { throwIfNoEntry: false });
+  if (stats?.isFile() === true && stats.size > 0) await truncate(file);
 }
 
 async function removeSystemV(): Promise<void> {
-  const kinds = Object.entries(SYSTEM_V);
-  const ids = await Promise.all(
-    kinds.map(async ([kind, option]) => (await systemVIds(kind)).flatMap((id) => [option, id])),
-  );
-  const args = ids.flat();
+  const args = Object.entries(SYSTEM_V).flatMap(([kind, option]) => systemVIds(kind).flatMap((id) => [option, id]));
   if (args.length > 0) await run('ipcrm', args);
 }
 
 /** The ids of all objects of a kind; none if the kernel lacks them. */
-async function systemVIds(kind: string): Promise<string[]> {
-  const table = await readFile(`/proc/sysvipc/${kind}`, 'utf8').catch(() => '');
-  return table
+function systemVIds(kind: string): string[] {
+  return (readFile(`/proc/sysvipc/${kind}`) ?? '')
     .split('\n')
     .slice(1)
     .flatMap((line) => line.trim().split(/\s+/)[1] ?? []);

@@ -11,12 +11,13 @@ const MEBIBYTE = 1_048_576;
  * @returns ends the watch.
  */
 export function watchMemory(onReached: (reason: string) => void): () => void {
+  const memory = containerMemory();
+  if (!memory) return () => undefined;
   const timer = setInterval(() => {
-    const memory = containerMemory();
-    if (!memory || memory.used < memory.limit * SHARE) return;
+    if (!memory.uses(memory.limit * SHARE)) return;
     clearInterval(timer);
     onReached(
-      `It used ${mebibytes(memory.used)} of the ${mebibytes(memory.limit)} MiB of memory that its container has. ` +
+      `It used ${mebibytes(memory.used())} of the ${mebibytes(memory.limit)} MiB of memory that its container has. ` +
         `At ${SHARE * 100} % a run is ended.`,
     );
   }, CHECK_MS);
