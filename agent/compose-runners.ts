@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { askDefaultModel } from './claude/default-model.ts';
 import { claudeEnvironment } from './claude/environment.ts';
 import { LoginModel } from './claude/login-model.ts';
@@ -22,8 +23,9 @@ import type { Log } from './log.ts';
 import type { Admission, Configurations } from './login/configurations.ts';
 import type { CredentialSource } from './login/credential.ts';
 import { RunnerAddresses } from './runner/client/addresses.ts';
-import { Retirement } from './runner/client/retirement.ts';
+import { Retirement, type KeptNames } from './runner/client/retirement.ts';
 import type { RunnersSettings, Settings } from './settings.ts';
+import { readOwnFile, writeOwnFile } from './workspace/own-files.ts';
 
 /** How long the agent's own CLI may retry, in milliseconds. */
 const OWN_CLI_MS = 30_000;
@@ -72,7 +74,7 @@ export function composeRunners(parts: Parts): Runners {
     onExchanged: (_, { status }) => onPassedOn(status),
   });
   const addresses = new RunnerAddresses({ name, port, log, onChange: () => host.refresh() });
-  const retirement = cluster && new Retirement({ service: name, cluster, log });
+  const retirement = cluster && new Retirement({ service: name, cluster, kept: usedRunners(settings.stateDir), log });
   const host = new RunnerHost({ addresses: () => addresses.current, privateKey, retirement, log, onChange });
   return {
     place: runnerPlace(host, {
@@ -149,5 +151,14 @@ function withoutLogin(remedy: string): GatewayCredential {
   return {
     header: () => Promise.reject(new CredentialError(`The agent has no login of its own. ${remedy}`, UNAUTHENTICATED)),
     refused: () => Promise.resolve(),
+  };
+}
+
+/** Those for one run each that had it, in a file: a name a line. */
+function usedRunners(stateDir: string): KeptNames {
+  const file = path.join(stateDir, 'used-runners');
+  return {
+    read: () => readOwnFile(file)?.toString().split('\n') ?? [],
+    write: (names) => writeOwnFile(file, names.join('\n')),
   };
 }

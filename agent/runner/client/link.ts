@@ -77,11 +77,13 @@ export class Link {
 
   /** Starts a process. Call it only in state `ready`. */
   start(command: ProcessCommand, output: ProcessOutput): RemoteProcess {
-    const socket = this.#socket;
+    const [socket, { retirement }] = [this.#socket, this.#options];
+    const { name } = this.#told;
     this.#process = new RemoteProcess(command, output, {
       home: this.#told.home,
       workspace: this.#told.workspace,
-      isLast: this.#options.retirement !== undefined,
+      isLast: retirement !== undefined,
+      onUse: () => retirement?.use(name),
       say: (message) => say(socket, message),
       send: (frame) => socket?.send(frame),
       giveUp: (problem) => this.#giveUp(problem),

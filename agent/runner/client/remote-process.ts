@@ -21,6 +21,8 @@ export interface Way extends Speech {
   readonly workspace: string;
   /** Whether the runner ends after a run. */
   readonly isLast: boolean;
+  /** Called before its process gets any input. */
+  readonly onUse: () => void;
 }
 
 /** A process on a runner, from its start until the connection ends. */
@@ -76,6 +78,7 @@ export class RemoteProcess implements HostedProcess {
   }
 
   write(text: string): void {
+    if (!this.#isUsed) this.#way.onUse();
     this.#isUsed = true;
     if (this.#isWritable) this.#outlets.stdin.write(Buffer.from(text));
   }

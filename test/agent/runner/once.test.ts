@@ -8,7 +8,13 @@ import { NamedRunners } from '../../support/named-runners.ts';
 import { needs } from '../../support/needs.ts';
 import { NO_CONTAINER } from '../../support/runner.ts';
 
-const [A, B, C] = ['claude-code-runner-7c9-aaaaa', 'claude-code-runner-7c9-bbbbb', 'claude-code-runner-7c9-ccccc'];
+const [A, B, C, D, E] = ['aaaaa', 'bbbbb', 'ccccc', 'ddddd', 'eeeee'].map((end) => `claude-code-runner-7c9-${end}`) as [
+  string,
+  string,
+  string,
+  string,
+  string,
+];
 const podOf = (name: string) => `/api/v1/namespaces/of-the-agent/pods/${name}`;
 
 describe('runners for one run each', needs(NO_CONTAINER), () => {
@@ -20,6 +26,8 @@ describe('runners for one run each', needs(NO_CONTAINER), () => {
     [podOf(A)]: [500, 200],
     [podOf(B)]: [403],
     [podOf(C)]: [200],
+    [podOf(D)]: [200],
+    [podOf(E)]: [200],
   };
   beforeAll(async () => {
     certificates = await makeCertificates('localhost');
@@ -105,5 +113,33 @@ describe('runners for one run each', needs(NO_CONTAINER), () => {
     expect(runners.agent.lines.filter((line) => line.includes('cannot be deleted')).at(-1)).toContain('"status":403');
     expect(new Set(api.messages.map((message) => message.path))).toEqual(new Set([A, B, C].map(podOf)));
     for (const runner of [again, stranger]) expect(runner.lines.join()).not.toContain('started');
+  });
+
+  it('have none from an agent that was killed in the middle of the run, or while it deleted the pod', async () => {
+    const [deleted, used] = [await runners.runner(7, B), await runners.runner(5, D)];
+    runners.name([deleted, used]);
+    await runners.agent.submit('hold-fourth');
+    await until(() => runners.placeOf('hold-fourth') === used.folder, 'the run begins');
+    const before = api.at(podOf(B)).length;
+    await runners.agent.end('SIGKILL');
+    expect(await used.exit).toBe(0);
+
+    const again = await runners.runner(5, D);
+    runners.name([deleted, again]);
+    await runners.agent.start();
+    await inState('used', 2);
+    await requests(before + 1, B);
+    await requests(1, D);
+    const waiting = runners.agent.run('fifth');
+    const other = await runners.runner(6, E);
+    runners.name([deleted, again, other]);
+    expect(await waiting).toMatchObject({ success: true });
+    expect(runners.placeOf('fifth')).toBe(other.folder);
+    for (const runner of [deleted, again]) expect(runner.lines.join()).not.toContain('started');
+
+    // Once the pod is gone, what has its name is another one.
+    await inState('used', 3);
+    answers[podOf(D)] = [404];
+    await inState('used', 2);
   });
 });
