@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { askDefaultModel } from './claude/default-model.ts';
-import { claudeEnvironment } from './claude/environment.ts';
+import { claudeEnvironment, withoutProxyTo } from './claude/environment.ts';
 import { LoginModel } from './claude/login-model.ts';
 import { PINNED_CLAUDE } from './claude/pinned.ts';
 import { runnerPlace, type ClaudePlace } from './claude/place.ts';
@@ -33,6 +33,8 @@ const OWN_CLI_MS = 30_000;
 /** The runners, and their way to the Anthropic API. */
 export interface Runners extends Disposable {
   readonly place: ClaudePlace;
+  /** The variables of this machine for a process of `claude` here that calls the API as those on runners do. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   readonly host: RunnerHost;
   readonly gateway: Gateway;
   /** The model of runs that name none; undefined if a token alone means the same. */
@@ -82,6 +84,11 @@ export function composeRunners(parts: Parts): Runners {
       workspaceDir: parts.workspaceDir,
       keepsWorkspace: settings.workspaceLifetime === 'keep',
     }),
+    environment: {
+      ...settings.environment,
+      ...withoutProxyTo(gatewayUrl, settings.environment),
+      ANTHROPIC_BASE_URL: gatewayUrl,
+    },
     host,
     gateway,
     loginModel: loginModelOf(parts),

@@ -90,17 +90,15 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
         onChange: () => service.resize(runners?.slots ?? 0),
       }),
     );
-  const place =
-    runners?.place ??
+  const here = (environment: Settings['environment']) =>
     localPlace(new LocalHost(), {
       claudePath: settings.claudePath,
-      environment: settings.environment,
+      environment,
       workspaceDir: workspace.dir,
       freeBytes: settings.warmStartFreeMegabytes * 1_048_576,
       log,
     });
-  const claude = createClaude({
-    place,
+  const given = {
     instanceId: store.instanceId,
     permissionMode: settings.permissionMode,
     model: settings.model,
@@ -109,11 +107,24 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     claudeSettings: settings.claudeSettings,
     // On runners the gateway has it.
     credential: runners ? { ...credential, environment: () => ({}) } : credential,
-    configurations,
     workdir: workspace.runDir,
-    prepared: () => (settings.warmStart ? (runners?.slots ?? settings.slots) : 0),
     log,
+  };
+  const claude = createClaude({
+    ...given,
+    place: runners?.place ?? here(settings.environment),
+    configurations,
+    prepared: () => (settings.warmStart ? (runners?.slots ?? settings.slots) : 0),
   });
+  // A check of the login waits for no runner.
+  const ownClaude = runners
+    ? createClaude({
+        ...given,
+        place: here(runners.environment),
+        configurations: configurations.beside,
+        prepared: () => 0,
+      })
+    : claude;
   const forget = scheduleForget(store, log);
   const callbackHosts = new CallbackHosts(settings.callbackHosts);
   const callbacks = new CallbackSender({
@@ -149,7 +160,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
   if (runners) metrics.watchRunners(() => runners.host.counts);
   metrics.watch(service, claude, loginStatus, packageJson.version);
   metrics.watchCallbacks(store.callbacks);
-  const loginCheck = new LoginCheck(service, claude, loginStatus, workspace);
+  const loginCheck = new LoginCheck(service, ownClaude, loginStatus, workspace);
   metrics.watchChecks(loginCheck);
   const app = createApp({
     service,

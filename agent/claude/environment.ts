@@ -84,3 +84,17 @@ export function claudeEnvironment(
 export function passedFrom(base: Readonly<Record<string, string | undefined>>): Record<string, string> {
   return Object.fromEntries(PASSED.flatMap((name) => (base[name] === undefined ? [] : [[name, base[name]] as const])));
 }
+
+/**
+ * The variables for a process that calls an address without a proxy: the CLI uses one for http and https.
+ * @param base its other variables.
+ * @returns none if the address is no URL.
+ */
+export function withoutProxyTo(
+  address: string,
+  { no_proxy: lower, NO_PROXY: upper }: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  if (!URL.canParse(address)) return {};
+  const direct = [lower ?? upper, new URL(address).hostname].filter(Boolean).join(',');
+  return { NO_PROXY: direct, no_proxy: direct };
+}

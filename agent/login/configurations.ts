@@ -29,6 +29,8 @@ export interface ConfigurationPlaces {
    * @returns the variables for that, and what ends it.
    */
   readonly admit?: (sessionId: string) => Admission;
+  /** Whether the processes that it admits are beside the agent. */
+  readonly isBeside?: boolean;
   /** Restores what belongs to the agent; undefined if all of it belongs to a person. */
   readonly custody: Custody | undefined;
   /** Undefined if the conversations belong to a person. They stay in `configDir`. */
@@ -78,24 +80,31 @@ export class Configurations implements ClaudeConfigurations {
     return this.#places.custody?.takeAccount() ?? false;
   }
 
+  /** For a process beside the agent that calls the API as those on runners do. */
+  get beside(): Configurations {
+    return new Configurations({ ...this.#places, isBeside: true });
+  }
+
   get sharedDir(): string | undefined {
     return this.#places.ownFolders ? undefined : this.#places.configDir;
   }
 
   open(sessionId: string, workdir: string): ProcessConfiguration {
-    const { custody, conversations, ownFolders, configDir, environment, admit, log } = this.#places;
+    const { custody, conversations, ownFolders, configDir, environment, admit, isBeside = false, log } = this.#places;
     custody?.restore(this.#users);
     const admission = admit?.(sessionId);
     const given = admission ? custody?.givenWithAccount : custody?.given;
     const dir = ownFolders ? this.#newFolder(given) : configDir;
+    const isSent = admission !== undefined && !isBeside;
     const opened = new OpenConfiguration({
       dir,
       sharedDir: configDir,
       environment: {
-        ...(ownFolders ? { CLAUDE_CONFIG_DIR: admission ? CONFIG_ON_RUNNER : dir } : environment),
+        ...(ownFolders ? { CLAUDE_CONFIG_DIR: isSent ? CONFIG_ON_RUNNER : dir } : environment),
         ...admission?.environment,
       },
       admission,
+      isSent,
       sessionId,
       workdir,
       conversations,

@@ -24,8 +24,10 @@ export interface OpenConfigurationOptions {
   /** The configuration folder of whoever uses `claude` beside the agent; the same one if it is shared. */
   readonly sharedDir: string;
   readonly environment: Readonly<Record<string, string>>;
-  /** For a process on a runner, where `dir` is sent to. */
+  /** What lets it call the API through the agent's gateway. */
   readonly admission: { readonly usage: Usage | undefined } | undefined;
+  /** Whether it is on a runner, where `dir` is sent to. */
+  readonly isSent: boolean;
   readonly sessionId: string;
   readonly workdir: string;
   /** Undefined if conversations stay in `dir`. */
@@ -56,11 +58,11 @@ export class OpenConfiguration implements ProcessConfiguration {
   }
 
   get files(): readonly ProcessFile[] {
-    return this.#options.admission ? withRunnerSettings(filesIn(this.#options.dir, CONFIG_ON_RUNNER)) : [];
+    return this.#options.isSent ? withRunnerSettings(filesIn(this.#options.dir, CONFIG_ON_RUNNER)) : [];
   }
 
   get mirror(): string | undefined {
-    return this.#options.admission ? this.#projects : undefined;
+    return this.#options.isSent ? this.#projects : undefined;
   }
 
   get usage(): Usage | undefined {

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import path from 'node:path';
+import { withoutProxyTo } from '../claude/environment.ts';
 import type { ProcessExit } from '../claude/host.ts';
 import type { Log } from '../log.ts';
 import { Child } from './child.ts';
@@ -118,7 +119,8 @@ export class Run {
     const command = {
       file: file === 'claude' ? claudePath : file,
       args,
-      env: { ...env, ...environment, ...withoutProxy(env, environment) },
+      // The gateway is called directly, whatever proxy the runner has.
+      env: { ...env, ...environment, ...withoutProxyTo(env['ANTHROPIC_BASE_URL'] ?? '', environment) },
       cwd: folder,
     };
     this.#endWatch = watchMemory((reason) => this.#endFor(reason));
@@ -163,14 +165,4 @@ function folderProblem(folder: string): string | undefined {
   } catch (error) {
     return `the working directory ${folder} cannot be used (${(error as NodeJS.ErrnoException).code})`;
   }
-}
-
-/** The gateway is called directly, whatever proxy the runner has: the CLI uses one for http and https. */
-function withoutProxy(
-  { ANTHROPIC_BASE_URL: gateway = '' }: Start['env'],
-  { no_proxy: lower, NO_PROXY: upper }: Readonly<Record<string, string>>,
-): Record<string, string> {
-  if (!URL.canParse(gateway)) return {};
-  const direct = [lower ?? upper, new URL(gateway).hostname].filter(Boolean).join(',');
-  return { NO_PROXY: direct, no_proxy: direct };
 }

@@ -53,7 +53,9 @@ export class LoginCheck {
     if (login.state === 'ok' && Date.now() - Date.parse(login.seenAt ?? '') < FRESH_MS) {
       return this.#report('recent-run', { state: 'ok', detail: login.detail });
     }
-    const probed = await this.#service.runAheadOfQueue((started) => this.#probe(started), PROBE_WAITS_MS);
+    const { hasRoomBeside } = this.#claude;
+    const place = { waitMs: PROBE_WAITS_MS, hasRoomBeside };
+    const probed = await this.#service.runAheadOfQueue((started) => this.#probe(started), place);
     if (probed !== 'busy') return this.#report('probe', probed);
     const detail = this.#service.unready ?? 'All slots were taken for as long as the check could wait.';
     return this.#report('none', { state: 'busy', detail });

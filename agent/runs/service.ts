@@ -273,14 +273,15 @@ export class RunService {
   }
 
   /**
-   * Runs internal work before all waiting runs: in a slot if one is free, otherwise beside the runs in progress if there is
-   * room for its process. Without room it waits for a slot.
+   * Runs internal work before all waiting runs: in a slot if one is free, otherwise beside the runs in progress or, without
+   * room for its process, in the next one.
+   * @param hasRoomBeside whether there is room for its process although all slots are taken.
    * @param work registers the process that it starts, so that draining ends it too.
    * @returns its result, or 'busy' if it could not start within `waitMs`.
    */
   async runAheadOfQueue<T>(
     work: (started: (process: ClaudeProcess) => void) => Promise<T>,
-    waitMs: number,
+    { waitMs, hasRoomBeside }: { waitMs: number; hasRoomBeside: boolean },
   ): Promise<T | 'busy'> {
     if (this.#draining) return 'busy';
     const result = Promise.withResolvers<T | 'busy'>();
@@ -291,7 +292,7 @@ export class RunService {
     };
     const doIt = () => work(started).then(result.resolve, result.reject);
     const { running, slots } = this.#queue;
-    if (running >= slots && this.#claude.hasRoomBeside) {
+    if (running >= slots && hasRoomBeside) {
       void this.#slots.occupy(occupant, doIt);
       return result.promise;
     }

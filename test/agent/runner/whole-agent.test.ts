@@ -1,9 +1,9 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { SESSION_FOLDER } from '../../../agent/contract.ts';
+import { PROCESS_FOLDERS, SESSION_FOLDER } from '../../../agent/contract.ts';
 import { rawPublicKey } from '../../support/raw-public-key.ts';
 import { startAnthropicDouble, type AnthropicDouble } from '../../doubles/anthropic/server.ts';
 import { startOauthProxy } from '../../doubles/oauth-proxy/server.ts';
@@ -164,6 +164,22 @@ describe('an agent with a runner', needs(unless(NO_CONTAINER === undefined, NO_C
       });
       await agent.fetch('/resume', { method: 'POST' });
       expect(await waiting).toMatchObject({ success: true });
+    });
+
+    it('checks the login without a runner, by the same way to the API', async () => {
+      await runner[Symbol.asyncDispose]();
+      await startAgent({ ...KEYED, AGENT_MODEL: 'sonnet' });
+      expect(await (await agent.fetch('/ready')).json()).toMatchObject({
+        notice: expect.stringContaining('No runner') as string,
+      });
+      expect(await (await agent.fetch('/auth/check', { method: 'POST' })).json()).toMatchObject({
+        state: 'ok',
+        evidence: 'probe',
+      });
+      const [message] = api.messages();
+      expect(message?.credential).toEqual({ scheme: 'api-key', value: KEY });
+      expect(message?.body).toMatchObject({ model: expect.stringContaining('sonnet') as string });
+      expect(readdirSync(path.join(agent.stateDir, PROCESS_FOLDERS))).toEqual([]);
     });
 
     it('interrupts the run of a runner that is lost, keeps the others waiting, and goes on with the next runner', async () => {
