@@ -7,20 +7,15 @@ import { runnerPlace, type ClaudePlace } from './claude/place.ts';
 import { renewLogin } from './claude/renew-login.ts';
 import { RunnerHost } from './claude/runner-host.ts';
 import { settingsVersion } from './claude/settings-version.ts';
-import {
-  CredentialError,
-  FixedCredential,
-  runVariables,
-  UNAUTHENTICATED,
-  type GatewayCredential,
-} from './gateway/credential.ts';
+import { CredentialError, FixedCredential, UNAUTHENTICATED, type GatewayCredential } from './gateway/credential.ts';
 import { FederationCredential } from './gateway/federation.ts';
 import { Gateway } from './gateway/server.ts';
 import type { Refusal } from './gateway/refusals.ts';
+import type { RunTokens } from './gateway/run-tokens.ts';
 import { SessionCredential } from './gateway/session.ts';
 import { Upstream } from './gateway/upstream.ts';
 import type { Log } from './log.ts';
-import type { Admission, Configurations } from './login/configurations.ts';
+import type { Configurations } from './login/configurations.ts';
 import type { CredentialSource } from './login/credential.ts';
 import { RunnerAddresses } from './runner/client/addresses.ts';
 import { Retirement, type KeptNames } from './runner/client/retirement.ts';
@@ -41,8 +36,6 @@ export interface Runners extends Disposable {
   readonly loginModel: LoginModel | undefined;
   /** How many runs may be in progress on them. */
   readonly slots: number;
-  /** Lets a process call the API. */
-  admit(sessionId: string): Admission;
 }
 
 /** What {@link composeRunners} needs besides the settings. */
@@ -52,6 +45,8 @@ interface Parts {
   /** The workspace in the paths that requests name. */
   readonly workspaceDir: string;
   readonly credential: CredentialSource;
+  /** Of the processes on the runners. */
+  readonly tokens: RunTokens;
   /** With the agent's own login. */
   readonly configurations: Configurations;
   readonly log: Log;
@@ -69,6 +64,7 @@ export function composeRunners(parts: Parts): Runners {
   const { name, port, privateKey, gatewayUrl, warm, cluster } = runners;
   const upstream = new Upstream(settings.environment);
   const gateway = new Gateway({
+    tokens: parts.tokens,
     upstream,
     credential: gatewayCredential(parts, upstream),
     log,
@@ -95,17 +91,6 @@ export function composeRunners(parts: Parts): Runners {
     get slots() {
       const { size } = host;
       return size === 0 ? 0 : Math.max(1, size - warm);
-    },
-    admit(sessionId) {
-      const token = gateway.tokens.issue(sessionId);
-      const holder = gateway.tokens.find(token);
-      return {
-        environment: runVariables(settings.authMode, token),
-        get usage() {
-          return holder?.usage.total;
-        },
-        end: () => gateway.tokens.revoke(token),
-      };
     },
     [Symbol.dispose]() {
       addresses[Symbol.dispose]();

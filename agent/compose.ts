@@ -12,11 +12,12 @@ import { LocalHost } from './claude/local-host.ts';
 import { localPlace } from './claude/place.ts';
 import { composeRunners, type Runners } from './compose-runners.ts';
 import { pruneConversations } from './conversations/prune.ts';
-import type { Admission } from './login/configurations.ts';
 import { type CredentialSource } from './login/credential.ts';
 import { AGENT_ENV } from './contract.ts';
 import { isInside } from './is-inside.ts';
 import { makeFolder } from './workspace/folders.ts';
+import { admit } from './gateway/admission.ts';
+import { RunTokens } from './gateway/run-tokens.ts';
 import type { Gateway } from './gateway/server.ts';
 import { resourceOf } from './http/routes/run-resource.ts';
 import { LoginStatus } from './login/status.ts';
@@ -59,7 +60,9 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
   opened.defer(pruneRecordsHourly(limits, store, log));
   const token = apiToken(settings, settings.stateDir);
   const metrics = new RunMetrics();
-  const configurations = configurationsOf(settings, log, settings.runners && ((id) => admittedBy(runners, id)));
+  const tokens = new RunTokens();
+  const onRunner = (id: string) => admit(tokens, settings.authMode, id);
+  const configurations = configurationsOf(settings, log, settings.runners && onRunner);
   const credential = chooseCredential(settings);
   const loginStatus = new LoginStatus(credential);
   const { store: kept } = configurations;
@@ -83,6 +86,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
         runners: settings.runners,
         workspaceDir: workspace.dir,
         credential,
+        tokens,
         configurations,
         log,
         onRefused: (refusal) => metrics.countRefusal(refusal),
@@ -213,9 +217,4 @@ function makeFolders(settings: Settings): void {
 /** Host names of the agent besides those of its machine. */
 export function allowedHostsOf({ host, allowedHosts }: Settings): string[] {
   return [host, ...allowedHosts];
-}
-
-function admittedBy(runners: Runners | undefined, sessionId: string): Admission {
-  if (!runners) throw new Error('Processes are started before there are runners.');
-  return runners.admit(sessionId);
 }

@@ -8,7 +8,7 @@ import { Exchange, MAX_BODY_BYTES, TOO_LARGE, type Exchanged } from './exchange.
 import { tokenIn } from './headers.ts';
 import { GATEWAY_LIMITS, limitConnections, type GatewayLimits } from './limits.ts';
 import { faultBody, type ApiFault, type Refusal } from './refusals.ts';
-import { RunTokens, withoutTokens, type TokenHolder } from './run-tokens.ts';
+import { withoutTokens, type RunTokens, type TokenHolder } from './run-tokens.ts';
 import type { Upstream } from './upstream.ts';
 
 /** All that the CLI calls. */
@@ -28,6 +28,8 @@ const TOO_SLOW: ApiFault = { status: 408, message: 'The request took too long to
 
 /** What a {@link Gateway} needs. */
 export interface GatewayParts {
+  /** Those that it accepts. */
+  readonly tokens: RunTokens;
   readonly upstream: Upstream;
   readonly credential: GatewayCredential;
   readonly log: Log;
@@ -44,8 +46,6 @@ export interface GatewayParts {
  * streams both ways. It serves the two endpoints that the CLI calls, for runs whose token is valid.
  */
 export class Gateway {
-  /** The tokens that it accepts. */
-  readonly tokens = new RunTokens();
   readonly #parts: GatewayParts;
   readonly #limits: GatewayLimits;
   readonly #refusals: LogLimit;
@@ -112,7 +112,7 @@ export class Gateway {
   #admit(request: IncomingMessage, response: ServerResponse): TokenHolder | undefined {
     const { method, url = '', headers } = request;
     const refuse = (refusal: Refusal, fault: ApiFault) => this.#refuse(request, response, refusal, fault);
-    const holder = this.tokens.find(tokenIn(headers));
+    const holder = this.#parts.tokens.find(tokenIn(headers));
     if (method !== 'POST' || !PATHS.has(pathOf(url))) refuse('path', FORBIDDEN);
     else if (!holder) refuse('token', NO_RUN);
     else if (Number(headers['content-length'] ?? 0) > MAX_BODY_BYTES) refuse('body_too_large', TOO_LARGE);

@@ -52,12 +52,12 @@ async function end(child: ChildProcess): Promise<void> {
 }
 
 if (process.send !== undefined) {
-  const { gateway, url } = await startGateway('', { upstream: new Upstream(process.env) });
+  const { tokens, url } = await startGateway('', { upstream: new Upstream(process.env) });
   process.on('disconnect', () => process.exit());
   process.on('message', () => {
     globalThis.gc?.();
     process.send?.(process.memoryUsage());
   });
-  const [token, secondToken] = ['one run', 'another'].map((id) => gateway.tokens.issue(id));
+  const [token, secondToken] = ['one run', 'another'].map((id) => tokens.issue(id));
   process.send({ url, token, secondToken });
 }

@@ -13,6 +13,7 @@ import type { GatewayCredential } from '../../agent/gateway/credential.ts';
 import type { Exchanged } from '../../agent/gateway/exchange.ts';
 import { GATEWAY_LIMITS, type GatewayLimits } from '../../agent/gateway/limits.ts';
 import type { Refusal } from '../../agent/gateway/refusals.ts';
+import { RunTokens } from '../../agent/gateway/run-tokens.ts';
 import { Gateway } from '../../agent/gateway/server.ts';
 import { listen } from '../../agent/http/server.ts';
 import { Upstream } from '../../agent/gateway/upstream.ts';
@@ -29,6 +30,8 @@ export const REAL_CREDENTIAL: GatewayCredential = {
 /** A running gateway, and what it has reported. */
 export interface TestGateway extends AsyncDisposable {
   readonly gateway: Gateway;
+  /** Those that it accepts. */
+  readonly tokens: RunTokens;
   readonly url: string;
   readonly refused: Refusal[];
   readonly exchanged: (Exchanged & { readonly sessionId: string })[];
@@ -63,7 +66,9 @@ export async function startGateway(
   const refused: Refusal[] = [];
   const exchanged: TestGateway['exchanged'] = [];
   const lines: string[] = [];
+  const tokens = new RunTokens();
   const gateway = new Gateway({
+    tokens,
     upstream,
     credential,
     log: keepingLog(lines),
@@ -72,7 +77,7 @@ export async function startGateway(
     limits: { ...GATEWAY_LIMITS, ...limits },
   });
   const url = await listen(gateway.server, '127.0.0.1', 0);
-  return { gateway, url, refused, exchanged, lines, [Symbol.asyncDispose]: () => gateway.close() };
+  return { gateway, tokens, url, refused, exchanged, lines, [Symbol.asyncDispose]: () => gateway.close() };
 }
 
 /** Starts a server that answers in place of the API. */

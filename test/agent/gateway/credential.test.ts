@@ -38,7 +38,7 @@ describe('a token or a key', () => {
     const file = path.join(folder({ token: content }), 'token');
     const credential = new FixedCredential(variableCredential('oauthToken', file, undefined), 'oauthToken');
     await using own = await startGateway(api.url, { credential });
-    const answer = await send(`${own.url}/v1/messages`, own.gateway.tokens.issue('run-1'));
+    const answer = await send(`${own.url}/v1/messages`, own.tokens.issue('run-1'));
     expect(answer.status).toBe(401);
     expect(JSON.parse(answer.text)).toMatchObject({ error: { type: 'authentication_error' } });
     expect(answer.text + own.lines.join('')).not.toContain('lines');
@@ -247,7 +247,7 @@ describe('an identity token', () => {
   ])('that cannot be exchanged (%s) is a %d', async (failure, status, type) => {
     await using api = await startAnthropicDouble({ federation: { failure } });
     await using own = await startGateway(api.url, { credential: start(api.url) });
-    const answer = await send(`${own.url}/v1/messages`, own.gateway.tokens.issue('run-1'));
+    const answer = await send(`${own.url}/v1/messages`, own.tokens.issue('run-1'));
     expect({ status: answer.status, ...(JSON.parse(answer.text) as object) }).toMatchObject({
       status,
       error: { type },
@@ -258,7 +258,7 @@ describe('an identity token', () => {
 
   it('that is missing is a 401, and a server that cannot be reached closes the connection', async () => {
     await using own = await startGateway(await closedPort(), { credential: start(await closedPort()) });
-    const token = own.gateway.tokens.issue('run-1');
+    const token = own.tokens.issue('run-1');
     await expect(send(`${own.url}/v1/messages`, token)).rejects.toThrow(/socket hang up|ECONNRESET/);
     rmSync(identityTokenFile);
     mkdirSync(identityTokenFile);

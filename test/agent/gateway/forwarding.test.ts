@@ -24,7 +24,7 @@ it('passes a request on as it is, but with the credential of the agent', async (
     });
   });
   await using own = await startGateway(`${api.url}/prefix/`);
-  const token = own.gateway.tokens.issue('run-1');
+  const token = own.tokens.issue('run-1');
   const body = Buffer.from('{"text":"ä€😀"}');
   const answer = await send(own.url + MESSAGES, token, body, {
     headers: {
@@ -67,8 +67,8 @@ it('puts an API key in the place of a bearer token, and a bearer token in the pl
     },
   });
   await using byToken = await startGateway(api.url);
-  await send(byKey.url + MESSAGES, byKey.gateway.tokens.issue('run-1'));
-  const headers = { 'x-api-key': byToken.gateway.tokens.issue('run-1'), authorization: '' };
+  await send(byKey.url + MESSAGES, byKey.tokens.issue('run-1'));
+  const headers = { 'x-api-key': byToken.tokens.issue('run-1'), authorization: '' };
   await send(byToken.url + MESSAGES, '', '{}', { headers });
   expect(seen).toEqual([
     { authorization: undefined, key: 'sk-ant-api03-real' },
@@ -83,7 +83,7 @@ it('keeps its connections to the API', async () => {
     request.resume().on('end', () => response.end('{}'));
   });
   await using own = await startGateway(api.url);
-  const token = own.gateway.tokens.issue('run-1');
+  const token = own.tokens.issue('run-1');
   for (let i = 0; i < 5; i += 1) await send(own.url + MESSAGES, token);
   expect(ports.size).toBe(1);
 });
@@ -97,7 +97,7 @@ it('passes on each part of a request and of a response before the next one exist
     request.on('end', () => response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders());
   });
   await using own = await startGateway(api.url);
-  const request = begin(own.url + MESSAGES, own.gateway.tokens.issue('run-1'));
+  const request = begin(own.url + MESSAGES, own.tokens.issue('run-1'));
   for (const part of ['one', 'two']) {
     request.write(part);
     await until(() => arrived.includes(part), part);
@@ -132,10 +132,10 @@ it.each(['its token is revoked', 'its client goes away', 'the gateway is closed'
       response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
     });
     await using own = await startGateway(api.url);
-    const [token, other] = [own.gateway.tokens.issue('run-1'), own.gateway.tokens.issue('run-2')];
+    const [token, other] = [own.tokens.issue('run-1'), own.tokens.issue('run-2')];
     const ending = await openStream(answers, own.url, token);
     const staying = await openStream(answers, own.url, other);
-    if (cause === 'its token is revoked') own.gateway.tokens.revoke(token);
+    if (cause === 'its token is revoked') own.tokens.revoke(token);
     else if (cause === 'its client goes away') ending.request.destroy();
     else void own.gateway.close();
     await until(() => ending.answer?.destroyed === true, 'the end of the request');
@@ -152,10 +152,10 @@ it('ends the request to the API when the token is revoked before there is a resp
   let asked: IncomingMessage | undefined;
   await using api = await startUpstream((request) => void (asked = request.resume()));
   await using own = await startGateway(api.url);
-  const token = own.gateway.tokens.issue('run-1');
+  const token = own.tokens.issue('run-1');
   const failed = expect(send(own.url + MESSAGES, token)).rejects.toThrow(/socket hang up|ECONNRESET/);
   await until(() => asked !== undefined, 'the request');
-  own.gateway.tokens.revoke(token);
+  own.tokens.revoke(token);
   await failed;
   await until(() => asked?.socket.destroyed === true, 'the end of the connection');
 });
@@ -166,12 +166,12 @@ it('breaks the response off where the API does', async () => {
     response.write('data: first\n\n', () => response.destroy());
   });
   await using own = await startGateway(api.url);
-  await expect(send(own.url + MESSAGES, own.gateway.tokens.issue('run-1'))).rejects.toThrow(/aborted|ECONNRESET/);
+  await expect(send(own.url + MESSAGES, own.tokens.issue('run-1'))).rejects.toThrow(/aborted|ECONNRESET/);
 });
 
 it('closes the connection if the API cannot be reached, and logs why', async () => {
   await using own = await startGateway(await closedPort());
-  const token = own.gateway.tokens.issue('run-1');
+  const token = own.tokens.issue('run-1');
   await expect(send(own.url + MESSAGES, token)).rejects.toThrow(/socket hang up|ECONNRESET/);
   expect(own.lines.join('\n')).toMatch(
     /ECONNREFUSED.*"sessionId":"run-1".*Anthropic cannot be reached|"sessionId":"run-1".*ECONNREFUSED/,
@@ -208,7 +208,7 @@ it('reads no more of a response than the client does', async () => {
     answer = response;
   });
   await using own = await startGateway(api.url);
-  const request = begin(own.url + MESSAGES, own.gateway.tokens.issue('run-1'));
+  const request = begin(own.url + MESSAGES, own.tokens.issue('run-1'));
   request.end('{}');
   const [response] = (await once(request, 'response')) as [IncomingMessage];
   if (!answer) throw new Error('There is no answer.');
@@ -222,7 +222,7 @@ it('reads no more of a request than the API does', async () => {
   let asked: IncomingMessage | undefined;
   await using api = await startUpstream((request) => void (asked = request));
   await using own = await startGateway(api.url);
-  const request = begin(own.url + MESSAGES, own.gateway.tokens.issue('run-1'));
+  const request = begin(own.url + MESSAGES, own.tokens.issue('run-1'));
   request.on('error', () => undefined);
   const written = await writtenUntilFull(request);
   expect(written).toBeLessThan(HELD);

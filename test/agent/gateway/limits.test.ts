@@ -37,7 +37,7 @@ async function raw({ url }: { readonly url: string }, sent: string) {
 
 it('refuses further requests of a run while too many are open, and none of another run', async () => {
   await using own = await limited({ requestsPerToken: 2 });
-  const [busy, other] = [own.gateway.tokens.issue('run-1'), own.gateway.tokens.issue('run-2')];
+  const [busy, other] = [own.tokens.issue('run-1'), own.tokens.issue('run-2')];
   const ask = (token: string) => {
     const request = begin(own.url + MESSAGES, token);
     request.end('{}');
@@ -72,7 +72,7 @@ it.each([
   ],
 ] as const)('closes a connection whose %s do not arrive in time', async (_what, limit, sent) => {
   await using own = await limited({ headersMs: 50, [limit]: 50 });
-  const said = await raw(own, sent.replace('TOKEN', own.gateway.tokens.issue('run-1')));
+  const said = await raw(own, sent.replace('TOKEN', own.tokens.issue('run-1')));
   expect(said).toMatch(/^HTTP\/1\.1 408 /);
   expect(said).toContain('"type":"error"');
   expect(own.refused).toEqual(['too_slow']);

@@ -77,7 +77,7 @@ describe('proxy variables', () => {
 it('the API is called by the proxy, also over plain HTTP, as the CLI does', async () => {
   await using proxy = await startProxy(false);
   await using own = await startGateway(`http://${HOST}:81/base`, { environment: { HTTPS_PROXY: proxy.url } });
-  const answer = await send(own.url + MESSAGES, own.gateway.tokens.issue('run-1'));
+  const answer = await send(own.url + MESSAGES, own.tokens.issue('run-1'));
   expect(answer.text).toBe('{"by":"proxy"}');
   expect(proxy.asked).toEqual([`POST http://${HOST}:81/base${MESSAGES}`]);
 });
@@ -89,7 +89,7 @@ it('a host of NO_PROXY is called directly', async () => {
   );
   const environment = { HTTPS_PROXY: proxy.url, NO_PROXY: 'localhost,127.0.0.1' };
   await using own = await startGateway(api.url, { environment });
-  expect((await send(own.url + MESSAGES, own.gateway.tokens.issue('run-1'))).text).toBe('{}');
+  expect((await send(own.url + MESSAGES, own.tokens.issue('run-1'))).text).toBe('{}');
   expect(proxy.asked).toEqual([]);
 });
 
@@ -110,7 +110,7 @@ it('HTTPS goes through a tunnel, to a host whose certificate NODE_EXTRA_CA_CERTS
   }
   expect({ asked: proxy.asked, connections: ports.size }).toEqual({ asked: [`CONNECT ${HOST}:443`], connections: 1 });
   await using other = await startGateway(environment.ANTHROPIC_BASE_URL, { environment });
-  const failed = send(other.url + MESSAGES, other.gateway.tokens.issue('run-1'));
+  const failed = send(other.url + MESSAGES, other.tokens.issue('run-1'));
   await expect(failed).rejects.toThrow(/socket hang up|ECONNRESET/);
   expect(other.lines.join('\n')).toMatch(/certificate/);
   expect(ports.size).toBe(1);
@@ -120,7 +120,7 @@ it('a proxy that does not answer is given up', async () => {
   await using proxy = await startProxy(false);
   const upstream = new Upstream({ ANTHROPIC_BASE_URL: `https://${HOST}`, HTTPS_PROXY: proxy.url }, 100);
   await using own = await startGateway('', { upstream });
-  const failed = send(own.url + MESSAGES, own.gateway.tokens.issue('run-1'));
+  const failed = send(own.url + MESSAGES, own.tokens.issue('run-1'));
   await expect(failed).rejects.toThrow(/socket hang up|ECONNRESET/);
   expect(own.lines.join('\n')).toContain('There was no connection after 0.1 seconds.');
 });

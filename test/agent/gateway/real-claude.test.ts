@@ -25,12 +25,12 @@ import '../../support/two-at-a-time.ts';
 /** A prompt that the real CLI runs through the gateway with a token of its own. */
 async function askThrough(own: TestGateway, mode: AuthMode, prompt: string) {
   await using home = await makeHome();
-  const token = own.gateway.tokens.issue(prompt);
+  const token = own.tokens.issue(prompt);
   const env = { ANTHROPIC_BASE_URL: own.url, CLAUDE_CODE_MAX_RETRIES: '2', ...AS_ROOT, ...runVariables(mode, token) };
   try {
     return await ask(prompt, { home, env, args: BYPASS });
   } finally {
-    own.gateway.tokens.revoke(token);
+    own.tokens.revoke(token);
   }
 }
 

@@ -51,7 +51,7 @@ describe('the gateway refuses', () => {
     ['POST', '/v1/oauth/token'],
     ['POST', '/'],
   ])('%s %s', async (method, path) => {
-    const token = own.gateway.tokens.issue('run-1');
+    const token = own.tokens.issue('run-1');
     const answer = await send(own.url, token, SECRET_BODY, { method, path });
     expect({ status: answer.status, type: errorOf(answer) }).toEqual({ status: 403, type: 'permission_error' });
     expect(own.refused).toEqual(['path']);
@@ -59,9 +59,9 @@ describe('the gateway refuses', () => {
   });
 
   it('a request without a token, with another one, with the credential of the agent, or after the end of its run', async () => {
-    const ended = own.gateway.tokens.issue('run-1');
-    own.gateway.tokens.revoke(ended);
-    const valid = own.gateway.tokens.issue('run-2');
+    const ended = own.tokens.issue('run-1');
+    own.tokens.revoke(ended);
+    const valid = own.tokens.issue('run-2');
     for (const token of ['', 'run_', `${valid}x`, valid.slice(0, -1), valid.toUpperCase(), REAL, ended]) {
       const answer = await send(own.url + MESSAGES, token, SECRET_BODY);
       expect({ status: answer.status, type: errorOf(answer) }).toEqual({ status: 403, type: 'permission_error' });
@@ -72,7 +72,7 @@ describe('the gateway refuses', () => {
   });
 
   it('a body that is announced as larger than 32 MB, without asking the API', async () => {
-    const token = own.gateway.tokens.issue('run-1');
+    const token = own.tokens.issue('run-1');
     const body = Buffer.alloc(MAX_BODY_BYTES + 1, 'x');
     const answer = await send(own.url + MESSAGES, token, body, { headers: { 'content-length': body.length } });
     expect({ status: answer.status, type: errorOf(answer) }).toEqual({ status: 413, type: 'request_too_large' });
@@ -80,7 +80,7 @@ describe('the gateway refuses', () => {
   });
 
   it('a body without a length once it is larger than 32 MB, and nothing of it counts for the API', async () => {
-    const token = own.gateway.tokens.issue('run-1');
+    const token = own.tokens.issue('run-1');
     const answer = await send(own.url + MESSAGES, token, Buffer.alloc(MAX_BODY_BYTES + 1, 'x'), {
       headers: { 'transfer-encoding': 'chunked' },
     });
@@ -108,15 +108,15 @@ describe('the gateway refuses', () => {
 
 it('accepts a body of exactly 32 MB', async () => {
   const body = Buffer.alloc(MAX_BODY_BYTES, 'x');
-  expect((await send(own.url + MESSAGES, own.gateway.tokens.issue('run-1'), body)).status).toBe(200);
+  expect((await send(own.url + MESSAGES, own.tokens.issue('run-1'), body)).status).toBe(200);
   expect(received).toBe(MAX_BODY_BYTES);
 });
 
 it('logs each refusal, but no token, credential, query or body', async () => {
-  const token = own.gateway.tokens.issue('run-1');
+  const token = own.tokens.issue('run-1');
   const path = `/v1/files/${token}?key=${token}&prompt=secret`;
   await send(own.url, token, SECRET_BODY, { path });
-  own.gateway.tokens.revoke(token);
+  own.tokens.revoke(token);
   await send(own.url + MESSAGES, token, SECRET_BODY);
   expect(own.lines).toHaveLength(2);
   expect(own.lines[0]).toContain('"path":"/v1/files/…"');

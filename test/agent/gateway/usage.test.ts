@@ -81,7 +81,7 @@ describe('usage', () => {
 it.each([true, false])('the gateway reports the usage of each request of a run (streamed: %s)', async (stream) => {
   await using api = await startAnthropicDouble();
   await using own = await startGateway(api.url);
-  const token = own.gateway.tokens.issue('run-1');
+  const token = own.tokens.issue('run-1');
   const body = JSON.stringify({ model: 'claude-x', stream, messages: [{ role: 'user', content: 'hello there' }] });
   const answer = await send(`${own.url}/v1/messages?beta=true`, token, body);
   expect(answer.text).toContain('echo:');
@@ -104,8 +104,8 @@ it('the gateway counts what the messages of a token have used, also those on the
     answers.push(response);
   });
   await using own = await startGateway(api.url);
-  const [token, other] = [own.gateway.tokens.issue('run-1'), own.gateway.tokens.issue('run-1')];
-  const holder = own.gateway.tokens.find(token);
+  const [token, other] = [own.tokens.issue('run-1'), own.tokens.issue('run-1')];
+  const holder = own.tokens.find(token);
   const used = () => holder?.usage.total;
   expect(used()).toBeUndefined();
   const first = send(`${own.url}/v1/messages`, token);
@@ -114,10 +114,10 @@ it('the gateway counts what the messages of a token have used, also those on the
   await first;
   const second = expect(send(`${own.url}/v1/messages`, token)).rejects.toThrow();
   await until(() => used()?.inputTokens === 14, 'the start of the second message');
-  own.gateway.tokens.revoke(token);
+  own.tokens.revoke(token);
   await second;
   await until(() => own.exchanged.length === 2, 'the end of the second message');
   const none = { cacheCreationInputTokens: 0, cacheReadInputTokens: 0 };
   expect(used()).toEqual({ inputTokens: 14, outputTokens: 21, ...none });
-  expect(own.gateway.tokens.find(other)?.usage.total).toBeUndefined();
+  expect(own.tokens.find(other)?.usage.total).toBeUndefined();
 });
