@@ -25,6 +25,8 @@ export function runnerServer(options: Omit<ConnectionOptions, 'refusals'>): Serv
     },
   );
   const sockets = new WebSocketServer({ server, maxPayload: MAX_MESSAGE_BYTES, perMessageDeflate: false });
+  // It repeats the errors of the server, whose owner handles them.
+  sockets.on('error', () => undefined);
   const strangers = new Set<() => void>();
   sockets.on('connection', (socket, { socket: tcp }) => {
     const connection = new Connection(socket, tcp, { ...options, refusals });

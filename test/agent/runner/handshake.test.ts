@@ -79,6 +79,11 @@ describe('a runner', needs(NO_CONTAINER), () => {
     expect(shell.said.stdout).toBe('still here');
   });
 
+  it('keeps its port: another one does not start there, and says why', async () => {
+    const another = RunnerProgram.start({ env: { RUNNER_PORT: String(runner.address.port) } });
+    await expect(another).rejects.toThrow(/^exit code 2:.*The runner cannot listen on .*RUNNER_PORT.*EADDRINUSE/s);
+  });
+
   it('is unreachable for an agent with another key, which says so', async () => {
     await using host = new TestRunnerHost([runner.address], { privateKey: OTHER_KEY });
     await host.until('unreachable');
