@@ -5,9 +5,13 @@ import { isInside } from './is-inside.ts';
 import type { Log } from './log.ts';
 import { ConversationStore } from './conversations/store.ts';
 import { Configurations, type Admission } from './login/configurations.ts';
+import { PINNED_CLAUDE } from './claude/pinned.ts';
 import { Custody } from './login/custody.ts';
 import { npmRun, sessionCredential, variableCredential, type CredentialSource } from './login/credential.ts';
 import { federatedCredential } from './login/federation.ts';
+import { LoginAttempts, type LoginAttemptsParts } from './login/new-login/login-attempts.ts';
+import { loginTarget } from './login/new-login/login-target.ts';
+import { loginTrial } from './runs/login-trial.ts';
 import { AGENT_ENV, CREDENTIAL_VARIABLES, FEDERATION_CACHE_FOLDER, SESSION_FOLDER } from './contract.ts';
 import type { Settings } from './settings.ts';
 
@@ -78,6 +82,31 @@ function custodyOf(settings: Settings, onRunners: boolean, log: Log): Custody | 
   return configDir === undefined && home === undefined && !onRunners
     ? undefined
     : new Custody({ stateDir, configDir, home, seedDir }, log);
+}
+
+/** Logs in with the agent's own CLI. */
+export function loginAttempts(
+  settings: Settings,
+  parts: Omit<
+    LoginAttemptsParts,
+    'stateDir' | 'runsAreElsewhere' | 'claudePath' | 'environment' | 'target' | 'tryLogin'
+  > & {
+    readonly credential: CredentialSource;
+    readonly configurations: Configurations;
+  },
+): LoginAttempts {
+  const { authMode, stateDir, environment, claudePath = PINNED_CLAUDE, runners } = settings;
+  const { credential, configurations, host, instanceId } = parts;
+  const { custody } = configurations;
+  return new LoginAttempts({
+    ...parts,
+    stateDir,
+    runsAreElsewhere: runners !== undefined,
+    claudePath,
+    environment,
+    target: loginTarget({ authMode, credential, custody, onRunners: runners !== undefined }),
+    tryLogin: loginTrial({ ...settings, host, instanceId, claudePath }),
+  });
 }
 
 /** With a seed the session is in the state folder; without one the operator's own session is used directly. */

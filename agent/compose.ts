@@ -28,7 +28,8 @@ import { RunService } from './runs/service.ts';
 import { Workspace } from './workspace/workspace.ts';
 import { SettingsError, type Settings } from './settings.ts';
 import { apiToken, type ApiToken } from './http/token.ts';
-import { chooseCredential, configurationsOf, homeOf } from './compose-login.ts';
+import type { LoginAttempts } from './login/new-login/login-attempts.ts';
+import { chooseCredential, configurationsOf, homeOf, loginAttempts } from './compose-login.ts';
 
 /** Everything that handles requests according to the settings. */
 export interface Agent {
@@ -38,6 +39,8 @@ export interface Agent {
   /** Stop it before {@link Agent.close}. */
   readonly snapshots: SnapshotServer;
   readonly credential: CredentialSource;
+  /** Recover them before the first request, and close them when shutting down. */
+  readonly logins: LoginAttempts;
   readonly token: ApiToken;
   /** For runners; undefined without. It does not listen yet. */
   readonly gateway: Gateway | undefined;
@@ -94,8 +97,9 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
         onChange: () => service.resize(runners?.slots ?? 0),
       }),
     );
+  const thisMachine = new LocalHost();
   const here = (environment: Settings['environment']) =>
-    localPlace(new LocalHost(), {
+    localPlace(thisMachine, {
       claudePath: settings.claudePath,
       environment,
       workspaceDir: workspace.dir,
@@ -166,10 +170,23 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
   metrics.watchCallbacks(store.callbacks);
   const loginCheck = new LoginCheck(service, ownClaude, loginStatus, workspace);
   metrics.watchChecks(loginCheck);
+  const logins = loginAttempts(settings, {
+    host: thisMachine,
+    instanceId: store.instanceId,
+    credential,
+    configurations,
+    onReplaced: ({ detail }) => {
+      loginStatus.learn({ state: 'ok', detail, seenAt: new Date().toISOString() });
+      claude.renewPrepared();
+    },
+    reportOf: (finding) => loginCheck.report('probe', finding),
+    log,
+  });
   const app = createApp({
     service,
     loginStatus,
     loginCheck,
+    logins,
     metrics,
     log,
     tokenSha256: token.sha256,
@@ -188,6 +205,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     callbacks,
     snapshots,
     credential,
+    logins,
     token,
     close: () => held.dispose(),
   };

@@ -49,7 +49,7 @@ async function start(settings: Settings): Promise<void> {
     drainingSince = performance.now();
     log.info({ signal, graceSeconds: settings.graceSeconds, ...agent?.service.load }, 'draining');
     disk.stop();
-    void Promise.resolve(agent?.service.drain(settings.graceSeconds))
+    void Promise.all([agent?.service.drain(settings.graceSeconds), agent?.logins.close()])
       .then(() =>
         Promise.all([closeServer(server), agent?.gateway?.close(), agent?.callbacks.stop(), agent?.snapshots.stop()]),
       )
@@ -82,6 +82,7 @@ async function start(settings: Settings): Promise<void> {
     await listen(agent.gateway.server, gatewayHost, gatewayPort, GATEWAY);
   }
   await agent.service.recover();
+  await agent.logins.recover();
   const { mode, source } = agent.credential;
   url ??= await listen(server, settings.host, settings.port);
   log.info({ url, version: packageJson.version, auth: { mode, source } }, 'listening');

@@ -52,6 +52,8 @@ export interface Claude {
   readonly hasRoomBeside: boolean;
   /** Call whenever a run starts to wait, starts, or ends: starts warm processes for the runs that come next, if enabled. */
   prepare(upcoming: Upcoming<UpcomingRun>): void;
+  /** Call when the login has been replaced: warm processes were started with the earlier one, and perhaps for its account. */
+  renewPrepared(): void;
   /** Ends all warm processes. Settles when they are gone. */
   close(): Promise<void>;
   /** How many warm processes there are. */
@@ -285,6 +287,7 @@ export function createClaude(options: ClaudeOptions): Claude {
       return place.hasRoomBeside();
     },
     prepare: (upcoming) => warm.prepare(upcoming),
+    renewPrepared: () => warm.renewAll(),
     async close() {
       await warm.close();
       configurations.close();

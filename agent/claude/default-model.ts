@@ -39,7 +39,7 @@ export interface DefaultModelQuestion {
  */
 export async function askDefaultModel(question: DefaultModelQuestion): Promise<string> {
   const { claudePath, environment, claudeSettings, hasAccount } = question;
-  const child = spawn(claudePath, argumentsWith(claudeSettings), {
+  const child = spawn(claudePath, ownArguments(claudeSettings), {
     env: environment,
     stdio: ['pipe', 'pipe', 'ignore'],
     timeout: LONGEST_MS,
@@ -59,7 +59,12 @@ export async function askDefaultModel(question: DefaultModelQuestion): Promise<s
   return model;
 }
 
-function argumentsWith(claudeSettings: string | undefined): string[] {
+/**
+ * The arguments of a process of the agent's own, beside its login, that keeps no conversation.
+ * @param claudeSettings a file with settings of every run.
+ * @throws if it cannot be read.
+ */
+export function ownArguments(claudeSettings: string | undefined): string[] {
   // Hooks are for runs, and would run beside the login.
   const settings = JSON.stringify({ ...settingsIn(claudeSettings), disableAllHooks: true });
   return [

@@ -115,6 +115,14 @@ export class WarmPool<R extends { readonly sessionId: string }> {
     if (one) this.#discard(...one);
   }
 
+  /** Discards the processes that no run is about to take, and starts others. */
+  renewAll(): void {
+    for (const [sessionId, prepared] of this.#prepared) {
+      if (!this.#upcoming.starting.includes(sessionId)) this.#discard(sessionId, prepared);
+    }
+    this.prepare(this.#upcoming);
+  }
+
   /** Discards all processes, and starts no more. Settles when they are gone. */
   async close(): Promise<void> {
     this.#closed = true;

@@ -8,12 +8,14 @@ import { checkLogin, getHealth, getMetrics, getOpenApi, getReadiness, pause, res
 import { jsonBody, smallBody } from './request/json-body.ts';
 import { ownSite } from './own-site.ts';
 import { pageRoute } from './routes/page.ts';
+import { cancelLogin, completeLogin, startLogin } from './routes/login.ts';
 import { problem } from './problem.ts';
 import { refusalOf } from './refusals.ts';
 import { watchRun } from './routes/run-events.ts';
 import { runAndWait } from './routes/run.ts';
 import { cancelRun, createRun, getRun, listRuns } from './routes/runs.ts';
 import { fairness } from './fairness.ts';
+import type { LoginAttempts } from '../login/new-login/login-attempts.ts';
 import type { LoginStatus } from '../login/status.ts';
 import type { LoginCheck } from '../runs/login-check.ts';
 import type { RunMetrics } from './metrics.ts';
@@ -25,6 +27,7 @@ export interface AppDependencies {
   readonly service: RunService;
   readonly loginStatus: LoginStatus;
   readonly loginCheck: LoginCheck;
+  readonly logins: LoginAttempts;
   readonly metrics: RunMetrics;
   readonly log: Logger;
   /** SHA-256 in hex of the API token, which gives access to everything. */
@@ -99,6 +102,9 @@ function handlersOf(dependencies: AppDependencies): Record<OperationId, readonly
     cancelRun: [cancelRun(service)],
     watchRun: [watchRun(service)],
     checkLogin: [checkLogin(dependencies.loginCheck)],
+    startLogin: [smallBody, startLogin(dependencies.logins)],
+    completeLogin: [...jsonBody, completeLogin(dependencies.logins)],
+    cancelLogin: [cancelLogin(dependencies.logins)],
     pause: [smallBody, pause(service)],
     resume: [resume(service)],
     health: [getHealth(service, loginStatus, version)],

@@ -1,4 +1,11 @@
 import type { Context } from 'hono';
+import {
+  CodeError,
+  LoginNotPossibleError,
+  LoginUnavailableError,
+  NoSuchLoginError,
+  WouldReplaceError,
+} from '../login/new-login/errors.ts';
 import { DrainingError, PausedError, StorageError, WorkspaceFullError } from '../runs/errors.ts';
 import { QueueFullError } from '../runs/queue.ts';
 import { IdempotencyError } from '../store/store.ts';
@@ -16,6 +23,11 @@ export function refusalOf(c: Context, error: unknown): Response | undefined {
     return problem(c, 'draining', error.message, { headers: { Connection: 'close' } });
   }
   if (error instanceof PausedError) return problem(c, 'paused', error.message);
+  if (error instanceof LoginNotPossibleError) return problem(c, 'login-not-possible', error.message);
+  if (error instanceof WouldReplaceError) return problem(c, 'login-not-confirmed', error.message);
+  if (error instanceof NoSuchLoginError) return problem(c, 'no-such-login', error.message);
+  if (error instanceof CodeError) return problem(c, 'wrong-code', error.message);
+  if (error instanceof LoginUnavailableError) return problem(c, 'login-unavailable', error.message);
   if (error instanceof WorkspaceFullError) return problem(c, 'workspace-full', error.message);
   if (error instanceof WorkspaceUnusableError) {
     return problem(c, 'workspace-unusable', `${error.message} The run was not accepted.`);

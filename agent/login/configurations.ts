@@ -65,6 +65,11 @@ export class Configurations implements ClaudeConfigurations {
     return this.#places.custody?.login;
   }
 
+  /** @see ConfigurationPlaces.custody */
+  get custody(): Custody | undefined {
+    return this.#places.custody;
+  }
+
   /** The configuration folder of the agent's own processes, with its login. */
   get dir(): string {
     return this.#places.configDir;

@@ -3,8 +3,9 @@ import path from 'node:path';
 import { z } from 'zod';
 import { CREDENTIALS_FILE } from '../contract.ts';
 import { PROJECTS } from '../conversations/transcripts.ts';
+import { accountIn, readAs, STATE_FILE } from './account.ts';
 import { LoginCustody } from './login-custody.ts';
-import { readOwnFile } from '../workspace/own-files.ts';
+import { writeOwnFile } from '../workspace/own-files.ts';
 import { isUsedByClaude, isUsedInHome } from './in-use.ts';
 import { restoreFolder, removeLeftovers, type OwnFolder, type Users } from './restore-folder.ts';
 import { adoptSeed, readSeed } from './seed.ts';
@@ -23,14 +24,10 @@ export interface CustodyPlaces {
   readonly seedDir: string | undefined;
 }
 
-/** `claude` stores facts about the machine in it, and reads MCP servers and environment variables from it. */
-const STATE_FILE = '.claude.json';
 const SETTINGS_FILE = 'settings.json';
 const RECORD_FILE = 'seed.json';
 
 const stateFile = z.object({ userID: z.string().regex(/^[0-9a-f]{64}$/) });
-/** The CLI writes it when it has read the profile of its login. */
-const accountFile = z.object({ oauthAccount: z.object({ accountUuid: z.uuid() }) });
 
 /**
  * Restores the agent's own configuration of `claude` before and after each run, so that what one run writes there does not
@@ -104,9 +101,22 @@ export class Custody {
    * @throws if it cannot be written.
    */
   takeAccount(): boolean {
-    const accountUuid = readAs(accountFile, this.#stateFile)?.oauthAccount.accountUuid;
+    const accountUuid = accountIn(path.dirname(this.#stateFile))?.accountUuid;
     if (accountUuid !== undefined && accountUuid !== this.#record.accountUuid) this.#remember({ accountUuid });
     return this.#record.accountUuid !== undefined;
+  }
+
+  /**
+   * Replaces the login, perhaps by that of another account. Call it only if there is a {@link login}.
+   * @param change returns the new text of the login file, given the present one.
+   * @param accountUuid of the new login, if known.
+   * @throws if it cannot be written.
+   */
+  replaceLogin(change: (before: string | undefined) => string, accountUuid: string | undefined): void {
+    this.#remember({ accountUuid });
+    // The CLI may have written the account of the earlier login to it.
+    writeOwnFile(this.#stateFile, this.given.get(STATE_FILE) ?? '{}');
+    this.login?.replace(change(this.#record.login));
   }
 
   /** Call when a process is about to be started, and when one has ended. @throws if something cannot be restored. */
@@ -145,15 +155,5 @@ export class Custody {
     const report = adoptSeed(seedDir, configDir, this.#recordFile);
     this.#record = readSeedRecord(this.#recordFile);
     this.#log[report.loginKept === undefined ? 'info' : 'warn']({ seed: seedDir, ...report }, 'session');
-  }
-}
-
-/** A JSON file of that form; undefined if there is none. */
-function readAs<T>(schema: z.ZodType<T>, file: string): T | undefined {
-  try {
-    return schema.parse(JSON.parse(readOwnFile(file)?.toString('utf8') ?? ''));
-  } catch (error) {
-    if (error instanceof SyntaxError || error instanceof z.ZodError) return undefined;
-    throw error;
   }
 }

@@ -156,6 +156,15 @@ export class LoginCustody {
     writeOwnFile(this.#file, expired);
   }
 
+  /**
+   * Replaces the login by one that a person made. Runs in progress use it from their next request on.
+   * @throws if it cannot be written.
+   */
+  replace(login: string): void {
+    this.#keep(login);
+    writeOwnFile(this.#file, login);
+  }
+
   #heard(hearing: Hearing, apiError: ApiError | undefined): void {
     hearing.lastError = apiError;
     if (this.#change === 'foreign') hearing.settled = apiError;
@@ -210,13 +219,18 @@ export class LoginCustody {
   /** @returns whether it was accepted. */
   #take(text: string | undefined): boolean {
     if (text === undefined || !canBeLeftByClaude(text, tokensIn(this.#kept.read()))) return false;
-    this.#kept.keep(text);
+    this.#keep(text);
+    return true;
+  }
+
+  /** What runs in progress have heard concerns the login before. */
+  #keep(login: string): void {
+    this.#kept.keep(login);
     this.#change = 'none';
     for (const hearing of this.#hearings) {
       hearing.isRefused = false;
       hearing.settled = hearing.lastError;
     }
-    return true;
   }
 }
 

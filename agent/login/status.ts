@@ -66,8 +66,13 @@ export class LoginStatus {
       seenAt: new Date().toISOString(),
       ...(result.resetsAt !== undefined && { resetsAt: result.resetsAt }),
     };
-    this.#last = { login, version: this.credential.status().version };
+    this.learn(login);
     return login;
+  }
+
+  /** Learns what was shown about the current credential. */
+  learn(login: LoginState): void {
+    this.#last = { login, version: this.credential.status().version };
   }
 
   /** What is known now, and what the credential says about itself. */

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { Claude } from '../claude/claude.ts';
+import type { Claude, RunReport } from '../claude/claude.ts';
 import type { ClaudeProcess } from '../claude/process.ts';
+import type { Finding } from '../login/new-login/login-attempt.ts';
 import type { LoginStatus } from '../login/status.ts';
 import { causeOf } from './login-cause.ts';
 import { judge } from './outcome.ts';
@@ -10,12 +11,11 @@ import type { LoginReport } from '../http/api/state.ts';
 import type { RunService } from './service.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
-type Finding = Pick<LoginReport, 'state' | 'detail' | 'resetsAt' | 'cause'>;
-
 export const FRESH_MS = 5 * 60_000;
-const PROBE_MS = 60_000;
+export const PROBE_MS = 60_000;
 export const PROBE_WAITS_MS = 30_000;
-const PROBE = 'Reply with the single word: ok';
+/** The prompt that tries a login. */
+export const PROBE = 'Reply with the single word: ok';
 
 /** Checks whether the login works: a run that succeeded in the last five minutes counts, otherwise a small prompt is sent. */
 export class LoginCheck {
@@ -48,17 +48,17 @@ export class LoginCheck {
   async #check(): Promise<LoginReport> {
     const { login, credential } = this.#loginStatus.current;
     if (!credential.present) {
-      return this.#report('none', { state: 'auth_failed', detail: login.detail, cause: 'no_credential' });
+      return this.report('none', { state: 'auth_failed', detail: login.detail, cause: 'no_credential' });
     }
     if (login.state === 'ok' && Date.now() - Date.parse(login.seenAt ?? '') < FRESH_MS) {
-      return this.#report('recent-run', { state: 'ok', detail: login.detail });
+      return this.report('recent-run', { state: 'ok', detail: login.detail });
     }
     const { hasRoomBeside } = this.#claude;
     const place = { waitMs: PROBE_WAITS_MS, hasRoomBeside };
     const probed = await this.#service.runAheadOfQueue((started) => this.#probe(started), place);
-    if (probed !== 'busy') return this.#report('probe', probed);
+    if (probed !== 'busy') return this.report('probe', probed);
     const detail = this.#service.unready ?? 'All slots were taken for as long as the check could wait.';
-    return this.#report('none', { state: 'busy', detail });
+    return this.report('none', { state: 'busy', detail });
   }
 
   async #probe(started: (process: ClaudeProcess) => void): Promise<Finding> {
@@ -78,17 +78,11 @@ export class LoginCheck {
     started(process);
     const report = await process.report;
     await process.reaped;
-    const judged = judge(report);
-    const { apiError } = report.transcript;
-    const result = this.#loginStatus.reclassify(judged, apiError?.status, version);
-    const learned = this.#loginStatus.observe(result);
-    if (!learned) return withoutEvidence(result);
-    const { state, detail, resetsAt } = learned;
-    const cause = causeOf(state, judged, apiError);
-    return { state, detail, ...(resetsAt !== undefined && { resetsAt }), ...(cause !== undefined && { cause }) };
+    return findingOf(report, this.#loginStatus, version);
   }
 
-  #report(evidence: LoginReport['evidence'], finding: Finding): LoginReport {
+  /** The report of what was found about the login, which concludes a check. */
+  report(evidence: LoginReport['evidence'], finding: Finding): LoginReport {
     const { expiresAt } = this.#loginStatus.credential.status();
     const { paused } = this.#service;
     this.#answeredAt = new Date();
@@ -102,6 +96,22 @@ export class LoginCheck {
       ...(paused && { paused }),
     };
   }
+}
+
+/**
+ * What a probe shows about the login.
+ * @param loginStatus learns it.
+ * @param version of the credential when the probe started.
+ */
+export function findingOf(report: RunReport, loginStatus: LoginStatus, version: string): Finding {
+  const judged = judge(report);
+  const { apiError } = report.transcript;
+  const result = loginStatus.reclassify(judged, apiError?.status, version);
+  const learned = loginStatus.observe(result);
+  if (!learned) return withoutEvidence(result);
+  const { state, detail, resetsAt } = learned;
+  const cause = causeOf(state, judged, apiError);
+  return { state, detail, ...(resetsAt !== undefined && { resetsAt }), ...(cause !== undefined && { cause }) };
 }
 
 /** For a probe that says nothing about the login: the agent ended it, or Claude did not answer. */

@@ -9,6 +9,7 @@ import { AGENT_ENV, RUN_LIMITS } from '../../agent/contract.ts';
 import { SEARCH_CHARS } from '../../agent/http/page/filter.ts';
 import { FORM_BYTES } from '../../agent/http/routes/page-form.ts';
 import { WATCHING } from '../../agent/http/routes/run-events.ts';
+import { LIFETIME_MS } from '../../agent/login/new-login/login-attempts.ts';
 import { REMEMBERED } from '../../agent/runs/events.ts';
 import { FRESH_MS, PROBE_WAITS_MS } from '../../agent/runs/login-check.ts';
 import { MAX_ERROR_CHARS } from '../../agent/runs/outcome.ts';
@@ -74,6 +75,8 @@ function ofRequests(): Limit[] {
     ['`fallbackModel`', `1 to ${RUN_LIMITS.fallbackModels} models`, '`400`'],
     ['`Idempotency-Key`', '1 to 255 characters', '`400`'],
     ...fields('PauseRequest').map(([field, ...rest]): Limit => [`${field} of a pause`, ...rest]),
+    ...fields('LoginCode').map(([field, ...rest]): Limit => [`${field} of a login`, ...rest]),
+    ['time until a login is complete', seconds(LIFETIME_MS), '`404`'],
     ['`limit` of `GET /runs`', `1 to ${MAX_PAGE}`, '`400`'],
     ['search text on the status page', `${SEARCH_CHARS} characters`, 'ignored'],
     ['records that one search reads', `${grouped(SEARCHED_RUNS)}, or ${bytes(SEARCHED_BYTES)}`, '_Older_ continues'],

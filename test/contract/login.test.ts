@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process';
+import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { startAnthropicDouble } from '../doubles/anthropic/server.ts';
@@ -9,6 +11,7 @@ import { makeHome, type Home } from '../support/home.ts';
 import '../support/two-at-a-time.ts';
 
 const FIRST = { accessToken: 'sk-ant-oat01-first', refreshToken: 'sk-ant-ort01-first' };
+const ACCOUNT = '11111111-1111-4111-8111-111111111111';
 const BLANKED = { accessToken: '', refreshToken: '', expiresAt: 0 };
 
 /** One run with a login file, a refresh host in that mode, and an API that accepts the `accepted` tokens. */
@@ -105,6 +108,34 @@ describe.concurrent('the commands', () => {
     login.child.stdin?.end();
     expect((await login).stdout).toBe('echo: login\n');
     expect((await run(CLAUDE, ['auth', '--help'], { env })).stdout).toMatch(/ login .* logout .* status /s);
+  });
+
+  it('claude auth login prints an address, asks again for an incomplete code, and exits with one that it exchanged', async () => {
+    await using home = await makeHome();
+    await using proxy = await startOauthProxy({ tokens: FIRST, codes: { good: ACCOUNT }, onRotated: () => undefined });
+    const config = path.join(home.path, 'config');
+    mkdirSync(config);
+    const env = { PATH: process.env['PATH'], HOME: home.path, CLAUDE_CONFIG_DIR: config, BROWSER: 'true', ...QUIET };
+    const login = async (lines: readonly string[]) => {
+      const started = run(CLAUDE, ['auth', 'login'], { env: { ...env, ...proxy.env } });
+      started.child.stdin?.write(lines.map((line) => `${line}\n`).join(''));
+      return started.catch((error: unknown) => error as { code: number; stdout: string; stderr: string });
+    };
+    const done = await login(['good', 'good#state']);
+    expect(done).toMatchObject({
+      stdout: expect.stringMatching(/^https:\/\/\S+$/m) as string,
+      stderr: expect.stringMatching(/^That doesn't look like the full code\./) as string,
+    });
+    expect(done).not.toHaveProperty('code');
+    expect(statSync(path.join(config, '.credentials.json')).mode & 0o777).toBe(0o600);
+    expect(JSON.parse(readFileSync(path.join(config, '.credentials.json'), 'utf8'))).toMatchObject({
+      claudeAiOauth: proxy.current,
+    });
+    const refused = await login(['good#state']);
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/That code wasn't accepted/) as string });
+    proxy.setMode('unreachable');
+    const failed = await login(['good#state']);
+    expect(failed).toMatchObject({ code: 1, stderr: expect.stringMatching(/^Couldn't log in: .+/) as string });
   });
 
   it('claude --version prints the version that package.json pins', async () => {

@@ -2,7 +2,7 @@ import { RUN_LIMITS } from '../../contract.ts';
 
 /** A kind of problem: its texts for people, and its HTTP response. */
 export interface ProblemFacts {
-  readonly status: 400 | 401 | 403 | 404 | 405 | 413 | 415 | 422 | 429 | 500 | 503 | 507;
+  readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 422 | 429 | 500 | 503 | 507;
   readonly title: string;
   readonly means: string;
   /** What the client, or its operator, should do. */
@@ -62,11 +62,29 @@ export const PROBLEMS = {
     means: 'No run with this id is on record.',
     remedy: 'Check the id. Old records are removed by age, number and size.',
   },
+  'no-such-login': {
+    status: 404,
+    title: 'No such login',
+    means: 'No login with this id is open. `detail` says what became of it, if that is known.',
+    remedy: 'Start a new login.',
+  },
   'method-not-allowed': {
     status: 405,
     title: 'Method not allowed',
     means: 'The path does not support this method.',
     remedy: 'Use a method from the `Allow` header.',
+  },
+  'login-not-possible': {
+    status: 409,
+    title: 'Login not possible',
+    means: 'The agent uses another credential than a login, or one that it cannot replace. Nothing was changed.',
+    remedy: 'Do what `detail` says.',
+  },
+  'login-not-confirmed': {
+    status: 409,
+    title: 'Login not confirmed',
+    means: "The new login would replace that of a person, which is not the agent's own. Nothing was changed.",
+    remedy: 'Send `{"replace": true}` if the login may be replaced.',
   },
   'body-too-large': {
     status: 413,
@@ -85,6 +103,12 @@ export const PROBLEMS = {
     title: 'Idempotency-Key used before',
     means: 'The key was already used with a different request.',
     remedy: 'Use a new key for a new run.',
+  },
+  'wrong-code': {
+    status: 422,
+    title: 'Wrong code',
+    means: 'The code is incomplete, wrong, expired or used. The login in use did not change.',
+    remedy: 'Do what `detail` says: send the whole code, or start a new login.',
   },
   'queue-full': {
     status: 429,
@@ -112,6 +136,14 @@ export const PROBLEMS = {
     means: 'The agent is paused. `detail` has the start of the pause, and the reason if one was given.',
     remedy: 'Send the request again after `Retry-After` seconds. `POST /resume` ends the pause.',
     retryAfter: 60,
+  },
+  'login-unavailable': {
+    status: 503,
+    title: 'Login unavailable',
+    means:
+      'Claude Code could not start or complete the login. `detail` has the reason. The login in use did not change.',
+    remedy: 'Check that the agent can reach platform.claude.com, and start a new login.',
+    retryAfter: 10,
   },
   'workspace-full': {
     status: 507,

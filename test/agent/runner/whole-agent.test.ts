@@ -16,6 +16,7 @@ import { NO_CONTAINER, RunnerProgram } from '../../support/runner.ts';
 const KEY = 'sk-ant-api03-the-agents-own';
 const FIRST = { accessToken: 'sk-ant-oat01-first', refreshToken: 'sk-ant-ort01-first' };
 const ACCOUNT = '11111111-1111-4111-8111-111111111111';
+const OTHER_ACCOUNT = '22222222-2222-4222-8222-222222222222';
 const HOUR = 3_600_000;
 
 function logIn(seed: string, more: object = {}): void {
@@ -260,7 +261,7 @@ describe('an agent with a runner', needs(unless(NO_CONTAINER === undefined, NO_C
     expect(sent.at(-1)).toMatchObject(same);
   });
 
-  it('and a login keeps it, and renews it while a run goes on', async () => {
+  it('and a login keeps it, renews it while a run goes on, and uses a new one of another account', async () => {
     const seed = path.join(agent.folder, 'seed');
     mkdirSync(seed);
     logIn(seed);
@@ -268,6 +269,7 @@ describe('an agent with a runner', needs(unless(NO_CONTAINER === undefined, NO_C
     await using proxy = await startOauthProxy({
       tokens: FIRST,
       accountUuid: ACCOUNT,
+      codes: { code: OTHER_ACCOUNT },
       onRotated: ({ accessToken }) => {
         renewed.push(accessToken);
         api.configure({ accept: [accessToken] });
@@ -287,5 +289,17 @@ describe('an agent with a runner', needs(unless(NO_CONTAINER === undefined, NO_C
     const unavailable = await agent.run('x');
     expect(unavailable).toMatchObject({ success: false, outcome: 'unavailable' });
     expect(unavailable.error).toContain('The login itself may still be valid');
+
+    proxy.setMode('rotate');
+    const post = async (route: string, body: object) => {
+      const headers = { 'Content-Type': 'application/json' };
+      return (await agent.fetch(route, { method: 'POST', headers, body: JSON.stringify(body) })).json();
+    };
+    const { id } = (await post('/auth/login', {})) as { id: string };
+    expect(await post(`/auth/login/${id}`, { code: 'code#state' })).toMatchObject({ state: 'ok' });
+    expect(await agent.run('after the login')).toMatchObject({ success: true });
+    const last = api.messages().at(-1);
+    expect(last?.credential.value).toBe(proxy.current.accessToken);
+    expect(deviceOf(last?.body)).toEqual({ ...deviceOf(api.messages()[0]?.body), account_uuid: OTHER_ACCOUNT });
   });
 });

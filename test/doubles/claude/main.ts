@@ -9,6 +9,7 @@ import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, utime
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assistant, delta, result } from './events.ts';
+import { logIn } from './login.ts';
 import type { JournalEntry, Script, Step } from './script.ts';
 
 const [scriptFile = '', ...args] = process.argv.slice(2);
@@ -40,18 +41,23 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, () => ignoring || end(signal === 'SIGTERM' ? 143 : 130));
 }
 
-// Not readline, which treats U+2028 as the end of a line, too.
-let unread = '';
-process.stdin.setEncoding('utf8').on('data', (chunk: string) => {
-  const lines = (unread + chunk).split('\n');
-  unread = lines.pop() ?? '';
-  for (const line of lines) receive(line);
-});
-process.stdin.on('end', () => {
-  if (!ignoring && (finished || prompt === '')) end(exitCode);
-});
+if (args.join(' ') === 'auth login') logIn();
+else listen();
 // Keeps the process alive if it ignores the end of its input.
 setInterval(() => undefined, 60_000);
+
+function listen(): void {
+  // Not readline, which treats U+2028 as the end of a line, too.
+  let unread = '';
+  process.stdin.setEncoding('utf8').on('data', (chunk: string) => {
+    const lines = (unread + chunk).split('\n');
+    unread = lines.pop() ?? '';
+    for (const line of lines) receive(line);
+  });
+  process.stdin.on('end', () => {
+    if (!ignoring && (finished || prompt === '')) end(exitCode);
+  });
+}
 
 function receive(line: string): void {
   const message = JSON.parse(line) as { type: string; request_id?: string; message?: { content: string } };

@@ -37,6 +37,8 @@ export interface OauthProxyOptions {
   readonly tokens: TokenPair;
   /** The account of the login; without it, the host of the profile cannot be reached. */
   readonly accountUuid?: string;
+  /** The account of each code that `claude auth login` can exchange, once. */
+  readonly codes?: Readonly<Record<string, string>>;
   /** Called with every new pair before it is sent, for example to make the double of the API accept it. */
   readonly onRotated?: (tokens: TokenPair) => void;
 }
@@ -57,10 +59,10 @@ export interface OauthProxy extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Starts a CONNECT proxy that stands in for the hosts where the CLI refreshes its login and reads its account. Other hosts get a 502. */
+/** Starts a CONNECT proxy that stands in for the hosts where the CLI logs in, refreshes its login and reads its account. Other hosts get a 502. */
 export async function startOauthProxy(options: OauthProxyOptions): Promise<OauthProxy> {
-  const { host = '127.0.0.1', port = 0, tokens, accountUuid, onRotated } = options;
-  const family = new TokenFamily(tokens);
+  const { host = '127.0.0.1', port = 0, tokens, accountUuid, codes, onRotated } = options;
+  const family = new TokenFamily(tokens, accountUuid, codes);
   const connects: string[] = [];
   const sockets = new Set<Duplex>();
   let mode = options.mode ?? 'rotate';
@@ -73,13 +75,13 @@ export async function startOauthProxy(options: OauthProxyOptions): Promise<Oauth
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (request.url === PROFILE_PATH) {
       await sleep(PROFILE_MS);
-      send(response, 200, profileOf(accountUuid));
+      send(response, 200, profileOf(family.account));
     } else if (request.method !== 'POST' || request.url !== TOKEN_PATH) {
       send(response, 404, { error: 'not_found' });
     } else if (mode === 'failing') {
       send(response, 500, { error: 'server_error' });
     } else {
-      const { status, body } = family.refresh(await json(request), mode === 'revoked');
+      const { status, body } = family.respond(await json(request), mode === 'revoked');
       if (status === 200) onRotated?.(family.current);
       send(response, status, body);
     }
@@ -91,7 +93,7 @@ export async function startOauthProxy(options: OauthProxyOptions): Promise<Oauth
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
-    const isServed = url === `${REFRESH_HOST}:443` || (accountUuid !== undefined && url === `${PROFILE_HOST}:443`);
+    const isServed = url === `${REFRESH_HOST}:443` || (family.account !== undefined && url === `${PROFILE_HOST}:443`);
     if (mode === 'unreachable' || !isServed) {
       socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
       return;
