@@ -6,6 +6,7 @@ import { chart } from './chart.ts';
 import { current } from './current.ts';
 import { history } from './history.ts';
 import { login } from './login.ts';
+import { isAboutLogin } from './new-login.ts';
 import type { Html, PageContext } from './parts.ts';
 import type { Status } from './status.ts';
 import { headlineOf, summary, titleOf } from './summary.ts';
@@ -35,8 +36,13 @@ export function statusPage(status: Status, context: PageContext): Html {
     tone: headlineOf(status).tone,
     version: status.version,
     asOf: status.now,
-    main: html`${summary(status, context)} ${current(status, context)} ${login(status)} ${chart(status.day)}
-    ${history(status, context)}`,
+    main: html`${summary(status, context)}
+    ${
+      isAboutLogin(status)
+        ? [login(status, context), current(status, context)]
+        : [current(status, context), login(status, context)]
+    }
+    ${chart(status.day)} ${history(status, context)}`,
   });
 }
 

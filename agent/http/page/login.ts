@@ -1,20 +1,25 @@
 import { html } from 'hono/html';
-import { badge, heading, left, time, type Html } from './parts.ts';
+import { isAboutLogin, newLogin } from './new-login.ts';
+import { badge, heading, left, time, type Html, type PageContext } from './parts.ts';
 import type { Status } from './status.ts';
 import { LOGIN_WORDS } from './words.ts';
 
-/** Whether the login works, where it comes from, and when it expires. */
-export function login({ login: { state, detail, seenAt, resetsAt }, credential, source, now }: Status): Html {
-  return html`<section id="login" aria-labelledby="login-title">
+/** Whether the login works, where it comes from, and when it expires; and a new login. */
+export function login(status: Status, context: PageContext): Html {
+  const { credential, source, now } = status;
+  const { state, detail, seenAt, resetsAt } = status.login;
+  return html`<section id="login" ${isAboutLogin(status) ? html`class="first"` : ''} aria-labelledby="login-title">
     ${heading('login', 'Login')}
     <p class="state">${badge(LOGIN_WORDS[state])}</p>
     ${state === 'ok' ? '' : html`<p class="detail">${detail}</p>`}
+    ${isAboutLogin(status) ? newLogin(status, context) : ''}
     <dl>
       ${resetsAt === undefined ? '' : fact('Limit ends in', left(Date.parse(resetsAt), now))}
       ${credential.expiresAt === undefined ? '' : fact('Access token', expiry(credential.expiresAt, credential, now))}
       ${fact('Source', html`${source.mode}<br /><code>${source.source}</code>`)}
       ${seenAt === undefined ? '' : fact(state === 'ok' ? 'Last answer' : 'Last attempt', time(seenAt))}
     </dl>
+    ${isAboutLogin(status) ? '' : newLogin(status, context)}
   </section>`;
 }
 

@@ -1,4 +1,5 @@
 import type { CredentialSource, CredentialStatus } from '../../login/credential.ts';
+import type { LoginAttempts, LoginAttemptsView } from '../../login/new-login/login-attempts.ts';
 import type { LoginStatus, LoginState } from '../../login/status.ts';
 import type { OutcomeCount, Pause, Run, RunFilter, RunPage } from '../../store/run.ts';
 import type { RunService } from '../../runs/service.ts';
@@ -31,12 +32,14 @@ export interface Status {
   readonly login: LoginState;
   readonly credential: CredentialStatus;
   readonly source: Pick<CredentialSource, 'mode' | 'source'>;
+  readonly newLogin: LoginAttemptsView;
 }
 
 /** Collects everything that the page shows. */
 export function statusOf(
   service: RunService,
   loginStatus: LoginStatus,
+  logins: LoginAttempts,
   version: string,
   filter: EndedFilter = {},
 ): Status {
@@ -59,5 +62,6 @@ export function statusOf(
     login,
     credential,
     source: loginStatus.credential,
+    newLogin: logins.view,
   };
 }

@@ -2,13 +2,14 @@ import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import { z } from 'zod';
 import type { Outcome } from '../../contract.ts';
+import { LOGIN_CODE_CHARS } from '../api/login.ts';
 import { lane } from '../api/run-request.ts';
 import { SEARCH_CHARS } from '../page/filter.ts';
 import { OUTCOME_WORDS } from '../page/words.ts';
 import { tokenOf } from '../bearer.ts';
 import { bodyWithin } from '../request/json-body.ts';
 
-/** The maximum size of a form in bytes. Its longest field has 500 characters. */
+/** The maximum size of a form in bytes. Its longest field has 4096 characters. */
 export const FORM_BYTES = 16_384;
 
 const FORM_TYPE = 'application/x-www-form-urlencoded';
@@ -18,9 +19,14 @@ const words = z.string().trim().min(1).max(SEARCH_CHARS).optional().catch(undefi
 
 const fields = z.object({
   token: z.string().optional(),
-  action: z.enum(['show', 'pause', 'resume', 'cancel']).catch('show'),
+  action: z.enum(['show', 'pause', 'resume', 'cancel', 'start-login', 'send-code', 'cancel-login']).catch('show'),
   id: z.string().catch(''),
   reason: z.string().trim().min(1).max(500).optional().catch(undefined),
+  code: z.string().max(LOGIN_CODE_CHARS).catch(''),
+  replace: z
+    .literal('yes')
+    .transform(() => true)
+    .catch(false),
   outcome: z.enum(outcomes).optional().catch(undefined),
   workflow: words,
   lane: lane.optional().catch(undefined),

@@ -1,6 +1,8 @@
 import { Hono, type Context } from 'hono';
 import { CONTENT_SECURITY_POLICY, statusPage, tokenPage } from '../page/document.ts';
 import { statusOf } from '../page/status.ts';
+import { LoginError } from '../../login/new-login/errors.ts';
+import type { LoginAttempts } from '../../login/new-login/login-attempts.ts';
 import type { LoginStatus } from '../../login/status.ts';
 import type { RunService } from '../../runs/service.ts';
 import { withoutUndefined } from '../request/json-body.ts';
@@ -12,6 +14,7 @@ import { problem } from '../problem.ts';
 export interface PageDependencies {
   readonly service: RunService;
   readonly loginStatus: LoginStatus;
+  readonly logins: LoginAttempts;
   readonly version: string;
   /** SHA-256 in hex of the token that gives access to the page. */
   readonly tokenSha256: string;
@@ -24,7 +27,7 @@ export interface PageDependencies {
  * the header, as every client does; without scripts in a field of each form. There is no cookie, so another site cannot
  * send requests on someone's behalf.
  */
-export function pageRoute({ service, loginStatus, version, tokenSha256, n8nUrl }: PageDependencies): Hono {
+export function pageRoute({ service, loginStatus, logins, version, tokenSha256, n8nUrl }: PageDependencies): Hono {
   const route = new Hono();
   const isKnown = tokenMatcher([tokenSha256]);
   const refuse = (c: Context, status: 401 | 413 | 415, why = 'The token is not valid for this agent.') =>
@@ -40,13 +43,16 @@ export function pageRoute({ service, loginStatus, version, tokenSha256, n8nUrl }
   });
   route.get('/', (c) => c.html(tokenPage(version)));
   route.post('/', ...smallForm(isKnown, refuse), async (c) => {
-    const { action, id, reason, token, ...asked } = await readForm(c);
+    const { action, id, reason, code, replace, token, ...asked } = await readForm(c);
     if (tokenOf(c) === undefined && !isKnown(token ?? '')) return refuse(c, 401);
     if (action === 'cancel') service.cancel(id);
     else if (action === 'pause') service.pause(reason);
     else if (action === 'resume') service.resume();
+    else if (action === 'start-login') await told(() => logins.start(replace));
+    else if (action === 'send-code') await told(() => logins.submit(id, code));
+    else if (action === 'cancel-login') await told(() => logins.cancel(id));
     const filter = withoutUndefined(asked);
-    return c.html(statusPage(statusOf(service, loginStatus, version, filter), { token, filter, n8nUrl }));
+    return c.html(statusPage(statusOf(service, loginStatus, logins, version, filter), { token, filter, n8nUrl }));
   });
   route.all('/', (c) =>
     problem(c, 'method-not-allowed', `/ supports GET, HEAD, POST, not ${c.req.method}.`, {
@@ -54,4 +60,13 @@ export function pageRoute({ service, loginStatus, version, tokenSha256, n8nUrl }
     }),
   );
   return route;
+}
+
+/** What goes wrong with a login is part of the page. */
+async function told(work: () => unknown): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof LoginError)) throw error;
+  }
 }
