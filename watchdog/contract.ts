@@ -42,7 +42,9 @@ export const WATCHDOG_ENV = {
   n8nTag: 'WATCHDOG_N8N_TAG',
   /** URL of n8n for people, behind "Open n8n". */
   n8nUrl: 'WATCHDOG_N8N_URL',
-  /** URL of the guide, behind "Refresh Tokens". */
+  /** URL of the agent's status page for people, behind "Refresh Tokens" where a person can log in there. */
+  pageUrl: 'WATCHDOG_PAGE_URL',
+  /** URL of the guide, behind "Refresh Tokens" otherwise. */
   guideUrl: 'WATCHDOG_GUIDE_URL',
   /** Hours between two cards about the same trouble. */
   reminderHours: 'WATCHDOG_REMINDER_HOURS',

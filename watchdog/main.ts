@@ -35,7 +35,7 @@ try {
 }
 
 async function run({ command, dryRun, request }: Arguments, settings: WatchdogSettings): Promise<number> {
-  const { n8n, n8nTag, n8nUrl, webhookUrl, authMode, stack, guideUrl } = settings;
+  const { n8n, n8nTag, n8nUrl, webhookUrl, authMode, stack, pageUrl, guideUrl } = settings;
   const options: PassOptions = {
     settings,
     ledger: await ledgerAt(settings.ledger),
@@ -46,7 +46,7 @@ async function run({ command, dryRun, request }: Arguments, settings: WatchdogSe
       n8nTag,
       agent: new AgentClient(settings),
       webhookUrl,
-      card: { authMode, stack, guideUrl, n8nUrl: n8nUrl ?? n8n?.apiUrl },
+      card: { authMode, stack, pageUrl, guideUrl, n8nUrl: n8nUrl ?? n8n?.apiUrl },
     },
     log,
   };

@@ -25,6 +25,7 @@ export interface WatchdogSettings {
   readonly n8n: N8nOptions | undefined;
   readonly n8nTag: string;
   readonly n8nUrl: string | undefined;
+  readonly pageUrl: string | undefined;
   readonly guideUrl: string | undefined;
   readonly reminderMs: number;
   readonly maintenanceReason: string;
@@ -87,6 +88,7 @@ const schema = z.object({
   [WATCHDOG_ENV.n8nApiKeyFile]: header("n8n's API key").optional(),
   [WATCHDOG_ENV.n8nTag]: z.string().regex(TAG, 'must be one tag, without a comma').default(D.n8nTag),
   [WATCHDOG_ENV.n8nUrl]: url('https://n8n.example.com').optional(),
+  [WATCHDOG_ENV.pageUrl]: url('https://claude-agent.example.com').optional(),
   [WATCHDOG_ENV.guideUrl]: url('https://wiki.example.com/claude-agent').optional(),
   [WATCHDOG_ENV.reminderHours]: number(1, 168, D.reminderHours),
   [WATCHDOG_ENV.maintenanceReason]: z.string().min(1, 'must not be empty').max(500).default(D.maintenanceReason),
@@ -125,6 +127,7 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env): Watc
     n8n: apiUrl === undefined || apiKey === undefined ? undefined : { apiUrl, apiKey },
     n8nTag: value[WATCHDOG_ENV.n8nTag],
     n8nUrl: value[WATCHDOG_ENV.n8nUrl],
+    pageUrl: value[WATCHDOG_ENV.pageUrl],
     guideUrl: value[WATCHDOG_ENV.guideUrl],
     reminderMs: value[WATCHDOG_ENV.reminderHours] * 3_600_000,
     maintenanceReason: value[WATCHDOG_ENV.maintenanceReason],

@@ -80,6 +80,7 @@ function environment({ config }: WatchdogPodArgs): Record<string, string | numbe
     [WATCHDOG_ENV.n8nApiKeyFile]: n8nApiUrl && `${NOTIFY_PATH}/${NOTIFY_KEYS.n8nApiKey}`,
     [WATCHDOG_ENV.n8nTag]: config.n8nTag,
     [WATCHDOG_ENV.n8nUrl]: n8nUrl,
+    [WATCHDOG_ENV.pageUrl]: config.pageUrl,
     [WATCHDOG_ENV.guideUrl]: config.guideUrl,
     [WATCHDOG_ENV.reminderHours]: config.reminderHours,
     [WATCHDOG_ENV.maintenanceReason]: config.maintenanceReason,

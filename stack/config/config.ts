@@ -115,6 +115,7 @@ export interface StackConfig {
   readonly n8nApiKey: pulumi.Output<string> | undefined;
   readonly n8nUrl: string | undefined;
   readonly n8nTag: string;
+  readonly pageUrl: string | undefined;
   readonly guideUrl: string | undefined;
   readonly reminderHours: number;
   readonly maintenanceReason: string;
@@ -198,6 +199,7 @@ export function readConfig(source: ConfigSource): StackConfig {
     n8nApiKey: secret('n8nApiKey'),
     n8nUrl: read.optional('n8nUrl', ...TEXT.url),
     n8nTag: read.text('n8nTag', ...TEXT.tag),
+    pageUrl: read.optional('pageUrl', ...TEXT.page),
     guideUrl: read.optional('guideUrl', ...TEXT.guide),
     reminderHours: read.integer('reminderHours', 1, 168),
     maintenanceReason: read.text('maintenanceReason', ...TEXT.reason),

@@ -29,6 +29,7 @@ export const TEXT = {
     'an http(s) URL without user or path, such as http://proxy.example.org:3128',
   ),
   hosts: matches(/^[^\s,]+(,[^\s,]+)*$/, 'names, domains or addresses, separated by commas without spaces'),
+  page: url(/^https:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/, 'an https URL without user, query or fragment'),
   guide: url(/^https?:\/\/[^\s/?#@]+(\/\S*)?$/, 'an http(s) URL'),
   tag: matches(/^[^,]{1,64}$/, 'the name of one tag, without a comma'),
   reason: matches(/^(?=.*\S).{1,500}$/, 'a text of 1 to 500 characters'),

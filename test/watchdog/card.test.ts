@@ -128,6 +128,16 @@ describe('the red card', () => {
     expect(none['actions']).toEqual([]);
   });
 
+  test.each(CREDENTIAL_KINDS)('leads to the status page where a person can log in there: %s', (authMode) => {
+    const pageUrl = 'https://claude-agent.example.com/agent/';
+    const card = made({ ...SAMPLES['login-failed'], context: { authMode, pageUrl } });
+    const guide = 'https://wiki.example.com/claude-agent#refresh-tokens';
+    const url = authMode === 'session' ? pageUrl : guide;
+    expect(card['actions']).toContainEqual({ type: 'Action.OpenUrl', title: 'Refresh Tokens', url });
+    const amber = made({ ...SAMPLES['usage-limited'], context: { authMode, pageUrl } });
+    expect(JSON.stringify(amber)).not.toContain(pageUrl);
+  });
+
   test.each([
     ['no_credential', 'Not logged in', 'npm run login'],
     ['organization', 'organisation does not allow', 'Ask an admin'],

@@ -14,6 +14,7 @@ export interface Sample {
 
 export const CONTEXT: CardContext = {
   authMode: 'session',
+  pageUrl: undefined,
   guideUrl: 'https://wiki.example.com/claude-agent',
   n8nUrl: 'https://n8n.example.com',
   n8nProblem: undefined,

@@ -8,6 +8,8 @@ export interface CardContext {
   readonly authMode: CredentialKind;
   /** The stack that suggested commands name; undefined: the default one. */
   readonly stack?: string;
+  /** The agent's status page, where a person can log in if `authMode` is `session`. */
+  readonly pageUrl: string | undefined;
   readonly guideUrl: string | undefined;
   readonly n8nUrl: string | undefined;
   /** Why n8n is not available, if so. */
@@ -246,12 +248,20 @@ function blockOf({ heading, lines, isCode = false }: Block): Card[] {
   ];
 }
 
-function actionsOf({ withRefresh }: Content, { guideUrl, n8nUrl }: CardContext): Card[] {
+function actionsOf({ withRefresh }: Content, context: CardContext): Card[] {
+  const { n8nUrl } = context;
+  const refreshUrl = withRefresh ? refreshUrlOf(context) : undefined;
   const open = (title: string, url: string) => ({ type: 'Action.OpenUrl', title, url });
   return [
-    ...(withRefresh && guideUrl !== undefined ? [open('Refresh Tokens', sectionOf(guideUrl))] : []),
+    ...(refreshUrl === undefined ? [] : [open('Refresh Tokens', refreshUrl)]),
     ...(n8nUrl === undefined ? [] : [open('Open n8n', n8nUrl)]),
   ];
+}
+
+/** Where a person gets the agent a new credential, or reads how. */
+function refreshUrlOf({ authMode, pageUrl, guideUrl }: CardContext): string | undefined {
+  if (authMode === 'session' && pageUrl !== undefined) return pageUrl;
+  return guideUrl === undefined ? undefined : sectionOf(guideUrl);
 }
 
 /** The guide's section, unless the URL names one. */

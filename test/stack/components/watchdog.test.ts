@@ -66,14 +66,17 @@ describe('the watchdog', () => {
   });
 
   test('gets webhook and API key as files, and has neither in its environment', async () => {
-    const { resources } = await runProgram({ ...SECRETS, n8nTag: 'ai', guideUrl: 'https://wiki.example.com/x#y' });
+    const pageUrl = 'https://claude-agent.example.com/agent/';
+    const guideUrl = 'https://wiki.example.com/x#y';
+    const { resources } = await runProgram({ ...SECRETS, n8nTag: 'ai', pageUrl, guideUrl });
     const { env, pod } = cronJob(resources, 'claude-auth-watchdog');
     expect(env).toMatchObject({
       WATCHDOG_TEAMS_WEBHOOK_FILE: '/var/run/claude-watchdog-notify/teams-webhook-url',
       WATCHDOG_N8N_API_KEY_FILE: '/var/run/claude-watchdog-notify/n8n-api-key',
       WATCHDOG_N8N_API_URL: SECRETS.n8nApiUrl,
       WATCHDOG_N8N_TAG: 'ai',
-      WATCHDOG_GUIDE_URL: 'https://wiki.example.com/x#y',
+      WATCHDOG_PAGE_URL: pageUrl,
+      WATCHDOG_GUIDE_URL: guideUrl,
       WATCHDOG_LEDGER_CONFIGMAP: 'claude-agent/claude-auth-watchdog',
     });
     expect(JSON.stringify(pod)).not.toContain('canary');
