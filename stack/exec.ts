@@ -77,13 +77,15 @@ export async function show(
 
 /**
  * Starts a program that keeps running.
+ * @param timeoutMs When it is killed.
  * @returns Its first output, or why it ended before that; and a function that ends it.
  */
 export async function start(
   program: string,
   args: readonly string[],
+  timeoutMs = TIMEOUT_MS,
 ): Promise<{ readonly first: RunAttempt; readonly stop: () => Promise<void> }> {
-  const child = execa(program, args, { stdin: 'ignore', reject: false, timeout: TIMEOUT_MS });
+  const child = execa(program, args, { stdin: 'ignore', reject: false, timeout: timeoutMs });
   const ended = child.then((result): RunFailure => {
     const failure = causeIn(result.stderr) || withoutWords(program, result);
     const { exitCode, stderr: printed } = result;

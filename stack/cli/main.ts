@@ -19,7 +19,7 @@ import { doctor } from './doctor/report.ts';
 import { down } from './down.ts';
 import { CliError } from './system/terminal.ts';
 import { readEnvironment } from './system/environment.ts';
-import { logIn } from './login.ts';
+import { logIn } from './login/login.ts';
 import { preview } from './preview.ts';
 import { asksPulumiForHelp, pulumi, stackOption } from './pulumi.ts';
 import { refresh } from './refresh.ts';
@@ -72,7 +72,7 @@ async function run(name: string, given: readonly string[]): Promise<number> {
     rollback: () => rollback(context, line.positionals[0]),
     // Imported on demand: it loads Pulumi's SDK, which takes longer than everything else.
     plan: async () => (await import('./plan/plan.ts')).plan(context, line),
-    login: () => logIn(context),
+    login: () => logIn(context, line),
     doctor: () => doctor(context, line),
     backup: () => backup(context),
     restore: () => restore({ ...context, up: (...args) => up({ ...context, args }) }),

@@ -56,7 +56,17 @@ export const USAGES = {
     command: 'npm run login',
     summary: 'Logs in to Claude for the pod, in a browser. Stores this separate login in .local/session.',
     options: {
-      stack: { ...STACK, help: 'The stack that the suggested next command is for. All stacks use the same login.' },
+      stack: {
+        ...STACK,
+        help: 'The stack of the suggested next command, and of the context for --pod. All stacks use the same login.',
+      },
+      pod: {
+        help: 'Logs in the running agent instead, with kubectl. Needs neither the state nor the passphrase. Stores nothing on this machine.',
+      },
+      context: {
+        value: 'NAME',
+        help: "With --pod: the context of the kubeconfig. Default: that of the stack's config, otherwise the current one.",
+      },
     },
   },
   doctor: {

@@ -1,8 +1,5 @@
-import * as fs from 'node:fs';
-import * as path from 'node:path';
-
 import { run } from '../../exec.ts';
-import { TOKEN_FILE } from '../../names.ts';
+import { storedToken } from '../system/agent-api.ts';
 import { runEngine, findEngine } from '../system/engine.ts';
 import { backendName } from '../system/environment.ts';
 import type { CliEnvironment } from '../system/environment.ts';
@@ -49,8 +46,7 @@ function checksOf(environment: CliEnvironment, stack: string, quick: boolean): C
   const config = StackFile.at(stackFileOf(projectDir, stack), projectDir);
   const context = contextOf(config);
   const kubectl = kubectlOf(context);
-  const tokenFile = path.join(projectDir, TOKEN_FILE);
-  const token = fs.existsSync(tokenFile) ? fs.readFileSync(tokenFile, 'utf8').trim() : undefined;
+  const token = storedToken(projectDir);
   const engine = findEngine(projectDir, env);
   let ready: ReadyStack | undefined;
   const about = stackChecks({

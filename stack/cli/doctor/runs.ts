@@ -1,7 +1,8 @@
 import type { ListedRun } from '../../../agent/http/api/run.ts';
 import { NAMES, TOKEN_FILE } from '../../names.ts';
 import { npmRun } from '../../next-command.ts';
-import { throughPort } from '../system/kubectl.ts';
+import { callAgent } from '../system/agent-api.ts';
+import { CliError } from '../system/terminal.ts';
 import { broken, ok, skipped } from './finding.ts';
 import type { Check, Finding } from './finding.ts';
 
@@ -18,7 +19,7 @@ const wrongToken = (): Finding =>
 /**
  * How the last runs ended.
  * @param context Of the kubeconfig; empty for the current one.
- * @param token The API token; undefined if this machine has none. Sent to the agent over HTTP, never to a shell in the pod.
+ * @param token The API token; undefined if this machine has none.
  */
 export function runs(context: string, token: string | undefined): Check[] {
   return [
@@ -31,29 +32,19 @@ export function runs(context: string, token: string | undefined): Check[] {
           const found = await listed(context, token);
           return found === 'refused' ? wrongToken() : judged(found);
         } catch (error) {
-          return broken(reasonOf(error as Error), `kubectl -n ${NAMES.namespace} logs deployment/${NAMES.deployment}`);
+          return broken((error as Error).message, `kubectl -n ${NAMES.namespace} logs deployment/${NAMES.deployment}`);
         }
       },
     },
   ];
 }
 
-const listed = (context: string, token: string): Promise<readonly EndedRun[] | 'refused'> =>
-  throughPort(context, (address) => ask(`${address}/runs?limit=${COUNT}&state=ended`, token));
-
-async function ask(url: string, token: string): Promise<readonly EndedRun[] | 'refused'> {
-  const response = await fetch(url, {
-    headers: { authorization: `Bearer ${token}` },
-    signal: AbortSignal.timeout(10_000),
-  });
-  if (response.status === 401) return 'refused';
-  if (!response.ok) throw new Error(`GET /runs returned HTTP ${response.status}`);
-  return ((await response.json()) as { runs: readonly EndedRun[] }).runs;
+async function listed(context: string, token: string): Promise<readonly EndedRun[] | 'refused'> {
+  const { status, body } = await callAgent(context, { path: `/runs?limit=${COUNT}&state=ended`, token });
+  if (status === 401) return 'refused';
+  if (status !== 200) throw new CliError(`GET /runs returned HTTP ${status}`);
+  return (body as { runs: readonly EndedRun[] }).runs;
 }
-
-/** The message of `fetch` is only "fetch failed"; the reason is in its cause. */
-const reasonOf = ({ message, cause }: Error): string =>
-  cause instanceof Error ? `${message}: ${cause.message}` : message;
 
 /** Ended by a person or by a restart of the agent: no sign of whether prompts are answered. */
 const SAY_NOTHING: ReadonlySet<string | undefined> = new Set(['cancelled', 'interrupted']);

@@ -25,15 +25,16 @@ export function kubectlOf(context: string): Kubectl {
  * Calls the agent through a local port that stays open until `call` settles.
  * @param context of the kubeconfig; empty for the current one.
  * @param call receives the address, such as `http://127.0.0.1:40123`.
+ * @param timeoutMs after which the port is closed.
  * @throws Error with kubectl's reason if no port could be opened.
  */
-export async function throughPort<T>(context: string, call: (address: string) => Promise<T>): Promise<T> {
-  const { first, stop } = await start('kubectl', [
-    ...stackIn(context),
-    'port-forward',
-    `deploy/${NAMES.deployment}`,
-    ':http',
-  ]);
+export async function throughPort<T>(
+  context: string,
+  call: (address: string) => Promise<T>,
+  timeoutMs: number,
+): Promise<T> {
+  const forward = ['port-forward', `deploy/${NAMES.deployment}`, ':http'];
+  const { first, stop } = await start('kubectl', [...stackIn(context), ...forward], timeoutMs);
   try {
     if ('failure' in first) throw new Error(`kubectl port-forward: ${first.failure}`);
     // `Forwarding from 127.0.0.1:40123 -> 3000`

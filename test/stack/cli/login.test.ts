@@ -5,7 +5,7 @@ import * as path from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
-import { login } from '../../../stack/cli/login.ts';
+import { login } from '../../../stack/cli/login/local.ts';
 
 const LOGIN = '{"claudeAiOauth":{"accessToken":"canary"}}';
 

@@ -2,17 +2,17 @@ import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 
-import { CREDENTIALS_FILE } from '../../agent/contract.ts';
-import { run, show } from '../exec.ts';
-import { npmRun } from '../next-command.ts';
-import { checkCredentials } from '../session/credentials.ts';
-import { OWN_SESSION } from '../session/seed.ts';
-import type { CommandContext } from './system/environment.ts';
-import { CliError } from './system/terminal.ts';
-import { privateFolder } from './system/local-files.ts';
+import { CREDENTIALS_FILE } from '../../../agent/contract.ts';
+import { run, show } from '../../exec.ts';
+import { npmRun } from '../../next-command.ts';
+import { checkCredentials } from '../../session/credentials.ts';
+import { OWN_SESSION } from '../../session/seed.ts';
+import type { CommandContext } from '../system/environment.ts';
+import { CliError } from '../system/terminal.ts';
+import { privateFolder } from '../system/local-files.ts';
 
-/** `login`: logs in to Claude for the pod. Returns 0. @throws CliError if that fails. */
-export async function logIn({ environment: { projectDir, env }, say }: CommandContext): Promise<number> {
+/** Logs in to Claude for the pod, on this machine. Returns 0. @throws CliError if that fails. */
+export async function logInHere({ environment: { projectDir, env }, say }: CommandContext): Promise<number> {
   const folder = path.join(projectDir, OWN_SESSION);
   const claude = env['AGENT_CLAUDE_PATH'] ?? path.join(projectDir, 'node_modules', '.bin', 'claude');
   say(`Logged in: ${await login({ folder, claude, env, platform: process.platform })}. Next: ${npmRun('up')}`);
