@@ -27,7 +27,7 @@ export default {
     forbid(
       'claude-is-the-last-layer',
       path('agent/claude/'),
-      path(HTTP, 'agent/(runs|store|login|callbacks|workspace|conversations)/'),
+      path(HTTP, 'agent/(runs|store|login|callbacks|workspace|conversations|decisions)/'),
       'What starts the CLI knows nothing of runs, logins or the store of conversations.',
     ),
     forbid(
@@ -60,12 +60,18 @@ export default {
       path('agent/gateway/'),
       'Whoever needs it gets it as a dependency.',
     ),
+    forbid(
+      'decisions-below-runs',
+      path('agent/decisions/'),
+      path(HTTP, 'agent/(callbacks|runs|login|workspace|backup|gateway|runner)/'),
+      'What a person decides is known to runs, and not the other way round.',
+    ),
     forbid('login-below-runs', path('agent/login/'), path(HTTP, 'agent/(callbacks|runs)/'), ''),
     forbid('runs-below-http', path('agent/runs/'), path(HTTP, 'agent/callbacks/'), ''),
     forbid(
       'store-and-workspace-below-runs',
       path('agent/(store|workspace)/'),
-      path(HTTP, 'agent/(callbacks|runs|login|backup)/'),
+      path(HTTP, 'agent/(callbacks|runs|login|backup|decisions)/'),
       'Records and folders know nothing of who uses them.',
     ),
     forbid(
@@ -79,7 +85,7 @@ export default {
     forbid(
       'api-describes-only',
       path('agent/http/api/'),
-      path('agent/(runs|store|claude|login|callbacks|workspace)/', 'agent/http/(?!api/)'),
+      path('agent/(runs|store|claude|login|callbacks|workspace|decisions)/', 'agent/http/(?!api/)'),
       '',
     ),
     forbid('routes-below-app', path('agent/http/(?!app|server)'), path('agent/http/(app|server)'), ''),

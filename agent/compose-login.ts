@@ -114,6 +114,12 @@ function configDirOf({ sessionDir, stateDir, environment }: Settings): string | 
   return sessionDir === undefined ? environment['CLAUDE_CONFIG_DIR'] : path.join(stateDir, SESSION_FOLDER);
 }
 
+/** The files with the settings of claude that processes have besides the agent's own, whether they exist or not. */
+export function userSettingsOf(settings: Settings): string[] {
+  const dirs = [configDirOf(settings) ?? path.join(homeOf(settings), '.claude'), settings.sessionDir];
+  return dirs.flatMap((dir) => (dir === undefined ? [] : [path.join(dir, 'settings.json')]));
+}
+
 /** On a pod's empty volume the home folder does not exist yet, and claude needs a writable one. */
 export function homeOf(settings: Settings): string {
   return settings.environment['HOME'] ?? homedir();

@@ -5,12 +5,13 @@ import packageJson from '../package.json' with { type: 'json' };
 import { createApp } from './http/app.ts';
 import { serveSnapshots, type SnapshotServer } from './backup/snapshot-server.ts';
 import { CallbackHosts } from './callbacks/hosts.ts';
-import { CallbackSender } from './callbacks/sender.ts';
+import { CallbackSender, type CallbackSenderDependencies } from './callbacks/sender.ts';
 import { callbackSecrets } from './callbacks/signature.ts';
 import { createClaude } from './claude/claude.ts';
 import { LocalHost } from './claude/local-host.ts';
 import { localPlace } from './claude/place.ts';
 import { composeRunners, type Runners } from './compose-runners.ts';
+import { Decisions } from './decisions/decisions.ts';
 import { pruneConversations } from './conversations/prune.ts';
 import { type CredentialSource } from './login/credential.ts';
 import { AGENT_ENV } from './contract.ts';
@@ -19,23 +20,26 @@ import { makeFolder } from './workspace/folders.ts';
 import { admit } from './gateway/admission.ts';
 import { RunTokens } from './gateway/run-tokens.ts';
 import type { Gateway } from './gateway/server.ts';
-import { resourceOf } from './http/routes/run-resource.ts';
+import type { RunOptions } from './http/api/run-request.ts';
+import { endOf, needOf } from './http/occasions.ts';
 import { LoginStatus } from './login/status.ts';
 import { scheduleForget, pruneHourly, pruneRecordsHourly, openOrReplaceStore } from './store/housekeeping.ts';
 import { LoginCheck } from './runs/login-check.ts';
 import { RunMetrics } from './http/metrics.ts';
 import { RunService } from './runs/service.ts';
+import type { EndedRun } from './store/run.ts';
 import { Workspace } from './workspace/workspace.ts';
 import { SettingsError, type Settings } from './settings.ts';
 import { apiToken, type ApiToken } from './http/token.ts';
 import type { LoginAttempts } from './login/new-login/login-attempts.ts';
-import { chooseCredential, configurationsOf, homeOf, loginAttempts } from './compose-login.ts';
+import { chooseCredential, configurationsOf, homeOf, loginAttempts, userSettingsOf } from './compose-login.ts';
 
 /** Everything that handles requests according to the settings. */
 export interface Agent {
   readonly app: Hono;
   readonly service: RunService;
-  readonly callbacks: CallbackSender;
+  /** They send callbacks about the ends of runs, and about decisions. */
+  readonly callbacks: readonly CallbackSender[];
   /** Stop it before {@link Agent.close}. */
   readonly snapshots: SnapshotServer;
   readonly credential: CredentialSource;
@@ -106,6 +110,20 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
       freeBytes: settings.warmStartFreeMegabytes * 1_048_576,
       log,
     });
+  const decisions = new Decisions({
+    store: store.decisions,
+    log,
+    approve: settings.approve,
+    permissionMode: settings.permissionMode,
+    limitMinutes: settings.decisionMinutes,
+    stateDir: settings.stateDir,
+    claudeSettings: settings.claudeSettings,
+    userSettings: userSettingsOf(settings),
+    onChange: (run, decision) => {
+      service.events.publishDecision(run.id, decision);
+      if (run.callback) notices.wake();
+    },
+  });
   const given = {
     instanceId: store.instanceId,
     permissionMode: settings.permissionMode,
@@ -116,6 +134,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     // On runners the gateway has it.
     credential: runners ? { ...credential, environment: () => ({}) } : credential,
     workdir: workspace.runDir,
+    startsCold: (options: RunOptions) => decisions.concerns(options),
     log,
   };
   const claude = createClaude({
@@ -135,12 +154,10 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     : claude;
   const forget = scheduleForget(store, log);
   const callbackHosts = new CallbackHosts(settings.callbackHosts);
-  const callbacks = new CallbackSender({
-    store,
+  const messages: Omit<CallbackSenderDependencies, 'records' | 'occasionOf'> = {
     hosts: callbackHosts,
     secrets: callbackHosts.none ? [] : callbackSecrets(settings.callbackSecretFile, settings.stateDir),
     log,
-    dataOf: (run) => ({ ...resourceOf(run), callback: undefined }),
     userAgent: `${packageJson.name}/${packageJson.version}`,
     timeoutSeconds: settings.callbackTimeoutSeconds,
     giveUpSeconds: settings.callbackGiveUpSeconds,
@@ -148,12 +165,23 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
       metrics.countAttempt(callback);
       forget();
     },
+  };
+  const callbacks = new CallbackSender({
+    ...messages,
+    records: store.callbacks,
+    occasionOf: (id) => endOf(store.find(id) as EndedRun),
+  });
+  const notices = new CallbackSender({
+    ...messages,
+    records: store.decisions.notices,
+    occasionOf: (id) => needOf(store.find(store.decisions.runIdOf(id)), id),
   });
   const service = new RunService({
     store,
     claude,
     loginStatus,
     workspace,
+    decisions,
     log,
     queueLimit: settings.queueLimit,
     slots: settings.slots,
@@ -168,6 +196,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
   if (runners) metrics.watchRunners(() => runners.host.counts);
   metrics.watch(service, claude, loginStatus, packageJson.version);
   metrics.watchCallbacks(store.callbacks);
+  metrics.watchDecisions(decisions);
   const loginCheck = new LoginCheck(service, ownClaude, loginStatus, workspace);
   metrics.watchChecks(loginCheck);
   const logins = loginAttempts(settings, {
@@ -194,6 +223,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     workspace,
     allowedHosts: allowedHostsOf(settings),
     callbackHosts,
+    decisions,
     version: packageJson.version,
     n8nUrl: settings.n8nUrl,
   });
@@ -202,7 +232,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     app,
     service,
     gateway: runners?.gateway,
-    callbacks,
+    callbacks: [callbacks, notices],
     snapshots,
     credential,
     logins,

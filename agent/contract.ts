@@ -30,6 +30,8 @@ export const AGENT_ENV = {
   graceSeconds: 'AGENT_GRACE_SECONDS',
   model: 'AGENT_MODEL',
   permissionMode: 'AGENT_PERMISSION_MODE',
+  approve: 'AGENT_APPROVE',
+  decisionMinutes: 'AGENT_DECISION_MINUTES',
   authMode: 'AGENT_AUTH_MODE',
   credentialFile: 'AGENT_CREDENTIAL_FILE',
   warmStart: 'AGENT_WARM_START',
@@ -122,6 +124,9 @@ export const PERMISSION_MODES = ['bypassPermissions', 'acceptEdits', 'dontAsk', 
 
 /** One of {@link PERMISSION_MODES}. */
 export type PermissionMode = (typeof PERMISSION_MODES)[number];
+
+/** How long a decision of a person may take at most. */
+export const MAX_DECISION_MINUTES = 1440;
 
 /** How hard Claude thinks: the values of `claude --effort`. */
 export const EFFORTS = ['low', 'medium', 'high', 'xhigh', 'max'] as const;

@@ -51,7 +51,12 @@ async function start(settings: Settings): Promise<void> {
     disk.stop();
     void Promise.all([agent?.service.drain(settings.graceSeconds), agent?.logins.close()])
       .then(() =>
-        Promise.all([closeServer(server), agent?.gateway?.close(), agent?.callbacks.stop(), agent?.snapshots.stop()]),
+        Promise.all([
+          closeServer(server),
+          agent?.gateway?.close(),
+          ...(agent?.callbacks ?? []).map((sender) => sender.stop()),
+          agent?.snapshots.stop(),
+        ]),
       )
       .then(() => {
         agent?.close();
@@ -88,7 +93,7 @@ async function start(settings: Settings): Promise<void> {
   log.info({ url, version: packageJson.version, auth: { mode, source } }, 'listening');
   const { present, problem } = agent.credential.status();
   if (!present) log.warn({ source }, problem ?? 'no credential');
-  agent.callbacks.start();
+  for (const sender of agent.callbacks) sender.start();
   if (settings.tokenSha256 === undefined) process.stdout.write(banner(url, agent.token));
 }
 

@@ -6,6 +6,8 @@ import { isCallbackHost } from './callbacks/hosts.ts';
 import { parseSecrets } from './callbacks/signature.ts';
 import type { Federation } from './login/federation.ts';
 import { CannotStartError } from './cannot-start.ts';
+import { conflictOf } from './decisions/rules.ts';
+import { approveRuleMistake } from './http/api/approve-rule.ts';
 import { claudeSettings, mcpConfig, mistakesIn } from './claude/config-files.ts';
 import {
   AGENT_ENV,
@@ -14,6 +16,7 @@ import {
   AUTH_MODES,
   GATEWAY_PORT,
   LOG_LEVELS,
+  MAX_DECISION_MINUTES,
   MAX_SLOTS,
   MODEL,
   MODEL_ALLOWED,
@@ -87,6 +90,10 @@ export interface Settings {
   /** The model for runs that name none; undefined for the CLI's default. */
   readonly model: string | undefined;
   readonly permissionMode: PermissionMode;
+  /** Tools that a person must allow in every run, see `agent/decisions/rules.ts`. */
+  readonly approve: readonly string[];
+  /** How long a decision of a person may take. */
+  readonly decisionMinutes: number;
   readonly authMode: AuthMode;
   /** The file that holds the OAuth token, API key or identity token, depending on `authMode`. */
   readonly credentialFile: string | undefined;
@@ -169,6 +176,20 @@ const allowedHosts = list.refine(
   'host names without a port, separated by commas: claude.example.org, *.example.org',
 );
 
+const APPROVED = 'tools as in `approve` of a run, as a JSON list: ["WebFetch", "Bash"]';
+/** Names without a pattern may also be separated by commas. */
+const approve = z
+  .string()
+  .default('')
+  .transform((value, context) => {
+    const entries = value.trim().startsWith('[') ? listIn(value) : value.split(/[\s,]+/).filter(Boolean);
+    const wrong = entries?.find((rule) => approveRuleMistake(rule) !== undefined);
+    if (entries && wrong === undefined) return entries;
+    const why = wrong === undefined ? '' : `; ${JSON.stringify(wrong)} ${approveRuleMistake(wrong) ?? ''}`;
+    context.addIssue(`${APPROVED}${why}`);
+    return z.NEVER;
+  });
+
 const sha256 = z
   .string()
   .regex(/^[0-9a-fA-F]{64}$/, 'the 64 hex digits of a SHA-256')
@@ -212,6 +233,8 @@ export const SCHEMAS = {
   graceSeconds: integer(0, 3600).default(30),
   model: z.string().regex(MODEL, MODEL_ALLOWED).optional(),
   permissionMode: oneOf(PERMISSION_MODES).optional(),
+  approve,
+  decisionMinutes: integer(1, MAX_DECISION_MINUTES).default(15),
   authMode: oneOf(AUTH_MODES).default('session'),
   credentialFile: existing('an existing file', isFile).optional(),
   warmStart: oneOf(['true', 'false', 'on', 'off'])
@@ -267,6 +290,10 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   notes.push(...strayCredentials(values.authMode, env));
   mistakes.push(...runnerMistakes(values, env));
   const permissionMode = choosePermissionMode(values.permissionMode, env, mistakes, notes);
+  // It is missing if it is invalid.
+  const { approve: rules } = values as { readonly approve?: readonly string[] };
+  const conflict = conflictOf(rules ?? [], permissionMode, []);
+  if (conflict !== undefined) mistakes.push(`${AGENT_ENV.approve} ${conflict}.`);
 
   if (mistakes.length > 0) throw new SettingsError(mistakes);
   return Object.freeze({
@@ -280,6 +307,15 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     environment: env,
     notes,
   });
+}
+
+/** The strings of a JSON list; undefined if it is none. */
+function listIn(json: string): string[] | undefined {
+  try {
+    return z.array(z.string()).safeParse(JSON.parse(json)).data;
+  } catch {
+    return undefined;
+  }
 }
 
 type RunnerValues = Pick<

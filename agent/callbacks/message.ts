@@ -1,4 +1,3 @@
-import type { EndedRun } from '../store/run.ts';
 import { signatureHeaders } from './signature.ts';
 
 /** A message to send. */
@@ -7,12 +6,22 @@ export interface Message {
   readonly body: Buffer;
 }
 
-/**
- * The message about the end of a run. Id and body are the same for every attempt; the signature includes the current time.
- * @param data the run as clients see it.
- */
-export function messageOf(run: EndedRun, data: object, secrets: readonly Buffer[], userAgent: string): Message {
-  const body = Buffer.from(JSON.stringify({ type: 'run.ended', timestamp: run.endedAt, data }));
-  const signature = signatureHeaders(`run_ended_${run.id}`, Math.floor(Date.now() / 1000), body, secrets);
+/** What a message is about. */
+export interface Occasion {
+  readonly type: 'run.ended' | 'run.needs_decision';
+  /** The id of the message. */
+  readonly id: string;
+  /** When it happened, ISO 8601. Attempts are given up some time after. */
+  readonly at: string;
+  /** For the receiver. */
+  readonly data: object;
+  /** For the log. */
+  readonly names: { readonly runId: string; readonly decisionId?: string };
+}
+
+/** The message about an occasion. Id and body are the same for every attempt; the signature includes the current time. */
+export function messageOf({ type, id, at, data }: Occasion, secrets: readonly Buffer[], userAgent: string): Message {
+  const body = Buffer.from(JSON.stringify({ type, timestamp: at, data }));
+  const signature = signatureHeaders(id, Math.floor(Date.now() / 1000), body, secrets);
   return { headers: { 'Content-Type': 'application/json', 'User-Agent': userAgent, ...signature }, body };
 }

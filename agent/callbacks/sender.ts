@@ -1,27 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Callback } from '../store/run.ts';
-import type { DueCallback } from '../store/callback-records.ts';
+import type { CallbackRecords, DueCallback } from '../store/callback-records.ts';
 import type { Log } from '../log.ts';
-import type { EndedRun, Run } from '../store/run.ts';
-import type { RunStore } from '../store/store.ts';
 import { afterAttempt, type Attempt } from './attempts.ts';
 import type { CallbackHosts } from './hosts.ts';
-import { messageOf } from './message.ts';
+import { messageOf, type Occasion } from './message.ts';
 import { post, reasonOf } from './post.ts';
 
 /** What {@link CallbackSender} needs. */
 export interface CallbackSenderDependencies {
-  readonly store: Pick<RunStore, 'callbacks' | 'find'>;
+  readonly records: CallbackRecords;
+  /** What the message of a record is about. */
+  readonly occasionOf: (id: string) => Occasion;
   readonly hosts: CallbackHosts;
   /** The signing keys, newest first. */
   readonly secrets: readonly Buffer[];
   readonly log: Log;
-  /** Returns a run as clients see it, without its callback. */
-  readonly dataOf: (run: Run) => object;
   readonly userAgent: string;
   /** Timeout of one attempt, all in all. */
   readonly timeoutSeconds: number;
-  /** How long after the end of its run a callback is still attempted. */
+  /** How long after its occasion a callback is still attempted. */
   readonly giveUpSeconds: number;
   /** Called for each attempt whose result is on disk. */
   readonly onAttempt: (callback: Callback) => void;
@@ -34,10 +32,10 @@ const LAST_ATTEMPTS_MS = 2000;
 const STORAGE_WAITS_MS = 5000;
 const LONGEST_TIMER_MS = 3_600_000;
 
-/** Delivers the callbacks of ended runs, across restarts: at least once each, until they are given up. */
+/** Delivers callbacks, across restarts: at least once each, until they are given up. */
 export class CallbackSender {
   readonly #dependencies: CallbackSenderDependencies;
-  /** Attempts in progress, by run id. */
+  /** Attempts in progress, by the ids of their records. */
   readonly #sending = new Map<string, { readonly host: string; readonly done: Promise<void> }>();
   readonly #end = new AbortController();
   #state: 'idle' | 'sending' | 'stopped' = 'idle';
@@ -53,7 +51,7 @@ export class CallbackSender {
     this.#lookAgain(0);
   }
 
-  /** Call when a run has ended. */
+  /** Call when a callback is due. */
   wake(): void {
     this.#lookAgain(0);
   }
@@ -80,7 +78,7 @@ export class CallbackSender {
 
   #sendDue(): void {
     if (this.#state !== 'sending') return;
-    const { callbacks } = this.#dependencies.store;
+    const callbacks = this.#dependencies.records;
     try {
       while (this.#sending.size < AT_ONCE) {
         const due = callbacks.due(new Date().toISOString(), this.#busy());
@@ -92,10 +90,10 @@ export class CallbackSender {
         const done = this.#deliver(due)
           .catch((error: unknown) => this.#storageFails(error))
           .finally(() => {
-            this.#sending.delete(due.runId);
+            this.#sending.delete(due.id);
             this.#lookAgain(0);
           });
-        this.#sending.set(due.runId, { host: due.callback.host, done });
+        this.#sending.set(due.id, { host: due.callback.host, done });
       }
     } catch (error) {
       void this.#storageFails(error).then(() => this.#lookAgain(0));
@@ -105,32 +103,32 @@ export class CallbackSender {
   #busy() {
     const hosts = Map.groupBy([...this.#sending.values()], ({ host }) => host);
     return {
-      runIds: [...this.#sending.keys()],
+      ids: [...this.#sending.keys()],
       hosts: [...hosts].filter(([, { length }]) => length >= AT_ONCE_PER_HOST).map(([host]) => host),
     };
   }
 
-  async #deliver({ runId, url, callback }: DueCallback): Promise<void> {
-    const { store, giveUpSeconds, onAttempt } = this.#dependencies;
-    const run = store.find(runId) as EndedRun;
-    const attempt = await this.#attempt(run, url);
+  async #deliver({ id, url, callback }: DueCallback): Promise<void> {
+    const { occasionOf, giveUpSeconds, onAttempt } = this.#dependencies;
+    const occasion = occasionOf(id);
+    const attempt = await this.#attempt(occasion, url);
     if (!attempt) return;
-    const giveUpAt = Date.parse(run.endedAt) + giveUpSeconds * 1000;
+    const giveUpAt = Date.parse(occasion.at) + giveUpSeconds * 1000;
     const after = afterAttempt(callback, attempt, Date.now(), giveUpAt);
-    if (!(await this.#record(runId, after))) return;
-    this.#tell(runId, after);
+    if (!(await this.#record(id, after))) return;
+    this.#tell(occasion, after);
     onAttempt(after);
   }
 
   /** Returns undefined if the agent aborted the attempt. */
-  async #attempt(run: EndedRun, url: string): Promise<Attempt | undefined> {
-    const { hosts, secrets, userAgent, dataOf, timeoutSeconds } = this.#dependencies;
+  async #attempt(occasion: Occasion, url: string): Promise<Attempt | undefined> {
+    const { hosts, secrets, userAgent, timeoutSeconds } = this.#dependencies;
     const target = hosts.find(url);
     if (!target || 'refusedHost' in target)
       return { error: 'Its host is not, or no longer, an allowed callback host.' };
     const late = AbortSignal.timeout(timeoutSeconds * 1000);
     try {
-      const message = messageOf(run, dataOf(run), secrets, userAgent);
+      const message = messageOf(occasion, secrets, userAgent);
       return await post(target, message, AbortSignal.any([late, this.#end.signal]));
     } catch (error) {
       if (late.aborted) return { error: `No answer within ${timeoutSeconds} s.` };
@@ -139,10 +137,10 @@ export class CallbackSender {
   }
 
   /** Records the result of an attempt, with as many tries as it takes; false if the agent stops first. */
-  async #record(runId: string, callback: Callback): Promise<boolean> {
+  async #record(id: string, callback: Callback): Promise<boolean> {
     for (;;) {
       try {
-        this.#dependencies.store.callbacks.update(runId, callback);
+        this.#dependencies.records.update(id, callback);
         return true;
       } catch (error) {
         if (this.#state === 'stopped') return false;
@@ -156,8 +154,8 @@ export class CallbackSender {
     await sleep(STORAGE_WAITS_MS, undefined, { signal: this.#end.signal }).catch(() => undefined);
   }
 
-  #tell(runId: string, { host, state, attempts, lastStatus, lastError, nextAttemptAt }: Callback): void {
-    const fields = { runId, host, attempts, status: lastStatus, error: lastError };
+  #tell({ names }: Occasion, { host, state, attempts, lastStatus, lastError, nextAttemptAt }: Callback): void {
+    const fields = { ...names, host, attempts, status: lastStatus, error: lastError };
     const { log } = this.#dependencies;
     if (state === 'delivered') log.info(fields, 'callback delivered');
     else if (state === 'pending') log.warn({ ...fields, nextAttemptAt }, 'callback failed');

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { QUESTION_TOOL, type Answerer } from './asks.ts';
 import { RUN_LIMITS, type AuthMode, type PermissionMode } from '../contract.ts';
 import type { ClaudeConfigurations, ProcessConfiguration } from './configuration.ts';
 import { ConfiguredClaude } from './configured.ts';
@@ -31,6 +32,17 @@ export interface Prompt {
   readonly onText?: (text: string) => void;
   /** Without tools and without a stored conversation, for a login check. */
   readonly textOnly?: boolean;
+  /** How a person decides about its tools; undefined if nobody does. */
+  readonly asks?: PromptAsks | undefined;
+}
+
+/** How a person decides what a prompt may do. */
+export interface PromptAsks {
+  /** The file for `--settings`, with the rules for what is asked, in the place of the agent's own file. */
+  readonly settings: string | undefined;
+  /** Whether Claude may ask questions. */
+  readonly questions: boolean;
+  readonly answer: Answerer;
 }
 
 /** How a process gets its credential. */
@@ -104,6 +116,8 @@ export interface ClaudeOptions {
   readonly configurations: ClaudeConfigurations;
   /** The working directory of prompts that name none. */
   readonly workdir: string;
+  /** Whether a run needs a process of its own, because a person decides what it may do. */
+  readonly startsCold: (options: RunOptions) => boolean;
   /** How many processes to start ahead; 0 for none. */
   readonly prepared: () => number;
   readonly log: Log;
@@ -124,7 +138,7 @@ export function createClaude(options: ClaudeOptions): Claude {
   const warm = new WarmPool<UpcomingRun>({
     size: options.prepared,
     startFor: (sessionId, run = { sessionId, options: {}, workdir: options.workdir }) => {
-      if (loginModel?.isKnown === false) return undefined;
+      if (loginModel?.isKnown === false || options.startsCold(run.options)) return undefined;
       const start = startFor(run, EXPECTED_RUN_MS);
       if (start.isInRepository) return undefined;
       return {
@@ -142,14 +156,15 @@ export function createClaude(options: ClaudeOptions): Claude {
   });
 
   function startFor(
-    prompt: Pick<Prompt, 'sessionId' | 'resume' | 'options' | 'textOnly' | 'workdir'>,
+    prompt: Pick<Prompt, 'sessionId' | 'resume' | 'options' | 'textOnly' | 'workdir' | 'asks'>,
     remainingMs: number,
   ) {
     const args = argumentsFor(prompt, options);
     const own = credential.environment();
     // Only the CLI's last message explains why an identity token could not be exchanged, so the CLI must get to it itself.
     const retries = credential.mode === 'federation' ? retriesWithin(remainingMs) : undefined;
-    const { mcpConfig, claudeSettings } = options;
+    const { mcpConfig } = options;
+    const claudeSettings = prompt.asks?.settings ?? options.claudeSettings;
     const given = [mcpConfig, claudeSettings].filter((file) => file !== undefined);
     const isInRepository = place.isInRepository(prompt.workdir);
     return {
@@ -264,6 +279,7 @@ export function createClaude(options: ClaudeOptions): Claude {
         deadline: prompt.deadline,
         retryWaitMs: retryWaitWithin(remainingMs),
         ...(prompt.onText && { onText: prompt.onText }),
+        answer: prompt.asks?.answer,
       });
       const report = process.report.then(async (said) => {
         // Without an answer, the conversation says what was spent.
@@ -308,9 +324,11 @@ export function createClaude(options: ClaudeOptions): Claude {
 }
 
 function argumentsFor(
-  prompt: Pick<Prompt, 'sessionId' | 'resume' | 'options' | 'textOnly'>,
+  prompt: Pick<Prompt, 'sessionId' | 'resume' | 'options' | 'textOnly' | 'asks'>,
   { permissionMode, loginModel, model = loginModel?.current, mcpConfig, claudeSettings, place }: ClaudeOptions,
 ): string[] {
+  const { asks } = prompt;
+  const settings = asks?.settings ?? claudeSettings;
   return [
     '-p',
     ...['--input-format', 'stream-json'],
@@ -319,7 +337,10 @@ function argumentsFor(
     '--include-partial-messages',
     ...[prompt.resume ? '--resume' : '--session-id', prompt.sessionId],
     ...OWN_CONFIGURATION_ONLY,
-    ...(claudeSettings === undefined ? [] : [`--settings=${place.pathOf(claudeSettings)}`]),
+    ...(settings === undefined ? [] : [`--settings=${place.pathOf(settings)}`]),
+    ...(asks ? ['--permission-prompt-tool', 'stdio'] : []),
+    // With somebody to ask, the CLI has this tool.
+    ...(asks && !asks.questions ? [`--disallowedTools=${QUESTION_TOOL}`] : []),
     ...(mcpConfig === undefined || prompt.textOnly ? [] : [`--mcp-config=${place.pathOf(mcpConfig)}`]),
     ...argumentsOf(prompt.options, { permissionMode, model }, prompt.resume),
     ...(prompt.textOnly ? ['--tools', '', '--no-session-persistence'] : []),

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Asks, type Answerer } from './asks.ts';
 import { CappedText } from './capped-text.ts';
+import { Deadline } from './deadline.ts';
 import type { ProcessCommand, ProcessExit, ProcessHost } from './host.ts';
 import { LineSplitter } from './lines.ts';
 import { Transcript } from './transcript.ts';
@@ -38,6 +40,8 @@ export interface ClaudeTurn {
   readonly retryWaitMs: number;
   /** Called with each piece of text as it arrives. */
   readonly onText?: (text: string) => void;
+  /** Answers what the CLI asks before it uses a tool. While something is asked, the clock of the deadline stands still. */
+  readonly answer?: Answerer | undefined;
   /** Called after each line of output, before the next one is read. */
   readonly onHeard?: (transcript: Transcript) => void;
 }
@@ -110,6 +114,8 @@ export function startClaude(command: ProcessCommand, host: ProcessHost): Waiting
   let retryWaitMs = Infinity;
   let fault: unknown;
   let onHeard: ClaudeTurn['onHeard'];
+  let asks: Asks | undefined;
+  let deadline: Deadline | undefined;
 
   const hosted = host.start(command, {
     stdout: (chunk) => takeSafely(() => splitter.push(chunk)),
@@ -127,6 +133,7 @@ export function startClaude(command: ProcessCommand, host: ProcessHost): Waiting
     for (const line of lines) {
       if (transcript.isComplete && line.includes(lastQuestion)) stays.resolve(undefined);
       transcript.add(line);
+      if (isWanted()) asks?.take(line);
       onHeard?.(transcript);
     }
     if (transcript.isComplete) answered.resolve(undefined);
@@ -145,6 +152,11 @@ export function startClaude(command: ProcessCommand, host: ProcessHost): Waiting
     }
   }
 
+  /** Whether an answer still reaches a process that goes on. */
+  function isWanted(): boolean {
+    return endedBy === undefined && !settled && exit === undefined && hosted.writable;
+  }
+
   function write(message: object): void {
     hosted.write(`${JSON.stringify(message)}\n`);
   }
@@ -160,10 +172,11 @@ export function startClaude(command: ProcessCommand, host: ProcessHost): Waiting
     if (!(await exitsWithin(KILL_MS))) exited.resolve(undefined);
   }
 
-  async function finish(deadline: number): Promise<ClaudeReport> {
-    const timer = setTimeout(() => end('deadline'), Math.max(0, deadline - performance.now()));
+  async function finish(at: number): Promise<ClaudeReport> {
+    deadline = new Deadline(at, () => end('deadline'));
     await Promise.race([answered.promise, exited.promise]);
-    clearTimeout(timer);
+    asks?.end();
+    deadline.clear();
     write({ type: 'control_request', request_id: lastQuestion, request: { subtype: 'ping' } });
     hosted.closeStdin();
     await Promise.race([stays.promise, exitsWithin(EXIT_AFTER_RESULT_MS)]);
@@ -197,6 +210,7 @@ export function startClaude(command: ProcessCommand, host: ProcessHost): Waiting
   function end(reason: EndReason): void {
     if (settled || endedBy !== undefined || transcript.isComplete) return;
     endedBy = reason;
+    asks?.end();
     void interrupt();
   }
 
@@ -214,6 +228,8 @@ export function startClaude(command: ProcessCommand, host: ProcessHost): Waiting
       transcript.onText = turn.onText;
       retryWaitMs = turn.retryWaitMs;
       onHeard = turn.onHeard;
+      const tell = (message: object) => isWanted() && write(message);
+      if (turn.answer) asks = new Asks(turn.answer, tell, (open) => deadline?.pause(open > 0));
       write({ type: 'user', message: { role: 'user', content: turn.prompt } });
       const report = finish(turn.deadline);
       return { report, reaped: report.then(reap), end };

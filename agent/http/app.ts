@@ -4,6 +4,8 @@ import type { Logger } from 'pino';
 import { OPERATIONS, operations, type OperationId } from './api/operations.ts';
 import type { CallbackHosts } from '../callbacks/hosts.ts';
 import { bearer } from './bearer.ts';
+import type { Decisions } from '../decisions/decisions.ts';
+import { decideRun } from './routes/decisions.ts';
 import { checkLogin, getHealth, getMetrics, getOpenApi, getReadiness, pause, resume } from './routes/state.ts';
 import { jsonBody, smallBody } from './request/json-body.ts';
 import { ownSite } from './own-site.ts';
@@ -39,6 +41,7 @@ export interface AppDependencies {
   /** Host names of the agent besides those of its machine, see {@link ownSite}. */
   readonly allowedHosts: readonly string[];
   readonly callbackHosts: CallbackHosts;
+  readonly decisions: Decisions;
   readonly version: string;
   /** The URL of n8n, for links on the status page. */
   readonly n8nUrl: string | undefined;
@@ -101,6 +104,7 @@ function handlersOf(dependencies: AppDependencies): Record<OperationId, readonly
     getRun: [getRun(service)],
     cancelRun: [cancelRun(service)],
     watchRun: [watchRun(service)],
+    decide: [...jsonBody, decideRun(service)],
     checkLogin: [checkLogin(dependencies.loginCheck)],
     startLogin: [smallBody, startLogin(dependencies.logins)],
     completeLogin: [...jsonBody, completeLogin(dependencies.logins)],

@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { availableMemory } from '../claude/available-memory.ts';
+import type { Decisions } from '../decisions/decisions.ts';
 import type { Claude, StartedClaude } from '../claude/claude.ts';
 import { AUTH_STATES, EXIT_CODES } from '../contract.ts';
 import { REFUSALS, type Refusal } from '../gateway/refusals.ts';
@@ -86,6 +87,13 @@ export class RunMetrics {
   watchCallbacks(callbacks: CallbackRecords): void {
     this.#gauge('claude_agent_callbacks_pending', 'Callbacks of ended runs that are not delivered yet.', (gauge) =>
       gauge.set(callbacks.pending),
+    );
+  }
+
+  /** Adds the number of runs that wait for a person, read at each scrape. */
+  watchDecisions(decisions: Pick<Decisions, 'waitingRuns'>): void {
+    this.#gauge('claude_agent_waiting_runs', 'Runs in progress that wait for a decision of a person.', (gauge) =>
+      gauge.set(decisions.waitingRuns),
     );
   }
 

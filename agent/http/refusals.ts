@@ -6,6 +6,7 @@ import {
   NoSuchLoginError,
   WouldReplaceError,
 } from '../login/new-login/errors.ts';
+import { AlreadyDecidedError, DecisionMistake, NoSuchDecisionError } from '../decisions/errors.ts';
 import { DrainingError, PausedError, StorageError, WorkspaceFullError } from '../runs/errors.ts';
 import { QueueFullError } from '../runs/queue.ts';
 import { IdempotencyError } from '../store/store.ts';
@@ -32,5 +33,8 @@ export function refusalOf(c: Context, error: unknown): Response | undefined {
   if (error instanceof WorkspaceUnusableError) {
     return problem(c, 'workspace-unusable', `${error.message} The run was not accepted.`);
   }
+  if (error instanceof NoSuchDecisionError) return problem(c, 'no-such-decision', error.message);
+  if (error instanceof AlreadyDecidedError) return problem(c, 'already-decided', error.message);
+  if (error instanceof DecisionMistake) return problem(c, 'invalid-request', error.message);
   return error instanceof StorageError ? problem(c, 'storage', error.message) : undefined;
 }

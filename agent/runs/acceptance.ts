@@ -92,14 +92,17 @@ export class Acceptance {
     }
   }
 
-  #record({ request, idempotency }: Asked, plan: QueuePlan): Run {
+  #record({ request, clients, idempotency }: Asked, plan: QueuePlan): Run {
     const { records, claude, assertOpen } = this.#dependencies;
     assertOpen();
     this.#assertDiskRoom();
     const { resume } = request;
     const begins = plan.startsAtOnce(lanesOf(request, resume));
     const sessionId = resume ?? claude.newSessionId(request);
-    const run = records.accept(request, sessionId, { idempotency, begins });
+    const run = records.accept(clients === Infinity ? request : { ...request, isAwaited: true }, sessionId, {
+      idempotency,
+      begins,
+    });
     plan.add(lanesOf(request, sessionId));
     return run;
   }

@@ -2,12 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { firstChars } from '../claude/capped-text.ts';
 import { MAX_OUTPUT_CHARS } from '../claude/events.ts';
-import type { Run } from '../store/run.ts';
+import type { Decision, Run } from '../store/run.ts';
 
 /** What happens to a run. `ended` is the last event and has the final result; pieces of text are a preview. */
 export type RunEvent =
   | { readonly id: string; readonly type: 'queued' | 'started' | 'ended'; readonly run: Run }
-  | { readonly id: string; readonly type: 'text'; readonly text: string };
+  | { readonly id: string; readonly type: 'text'; readonly text: string }
+  | { readonly id: string; readonly type: 'decision'; readonly decision: Decision };
 
 /** The id of every `ended` event, the same in every process. */
 export const LAST_EVENT = 'end';
@@ -42,6 +43,12 @@ export class RunEvents {
     const kept = firstChars(text, MAX_OUTPUT_CHARS - log.textChars);
     log.textChars += kept.length;
     this.#append(runId, log, { id: this.#nextId(log), type: 'text', text: kept });
+  }
+
+  /** Publishes that a decision was asked for, or made. */
+  publishDecision(runId: string, decision: Decision): void {
+    const log = this.#logs.get(runId);
+    if (log) this.#append(runId, log, { id: this.#nextId(log), type: 'decision', decision });
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { Claude, StartedClaude } from '../claude/claude.ts';
 import { NoConversationError } from '../claude/configuration.ts';
+import type { Decisions } from '../decisions/decisions.ts';
 import { NoRunnerError } from '../claude/runner-host.ts';
 import { noRunner, notBegunForStorage, timedOutInQueue } from './endings.ts';
 import type { RunEvents } from './events.ts';
@@ -18,6 +19,7 @@ export interface ExecutorDependencies {
   readonly loginStatus: LoginStatus;
   readonly events: RunEvents;
   readonly workspace: Workspace;
+  readonly decisions: Decisions;
   readonly log: Log;
   /** Called with the process of the run after it has started. */
   readonly onStarted: (process: StartedClaude) => void;
@@ -84,10 +86,16 @@ export class Executor {
     return result;
   }
 
-  async #start({ run, deadline }: Job, workdir: string): Promise<StartedClaude | RunResult> {
-    const { claude, events } = this.#dependencies;
+  async #start(job: Job, workdir: string): Promise<StartedClaude | RunResult> {
+    const { claude, events, decisions } = this.#dependencies;
+    const { run, deadline } = job;
     const { prompt, options, resume } = run.request;
+    const conflict = decisions.conflictOf(options);
+    if (conflict !== undefined) {
+      return { ...NO_OUTPUT, outcome: 'failed', error: `\`approve\` ${conflict}. The run was not started.` };
+    }
     try {
+      job.asks = decisions.forRun(job);
       return await claude.start({
         runId: run.id,
         sessionId: run.sessionId,
@@ -96,6 +104,7 @@ export class Executor {
         text: prompt,
         workdir,
         deadline,
+        asks: job.asks,
         onText: (text) => events.publishText(run.id, text),
       });
     } catch (error) {
@@ -107,12 +116,13 @@ export class Executor {
   }
 
   /** Never rejects. */
-  async #reap({ run, folder, process, stopWatching }: Job): Promise<void> {
+  async #reap({ run, folder, process, stopWatching, asks }: Job): Promise<void> {
     if (folder === undefined) return;
     const { workspace, records, log } = this.#dependencies;
     await process?.reaped.catch((error: unknown) =>
       log.error({ runId: run.id, err: error }, 'processes of a run cannot be killed'),
     );
+    records.notify(run, () => asks?.close());
     records.notify(run, () => stopWatching?.());
     records.notify(run, () => workspace.cleanUp(folder));
   }

@@ -1,3 +1,4 @@
+import type { RunAsks } from '../decisions/decisions.ts';
 import type { ClaudeProcess, EndReason } from '../claude/process.ts';
 import type { Ticket } from './queue.ts';
 import type { EndedRun, Run, RunRequest } from '../store/run.ts';
@@ -18,6 +19,8 @@ export interface Job {
   process?: ClaudeProcess;
   /** Where it runs; undefined before. */
   folder?: string;
+  /** What a person decides about it. */
+  asks?: RunAsks | undefined;
   /** Stops watching the disk use of the run. */
   stopWatching?: () => void;
   /** Why it should end; may be set before there is a process. */

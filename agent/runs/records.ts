@@ -78,13 +78,18 @@ export class RunRecords {
     this.#written(`The agent was not ${pause ? 'paused' : 'resumed'}`, () => this.#store.setPause(pause));
   }
 
+  /** Performs a change of another record. @throws {StorageError}; nothing is changed then. */
+  change(what: string, write: () => void): void {
+    this.#written(what, write);
+  }
+
   /**
    * Records the start of a run, with as many attempts as it takes, unless its acceptance already recorded it.
    * @returns whether it is on disk; false if the agent shuts down first.
    * @throws errors that have nothing to do with storage.
    */
   async begin(job: Job): Promise<boolean> {
-    if (job.run.state === 'running') return true;
+    if (job.run.state !== 'queued') return true;
     const run = await this.#untilWritten(() => this.#store.begin(job.run), job);
     if (run) job.run = run;
     return run !== undefined;

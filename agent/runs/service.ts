@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Claude, StartedClaude } from '../claude/claude.ts';
 import type { ClaudeProcess } from '../claude/process.ts';
+import type { Decisions } from '../decisions/decisions.ts';
+import type { DecisionRequest } from '../http/api/decision.ts';
 import type { Log } from '../log.ts';
 import type { LoginStatus } from '../login/status.ts';
 import {
@@ -33,6 +35,7 @@ export interface RunServiceDependencies {
   readonly claude: Claude;
   readonly loginStatus: LoginStatus;
   readonly workspace: Workspace;
+  readonly decisions: Decisions;
   readonly log: Log;
   /** How many runs may wait in the queue. */
   readonly queueLimit: number;
@@ -55,6 +58,7 @@ export class RunService {
   readonly #claude: Claude;
   readonly #log: Log;
   readonly #workspace: Workspace;
+  readonly #decisions: Decisions;
   readonly #records: RunRecords;
   readonly #queue: RunQueue;
   readonly #slots: Slots;
@@ -65,11 +69,13 @@ export class RunService {
   #pause: Pause | undefined;
 
   constructor(dependencies: RunServiceDependencies) {
-    const { store, claude, loginStatus, workspace, log, queueLimit, slots, onStarted, onEnded } = dependencies;
+    const { store, claude, loginStatus, workspace, decisions, log, queueLimit, slots, onStarted, onEnded } =
+      dependencies;
     this.#store = store;
     this.#claude = claude;
     this.#log = log;
     this.#workspace = workspace;
+    this.#decisions = decisions;
     this.#slots = new Slots(log);
     this.#queue = new RunQueue(queueLimit, slots, () => this.#prepareSoon());
     this.#records = new RunRecords(store, log, this.events, onEnded);
@@ -79,6 +85,7 @@ export class RunService {
       loginStatus,
       events: this.events,
       workspace,
+      decisions,
       log,
       onStarted: (process) => {
         this.#prepareSoon();
@@ -193,6 +200,17 @@ export class RunService {
   }
 
   /**
+   * Decides for a person about what a run waits for.
+   * @returns the run afterwards; undefined if there is none.
+   * @throws {NoSuchDecisionError | AlreadyDecidedError | DecisionMistake | StorageError}; nothing is decided then.
+   */
+  decide(id: string, decisionId: string, request: DecisionRequest): Run | undefined {
+    const run = this.find(id);
+    if (run) this.#records.change('Nothing was decided', () => this.#decisions.decide(run, decisionId, request));
+    return this.find(id);
+  }
+
+  /**
    * Accepts and starts no runs until {@link resume}, even after a restart. Runs in progress continue; waiting runs stay
    * until they time out. An existing pause does not change.
    * @throws {StorageError} if the pause cannot be recorded; the agent is then not paused.
@@ -233,7 +251,7 @@ export class RunService {
     this.#workspace.cleanUp();
     for (const run of this.#store.unfinished()) {
       if (this.#store.lostChanges) this.#jobs.endLeftover(run, interruptedByDamage);
-      else if (run.state === 'running') this.#jobs.endLeftover(run, interruptedByCrash(await this.#isUnsaved(run)));
+      else if (run.state !== 'queued') this.#jobs.endLeftover(run, interruptedByCrash(await this.#isUnsaved(run)));
       else this.#jobs.enqueue(run, Infinity, remainingWaitMs(run));
     }
     this.#queue.open();

@@ -1,5 +1,5 @@
 import type { Outcome } from '../contract.ts';
-import { NO_OUTPUT, type Callback, type Run, type RunRequest, type RunResult } from './run.ts';
+import { NO_OUTPUT, type Callback, type Decision, type Run, type RunRequest, type RunResult } from './run.ts';
 
 /** A row of the database: a run with the record of its callback. */
 export interface Row {
@@ -16,6 +16,8 @@ export interface Row {
   result: string | null;
   request_hash: string | null;
   callback: string | null;
+  /** A JSON list; null in summaries. */
+  decisions: string | null;
 }
 
 const UNREADABLE_REQUEST: Omit<RunRequest, 'prompt'> = { options: {}, labels: {}, timeoutMs: 0, workdir: '' };
@@ -41,6 +43,7 @@ export function fromRow(row: Row): Run {
     ...(row.result !== null && {
       result: (objectFrom(row.result) as RunResult | undefined) ?? unreadableResult(row.outcome),
     }),
+    ...(row.decisions !== null && row.decisions !== '[]' && { decisions: JSON.parse(row.decisions) as Decision[] }),
     ...(row.callback !== null && { callback: JSON.parse(row.callback) as Callback }),
   };
 }

@@ -1,7 +1,9 @@
 import type { RunOptions } from '../http/api/run-request.ts';
+import type { Decision } from '../http/api/decision.ts';
 import type { Callback, RunResult } from '../http/api/run.ts';
 import type { Outcome } from '../contract.ts';
 
+export type { Decision } from '../http/api/decision.ts';
 export type { Callback, RunResult } from '../http/api/run.ts';
 export type { Pause } from '../http/api/state.ts';
 
@@ -23,6 +25,8 @@ export interface RunRequest {
   readonly workdir: string;
   /** The URL of the callback. Known only at acceptance: it may be a secret, and records do not show it. */
   readonly callbackUrl?: string;
+  /** Whether its client waits for the end, so that nobody can be asked for a decision. */
+  readonly isAwaited?: boolean;
 }
 
 /** The result of a run that ended without `claude`, without its outcome. */
@@ -33,7 +37,8 @@ export interface Run {
   readonly id: string;
   /** The conversation of the CLI, assigned at acceptance so that an interrupted run can be resumed. */
   readonly sessionId: string;
-  readonly state: 'queued' | 'running' | 'ended';
+  /** `waiting`: in progress, until a person has decided. */
+  readonly state: 'queued' | 'running' | 'waiting' | 'ended';
   readonly request: RunRequest;
   readonly acceptedAt: string;
   readonly startedAt?: string;
@@ -41,6 +46,8 @@ export interface Run {
   readonly result?: RunResult;
   /** If the client requested one. */
   readonly callback?: Callback;
+  /** What a person had to decide, in the order it was asked; undefined for nothing, and in summaries. */
+  readonly decisions?: readonly Decision[];
 }
 
 /** A run without Claude's output, which can be large. */
@@ -101,11 +108,23 @@ export interface RunPage {
 }
 
 /** When a run times out, in milliseconds since the epoch. Only for display: the timeout itself does not use the system clock. */
-export function deadlineOf({ acceptedAt, startedAt, request }: Run): number {
+export function deadlineOf({ acceptedAt, startedAt, request, decisions = [] }: Run): number {
   const { timeoutMs, queueTimeoutMs } = request;
+  const waited = waitedForDecisionsMs(decisions);
   return queueTimeoutMs !== undefined && startedAt !== undefined
-    ? Date.parse(startedAt) + timeoutMs
-    : Date.parse(acceptedAt) + waitLimitMs(request);
+    ? Date.parse(startedAt) + timeoutMs + waited
+    : Date.parse(acceptedAt) + waitLimitMs(request) + waited;
+}
+
+/** How many milliseconds at least one of these decisions was open. */
+function waitedForDecisionsMs(decisions: readonly Decision[]): number {
+  let [waited, until] = [0, 0];
+  for (const { askedAt, decidedAt } of decisions) {
+    const [from, to] = [Date.parse(askedAt), decidedAt === undefined ? Date.now() : Date.parse(decidedAt)];
+    waited += Math.max(0, to - Math.max(from, until));
+    until = Math.max(until, to);
+  }
+  return waited;
 }
 
 /** How many milliseconds after its acceptance a run times out if it has not started. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { callbackRecords } from './callback-records.ts';
+import { decisionRecords, DECISIONS, STATE } from './decision-records.ts';
 import { openDatabase, snapshotOf } from './database.ts';
 import { DiskReserve } from './disk-reserve.ts';
 import { pruneIn } from './prune.ts';
@@ -9,18 +10,21 @@ import { SEARCHED, searchIn } from './search.ts';
 import { isFull } from './storage-failure.ts';
 import { IdempotencyError, type RunStore } from './store.ts';
 
-const RUNS = 'SELECT runs.*, callbacks.record AS callback FROM runs LEFT JOIN callbacks ON run_id = id';
+const RUNS = `
+  SELECT seq, id, session_id, ${STATE} AS state, request, prompt, accepted_at, started_at, ended_at, outcome, result, request_hash,
+    callbacks.record AS callback, ${DECISIONS} AS decisions
+  FROM runs LEFT JOIN callbacks ON run_id = id`;
 
 /** `json_valid` is false for JSON nested deeper than 1000 levels, for which every other function fails. */
 const LIST = `
-  SELECT seq, id, session_id, state, request, NULL AS prompt, accepted_at, started_at, ended_at, outcome,
+  SELECT seq, id, session_id, ${STATE} AS state, request, NULL AS prompt, accepted_at, started_at, ended_at, outcome,
     CASE WHEN result IS NULL OR json_valid(result) THEN json_remove(result, '$.output', '$.structuredOutput') ELSE '' END
       AS result,
-    callbacks.record AS callback
+    callbacks.record AS callback, NULL AS decisions
   FROM runs LEFT JOIN callbacks ON run_id = id
   WHERE ($before IS NULL OR seq < $before)
     AND ${SEARCHED}
-    AND ($state IS NULL OR state = $state)
+    AND ($state IS NULL OR ${STATE} = $state)
     AND ($outcome IS NULL OR outcome = $outcome)
     AND ($since IS NULL OR accepted_at >= $since)
     AND ($until IS NULL OR accepted_at < $until)
@@ -87,6 +91,7 @@ function openWith(reserve: DiskReserve, file: string): RunStore {
       return write();
     }
   };
+  const decisions = decisionRecords(db, written);
   const atOnce = <T>(write: () => T): T => (isNested() ? write() : written(() => transaction(write)));
   const transaction = <T>(write: () => T): T => {
     db.exec('BEGIN IMMEDIATE');
@@ -144,13 +149,21 @@ function openWith(reserve: DiskReserve, file: string): RunStore {
     },
     end(run, result, keyIsFree = false) {
       const endedAt = new Date().toISOString();
-      atOnce(() => {
+      const decided = atOnce(() => {
         const changed = toEnded.run(endedAt, result.outcome, JSON.stringify(result), Number(keyIsFree), run.id);
         changedOne(changed, run, 'end');
         if (run.callback) callbacks.becomeDue(run.id, endedAt);
+        return decisions.closeAll(run.id, endedAt);
       });
       const callback = run.callback && { callback: { ...run.callback, nextAttemptAt: endedAt } };
-      return { ...run, state: 'ended', endedAt, result, ...callback };
+      return {
+        ...run,
+        state: 'ended',
+        endedAt,
+        result,
+        ...callback,
+        ...(decided.length > 0 && { decisions: decided }),
+      };
     },
     find(id) {
       const row = byId.get(id) as Row | undefined;
@@ -193,6 +206,7 @@ function openWith(reserve: DiskReserve, file: string): RunStore {
     forget,
     snapshot: (target, signal) => snapshotOf(db, target, signal),
     callbacks,
+    decisions,
     atOnce,
     unfinished: () => (open.all() as unknown as Row[]).map(fromRow),
     [Symbol.dispose]: () => db.close(),

@@ -1,4 +1,5 @@
 import type { CallbackRecords } from './callback-records.ts';
+import type { DecisionRecords } from './decision-records.ts';
 import type {
   EndedRun,
   Idempotency,
@@ -57,7 +58,7 @@ export interface RunStore extends Disposable {
   /** Records that a queued run starts. */
   begin(run: Run): Run;
   /**
-   * Records the end of a run, makes its callback due, and deletes its prompt.
+   * Records the end of a run, closes its decisions, makes its callback due, and deletes its prompt.
    * @param keyIsFree for a run that was not started and that its client may send again.
    */
   end(run: Run, result: RunResult, keyIsFree?: boolean): EndedRun;
@@ -84,6 +85,7 @@ export interface RunStore extends Disposable {
    */
   snapshot(file: string, signal: AbortSignal): Promise<void>;
   readonly callbacks: CallbackRecords;
+  readonly decisions: DecisionRecords;
   /** Performs several changes with one write to disk: all of them, or none if one throws. */
   atOnce<T>(write: () => T): T;
   /** Runs that have not ended, in order of acceptance. */

@@ -1,4 +1,4 @@
-import { AGENT_ENV, MAX_SLOTS } from '../../agent/contract.ts';
+import { AGENT_ENV, MAX_DECISION_MINUTES, MAX_SLOTS } from '../../agent/contract.ts';
 import { SCHEMAS } from '../../agent/settings.ts';
 
 /** The meaning of each setting of the agent, in Markdown. */
@@ -29,6 +29,9 @@ const MEANING = {
   model: 'model for runs that name none, by name or alias; if unset, the CLI chooses',
   permissionMode:
     'what Claude may do without asking; if unset, `bypassPermissions`, but `dontAsk` as root, because `claude` refuses `bypassPermissions` to root unless `IS_SANDBOX=1`',
+  approve:
+    'tools that a person must allow in every run, as a JSON list such as `["WebFetch", "Bash(git push*)"]`, see [decisions](api.md#decisions)',
+  decisionMinutes: `how long a decision of a person may take, 1 to ${MAX_DECISION_MINUTES}; then the call is denied`,
   authMode: 'where the credential comes from: `session`, `oauthToken`, `apiKey` or `federation`',
   credentialFile:
     'file with the token, key or identity token; if unset, `CLAUDE_CODE_OAUTH_TOKEN`, `ANTHROPIC_API_KEY`, or the file named by `ANTHROPIC_IDENTITY_TOKEN_FILE`',

@@ -68,6 +68,12 @@ export const PROBLEMS = {
     means: 'No login with this id is open. `detail` says what became of it, if that is known.',
     remedy: 'Start a new login.',
   },
+  'no-such-decision': {
+    status: 404,
+    title: 'No such decision',
+    means: 'The run has asked for no decision with this id.',
+    remedy: 'Check the id. `GET /runs/{id}` lists the decisions of the run.',
+  },
   'method-not-allowed': {
     status: 405,
     title: 'Method not allowed',
@@ -85,6 +91,12 @@ export const PROBLEMS = {
     title: 'Login not confirmed',
     means: "The new login would replace that of a person, which is not the agent's own. Nothing was changed.",
     remedy: 'Send `{"replace": true}` if the login may be replaced.',
+  },
+  'already-decided': {
+    status: 409,
+    title: 'Already decided',
+    means: 'The decision is closed. `detail` says by whom or what, and how.',
+    remedy: 'Nothing: the first decision counts.',
   },
   'body-too-large': {
     status: 413,

@@ -26,7 +26,7 @@ export const runQuery = z.strictObject({
     .transform(Number)
     .describe('The `next` of the previous page.')
     .optional(),
-  state: z.enum(['queued', 'running', 'ended'], 'queued, running or ended').optional(),
+  state: z.enum(['queued', 'running', 'waiting', 'ended'], 'queued, running, waiting or ended').optional(),
   outcome: z.enum(outcome.options, `one of ${outcome.options.join(', ')}`).optional(),
   label: z
     .array(z.string().regex(/^[^:]+:./s, label))

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { EFFORTS, MODEL, MODEL_ALLOWED, MODEL_NAME, PERMISSION_MODES, RUN_LIMITS as LIMITS } from '../../contract.ts';
+import { approveRuleMistake } from './approve-rule.ts';
 import { denyRuleMistake } from './deny-rule.ts';
 import { component, type Sent } from './component.ts';
 
@@ -17,6 +18,8 @@ const effort = `one of ${EFFORTS.join(', ')}`;
 const systemPrompt = `a string of 1 to ${LIMITS.systemPromptChars} characters without a NUL`;
 const tools = `at most ${LIMITS.tools} names of tools, such as ["Read", "Bash(git log:*)"]`;
 const deniedTools = `at most ${LIMITS.tools} names of existing tools, such as ["WebFetch", "Bash(git push:*)"]`;
+/** What the rules of `approve` must be. */
+export const APPROVE = `at most ${LIMITS.tools} tools that exist, such as ["WebFetch", "Bash", "mcp__github__merge"], or patterns of Bash, such as ["Bash(git push*)"]`;
 const mode = `one of ${PERMISSION_MODES.join(', ')}`;
 const turns = `a whole number from 1 to ${LIMITS.turns}`;
 const budget = `a number of US dollars above 0, at most ${LIMITS.budgetUsd}`;
@@ -32,6 +35,7 @@ export const MOST_ENTRIES = {
   labels: { most: LIMITS.labels, allowed: labels },
   allowedTools: { most: LIMITS.tools, allowed: tools },
   disallowedTools: { most: LIMITS.tools, allowed: deniedTools },
+  approve: { most: LIMITS.tools, allowed: APPROVE },
 } as const;
 
 /** What an `outputSchema` must be. */
@@ -68,7 +72,7 @@ const options = {
     .meta({ description: 'Tools that need no permission.', examples: [['Read', 'Bash(git log:*)']] })
     .optional(),
   disallowedTools: z
-    .array(argument(500, deniedTools).superRefine(denies), deniedTools)
+    .array(argument(500, deniedTools).superRefine(ruleThat(denyRuleMistake, deniedTools)), deniedTools)
     .max(LIMITS.tools, deniedTools)
     .meta({
       description: 'Tools that Claude may not use in any permission mode.',
@@ -78,6 +82,19 @@ const options = {
   permissionMode: z
     .enum(PERMISSION_MODES, mode)
     .describe("What Claude may do without permission. Default: the agent's setting.")
+    .optional(),
+  approve: z
+    .array(argument(500, APPROVE).superRefine(ruleThat(approveRuleMistake, APPROVE)), APPROVE)
+    .max(LIMITS.tools, APPROVE)
+    .meta({
+      description:
+        'Only for `POST /runs`: tools that Claude may use only if a person allows each call. The run is `waiting` until then.',
+      examples: [['WebFetch', 'Bash']],
+    })
+    .optional(),
+  askQuestions: z
+    .boolean('true or false')
+    .describe('Only for `POST /runs`: whether Claude may ask questions. The run is `waiting` until a person answers.')
     .optional(),
   maxTurns: whole(LIMITS.turns, turns).describe('The run fails if it needs more turns.').optional(),
   maxBudgetUsd: z
@@ -165,9 +182,11 @@ export const strictRunRequest = component('StrictRunRequest', z.strictObject(run
 /** The request of a run, without the prompt and the fields that the run has itself. */
 export const requestEcho = z.object({ timeout: z.int(), workdir: z.string(), ...queueing, ...options });
 
-function denies(rule: string, context: z.RefinementCtx): void {
-  const found = denyRuleMistake(rule);
-  if (found !== undefined) context.addIssue({ code: 'custom', message: deniedTools, params: { found } });
+function ruleThat(mistakeIn: (rule: string) => string | undefined, message: string) {
+  return (rule: string, context: z.RefinementCtx): void => {
+    const found = mistakeIn(rule);
+    if (found !== undefined) context.addIssue({ code: 'custom', message, params: { found } });
+  };
 }
 
 /** The header `Idempotency-Key`. */

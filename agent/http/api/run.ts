@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { EXIT_CODES, type Outcome } from '../../contract.ts';
 import { component, refTo, time, type Sent } from './component.ts';
+import { decision } from './decision.ts';
 import { requestEcho } from './run-request.ts';
 
 const OUTCOMES = Object.keys(EXIT_CODES) as [Outcome, ...Outcome[]];
@@ -82,9 +83,16 @@ const run = {
   callback: callback
     .describe('With `callbackUrl`: the state of the callback. The URL may be a secret and is not shown.')
     .optional(),
+  decisions: z.array(decision).describe('What a person had to decide, in the order it was asked.').optional(),
 };
 
-const runUnderWay = component('RunUnderWay', z.object({ ...run, state: z.enum(['queued', 'running']) }));
+const runUnderWay = component(
+  'RunUnderWay',
+  z.object({
+    ...run,
+    state: z.enum(['queued', 'running', 'waiting']).describe('`waiting`: in progress, until a person has decided.'),
+  }),
+);
 const endedRun = component('EndedRun', z.object({ ...run, state: z.literal('ended'), endedAt: time, ...result }));
 
 /** A run as a resource. */
@@ -93,8 +101,8 @@ export const runResource = component('Run', z.discriminatedUnion('state', [runUn
 const listedRun = component(
   'ListedRun',
   z.discriminatedUnion('state', [
-    runUnderWay,
-    component('ListedEndedRun', endedRun.omit({ output: true, structuredOutput: true })),
+    component('ListedRunUnderWay', runUnderWay.omit({ decisions: true })),
+    component('ListedEndedRun', endedRun.omit({ output: true, structuredOutput: true, decisions: true })),
   ]),
 );
 
@@ -102,7 +110,7 @@ const listedRun = component(
 export const runPage = component(
   'RunPage',
   z.object({
-    runs: z.array(listedRun).describe("Without Claude's output, which `GET /runs/{id}` returns."),
+    runs: z.array(listedRun).describe("Without Claude's output and the decisions, which `GET /runs/{id}` returns."),
     next: z.string().nullable().describe('The `cursor` of the next page, or null on the last page.'),
   }),
 );
@@ -122,6 +130,7 @@ export const runEvent = component(
   z.discriminatedUnion('event', [
     z.object({ id: eventId, event: z.enum(['queued', 'started', 'ended']), data: jsonOf(runResource) }),
     z.object({ id: eventId, event: z.literal('text'), data: jsonOf(textPiece) }),
+    z.object({ id: eventId, event: z.literal('decision'), data: jsonOf(decision) }),
   ]),
 );
 

@@ -20,6 +20,7 @@ export interface Status {
   /** Why no run is accepted until someone frees space in the workspace. */
   readonly workspaceProblem: string | undefined;
   readonly startProblem: string | undefined;
+  /** In progress, also those that wait for a decision. */
   readonly running: readonly Run[];
   /** In order of acceptance; at most a hundred. */
   readonly waiting: readonly Run[];
@@ -53,7 +54,7 @@ export function statusOf(
     unready: service.unready,
     workspaceProblem: service.workspaceProblem,
     startProblem: service.startProblem,
-    running: unfinished.filter(({ state }) => state === 'running'),
+    running: unfinished.filter(({ state }) => state === 'running' || state === 'waiting'),
     waiting: unfinished.filter(({ state }) => state === 'queued').slice(0, WAITING),
     load: service.load,
     filter,

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { FieldError } from '../api/problem.ts';
 import { CALLBACK_URL, OUTPUT_SCHEMA, runRequest } from '../api/run-request.ts';
+import type { Decisions } from '../../decisions/decisions.ts';
 import type { CallbackHosts } from '../../callbacks/hosts.ts';
 import { AGENT_ENV } from '../../contract.ts';
 import type { RunRequest } from '../../store/run.ts';
@@ -19,6 +20,9 @@ export interface RunRequestRules {
   readonly callbackHosts: CallbackHosts;
   /** Whether unknown fields are ignored with a warning, or refused. */
   readonly unknownFields: 'ignored' | 'refused';
+  readonly decisions: Pick<Decisions, 'conflictOf'>;
+  /** Whether the client waits for the end, so that no person can be asked. */
+  readonly waits: boolean;
 }
 
 /** A checked request with warnings for the client, or the errors. */
@@ -28,7 +32,7 @@ export type CheckedRunRequest =
 /** Checks the request of a run, and reports all errors at once. The folders of the workspace must exist. */
 export async function checkRunRequest(
   body: Record<string, unknown>,
-  { workspace, callbackHosts, unknownFields: otherFields }: RunRequestRules,
+  { workspace, callbackHosts, decisions, waits, unknownFields: otherFields }: RunRequestRules,
 ): Promise<CheckedRunRequest> {
   const tooLarge = sizeErrors(body);
   if (tooLarge.length > 0) return { errors: tooLarge };
@@ -38,7 +42,8 @@ export async function checkRunRequest(
   const folder = folderFor(workdir, workspace);
   const uncallable = typeof body['callbackUrl'] === 'string' ? callbackErrors(body['callbackUrl'], callbackHosts) : [];
   const unmeetable = await schemaErrors(body['outputSchema']);
-  const others = [...uncallable, ...unmeetable, ...labelErrors(body['labels']), ...unknown.errors];
+  const undecidable = parsed.success ? decisionErrors(parsed.data, decisions, waits) : [];
+  const others = [...undecidable, ...uncallable, ...unmeetable, ...labelErrors(body['labels']), ...unknown.errors];
   if (!parsed.success || 'problem' in folder || others.length > 0) {
     const outside = 'problem' in folder ? [fieldError('workdir', folder.problem, workdir)] : [];
     const misshapen = (parsed.error?.issues ?? []).map((issue) => issueError(issue, body));
@@ -104,6 +109,26 @@ function labelErrors(labels: unknown): FieldError[] {
   return typeof labels === 'object' && labels !== null && Object.hasOwn(labels, name)
     ? [{ field, message: `\`${field}\` must be an object without the name \`${name}\`.` }]
     : [];
+}
+
+/** Fields that have a person decide, and only a client that does not wait can do without an answer for so long. */
+function decisionErrors(
+  options: z.output<typeof runRequest>,
+  decisions: RunRequestRules['decisions'],
+  waits: boolean,
+): FieldError[] {
+  const asked = { approve: options.approve?.length, askQuestions: options.askQuestions };
+  const asking = (['approve', 'askQuestions'] as const).filter((field) => asked[field]);
+  if (waits && asking.length > 0) {
+    return asking.map((field) => ({
+      field,
+      message: `\`${field}\` must be omitted in POST /run, whose client cannot wait for a person. Use POST /runs.`,
+    }));
+  }
+  const conflict = decisions.conflictOf(withoutUndefined(options));
+  const field = asking[0] ?? 'approve';
+  const set = asking.length > 0 ? '' : ` ${AGENT_ENV.approve} (config approve of the stack) sets it for all runs.`;
+  return conflict === undefined ? [] : [{ field, message: `\`${field}\` ${conflict}.${set}` }];
 }
 
 function callbackErrors(url: string, hosts: CallbackHosts): FieldError[] {

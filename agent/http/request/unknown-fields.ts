@@ -16,16 +16,19 @@ const ALIASES: Readonly<Record<string, string>> = {
   blockedTools: 'disallowedTools',
   budgetUsd: 'maxBudgetUsd',
   maxCostUsd: 'maxBudgetUsd',
+  approvals: 'approve',
+  requireApproval: 'approve',
 };
 
-const LIMITS = ['allowedTools', 'disallowedTools', 'permissionMode', 'maxTurns', 'maxBudgetUsd'];
+const LIMITS = ['allowedTools', 'disallowedTools', 'permissionMode', 'maxTurns', 'maxBudgetUsd', 'approve'];
 const ALIASES_OF_LIMITS = Object.keys(ALIASES).filter((alias) => LIMITS.includes(ALIASES[alias] ?? ''));
 
 const fields = new KnownNames([...Object.keys(runRequest.shape), ...Object.keys(ALIASES)]);
 const limits = new KnownNames([...LIMITS, ...ALIASES_OF_LIMITS]);
 
 /** Words that on their own limit what a run may do. */
-const LIMITING_WORD = /^(dis)?allow|^den(y|ied)|^block|^forbid|^restrict|^permission|^read_?only|^sandbox|tools?$/i;
+const LIMITING_WORD =
+  /^(dis)?allow|^den(y|ied)|^block|^forbid|^restrict|^permission|approv|^read_?only|^sandbox|tools?$/i;
 
 /** How the unknown fields of a run are handled. */
 export interface UnknownFields {

@@ -1,6 +1,7 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context, Handler } from 'hono';
 import { streamSSE } from 'hono/streaming';
+import type { Decision } from '../api/decision.ts';
 import type { RunResource, TextPiece } from '../api/run.ts';
 import { LAST_EVENT, type RunEvent } from '../../runs/events.ts';
 import type { Run } from '../../store/run.ts';
@@ -66,6 +67,7 @@ function streamRunEvents(c: Context, service: Watched, run: Run, { keepAliveMs, 
   });
 }
 
-function dataOf(event: RunEvent): TextPiece | RunResource {
+function dataOf(event: RunEvent): TextPiece | Decision | RunResource {
+  if (event.type === 'decision') return event.decision;
   return event.type === 'text' ? { text: event.text } : resourceOf(event.run);
 }

@@ -7,7 +7,7 @@ import type { Ended, Run, RunSummary } from '../../store/run.ts';
 export function resourceOf(run: Run): RunResource;
 export function resourceOf(run: RunSummary): ListedRun;
 export function resourceOf(run: Run | RunSummary): RunResource | ListedRun {
-  const { id, acceptedAt, startedAt, sessionId, request, callback } = run;
+  const { id, acceptedAt, startedAt, sessionId, request, callback, decisions } = run;
   const { timeoutMs: timeout, queueTimeoutMs: queueTimeout, lane, workdir, options, labels } = request;
   const known = {
     id,
@@ -17,6 +17,7 @@ export function resourceOf(run: Run | RunSummary): RunResource | ListedRun {
     labels,
     request: { timeout, workdir, ...withoutUndefined({ queueTimeout, lane }), ...options },
     ...(callback && { callback }),
+    ...(decisions && { decisions }),
   };
   if (run.state !== 'ended') return { ...known, state: run.state };
   const { state, endedAt, result } = run as Ended<Run | RunSummary>;

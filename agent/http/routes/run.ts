@@ -7,9 +7,9 @@ import { readRun } from '../request/read-run.ts';
 import type { RunRequestRules } from '../request/run-request.ts';
 
 /** `POST /run`: runs a prompt and responds with the result. */
-export function runAndWait(service: RunService, rules: Omit<RunRequestRules, 'unknownFields'>): Handler {
+export function runAndWait(service: RunService, rules: Omit<RunRequestRules, 'unknownFields' | 'waits'>): Handler {
   return async (c) => {
-    const { request, idempotency, warnings } = await readRun(c, { ...rules, unknownFields: 'ignored' });
+    const { request, idempotency, warnings } = await readRun(c, { ...rules, unknownFields: 'ignored', waits: true });
     const accepted = await service.accept(request, true, idempotency);
     const client = c.req.raw.signal;
     if (client.aborted) accepted.abandon();

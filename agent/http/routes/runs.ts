@@ -9,9 +9,9 @@ import { readRunQuery } from '../request/run-query.ts';
 import { resourceOf } from './run-resource.ts';
 
 /** `POST /runs`: accepts a run without waiting for it. */
-export function createRun(service: RunService, rules: Omit<RunRequestRules, 'unknownFields'>): Handler {
+export function createRun(service: RunService, rules: Omit<RunRequestRules, 'unknownFields' | 'waits'>): Handler {
   return async (c) => {
-    const { request, idempotency } = await readRun(c, { ...rules, unknownFields: 'refused' });
+    const { request, idempotency } = await readRun(c, { ...rules, unknownFields: 'refused', waits: false });
     const { run } = await service.accept(request, false, idempotency);
     return c.json(resourceOf(run), 202, { Location: `/runs/${run.id}` });
   };
@@ -54,12 +54,12 @@ export function withRun(find: (id: string) => Run | undefined, answer: (c: Conte
   return (c) => {
     const id = c.req.param('id') ?? '';
     const run = find(id);
-    if (run) return answer(c, run);
-    const named = JSON.stringify(id.slice(0, 100));
-    return problem(
-      c,
-      'no-such-run',
-      `Run ${named} does not exist. Its record may have been removed because of its age.`,
-    );
+    return run ? answer(c, run) : noSuchRun(c, id);
   };
+}
+
+/** Responds that there is no run with this id. */
+export function noSuchRun(c: Context, id: string): Response {
+  const named = JSON.stringify(id.slice(0, 100));
+  return problem(c, 'no-such-run', `Run ${named} does not exist. Its record may have been removed because of its age.`);
 }

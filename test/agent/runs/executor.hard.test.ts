@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createClaude, type Claude } from '../../../agent/claude/claude.ts';
+import { Decisions } from '../../../agent/decisions/decisions.ts';
 import { LocalHost } from '../../../agent/claude/local-host.ts';
 import { localPlace } from '../../../agent/claude/place.ts';
 import { Configurations } from '../../../agent/login/configurations.ts';
@@ -124,6 +125,7 @@ describe.each(slice([1, 4], 1))('an accepted run, with %i slot(s),', (slots) => 
         log: SILENT,
       }),
       workdir: path.join(folder, 'workspace'),
+      startsCold: () => false,
       prepared: () => 0,
       log: SILENT,
     });
@@ -133,6 +135,20 @@ describe.each(slice([1, 4], 1))('an accepted run, with %i slot(s),', (slots) => 
       claude: sabotage.of('claude', claude),
       loginStatus: sabotage.of('loginStatus', new LoginStatus(credential)),
       workspace: sabotage.of('workspace', new Workspace({ dir, lifetime: 'keep', megabytes: undefined, log: SILENT })),
+      decisions: sabotage.of(
+        'decisions',
+        new Decisions({
+          store: store.decisions,
+          log: SILENT,
+          approve: [],
+          permissionMode: 'dontAsk',
+          limitMinutes: 15,
+          stateDir: folder,
+          claudeSettings: undefined,
+          userSettings: [],
+          onChange: () => undefined,
+        }),
+      ),
       log: SILENT,
       queueLimit: 10,
       slots,

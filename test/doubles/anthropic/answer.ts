@@ -12,10 +12,11 @@ const STRUCTURED_OUTPUT = 'StructuredOutput';
 
 /** The blocks of the next assistant message: the next tool use, or else the final text. */
 export function answerTo(request: MessagesRequest, turn: Turn, text: string, directives: Directives): AnswerBlock[] {
-  const asked = toolsOf(directives)[turn.toolResults.length];
-  if (asked !== undefined) return [asked];
+  const tools = toolsOf(directives);
+  const asked = tools.slice(turn.toolResults.length, directives.together ? tools.length : turn.toolResults.length + 1);
+  if (asked.length > 0) return asked;
   const structured = request.tools.find(({ name }) => name === STRUCTURED_OUTPUT);
-  const isAnswered = turn.toolResults.length > toolsOf(directives).length;
+  const isAnswered = turn.toolResults.length > tools.length;
   if (structured !== undefined && !isAnswered && directives.structured !== 'none') {
     const given = directives.structured;
     const input: unknown = given === undefined ? sampleOf(structured.input_schema, text) : JSON.parse(given);
@@ -26,11 +27,14 @@ export function answerTo(request: MessagesRequest, turn: Turn, text: string, dir
 
 /** Every tool use that the prompt requests, in order. */
 function toolsOf({ bash, tool }: Directives): AnswerBlock[] {
-  const [name = '', input = '{}'] = tool?.split(/ (.*)/s) ?? [];
   const commands = bash.map((command): AnswerBlock => {
     return { type: 'tool_use', name: 'Bash', input: { command, description: 'A command of the double' } };
   });
-  return tool === undefined ? commands : [...commands, { type: 'tool_use', name, input: JSON.parse(input) as unknown }];
+  const tools = tool.map((each): AnswerBlock => {
+    const [name = '', input = '{}'] = each.split(/ (.*)/s);
+    return { type: 'tool_use', name, input: JSON.parse(input) as unknown };
+  });
+  return [...commands, ...tools];
 }
 
 function finalText(turn: Turn, text: string, directives: Directives): string {

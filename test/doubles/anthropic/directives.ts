@@ -12,8 +12,10 @@ export interface Directives {
   readonly times?: number;
   /** Bash commands to run one after the other by tool use, before the final answer. */
   readonly bash: readonly string[];
-  /** A tool to use after them: its name, a space, and its input as JSON. */
-  readonly tool?: string;
+  /** Tools to use after them: the name of each, a space, and its input as JSON. */
+  readonly tool: readonly string[];
+  /** Use all of these tools in one message. */
+  readonly together: boolean;
   /** Pause before the answer begins. */
   readonly wait?: number;
   /** Pause before each delta of the stream. */
@@ -53,7 +55,8 @@ export function parsePrompt(prompt: string, defaults = ''): ParsedPrompt {
     fail: value('fail'),
     times: number('times'),
     bash: found.filter((match) => match[1] === 'bash').map((match) => match[2] ?? ''),
-    tool: value('tool'),
+    tool: found.filter((match) => match[1] === 'tool').map((match) => match[2] ?? ''),
+    together: last('together') !== undefined,
     wait: number('wait'),
     slow: number('slow'),
     cut: number('cut'),
