@@ -125,7 +125,10 @@ export const PERMISSION_MODES = ['bypassPermissions', 'acceptEdits', 'dontAsk', 
 /** One of {@link PERMISSION_MODES}. */
 export type PermissionMode = (typeof PERMISSION_MODES)[number];
 
-/** How long a decision of a person may take at most. */
+/** The shape of a rule for what a person must allow; `agent/http/api/approve-rule.ts` has the details. */
+export const APPROVE_RULE = /^(?:[^\s(),*]+|Bash\(\S(?:.*\S)?\))$/s;
+
+/** How long a decision of a person may take at most, in minutes. */
 export const MAX_DECISION_MINUTES = 1440;
 
 /** How hard Claude thinks: the values of `claude --effort`. */

@@ -56,6 +56,8 @@ export function agentEnvironment({
     [AGENT_ENV.conversationMegabytes]: String(mebibytesOf(config.volumeSize, CONVERSATION_SHARE)),
     [AGENT_ENV.authMode]: config.authMode,
     [AGENT_ENV.permissionMode]: config.permissionMode,
+    [AGENT_ENV.approve]: JSON.stringify(config.approve),
+    [AGENT_ENV.decisionMinutes]: String(config.decisionMinutes),
     ...placeOfRuns(config),
     [AGENT_ENV.queueLimit]: String(config.queueLimit),
     [AGENT_ENV.warmStart]: config.warmStart ? 'on' : 'off',

@@ -1,10 +1,10 @@
 import type * as pulumi from '@pulumi/pulumi';
 
-import { AUTH_MODES, LOG_LEVELS, MAX_SLOTS, PERMISSION_MODES } from '../../agent/contract.ts';
+import { AUTH_MODES, LOG_LEVELS, MAX_DECISION_MINUTES, MAX_SLOTS, PERMISSION_MODES } from '../../agent/contract.ts';
 import type { AuthMode, PermissionMode } from '../../agent/contract.ts';
 import { readAzureConfig } from './azure.ts';
 import type { AzureConfig } from './azure.ts';
-import { ANNOTATIONS, CALLBACK_HOSTS, EGRESS, EXTRAS, LABELS, SELECTOR, TOLERATIONS } from './items.ts';
+import { ANNOTATIONS, APPROVE, CALLBACK_HOSTS, EGRESS, EXTRAS, LABELS, SELECTOR, TOLERATIONS } from './items.ts';
 import type { Egress, Toleration } from './items.ts';
 import { ConfigReader } from './reader.ts';
 import type { ConfigSource } from './reader.ts';
@@ -70,6 +70,9 @@ export interface StackConfig {
   /** Undefined: Claude Code chooses. */
   readonly model: string | undefined;
   readonly permissionMode: PermissionMode;
+  /** What a person must allow in every run, and how many minutes that may take. */
+  readonly approve: readonly string[];
+  readonly decisionMinutes: number;
   /** Undefined: `claude` runs in the agent's pod. */
   readonly runners: RunnersConfig | undefined;
   /** Without runners, how many runs may be in progress. */
@@ -154,6 +157,8 @@ export function readConfig(source: ConfigSource): StackConfig {
     claudeSettings: secret('claudeSettings'),
     model: read.optional('model', ...TEXT.model),
     permissionMode: read.oneOf('permissionMode', PERMISSION_MODES),
+    approve: read.list('approve', ...APPROVE),
+    decisionMinutes: read.integer('decisionMinutes', 1, MAX_DECISION_MINUTES),
     runners,
     slots: read.integer('slots', 1, MAX_SLOTS),
     queueLimit: read.integer('queueLimit', 0, 10_000),

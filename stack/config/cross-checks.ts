@@ -7,6 +7,8 @@ export interface CrossChecked {
   readonly target: string;
   readonly runners: { readonly count: number } | undefined;
   readonly slots: number;
+  readonly permissionMode: string;
+  readonly approve: readonly string[];
   /** Undefined: another kind of credential. */
   readonly federation: object | undefined;
   readonly kubeContext: string | undefined;
@@ -33,6 +35,7 @@ export function crossChecks(config: CrossChecked): string[] {
         ]
       : []),
     ...slotsBesideRunners(config),
+    ...rulesThatDoNotHold(config),
     ...clearText(config),
     ...above('cpuRequest', resources.cpuRequest, 'cpuLimit', resources.cpuLimit),
     ...above('memoryRequest', resources.memoryRequest, 'memoryLimit', resources.memoryLimit),
@@ -50,6 +53,21 @@ function slotsBesideRunners({ runners, slots }: CrossChecked): string[] {
   return [
     `slots is ${slots}, but runs are in progress on runners (runners is ${runners.count}), and not in the agent's pod. Set runners to ${slots} and remove slots, or set runners to 0.`,
   ];
+}
+
+/** The agent refuses the same when it starts, as measured with the pinned `claude`. */
+function rulesThatDoNotHold({ approve, permissionMode }: CrossChecked): string[] {
+  if (approve.length > 0 && ['dontAsk', 'plan'].includes(permissionMode)) {
+    return [
+      `approve is set, but permissionMode is ${permissionMode}, in which claude asks nobody. Set permissionMode to bypassPermissions, acceptEdits or default.`,
+    ];
+  }
+  const pattern = approve.find((rule) => rule.includes('('));
+  return pattern === undefined || permissionMode !== 'bypassPermissions'
+    ? []
+    : [
+        `approve has the pattern ${pattern}, but permissionMode is bypassPermissions, in which other spellings of the command go by it. Use Bash in its place, or set permissionMode to acceptEdits or default.`,
+      ];
 }
 
 /** Destinations that are open to agent and watchdog. */

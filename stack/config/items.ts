@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js';
 
-import { CALLBACK_HOST, CREDENTIALS_FILE, SESSION_ENTRIES } from '../../agent/contract.ts';
+import { APPROVE_RULE, CALLBACK_HOST, CREDENTIALS_FILE, SESSION_ENTRIES } from '../../agent/contract.ts';
 import { TEXT } from './values.ts';
 
 /** Who may reach a destination: the agent and its watchdog, or the runners. */
@@ -88,6 +88,15 @@ export const CALLBACK_HOSTS: AllowedList<string> = [
     item: 'a host or *.SUFFIX, with or without :PORT',
   },
   (item) => (typeof item === 'string' && CALLBACK_HOST.test(item) ? item : undefined),
+];
+
+/** Rules for what a person must allow. */
+export const APPROVE: AllowedList<string> = [
+  {
+    list: 'a list of tools, such as ["WebFetch", "Bash(git push*)"]',
+    item: 'the name of a tool, or a pattern of Bash',
+  },
+  (item) => (typeof item === 'string' && APPROVE_RULE.test(item) ? item : undefined),
 ];
 
 const EFFECTS: readonly unknown[] = [undefined, 'NoSchedule', 'PreferNoSchedule', 'NoExecute'];
