@@ -118,6 +118,11 @@ export class Decisions {
     this.#close(open, { ...how, by: 'operator' }, answer);
   }
 
+  /** How long a decision may take, in milliseconds. */
+  get limitMs(): number {
+    return this.#dependencies.limitMinutes * 60_000;
+  }
+
   /** How many runs wait for a decision. */
   get waitingRuns(): number {
     return new Set([...this.#open.values()].map(({ holder }) => holder.run.id)).size;
@@ -165,7 +170,7 @@ export class Decisions {
   async #until(decided: Promise<ToolAnswer>, open: Open, signal: AbortSignal): Promise<ToolAnswer> {
     const { limitMinutes } = this.#dependencies;
     const nobody = deny(`Nobody allowed ${open.ask.tool} within ${limitMinutes} minutes.`);
-    const timer = setTimeout(() => this.#closeUndecided(open, 'time limit', nobody), limitMinutes * 60_000);
+    const timer = setTimeout(() => this.#closeUndecided(open, 'time limit', nobody), this.limitMs);
     const withdraw = () => this.#withdraw(open, signal.reason);
     signal.addEventListener('abort', withdraw);
     try {

@@ -199,6 +199,11 @@ export class RunService {
     return this.find(id);
   }
 
+  /** How long a decision may take, in milliseconds. */
+  get decisionMs(): number {
+    return this.#decisions.limitMs;
+  }
+
   /**
    * Decides for a person about what a run waits for.
    * @returns the run afterwards; undefined if there is none.

@@ -69,11 +69,23 @@ function runningRun(run: Run, now: Date, context: PageContext): Html {
         data-from="${begun}"
         aria-label="Time used by run ${shortId(run)}"
       ></progress>
-      <p class="quiet">${left(end, now)} left of ${duration(run.request.timeoutMs)}</p>
+      <p class="quiet">
+        ${run.state === 'waiting' ? stands(end, now) : left(end, now)} left of ${duration(run.request.timeoutMs)}
+      </p>
+      ${
+        run.state === 'waiting'
+          ? html`<p class="waits">
+              Waiting for a <a href="#decisions">decision</a>. The run keeps its slot, and its time stands still.
+            </p>`
+          : ''
+      }
     </div>
     ${cancelForm(run, context)}
   </div>`;
 }
+
+/** The time until a moment that moves on. */
+const stands = (at: number, now: Date) => duration(at - now.getTime());
 
 function waitingRow(run: Run, place: number, now: Date, context: PageContext): Html {
   return row(`run-${run.id}`, {

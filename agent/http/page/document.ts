@@ -4,6 +4,7 @@ import path from 'node:path';
 import { html, raw } from 'hono/html';
 import { chart } from './chart.ts';
 import { current } from './current.ts';
+import { decisions } from './decisions.ts';
 import { history } from './history.ts';
 import { login } from './login.ts';
 import { isAboutLogin } from './new-login.ts';
@@ -36,7 +37,7 @@ export function statusPage(status: Status, context: PageContext): Html {
     tone: headlineOf(status).tone,
     version: status.version,
     asOf: status.now,
-    main: html`${summary(status, context)}
+    main: html`${summary(status, context)} ${decisions(status, context)}
     ${
       isAboutLogin(status)
         ? [login(status, context), current(status, context)]

@@ -14,6 +14,8 @@ export interface PageContext {
   readonly filter: EndedFilter;
   /** The URL of n8n for links; undefined for none. */
   readonly n8nUrl: string | undefined;
+  /** Why the decision of the form was not made, in a sentence. */
+  readonly problem?: string | undefined;
 }
 
 /** The first part of a run's id, which is enough to distinguish runs. */

@@ -22,6 +22,8 @@ export interface Status {
   readonly startProblem: string | undefined;
   /** In progress, also those that wait for a decision. */
   readonly running: readonly Run[];
+  /** How long a decision may take, in milliseconds. */
+  readonly decisionMs: number;
   /** In order of acceptance; at most a hundred. */
   readonly waiting: readonly Run[];
   readonly load: RunService['load'];
@@ -55,6 +57,7 @@ export function statusOf(
     workspaceProblem: service.workspaceProblem,
     startProblem: service.startProblem,
     running: unfinished.filter(({ state }) => state === 'running' || state === 'waiting'),
+    decisionMs: service.decisionMs,
     waiting: unfinished.filter(({ state }) => state === 'queued').slice(0, WAITING),
     load: service.load,
     filter,

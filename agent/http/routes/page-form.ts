@@ -17,10 +17,17 @@ const FORM_TYPE = 'application/x-www-form-urlencoded';
 const outcomes = Object.keys(OUTCOME_WORDS) as [Outcome, ...Outcome[]];
 const words = z.string().trim().min(1).max(SEARCH_CHARS).optional().catch(undefined);
 
+/** What a form asks for: of runs, decisions and logins. */
+const RUN_ACTIONS = ['show', 'pause', 'resume', 'cancel'] as const;
+const DECISION_ACTIONS = ['allow', 'deny', 'answer'] as const;
+const LOGIN_ACTIONS = ['start-login', 'send-code', 'cancel-login'] as const;
+const ACTIONS = [...RUN_ACTIONS, ...DECISION_ACTIONS, ...LOGIN_ACTIONS] as const;
+
 const fields = z.object({
   token: z.string().optional(),
-  action: z.enum(['show', 'pause', 'resume', 'cancel', 'start-login', 'send-code', 'cancel-login']).catch('show'),
+  action: z.enum(ACTIONS).catch('show'),
   id: z.string().catch(''),
+  decision: z.string().catch(''),
   reason: z.string().trim().min(1).max(500).optional().catch(undefined),
   code: z.string().max(LOGIN_CODE_CHARS).catch(''),
   replace: z
@@ -59,9 +66,10 @@ export function smallForm(
   return [tokenFirst, within] as const;
 }
 
-/** Parses a form that {@link smallForm} let pass. */
-export async function readForm(c: Context): Promise<PageForm> {
-  return fields.parse(Object.fromEntries(new URLSearchParams(await c.req.text())));
+/** Parses a form that {@link smallForm} let pass; `all` has its fields as they were sent. */
+export async function readForm(c: Context): Promise<{ readonly form: PageForm; readonly all: URLSearchParams }> {
+  const all = new URLSearchParams(await c.req.text());
+  return { form: fields.parse(Object.fromEntries(all)), all };
 }
 
 /** A request without a body has no type and counts as a form. */

@@ -7,6 +7,7 @@ import type { LoginStatus } from '../../login/status.ts';
 import type { RunService } from '../../runs/service.ts';
 import { withoutUndefined } from '../request/json-body.ts';
 import { tokenMatcher, tokenOf } from '../bearer.ts';
+import { decideOnPage } from './page-decision.ts';
 import { readForm, smallForm } from './page-form.ts';
 import { problem } from '../problem.ts';
 
@@ -43,7 +44,8 @@ export function pageRoute({ service, loginStatus, logins, version, tokenSha256, 
   });
   route.get('/', (c) => c.html(tokenPage(version)));
   route.post('/', ...smallForm(isKnown, refuse), async (c) => {
-    const { action, id, reason, code, replace, token, ...asked } = await readForm(c);
+    const { form, all } = await readForm(c);
+    const { action, id, decision: _, reason, code, replace, token, ...asked } = form;
     if (tokenOf(c) === undefined && !isKnown(token ?? '')) return refuse(c, 401);
     if (action === 'cancel') service.cancel(id);
     else if (action === 'pause') service.pause(reason);
@@ -51,8 +53,10 @@ export function pageRoute({ service, loginStatus, logins, version, tokenSha256, 
     else if (action === 'start-login') await told(() => logins.start(replace));
     else if (action === 'send-code') await told(() => logins.submit(id, code));
     else if (action === 'cancel-login') await told(() => logins.cancel(id));
+    const problem = decideOnPage(service, form, all);
     const filter = withoutUndefined(asked);
-    return c.html(statusPage(statusOf(service, loginStatus, logins, version, filter), { token, filter, n8nUrl }));
+    const status = statusOf(service, loginStatus, logins, version, filter);
+    return c.html(statusPage(status, { token, filter, n8nUrl, problem }));
   });
   route.all('/', (c) =>
     problem(c, 'method-not-allowed', `/ supports GET, HEAD, POST, not ${c.req.method}.`, {
