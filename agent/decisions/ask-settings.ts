@@ -13,9 +13,15 @@ export const ASK_SETTINGS_FOLDER = 'decisions';
 export class AskSettings {
   readonly #folder: string;
   readonly #own: string | undefined;
+  readonly #configDirs: readonly string[];
 
-  /** @param own the agent's own settings of claude. Removes what an earlier agent left. */
-  constructor(stateDir: string, own: string | undefined) {
+  /**
+   * Removes what an earlier agent left.
+   * @param own the agent's own settings of claude.
+   * @param configDirs configuration folders of claude on this machine, absolute.
+   */
+  constructor(stateDir: string, own: string | undefined, configDirs: readonly string[]) {
+    this.#configDirs = configDirs;
     this.#folder = path.join(stateDir, ASK_SETTINGS_FOLDER);
     this.#own = own;
     rmSync(this.#folder, { recursive: true, force: true });
@@ -29,7 +35,7 @@ export class AskSettings {
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
     const file = path.join(this.#folder, `${runId}.json`);
     const own = this.#own === undefined ? {} : objectOf(JSON.parse(readFileSync(this.#own, 'utf8')));
-    writeFileSync(file, JSON.stringify(withRules(own, rules)), { mode: 0o600 });
+    writeFileSync(file, JSON.stringify(withRules(own, rules, this.#configDirs)), { mode: 0o600 });
     return file;
   }
 
@@ -39,12 +45,22 @@ export class AskSettings {
   }
 }
 
-/** In a sandbox the CLI would by default use Bash without asking. */
-function withRules(own: Readonly<Record<string, unknown>>, rules: readonly string[]): object {
+/**
+ * With Bash in the rules: in a sandbox the CLI would by default use it without asking. And the CLI runs commands that its
+ * settings name, such as hooks, as soon as they are written, so Claude may not write to its own configuration.
+ */
+function withRules(
+  own: Readonly<Record<string, unknown>>,
+  rules: readonly string[],
+  configDirs: readonly string[],
+): object {
   const permissions = objectOf(own['permissions']);
+  const ask = [...new Set([...textsOf(permissions['ask']), ...rules])];
+  if (!concernsBash(rules)) return { ...own, permissions: { ...permissions, ask } };
+  const closed = ['~/.claude', ...configDirs.map((dir) => `/${dir}`)].map((dir) => `Edit(${dir}/**)`);
   return {
     ...own,
-    permissions: { ...permissions, ask: [...new Set([...textsOf(permissions['ask']), ...rules])] },
-    ...(concernsBash(rules) && { sandbox: { ...objectOf(own['sandbox']), autoAllowBashIfSandboxed: false } }),
+    permissions: { ...permissions, ask, deny: [...textsOf(permissions['deny']), ...closed] },
+    sandbox: { ...objectOf(own['sandbox']), autoAllowBashIfSandboxed: false },
   };
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import path from 'node:path';
 import { QUESTION_TOOL, type ToolAnswer, type ToolAsk } from '../claude/asks.ts';
 import { bounded } from '../claude/bounded.ts';
 import type { PromptAsks } from '../claude/claude.ts';
@@ -69,7 +70,9 @@ export class Decisions {
 
   constructor(dependencies: DecisionsDependencies) {
     this.#dependencies = dependencies;
-    this.#settings = new AskSettings(dependencies.stateDir, dependencies.claudeSettings);
+    const { stateDir, claudeSettings, userSettings } = dependencies;
+    const configDirs = userSettings.map((file) => path.dirname(file));
+    this.#settings = new AskSettings(stateDir, claudeSettings, configDirs);
   }
 
   /** Whether a person decides about runs with these options. */

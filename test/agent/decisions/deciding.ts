@@ -40,6 +40,17 @@ export class DecidedAgent extends Agent {
     return open;
   }
 
+  /** Waits until a decision of a run is open, or it has ended, and returns what is open. */
+  async askedOrEnded(id: string): Promise<readonly Decision[]> {
+    let open: readonly Decision[] = [];
+    await until(async () => {
+      const { state, decisions = [] } = await this.get(id);
+      open = decisions.filter(({ decidedAt }) => decidedAt === undefined);
+      return state === 'ended' || open.length > 0;
+    }, 'a decision, or the end of the run');
+    return open;
+  }
+
   /** Sends a decision. */
   decide(id: string, decisionId: string, body: DecisionRequest | object): Promise<Response> {
     const headers = { 'Content-Type': 'application/json' };
