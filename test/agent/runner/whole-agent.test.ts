@@ -4,6 +4,7 @@ import path from 'node:path';
 import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PROCESS_FOLDERS, SESSION_FOLDER } from '../../../agent/contract.ts';
+import type { RunResource } from '../../../agent/http/api/run.ts';
 import { rawPublicKey } from '../../support/raw-public-key.ts';
 import { startAnthropicDouble, type AnthropicDouble } from '../../doubles/anthropic/server.ts';
 import { startOauthProxy } from '../../doubles/oauth-proxy/server.ts';
@@ -102,6 +103,37 @@ describe('an agent with a runner', needs(unless(NO_CONTAINER === undefined, NO_C
       expect(second).toMatchObject({ success: true, sessionId: first.sessionId });
       expect(JSON.stringify(api.messages().at(-1)?.body)).toContain('remember the heron');
       expect(new Set(api.messages().map(({ body }) => deviceOf(body).device_id)).size).toBe(1);
+    });
+
+    it('has a person decide what they may do, and allows nothing when it is lost', async () => {
+      await startAgent(KEYED);
+      const id = await agent.submit('[[bash:true]] [[bash:touch here]] x', { approve: ['Bash'] });
+      const asked = async (count: number) => {
+        const read = async () => (await (await agent.fetch(`/runs/${id}`)).json()) as RunResource;
+        await until(async () => (await read()).decisions?.length === count, `${count} decision(s)`);
+        return (await read()).decisions?.at(-1)?.id ?? '';
+      };
+      const decide = async (count: number, allow: boolean) => {
+        const headers = { 'Content-Type': 'application/json' };
+        const route = `/runs/${id}/decisions/${await asked(count)}`;
+        expect((await agent.fetch(route, { method: 'POST', headers, body: JSON.stringify({ allow }) })).status).toBe(
+          200,
+        );
+      };
+      await decide(1, true);
+      await asked(2);
+      await runner[Symbol.asyncDispose]();
+      await until(async () => {
+        const { state } = (await (await agent.fetch(`/runs/${id}`)).json()) as RunResource;
+        return state === 'ended';
+      }, 'the end of the run');
+      expect(await (await agent.fetch(`/runs/${id}`)).json()).toMatchObject({
+        outcome: 'interrupted',
+        decisions: [
+          { by: 'operator', allowed: true },
+          { by: 'end of the run', allowed: false },
+        ],
+      });
     });
 
     it('gives it the settings and MCP servers of the agent, also from files of the same name', async () => {
