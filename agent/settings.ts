@@ -292,7 +292,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   const permissionMode = choosePermissionMode(values.permissionMode, env, mistakes, notes);
   // It is missing if it is invalid.
   const { approve: rules } = values as { readonly approve?: readonly string[] };
-  const conflict = conflictOf(rules ?? [], permissionMode, []);
+  const conflict = conflictOf({ rules: rules ?? [] }, permissionMode, []);
   if (conflict !== undefined) mistakes.push(`${AGENT_ENV.approve} ${conflict}.`);
 
   if (mistakes.length > 0) throw new SettingsError(mistakes);

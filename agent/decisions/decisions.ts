@@ -80,12 +80,11 @@ export class Decisions {
     return askQuestions || approve.length > 0 || this.#dependencies.approve.length > 0;
   }
 
-  /** Why the rules of a run would not hold with its other options, in a sentence without a subject. */
+  /** Why what a run asks of a person does not fit its other options, in a sentence without a subject. */
   conflictOf(options: RunOptions): string | undefined {
-    const { permissionMode = this.#dependencies.permissionMode, allowedTools = [], askQuestions } = options;
+    const { permissionMode = this.#dependencies.permissionMode, allowedTools = [], askQuestions = false } = options;
     const rules = this.#rulesOf(options);
-    if (askQuestions && permissionMode === 'dontAsk') return 'has questions, which claude does not ask with dontAsk';
-    return conflictOf(rules, permissionMode, [...allowedTools, ...this.#permissions().allow]);
+    return conflictOf({ rules, askQuestions }, permissionMode, [...allowedTools, ...this.#permissions().allow]);
   }
 
   /**

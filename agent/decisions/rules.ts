@@ -19,17 +19,18 @@ const PATTERNS_HOLD: ReadonlySet<PermissionMode> = new Set(['default', 'acceptEd
 
 /**
  * Finds out why rules would not hold in a run, as measured with the pinned `claude`.
- * @param rules each without a mistake.
+ * @param asked the rules, each without a mistake, and whether Claude may ask questions.
  * @param allow the rules of `allowedTools` and of the settings of claude.
  * @returns a sentence without a subject; undefined if they hold.
  */
 export function conflictOf(
-  rules: readonly string[],
+  { rules, askQuestions = false }: { readonly rules: readonly string[]; readonly askQuestions?: boolean },
   mode: PermissionMode,
   allow: readonly string[],
 ): string | undefined {
-  if (rules.length === 0) return undefined;
-  if (ASKS_NOBODY.has(mode)) return `cannot be used with permissionMode ${mode}, in which claude asks nobody`;
+  const isAsked = rules.length > 0 || askQuestions;
+  if (isAsked && ASKS_NOBODY.has(mode))
+    return `cannot be used with permissionMode ${mode}, in which claude asks nobody`;
   const pattern = rules.find(hasPattern);
   if (pattern === undefined) return undefined;
   if (!PATTERNS_HOLD.has(mode)) {

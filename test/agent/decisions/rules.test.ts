@@ -34,24 +34,24 @@ describe('a rule of approve', () => {
   });
 
   it.each(['bypassPermissions', 'acceptEdits', 'default'] as const)('may name a tool in %s', (mode) => {
-    expect(conflictOf(['Bash', 'WebFetch'], mode, ['Bash', '*'])).toBeUndefined();
+    expect(conflictOf({ rules: ['Bash', 'WebFetch'] }, mode, ['Bash', '*'])).toBeUndefined();
   });
 
   it.each(['dontAsk', 'plan'] as const)('cannot be used in %s', (mode) => {
-    expect(conflictOf(['Bash'], mode, [])).toContain(mode);
+    expect(conflictOf({ rules: ['Bash'] }, mode, [])).toContain(mode);
   });
 
   it.each([['Bash'], ['Bash(ls:*)'], ['B*'], ['*'], ['Read', 'Bash']])(
     'must not have a pattern while %s is allowed',
     (...allow) => {
-      expect(conflictOf([PATTERN], 'default', allow)).toContain(PATTERN);
+      expect(conflictOf({ rules: [PATTERN] }, 'default', allow)).toContain(PATTERN);
     },
   );
 
   it('may have a pattern only in acceptEdits and default, while no rule allows Bash', () => {
-    expect(conflictOf([PATTERN], 'default', ['Read', 'BashOutput'])).toBeUndefined();
-    expect(conflictOf([PATTERN], 'acceptEdits', [])).toBeUndefined();
-    expect(conflictOf([PATTERN], 'bypassPermissions', [])).toContain('other spellings');
+    expect(conflictOf({ rules: [PATTERN] }, 'default', ['Read', 'BashOutput'])).toBeUndefined();
+    expect(conflictOf({ rules: [PATTERN] }, 'acceptEdits', [])).toBeUndefined();
+    expect(conflictOf({ rules: [PATTERN] }, 'bypassPermissions', [])).toContain('other spellings');
   });
 });
 
@@ -102,7 +102,11 @@ describe('an agent', () => {
     ['/run', { aprove: ['Bash'] }, 'Did you mean'],
     ['/runs', { approve: ['Bsah'] }, 'is not a tool of claude'],
     ['/runs', { approve: ['Bash'], permissionMode: 'plan' }, 'cannot be used with permissionMode plan'],
-    ['/runs', { askQuestions: true, approve: [], permissionMode: 'dontAsk' }, 'dontAsk'],
+    [
+      '/runs',
+      { askQuestions: true, permissionMode: 'dontAsk' },
+      '`askQuestions` cannot be used with permissionMode dontAsk',
+    ],
     ['/runs', { permissionMode: 'bypassPermissions' }, 'AGENT_APPROVE'],
     ['/run', { permissionMode: 'bypassPermissions' }, 'AGENT_APPROVE'],
     ['/run', { allowedTools: ['Bash(git log:*)'] }, 'while Bash(git log:*) is allowed'],
