@@ -85,3 +85,12 @@ export async function seenBesideAgent(): Promise<{ path: string; identity?: obje
   const seen = JSON.parse(await inAgent('curl', '--silent', `${BESIDE}/_control/requests`)) as { path: string }[];
   return seen.filter(({ path }) => path !== '/');
 }
+
+/** Makes the agent and its `claude` trust a certificate, until the next update: a deployed pod trusts the public authorities alone. */
+export async function trustInAgent(certificateFile: string): Promise<void> {
+  const deployment = ['--namespace', 'claude-agent', 'deployment/claude-code-agent'];
+  const write = ['exec', '--stdin', ...deployment, '--', 'sh', '-c', 'cat > /data/ca.pem'];
+  await kubectl(write, readFileSync(certificateFile, 'utf8'));
+  await kubectl(['set', 'env', ...deployment, 'NODE_EXTRA_CA_CERTS=/data/ca.pem']);
+  await kubectl(['rollout', 'status', ...deployment, '--timeout=100s']);
+}

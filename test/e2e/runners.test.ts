@@ -8,7 +8,7 @@ import type { OauthProxy } from '../doubles/oauth-proxy/server.ts';
 import { needs } from '../support/needs.ts';
 import { Checkout, DOUBLE } from './checkout.ts';
 import { control, inAgent, kubectl, run, timesAsked, until, whatTheClusterSays } from './cluster.ts';
-import { startDouble } from './doubles.ts';
+import { startDouble, trustInAgent } from './doubles.ts';
 import { missingRequirement } from './requirements.ts';
 
 const IN = ['--namespace', 'claude-agent'];
@@ -85,17 +85,10 @@ describe('runners in the cluster', needs(await missingRequirement()), () => {
   });
 
   test('are given a new login while a run goes on, which never gets to them', async () => {
-    // A deployed pod trusts the public authorities alone.
-    const authority = readFileSync(proxy.env.NODE_EXTRA_CA_CERTS, 'utf8');
-    await kubectl(
-      ['exec', '--stdin', ...IN, 'deployment/claude-code-agent', '--', 'sh', '-c', 'cat > /data/ca.pem'],
-      authority,
-    );
+    await trustInAgent(proxy.env.NODE_EXTRA_CA_CERTS);
     const file = checkout.at('.local', 'session', '.credentials.json');
     const { claudeAiOauth } = JSON.parse(readFileSync(file, 'utf8')) as { claudeAiOauth: object };
     const soon = { ...claudeAiOauth, ...HELD, expiresAt: Date.now() + SOON_MS };
-    await kubectl(['set', 'env', 'deployment/claude-code-agent', 'NODE_EXTRA_CA_CERTS=/data/ca.pem', ...IN]);
-    await kubectl(['rollout', 'status', 'deployment/claude-code-agent', ...IN, '--timeout=100s']);
     await kubectl(
       [
         ...['exec', '--stdin', ...IN, 'deployment/claude-code-agent', '--'],

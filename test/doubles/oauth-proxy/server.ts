@@ -39,8 +39,8 @@ export interface OauthProxyOptions {
   readonly accountUuid?: string;
   /** The account of each code that `claude auth login` can exchange, once. */
   readonly codes?: Readonly<Record<string, string>>;
-  /** Called with every new pair before it is sent, for example to make the double of the API accept it. */
-  readonly onRotated?: (tokens: TokenPair) => void;
+  /** Called with every new pair, which is sent once it settles, for example to make the double of the API accept it. */
+  readonly onRotated?: (tokens: TokenPair) => unknown;
 }
 
 /** A running proxy. */
@@ -82,7 +82,7 @@ export async function startOauthProxy(options: OauthProxyOptions): Promise<Oauth
       send(response, 500, { error: 'server_error' });
     } else {
       const { status, body } = family.respond(await json(request), mode === 'revoked');
-      if (status === 200) onRotated?.(family.current);
+      if (status === 200) await onRotated?.(family.current);
       send(response, status, body);
     }
   }
