@@ -3,11 +3,12 @@ import { readFileSync } from 'node:fs';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
+import type { Decision } from '../../agent/http/api/decision.ts';
 import { startOauthProxy } from '../doubles/oauth-proxy/server.ts';
 import type { OauthProxy } from '../doubles/oauth-proxy/server.ts';
 import { needs } from '../support/needs.ts';
 import { Checkout, DOUBLE } from './checkout.ts';
-import { control, inAgent, kubectl, run, timesAsked, until, whatTheClusterSays } from './cluster.ts';
+import { call, control, inAgent, kubectl, run, timesAsked, until, whatTheClusterSays } from './cluster.ts';
 import { startDouble, trustInAgent } from './doubles.ts';
 import { missingRequirement } from './requirements.ts';
 
@@ -106,6 +107,33 @@ describe('runners in the cluster', needs(await missingRequirement()), () => {
     for (const token of [HELD, proxy.current].flatMap((pair) => Object.values<string>({ ...pair })))
       expect(answer['output']).not.toContain(token);
     expect(answer['output']).not.toContain('.credentials.json');
+  });
+
+  test('wait for a person, who allows one call and denies another', async () => {
+    const body = { prompt: '[[bash:echo the first]] [[bash:echo the second]]', approve: ['Bash'] };
+    const { status, answer } = await call(checkout.token(), '/runs', { method: 'POST', body });
+    expect(status, JSON.stringify(answer)).toBe(202);
+    const path = `/runs/${String(answer['id'])}`;
+    const decideNext = async (decision: object) => {
+      const open = await until('a decision', async () => {
+        const { decisions = [] } = (await call(checkout.token(), path)).answer as { decisions?: Decision[] };
+        return decisions.find(({ decidedAt }) => decidedAt === undefined);
+      });
+      const decided = await call(checkout.token(), `${path}/decisions/${open.id}`, { method: 'POST', body: decision });
+      expect(decided.status, JSON.stringify(decided.answer)).toBe(200);
+      return open.input;
+    };
+    expect(await decideNext({ allow: true })).toMatchObject({ command: 'echo the first' });
+    expect(await decideNext({ allow: false, message: 'not before Monday' })).toMatchObject({
+      command: 'echo the second',
+    });
+    const ended = await until('the end', async () => {
+      const { answer } = await call(checkout.token(), path);
+      return answer['state'] === 'ended' ? answer : undefined;
+    });
+    expect(ended).toMatchObject({ outcome: 'succeeded', decisions: [{ allowed: true }, { allowed: false }] });
+    expect(ended['output']).toContain('the first');
+    expect(ended['output']).toContain('not before Monday');
   });
 
   test('that are killed interrupt their run, and the next run takes another one', async () => {

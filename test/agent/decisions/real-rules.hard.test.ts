@@ -5,6 +5,8 @@ import { startAnthropicDouble, type AnthropicDouble } from '../../doubles/anthro
 import { isHard, slice } from '../../support/lane.ts';
 import { contentOf, DecidedAgent, inside } from './deciding.ts';
 
+const MCP_DOUBLE = path.join(import.meta.dirname, '../../doubles/mcp/main.ts');
+
 let api: AnthropicDouble;
 beforeAll(async () => {
   api = await startAnthropicDouble();
@@ -18,6 +20,9 @@ describe('an agent whose runs may do everything', () => {
   let agent: DecidedAgent;
   beforeAll(async () => {
     agent = new DecidedAgent(api);
+    const server = { command: process.execPath, args: [MCP_DOUBLE] };
+    writeFileSync(path.join(agent.folder, 'mcp.json'), JSON.stringify({ mcpServers: { double: server } }));
+    agent.env['AGENT_MCP_CONFIG'] = path.join(agent.folder, 'mcp.json');
     agent.give({ env: { GIVEN: 'kept' }, permissions: { deny: ['Read(//etc/shadow)'] } });
     const home = path.join(agent.folder, 'home/.claude');
     mkdirSync(home, { recursive: true });
@@ -102,7 +107,34 @@ describe('an agent whose runs may do everything', () => {
     expect(contentOf(file)).toBeUndefined();
   });
 
-  if (isHard)
+  it.each(
+    slice(
+      [
+        ['mcp__double__repeat', { text: 'said' }, 'tool: said'],
+        ['Write', { file_path: 'written', content: 'x' }, 'tool: File created successfully at: written'],
+      ] as const,
+      1,
+    ),
+  )('asks before %s, and uses it when a person allows that', async (name, input, output) => {
+    for (const allow of [false, true]) {
+      const id = await agent.submit(`${tool(name, input)} x`, { approve: [name] });
+      await agent.next(id, { allow });
+      const ended = await agent.ended(id);
+      expect(ended).toMatchObject({ outcome: 'succeeded', decisions: [{ tool: name, allowed: allow }] });
+      if (allow) expect(ended.output).toContain(output);
+      else expect(ended.output).not.toContain(output);
+    }
+  });
+
+  if (isHard) {
+    it('asks before WebFetch, and fetches nothing when a person denies it', async () => {
+      const url = `${api.url}/page-to-fetch`;
+      const id = await agent.submit(`${tool('WebFetch', { url, prompt: 'read it' })} x`, { approve: ['WebFetch'] });
+      await agent.next(id, { allow: false });
+      expect(await agent.ended(id)).toMatchObject({ decisions: [{ tool: 'WebFetch', allowed: false }] });
+      expect(api.requests.map((request) => request.path)).not.toContain('/page-to-fetch');
+    });
+
     it('asks in a sub-agent, and not for its questions', async () => {
       const question = { questions: [{ question: 'Q?', header: 'Q', options: [], multiSelect: false }] };
       const prompt = `[[tool:AskUserQuestion ${JSON.stringify(question)}]] sub`;
@@ -110,6 +142,7 @@ describe('an agent whose runs may do everything', () => {
       const id = await agent.submit(`[[tool:Agent ${inside(JSON.stringify(task))}]] x`, { askQuestions: true });
       expect((await agent.ended(id)).decisions).toBeUndefined();
     });
+  }
 });
 
 describe('an agent without settings for all runs', () => {
