@@ -39,14 +39,23 @@ const webhook = (path: string): Partial<WorkflowNode> => ({
   parameters: { httpMethod: 'POST', path, responseMode: 'onReceived', options: {} },
 });
 
+interface Credential {
+  readonly id: string;
+  readonly name: string;
+}
+
 /** An n8n author who imports the workflows, gives them a credential and a URL, and executes them. */
 export class Author {
   readonly #n8n: RealN8n;
   readonly #made: string[] = [];
-  #credential: { id: string; name: string } | undefined;
+  readonly #mailPort: number;
+  #credential: Credential | undefined;
+  #mail: Credential | undefined;
 
-  constructor(n8n: RealN8n) {
+  /** @param mailPort where the mail server of the workflows listens on loopback. */
+  constructor(n8n: RealN8n, mailPort = 25) {
     this.#n8n = n8n;
+    this.#mailPort = mailPort;
   }
 
   /**
@@ -56,25 +65,30 @@ export class Author {
    */
   async make(file: string, input: object, edit = (node: WorkflowNode): WorkflowNode => node): Promise<Workflow> {
     const { name, nodes, connections, settings } = readWorkflow(file);
-    const credential = await this.#headerAuth();
+    const credentials = { httpHeaderAuth: await this.#headerAuth(), smtp: await this.#smtp() };
     const body = {
       name,
       connections,
       settings,
-      nodes: nodes.map((node) => edit(withInput(withCredential(node, credential), input))),
+      nodes: nodes.map((node) => edit(withInput(withCredential(node, credentials), input))),
     };
     const { id } = (await this.#n8n.api('POST', '/workflows', body)) as { id: string };
     this.#made.push(id);
     return new Workflow(this.#n8n, id, nodes);
   }
 
-  /** Makes a workflow that a webhook starts, and publishes it. */
-  async publish(file: string, input: object, settings: object = {}): Promise<Workflow> {
+  /** Makes a workflow that a webhook starts, and publishes it. `edit` changes its other nodes. */
+  async publish(
+    file: string,
+    input: object,
+    settings: object = {},
+    edit = (node: WorkflowNode): WorkflowNode => node,
+  ): Promise<Workflow> {
     const path = `start-${this.#made.length}-${file}`;
     const workflow = await this.make(file, input, (node) =>
       node.type === 'n8n-nodes-base.manualTrigger'
         ? ({ ...node, ...webhook(path), webhookId: path } as WorkflowNode)
-        : node,
+        : edit(node),
     );
     const { name, nodes, connections, settings: own } = await this.#definition(workflow.id);
     await this.#n8n.api('PUT', `/workflows/${workflow.id}`, {
@@ -101,18 +115,27 @@ export class Author {
     };
   }
 
-  async #headerAuth(): Promise<{ id: string; name: string }> {
+  async #headerAuth(): Promise<Credential> {
     this.#credential ??= await this.credential(`Bearer ${TOKEN}`);
     return this.#credential;
   }
 
+  /** The credential of a mail server without TLS on loopback, and with no login. */
+  async #smtp(): Promise<Credential> {
+    const data = { host: '127.0.0.1', port: this.#mailPort, secure: false, disableStartTls: true };
+    this.#mail ??= (
+      (await this.#n8n.rest('POST', '/rest/credentials', { name: 'Mail', type: 'smtp', data })) as { data: Credential }
+    ).data;
+    return { id: this.#mail.id, name: this.#mail.name };
+  }
+
   /** A new Header Auth credential, taken for every workflow from now on. */
-  async credential(value: string): Promise<{ id: string; name: string }> {
+  async credential(value: string): Promise<Credential> {
     const { data } = (await this.#n8n.rest('POST', '/rest/credentials', {
       name: 'Claude agent',
       type: 'httpHeaderAuth',
       data: { name: 'Authorization', value },
-    })) as { data: { id: string; name: string } };
+    })) as { data: Credential };
     this.#credential = { id: data.id, name: data.name };
     return this.#credential;
   }
@@ -201,20 +224,19 @@ export function runsOf(execution: Execution, node: string): number {
   return execution.data.resultData.runData[node]?.length ?? 0;
 }
 
-/** Waits until there is something, a minute at most. */
-export async function eventually<T>(look: () => Promise<T | undefined>, what: string): Promise<T> {
-  for (const end = Date.now() + 60_000; ;) {
+/** Waits until there is something, by default a minute at most. */
+export async function eventually<T>(look: () => Promise<T | undefined>, what: string, patienceMs = 60_000): Promise<T> {
+  for (const end = Date.now() + patienceMs; ;) {
     const found = await look();
     if (found !== undefined) return found;
-    if (Date.now() > end) throw new Error(`${what} did not come in a minute`);
+    if (Date.now() > end) throw new Error(`${what} did not come in ${patienceMs / 1000} s`);
     await sleep(100);
   }
 }
 
-function withCredential(node: WorkflowNode, credential: { id: string; name: string }): WorkflowNode {
-  return node.parameters['genericAuthType'] === 'httpHeaderAuth'
-    ? { ...node, credentials: { httpHeaderAuth: credential } }
-    : node;
+function withCredential(node: WorkflowNode, { httpHeaderAuth, smtp }: Record<'httpHeaderAuth' | 'smtp', Credential>) {
+  if (node.type.endsWith('.emailSend')) return { ...node, credentials: { smtp } };
+  return node.parameters['genericAuthType'] === 'httpHeaderAuth' ? { ...node, credentials: { httpHeaderAuth } } : node;
 }
 
 /** The node Input with other values. */
