@@ -85,7 +85,7 @@ function field({ question, choices, several }: Question, name: string): Html {
               ? html`<input type="checkbox" name="${name}-${i}" value="${choice}" />`
               : html`<input type="radio" name="${name}" value="${choice}" required />`
           }
-          ${visible(choice)}
+          <span>${visible(choice)}</span>
         </label>`,
     )}
   </fieldset>`;

@@ -1,6 +1,9 @@
+import axe, { type AxeResults } from 'axe-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AnyRun } from './deciding.ts';
 import { Agent, TOKEN, until } from '../../support/agent.ts';
+import { NO_CHROMIUM, startChromium } from '../../support/chromium.ts';
+import { needs } from '../../support/needs.ts';
 
 /** What the CLI asks; this double does not care about the answer. */
 const asks = (tool_name: string, input: object) => ({
@@ -12,12 +15,17 @@ const asks = (tool_name: string, input: object) => ({
   },
 });
 const EVIL = '<script>alert(1)</script>\u202E';
+const WIDE = 'y'.repeat(200);
 const options = ['Red', 'Blue'].map((label) => ({ label, description: '' }));
 const QUESTIONS = {
   questions: [
     { question: 'Which colour?', header: '', options, multiSelect: false },
     { question: 'Which colours?', header: '', options, multiSelect: true },
   ],
+};
+
+const WIDE_QUESTIONS = {
+  questions: [{ ...QUESTIONS.questions[0], question: WIDE, options: [...options, { label: WIDE, description: '' }] }],
 };
 
 describe('the status page', () => {
@@ -28,6 +36,7 @@ describe('the status page', () => {
       prompts: {
         two: [asks('Bash', { command: EVIL }), asks('WebFetch', { url: 'https://example.org' }), { do: 'hang' }],
         question: [asks('AskUserQuestion', QUESTIONS), { do: 'hang' }],
+        wide: [asks('AskUserQuestion', WIDE_QUESTIONS), asks('Bash', { command: WIDE }), { do: 'hang' }],
       },
     });
   });
@@ -81,6 +90,29 @@ describe('the status page', () => {
       state: 'running',
       decisions: [{ allowed: true, answers: { 'Which colour?': 'Red', 'Which colours?': ['Red', 'Blue'] } }],
     });
+    await agent.fetch(`/runs/${id}`, { method: 'DELETE' });
+  });
+
+  it('keeps a choice while it refreshes, and fits a narrow screen', needs(NO_CHROMIUM), async () => {
+    const { id } = await waits('wide', 2);
+    await using browser = await startChromium();
+    const page = await browser.newPage({ viewport: { width: 390, height: 900 } });
+    const problems: string[] = [];
+    page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
+    await page.goto(agent.url);
+    await page.getByLabel('API token').fill(TOKEN);
+    await page.keyboard.press('Enter');
+    await page.getByRole('radio', { name: 'Blue' }).check();
+    expect(await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth')).toBe(true);
+    await page.evaluate(axe.source);
+    expect((await page.evaluate<AxeResults>('axe.run()')).violations).toEqual([]);
+    await page.getByRole('button', { name: /^Allow Bash/ }).click();
+    await page.locator('#decisions pre').waitFor({ state: 'detached' });
+    expect(await page.getByRole('radio', { name: 'Blue' }).isChecked()).toBe(true);
+    await page.getByRole('button', { name: /^Answer/ }).click();
+    await page.locator('#decisions').waitFor({ state: 'detached' });
+    expect((await get(id)).decisions).toMatchObject([{ answers: { [WIDE]: 'Blue' } }, { allowed: true }]);
+    expect(problems).toEqual([]);
     await agent.fetch(`/runs/${id}`, { method: 'DELETE' });
   });
 
