@@ -1,11 +1,11 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { DEFAULT_FEDERATION } from '../doubles/anthropic/federation.ts';
 import { attackSuite } from '../support/attack-suite.ts';
 import { attack, foundIn, promptFor, secret } from '../support/attacks.ts';
 import { needs } from '../support/needs.ts';
 import { Checkout, DOUBLE } from './checkout.ts';
-import { inAgent, kubectl, run, until, whatTheClusterSays } from './cluster.ts';
+import { inAgent, kubectl, run, takeDown, until } from './cluster.ts';
 import { startDouble, startDoubleBesideAgent } from './doubles.ts';
 import { hasPolicyEngine, startEngine, startProbes, stopProbes } from './network.ts';
 import { NOTIFY_SETTINGS } from './notified.ts';
@@ -84,14 +84,8 @@ describe('a prompt that attacks, by the real CLI in the cluster', needs(await mi
     checkout.logIn(1);
   });
 
-  afterEach(async ({ task }) => {
-    if (task.result?.state === 'fail') console.error(await whatTheClusterSays());
-  });
-
   afterAll(async () => {
-    await checkout.npm('down', '--yes', '--skip-preview', '--non-interactive');
-    await kubectl(['delete', 'namespace', DOUBLE.namespace, '--ignore-not-found']);
-    checkout.remove();
+    await takeDown(checkout);
   });
 
   describe('its runner and the agent', () => {

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { AzureDouble, SUBSCRIPTION } from './azure.ts';
 import { Checkout } from './checkout.ts';
-import { agentPod, inAgent, kubectl, until, whatTheClusterSays } from './cluster.ts';
+import { agentPod, inAgent, kubectl, until } from './cluster.ts';
 import { missingRequirement } from './requirements.ts';
 import { needs } from '../support/needs.ts';
 
@@ -34,10 +34,6 @@ describe('the target azure', needs(await missingRequirement()), () => {
     );
     await checkout.fill();
     checkout.logIn(1);
-  });
-
-  afterEach(async ({ task }) => {
-    if (task.result?.state === 'fail') console.error(await whatTheClusterSays());
   });
 
   afterAll(async () => {

@@ -14,11 +14,11 @@ import * as path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
 import { execa } from 'execa';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { Checkout, DOUBLE, seen } from './checkout.ts';
 import type { Ran } from './checkout.ts';
-import { agentPod, call, inAgent, kubectl, run, timesAsked, until, whatTheClusterSays } from './cluster.ts';
+import { agentPod, call, inAgent, kubectl, run, timesAsked, until } from './cluster.ts';
 import { startDouble } from './doubles.ts';
 import { needs } from '../support/needs.ts';
 import { missingRequirement } from './requirements.ts';
@@ -113,10 +113,6 @@ describe('backup and restore', needs(await missingRequirement()), () => {
     image = await imageOf(laptop);
     await startDouble(image);
     token = laptop.token();
-  });
-
-  afterEach(async ({ task }) => {
-    if (task.result?.state === 'fail') console.error(await whatTheClusterSays());
   });
 
   afterAll(async () => {

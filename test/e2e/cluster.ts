@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { execa, ExecaError } from 'execa';
 
 import { DOUBLE } from './checkout.ts';
+import type { Checkout } from './checkout.ts';
 
 const AGENT = ['--namespace', 'claude-agent'];
 
@@ -152,4 +153,11 @@ export async function whatTheClusterSays(): Promise<string> {
     }),
   );
   return answers.join('\n\n');
+}
+
+/** Destroys the stack of a checkout and what the tests had beside it, and removes the checkout. */
+export async function takeDown(checkout: Checkout): Promise<void> {
+  await checkout.npm('down', '--yes', '--skip-preview', '--non-interactive');
+  await kubectl(['delete', 'namespace', DOUBLE.namespace, '--ignore-not-found']);
+  checkout.remove();
 }

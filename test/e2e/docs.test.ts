@@ -1,10 +1,10 @@
 import path from 'node:path';
 
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { stepsOf } from '../docs/blocks.ts';
 import { Checkout, DOUBLE } from './checkout.ts';
-import { kubectl, whatTheClusterSays } from './cluster.ts';
+import { kubectl } from './cluster.ts';
 import { aroundSteps } from './docs-around.ts';
 import { NOTIFY_SETTINGS } from './notified.ts';
 import { Reader } from './reader.ts';
@@ -33,10 +33,6 @@ describe('the guide', needs(await missingRequirement()), () => {
     await laptop.fill();
     readers = { first: new Reader(checkout), laptop: new Reader(laptop) };
     around = aroundSteps(checkout, laptop);
-  });
-
-  afterEach(async ({ task }) => {
-    if (task.result?.state === 'fail') console.error(await whatTheClusterSays());
   });
 
   afterAll(async () => {

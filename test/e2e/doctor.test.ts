@@ -4,7 +4,7 @@ import { rename } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { Checkout, DOUBLE } from './checkout.ts';
-import { control, kubectl, run, until, watchdog } from './cluster.ts';
+import { control, kubectl, run, takeDown, until, watchdog } from './cluster.ts';
 import { startDouble } from './doubles.ts';
 import { NOTIFY_SETTINGS, startNotified } from './notified.ts';
 import { missingRequirement } from './requirements.ts';
@@ -213,9 +213,7 @@ describe('npm run doctor', needs(await missingRequirement()), () => {
   });
 
   afterAll(async () => {
-    await checkout.npm('down', '--yes', '--skip-preview', '--non-interactive');
-    await kubectl(['delete', 'namespace', DOUBLE.namespace, '--ignore-not-found']);
-    checkout.remove();
+    await takeDown(checkout);
   });
 
   test('says of a checkout that deployed nothing what to do first, and makes nothing', async () => {

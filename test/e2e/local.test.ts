@@ -2,20 +2,10 @@ import { appendFileSync, readFileSync, renameSync, statSync } from 'node:fs';
 
 import { execa } from 'execa';
 import { Webhook } from 'standardwebhooks';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { Checkout, DOUBLE } from './checkout.ts';
-import {
-  agentPod,
-  control,
-  inAgent,
-  kubectl,
-  run,
-  timesAsked,
-  until,
-  watchdog,
-  whatTheClusterSays,
-} from './cluster.ts';
+import { agentPod, control, inAgent, kubectl, run, takeDown, timesAsked, until, watchdog } from './cluster.ts';
 import { seenBesideAgent, startDouble, startDoubleBesideAgent } from './doubles.ts';
 import { received, RECEIVER_URL, startReceiver } from './receiver.ts';
 import { hasPolicyEngine, listenInStack, startEngine, startProbes, stopProbes, tryMatrix } from './network.ts';
@@ -37,14 +27,8 @@ describe('the local target', needs(await missingRequirement()), () => {
     await checkout.fill();
   });
 
-  afterEach(async ({ task }) => {
-    if (task.result?.state === 'fail') console.error(await whatTheClusterSays());
-  });
-
   afterAll(async () => {
-    await checkout.npm('down', '--yes', '--skip-preview', '--non-interactive');
-    await kubectl(['delete', 'namespace', DOUBLE.namespace, '--ignore-not-found']);
-    checkout.remove();
+    await takeDown(checkout);
   });
 
   test('says in preview that it needs a login, where there is none here and none in the cluster', async () => {

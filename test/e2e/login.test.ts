@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline';
 
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { throughPort } from '../../stack/cli/system/kubectl.ts';
 import { startOauthProxy } from '../doubles/oauth-proxy/server.ts';
@@ -8,7 +8,7 @@ import type { OauthProxy } from '../doubles/oauth-proxy/server.ts';
 import { NO_CHROMIUM, startChromium } from '../support/chromium.ts';
 import { needs } from '../support/needs.ts';
 import { Checkout, DOUBLE } from './checkout.ts';
-import { control, inAgent, kubectl, run, watchdog, whatTheClusterSays } from './cluster.ts';
+import { control, inAgent, kubectl, run, takeDown, watchdog } from './cluster.ts';
 import { startDouble, trustInAgent } from './doubles.ts';
 import { n8nControl, NOTIFY_SETTINGS, startNotified, teamsCards } from './notified.ts';
 import { missingRequirement } from './requirements.ts';
@@ -58,15 +58,9 @@ describe('a login that Anthropic revoked', needs((await missingRequirement()) ??
     checkout.logIn(1);
   });
 
-  afterEach(async ({ task }) => {
-    if (task.result?.state === 'fail') console.error(await whatTheClusterSays());
-  });
-
   afterAll(async () => {
-    await checkout.npm('down', '--yes', '--skip-preview', '--non-interactive');
-    await kubectl(['delete', 'namespace', DOUBLE.namespace, '--ignore-not-found']);
+    await takeDown(checkout);
     await proxy.close();
-    checkout.remove();
   });
 
   test('sends a red card that leads to the page, and pauses n8n', async () => {

@@ -1,9 +1,9 @@
 import { appendFileSync, renameSync, writeFileSync } from 'node:fs';
 
-import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 
 import { Checkout, seen } from './checkout.ts';
-import { agentPod, inAgent, kubectl, until, whatTheClusterSays } from './cluster.ts';
+import { agentPod, inAgent, kubectl, until } from './cluster.ts';
 import { missingRequirement } from './requirements.ts';
 import { needs } from '../support/needs.ts';
 
@@ -51,10 +51,6 @@ describe('after an accident', needs(await missingRequirement()), () => {
     // The same state, and nothing else of what the first one has.
     elsewhere = new Checkout({ env: { ...checkout.stateElsewhere(), DOCKER_HOST: 'unix:///nowhere/docker.sock' } });
     await elsewhere.fill();
-  });
-
-  afterEach(async ({ task }) => {
-    if (task.result?.state === 'fail') console.error(await whatTheClusterSays());
   });
 
   afterAll(async () => {

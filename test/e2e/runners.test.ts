@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 
 import { execa } from 'execa';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { Decision } from '../../agent/http/api/decision.ts';
 import { startOauthProxy } from '../doubles/oauth-proxy/server.ts';
 import type { OauthProxy } from '../doubles/oauth-proxy/server.ts';
 import { needs } from '../support/needs.ts';
 import { Checkout, DOUBLE } from './checkout.ts';
-import { call, control, inAgent, kubectl, run, timesAsked, until, whatTheClusterSays } from './cluster.ts';
+import { call, control, inAgent, kubectl, run, takeDown, timesAsked, until } from './cluster.ts';
 import { startDouble, trustInAgent } from './doubles.ts';
 import { missingRequirement } from './requirements.ts';
 
@@ -66,15 +66,9 @@ describe('runners in the cluster', needs(await missingRequirement()), () => {
     checkout.logIn(1);
   });
 
-  afterEach(async ({ task }) => {
-    if (task.result?.state === 'fail') console.error(await whatTheClusterSays());
-  });
-
   afterAll(async () => {
-    await checkout.npm('down', '--yes', '--skip-preview', '--non-interactive');
-    await kubectl(['delete', 'namespace', DOUBLE.namespace, '--ignore-not-found']);
+    await takeDown(checkout);
     await proxy.close();
-    checkout.remove();
   });
 
   test('take two prompts at once, one each, by the real CLI', async () => {

@@ -1,9 +1,9 @@
 import { execa } from 'execa';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { needs } from '../support/needs.ts';
-import { Checkout, DOUBLE } from './checkout.ts';
-import { agentPod, call, kubectl, run, whatTheClusterSays } from './cluster.ts';
+import { Checkout } from './checkout.ts';
+import { agentPod, call, kubectl, run, takeDown } from './cluster.ts';
 import { startDouble } from './doubles.ts';
 import { missingRequirement } from './requirements.ts';
 
@@ -44,14 +44,8 @@ describe(
       checkout.logIn(1);
     });
 
-    afterEach(async ({ task }) => {
-      if (task.result?.state === 'fail') console.error(await whatTheClusterSays());
-    });
-
     afterAll(async () => {
-      await checkout.npm('down', '--yes', '--skip-preview', '--non-interactive');
-      await kubectl(['delete', 'namespace', DOUBLE.namespace, '--ignore-not-found']);
-      checkout.remove();
+      await takeDown(checkout);
     });
 
     test('adds runners and says so, replaces nothing but the pod, and keeps records and conversations', async () => {
