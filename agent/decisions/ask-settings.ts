@@ -4,7 +4,7 @@ import { objectOf, textsOf } from './claude-permissions.ts';
 import { concernsBash } from './rules.ts';
 
 /** The folder in the state folder that holds the settings of runs which a person decides about. */
-export const ASK_SETTINGS_FOLDER = 'decisions';
+const ASK_SETTINGS_FOLDER = 'decisions';
 
 /**
  * Files for `claude --settings`, one for each process: the agent's own settings with rules for what is asked. The CLI reads

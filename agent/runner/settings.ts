@@ -17,9 +17,6 @@ import {
 import { isInside } from '../is-inside.ts';
 import { publicKeyOf } from './key.ts';
 
-/** The settings of a runner. Paths are absolute. */
-export type RunnerSettings = ReturnType<typeof readRunnerSettings>;
-
 const OWN_FOLDER = 'an existing folder of its own, which is no link, and is emptied after each run';
 const ownFolder = existing(
   OWN_FOLDER,

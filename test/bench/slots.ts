@@ -13,6 +13,8 @@ const SLOTS = [1, 2, 4, 8, 16, 32, 50];
 const CLIENTS = 2;
 const SECONDS = 14;
 const SETTLED_MS = 3000;
+/** Clients that started at once would stay in step, and the machine be idle for half of each second. */
+const SPREAD_MS = 1000;
 const IDLE_MS = 3000;
 const WARM_UP = 100;
 const DIRECT = 5;
@@ -25,7 +27,7 @@ const RUNS_EACH_SECOND = 47;
 export const slots: Benchmark = {
   name: 'slots',
   title: 'Several runs at a time',
-  about: `A \`claude\` in shell that takes a second for a prompt. An agent with N slots has ${CLIENTS} × N clients for ${SECONDS} seconds, each of which sends
+  about: `A \`claude\` in shell that takes a second for a prompt. An agent with N slots has ${CLIENTS} × N clients for ${SECONDS} seconds, which start over the first second, and each of which sends
 its next run when it has the response to the last. The first figure is the number of runs in the time that a process
 takes that is started directly, without the first ${SETTLED_MS / 1000} seconds. The second is the CPU time of the agent's process, without what
 it uses when it is idle. Before that there are ${WARM_UP} short runs. The last rows are an agent with ${RUNNERS} runners and as many
@@ -83,7 +85,8 @@ async function underLoad(agent: Agent, count: number): Promise<{ cycles: number[
 
   const endedAt: number[] = [];
   const begun = performance.now();
-  const client = async () => {
+  const client = async (_: unknown, i: number) => {
+    await sleep(((i % count) / count) * SPREAD_MS);
     while (performance.now() < begun + SECONDS * 1000) {
       await runWell(agent, PROMPT);
       endedAt.push(performance.now());
