@@ -65,7 +65,10 @@ export class Author {
    */
   async make(file: string, input: object, edit = (node: WorkflowNode): WorkflowNode => node): Promise<Workflow> {
     const { name, nodes, connections, settings } = readWorkflow(file);
-    const credentials = { httpHeaderAuth: await this.#headerAuth(), smtp: await this.#smtp() };
+    const credentials = {
+      httpHeaderAuth: await this.#headerAuth(),
+      ...(nodes.some(sendsMail) && { smtp: await this.#smtp() }),
+    };
     const body = {
       name,
       connections,
@@ -101,9 +104,11 @@ export class Author {
     return workflow.startedBy(path);
   }
 
-  /** Removes the workflows that were made. */
+  /** Removes the workflows that were made, and the mail credential, which the editor would choose for every import. */
   async leave(): Promise<void> {
     for (const id of this.#made.splice(0)) await this.#n8n.remove(id);
+    if (this.#mail) await this.#n8n.rest('DELETE', `/rest/credentials/${this.#mail.id}`);
+    this.#mail = undefined;
   }
 
   async #definition(id: string) {
@@ -234,8 +239,13 @@ export async function eventually<T>(look: () => Promise<T | undefined>, what: st
   }
 }
 
-function withCredential(node: WorkflowNode, { httpHeaderAuth, smtp }: Record<'httpHeaderAuth' | 'smtp', Credential>) {
-  if (node.type.endsWith('.emailSend')) return { ...node, credentials: { smtp } };
+const sendsMail = ({ type }: WorkflowNode): boolean => type.endsWith('.emailSend');
+
+function withCredential(
+  node: WorkflowNode,
+  { httpHeaderAuth, smtp }: { httpHeaderAuth: Credential; smtp?: Credential },
+) {
+  if (sendsMail(node)) return { ...node, credentials: { smtp } };
   return node.parameters['genericAuthType'] === 'httpHeaderAuth' ? { ...node, credentials: { httpHeaderAuth } } : node;
 }
 
