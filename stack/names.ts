@@ -53,6 +53,9 @@ export function labels(part: Part): Record<string, string> {
 /** Prefix of our own annotations. */
 export const ANNOTATION = 'claude-agent';
 
+/** Annotations of an object for which an update does not wait. */
+export const SKIP_AWAIT = { 'pulumi.com/skipAwait': 'true' } as const;
+
 /** Paths in the pods. */
 export const PATHS = {
   state: '/data',

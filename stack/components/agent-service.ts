@@ -8,7 +8,7 @@ import { agentPod } from './agent-pod.ts';
 import { permit } from './permissions.ts';
 import { START_SECONDS } from './pod.ts';
 import type { AgentPodArgs } from './agent-environment.ts';
-import { ANNOTATION, labels, NAMES, selectorLabels } from '../names.ts';
+import { ANNOTATION, labels, NAMES, selectorLabels, SKIP_AWAIT } from '../names.ts';
 
 /** Arguments of {@link AgentService}. */
 export interface AgentServiceArgs extends AgentPodArgs {
@@ -60,7 +60,8 @@ export class AgentService extends pulumi.ComponentResource {
       new PersistentVolumeClaim(
         volumeName,
         {
-          metadata: { ...metadata, name: claim },
+          // If a pod waits for it already, it may be bound before the provider looks, which would wait for it to be pending.
+          metadata: { ...metadata, name: claim, annotations: SKIP_AWAIT },
           spec: {
             accessModes: [accessMode],
             resources: { requests: { storage: size } },
@@ -114,7 +115,7 @@ export class AgentService extends pulumi.ComponentResource {
       `${name}-service`,
       {
         // The Deployment already waits for a ready pod; the provider would wait ten seconds more.
-        metadata: { ...metadata, name: NAMES.service, annotations: { 'pulumi.com/skipAwait': 'true' } },
+        metadata: { ...metadata, name: NAMES.service, annotations: SKIP_AWAIT },
         spec: {
           type: 'ClusterIP',
           selector: selectorLabels('agent'),

@@ -4,7 +4,7 @@ import { ServiceAccount } from '@pulumi/kubernetes/core/v1/serviceAccount.js';
 import * as pulumi from '@pulumi/pulumi';
 
 import { RUNNER_PORT } from '../../agent/contract.ts';
-import { labels, NAMES, selectorLabels } from '../names.ts';
+import { labels, NAMES, selectorLabels, SKIP_AWAIT } from '../names.ts';
 import { START_SECONDS } from './pod.ts';
 import { runnerPod } from './runner-pod.ts';
 import type { RunnerPodArgs } from './runner-pod.ts';
@@ -56,7 +56,7 @@ export class RunnerService extends pulumi.ComponentResource {
     new Service(
       `${name}-service`,
       {
-        metadata: { ...metadata, annotations: { 'pulumi.com/skipAwait': 'true' } },
+        metadata: { ...metadata, annotations: SKIP_AWAIT },
         spec: {
           type: 'ClusterIP',
           // A name whose addresses are the pods.

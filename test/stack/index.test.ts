@@ -126,6 +126,16 @@ describe('the program', () => {
     });
   });
 
+  test('waits for no volume itself: one that a pod waits for may be bound before the provider looks', async () => {
+    const { resources } = await runProgram({ workspaceStorage: 'volume', runners: '0' });
+    const claims = resources.filter(({ type }) => type.endsWith(':PersistentVolumeClaim'));
+    expect(claims.map(({ inputs }) => inputs['metadata'])).toEqual(
+      ['claude-agent-data', 'claude-agent-workspace'].map(
+        (name) => expect.objectContaining({ name, annotations: { 'pulumi.com/skipAwait': 'true' } }) as unknown,
+      ),
+    );
+  });
+
   test('creates agent, runners and watchdog only after the network policies', async () => {
     const { resources } = await runProgram();
     const lastPolicy = resources.findLastIndex(({ type }) => type.endsWith(':NetworkPolicy'));
