@@ -75,7 +75,8 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
   const { store: kept } = configurations;
   const { conversationDays: days, conversationMegabytes: megabytes } = settings;
   if (kept) {
-    const prune = () => pruneConversations(kept.folder, { days, megabytes });
+    const { maxRunMinutes } = settings;
+    const prune = () => pruneConversations(kept.folder, { days, megabytes, maxRunMinutes });
     opened.defer(pruneHourly('conversations', prune, { days, megabytes }, log));
   }
   const workspace = new Workspace({
@@ -224,6 +225,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     allowedHosts: allowedHostsOf(settings),
     callbackHosts,
     decisions,
+    maxRunMinutes: settings.maxRunMinutes,
     version: packageJson.version,
     n8nUrl: settings.n8nUrl,
   });

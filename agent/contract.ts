@@ -27,6 +27,7 @@ export const AGENT_ENV = {
   gatewayPort: 'AGENT_GATEWAY_PORT',
   gatewayUrl: 'AGENT_GATEWAY_URL',
   queueLimit: 'AGENT_QUEUE_LIMIT',
+  maxRunMinutes: 'AGENT_MAX_RUN_MINUTES',
   graceSeconds: 'AGENT_GRACE_SECONDS',
   model: 'AGENT_MODEL',
   permissionMode: 'AGENT_PERMISSION_MODE',
@@ -72,6 +73,9 @@ export const RUNNER_ENV = {
   graceSeconds: 'RUNNER_GRACE_SECONDS',
   logLevel: 'RUNNER_LOG_LEVEL',
 } as const;
+
+/** The longest run that an agent can be set to accept, in minutes. */
+export const MAX_RUN_MINUTES = 1440;
 
 /** How many runs one agent may have in progress at most. */
 export const MAX_SLOTS = 64;
@@ -203,6 +207,7 @@ export type AuthState = (typeof AUTH_STATES)[number];
 
 /**
  * Limits of a run's request: characters, milliseconds, bytes of the body and of a JSON Schema, nesting levels of a field.
+ * `timeoutMs` is for `POST /run`, whose client waits; the agent's settings limit `POST /runs`.
  * SQLite's JSON functions accept 1000 levels, `JSON.stringify` a few thousand.
  */
 export const RUN_LIMITS = {

@@ -17,6 +17,7 @@ import {
   GATEWAY_PORT,
   LOG_LEVELS,
   MAX_DECISION_MINUTES,
+  MAX_RUN_MINUTES,
   MAX_SLOTS,
   MODEL,
   MODEL_ALLOWED,
@@ -85,6 +86,8 @@ export interface Settings {
   readonly runners: RunnersSettings | undefined;
   /** How many further runs may wait. */
   readonly queueLimit: number;
+  /** The longest `timeout` that `POST /runs` accepts. */
+  readonly maxRunMinutes: number;
   /** How long runs in progress may continue after SIGTERM. */
   readonly graceSeconds: number;
   /** The model for runs that name none; undefined for the CLI's default. */
@@ -230,6 +233,7 @@ export const SCHEMAS = {
     .regex(/^http:\/\/[^\s/?#@]+$/, 'an http URL without user, path or query, such as http://claude-code-agent:3001')
     .optional(),
   queueLimit: integer(0, 10_000).default(100),
+  maxRunMinutes: integer(1, MAX_RUN_MINUTES).default(60),
   graceSeconds: integer(0, 3600).default(30),
   model: z.string().regex(MODEL, MODEL_ALLOWED).optional(),
   permissionMode: oneOf(PERMISSION_MODES).optional(),

@@ -3,7 +3,7 @@ import { QUESTION_TOOL, type Answerer } from './asks.ts';
 import { RUN_LIMITS, type AuthMode, type PermissionMode } from '../contract.ts';
 import type { ClaudeConfigurations, ProcessConfiguration } from './configuration.ts';
 import { ConfiguredClaude } from './configured.ts';
-import { claudeEnvironment, retriesWithin, retryWaitWithin } from './environment.ts';
+import { claudeEnvironment, isLong, retriesWithin, retryWaitWithin } from './environment.ts';
 import type { LoginModel } from './login-model.ts';
 import { argumentsOf } from './options.ts';
 import type { ClaudePlace } from './place.ts';
@@ -57,7 +57,7 @@ export interface ClaudeCredential {
 /** Starts the pinned `claude`, or the executable that replaces it. */
 export interface Claude {
   /** The id for a new conversation. It may be the id of a warm process, which is then reserved for this conversation. */
-  newSessionId(request: Pick<Prompt, 'options' | 'workdir'>): string;
+  newSessionId(request: Pick<UpcomingRun, 'options' | 'workdir' | 'timeoutMs'>): string;
   /** Starts a prompt, with a matching warm process or a new one. No other prompt of its conversation may be in progress. */
   start(prompt: Prompt): Promise<StartedClaude>;
   /** Whether there is room for a process although all slots are taken. */
@@ -82,7 +82,10 @@ export interface Claude {
 }
 
 /** A run without a process. */
-export type UpcomingRun = Pick<Prompt, 'sessionId' | 'resume' | 'options' | 'workdir'>;
+export interface UpcomingRun extends Pick<Prompt, 'sessionId' | 'resume' | 'options' | 'workdir'> {
+  /** How long it may take, in milliseconds. */
+  readonly timeoutMs: number;
+}
 
 /** What a run reported, and what it spent. */
 export interface RunReport extends ClaudeReport {
@@ -137,8 +140,8 @@ export function createClaude(options: ClaudeOptions): Claude {
   const { credential, configurations, instanceId, loginModel, log, place } = options;
   const warm = new WarmPool<UpcomingRun>({
     size: options.prepared,
-    startFor: (sessionId, run = { sessionId, options: {}, workdir: options.workdir }) => {
-      if (loginModel?.isKnown === false || options.startsCold(run.options)) return undefined;
+    startFor: (sessionId, run = { sessionId, options: {}, workdir: options.workdir, timeoutMs: EXPECTED_RUN_MS }) => {
+      if (loginModel?.isKnown === false || options.startsCold(run.options) || isLong(run.timeoutMs)) return undefined;
       const start = startFor(run, EXPECTED_RUN_MS);
       if (start.isInRepository) return undefined;
       return {
@@ -177,6 +180,8 @@ export function createClaude(options: ClaudeOptions): Claude {
         isInRepository,
         settingsVersion({ configDir: configurations.sharedDir, mcpConfig, claudeSettings }),
         retries,
+        // A warm process has too little time for the retries and commands of a long run.
+        isLong(remainingMs),
       ]),
       /** Ends the configuration if the process cannot be started. */
       start(configuration: ProcessConfiguration, name: string): ConfiguredClaude {
@@ -201,7 +206,11 @@ export function createClaude(options: ClaudeOptions): Claude {
   }
 
   /** The configuration of a new process for a prompt. */
-  async function configurationFor({ sessionId, resume, workdir }: UpcomingRun): Promise<ProcessConfiguration> {
+  async function configurationFor({
+    sessionId,
+    resume,
+    workdir,
+  }: Pick<Prompt, 'sessionId' | 'resume' | 'workdir'>): Promise<ProcessConfiguration> {
     const configuration = configurations.open(sessionId, workdir);
     try {
       if (resume) {
@@ -264,8 +273,10 @@ export function createClaude(options: ClaudeOptions): Claude {
   }
 
   return {
-    newSessionId: ({ options: chosen, workdir }) =>
-      Object.keys(chosen).length === 0 && workdir === options.workdir ? warm.newSessionId() : randomUUID(),
+    newSessionId: ({ options: chosen, workdir, timeoutMs }) =>
+      Object.keys(chosen).length === 0 && workdir === options.workdir && !isLong(timeoutMs)
+        ? warm.newSessionId()
+        : randomUUID(),
     async start(prompt) {
       await loginModel?.known();
       const remainingMs = prompt.deadline - performance.now();

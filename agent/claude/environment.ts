@@ -1,3 +1,4 @@
+import { RUN_LIMITS } from '../contract.ts';
 import { RUN_MARK } from './run-mark.ts';
 
 /** The only variables of the agent's own environment that a `claude` process gets. */
@@ -58,6 +59,11 @@ export function retriesWithin(remainingMs: number): number {
   return retries;
 }
 
+/** Whether a run is longer than a client waits for: only `POST /runs` accepts it. */
+export function isLong(remainingMs: number): boolean {
+  return remainingMs > RUN_LIMITS.timeoutMs;
+}
+
 /**
  * Builds the whole environment of a `claude` process. Nothing is inherited, so no token, webhook or key of the agent's
  * own reaches Claude's tools.
@@ -75,6 +81,8 @@ export function claudeEnvironment(
     ...passedFrom(base),
     ...FIXED,
     CLAUDE_CODE_MAX_RETRIES: String(retriesWithin(remainingMs)),
+    // The CLI gives a command ten minutes at most, unless this says more.
+    ...(isLong(remainingMs) && { BASH_MAX_TIMEOUT_MS: String(Math.floor(remainingMs)) }),
     ...credential,
     [RUN_MARK]: mark,
   };

@@ -42,6 +42,8 @@ export interface AppDependencies {
   readonly allowedHosts: readonly string[];
   readonly callbackHosts: CallbackHosts;
   readonly decisions: Decisions;
+  /** The longest `timeout` of `POST /runs`. */
+  readonly maxRunMinutes: number;
   readonly version: string;
   /** The URL of n8n, for links on the status page. */
   readonly n8nUrl: string | undefined;

@@ -12,7 +12,7 @@ import { millisecondsBetween, type EndedRun } from '../store/run.ts';
 import type { RunService } from '../runs/service.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
-const SECONDS = [0.5, 1, 2, 5, 10, 20, 60, 120, 300, 600];
+const SECONDS = [0.5, 1, 2, 5, 10, 20, 60, 120, 300, 600, 1800, 3600, 7200, 14_400, 43_200, 86_400];
 
 /** Counts runs for Prometheus. The counters start at 0 with the process. */
 export class RunMetrics {

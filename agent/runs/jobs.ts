@@ -95,8 +95,10 @@ export class Jobs {
     for (const { run } of this.#waiting) {
       if (waiting.length === count) break;
       const { sessionId, request } = run;
-      const { options, workdir, resume } = request;
-      if (!conversations.has(sessionId)) waiting.push({ sessionId, resume: resume !== undefined, options, workdir });
+      const { options, workdir, resume, timeoutMs } = request;
+      if (!conversations.has(sessionId)) {
+        waiting.push({ sessionId, resume: resume !== undefined, options, workdir, timeoutMs });
+      }
       conversations.add(sessionId);
     }
     const starting = [...this.#started].filter(({ process }) => !process).map(({ run }) => run.sessionId);

@@ -1,4 +1,4 @@
-import { AGENT_ENV, MAX_DECISION_MINUTES, MAX_SLOTS } from '../../agent/contract.ts';
+import { AGENT_ENV, MAX_DECISION_MINUTES, MAX_RUN_MINUTES, MAX_SLOTS } from '../../agent/contract.ts';
 import { SCHEMAS } from '../../agent/settings.ts';
 
 /** The meaning of each setting of the agent, in Markdown. */
@@ -25,6 +25,7 @@ const MEANING = {
   gatewayPort: 'its port',
   gatewayUrl: 'address of the gateway as runners reach it, such as `http://claude-code-agent:3001`',
   queueLimit: 'how many runs may wait for a slot',
+  maxRunMinutes: `longest \`timeout\` of \`POST /runs\`, 1 to ${MAX_RUN_MINUTES}; \`POST /run\` takes ten minutes at most`,
   graceSeconds: 'how long runs in progress may continue after SIGTERM',
   model: 'model for runs that name none, by name or alias; if unset, the CLI chooses',
   permissionMode:

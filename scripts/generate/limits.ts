@@ -64,7 +64,8 @@ function ofRequests(): Limit[] {
     Object.entries(schemas[name]?.properties ?? {}).flatMap(([field, bounds]): Limit[] => {
       const limit = described(bounds);
       const unit = ['timeout', 'queueTimeout'].includes(field) ? ' milliseconds' : '';
-      return limit === '' ? [] : [[code(field), `${limit}${unit}`, '`400`']];
+      const what = field === 'timeout' ? '`timeout` of `POST /run`' : code(field);
+      return limit === '' ? [] : [[what, `${limit}${unit}`, '`400`']];
     });
   return [
     ...fields('RunRequest'),
@@ -130,6 +131,7 @@ function ofAnswers(): Limit[] {
 
 /** Limits that are settings of the agent. */
 const SETTINGS = {
+  maxRunMinutes: ['`timeout` of `POST /runs`', ' minutes', '`400`'],
   queueLimit: ['waiting runs', '', '`429`'],
   callbackTimeoutSeconds: ['time for one attempt of a callback', ' s', 'retried'],
   callbackGiveUpSeconds: ['time after the end of a run during which its callback is tried', ' s', 'given up'],

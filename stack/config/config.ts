@@ -1,6 +1,13 @@
 import type * as pulumi from '@pulumi/pulumi';
 
-import { AUTH_MODES, LOG_LEVELS, MAX_DECISION_MINUTES, MAX_SLOTS, PERMISSION_MODES } from '../../agent/contract.ts';
+import {
+  AUTH_MODES,
+  LOG_LEVELS,
+  MAX_DECISION_MINUTES,
+  MAX_RUN_MINUTES,
+  MAX_SLOTS,
+  PERMISSION_MODES,
+} from '../../agent/contract.ts';
 import type { AuthMode, PermissionMode } from '../../agent/contract.ts';
 import { readAzureConfig } from './azure.ts';
 import type { AzureConfig } from './azure.ts';
@@ -78,6 +85,7 @@ export interface StackConfig {
   /** Without runners, how many runs may be in progress. */
   readonly slots: number;
   readonly queueLimit: number;
+  readonly maxRunMinutes: number;
   readonly warmStart: boolean;
   readonly warmStartFreeMegabytes: number;
   readonly graceSeconds: number;
@@ -162,6 +170,7 @@ export function readConfig(source: ConfigSource): StackConfig {
     runners,
     slots: read.integer('slots', 1, MAX_SLOTS),
     queueLimit: read.integer('queueLimit', 0, 10_000),
+    maxRunMinutes: read.integer('maxRunMinutes', 1, MAX_RUN_MINUTES),
     warmStart: read.boolean('warmStart'),
     warmStartFreeMegabytes: read.integer('warmStartFreeMegabytes', 0, 10_000_000),
     graceSeconds: read.integer('graceSeconds', 1, 3600),

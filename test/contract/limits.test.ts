@@ -17,11 +17,11 @@ const SCHEMA = JSON.stringify({
   required: ['name', 'count'],
 });
 
-const askWith = (home: Home, args: string[], prompt: string) =>
+const askWith = (home: Home, args: string[], prompt: string, env = {}) =>
   ask(prompt, {
     home,
     args,
-    env: { ANTHROPIC_BASE_URL: api.url, ANTHROPIC_API_KEY: 'sk-ant-api03-test', ...AS_ROOT },
+    env: { ANTHROPIC_BASE_URL: api.url, ANTHROPIC_API_KEY: 'sk-ant-api03-test', ...AS_ROOT, ...env },
   });
 
 describe.concurrent('a limit of the run', () => {
@@ -36,6 +36,14 @@ describe.concurrent('a limit of the run', () => {
     expect(result.result).toBeUndefined();
     expect(code).toBe(1);
   });
+});
+
+it('BASH_MAX_TIMEOUT_MS says how long Claude may let a command take', async () => {
+  await using home = await makeHome();
+  await askWith(home, [], 'two hours', { BASH_MAX_TIMEOUT_MS: '7200000' });
+  const { body } = api.messages().find(({ prompt }) => prompt === 'two hours') ?? {};
+  const bash = (body as { tools: { name: string }[] }).tools.find(({ name }) => name === 'Bash');
+  expect(JSON.stringify(bash)).toContain('7200000');
 });
 
 describe.concurrent('a JSON schema', () => {

@@ -227,6 +227,7 @@ describe('the program', () => {
     const { resources } = await runProgram({
       warmRunners: '2',
       queueLimit: '7',
+      maxRunMinutes: '240',
       warmStart: 'false',
       model: 'opus[1m]',
       permissionMode: 'acceptEdits',
@@ -261,6 +262,7 @@ describe('the program', () => {
       AGENT_GATEWAY_PORT: '3001',
       AGENT_GATEWAY_URL: 'http://$(POD_IP):3001',
       AGENT_QUEUE_LIMIT: '7',
+      AGENT_MAX_RUN_MINUTES: '240',
       AGENT_WARM_START: 'off',
       AGENT_WARM_START_FREE_MEGABYTES: '512',
       AGENT_GRACE_SECONDS: '60',

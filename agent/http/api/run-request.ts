@@ -1,5 +1,14 @@
 import { z } from 'zod';
-import { EFFORTS, MODEL, MODEL_ALLOWED, MODEL_NAME, PERMISSION_MODES, RUN_LIMITS as LIMITS } from '../../contract.ts';
+import {
+  AGENT_ENV,
+  EFFORTS,
+  MAX_RUN_MINUTES,
+  MODEL,
+  MODEL_ALLOWED,
+  MODEL_NAME,
+  PERMISSION_MODES,
+  RUN_LIMITS as LIMITS,
+} from '../../contract.ts';
 import { approveRuleMistake } from './approve-rule.ts';
 import { denyRuleMistake } from './deny-rule.ts';
 import { component, type Sent } from './component.ts';
@@ -10,8 +19,7 @@ const argument = (max: number, what: string) => text(max, what).regex(/^[^\0]*$/
 const whole = (max: number, what: string) => z.int(what).min(1, what).max(max, what);
 
 const prompt = `a string of 1 to ${LIMITS.promptChars} characters that are not all white space`;
-const timeout = `a whole number of milliseconds from 1 to ${LIMITS.timeoutMs}`;
-const queueTimeout = `a whole number of milliseconds from 1 to ${LIMITS.queueTimeoutMs}`;
+const milliseconds = (max: number) => `a whole number of milliseconds from 1 to ${max}`;
 const workdir = 'an absolute path inside the workspace';
 const fallbackModel = `1 to ${LIMITS.fallbackModels} names of models, separated by commas, such as "sonnet,haiku"`;
 const effort = `one of ${EFFORTS.join(', ')}`;
@@ -117,7 +125,7 @@ export type RunOptions = Sent<z.ZodObject<typeof options>>;
 
 /** Options of a run that concern the queue. */
 const queueing = {
-  queueTimeout: whole(LIMITS.queueTimeoutMs, queueTimeout)
+  queueTimeout: whole(LIMITS.queueTimeoutMs, milliseconds(LIMITS.queueTimeoutMs))
     .describe('Milliseconds that the run may wait in the queue. If set, `timeout` counts from the start of the run.')
     .optional(),
   lane: lane
@@ -129,7 +137,14 @@ const queueing = {
     .optional(),
 };
 
-/** The body of a run's request. The workspace checks `workdir`. */
+const timeoutUpTo = (ms: number, more = '') =>
+  whole(ms, milliseconds(ms))
+    .describe(
+      `Milliseconds after which the run is stopped: from its acceptance, including the wait in the queue, or with \`queueTimeout\` from its start.${more}`,
+    )
+    .default(Math.min(LIMITS.defaultTimeoutMs, ms));
+
+/** The body of the request of `POST /run`. The workspace checks `workdir`. */
 export const runRequest = component(
   'RunRequest',
   z.object({
@@ -139,11 +154,7 @@ export const runRequest = component(
         description: 'The prompt. Length in UTF-16 code units; not only white space.',
         examples: ['Summarise the README of this project.'],
       }),
-    timeout: whole(LIMITS.timeoutMs, timeout)
-      .describe(
-        'Milliseconds after which the run is stopped: from its acceptance, including the wait in the queue, or with `queueTimeout` from its start.',
-      )
-      .default(LIMITS.defaultTimeoutMs),
+    timeout: timeoutUpTo(LIMITS.timeoutMs),
     workdir: z
       .string(workdir)
       .regex(/^\//, workdir)
@@ -176,8 +187,22 @@ export const runRequest = component(
   }),
 );
 
-/** The same for `POST /runs`, where other fields are refused. */
-export const strictRunRequest = component('StrictRunRequest', z.strictObject(runRequest.shape));
+/** The same for the `POST /runs` of an agent, with the longest `timeout` that it accepts. */
+export function runRequestUpTo(timeoutMs: number): typeof runRequest {
+  return z.object({ ...runRequest.shape, timeout: timeoutUpTo(timeoutMs) });
+}
+
+/** The same for the `POST /runs` of any agent, where other fields are refused. */
+export const strictRunRequest = component(
+  'StrictRunRequest',
+  z.strictObject({
+    ...runRequest.shape,
+    timeout: timeoutUpTo(
+      MAX_RUN_MINUTES * 60_000,
+      ` The agent's setting \`${AGENT_ENV.maxRunMinutes}\` limits it: by default 60 minutes.`,
+    ),
+  }),
+);
 
 /** The request of a run, without the prompt and the fields that the run has itself. */
 export const requestEcho = z.object({ timeout: z.int(), workdir: z.string(), ...queueing, ...options });

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { FieldError } from '../api/problem.ts';
-import { CALLBACK_URL, OUTPUT_SCHEMA, runRequest } from '../api/run-request.ts';
+import { CALLBACK_URL, OUTPUT_SCHEMA, type runRequest } from '../api/run-request.ts';
 import type { Decisions } from '../../decisions/decisions.ts';
 import type { CallbackHosts } from '../../callbacks/hosts.ts';
 import { AGENT_ENV } from '../../contract.ts';
@@ -16,6 +16,8 @@ const NOT_REPEATED: ReadonlySet<string> = new Set(['prompt', 'callbackUrl']);
 
 /** What the request of a run is checked against. */
 export interface RunRequestRules {
+  /** The shape of a request, with the longest `timeout` of this operation. */
+  readonly schema: typeof runRequest;
   readonly workspace: Workspace;
   readonly callbackHosts: CallbackHosts;
   /** Whether unknown fields are ignored with a warning, or refused. */
@@ -23,7 +25,12 @@ export interface RunRequestRules {
   readonly decisions: Pick<Decisions, 'conflictOf'>;
   /** Whether the client waits for the end, so that no person can be asked. */
   readonly waits: boolean;
+  /** The longest `timeout` of `POST /runs`. */
+  readonly maxRunMinutes: number;
 }
+
+/** What is the same for `POST /run` and `POST /runs`. */
+export type CommonRules = Omit<RunRequestRules, 'schema' | 'unknownFields' | 'waits'>;
 
 /** A checked request with warnings for the client, or the errors. */
 export type CheckedRunRequest =
@@ -32,11 +39,12 @@ export type CheckedRunRequest =
 /** Checks the request of a run, and reports all errors at once. The folders of the workspace must exist. */
 export async function checkRunRequest(
   body: Record<string, unknown>,
-  { workspace, callbackHosts, decisions, waits, unknownFields: otherFields }: RunRequestRules,
+  rules: RunRequestRules,
 ): Promise<CheckedRunRequest> {
+  const { schema, workspace, callbackHosts, decisions, waits, unknownFields: otherFields } = rules;
   const tooLarge = sizeErrors(body);
   if (tooLarge.length > 0) return { errors: tooLarge };
-  const parsed = runRequest.safeParse(body);
+  const parsed = schema.safeParse(body);
   const unknown = unknownFields(body, otherFields);
   const { workdir = workspace.runDir } = body;
   const folder = folderFor(workdir, workspace);
@@ -46,7 +54,7 @@ export async function checkRunRequest(
   const others = [...undecidable, ...uncallable, ...unmeetable, ...labelErrors(body['labels']), ...unknown.errors];
   if (!parsed.success || 'problem' in folder || others.length > 0) {
     const outside = 'problem' in folder ? [fieldError('workdir', folder.problem, workdir)] : [];
-    const misshapen = (parsed.error?.issues ?? []).map((issue) => issueError(issue, body));
+    const misshapen = (parsed.error?.issues ?? []).map((issue) => issueError(issue, body, rules));
     return { errors: onePerField([...misshapen, ...outside, ...others]) };
   }
   const { prompt, timeout: timeoutMs, queueTimeout: queueTimeoutMs, workdir: asked, ...rest } = parsed.data;
@@ -69,16 +77,27 @@ function folderFor(workdir: unknown, workspace: Workspace): ReturnType<Workspace
   return typeof workdir === 'string' ? workspace.check(workdir) : { path: workspace.dir };
 }
 
-function issueError(issue: z.core.$ZodIssue, body: Record<string, unknown>): FieldError {
+function issueError(issue: z.core.$ZodIssue, body: Record<string, unknown>, rules: RunRequestRules): FieldError {
   const [name, entry] = issue.path;
   const field = String(name);
   const allowed = `must be ${issue.message}`;
-  if (entry === undefined) return fieldError(field, allowed, body[field]);
+  if (entry === undefined) {
+    const { message } = fieldError(field, allowed, body[field]);
+    const isTooLong = field === 'timeout' && issue.code === 'too_big';
+    return { field, message: isTooLong ? `${message} ${whoTakesMore(rules)}` : message };
+  }
   const value = describe((body[field] as Record<PropertyKey, unknown>)[entry]);
   const what = typeof entry === 'number' ? `item ${entry + 1}` : `the one named ${describe(String(entry))}`;
   const found = issue.code === 'custom' ? String(issue.params?.['found']) : undefined;
   const said = found === undefined ? `${what} is ${value}` : `${what}, ${value}, ${found}`;
   return { field, message: `\`${field}\` ${allowed}; ${said}${said.endsWith('?') ? '' : '.'}` };
+}
+
+function whoTakesMore({ waits, maxRunMinutes }: RunRequestRules): string {
+  const setting = `${AGENT_ENV.maxRunMinutes} (config maxRunMinutes of the stack)`;
+  return waits
+    ? `That is the limit of POST /run, whose client waits. POST /runs takes up to ${maxRunMinutes * 60_000}: ${setting} is ${maxRunMinutes}.`
+    : `That is the limit of POST /runs here: ${setting} is ${maxRunMinutes}.`;
 }
 
 /** The first one for each field. */

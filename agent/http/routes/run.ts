@@ -1,15 +1,17 @@
 import type { Handler } from 'hono';
 import type { RunAnswer } from '../api/run.ts';
+import { runRequest } from '../api/run-request.ts';
 import { exitCodeOf } from '../../runs/outcome.ts';
 import { millisecondsBetween, type EndedRun } from '../../store/run.ts';
 import type { RunService } from '../../runs/service.ts';
 import { readRun } from '../request/read-run.ts';
-import type { RunRequestRules } from '../request/run-request.ts';
+import type { CommonRules } from '../request/run-request.ts';
 
 /** `POST /run`: runs a prompt and responds with the result. */
-export function runAndWait(service: RunService, rules: Omit<RunRequestRules, 'unknownFields' | 'waits'>): Handler {
+export function runAndWait(service: RunService, rules: CommonRules): Handler {
+  const own = { ...rules, schema: runRequest, unknownFields: 'ignored', waits: true } as const;
   return async (c) => {
-    const { request, idempotency, warnings } = await readRun(c, { ...rules, unknownFields: 'ignored', waits: true });
+    const { request, idempotency, warnings } = await readRun(c, own);
     const accepted = await service.accept(request, true, idempotency);
     const client = c.req.raw.signal;
     if (client.aborted) accepted.abandon();

@@ -1,17 +1,20 @@
 import type { Context, Handler } from 'hono';
 import type { RunPage } from '../api/run.ts';
+import { runRequestUpTo } from '../api/run-request.ts';
 import type { Run } from '../../store/run.ts';
 import type { RunService } from '../../runs/service.ts';
 import { problem } from '../problem.ts';
 import { readRun } from '../request/read-run.ts';
-import type { RunRequestRules } from '../request/run-request.ts';
+import type { CommonRules } from '../request/run-request.ts';
 import { readRunQuery } from '../request/run-query.ts';
 import { resourceOf } from './run-resource.ts';
 
 /** `POST /runs`: accepts a run without waiting for it. */
-export function createRun(service: RunService, rules: Omit<RunRequestRules, 'unknownFields' | 'waits'>): Handler {
+export function createRun(service: RunService, rules: CommonRules): Handler {
+  const schema = runRequestUpTo(rules.maxRunMinutes * 60_000);
+  const own = { ...rules, schema, unknownFields: 'refused', waits: false } as const;
   return async (c) => {
-    const { request, idempotency } = await readRun(c, { ...rules, unknownFields: 'refused', waits: false });
+    const { request, idempotency } = await readRun(c, own);
     const { run } = await service.accept(request, false, idempotency);
     return c.json(resourceOf(run), 202, { Location: `/runs/${run.id}` });
   };

@@ -20,6 +20,13 @@ describe('retries of the CLI', () => {
 });
 
 describe('the environment of a claude process', () => {
+  it.each([
+    [600_000, undefined],
+    [7_200_000.5, '7200000'],
+  ])("of a run of %d ms lets a command take the CLI's ten minutes, or more if the run is longer", (ms, longest) => {
+    expect(claudeEnvironment({}, {}, 'i/r', ms)['BASH_MAX_TIMEOUT_MS']).toBe(longest);
+  });
+
   it('is built from named variables, the credential and the mark', () => {
     const base = {
       HOME: '/home/x',

@@ -96,6 +96,14 @@ describe('the warm process', () => {
     expect(await prepared(agent)).toBe(pid);
   });
 
+  it('is kept during a run of more than ten minutes, which has a process with more time for commands', async () => {
+    const id = await agent.submit('long', { timeout: 600_001 });
+    await until(async () => (await (await agent.fetch(`/runs/${id}`)).text()).includes('"state":"ended"'));
+    expect(await since()).toEqual({ hit: 0, miss: 1 });
+    await until(() => agent.isIdle());
+    expect(await prepared(agent)).toBe(pid);
+  });
+
   it.each([
     ['other options', { model: 'opus' }],
     ['another permission mode', { permissionMode: 'plan' }],

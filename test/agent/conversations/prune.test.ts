@@ -6,7 +6,7 @@ import { pruneConversations } from '../../../agent/conversations/prune.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
-const NO_LIMIT = { days: 3650, megabytes: 1_000_000 };
+const NO_LIMIT = { days: 3650, megabytes: 1_000_000, maxRunMinutes: 60 };
 
 describe('conversations', () => {
   let store: string;
@@ -49,6 +49,13 @@ describe('conversations', () => {
     expect(readdirSync(store).sort()).toEqual(['a', 'b']);
     expect(pruneConversations(store, { ...NO_LIMIT, megabytes: 0 })).toBe(1);
     expect(readdirSync(store)).toEqual(['a']);
+  });
+
+  it('are kept for as long as a run may go on', () => {
+    leave('in progress', { age: 2 * HOUR });
+    leave('over', { age: 4 * HOUR });
+    expect(pruneConversations(store, { ...NO_LIMIT, megabytes: 0, maxRunMinutes: 180 })).toBe(1);
+    expect(readdirSync(store)).toEqual(['in progress']);
   });
 
   it('may be missing', () => {

@@ -84,6 +84,7 @@ describe('GET /metrics', () => {
         'claude_agent_runs_total{outcome="succeeded"} 1',
         'claude_agent_runs_total{outcome="auth_failed"} 0',
         'claude_agent_run_duration_seconds_count 1',
+        'claude_agent_run_duration_seconds_bucket{le="86400"} 1',
         'claude_agent_queue_wait_seconds_count 1',
         'claude_agent_queue_depth 0',
         'claude_agent_queue_limit 100',

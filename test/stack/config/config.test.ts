@@ -117,6 +117,8 @@ describe('the configuration', () => {
     ['decisionMinutes', '1441', 'must be a whole number from 1 to 1440'],
     ['model', '--help', 'it must be the name of a model, such as "sonnet"'],
     ['slots', '65', 'must be a whole number from 1 to 64'],
+    ['maxRunMinutes', '0', 'must be a whole number from 1 to 1440'],
+    ['maxRunMinutes', '1441', 'must be a whole number from 1 to 1440'],
     ['queueLimit', '10001', 'must be a whole number from 0 to 10000'],
     ['graceSeconds', 'ten', 'must be a whole number from 1 to 3600'],
     ['recordDays', '0', 'must be a whole number from 1 to 3650'],
