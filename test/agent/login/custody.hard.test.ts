@@ -117,9 +117,12 @@ describe('what a prompt writes into the configuration of claude', () => {
     expect(wordsIn(JSON.stringify(api.messages().at(-1)?.body))).toContain('lighthouse');
   });
 
-  it('does not change the machine id that the API sees', () => {
+  it('does not change the machine id that the API sees of other runs', () => {
+    // The CLI of the hostile run itself may read the file that it has just replaced.
+    const others = api.messages().filter(({ prompt }) => !prompt.endsWith('plant'));
+    expect(others.length).toBeGreaterThan(4);
     const machines = new Set(
-      api.messages().map(({ body }) => {
+      others.map(({ body }) => {
         const { metadata } = body as { metadata: { user_id: string } };
         return (JSON.parse(metadata.user_id) as { device_id: string }).device_id;
       }),
