@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { jsonOf } from '../json.ts';
 
 /** The tool with which Claude asks questions. */
 export const QUESTION_TOOL = 'AskUserQuestion';
@@ -85,13 +86,5 @@ export class Asks {
 
   #respond(id: string, response: ToolAnswer): void {
     this.#write({ type: 'control_response', response: { subtype: 'success', request_id: id, response } });
-  }
-}
-
-function jsonOf(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
   }
 }

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { z } from 'zod';
 import type { Usage } from '../http/api/run.ts';
+import { jsonOf } from '../json.ts';
 
 /** Cost in US dollars, and tokens, including sub-agents. */
 export interface Spending {
@@ -109,14 +110,6 @@ async function lastCostState(file: string): Promise<CostState | undefined> {
     end = begin;
   }
   return undefined;
-}
-
-function jsonOf(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
 }
 
 /** The sum of both. */

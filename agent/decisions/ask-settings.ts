@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { objectOf, textsOf } from './claude-permissions.ts';
+import { objectOf } from '../json.ts';
+import { textsOf } from './claude-permissions.ts';
 import { concernsBash } from './rules.ts';
 
 /** The folder in the state folder that holds the settings of runs which a person decides about. */

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { jsonOf, objectOf } from '../json.ts';
 
 /** What settings of claude say about permissions. */
 export interface ClaudePermissions {
@@ -27,16 +28,12 @@ export function permissionsIn(files: readonly string[]): ClaudePermissions {
 /** The settings in a file; none if the file is missing or no JSON object, in which case claude has none either. */
 function settingsIn(file: string): Record<string, unknown> {
   try {
-    return objectOf(JSON.parse(readFileSync(file, 'utf8')));
+    return objectOf(jsonOf(readFileSync(file, 'utf8')));
   } catch (error) {
-    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code !== undefined) return {};
+    if ((error as NodeJS.ErrnoException).code !== undefined) return {};
     throw error;
   }
 }
-
-/** The value if it is an object; otherwise an empty one. */
-export const objectOf = (value: unknown): Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 
 /** The strings in a list; none if it is no list. */
 export const textsOf = (value: unknown): string[] =>

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import type { Usage } from '../http/api/run.ts';
+import { jsonOf } from '../json.ts';
 
 /** What one message has used, as counted by the API. */
 export interface MessageUsage extends Usage {
@@ -73,7 +74,7 @@ class StreamUsage implements UsageReader {
 
   #take(line: Buffer): void {
     if (!line.includes('"message_start"') && !line.includes('"message_delta"')) return;
-    const event = parsed(line.toString('utf8').replace(/^data: ?/, ''));
+    const event = jsonOf(line.toString('utf8').replace(/^data: ?/, ''));
     const start = started.safeParse(event).data;
     if (start) this.usage = usageOf(start.message);
     const change = changed.safeParse(event).data;
@@ -93,7 +94,7 @@ class WholeUsage implements UsageReader {
   }
 
   get usage(): MessageUsage | undefined {
-    const whole = message.safeParse(parsed(Buffer.concat(this.#parts).toString('utf8'))).data;
+    const whole = message.safeParse(jsonOf(Buffer.concat(this.#parts).toString('utf8'))).data;
     return whole && usageOf(whole);
   }
 }
@@ -111,13 +112,4 @@ function countsOf(usage: z.output<typeof counts>): Partial<Usage> {
     cacheReadInputTokens: usage.cache_read_input_tokens,
   };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => typeof value === 'number'));
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

@@ -8,6 +8,7 @@
  * @module
  */
 import { z } from 'zod';
+import { jsonOf } from '../json.ts';
 
 /** The agent sends a ping this often, in milliseconds. */
 export const PING_MS = 5000;
@@ -124,14 +125,6 @@ function read<T extends z.ZodType>(schema: T, text: string): z.output<T> {
   const parsed = schema.safeParse(jsonOf(text));
   if (parsed.success) return parsed.data;
   throw new ProtocolError(`an invalid message (${parsed.error.issues[0]?.path.join('.') ?? ''})`);
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Splits a binary frame. @throws {ProtocolError} */

@@ -1,5 +1,6 @@
 import type { Outcome } from '../contract.ts';
 import { NO_OUTPUT, type Callback, type Decision, type Run, type RunRequest, type RunResult } from './run.ts';
+import { jsonOf } from '../json.ts';
 
 /** A row of the database: a run with the record of its callback. */
 export interface Row {
@@ -58,11 +59,6 @@ function unreadableResult(outcome: Outcome | null): RunResult {
 
 /** The JSON object in a column; undefined if it is damaged. */
 export function objectFrom(json: string): object | undefined {
-  try {
-    const value: unknown = JSON.parse(json);
-    return typeof value === 'object' && value !== null ? value : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+  const value = jsonOf(json);
+  return typeof value === 'object' && value !== null ? value : undefined;
 }

@@ -3,6 +3,7 @@ import { AGENT_ENV, type AuthMode } from '../../contract.ts';
 import { isFileError, readOwnFile, writeOwnFile } from '../../workspace/own-files.ts';
 import type { CredentialSource } from '../credential.ts';
 import type { Custody } from '../custody.ts';
+import { jsonOf, objectOf } from '../../json.ts';
 
 /** The login that a new one replaces. */
 export interface LoginTarget {
@@ -75,15 +76,5 @@ function realPathOf(file: string): string {
 
 /** A login file with a new login. The CLI keeps the tokens of MCP servers in the same file. */
 function withLogin(before: string | undefined, login: string): string {
-  return JSON.stringify({ ...objectIn(before), ...objectIn(login) });
-}
-
-function objectIn(text: string | undefined): object {
-  try {
-    const value: unknown = JSON.parse(text ?? '{}');
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
-  } catch (error) {
-    if (error instanceof SyntaxError) return {};
-    throw error;
-  }
+  return JSON.stringify({ ...objectOf(jsonOf(before ?? '')), ...objectOf(jsonOf(login)) });
 }
