@@ -82,6 +82,8 @@ export class Decisions {
 
   /** Why what a run asks of a person does not fit its other options, in a sentence without a subject. */
   conflictOf(options: RunOptions): string | undefined {
+    // Every run is asked about, and settings are files.
+    if (!this.concerns(options)) return undefined;
     const { permissionMode = this.#dependencies.permissionMode, allowedTools = [], askQuestions = false } = options;
     const rules = this.#rulesOf(options);
     return conflictOf({ rules, askQuestions }, permissionMode, [...allowedTools, ...this.#permissions().allow]);
