@@ -1,7 +1,10 @@
 import type { Decision } from '../store/run.ts';
 
+/** Thrown when a decision cannot be made. The message is for people. */
+export abstract class DecisionError extends Error {}
+
 /** Thrown for a decision that a run has not asked for. */
-export class NoSuchDecisionError extends Error {
+export class NoSuchDecisionError extends DecisionError {
   override readonly name = 'NoSuchDecisionError';
 
   constructor(runId: string, id: string) {
@@ -10,7 +13,7 @@ export class NoSuchDecisionError extends Error {
 }
 
 /** Thrown for a decision that is closed. */
-export class AlreadyDecidedError extends Error {
+export class AlreadyDecidedError extends DecisionError {
   override readonly name = 'AlreadyDecidedError';
 
   constructor({ decidedAt, by, allowed }: Decision) {
@@ -23,6 +26,6 @@ export class AlreadyDecidedError extends Error {
 }
 
 /** Thrown for a decision that cannot be made in this way; nothing is decided then. */
-export class DecisionMistake extends Error {
+export class DecisionMistake extends DecisionError {
   override readonly name = 'DecisionMistake';
 }

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { throughPort } from '../../stack/cli/system/kubectl.ts';
 import { startOauthProxy } from '../doubles/oauth-proxy/server.ts';
 import type { OauthProxy } from '../doubles/oauth-proxy/server.ts';
-import { NO_CHROMIUM, startChromium } from '../support/chromium.ts';
+import { NO_CHROMIUM, openStatusPage, startChromium } from '../support/chromium.ts';
 import { needs } from '../support/needs.ts';
 import { Checkout, DOUBLE } from './checkout.ts';
 import { control, inAgent, kubectl, run, takeDown, watchdog } from './cluster.ts';
@@ -89,9 +89,7 @@ describe('a login that Anthropic revoked', needs((await missingRequirement()) ??
       async (address) => {
         await using browser = await startChromium();
         const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-        await page.goto(address);
-        await page.getByLabel('API token').fill(checkout.token());
-        await page.keyboard.press('Enter');
+        await openStatusPage(page, address, checkout.token());
         await page.getByRole('button', { name: 'Log in' }).click();
         const link = page.getByRole('link', { name: 'Open the login page' });
         const { searchParams } = new URL((await link.getAttribute('href')) ?? '');

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { chromium, type Browser } from 'playwright-core';
+import { chromium, type Browser, type Page } from 'playwright-core';
 
 /** The usual paths on Debian and of Chrome; `CHROMIUM` overrides them. */
 const PLACES = [
@@ -19,4 +19,11 @@ export const NO_CHROMIUM =
 export function startChromium(): Promise<Browser> {
   if (CHROMIUM === undefined) throw new Error(NO_CHROMIUM);
   return chromium.launch({ executablePath: CHROMIUM, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] });
+}
+
+/** Opens the status page of an agent, as a person with its token does. */
+export async function openStatusPage(page: Page, url: string, token: string): Promise<void> {
+  await page.goto(url);
+  await page.getByLabel('API token').fill(token);
+  await page.keyboard.press('Enter');
 }

@@ -1,4 +1,4 @@
-import { AlreadyDecidedError, DecisionMistake, NoSuchDecisionError } from '../../decisions/errors.ts';
+import { DecisionError } from '../../decisions/errors.ts';
 import { questionsIn } from '../../decisions/question.ts';
 import type { RunService } from '../../runs/service.ts';
 import type { DecisionRequest } from '../api/decision.ts';
@@ -16,9 +16,8 @@ export function decideOnPage(service: RunService, form: PageForm, fields: URLSea
   try {
     return service.decide(form.id, form.decision, request) ? undefined : 'The run does not exist any more.';
   } catch (error) {
-    const known = [AlreadyDecidedError, DecisionMistake, NoSuchDecisionError].some((kind) => error instanceof kind);
-    if (known) return (error as Error).message;
-    throw error;
+    if (!(error instanceof DecisionError)) throw error;
+    return error.message;
   }
 }
 

@@ -2,7 +2,7 @@ import axe, { type AxeResults } from 'axe-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AnyRun } from './deciding.ts';
 import { Agent, TOKEN, until } from '../../support/agent.ts';
-import { NO_CHROMIUM, startChromium } from '../../support/chromium.ts';
+import { NO_CHROMIUM, openStatusPage, startChromium } from '../../support/chromium.ts';
 import { needs } from '../../support/needs.ts';
 
 /** What the CLI asks; this double does not care about the answer. */
@@ -99,9 +99,7 @@ describe('the status page', () => {
     const page = await browser.newPage({ viewport: { width: 390, height: 900 } });
     const problems: string[] = [];
     page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
-    await page.goto(agent.url);
-    await page.getByLabel('API token').fill(TOKEN);
-    await page.keyboard.press('Enter');
+    await openStatusPage(page, agent.url, TOKEN);
     await page.getByRole('radio', { name: 'Blue' }).check();
     expect(await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth')).toBe(true);
     await page.evaluate(axe.source);

@@ -4,7 +4,7 @@ import axe, { type AxeResults } from 'axe-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LOGIN_ADDRESS } from '../../doubles/claude/login.ts';
 import { Agent, TOKEN, until } from '../../support/agent.ts';
-import { NO_CHROMIUM, startChromium } from '../../support/chromium.ts';
+import { NO_CHROMIUM, openStatusPage, startChromium } from '../../support/chromium.ts';
 import { startLogin } from '../../support/login.ts';
 import { needs } from '../../support/needs.ts';
 
@@ -75,9 +75,7 @@ describe('the login of the status page in a browser', needs(NO_CHROMIUM), () => 
       const page = await context.newPage();
       page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
       page.on('pageerror', (error) => problems.push(error.message));
-      await page.goto(agent.url);
-      await page.getByLabel('API token').fill(TOKEN);
-      await page.keyboard.press('Enter');
+      await openStatusPage(page, agent.url, TOKEN);
       return page;
     };
     const closed = await open();

@@ -7,7 +7,7 @@ import { EXIT_CODES, type Outcome } from '../../../agent/contract.ts';
 import type { Status } from '../../../agent/http/page/status.ts';
 import { headlineOf } from '../../../agent/http/page/summary.ts';
 import { Agent, TOKEN, until } from '../../support/agent.ts';
-import { NO_CHROMIUM, startChromium } from '../../support/chromium.ts';
+import { NO_CHROMIUM, openStatusPage, startChromium } from '../../support/chromium.ts';
 import { slice } from '../../support/lane.ts';
 import { recordRuns, type RecordedRun } from '../../support/recorded-runs.ts';
 import { needs } from '../../support/needs.ts';
@@ -169,9 +169,7 @@ describe('the same in a browser', needs(NO_CHROMIUM), () => {
   beforeAll(async () => {
     browser = await startChromium();
     page = await browser.newPage({ viewport: { width: 1280, height: 1000 } });
-    await page.goto(agent.url);
-    await page.getByLabel('API token').fill(TOKEN);
-    await page.keyboard.press('Enter');
+    await openStatusPage(page, agent.url, TOKEN);
     await page.getByRole('heading', { name: 'Queue full' }).waitFor();
   });
   afterAll(() => browser.close());

@@ -5,7 +5,7 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Step } from '../../doubles/claude/script.ts';
 import { Agent, TOKEN, until } from '../../support/agent.ts';
-import { NO_CHROMIUM, startChromium } from '../../support/chromium.ts';
+import { NO_CHROMIUM, openStatusPage, startChromium } from '../../support/chromium.ts';
 import { recordRuns } from '../../support/recorded-runs.ts';
 import { slice } from '../../support/lane.ts';
 import { needs } from '../../support/needs.ts';
@@ -203,9 +203,7 @@ describe('the status page in a browser', needs(NO_CHROMIUM), () => {
     const opened = await context.newPage();
     opened.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
     opened.on('pageerror', (error) => problems.push(error.message));
-    await opened.goto(agent.url);
-    await opened.getByLabel('API token').fill(TOKEN);
-    await opened.keyboard.press('Enter');
+    await openStatusPage(opened, agent.url, TOKEN);
     await opened.getByRole('heading', { name: 'Ready' }).waitFor();
     return opened;
   }
