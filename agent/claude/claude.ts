@@ -5,6 +5,7 @@ import type { ClaudeConfigurations, ProcessConfiguration } from './configuration
 import { ConfiguredClaude } from './configured.ts';
 import { claudeEnvironment, isLong, retriesWithin, retryWaitWithin } from './environment.ts';
 import type { LoginModel } from './login-model.ts';
+import type { CollectedFiles, FilesOfPrompt } from '../files/run-files.ts';
 import { argumentsOf } from './options.ts';
 import type { ClaudePlace } from './place.ts';
 import type { RunOptions } from '../http/api/run-request.ts';
@@ -34,6 +35,8 @@ export interface Prompt {
   readonly textOnly?: boolean;
   /** How a person decides about its tools; undefined if nobody does. */
   readonly asks?: PromptAsks | undefined;
+  /** Undefined if it has no folder for files. */
+  readonly files?: FilesOfPrompt | undefined;
 }
 
 /** How a person decides what a prompt may do. */
@@ -93,6 +96,8 @@ export interface RunReport extends ClaudeReport {
   readonly spent: Partial<Spending>;
   /** Whether the run ended before `claude` had saved its conversation, which then cannot be continued. */
   readonly isUnsaved?: boolean;
+  /** The files that it left; undefined for none, without a warning. */
+  readonly collected?: CollectedFiles | undefined;
 }
 
 /** A process that works on a prompt. */
