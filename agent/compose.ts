@@ -4,6 +4,8 @@ import { type Logger } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import { createApp } from './http/app.ts';
 import { serveSnapshots, type SnapshotServer } from './backup/snapshot-server.ts';
+import { Callers } from './callers/callers.ts';
+import { sharedHashes } from './callers/setting.ts';
 import { CallbackHosts } from './callbacks/hosts.ts';
 import { CallbackSender, type CallbackSenderDependencies } from './callbacks/sender.ts';
 import { callbackSecrets } from './callbacks/signature.ts';
@@ -66,7 +68,8 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
   const limits = { days: settings.recordDays, count: settings.recordCount, megabytes: settings.recordMegabytes };
   opened.defer(pruneRecordsHourly(limits, store, log));
   const token = apiToken(settings, settings.stateDir);
-  const metrics = new RunMetrics();
+  const callers = callersOf(settings, token);
+  const metrics = new RunMetrics(callers.names);
   const tokens = new RunTokens();
   const onRunner = (id: string) => admit(tokens, settings.authMode, id);
   const configurations = configurationsOf(settings, log, settings.runners && onRunner);
@@ -219,8 +222,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     logins,
     metrics,
     log,
-    tokenSha256: token.sha256,
-    watchdogTokenSha256: settings.watchdogTokenSha256,
+    callers,
     workspace,
     allowedHosts: allowedHostsOf(settings),
     callbackHosts,
@@ -262,6 +264,14 @@ function makeFolders(settings: Settings): void {
         `${name} is ${JSON.stringify(folder)}; it must be an existing folder, or one that can be created (${problem}).`,
     );
   if (mistakes.length > 0) throw new SettingsError(mistakes);
+}
+
+/** @throws {SettingsError} if a caller has the API token that the agent created. */
+function callersOf({ earlierTokenSha256, watchdogTokenSha256: watchdog, callers }: Settings, token: ApiToken): Callers {
+  const operator = [earlierTokenSha256, token.sha256].filter((hash) => hash !== undefined);
+  const shared = sharedHashes(callers, { operator, watchdog });
+  if (shared.length > 0) throw new SettingsError(shared);
+  return new Callers({ operator, watchdog, callers });
 }
 
 /** Host names of the agent besides those of its machine. */

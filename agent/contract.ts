@@ -14,7 +14,9 @@ export const AGENT_ENV = {
   allowedHosts: 'AGENT_ALLOWED_HOSTS',
   token: 'AGENT_TOKEN',
   tokenSha256: 'AGENT_TOKEN_SHA256',
+  earlierTokenSha256: 'AGENT_EARLIER_TOKEN_SHA256',
   watchdogTokenSha256: 'AGENT_WATCHDOG_TOKEN_SHA256',
+  callers: 'AGENT_CALLERS',
   stateDir: 'AGENT_STATE_DIR',
   workspaceDir: 'AGENT_WORKSPACE_DIR',
   sessionDir: 'AGENT_SESSION_DIR',
@@ -73,6 +75,24 @@ export const RUNNER_ENV = {
   graceSeconds: 'RUNNER_GRACE_SECONDS',
   logLevel: 'RUNNER_LOG_LEVEL',
 } as const;
+
+/**
+ * What a caller may do. `run`: start runs, and see, watch, cancel and decide about its own. `read`: see the runs of all callers,
+ * the status page and the metrics. `admin`: everything.
+ */
+export const CALLER_RIGHTS = ['run', 'read', 'admin'] as const;
+
+/** One of {@link CALLER_RIGHTS}. */
+export type CallerRight = (typeof CALLER_RIGHTS)[number];
+
+/** The name of the caller that has the API token. It may do everything. */
+export const OPERATOR = 'operator';
+
+/** The name of a caller. */
+export const CALLER_NAME = /^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/;
+
+/** How many callers there may be besides the operator. */
+export const MAX_CALLERS = 50;
 
 /** The longest run that an agent can be set to accept, in minutes. */
 export const MAX_RUN_MINUTES = 1440;

@@ -1,7 +1,9 @@
-import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { createHash, createPrivateKey, type KeyObject } from 'node:crypto';
 import { constants, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
+import type { CallerSetting } from './callers/rules.ts';
+import { callersSetting, sharedHashes } from './callers/setting.ts';
 import { isCallbackHost } from './callbacks/hosts.ts';
 import { parseSecrets } from './callbacks/signature.ts';
 import type { Federation } from './login/federation.ts';
@@ -72,8 +74,12 @@ export interface Settings {
   readonly token: string | undefined;
   /** SHA-256 of the API token in lower-case hex, if only the hash was given. */
   readonly tokenSha256: string | undefined;
+  /** SHA-256 of the API token before the last rotation, while it is still valid. */
+  readonly earlierTokenSha256: string | undefined;
   /** SHA-256 of the watchdog's token, which gives access to `/auth/check`, `/pause`, `/resume` and `/metrics` only. */
   readonly watchdogTokenSha256: string | undefined;
+  /** Callers besides the operator and the watchdog. */
+  readonly callers: readonly CallerSetting[];
   readonly stateDir: string;
   readonly workspaceDir: string;
   /** The seed; undefined if the operator's own session is used directly. */
@@ -208,7 +214,9 @@ export const SCHEMAS = {
     .regex(/^[\x21-\x7e]+$/, 'visible ASCII characters without white space')
     .optional(),
   tokenSha256: sha256.optional(),
+  earlierTokenSha256: sha256.optional(),
   watchdogTokenSha256: sha256.optional(),
+  callers: callersSetting,
   stateDir: absolute.default(path.resolve('.local')),
   workspaceDir: absolute.optional(),
   sessionDir: existing('an existing folder that holds a Claude session', isFolder).optional(),
@@ -276,7 +284,7 @@ export const SCHEMAS = {
 const variables = Object.values(AGENT_ENV);
 
 /** Settings whose value never appears in a message. */
-const SECRET: ReadonlySet<string> = new Set(['token', 'tokenSha256', 'watchdogTokenSha256']);
+const SECRET: ReadonlySet<string> = new Set(['token', 'tokenSha256', 'earlierTokenSha256', 'watchdogTokenSha256']);
 
 /**
  * Reads and checks every setting of the agent. The only reader of the environment in the agent.
@@ -288,6 +296,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   if (values.token !== undefined && values.tokenSha256 !== undefined) {
     mistakes.push(`${AGENT_ENV.token} and ${AGENT_ENV.tokenSha256} are both set. Set only one of them.`);
   }
+  mistakes.push(...tokenMistakes(values));
 
   const notes = unknownNames('the agent', 'AGENT_', variables, env);
   mistakes.push(...credentialMistakes(values.authMode, values.credentialFile, env));
@@ -311,6 +320,21 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     environment: env,
     notes,
   });
+}
+
+/** Values are missing if they are invalid. */
+function tokenMistakes({
+  token,
+  tokenSha256,
+  earlierTokenSha256,
+  watchdogTokenSha256: watchdog,
+  callers = [],
+}: Partial<
+  Pick<Settings, 'token' | 'tokenSha256' | 'earlierTokenSha256' | 'watchdogTokenSha256' | 'callers'>
+>): string[] {
+  const current = token === undefined ? tokenSha256 : createHash('sha256').update(token).digest('hex');
+  const operator = [current, earlierTokenSha256].filter((hash) => hash !== undefined);
+  return sharedHashes(callers, { operator, watchdog });
 }
 
 /** The strings of a JSON list; undefined if it is none. */

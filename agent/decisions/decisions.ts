@@ -3,7 +3,8 @@ import path from 'node:path';
 import { QUESTION_TOOL, type ToolAnswer, type ToolAsk } from '../claude/asks.ts';
 import { bounded } from '../claude/bounded.ts';
 import type { PromptAsks } from '../claude/claude.ts';
-import type { PermissionMode } from '../contract.ts';
+import { callerNameOf } from '../callers/callers.ts';
+import { OPERATOR, type PermissionMode } from '../contract.ts';
 import { MAX_DECISION_INPUT_CHARS, type DecisionRequest } from '../http/api/decision.ts';
 import type { RunOptions } from '../http/api/run-request.ts';
 import type { Log } from '../log.ts';
@@ -110,16 +111,17 @@ export class Decisions {
 
   /**
    * Closes a decision for a person.
+   * @param by the name of the caller.
    * @throws {NoSuchDecisionError | AlreadyDecidedError | DecisionMistake}; or what the store throws. The decision then stays
    *   as it was.
    */
-  decide(run: Run, id: string, request: DecisionRequest): void {
+  decide(run: Run, id: string, request: DecisionRequest, by: string = OPERATOR): void {
     const open = this.#open.get(id);
     const known = run.decisions?.find((each) => each.id === id);
     if (!known) throw new NoSuchDecisionError(run.id, id);
     if (open?.holder.run.id !== run.id) throw new AlreadyDecidedError(known);
     const { how, answer } = this.#decided(open, request);
-    this.#close(open, { ...how, by: 'operator' }, answer);
+    this.#close(open, { ...how, by }, answer);
   }
 
   /** How long a decision may take, in milliseconds. */
@@ -240,7 +242,17 @@ export class Decisions {
     const { log, onChange } = this.#dependencies;
     const { id, by, allowed } = decision;
     const what = by === undefined ? 'run waits for a decision' : 'decided';
-    log.info({ runId: holder.run.id, decisionId: id, tool: ask.tool.slice(0, MAX_NAME_CHARS), by, allowed }, what);
+    log.info(
+      {
+        runId: holder.run.id,
+        caller: callerNameOf(holder.run),
+        decisionId: id,
+        tool: ask.tool.slice(0, MAX_NAME_CHARS),
+        by,
+        allowed,
+      },
+      what,
+    );
     onChange(holder.run, decision);
   }
 }

@@ -3,7 +3,9 @@ import type { H } from 'hono/types';
 import type { Logger } from 'pino';
 import { OPERATIONS, operations, type OperationId } from './api/operations.ts';
 import type { CallbackHosts } from '../callbacks/hosts.ts';
-import { bearer } from './bearer.ts';
+import type { Callers, KnownCaller } from '../callers/callers.ts';
+import { CALLER_RIGHTS } from '../contract.ts';
+import { bearer, callerNameFor } from './bearer.ts';
 import type { Decisions } from '../decisions/decisions.ts';
 import { decideRun } from './routes/decisions.ts';
 import { checkLogin, getHealth, getMetrics, getOpenApi, getReadiness, pause, resume } from './routes/state.ts';
@@ -32,10 +34,7 @@ export interface AppDependencies {
   readonly logins: LoginAttempts;
   readonly metrics: RunMetrics;
   readonly log: Logger;
-  /** SHA-256 in hex of the API token, which gives access to everything. */
-  readonly tokenSha256: string;
-  /** SHA-256 in hex of the watchdog's token, which gives access to `/auth/check`, `/pause`, `/resume` and `/metrics` only. */
-  readonly watchdogTokenSha256: string | undefined;
+  readonly callers: Callers;
   /** The folder that runs work in. */
   readonly workspace: Workspace;
   /** Host names of the agent besides those of its machine, see {@link ownSite}. */
@@ -51,7 +50,7 @@ export interface AppDependencies {
 
 /** Builds the app from its routes. Does not listen. */
 export function createApp(dependencies: AppDependencies): Hono {
-  const { log, tokenSha256, watchdogTokenSha256 } = dependencies;
+  const { log, callers, metrics } = dependencies;
   const app = new Hono();
 
   app.use(async (c, next) => {
@@ -59,21 +58,23 @@ export function createApp(dependencies: AppDependencies): Hono {
     await next();
     const level = QUIET.has(c.req.path) ? 'debug' : 'info';
     const ms = Math.round(performance.now() - begun);
-    log[level]({ method: c.req.method, path: c.req.path, status: c.res.status, ms }, 'request');
+    log[level](
+      { method: c.req.method, path: c.req.path, status: c.res.status, ms, caller: callerNameFor(c) },
+      'request',
+    );
   });
 
   const withoutToken = ownSite(dependencies.allowedHosts);
   app.use('/', withoutToken);
-  app.route('/', pageRoute(dependencies));
+  const onRequest = (known: KnownCaller) => metrics.countRequest(known);
+  app.route('/', pageRoute({ ...dependencies, onRequest }));
 
   const handlers = handlersOf(dependencies);
-  const hashes = { api: tokenSha256, watchdog: watchdogTokenSha256 };
-  for (const [id, { method, path, tokens }] of operations) {
-    const opening = tokens.map((token) => hashes[token]).filter((hash) => hash !== undefined);
-    const guard = tokens.length > 0 ? [fairness, bearer(...opening)] : [withoutToken];
+  for (const [id, { method, path, rights }] of operations) {
+    const guard = rights.length > 0 ? [fairness, bearer({ callers, onRequest }, rights)] : [withoutToken];
     app.on(method, [honoPath(path)], ...guard, ...handlers[id]);
   }
-  app.use(bearer(tokenSha256));
+  app.use(bearer({ callers, onRequest }, CALLER_RIGHTS));
 
   app.notFound((c) => {
     const methods = operations.filter(([, { path }]) => matches(path, c.req.path)).map(([, { method }]) => method);

@@ -1,13 +1,22 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Context, MiddlewareHandler } from 'hono';
+import { isAllowed, type Caller, type Callers, type KnownCaller } from '../callers/callers.ts';
 import { problem } from './problem.ts';
+import type { Operation } from './api/operation.ts';
+
+const CALLER = 'caller';
+
+/** What {@link bearer} needs. */
+export interface BearerOptions {
+  readonly callers: Callers;
+  /** Called for each request of a caller, also if it lacks a right. */
+  readonly onRequest: (known: KnownCaller) => void;
+}
 
 /**
- * Lets requests with one of the tokens pass.
- * @param hashes SHA-256 of each token in hex.
+ * Lets requests pass whose caller has one of the rights. A handler gets the caller from {@link callerOf}.
+ * @param rights of callers; `admin` is always enough. The watchdog is unknown where it has no right.
  */
-export function bearer(...hashes: readonly string[]): MiddlewareHandler {
-  const isKnown = tokenMatcher(hashes);
+export function bearer({ callers, onRequest }: BearerOptions, rights: Operation['rights']): MiddlewareHandler {
   return async (c, next) => {
     const token = tokenOf(c);
     if (token === undefined) {
@@ -15,26 +24,44 @@ export function bearer(...hashes: readonly string[]): MiddlewareHandler {
         headers: { 'WWW-Authenticate': 'Bearer' },
       });
     }
-    if (isKnown(token)) return next();
+    const known = callers.find(token);
+    if (known) onRequest(known);
+    if (known) setCaller(c, known.caller);
+    if (known && isAllowed(known.caller, rights)) return next();
+    if (known && !known.caller.may.includes('watchdog')) return lacks(c, known.caller, rights);
     return problem(c, 'unauthorized', 'The token does not give access to this path.', {
       headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' },
     });
   };
 }
 
+/** Responds that a caller lacks a right. */
+export function lacks(c: Context, caller: Caller, rights: Operation['rights']): Response {
+  return problem(c, 'missing-right', lackOf(caller, `${c.req.method} ${c.req.path}`, rights));
+}
+
+/** Says which right a caller lacks, and what to do. */
+export function lackOf({ name, may }: Caller, what: string, rights: Operation['rights']): string {
+  const needed = [...new Set([...rights.filter((right) => right !== 'watchdog'), 'admin'])].join(' or ');
+  return `The caller ${name} may ${may.join(', ')}, and ${what} needs the right ${needed}. Use the token of another caller, or add the right to this one: \`may\` in the config \`callers\`.`;
+}
+
+/** Who sent the request, as {@link bearer} found out. */
+export function callerOf(c: Context): Caller {
+  const caller = (c.get(CALLER) as Caller | undefined) ?? undefined;
+  if (!caller) throw new Error(`${c.req.path} has no guard.`);
+  return caller;
+}
+
+/** The caller for the log; undefined if the request has no known token. */
+export const callerNameFor = (c: Context): string | undefined => (c.get(CALLER) as Caller | undefined)?.name;
+
+/** Notes who sent the request, for {@link callerOf}. */
+export function setCaller(c: Context, caller: Caller): void {
+  c.set(CALLER, caller);
+}
+
 /** The token of a request; undefined if it has none. */
 export function tokenOf(c: Context): string | undefined {
   return /^Bearer +([\x21-\x7e]+) *$/i.exec(c.req.header('Authorization') ?? '')?.[1];
-}
-
-/**
- * Recognizes known tokens, in constant time.
- * @param hashes SHA-256 of each token in hex.
- */
-export function tokenMatcher(hashes: readonly string[]): (token: string) => boolean {
-  const accepted = hashes.map((hash) => Buffer.from(hash, 'hex'));
-  return (token) => {
-    const given = createHash('sha256').update(token).digest();
-    return accepted.some((hash) => timingSafeEqual(hash, given));
-  };
 }

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { callerNameOf, type KnownCaller } from '../callers/callers.ts';
 import { availableMemory } from '../claude/available-memory.ts';
 import type { Decisions } from '../decisions/decisions.ts';
 import type { Claude, StartedClaude } from '../claude/claude.ts';
@@ -13,6 +14,9 @@ import type { RunService } from '../runs/service.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
 const SECONDS = [0.5, 1, 2, 5, 10, 20, 60, 120, 300, 600, 1800, 3600, 7200, 14_400, 43_200, 86_400];
+
+/** For a run of a caller that is no longer configured. */
+const REMOVED = '(removed)';
 
 /** Counts runs for Prometheus. The counters start at 0 with the process. */
 export class RunMetrics {
@@ -47,7 +51,30 @@ export class RunMetrics {
     ['status'],
   );
 
-  constructor() {
+  readonly #callers: readonly string[];
+  readonly #callerRuns = this.#counter('claude_agent_caller_runs_total', 'Runs that ended, by caller and outcome.', [
+    'caller',
+    'outcome',
+  ]);
+  readonly #callerCost = this.#counter(
+    'claude_agent_caller_cost_usd_total',
+    'Cost in US dollars as calculated by the CLI, by caller.',
+    ['caller'],
+  );
+  readonly #callerRequests = this.#counter(
+    'claude_agent_caller_requests_total',
+    'Requests with the token of a caller, by caller and token: the older one only while its token is rotated.',
+    ['caller', 'token'],
+  );
+
+  /** @param callers the names of all callers. */
+  constructor(callers: readonly string[]) {
+    this.#callers = callers;
+    for (const caller of callers) {
+      this.#callerRuns.inc({ caller, outcome: 'succeeded' }, 0);
+      this.#callerCost.inc({ caller }, 0);
+      for (const token of ['newer', 'older']) this.#callerRequests.inc({ caller, token }, 0);
+    }
     collectDefaultMetrics({ register: this.#registry });
     for (const outcome of Object.keys(EXIT_CODES)) this.#runs.inc({ outcome }, 0);
     for (const result of ['delivered', 'given_up']) this.#callbacks.inc({ result }, 0);
@@ -62,8 +89,12 @@ export class RunMetrics {
   }
 
   /** Counts a run that ended. */
-  count({ result, acceptedAt, startedAt, endedAt }: EndedRun): void {
+  count({ result, acceptedAt, startedAt, endedAt, request }: EndedRun): void {
     this.#runs.inc({ outcome: result.outcome });
+    const name = callerNameOf({ request });
+    const caller = this.#callers.includes(name) ? name : REMOVED;
+    this.#callerRuns.inc({ caller, outcome: result.outcome });
+    this.#callerCost.inc({ caller }, result.costUsd ?? 0);
     if (startedAt !== undefined) {
       this.#wait.observe(millisecondsBetween(acceptedAt, startedAt) / 1000);
       this.#duration.observe(millisecondsBetween(startedAt, endedAt) / 1000);
@@ -75,6 +106,11 @@ export class RunMetrics {
     this.#tokens.inc({ kind: 'output' }, usage.outputTokens);
     this.#tokens.inc({ kind: 'cache_creation' }, usage.cacheCreationInputTokens);
     this.#tokens.inc({ kind: 'cache_read' }, usage.cacheReadInputTokens);
+  }
+
+  /** Counts a request of a caller. */
+  countRequest({ caller: { name: caller }, token }: KnownCaller): void {
+    this.#callerRequests.inc({ caller, token });
   }
 
   /** Counts an attempt of a callback, given its state after the attempt. */

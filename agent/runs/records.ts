@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { callerNameOf } from '../callers/callers.ts';
 import { StorageError } from './errors.ts';
 import type { RunEvents } from './events.ts';
 import type { Job } from './job.ts';
@@ -99,7 +100,7 @@ export class RunRecords {
   announceStart({ run }: Job): void {
     this.notify(run, () => this.#events.publish('started', run));
     const waitedMs = millisecondsBetween(run.acceptedAt, run.startedAt ?? run.acceptedAt);
-    this.#log.info({ runId: run.id, waitedMs }, 'run started');
+    this.#log.info({ runId: run.id, caller: callerNameOf(run), waitedMs }, 'run started');
   }
 
   /**
@@ -180,7 +181,7 @@ export class RunRecords {
     if (!run) return undefined;
     const { outcome, usage, costUsd } = run.result;
     const durationMs = millisecondsBetween(run.acceptedAt, run.endedAt);
-    this.#log.info({ runId: run.id, outcome, durationMs, usage, costUsd }, 'run ended');
+    this.#log.info({ runId: run.id, caller: callerNameOf(run), outcome, durationMs, usage, costUsd }, 'run ended');
     this.notify(run, () => this.#events.publish('ended', run));
     this.notify(run, () => this.#onEnded(run));
     return run;

@@ -173,6 +173,11 @@ export class RunService {
     return this.#jobs.all.map(({ run }) => run);
   }
 
+  /** Whether a conversation is that of a run of another caller than this one. */
+  isConversationOfOther(sessionId: string, caller: string): boolean {
+    return this.#store.isConversationOfOther(sessionId, caller);
+  }
+
   /** Counts the runs that ended in the 24 hours before `now`. */
   outcomesOfDay(now: Date): OutcomeCount[] {
     return this.#store.outcomesOfDay(now);
@@ -206,12 +211,13 @@ export class RunService {
 
   /**
    * Decides for a person about what a run waits for.
+   * @param by the name of the caller.
    * @returns the run afterwards; undefined if there is none.
    * @throws {NoSuchDecisionError | AlreadyDecidedError | DecisionMistake | StorageError}; nothing is decided then.
    */
-  decide(id: string, decisionId: string, request: DecisionRequest): Run | undefined {
+  decide(id: string, decisionId: string, request: DecisionRequest, by: string): Run | undefined {
     const run = this.find(id);
-    if (run) this.#records.change('Nothing was decided', () => this.#decisions.decide(run, decisionId, request));
+    if (run) this.#records.change('Nothing was decided', () => this.#decisions.decide(run, decisionId, request, by));
     return this.find(id);
   }
 

@@ -25,6 +25,8 @@ export interface RunRequest {
   readonly workdir: string;
   /** The URL of the callback. Known only at acceptance: it may be a secret, and records do not show it. */
   readonly callbackUrl?: string;
+  /** The name of the caller; undefined for the operator. */
+  readonly caller?: string;
   /** Whether its client waits for the end, so that nobody can be asked for a decision. */
   readonly isAwaited?: boolean;
 }
@@ -76,6 +78,8 @@ export interface OutcomeCount {
 /** The client's key for one request: sending the request again does not run it again. */
 export interface Idempotency {
   readonly key: string;
+  /** Whose key it is: another caller may use the same one; undefined for the operator. */
+  readonly caller?: string | undefined;
   /** Equal for equal requests. */
   readonly requestHash: string;
 }
@@ -87,6 +91,7 @@ export interface RunFilter {
   /** Only runs with all of these labels. */
   readonly labels?: readonly (readonly [name: string, value: string])[];
   readonly lane?: string;
+  readonly caller?: string;
   /** Only runs whose labels contain this workflow name or id. */
   readonly workflow?: string;
   /** Only runs whose records contain all of these words, see `search.ts`. */

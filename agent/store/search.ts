@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { OPERATOR } from '../contract.ts';
 import type { RunFilter, RunRequest, RunResult } from './run.ts';
 import { objectFrom } from './rows.ts';
 
@@ -55,12 +56,19 @@ type Searched = [
 ];
 
 function mentions([id, sessionId, request, result, workflow, text]: Searched): boolean {
-  const { labels = {} } = (objectFrom(request) ?? {}) as Partial<RunRequest>;
+  const { labels = {}, caller = OPERATOR } = (objectFrom(request) ?? {}) as Partial<RunRequest>;
   const names = [labels['workflowName'], labels['workflow']];
   if (workflow !== null && !names.some((name) => name !== undefined && folded(name) === folded(workflow))) return false;
   if (text === null) return true;
   const { error = '', model = '' } = (objectFrom(result ?? '{}') ?? {}) as Partial<RunResult>;
-  const known = [id, sessionId, error, model, ...Object.entries(labels).map(([name, value]) => `${name}: ${value}`)];
+  const known = [
+    id,
+    sessionId,
+    error,
+    model,
+    `caller: ${caller}`,
+    ...Object.entries(labels).map(([name, value]) => `${name}: ${value}`),
+  ];
   const all = folded(known.join('\n'));
   return folded(text)
     .split(/\s+/)

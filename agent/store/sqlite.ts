@@ -5,7 +5,8 @@ import { openDatabase, snapshotOf } from './database.ts';
 import { DiskReserve } from './disk-reserve.ts';
 import { pruneIn } from './prune.ts';
 import { fromRow, objectFrom, UNREADABLE_RUN, type Row } from './rows.ts';
-import type { OutcomeCount, Pause, Run, RunSummary } from './run.ts';
+import { OPERATOR } from '../contract.ts';
+import type { Idempotency, OutcomeCount, Pause, Run, RunSummary } from './run.ts';
 import { SEARCHED, searchIn } from './search.ts';
 import { isFull } from './storage-failure.ts';
 import { IdempotencyError, type RunStore } from './store.ts';
@@ -14,6 +15,8 @@ const RUNS = `
   SELECT seq, id, session_id, ${STATE} AS state, request, prompt, accepted_at, started_at, ended_at, outcome, result, request_hash,
     callbacks.record AS callback, ${DECISIONS} AS decisions
   FROM runs LEFT JOIN callbacks ON run_id = id`;
+
+const CALLER = `coalesce(CASE WHEN json_valid(request) THEN request ->> '$.caller' END, '${OPERATOR}')`;
 
 /** `json_valid` is false for JSON nested deeper than 1000 levels, for which every other function fails. */
 const LIST = `
@@ -29,6 +32,7 @@ const LIST = `
     AND ($since IS NULL OR accepted_at >= $since)
     AND ($until IS NULL OR accepted_at < $until)
     AND ($lane IS NULL OR CASE WHEN json_valid(request) THEN request ->> '$.lane' = $lane END)
+    AND ($caller IS NULL OR ${CALLER} = $caller)
     AND ($labels IS NULL OR CASE WHEN json_valid(request) THEN NOT EXISTS (
       SELECT 1 FROM json_each($labels) AS wanted WHERE NOT EXISTS (
         SELECT 1 FROM json_each(request, '$.labels') AS label
@@ -74,6 +78,7 @@ function openWith(reserve: DiskReserve, file: string): RunStore {
     `SELECT max(0, min(23, (unixepoch($now) - unixepoch(ended_at)) / 3600)) AS hoursAgo, outcome, count(*) AS runs
      FROM runs WHERE state = 'ended' AND ended_at > $since GROUP BY hoursAgo, outcome`,
   );
+  const ofOther = db.prepare(`SELECT 1 FROM runs WHERE session_id = ? AND ${CALLER} <> ? LIMIT 1`);
   const byId = db.prepare(`${RUNS} WHERE id = ?`);
   const open = db.prepare(`${RUNS} WHERE state <> 'ended' ORDER BY seq`);
   const getMeta = db.prepare('SELECT value FROM meta WHERE key = ?');
@@ -129,7 +134,8 @@ function openWith(reserve: DiskReserve, file: string): RunStore {
         ...(begins && { startedAt: acceptedAt }),
       };
       const { prompt, ...rest } = request;
-      const { key = null, requestHash = null } = idempotency ?? {};
+      const { requestHash = null } = idempotency ?? {};
+      const key = idempotency ? storedKey(idempotency) : null;
       const startedAt = run.startedAt ?? null;
       const asked = JSON.stringify(rest);
       reserve.hold();
@@ -169,19 +175,30 @@ function openWith(reserve: DiskReserve, file: string): RunStore {
       const row = byId.get(id) as Row | undefined;
       return row && fromRow(row);
     },
-    findByKey({ key, requestHash }) {
-      const row = byKey.get(key) as Row | undefined;
+    findByKey(idempotency) {
+      const { key, requestHash } = idempotency;
+      const row = byKey.get(storedKey(idempotency)) as Row | undefined;
       if (row && row.request_hash !== requestHash) throw new IdempotencyError(key);
       return row && fromRow(row);
     },
     list(filter) {
-      const { state = null, outcome = null, lane = null, since = null, until = null, before = null, limit } = filter;
+      const {
+        state = null,
+        outcome = null,
+        lane = null,
+        caller = null,
+        since = null,
+        until = null,
+        before = null,
+        limit,
+      } = filter;
       const { goesOn, ...search } = boundsOf(filter);
       const rows = page.all({
         ...search,
         state,
         outcome,
         lane,
+        caller,
         since,
         until,
         before,
@@ -191,6 +208,7 @@ function openWith(reserve: DiskReserve, file: string): RunStore {
       const next = rows.length > limit ? rows[limit - 1]?.seq : goesOn ? search.oldest : undefined;
       return { runs: rows.slice(0, limit).map((row): RunSummary => fromRow(row)), ...(next && { next }) };
     },
+    isConversationOfOther: (sessionId, caller) => ofOther.get(sessionId, caller) !== undefined,
     outcomesOfDay(now) {
       const since = new Date(now.getTime() - 86_400_000).toISOString();
       return day.all({ now: now.toISOString(), since }) as unknown as OutcomeCount[];
@@ -212,6 +230,9 @@ function openWith(reserve: DiskReserve, file: string): RunStore {
     [Symbol.dispose]: () => db.close(),
   };
 }
+
+/** Keys have no spaces, so the operator's, which older agents wrote too, differ from those of callers. */
+const storedKey = ({ key, caller }: Idempotency) => (caller === undefined ? key : `${caller} ${key}`);
 
 function changedOne({ changes }: { changes: number | bigint }, run: Run, change: string): void {
   if (changes !== 1) throw new Error(`Run ${run.id} cannot ${change}: its record does not allow it.`);

@@ -64,6 +64,8 @@ export interface RunStore extends Disposable {
   end(run: Run, result: RunResult, keyIsFree?: boolean): EndedRun;
   find(id: string): Run | undefined;
   list(filter: RunFilter): RunPage;
+  /** Whether a run of another caller than this one has or had the conversation. */
+  isConversationOfOther(sessionId: string, caller: string): boolean;
   /** Counts the runs that ended in the 24 hours before `now`. */
   outcomesOfDay(now: Date): OutcomeCount[];
   /**

@@ -9,8 +9,11 @@ const MEANING = {
     'further names that a browser or a proxy may use to call the agent, separated by commas; `*.example.org` for all names below it; see [below](#who-may-call-without-a-token)',
   token: 'API token in plain text, visible ASCII; if unset, the agent creates one in the state folder',
   tokenSha256: 'SHA-256 of the API token in hex, instead of the token',
+  earlierTokenSha256: 'SHA-256 of the API token before its rotation, which is valid beside the current one',
   watchdogTokenSha256:
     "SHA-256 of the watchdog's token, which opens only `/auth/check`, `/pause`, `/resume` and `/metrics`",
+  callers:
+    'who else may call, as a JSON list: `[{"name": "n8n-prod", "sha256": ["<64 hex digits>"], "may": ["run"]}]`, see [callers](api.md#callers)',
   stateDir: 'folder of the run records (`runs.db`), a generated token and a copied session; for one agent at a time',
   workspaceDir: 'where Claude works; if unset, `workspace` in the state folder',
   sessionDir:

@@ -10,7 +10,7 @@ export const DECISION_OPERATIONS = {
   decide: {
     method: 'POST',
     path: '/runs/{id}/decisions/{decisionId}',
-    tokens: ['api'],
+    rights: ['run'],
     summary: 'Allow or deny what a run waits for',
     description:
       'With `allow`, a person lets Claude use the tool, or not. With `answers`, a person answers its questions. The first decision counts. The run goes on at once.',

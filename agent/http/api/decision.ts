@@ -27,7 +27,7 @@ export const decision = component(
     by: z
       .string()
       .describe(
-        'Who decided, or why nobody did: `operator`, `time limit`, `claude` (it withdrew the call), `end of the run`.',
+        'The caller that decided, or why nobody did: `operator` (the API token, or the status page), the name of another caller, `time limit`, `claude` (it withdrew the call), `end of the run`.',
       )
       .optional(),
     allowed: z.boolean().describe('Whether the tool was used, or the question answered.').optional(),

@@ -37,22 +37,35 @@ export function openApiDocument(version: string): Json {
     components: {
       schemas: componentSchemas(),
       securitySchemes: {
-        token: { type: 'http', scheme: 'bearer', description: 'The API token.' },
+        token: {
+          type: 'http',
+          scheme: 'bearer',
+          description:
+            'The API token, or the token of a caller with one of the rights that the operation names. The API token has all rights.',
+        },
         watchdogToken: { type: 'http', scheme: 'bearer', description: "The watchdog's token." },
       },
     },
   };
 }
 
-const SCHEMES = { api: 'token', watchdog: 'watchdogToken' } as const;
+/** OpenAPI 3.1 has the rights that a token needs as roles; each entry is an alternative. */
+function securityOf({ rights }: Operation): Json[] {
+  if (rights.length === 0) return [];
+  const ofCallers = [...new Set([...rights.filter((right) => right !== 'watchdog'), 'admin'])];
+  return [
+    ...ofCallers.map((right) => ({ token: [right] })),
+    ...(rights.includes('watchdog') ? [{ watchdogToken: [] }] : []),
+  ];
+}
 
 function describeOperation(operation: Operation): Json {
-  const { summary, description, tokens, body, answers } = operation;
+  const { summary, description, body, answers } = operation;
   const parameters = parametersOf(operation);
   return {
     summary,
     description,
-    security: tokens.map((token) => ({ [SCHEMES[token]]: [] })),
+    security: securityOf(operation),
     ...(parameters.length > 0 && { parameters }),
     ...(body && {
       requestBody: {

@@ -15,7 +15,7 @@ export const LOGIN_OPERATIONS = {
   startLogin: {
     method: 'POST',
     path: '/auth/login',
-    tokens: ['api'],
+    rights: ['admin'],
     summary: 'Start a login',
     description:
       'Open `url` in a browser, log in, and send the code that the page shows to `POST /auth/login/{id}`. One login is open at a time: this ends an open one. The login in use does not change until the new one has answered a prompt. The body is optional.',
@@ -45,7 +45,7 @@ export const LOGIN_OPERATIONS = {
   completeLogin: {
     method: 'POST',
     path: '/auth/login/{id}',
-    tokens: ['api'],
+    rights: ['admin'],
     summary: 'Complete a login',
     description:
       'Claude tries the new login with a small prompt. If it is answered, `state` is `ok`, and the new login has replaced the earlier one, which may be that of another account. With any other `state` the earlier login stays, and `detail` says why.',
@@ -82,7 +82,7 @@ export const LOGIN_OPERATIONS = {
   cancelLogin: {
     method: 'DELETE',
     path: '/auth/login/{id}',
-    tokens: ['api'],
+    rights: ['admin'],
     summary: 'Cancel a login',
     description: 'The login in use does not change.',
     pathParameters: loginId,

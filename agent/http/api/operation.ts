@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { CALLER_RIGHTS, type CallerRight } from '../../contract.ts';
 import type { ProblemKind } from './problems.ts';
 
 /** One operation of the API. The routes and the OpenAPI document are built from it. */
@@ -6,8 +7,8 @@ export interface Operation {
   readonly method: 'GET' | 'POST' | 'DELETE';
   /** With parameters in braces, as in OpenAPI: `/runs/{id}`. */
   readonly path: string;
-  /** The tokens that give access to it. */
-  readonly tokens: readonly ('api' | 'watchdog')[];
+  /** Any of these rights of a caller gives access to it, and so does `admin`; none: it needs no token. */
+  readonly rights: readonly (CallerRight | 'watchdog')[];
   readonly summary: string;
   /** Markdown. */
   readonly description: string;
@@ -42,7 +43,10 @@ export interface Answer {
 const OF_WHAT_NEEDS_A_TOKEN = ['unauthorized', 'storage'] as const;
 
 /** Every kind of problem that an operation can respond with. */
-export function problemsOf({ tokens, problems }: Operation): ProblemKind[] {
-  const usual = tokens.length > 0 ? OF_WHAT_NEEDS_A_TOKEN : (['forbidden'] as const);
-  return [...new Set([...usual, ...problems, 'internal' as const])];
+export function problemsOf({ rights, problems }: Operation): ProblemKind[] {
+  const usual = rights.length > 0 ? OF_WHAT_NEEDS_A_TOKEN : (['forbidden'] as const);
+  const mayLackRight =
+    rights.length > 0 && !CALLER_RIGHTS.every((right) => right === 'admin' || rights.includes(right));
+  const lacking = mayLackRight ? (['missing-right'] as const) : [];
+  return [...new Set([...usual, ...lacking, ...problems, 'internal' as const])];
 }

@@ -41,7 +41,7 @@ export const PROBLEMS = {
     status: 401,
     title: 'Unauthorized',
     means: 'The token is missing, or does not give access to this path.',
-    remedy: 'Send the header `Authorization: Bearer <token>` with the token that the agent was deployed with.',
+    remedy: 'Send the header `Authorization: Bearer <token>` with the API token, or with the token of a caller.',
   },
   forbidden: {
     status: 403,
@@ -49,6 +49,13 @@ export const PROBLEMS = {
     means:
       "The request has no token, and comes from a web page of another site or uses a host name that is not the agent's.",
     remedy: "Use the agent's own address. If the host name is the agent's, add it to `AGENT_ALLOWED_HOSTS`.",
+  },
+  'missing-right': {
+    status: 403,
+    title: 'Right missing',
+    means: 'The token is valid, but its caller lacks a right. `detail` names the caller and the right.',
+    remedy:
+      'Use the token of a caller that has the right, or give the right to this one: `may` in the config `callers`.',
   },
   'not-found': {
     status: 404,
@@ -59,7 +66,7 @@ export const PROBLEMS = {
   'no-such-run': {
     status: 404,
     title: 'No such run',
-    means: 'No run with this id is on record.',
+    means: 'No run with this id is on record, or it is that of another caller.',
     remedy: 'Check the id. Old records are removed by age, number and size.',
   },
   'no-such-login': {

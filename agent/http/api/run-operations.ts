@@ -14,11 +14,11 @@ const runId = {
 
 const takesRuns = {
   method: 'POST',
-  tokens: ['api'],
+  rights: ['run'],
   headers: {
     'Idempotency-Key': {
       description:
-        'Your own name for the request, such as an execution id. A request with the same key and the same content returns the existing run, even after a restart and whatever its outcome.',
+        'Your own name for the request, such as an execution id. A request with the same key and the same content returns the existing run, even after a restart and whatever its outcome. The keys of other callers do not matter.',
       schema: idempotencyKey,
       example: 'execution-4711',
     },
@@ -99,18 +99,18 @@ export const RUN_OPERATIONS = {
   listRuns: {
     method: 'GET',
     path: '/runs',
-    tokens: ['api'],
+    rights: ['run', 'read'],
     summary: 'List runs',
     description:
-      'Newest first, without `output` and `structuredOutput`, which can be large. `GET /runs/{id}` returns them.',
+      'Newest first, without `output` and `structuredOutput`, which can be large. `GET /runs/{id}` returns them. Without the right `read`, only the runs of the caller.',
     query: runQuery,
     answers: { 200: { description: 'A page of runs.', content: { schema: runPage } } },
-    problems: ['invalid-query'],
+    problems: ['invalid-query', 'missing-right'],
   },
   getRun: {
     method: 'GET',
     path: '/runs/{id}',
-    tokens: ['api'],
+    rights: ['run', 'read'],
     summary: 'Get a run',
     description: 'The current state of the run, and its result if it has ended.',
     pathParameters: runId,
@@ -120,7 +120,7 @@ export const RUN_OPERATIONS = {
   cancelRun: {
     method: 'DELETE',
     path: '/runs/{id}',
-    tokens: ['api'],
+    rights: ['run'],
     summary: 'Cancel a run',
     description: 'A waiting run ends at once, a running one shortly after. A run that has ended does not change.',
     pathParameters: runId,
@@ -133,7 +133,7 @@ export const RUN_OPERATIONS = {
   watchRun: {
     method: 'GET',
     path: '/runs/{id}/events',
-    tokens: ['api'],
+    rights: ['run', 'read'],
     summary: 'Watch a run',
     description:
       'Server-sent events until the run has ended. The `ended` event has the final result; `text` events are a preview. Lines that begin with a colon keep the connection open.',

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { RUN_LIMITS } from '../../contract.ts';
+import { CALLER_NAME, RUN_LIMITS } from '../../contract.ts';
 import { lane } from './run-request.ts';
 import { outcome } from './run.ts';
 
@@ -9,6 +9,7 @@ export const MAX_PAGE = 200;
 const limit = `a whole number from 1 to ${MAX_PAGE}`;
 const cursor = 'the `next` of an earlier response';
 const label = 'NAME:VALUE, such as workflow:report';
+const caller = 'the name of a caller';
 const time = 'a time in UTC, such as 2026-01-31T12:00:00.000Z';
 
 /** The query of `GET /runs`. */
@@ -34,6 +35,7 @@ export const runQuery = z.strictObject({
     .meta({ description: 'Only runs with this label, as `NAME:VALUE`. If repeated, runs with all of the labels.' })
     .optional(),
   lane: lane.describe('Only runs of this lane.').optional(),
+  caller: z.string().regex(CALLER_NAME, caller).describe('Only runs of this caller.').optional(),
   since: z.iso.datetime(time).describe('Only runs accepted at or after this time.').optional(),
   until: z.iso.datetime(time).describe('Only runs accepted before this time.').optional(),
 });

@@ -78,6 +78,7 @@ const run = {
   acceptedAt: time,
   startedAt: time.optional(),
   sessionId,
+  caller: z.string().describe('Who sent the request: the name of a caller, or `operator` for the API token.'),
   labels: z.record(z.string(), z.string()),
   request: requestEcho.describe('The request without the prompt.'),
   callback: callback

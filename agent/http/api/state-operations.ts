@@ -7,7 +7,7 @@ export const STATE_OPERATIONS = {
   checkLogin: {
     method: 'POST',
     path: '/auth/check',
-    tokens: ['api', 'watchdog'],
+    rights: ['admin', 'watchdog'],
     summary: 'Check whether the login works',
     description:
       'A run that succeeded within the last five minutes is sufficient. Otherwise the agent sends a small prompt before any waiting run. Returns `200` whatever the state.',
@@ -33,7 +33,7 @@ export const STATE_OPERATIONS = {
   pause: {
     method: 'POST',
     path: '/pause',
-    tokens: ['api', 'watchdog'],
+    rights: ['admin', 'watchdog'],
     summary: 'Pause the agent',
     description:
       'The agent accepts and starts no runs, even after a restart, until it is resumed. Runs in progress finish. Waiting runs stay in the queue until they time out. An existing pause does not change.',
@@ -58,7 +58,7 @@ export const STATE_OPERATIONS = {
   resume: {
     method: 'POST',
     path: '/resume',
-    tokens: ['api', 'watchdog'],
+    rights: ['admin', 'watchdog'],
     summary: 'Resume the agent',
     description: 'Does nothing if the agent is not paused.',
     answers: {
@@ -72,7 +72,7 @@ export const STATE_OPERATIONS = {
   health: {
     method: 'GET',
     path: '/health',
-    tokens: [],
+    rights: [],
     summary: 'Get liveness and status',
     description: 'Calls neither Claude nor the database.',
     answers: { 200: { description: 'The process is alive.', content: { schema: health } } },
@@ -81,7 +81,7 @@ export const STATE_OPERATIONS = {
   ready: {
     method: 'GET',
     path: '/ready',
-    tokens: [],
+    rights: [],
     summary: 'Check readiness',
     description:
       '`503` while the agent is shutting down or cannot write records; `detail` says which. An agent that is paused, or whose queue or workspace is full, is ready: it responds to `POST /run` itself, with `503`, `429` or `507`.',
@@ -93,9 +93,9 @@ export const STATE_OPERATIONS = {
   metrics: {
     method: 'GET',
     path: '/metrics',
-    tokens: ['api', 'watchdog'],
+    rights: ['read', 'watchdog'],
     summary: 'Metrics for Prometheus',
-    description: 'Runs by outcome, queue, durations, tokens, cost and login.',
+    description: 'Runs by outcome and caller, queue, durations, tokens, cost and login.',
     answers: {
       200: {
         description: 'The current metrics.',
@@ -111,7 +111,7 @@ export const STATE_OPERATIONS = {
   openapi: {
     method: 'GET',
     path: '/openapi.json',
-    tokens: ['api'],
+    rights: ['run', 'read'],
     summary: 'Get the OpenAPI document',
     description: 'The interface of the running agent.',
     answers: {

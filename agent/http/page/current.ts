@@ -1,6 +1,7 @@
 import { html } from 'hono/html';
 import { deadlineOf, type Run } from '../../store/run.ts';
 import {
+  callerOf,
   cancelForm,
   heading,
   laneOf,
@@ -32,22 +33,22 @@ export function current(status: Status, context: PageContext): Html {
       rows.length === 0
         ? ''
         : html`<h3 id="queue-title">Queue</h3>
-            ${queue('queue-title', rows)}`
+            ${queue('queue-title', rows, context)}`
     }
     ${
       folded.length === 0
         ? ''
         : html`<details id="queue-rest">
             <summary id="queue-rest-title">${grouped(folded.length)} more waiting runs</summary>
-            ${queue('queue-rest-title', folded)}
+            ${queue('queue-rest-title', folded, context)}
           </details>`
     }
     ${hidden > 0 ? html`<p class="quiet">${count(hidden, 'more run')} behind them.</p>` : ''}
   </section>`;
 }
 
-const queue = (labelledBy: string, rows: readonly Html[]) =>
-  table(labelledBy, ['Place', 'Run', 'Workflow', 'Waiting', 'Time left', 'Action'], rows);
+const queue = (labelledBy: string, rows: readonly Html[], { mayAct }: PageContext) =>
+  table(labelledBy, ['Place', 'Run', 'Workflow', 'Waiting', 'Time left', ...(mayAct ? ['Action'] : [])], rows);
 
 function idle({ load, waiting }: Status): string {
   if (load.active > 0) return 'The login is being checked.';
@@ -62,7 +63,7 @@ function runningRun(run: Run, now: Date, context: PageContext): Html {
     <p class="clock"><span class="unseen">Running for</span> ${since(begun, now)}</p>
     <div>
       <p id="${id}-name"><span class="unseen">Run</span> <code>${shortId(run)}</code> ${origin(run, context)}</p>
-      ${laneOf(run)}
+      ${laneOf(run)} ${callerOf(run)}
       <progress
         max="${end - begun}"
         value="${Math.min(now.getTime(), end) - begun}"
@@ -91,9 +92,9 @@ function waitingRow(run: Run, place: number, now: Date, context: PageContext): H
   return row(`run-${run.id}`, {
     Place: String(place),
     Run: html`<code>${shortId(run)}</code>`,
-    Workflow: html`${origin(run, context)}${laneOf(run)}`,
+    Workflow: html`${origin(run, context)}${laneOf(run)}${callerOf(run)}`,
     Waiting: since(Date.parse(run.acceptedAt), now),
     'Time left': left(deadlineOf(run), now),
-    Action: cancelForm(run, context),
+    ...(context.mayAct && { Action: cancelForm(run, context) }),
   });
 }

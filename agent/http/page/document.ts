@@ -69,7 +69,9 @@ export function tokenPage(version: string, problem?: string): Html {
         />
         <button class="main">Show</button>
       </form>
-      <p id="token-help" class="quiet">The token that n8n uses. It is kept only in this tab.</p>
+      <p id="token-help" class="quiet">
+        The API token, or that of a caller that may read. It is kept only in this tab.
+      </p>
     </section>`,
   });
 }

@@ -1,8 +1,9 @@
 import { html } from 'hono/html';
+import { callerNameOf } from '../../callers/callers.ts';
 import type { Usage } from '../api/run.ts';
 import type { RunSummary } from '../../store/run.ts';
 import { filterForm, pages } from './filter.ts';
-import { badge, heading, origin, row, shortId, table, time, type Html, type PageContext } from './parts.ts';
+import { badge, callerOf, heading, origin, row, shortId, table, time, type Html, type PageContext } from './parts.ts';
 import type { Status } from './status.ts';
 import { count, dollars, duration, grouped, OUTCOME_WORDS } from './words.ts';
 
@@ -50,7 +51,7 @@ function endedRow(run: RunSummary, context: PageContext): Html {
   return row(`ended-${run.id}`, {
     Ended: time(run.endedAt ?? ''),
     Outcome: badge(OUTCOME_WORDS[outcome]),
-    Workflow: html`${origin(run, context)}${error === undefined ? '' : html`<p class="error"><bdi>${shortened(error)}</bdi></p>`}`,
+    Workflow: html`${origin(run, context)}${callerOf(run)}${error === undefined ? '' : html`<p class="error"><bdi>${shortened(error)}</bdi></p>`}`,
     Took: run.startedAt === undefined ? html`<span class="quiet">not started</span>` : took(run.startedAt, run.endedAt),
     Cost: costUsd === undefined ? html`<span class="quiet">–</span>` : dollars(costUsd),
     Run: html`<details>
@@ -77,6 +78,7 @@ function facts({ id, sessionId, acceptedAt, startedAt, result, request }: RunSum
   return {
     Run: html`<code>${id}</code>`,
     Session: html`<code>${sessionId}</code>`,
+    Caller: html`<bdi>${callerNameOf({ request })}</bdi>`,
     ...(request.lane !== undefined && { Lane: html`<bdi>${request.lane}</bdi>` }),
     ...(startedAt !== undefined && { Waited: took(acceptedAt, startedAt) }),
     ...(model !== undefined && { Model: model }),

@@ -23,7 +23,7 @@ async function send(fields) {
     body: new URLSearchParams(fields),
   });
   const next = new DOMParser().parseFromString(await response.text(), 'text/html');
-  if (response.status === 401 && sessionStorage.getItem(KEY) === token) sessionStorage.removeItem(KEY);
+  if ([401, 403].includes(response.status) && sessionStorage.getItem(KEY) === token) sessionStorage.removeItem(KEY);
   else if (!response.ok) throw new Error(`The agent responded with status ${response.status}. Trying again.`);
   if (request < shown) return;
   shown = request;

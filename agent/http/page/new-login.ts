@@ -13,7 +13,7 @@ export function isAboutLogin({ login, newLogin: { open, news, problem } }: Statu
 /** What became of the last login, and the open one or what starts one. */
 export function newLogin(status: Status, context: PageContext): Html {
   const { open, news, problem } = status.newLogin;
-  if (problem !== undefined) return html``;
+  if (problem !== undefined || !context.mayAct) return html``;
   return html`<div id="new-login">
     ${news === undefined ? '' : html`<p role="status" class="${news.isGood ? 'well' : 'badly'}">${news.text}</p>`}
     ${open ? openLogin(open, status.now, context) : start(status, context)}

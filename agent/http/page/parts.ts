@@ -10,6 +10,8 @@ export type Html = ReturnType<typeof html>;
 export interface PageContext {
   /** Part of each form on a page without scripts; a page with scripts sends the token in a header. */
   readonly token: string | undefined;
+  /** Whether the page has buttons that change something. */
+  readonly mayAct: boolean;
   /** Part of each form, so that the next page shows the same runs. */
   readonly filter: EndedFilter;
   /** The URL of n8n for links; undefined for none. */
@@ -28,8 +30,9 @@ export const heading = (id: string, text: string) => html`<h2 id="${id}-title" t
 export const badge = ({ tone, sign, words }: Words) =>
   html`<span class="badge ${tone}"><span aria-hidden="true">${sign}</span> ${words}</span>`;
 
-/** A form that performs an action and shows the page again. */
-export function form(action: string, { token, filter }: PageContext, fields: Html, question?: string): Html {
+/** A form that performs an action and shows the page again; nothing if the reader may not act. */
+export function form(action: string, { token, filter, mayAct }: PageContext, fields: Html, question?: string): Html {
+  if (!mayAct && action !== 'show') return html``;
   return html`<form method="post" action="/" ${question === undefined ? '' : html`data-question="${question}"`}>
     ${hidden('action', action)} ${hidden('token', token)}
     ${Object.entries(filter).map(([name, value]) => hidden(name, value))} ${fields}
@@ -84,6 +87,10 @@ export function origin(run: Pick<RunSummary, 'request'>, { n8nUrl }: PageContext
 /** The lane of a run, if it has one. */
 export const laneOf = ({ request: { lane } }: Pick<RunSummary, 'request'>): Html | string =>
   lane === undefined ? '' : html`<p class="lane">Lane <bdi>${lane}</bdi></p>`;
+
+/** The caller of a run, unless it is the operator. */
+export const callerOf = (run: Pick<RunSummary, 'request'>): Html | string =>
+  run.request.caller === undefined ? '' : html`<p class="lane">Caller <bdi>${run.request.caller}</bdi></p>`;
 
 /** A table. It stays one for screen readers when a narrow screen shows its rows as cards. */
 export function table(labelledBy: string, columns: readonly string[], rows: readonly Html[]): Html {

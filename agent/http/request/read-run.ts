@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Context } from 'hono';
+import { OPERATOR } from '../../contract.ts';
 import type { Idempotency, RunRequest } from '../../store/run.ts';
 import { idempotencyKey } from '../api/run-request.ts';
+import { callerOf } from '../bearer.ts';
 import { ProblemError } from '../problem.ts';
 import { parseJsonObject } from './json-body.ts';
 import { checkRunRequest, type RunRequestRules } from './run-request.ts';
@@ -35,7 +37,10 @@ export async function readRun(c: Context, rules: RunRequestRules): Promise<ReadR
     throw new ProblemError('invalid-request', errors.map(({ message }) => message).join(' '), { errors });
   }
   const { request, warnings } = checked;
-  return { request, warnings, idempotency: key === undefined ? undefined : { key, requestHash: hashOf(request) } };
+  const { name } = callerOf(c);
+  const caller = name === OPERATOR ? undefined : name;
+  const idempotency = key === undefined ? undefined : { key, caller, requestHash: hashOf(request) };
+  return { request, warnings, idempotency };
 }
 
 /** Equal for equal requests, whatever the order of their fields. */

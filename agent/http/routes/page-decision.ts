@@ -7,14 +7,20 @@ import type { PageForm } from './page-form.ts';
 /**
  * Performs the forms of the page that decide about a run.
  * @param fields all fields of the form.
+ * @param by the name of the caller.
  * @returns why nothing was decided, in a sentence; undefined if it was, or for another form.
  * @throws {StorageError}
  */
-export function decideOnPage(service: RunService, form: PageForm, fields: URLSearchParams): string | undefined {
+export function decideOnPage(
+  service: RunService,
+  form: PageForm,
+  fields: URLSearchParams,
+  by: string,
+): string | undefined {
   const request = requestOf(service, form, fields);
   if (!request) return undefined;
   try {
-    return service.decide(form.id, form.decision, request) ? undefined : 'The run does not exist any more.';
+    return service.decide(form.id, form.decision, request, by) ? undefined : 'The run does not exist any more.';
   } catch (error) {
     if (!(error instanceof DecisionError)) throw error;
     return error.message;

@@ -6,7 +6,8 @@ import type { LoginAttempts } from '../../login/new-login/login-attempts.ts';
 import type { LoginStatus } from '../../login/status.ts';
 import type { RunService } from '../../runs/service.ts';
 import { withoutUndefined } from '../request/json-body.ts';
-import { tokenMatcher, tokenOf } from '../bearer.ts';
+import { isAllowed, seesAllRuns, type Callers } from '../../callers/callers.ts';
+import { lackOf, setCaller, tokenOf, type BearerOptions } from '../bearer.ts';
 import { decideOnPage } from './page-decision.ts';
 import { readForm, smallForm } from './page-form.ts';
 import { problem } from '../problem.ts';
@@ -17,21 +18,24 @@ export interface PageDependencies {
   readonly loginStatus: LoginStatus;
   readonly logins: LoginAttempts;
   readonly version: string;
-  /** SHA-256 in hex of the token that gives access to the page. */
-  readonly tokenSha256: string;
+  readonly callers: Callers;
+  /** Called for each request of a caller. */
+  readonly onRequest: BearerOptions['onRequest'];
   /** The URL of n8n, for links to executions. */
   readonly n8nUrl: string | undefined;
 }
 
 /**
- * The status page. It is for people and not part of the API. `GET /` asks for the token. With scripts a browser sends it in
+ * The status page. It is for people and not part of the API. `GET /` asks for the token: of a caller that may read, or of an
+ * admin, who also gets the buttons. With scripts a browser sends it in
  * the header, as every client does; without scripts in a field of each form. There is no cookie, so another site cannot
  * send requests on someone's behalf.
  */
-export function pageRoute({ service, loginStatus, logins, version, tokenSha256, n8nUrl }: PageDependencies): Hono {
+export function pageRoute(dependencies: PageDependencies): Hono {
+  const { service, loginStatus, logins, version, callers, onRequest, n8nUrl } = dependencies;
   const route = new Hono();
-  const isKnown = tokenMatcher([tokenSha256]);
-  const refuse = (c: Context, status: 401 | 413 | 415, why = 'The token is not valid for this agent.') =>
+  const isKnown = (token: string) => callers.find(token) !== undefined;
+  const refuse = (c: Context, status: 401 | 403 | 413 | 415, why = 'The token is not valid for this agent.') =>
     c.html(tokenPage(version, why), status);
 
   route.use('/', async (c, next) => {
@@ -46,17 +50,23 @@ export function pageRoute({ service, loginStatus, logins, version, tokenSha256, 
   route.post('/', ...smallForm(isKnown, refuse), async (c) => {
     const { form, all } = await readForm(c);
     const { action, id, decision: _, reason, code, replace, token, ...asked } = form;
-    if (tokenOf(c) === undefined && !isKnown(token ?? '')) return refuse(c, 401);
+    const known = callers.find(tokenOf(c) ?? token ?? '');
+    if (!known || known.caller.may.includes('watchdog')) return refuse(c, 401);
+    onRequest(known);
+    setCaller(c, known.caller);
+    const mayAct = isAllowed(known.caller, []);
+    if (!seesAllRuns(known.caller)) return refuse(c, 403, lackOf(known.caller, 'this page', ['read']));
+    if (!mayAct && action !== 'show') return refuse(c, 403, lackOf(known.caller, 'this button', []));
     if (action === 'cancel') service.cancel(id);
     else if (action === 'pause') service.pause(reason);
     else if (action === 'resume') service.resume();
     else if (action === 'start-login') await told(() => logins.start(replace));
     else if (action === 'send-code') await told(() => logins.submit(id, code));
     else if (action === 'cancel-login') await told(() => logins.cancel(id));
-    const problem = decideOnPage(service, form, all);
+    const problem = decideOnPage(service, form, all, known.caller.name);
     const filter = withoutUndefined(asked);
     const status = statusOf(service, loginStatus, logins, version, filter);
-    return c.html(statusPage(status, { token, filter, n8nUrl, problem }));
+    return c.html(statusPage(status, { token, mayAct, filter, n8nUrl, problem }));
   });
   route.all('/', (c) =>
     problem(c, 'method-not-allowed', `/ supports GET, HEAD, POST, not ${c.req.method}.`, {

@@ -7,7 +7,7 @@ import { LAST_EVENT, type RunEvent } from '../../runs/events.ts';
 import type { Run } from '../../store/run.ts';
 import type { RunService } from '../../runs/service.ts';
 import { resourceOf } from './run-resource.ts';
-import { withRun } from './runs.ts';
+import { runOf } from '../own-runs.ts';
 
 /** Intervals for a client that watches a run, in milliseconds. */
 export const WATCHING = {
@@ -26,10 +26,7 @@ type Watching = Readonly<Record<keyof typeof WATCHING, number>>;
  * that does not read is dropped.
  */
 export function watchRun(service: Watched, watching: Watching = WATCHING): Handler {
-  return withRun(
-    (id) => service.find(id),
-    (c, run) => streamRunEvents(c, service, run, watching),
-  );
+  return (c) => streamRunEvents(c, service, runOf(c, service, 'see'), watching);
 }
 
 function streamRunEvents(c: Context, service: Watched, run: Run, { keepAliveMs, stalledMs }: Watching): Response {

@@ -1,3 +1,4 @@
+import { callerNameOf } from '../../callers/callers.ts';
 import type { ListedRun, RunResource } from '../api/run.ts';
 import { exitCodeOf } from '../../runs/outcome.ts';
 import { withoutUndefined } from '../request/json-body.ts';
@@ -14,6 +15,7 @@ export function resourceOf(run: Run | RunSummary): RunResource | ListedRun {
     acceptedAt,
     startedAt,
     sessionId,
+    caller: callerNameOf(run),
     labels,
     request: { timeout, workdir, ...withoutUndefined({ queueTimeout, lane }), ...options },
     ...(callback && { callback }),

@@ -4,6 +4,7 @@ import { runRequest } from '../api/run-request.ts';
 import { exitCodeOf } from '../../runs/outcome.ts';
 import { millisecondsBetween, type EndedRun } from '../../store/run.ts';
 import type { RunService } from '../../runs/service.ts';
+import { requestOf } from '../own-runs.ts';
 import { readRun } from '../request/read-run.ts';
 import type { CommonRules } from '../request/run-request.ts';
 
@@ -12,7 +13,7 @@ export function runAndWait(service: RunService, rules: CommonRules): Handler {
   const own = { ...rules, schema: runRequest, unknownFields: 'ignored', waits: true } as const;
   return async (c) => {
     const { request, idempotency, warnings } = await readRun(c, own);
-    const accepted = await service.accept(request, true, idempotency);
+    const accepted = await service.accept(requestOf(c, request, service), true, idempotency);
     const client = c.req.raw.signal;
     if (client.aborted) accepted.abandon();
     else client.addEventListener('abort', () => accepted.abandon());

@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { Hono } from 'hono';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { OPERATOR } from '../../../agent/contract.ts';
+import { setCaller } from '../../../agent/http/bearer.ts';
 import { watchRun } from '../../../agent/http/routes/run-events.ts';
 import { RunEvents } from '../../../agent/runs/events.ts';
 import type { EndedRun, Run } from '../../../agent/store/run.ts';
@@ -34,6 +36,10 @@ describe('a client that watches a run', () => {
     events.publish('queued', run);
     const watch = watchRun({ find: () => run, events }, { keepAliveMs: 40, stalledMs: 1500 });
     const app = new Hono();
+    app.use((c, next) => {
+      setCaller(c, { name: OPERATOR, may: ['admin'], labels: {} });
+      return next();
+    });
     app.get('/runs/:id/events', watch);
     server = serverOf(app.fetch);
     server.listen(0, '127.0.0.1');

@@ -84,7 +84,7 @@ describe('GET /runs refuses a query with', () => {
     expect(wrong).toEqual({
       field: 'lable',
       message:
-        '`lable` is not a parameter. Available: `limit`, `cursor`, `state`, `outcome`, `label`, `lane`, `since`, `until`. Did you mean `label`?',
+        '`lable` is not a parameter. Available: `limit`, `cursor`, `state`, `outcome`, `label`, `lane`, `caller`, `since`, `until`. Did you mean `label`?',
     });
     expect(stranger?.message).toMatch(/`until`\.$/);
   });
