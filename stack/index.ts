@@ -80,6 +80,7 @@ const tokens = new Tokens(
   {
     namespace: namespaceName,
     agentToken,
+    callers: config.callers,
     callbackSecret: config.callbackSecret,
     hasRunners: config.runners !== undefined,
   },

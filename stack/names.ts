@@ -26,6 +26,9 @@ export const NAMES = {
 /** The API token's file, below the root of the repository; `npm start` uses the same. */
 export const TOKEN_FILE = `.local/${TOKEN_FILE_NAME}`;
 
+/** The API token before its rotation, which stays valid as long as this file exists. */
+export const EARLIER_TOKEN_FILE = `${TOKEN_FILE}-earlier`;
+
 /** Where callers in the cluster reach the agent: the Service on port 80. */
 export const SERVICE_URL = `http://${NAMES.service}.${NAMES.namespace}.svc`;
 

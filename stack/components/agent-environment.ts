@@ -72,6 +72,7 @@ export function agentEnvironment({
     [AGENT_ENV.recordMegabytes]: String(config.records.megabytes),
     [AGENT_ENV.logLevel]: config.logLevel,
     [AGENT_ENV.stack]: pulumi.getStack(),
+    ...(config.callers.length === 0 ? {} : { [AGENT_ENV.callers]: JSON.stringify(config.callers) }),
     ...(login.kind === 'session'
       ? { [AGENT_ENV.sessionDir]: PATHS.session }
       : { [AGENT_ENV.credentialFile]: `${PATHS.credential}/${CREDENTIAL_KEY}` }),
@@ -82,15 +83,16 @@ export function agentEnvironment({
     ...(config.anthropicBaseUrl === undefined ? {} : { ANTHROPIC_BASE_URL: config.anthropicBaseUrl }),
     ...proxied(config),
   };
-  const hash = (name: string, key: string) => ({
+  const hash = (name: string, key: string, more = {}) => ({
     name,
-    valueFrom: { secretKeyRef: { name: tokens.agentSecretName, key } },
+    valueFrom: { secretKeyRef: { name: tokens.agentSecretName, key, ...more } },
   });
   return [
     // Before the variables that contain it.
     ...(config.runners ? [{ name: POD_IP, valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } }] : []),
     ...Object.entries(plain).map(([name, value]) => ({ name, value })),
     hash(AGENT_ENV.tokenSha256, TOKEN_KEYS.agentSha256),
+    hash(AGENT_ENV.earlierTokenSha256, TOKEN_KEYS.earlierAgentSha256, { optional: true }),
     hash(AGENT_ENV.watchdogTokenSha256, TOKEN_KEYS.watchdogSha256),
   ];
 }

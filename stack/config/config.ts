@@ -9,8 +9,10 @@ import {
   PERMISSION_MODES,
 } from '../../agent/contract.ts';
 import type { AuthMode, PermissionMode } from '../../agent/contract.ts';
+import type { CallerSetting } from '../../agent/callers/rules.ts';
 import { readAzureConfig } from './azure.ts';
 import type { AzureConfig } from './azure.ts';
+import { readCallers } from './callers.ts';
 import { ANNOTATIONS, APPROVE, CALLBACK_HOSTS, EGRESS, EXTRAS, LABELS, SELECTOR, TOLERATIONS } from './items.ts';
 import type { Egress, Toleration } from './items.ts';
 import { ConfigReader } from './reader.ts';
@@ -70,7 +72,9 @@ export interface StackConfig {
   readonly sessionFrom: 'folder' | 'cluster';
   /** Names of files and folders in the session's folder. */
   readonly sessionExtras: readonly string[];
+  /** One token, or two separated by a space while it is rotated, the newer one last. */
   readonly agentToken: pulumi.Output<string> | undefined;
+  readonly callers: readonly CallerSetting[];
   /** JSON objects: MCP servers by name, and settings of `claude`. */
   readonly mcpServers: pulumi.Output<string> | undefined;
   readonly claudeSettings: pulumi.Output<string> | undefined;
@@ -161,6 +165,7 @@ export function readConfig(source: ConfigSource): StackConfig {
     sessionFrom: read.oneOf('sessionFrom', ['folder', 'cluster']),
     sessionExtras: read.list('sessionExtras', ...EXTRAS),
     agentToken: secret('agentToken'),
+    callers: readCallers(read),
     mcpServers: secret('mcpServers'),
     claudeSettings: secret('claudeSettings'),
     model: read.optional('model', ...TEXT.model),

@@ -27,8 +27,11 @@ export const SECRETS = {
   },
   agentToken: {
     description:
-      'The API token that callers send. If unset, the file .local/agent-token is used; without the file, the Secret in the cluster stays unchanged.',
-    mistakeIn: unless(/^[\x21-\x7e]+$/, 'visible ASCII characters without spaces'),
+      'The API token. If unset, the file .local/agent-token is used; without the file, the Secret in the cluster stays unchanged. While it is rotated, two tokens separated by a space, the newer one last.',
+    mistakeIn: unless(
+      /^[\x21-\x7e]+( [\x21-\x7e]+)?$/,
+      'visible ASCII characters without spaces, or two such tokens separated by a space',
+    ),
   },
   mcpServers: {
     description:

@@ -224,6 +224,7 @@ describe('the program', () => {
   );
 
   test('gives the agent its settings, and only references to the hashes of its tokens', async () => {
+    const callers = JSON.stringify([{ name: 'n8n', sha256: ['a'.repeat(64)], may: ['run'] }]);
     const { resources } = await runProgram({
       warmRunners: '2',
       queueLimit: '7',
@@ -237,8 +238,10 @@ describe('the program', () => {
       callbackHosts: '["*.example.org"]',
       callbackGiveUpHours: '48',
       n8nUrl: 'https://n8n.example.com',
+      callers,
     });
     expect(envOf(resources)).toEqual({
+      AGENT_CALLERS: callers,
       HOME: '/data/home',
       AGENT_HOST: '0.0.0.0',
       AGENT_PORT: '3000',
@@ -277,6 +280,7 @@ describe('the program', () => {
       AGENT_RECORD_MEGABYTES: '512',
       AGENT_LOG_LEVEL: 'info',
       AGENT_TOKEN_SHA256: { name: 'claude-agent-token', key: 'sha256' },
+      AGENT_EARLIER_TOKEN_SHA256: { name: 'claude-agent-token', key: 'earlier-sha256', optional: true },
       AGENT_WATCHDOG_TOKEN_SHA256: { name: 'claude-agent-token', key: 'watchdog-sha256' },
     });
   });

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 
-import { TOKEN_FILE } from '../../names.ts';
+import { EARLIER_TOKEN_FILE, TOKEN_FILE } from '../../names.ts';
 import { OWN_SESSION } from '../../session/seed.ts';
 import type { CliEnvironment } from '../system/environment.ts';
 import { privateFolder } from '../system/local-files.ts';
@@ -10,6 +10,7 @@ import { privateFolder } from '../system/local-files.ts';
 export const LOCAL = {
   passphrase: 'passphrase',
   token: path.basename(TOKEN_FILE),
+  earlierToken: path.basename(EARLIER_TOKEN_FILE),
   session: path.basename(OWN_SESSION),
 } as const;
 
@@ -21,7 +22,7 @@ export const LOCAL = {
 export function takeLocal(environment: CliEnvironment, configText: string, folder: string): string[] {
   const { localDir, env, backend } = environment;
   privateFolder(folder);
-  for (const name of [LOCAL.token, LOCAL.session]) {
+  for (const name of [LOCAL.token, LOCAL.earlierToken, LOCAL.session]) {
     const source = path.join(localDir, name);
     if (fs.existsSync(source)) fs.cpSync(source, path.join(folder, name), { recursive: true });
   }

@@ -56,6 +56,7 @@ export async function takeAll(
 const NAMED: Readonly<Record<string, string>> = {
   [LOCAL.passphrase]: 'passphrase of the state',
   [LOCAL.token]: 'API token',
+  [LOCAL.earlierToken]: 'earlier API token',
   [LOCAL.session]: 'login of npm run login',
 };
 

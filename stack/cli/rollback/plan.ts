@@ -7,10 +7,10 @@ import { shortImage } from '../../update-record.ts';
 
 /**
  * Config that a rollback does not change: where the stack is, its Azure resources, the volumes, which can neither shrink nor
- * change their class, and n8nApiUrl, which needs a secret beside it.
+ * change their class, n8nApiUrl, which needs a secret beside it, and the callers, whose retired tokens would be valid again.
  */
 const KEPT_KEY =
-  /^(target|registry|volumeSize|workspaceStorage|workspaceAccessMode|workspaceSize|storageClass|n8nApiUrl|azure.*)$/;
+  /^(target|registry|volumeSize|workspaceStorage|workspaceAccessMode|workspaceSize|storageClass|n8nApiUrl|callers|azure.*)$/;
 
 /** Config of an update whose record lacks these keys: before there were runners, `claude` ran in the agent's pod. */
 const BEFORE_RUNNERS = {
@@ -66,6 +66,9 @@ export function rollbackPlan(
       changes.push(`${key} ${shown(now)} -> ${shown(value)}`);
       file.set(key, value);
     }
+  }
+  if (!('callers' in record.config) && file.get('callers') !== '[]') {
+    kept.push('callers: that version knows none, so that their tokens get 401 until you go forward again');
   }
   if (record.login !== current.login) kept.push('login was different: the login in the cluster stays');
   if (record.token !== current.token) kept.push('API token was different: the current one stays');

@@ -4,15 +4,17 @@ import * as path from 'node:path';
 
 import * as pulumi from '@pulumi/pulumi';
 
+import type { CallerSetting } from '../../../agent/callers/rules.ts';
 import { checksumOf, sha256, nameOf, keptSecret } from './kept-secret.ts';
 import { secretsIn } from '../../config/secrets.ts';
-import { labels, NAMES, TOKEN_FILE } from '../../names.ts';
+import { EARLIER_TOKEN_FILE, labels, NAMES, TOKEN_FILE } from '../../names.ts';
 import { npmRun } from '../../next-command.ts';
 import { encoded } from '../../session/secret-keys.ts';
 
 /** Keys of the Secrets that {@link Tokens} creates. */
 export const TOKEN_KEYS = {
   agentSha256: 'sha256',
+  earlierAgentSha256: 'earlier-sha256',
   watchdogSha256: 'watchdog-sha256',
   watchdogToken: 'token',
   callbackSecret: 'secret',
@@ -20,7 +22,8 @@ export const TOKEN_KEYS = {
 } as const;
 
 /**
- * The API token from {@link TOKEN_FILE}, or undefined if there is no file.
+ * The API token from {@link TOKEN_FILE}, or undefined if there is no file. While it is rotated, that from
+ * {@link EARLIER_TOKEN_FILE} and a space precede it.
  * @throws Error when the file exists but can't be read or is empty.
  */
 export function readTokenFile(projectDir: string): pulumi.Output<string> | undefined {
@@ -29,17 +32,27 @@ export function readTokenFile(projectDir: string): pulumi.Output<string> | undef
   const token = fs.readFileSync(file, 'utf8').trim();
   if (token === '')
     throw new Error(`${file} is empty. Remove it: \`rm ${file}\`; \`${npmRun('up')}\` creates a new one.`);
-  return pulumi.secret(token);
+  const earlier = path.join(projectDir, EARLIER_TOKEN_FILE);
+  return pulumi.secret(fs.existsSync(earlier) ? `${fs.readFileSync(earlier, 'utf8').trim()} ${token}`.trim() : token);
 }
+
+/** The API token in force, which is the last of one or two. */
+const currentOf = (agentToken: string): string => secretsIn(agentToken).at(-1) ?? '';
 
 /** The watchdog's own token. It is derived from the API token, so that nobody has to keep it, and permits only what it needs. */
 function watchdogTokenOf(agentToken: string): string {
-  return createHmac('sha256', agentToken).update(NAMES.watchdog).digest('hex');
+  return createHmac('sha256', currentOf(agentToken)).update(NAMES.watchdog).digest('hex');
 }
 
-/** The secret that signs callbacks. It is derived from the API token too, and does not reveal it. */
+/**
+ * The secret that signs callbacks. It is derived from the API token too, and does not reveal it. While that is rotated, there
+ * are two, because receivers know the earlier one.
+ */
 function callbackSecretOf(agentToken: string): string {
-  return `whsec_${createHmac('sha256', agentToken).update(NAMES.callbackSecret).digest('base64')}`;
+  return secretsIn(agentToken)
+    .reverse()
+    .map((token) => `whsec_${createHmac('sha256', token).update(NAMES.callbackSecret).digest('base64')}`)
+    .join('\n');
 }
 
 /** What precedes the 32 bytes of an Ed25519 private key in DER (RFC 8410). */
@@ -47,7 +60,7 @@ const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 
 /** The private key with which the agent identifies itself to its runners, in PEM. It is derived from the API token too. */
 function runnerKeyOf(agentToken: string): string {
-  const seed = createHmac('sha256', agentToken).update(NAMES.runnerKeySecret).digest();
+  const seed = createHmac('sha256', currentOf(agentToken)).update(NAMES.runnerKeySecret).digest();
   const key = createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, seed]), format: 'der', type: 'pkcs8' });
   return key.export({ type: 'pkcs8', format: 'pem' }) as string;
 }
@@ -59,11 +72,23 @@ function publicKeyOf(privateKey: string | undefined): string {
   return Buffer.from(x, 'base64url').toString('base64');
 }
 
+/** @throws Error if a caller has the API token or that of the watchdog. */
+function refuseShared(agentToken: string, callers: readonly CallerSetting[]): void {
+  const ours = [...secretsIn(agentToken), watchdogTokenOf(agentToken)].map(sha256);
+  const shared = callers.find((caller) => caller.sha256.some((hash) => ours.includes(hash.toLowerCase())));
+  if (shared === undefined) return;
+  throw new Error(
+    `The caller ${shared.name} has the API token or that of the watchdog. Give it one of its own: \`${npmRun('caller', `rotate ${shared.name}`)}\`.`,
+  );
+}
+
 /** Arguments of {@link Tokens}. */
 export interface TokensArgs {
   readonly namespace: pulumi.Input<string>;
-  /** The API token. Undefined: the Secrets in the cluster stay unchanged. */
+  /** The API token, or two separated by a space, the newer one last. Undefined: the Secrets in the cluster stay unchanged. */
   readonly agentToken: pulumi.Output<string> | undefined;
+  /** Callers whose tokens must be others. */
+  readonly callers: readonly CallerSetting[];
   /** Secrets that sign callbacks, separated by spaces. Undefined: the one of {@link callbackSecretOf}. */
   readonly callbackSecret: pulumi.Output<string> | undefined;
   /** Whether there are runners. */
@@ -99,10 +124,16 @@ export class Tokens extends pulumi.ComponentResource {
         namespace,
         labels: labels('agent'),
         missing,
-        data: agentToken?.apply((token) => ({
-          [TOKEN_KEYS.agentSha256]: encoded(sha256(token)),
-          [TOKEN_KEYS.watchdogSha256]: encoded(sha256(watchdogTokenOf(token))),
-        })),
+        data: agentToken?.apply((token) => {
+          refuseShared(token, args.callers);
+          return {
+            [TOKEN_KEYS.agentSha256]: encoded(sha256(currentOf(token))),
+            ...(secretsIn(token).length === 2 && {
+              [TOKEN_KEYS.earlierAgentSha256]: encoded(sha256(secretsIn(token)[0] ?? '')),
+            }),
+            [TOKEN_KEYS.watchdogSha256]: encoded(sha256(watchdogTokenOf(token))),
+          };
+        }),
       },
       { parent: this },
     );

@@ -33,6 +33,7 @@ export interface Call {
 export function project() {
   const folder = partialCheckout([
     'stack',
+    'agent/callers/rules.ts',
     'agent/claude-settings-keys.ts',
     'agent/contract.ts',
     'watchdog/contract.ts',

@@ -57,6 +57,20 @@ config:
     ]);
   });
 
+  test('keeps the callers, whose retired tokens would be valid again, and says so if that version knows none', () => {
+    const caller = (digit: string) => ({ name: 'n8n', sha256: [digit.repeat(64)], may: ['run'] });
+    const content = `config:\n  claude-code-agent:callers:\n    - ${JSON.stringify(caller('b'))}\n`;
+    const earlier = record(2, {}, { callers: JSON.stringify([caller('a')]) });
+    const plan = back(earlier, content);
+    expect((parse(plan.content) as { config: object }).config).toMatchObject({
+      'claude-code-agent:callers': [caller('b')],
+    });
+    expect(plan.description).toMatch(/callers was .*a{64}.*: stays .*b{64}/);
+    const { callers: _, ...before } = record(3).config;
+    const older = back({ ...record(3), config: before }, content);
+    expect(older.description).toContain('callers: that version knows none, so that their tokens get 401');
+  });
+
   test("returns claude to the agent's pod if that update was made before there were runners", () => {
     const { runners: _runners, ...before } = DEFAULTS;
     const old = { ...record(2), config: { ...before, workspaceLifetime: 'keep' } };

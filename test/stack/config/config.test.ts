@@ -327,6 +327,21 @@ describe('the configuration', () => {
     expect(read({ n8nApiUrl, n8nApiKey: 'key' }).n8nApiUrl).toBe(n8nApiUrl);
   });
 
+  test('has callers, and reports everything that is wrong with them at once', () => {
+    const callers = [{ name: 'n8n', sha256: ['a'.repeat(64)], may: ['run'], labels: { team: 'x' } }];
+    expect(read({ callers: JSON.stringify(callers) }).callers).toEqual(callers);
+    expect(read({}).callers).toEqual([]);
+    const wrong = [{ name: 'n8n', may: ['run'] }, { ...callers[0], may: ['write'] }, null];
+    const found = mistakesOf({ callers: JSON.stringify(wrong) });
+    expect(found).toContain(
+      'callers[0].sha256 is missing; it must be a list of one or two SHA-256, each 64 hex digits.',
+    );
+    expect(found).toContain('callers[1].may is ["write"]; it must be a list of one or more of run, read, admin.');
+    expect(found).toContain('callers[2] must be an object');
+    expect(found).toContain('callers: the name "n8n" occurs more than once.');
+    expect(mistakesOf({ callers: '{}' })).toContain('callers is "{}"; it must be a list of callers, such as');
+  });
+
   test('needs no extra egress for a gateway on port 443 of the internet', () => {
     expect(read({ anthropicBaseUrl: 'https://gateway.example.org' }).anthropicBaseUrl).toBe(
       'https://gateway.example.org',

@@ -45,6 +45,28 @@ describe('the tokens', () => {
     expect(await dataOf('claude-callback-secret', two)).toEqual({ secret: `${CALLBACK_SECRET}\n${another}` });
   });
 
+  test('are two of the operator while it is rotated: the older one stays valid, and the secret that it signs with', async () => {
+    const hash = (token: string) => createHash('sha256').update(token, 'utf8').digest('hex');
+    const hmac = (token: string, name: string) => createHmac('sha256', token).update(name);
+    const { resources } = await runProgram({ agentToken: 'older newer' });
+    expect(secretOf(resources, 'claude-agent-token')).toEqual({
+      sha256: hash('newer'),
+      'earlier-sha256': hash('older'),
+      'watchdog-sha256': hash(hmac('newer', 'claude-auth-watchdog').digest('hex')),
+    });
+    const signing = (token: string) => `whsec_${hmac(token, 'claude-callback-secret').digest('base64')}`;
+    expect(secretOf(resources, 'claude-callback-secret')).toEqual({
+      secret: `${signing('newer')}\n${signing('older')}`,
+    });
+    const before = await runProgram({ agentToken: 'newer' });
+    for (const secret of ['claude-watchdog-token', 'claude-runner-key'])
+      expect(secretOf(resources, secret)).toEqual(secretOf(before.resources, secret));
+
+    const folder = project('newer\n');
+    writeFileSync(path.join(folder, '.local', 'agent-token-earlier'), 'older\n');
+    expect(await settled(readTokenFile(folder))).toBe('older newer');
+  });
+
   test('come from the file on this machine, without the line break', async () => {
     expect(await settled(readTokenFile(project('abc\n')))).toBe('abc');
   });
