@@ -12,7 +12,7 @@ const path = (...names) => ({ path: `^(${names.join('|')})` });
 const HTTP = 'agent/http/(?!api/)';
 
 /** Files and folders of `stack/cli` that implement a command. */
-const COMMANDS = 'up|preview|plan|refresh|down|rollback|login|doctor|backup|restore|pulumi';
+const COMMANDS = 'up|preview|plan|refresh|down|rollback|login|caller|doctor|backup|restore|pulumi';
 
 export default {
   forbidden: [

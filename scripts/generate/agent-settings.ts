@@ -13,7 +13,7 @@ const MEANING = {
   watchdogTokenSha256:
     "SHA-256 of the watchdog's token, which opens only `/auth/check`, `/pause`, `/resume` and `/metrics`",
   callers:
-    'who else may call, as a JSON list: `[{"name": "n8n-prod", "sha256": ["<64 hex digits>"], "may": ["run"]}]`, see [callers](api.md#callers)',
+    'who else may call, as a JSON list: `[{"name": "n8n-prod", "sha256": ["<64 hex digits>"], "may": ["run"]}]`, see [callers](operations.md#callers); in the stack `callers`',
   stateDir: 'folder of the run records (`runs.db`), a generated token and a copied session; for one agent at a time',
   workspaceDir: 'where Claude works; if unset, `workspace` in the state folder',
   sessionDir:

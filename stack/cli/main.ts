@@ -1,5 +1,5 @@
 /**
- * `npm run up | preview | plan | refresh | down | rollback | login | doctor | backup | restore`: runs Pulumi and creates
+ * `npm run up | preview | plan | refresh | down | rollback | login | caller | doctor | backup | restore`: runs Pulumi and creates
  * what it needs on first use. Further arguments go to Pulumi: `npm run up -- --yes`. `npm run pulumi -- config set …` runs any
  * other Pulumi command on the same stack.
  * @module
@@ -15,6 +15,7 @@ import { refuseSwallowed } from './arguments/npm-options.ts';
 import { backup } from './backup/backup.ts';
 import { refuseWithinRestore } from './archive/progress.ts';
 import { restore } from './restore/restore.ts';
+import { caller } from './caller/caller.ts';
 import { doctor } from './doctor/report.ts';
 import { down } from './down.ts';
 import { CliError } from './system/terminal.ts';
@@ -73,6 +74,7 @@ async function run(name: string, given: readonly string[]): Promise<number> {
     // Imported on demand: it loads Pulumi's SDK, which takes longer than everything else.
     plan: async () => (await import('./plan/plan.ts')).plan(context, line),
     login: () => logIn(context, line),
+    caller: () => Promise.resolve(caller(context, line)),
     doctor: () => doctor(context, line),
     backup: () => backup(context),
     restore: () => restore({ ...context, up: (...args) => up({ ...context, args }) }),

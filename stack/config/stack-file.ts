@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 
-import { parse, parseDocument } from 'yaml';
+import { isCollection, parse, parseDocument } from 'yaml';
 import type { Document } from 'yaml';
 
 import { asText, hasEncrypted, programText } from './value-text.ts';
@@ -75,6 +75,33 @@ export class StackFile {
     this.#document.setIn(place, this.#document.createNode(content));
   }
 
+  /**
+   * Adds an item to a list of a key, in place.
+   * @param place of the list below the key; empty for the key's own value.
+   */
+  push(key: string, place: readonly (string | number)[], item: unknown): void {
+    const whole = this.#inPlace(key);
+    this.#document.addIn([...whole, ...place], this.#document.createNode(item));
+  }
+
+  /** Removes an item of a list of a key, in place, and the key if nothing is left. */
+  drop(key: string, place: readonly (string | number)[]): void {
+    const whole = this.#inPlace(key);
+    this.#document.deleteIn([...whole, ...place]);
+    const left = this.#document.getIn(whole);
+    if (isCollection(left) && left.items.length === 0) this.#document.deleteIn(whole);
+  }
+
+  /** The place of a key's value, which is a collection afterwards: it may be a text, or a default. */
+  #inPlace(key: string): string[] {
+    const place = ['config', this.#keyInFile(key)];
+    const value = this.#document.getIn(place);
+    if (!isCollection(value) || value.items.length === 0) {
+      this.#document.setIn(place, this.#document.createNode(JSON.parse(this.get(key) ?? 'null')));
+    }
+    return place;
+  }
+
   /** Whether the file itself has a value for a key, encrypted or not. */
   isSet(key: string): boolean {
     return this.#full(key) in this.#settings;
@@ -122,6 +149,11 @@ export class StackFile {
   get #settings(): Readonly<Record<string, unknown>> {
     const config = Object.entries(this.#content.config ?? {});
     return Object.fromEntries(config.map(([key, value]: [string, unknown]) => [this.#full(key), value]));
+  }
+
+  /** The file may leave the project's name out. */
+  #keyInFile(key: string): string {
+    return this.#document.hasIn(['config', key]) ? key : this.#full(key);
   }
 
   readonly #full = (key: string): string => (key.includes(':') ? key : `${this.#project.name}:${key}`);

@@ -4,6 +4,12 @@ export function asText(value: unknown): string {
   return typeof content === 'string' ? content : JSON.stringify(inOrder(content));
 }
 
+/** The items of a list that {@link asText} returned; none if it is no list. */
+export function asList(text = ''): readonly unknown[] {
+  const value = fromText(text);
+  return Array.isArray(value) ? value : [];
+}
+
 /** A text may start like a list without being one. */
 function fromText(text: string): unknown {
   try {

@@ -69,6 +69,23 @@ export const USAGES = {
       },
     },
   },
+  caller: {
+    command: 'npm run caller',
+    summary:
+      "Changes who may call the agent. `add` and `rotate` make a token, print it once, and write its hash into the stack's file. `rotate operator` and `retire operator` change the API token.",
+    positionals: {
+      shown: 'add|rotate|retire|list [NAME]',
+      name: 'action and name',
+      most: 3,
+      help: 'add: a new caller. rotate: a second token. retire: ends the older of two tokens. list: all callers.',
+    },
+    options: {
+      stack: STACK,
+      may: { value: 'RIGHTS', help: 'For add: run, read or admin, or several separated by commas. Default: run.' },
+      label: { value: 'NAME=VALUE', help: 'For add: a label of each of its runs. Repeatable.' },
+      all: { help: 'For retire: removes the caller with all of its tokens.' },
+    },
+  },
   doctor: {
     command: 'npm run doctor',
     summary:

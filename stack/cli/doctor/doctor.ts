@@ -9,6 +9,7 @@ import { azureRegistryOf, contextOf, StackFile, stackFileOf } from '../../config
 import { readState } from '../system/state.ts';
 import { agent } from './agent.ts';
 import { beforehand } from './beforehand.ts';
+import { callers } from './callers.ts';
 import { cluster } from './cluster.ts';
 import { kubectlOf } from '../system/kubectl.ts';
 import { examine } from './finding.ts';
@@ -77,6 +78,7 @@ function checksOf(environment: CliEnvironment, stack: string, quick: boolean): C
     ...agent(kubectl),
     ...runners(kubectl),
     ...runs(context, token),
+    ...callers(config, projectDir),
     ...watchdog(kubectl),
     ...(quick ? [] : [about.drift]),
   ];

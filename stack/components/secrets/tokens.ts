@@ -33,7 +33,9 @@ export function readTokenFile(projectDir: string): pulumi.Output<string> | undef
   if (token === '')
     throw new Error(`${file} is empty. Remove it: \`rm ${file}\`; \`${npmRun('up')}\` creates a new one.`);
   const earlier = path.join(projectDir, EARLIER_TOKEN_FILE);
-  return pulumi.secret(fs.existsSync(earlier) ? `${fs.readFileSync(earlier, 'utf8').trim()} ${token}`.trim() : token);
+  const all = fs.existsSync(earlier) ? [fs.readFileSync(earlier, 'utf8').trim(), token] : [token];
+  // They are equal if a rotation was cut off.
+  return pulumi.secret([...new Set(all)].filter(Boolean).join(' '));
 }
 
 /** The API token in force, which is the last of one or two. */

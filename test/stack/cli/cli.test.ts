@@ -199,7 +199,7 @@ describe('npm run up', () => {
     const { exitCode, stderr } = await project().launch(['deploy']);
     expect(exitCode).toBe(1);
     expect(stderr).toContain(
-      "Unknown command 'deploy'. Allowed: up, preview, plan, refresh, down, rollback, login, doctor, backup, restore, pulumi.",
+      "Unknown command 'deploy'. Allowed: up, preview, plan, refresh, down, rollback, login, caller, doctor, backup, restore, pulumi.",
     );
   });
 });
