@@ -5,7 +5,7 @@ import { OPERATIONS, operations, type OperationId } from './api/operations.ts';
 import type { CallbackHosts } from '../callbacks/hosts.ts';
 import type { Callers, KnownCaller } from '../callers/callers.ts';
 import { CALLER_RIGHTS } from '../contract.ts';
-import { bearer, callerNameFor } from './bearer.ts';
+import { bearer, knownCallerOf } from './bearer.ts';
 import type { Decisions } from '../decisions/decisions.ts';
 import { decideRun } from './routes/decisions.ts';
 import { checkLogin, getHealth, getMetrics, getOpenApi, getReadiness, pause, resume } from './routes/state.ts';
@@ -59,7 +59,7 @@ export function createApp(dependencies: AppDependencies): Hono {
     const level = QUIET.has(c.req.path) ? 'debug' : 'info';
     const ms = Math.round(performance.now() - begun);
     log[level](
-      { method: c.req.method, path: c.req.path, status: c.res.status, ms, caller: callerNameFor(c) },
+      { method: c.req.method, path: c.req.path, status: c.res.status, ms, caller: knownCallerOf(c)?.name },
       'request',
     );
   });

@@ -25,19 +25,18 @@ export function bearer({ callers, onRequest }: BearerOptions, rights: Operation[
       });
     }
     const known = callers.find(token);
-    if (known) onRequest(known);
-    if (known) setCaller(c, known.caller);
+    if (known) {
+      onRequest(known);
+      setCaller(c, known.caller);
+    }
     if (known && isAllowed(known.caller, rights)) return next();
-    if (known && !known.caller.may.includes('watchdog')) return lacks(c, known.caller, rights);
+    if (known && !known.caller.may.includes('watchdog')) {
+      return problem(c, 'missing-right', lackOf(known.caller, `${c.req.method} ${c.req.path}`, rights));
+    }
     return problem(c, 'unauthorized', 'The token does not give access to this path.', {
       headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' },
     });
   };
-}
-
-/** Responds that a caller lacks a right. */
-export function lacks(c: Context, caller: Caller, rights: Operation['rights']): Response {
-  return problem(c, 'missing-right', lackOf(caller, `${c.req.method} ${c.req.path}`, rights));
 }
 
 /** Says which right a caller lacks, and what to do. */
@@ -46,15 +45,15 @@ export function lackOf({ name, may }: Caller, what: string, rights: Operation['r
   return `The caller ${name} may ${may.join(', ')}, and ${what} needs the right ${needed}. Use the token of another caller, or add the right to this one: \`may\` in the config \`callers\`.`;
 }
 
-/** Who sent the request, as {@link bearer} found out. */
+/** Who sent the request, as {@link bearer} found out. @throws Error where no guard has. */
 export function callerOf(c: Context): Caller {
-  const caller = (c.get(CALLER) as Caller | undefined) ?? undefined;
+  const caller = knownCallerOf(c);
   if (!caller) throw new Error(`${c.req.path} has no guard.`);
   return caller;
 }
 
-/** The caller for the log; undefined if the request has no known token. */
-export const callerNameFor = (c: Context): string | undefined => (c.get(CALLER) as Caller | undefined)?.name;
+/** Who sent the request; undefined if it has no known token. */
+export const knownCallerOf = (c: Context): Caller | undefined => c.get(CALLER) as Caller | undefined;
 
 /** Notes who sent the request, for {@link callerOf}. */
 export function setCaller(c: Context, caller: Caller): void {

@@ -23,34 +23,54 @@ const CALLERS = [
   { name: 'chief', sha256: [sha256(TOKENS.chief).toUpperCase()], may: ['admin'] },
 ];
 type Name = keyof typeof TOKENS;
-const all = (own: number, foreign: number) => ({ own, foreign });
+type Statuses = Partial<Record<Name, number>>;
+const everybody = (status: number): Statuses => ({ mine: status, reader: status, both: status, chief: status });
+const only =
+  (...may: Name[]) =>
+  (status: number): Statuses => ({
+    ...everybody(403),
+    ...Object.fromEntries(may.map((name) => [name, status])),
+  });
+const [runs, reads, admin] = [only('mine', 'both', 'chief'), only('reader', 'both', 'chief'), only('chief')];
+const seen = {
+  own: { mine: 200, both: 200, chief: 200 },
+  foreign: { mine: 404, reader: 200, both: 200, chief: 200 },
+};
 
-/** The status that each caller gets; where it differs, for a run of its own (0: it has none) and for one of another. */
-const EXPECTED: Record<OperationId, Partial<Record<Name, number | ReturnType<typeof all>>>> = {
-  run: { mine: 200, reader: 403, both: 200, chief: 200 },
-  createRun: { mine: 202, reader: 403, both: 202, chief: 202 },
-  listRuns: { mine: 200, reader: 200, both: 200, chief: 200 },
-  getRun: { mine: all(200, 404), reader: all(0, 200), both: all(200, 200), chief: all(200, 200) },
-  cancelRun: { mine: all(200, 404), reader: all(0, 403), both: all(200, 403), chief: all(200, 200) },
-  watchRun: { mine: all(200, 404), reader: all(0, 200), both: all(200, 200), chief: all(200, 200) },
-  // The run waits for no decision; what is not allowed is refused before that is known.
-  decide: { mine: all(404, 404), reader: all(0, 403), both: all(404, 403), chief: all(404, 404) },
-  checkLogin: { mine: 403, reader: 403, both: 403, chief: 200 },
-  startLogin: { mine: 403, reader: 403, both: 403, chief: 201 },
-  completeLogin: { mine: 403, reader: 403, both: 403, chief: 404 },
-  cancelLogin: { mine: 403, reader: 403, both: 403, chief: 404 },
-  pause: { mine: 403, reader: 403, both: 403, chief: 200 },
-  resume: { mine: 403, reader: 403, both: 403, chief: 200 },
-  health: { mine: 200, reader: 200, both: 200, chief: 200 },
-  ready: { mine: 200, reader: 200, both: 200, chief: 200 },
-  metrics: { mine: 403, reader: 200, both: 200, chief: 200 },
-  openapi: { mine: 200, reader: 200, both: 200, chief: 200 },
+/** The status that each caller gets: of a run of its own, and of one of another. */
+const EXPECTED: Record<OperationId, { any: Statuses } | { own: Statuses; foreign: Statuses }> = {
+  run: { any: runs(200) },
+  createRun: { any: runs(202) },
+  listRuns: { any: everybody(200) },
+  getRun: seen,
+  watchRun: seen,
+  cancelRun: { own: seen.own, foreign: { mine: 404, reader: 403, both: 403, chief: 200 } },
+  // The runs wait for no decision; what is not allowed is refused before that is known.
+  decide: {
+    own: { mine: 404, both: 404, chief: 404 },
+    foreign: { mine: 404, reader: 403, both: 403, chief: 404 },
+  },
+  checkLogin: { any: admin(200) },
+  startLogin: { any: admin(201) },
+  completeLogin: { any: admin(404) },
+  cancelLogin: { any: admin(404) },
+  pause: { any: admin(200) },
+  resume: { any: admin(200) },
+  health: { any: everybody(200) },
+  ready: { any: everybody(200) },
+  metrics: { any: reads(200) },
+  openapi: { any: everybody(200) },
 };
 
 describe('callers', () => {
   let agent: Agent;
+  /** A run of each that may run. */
+  const ended: Partial<Record<Name, string>> = {};
   beforeAll(async () => {
-    agent = await Agent.start({ env: { AGENT_CALLERS: JSON.stringify(CALLERS) } });
+    agent = await Agent.start({
+      env: { AGENT_CALLERS: JSON.stringify(CALLERS), AGENT_EARLIER_TOKEN_SHA256: sha256('token-before') },
+    });
+    for (const name of ['mine', 'other', 'both', 'chief'] as const) ended[name] = (await run(TOKENS[name])).runId;
   });
   afterAll(() => agent[Symbol.asyncDispose]());
 
@@ -70,40 +90,23 @@ describe('callers', () => {
     ...(await json<{ type: string; detail: string }>(response)),
   });
 
-  it.each(operations)(
-    'have the rights of %s, and see only what they may',
-    async (id, { method, path, body, pathParameters }) => {
-      const foreign = (await run(TOKENS.other)).runId;
-      for (const name of ['mine', 'reader', 'both', 'chief'] as const) {
-        const expected = EXPECTED[id][name] ?? 0;
-        const own = typeof expected === 'number' || expected.own === 0 ? undefined : (await run(TOKENS[name])).runId;
-        const isOfRun = pathParameters !== undefined && 'id' in pathParameters && path.startsWith('/runs/');
-        const cases: [string | undefined, number][] =
-          typeof expected === 'number'
-            ? [[undefined, expected]]
-            : [
-                [own, expected.own],
-                [foreign, expected.foreign],
-              ];
-        for (const [of, status] of cases) {
-          if (isOfRun && of === undefined) continue;
-          const route = path.replace('{id}', of ?? 'none').replace('{decisionId}', 'none');
-          const response = await as(TOKENS[name], route, {
-            method,
-            ...(body && { body: JSON.stringify(body.example), headers: { 'Content-Type': 'application/json' } }),
-          });
-          await response.body?.cancel();
-          expect([id, name, of === foreign ? 'foreign' : 'own', response.status]).toEqual([
-            id,
-            name,
-            of === foreign ? 'foreign' : 'own',
-            status,
-          ]);
-        }
+  it.each(operations)('have the rights of %s, and see only what they may', async (id, { method, path, body }) => {
+    const found: Record<string, Record<string, number>> = {};
+    for (const [of, statuses] of Object.entries(EXPECTED[id])) {
+      for (const name of Object.keys(statuses) as Name[]) {
+        const run = of === 'own' ? name : 'other';
+        const route = path.replace('{id}', of === 'any' ? 'none' : (ended[run] ?? '')).replace('{decisionId}', 'none');
+        const response = await as(TOKENS[name], route, {
+          method,
+          ...(body && { body: JSON.stringify(body.example), headers: { 'Content-Type': 'application/json' } }),
+        });
+        await response.body?.cancel();
+        (found[of] ??= {})[name] = response.status;
       }
-      await as(TOKENS.chief, '/resume', { method: 'POST' });
-    },
-  );
+    }
+    await as(TOKENS.chief, '/resume', { method: 'POST' });
+    expect(found).toEqual(EXPECTED[id]);
+  });
 
   it('get the same answer for the run of another caller as for none', async () => {
     const { runId } = await run(TOKENS.other);
@@ -190,6 +193,12 @@ describe('callers', () => {
     const metrics = await (await as(TOKENS.chief, '/metrics')).text();
     expect(metrics).toMatch(/claude_agent_caller_runs_total\{caller="mine",outcome="succeeded"\} [1-9]/);
     expect(metrics).toMatch(/claude_agent_caller_cost_usd_total\{caller="other"\} /);
+  });
+
+  it('include the operator, whose earlier token stays valid while it is rotated', async () => {
+    const { runId } = await run('token-before');
+    expect(await json(as(TOKEN, `/runs/${runId}`))).toMatchObject({ caller: 'operator' });
+    expect((await as('token-before', '/resume', { method: 'POST' })).status).toBe(200);
   });
 
   it('are named in the log', async () => {
