@@ -16,7 +16,7 @@ import { composeRunners, type Runners } from './compose-runners.ts';
 import { Decisions } from './decisions/decisions.ts';
 import { pruneConversations } from './conversations/prune.ts';
 import { type CredentialSource } from './login/credential.ts';
-import { AGENT_ENV } from './contract.ts';
+import { AGENT_ENV, FILES_FOLDER } from './contract.ts';
 import { isInside } from './is-inside.ts';
 import { makeFolder } from './workspace/folders.ts';
 import { admit } from './gateway/admission.ts';
@@ -28,8 +28,12 @@ import { LoginStatus } from './login/status.ts';
 import { scheduleForget, pruneHourly, pruneRecordsHourly, openOrReplaceStore } from './store/housekeeping.ts';
 import { LoginCheck } from './runs/login-check.ts';
 import { RunMetrics } from './http/metrics.ts';
+import { Contents } from './files/contents.ts';
+import { FileStore } from './files/file-store.ts';
 import { RunService } from './runs/service.ts';
 import type { EndedRun } from './store/run.ts';
+import type { RunStore } from './store/store.ts';
+import type { Log } from './log.ts';
 import { Workspace } from './workspace/workspace.ts';
 import { SettingsError, type Settings } from './settings.ts';
 import { apiToken, type ApiToken } from './http/token.ts';
@@ -180,8 +184,11 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     records: store.decisions.notices,
     occasionOf: (id) => needOf(store.find(store.decisions.runIdOf(id)), id),
   });
+  const files = filesOf(settings, store, log);
+  opened.defer(pruneHourly('files', () => files.prune(), { megabytes: settings.filesMegabytes }, log));
   const service = new RunService({
     store,
+    files,
     claude,
     loginStatus,
     workspace,
@@ -201,6 +208,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
   metrics.watch(service, claude, loginStatus, packageJson.version);
   metrics.watchCallbacks(store.callbacks);
   metrics.watchDecisions(decisions);
+  metrics.watchFiles(files);
   const loginCheck = new LoginCheck(service, ownClaude, loginStatus, workspace);
   metrics.watchChecks(loginCheck);
   const logins = loginAttempts(settings, {
@@ -226,6 +234,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     workspace,
     allowedHosts: allowedHostsOf(settings),
     callbackHosts,
+    files,
     decisions,
     maxRunMinutes: settings.maxRunMinutes,
     version: packageJson.version,
@@ -243,6 +252,14 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     token,
     close: () => held.dispose(),
   };
+}
+
+/** @throws if the folder cannot be read or written. */
+function filesOf(settings: Settings, { files: records }: RunStore, log: Log): FileStore {
+  const { stateDir, fileMegabytes, runFilesMegabytes, filesMegabytes } = settings;
+  const contents = new Contents(path.join(stateDir, FILES_FOLDER), filesMegabytes * 1_048_576);
+  const sizes = { fileBytes: fileMegabytes * 1_048_576, runBytes: runFilesMegabytes * 1_048_576 };
+  return new FileStore({ contents, records, sizes, log });
 }
 
 /**

@@ -45,6 +45,9 @@ export const AGENT_ENV = {
   workspaceMegabytes: 'AGENT_WORKSPACE_MEGABYTES',
   conversationDays: 'AGENT_CONVERSATION_DAYS',
   conversationMegabytes: 'AGENT_CONVERSATION_MEGABYTES',
+  fileMegabytes: 'AGENT_FILE_MEGABYTES',
+  runFilesMegabytes: 'AGENT_RUN_FILES_MEGABYTES',
+  filesMegabytes: 'AGENT_FILES_MEGABYTES',
   recordDays: 'AGENT_RECORD_DAYS',
   recordCount: 'AGENT_RECORD_COUNT',
   recordMegabytes: 'AGENT_RECORD_MEGABYTES',
@@ -179,6 +182,9 @@ export const SESSION_FOLDER = 'claude';
 /** The folder in the state folder that holds the agent's conversations: a folder `ID` for each, with its `ID.jsonl`. */
 export const CONVERSATIONS_FOLDER = 'conversations';
 
+/** The folder in the state folder that holds the contents of files of runs, each named by its SHA-256. */
+export const FILES_FOLDER = 'files';
+
 /** The folder in the state folder that holds a configuration folder for each process, where the login is no file. */
 export const PROCESS_FOLDERS = 'configurations';
 
@@ -247,6 +253,12 @@ export const RUN_LIMITS = {
   laneChars: 128,
   callbackUrlChars: 2048,
 } as const;
+
+/** Limits of the files that a run is given: their number, bytes of a name in UTF-8, and of PDFs that are part of the prompt. */
+export const FILE_LIMITS = { files: 100, nameBytes: 255, inlinePdfBytes: 5 * 1_048_576 } as const;
+
+/** How long an uploaded file can be used, in milliseconds. */
+export const UPLOAD_MS = 86_400_000;
 
 /** The file in a Claude configuration folder that holds the login. */
 export const CREDENTIALS_FILE = '.credentials.json';

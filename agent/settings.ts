@@ -121,6 +121,10 @@ export interface Settings {
   /** Conversations in the agent's own session folder are removed beyond this age or total size. */
   readonly conversationDays: number;
   readonly conversationMegabytes: number;
+  /** Limits in mebibytes: of a file, of the files that go into a run and of those that it leaves, and of all files. */
+  readonly fileMegabytes: number;
+  readonly runFilesMegabytes: number;
+  readonly filesMegabytes: number;
   /** Records of runs are removed, oldest first, beyond this age, number or total size. */
   readonly recordDays: number;
   readonly recordCount: number;
@@ -259,6 +263,9 @@ export const SCHEMAS = {
   workspaceMegabytes: integer(1, 10_000_000).optional(),
   conversationDays: integer(1, 3650).default(30),
   conversationMegabytes: integer(10, 1_000_000).default(2048),
+  fileMegabytes: integer(1, 10_000).default(32),
+  runFilesMegabytes: integer(1, 10_000).default(128),
+  filesMegabytes: integer(1, 1_000_000).default(2048),
   recordDays: integer(1, 3650).default(30),
   recordCount: integer(1, 1_000_000).default(10_000),
   recordMegabytes: integer(10, 100_000).default(512),

@@ -9,10 +9,11 @@ import { bearer, knownCallerOf } from './bearer.ts';
 import type { Decisions } from '../decisions/decisions.ts';
 import { decideRun } from './routes/decisions.ts';
 import { checkLogin, getHealth, getMetrics, getOpenApi, getReadiness, pause, resume } from './routes/state.ts';
-import { jsonBody, smallBody } from './request/json-body.ts';
+import { jsonBody, runBody, smallBody } from './request/json-body.ts';
 import { ownSite } from './own-site.ts';
 import { pageRoute } from './routes/page.ts';
 import { cancelLogin, completeLogin, startLogin } from './routes/login.ts';
+import { getRunFile, uploadFile } from './routes/files.ts';
 import { problem } from './problem.ts';
 import { refusalOf } from './refusals.ts';
 import { watchRun } from './routes/run-events.ts';
@@ -23,6 +24,7 @@ import type { LoginAttempts } from '../login/new-login/login-attempts.ts';
 import type { LoginStatus } from '../login/status.ts';
 import type { LoginCheck } from '../runs/login-check.ts';
 import type { RunMetrics } from './metrics.ts';
+import type { FileStore } from '../files/file-store.ts';
 import type { RunService } from '../runs/service.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
@@ -40,6 +42,8 @@ export interface AppDependencies {
   /** Host names of the agent besides those of its machine, see {@link ownSite}. */
   readonly allowedHosts: readonly string[];
   readonly callbackHosts: CallbackHosts;
+  /** Where files of runs are kept. */
+  readonly files: FileStore;
   readonly decisions: Decisions;
   /** The longest `timeout` of `POST /runs`. */
   readonly maxRunMinutes: number;
@@ -99,14 +103,16 @@ export function createApp(dependencies: AppDependencies): Hono {
 
 /** The handlers of each operation. The type ensures that every described operation has one, and no other. */
 function handlersOf(dependencies: AppDependencies): Record<OperationId, readonly H[]> {
-  const { service, loginStatus, version } = dependencies;
+  const { service, loginStatus, files, version } = dependencies;
   return {
-    run: [...jsonBody, runAndWait(service, dependencies)],
-    createRun: [...jsonBody, createRun(service, dependencies)],
+    run: [...runBody(files), runAndWait(service, dependencies)],
+    createRun: [...runBody(files), createRun(service, dependencies)],
     listRuns: [listRuns(service)],
     getRun: [getRun(service)],
     cancelRun: [cancelRun(service)],
     watchRun: [watchRun(service)],
+    uploadFile: [uploadFile(files)],
+    getRunFile: [getRunFile(service, files)],
     decide: [...jsonBody, decideRun(service)],
     checkLogin: [checkLogin(dependencies.loginCheck)],
     startLogin: [smallBody, startLogin(dependencies.logins)],

@@ -11,6 +11,7 @@ import type { LoginStatus } from '../login/status.ts';
 import type { LoginCheck } from '../runs/login-check.ts';
 import { millisecondsBetween, type EndedRun } from '../store/run.ts';
 import type { RunService } from '../runs/service.ts';
+import type { FileStore } from '../files/file-store.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
 const SECONDS = [0.5, 1, 2, 5, 10, 20, 60, 120, 300, 600, 1800, 3600, 7200, 14_400, 43_200, 86_400];
@@ -210,6 +211,17 @@ export class RunMetrics {
   /** Counts a request that the gateway passed on. @param status of the API; undefined if there was no response. */
   countPassedOn(status: number | undefined): void {
     this.#passedOn.inc({ status: status ?? 'none' });
+  }
+
+  /** Adds the number, the size and the limit of the files of runs. */
+  watchFiles(files: Pick<FileStore, 'stored'>): void {
+    this.#gauge('claude_agent_files', 'Files of runs with different contents.', (gauge) =>
+      gauge.set(files.stored.count),
+    );
+    this.#gauge('claude_agent_files_bytes', 'Disk use of the files of runs.', (gauge) => gauge.set(files.stored.bytes));
+    this.#gauge('claude_agent_files_limit_bytes', 'The limit of the files of runs.', (gauge) =>
+      gauge.set(files.stored.limitBytes),
+    );
   }
 
   /** Adds the size and limit of the workspace. */

@@ -6,6 +6,7 @@ import {
   NoSuchLoginError,
   WouldReplaceError,
 } from '../login/new-login/errors.ts';
+import { FilesFullError, FileTooLargeError } from '../files/errors.ts';
 import { AlreadyDecidedError, DecisionMistake, NoSuchDecisionError } from '../decisions/errors.ts';
 import { DrainingError, PausedError, StorageError, WorkspaceFullError } from '../runs/errors.ts';
 import { QueueFullError } from '../runs/queue.ts';
@@ -32,6 +33,12 @@ export function refusalOf(c: Context, error: unknown): Response | undefined {
   if (error instanceof WorkspaceFullError) return problem(c, 'workspace-full', error.message);
   if (error instanceof WorkspaceUnusableError) {
     return problem(c, 'workspace-unusable', `${error.message} The run was not accepted.`);
+  }
+  if (error instanceof FileTooLargeError) {
+    return problem(c, 'file-too-large', error.message, { headers: { Connection: 'close' } });
+  }
+  if (error instanceof FilesFullError) {
+    return problem(c, 'files-full', error.message, { headers: { Connection: 'close' } });
   }
   if (error instanceof NoSuchDecisionError) return problem(c, 'no-such-decision', error.message);
   if (error instanceof AlreadyDecidedError) return problem(c, 'already-decided', error.message);

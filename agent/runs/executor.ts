@@ -2,6 +2,7 @@ import type { Claude, StartedClaude } from '../claude/claude.ts';
 import { NoConversationError } from '../claude/configuration.ts';
 import type { Decisions } from '../decisions/decisions.ts';
 import { NoRunnerError } from '../claude/runner-host.ts';
+import { MissingContentError, type FileStore, type HeldFiles } from '../files/file-store.ts';
 import { noRunner, notBegunForStorage, timedOutInQueue } from './endings.ts';
 import type { RunEvents } from './events.ts';
 import type { LoginStatus } from '../login/status.ts';
@@ -20,6 +21,7 @@ export interface ExecutorDependencies {
   readonly events: RunEvents;
   readonly workspace: Workspace;
   readonly decisions: Decisions;
+  readonly files: FileStore;
   readonly log: Log;
   /** Called with the process of the run after it has started. */
   readonly onStarted: (process: StartedClaude) => void;
@@ -46,6 +48,7 @@ export class Executor {
     const result = await this.#resultOf(job);
     if (!result) return;
     const ended = await this.#dependencies.records.end(job, result);
+    job.releaseFiles?.();
     if (ended) this.#dependencies.records.notify(ended, () => this.#dependencies.onEnded(job, ended));
     await this.#reap(job);
   }
@@ -62,7 +65,7 @@ export class Executor {
   }
 
   async #run(job: Job): Promise<RunResult | undefined> {
-    const { records, workspace, loginStatus, onStarted } = this.#dependencies;
+    const { records, workspace, loginStatus, files, onStarted } = this.#dependencies;
     if (!(await records.begin(job))) return undefined;
     job.folder = workspace.enter(job.run.request.workdir);
     const instead = reasonNotToBegin(job, job.folder, workspace);
@@ -83,11 +86,11 @@ export class Executor {
     const judged = judge(report, job.run.request.options);
     const result = loginStatus.reclassify(judged, report.transcript.apiError?.status, version);
     records.notify(job.run, () => loginStatus.observe(result));
-    return result;
+    return report.collected ? withFiles(result, job, await files.keep(job.run, report.collected)) : result;
   }
 
   async #start(job: Job, workdir: string): Promise<StartedClaude | RunResult> {
-    const { claude, events, decisions } = this.#dependencies;
+    const { claude, events, decisions, files } = this.#dependencies;
     const { run, deadline } = job;
     const { prompt, options, resume } = run.request;
     const conflict = decisions.conflictOf(options);
@@ -105,10 +108,12 @@ export class Executor {
         workdir,
         deadline,
         asks: job.asks,
+        files: files.forRun(run),
         onText: (text) => events.publishText(run.id, text),
       });
     } catch (error) {
       if (error instanceof NoRunnerError) return noRunner;
+      if (error instanceof MissingContentError) return { ...NO_OUTPUT, outcome: 'failed', error: error.message };
       const why =
         error instanceof NoConversationError ? error.message : `claude could not be started: ${String(error)}`;
       return { ...NO_OUTPUT, outcome: 'failed', error: why };
@@ -126,6 +131,11 @@ export class Executor {
     records.notify(run, () => stopWatching?.());
     records.notify(run, () => workspace.cleanUp(folder));
   }
+}
+
+function withFiles(result: RunResult, job: Job, { files, warnings, release }: HeldFiles): RunResult {
+  job.releaseFiles = release;
+  return { ...result, ...(files.length > 0 && { files }), warnings: [...result.warnings, ...warnings] };
 }
 
 function reasonNotToBegin({ givenUp, deadline }: Job, folder: string, workspace: Workspace): RunResult | undefined {

@@ -21,6 +21,8 @@ export interface Job {
   folder?: string;
   /** What a person decides about it. */
   asks?: RunAsks | undefined;
+  /** Releases the files that it left; their record is on disk by then. */
+  releaseFiles?: () => void;
   /** Stops watching the disk use of the run. */
   stopWatching?: () => void;
   /** Why it should end; may be set before there is a process. */

@@ -3,6 +3,7 @@ import type { Claude, StartedClaude } from '../claude/claude.ts';
 import type { ClaudeProcess } from '../claude/process.ts';
 import type { Decisions } from '../decisions/decisions.ts';
 import type { DecisionRequest } from '../http/api/decision.ts';
+import type { FileStore } from '../files/file-store.ts';
 import type { Log } from '../log.ts';
 import type { LoginStatus } from '../login/status.ts';
 import {
@@ -36,6 +37,7 @@ export interface RunServiceDependencies {
   readonly loginStatus: LoginStatus;
   readonly workspace: Workspace;
   readonly decisions: Decisions;
+  readonly files: FileStore;
   readonly log: Log;
   /** How many runs may wait in the queue. */
   readonly queueLimit: number;
@@ -69,7 +71,7 @@ export class RunService {
   #pause: Pause | undefined;
 
   constructor(dependencies: RunServiceDependencies) {
-    const { store, claude, loginStatus, workspace, decisions, log, queueLimit, slots, onStarted, onEnded } =
+    const { store, claude, loginStatus, workspace, decisions, files, log, queueLimit, slots, onStarted, onEnded } =
       dependencies;
     this.#store = store;
     this.#claude = claude;
@@ -86,6 +88,7 @@ export class RunService {
       events: this.events,
       workspace,
       decisions,
+      files,
       log,
       onStarted: (process) => {
         this.#prepareSoon();

@@ -2,10 +2,14 @@ import type { RunOptions } from '../http/api/run-request.ts';
 import type { Decision } from '../http/api/decision.ts';
 import type { Callback, RunResult } from '../http/api/run.ts';
 import type { Outcome } from '../contract.ts';
+import type { InputFile } from '../files/run-files.ts';
 
 export type { Decision } from '../http/api/decision.ts';
 export type { Callback, RunResult } from '../http/api/run.ts';
 export type { Pause } from '../http/api/state.ts';
+
+/** A file of a request; its content is in the agent's store. */
+export type RequestFile = Omit<InputFile, 'path'>;
 
 /** A client's request, checked and complete. */
 export interface RunRequest {
@@ -29,6 +33,8 @@ export interface RunRequest {
   readonly caller?: string;
   /** Whether its client waits for the end, so that nobody can be asked for a decision. */
   readonly isAwaited?: boolean;
+  /** The files that it is given. */
+  readonly files?: readonly RequestFile[];
 }
 
 /** The result of a run that ended without `claude`, without its outcome. */

@@ -3,6 +3,7 @@ import { callbackRecords } from './callback-records.ts';
 import { decisionRecords, DECISIONS, STATE } from './decision-records.ts';
 import { openDatabase, snapshotOf } from './database.ts';
 import { DiskReserve } from './disk-reserve.ts';
+import { fileRecords } from './file-records.ts';
 import { pruneIn } from './prune.ts';
 import { fromRow, objectFrom, UNREADABLE_RUN, type Row } from './rows.ts';
 import { OPERATOR } from '../contract.ts';
@@ -97,6 +98,7 @@ function openWith(reserve: DiskReserve, file: string): RunStore {
     }
   };
   const decisions = decisionRecords(db, written);
+  const files = fileRecords(db, written);
   const atOnce = <T>(write: () => T): T => (isNested() ? write() : written(() => transaction(write)));
   const transaction = <T>(write: () => T): T => {
     db.exec('BEGIN IMMEDIATE');
@@ -141,6 +143,7 @@ function openWith(reserve: DiskReserve, file: string): RunStore {
       reserve.hold();
       return atOnce(() => {
         insert.run(run.id, sessionId, run.state, asked, prompt, acceptedAt, startedAt, key, requestHash);
+        files.use(run.id, request.files);
         return callbackUrl === undefined ? run : { ...run, callback: callbacks.add(run.id, callbackUrl) };
       });
     },
@@ -158,6 +161,7 @@ function openWith(reserve: DiskReserve, file: string): RunStore {
       const decided = atOnce(() => {
         const changed = toEnded.run(endedAt, result.outcome, JSON.stringify(result), Number(keyIsFree), run.id);
         changedOne(changed, run, 'end');
+        files.use(run.id, result.files);
         if (run.callback) callbacks.becomeDue(run.id, endedAt);
         return decisions.closeAll(run.id, endedAt);
       });
@@ -225,6 +229,7 @@ function openWith(reserve: DiskReserve, file: string): RunStore {
     snapshot: (target, signal) => snapshotOf(db, target, signal),
     callbacks,
     decisions,
+    files,
     atOnce,
     unfinished: () => (open.all() as unknown as Row[]).map(fromRow),
     [Symbol.dispose]: () => db.close(),

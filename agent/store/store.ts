@@ -1,5 +1,6 @@
 import type { CallbackRecords } from './callback-records.ts';
 import type { DecisionRecords } from './decision-records.ts';
+import type { FileRecords } from './file-records.ts';
 import type {
   EndedRun,
   Idempotency,
@@ -88,6 +89,7 @@ export interface RunStore extends Disposable {
   snapshot(file: string, signal: AbortSignal): Promise<void>;
   readonly callbacks: CallbackRecords;
   readonly decisions: DecisionRecords;
+  readonly files: FileRecords;
   /** Performs several changes with one write to disk: all of them, or none if one throws. */
   atOnce<T>(write: () => T): T;
   /** Runs that have not ended, in order of acceptance. */

@@ -35,8 +35,17 @@ const WORKSPACE_SHARE = 0.8;
 /** The variable with the pod's address, which Kubernetes puts into others. */
 const POD_IP = 'POD_IP';
 
-/** Share of the volume; the rest is for the session and the run records. */
+/** Shares of the volume; the rest is for the session and the run records. */
 const CONVERSATION_SHARE = 0.5;
+const FILES_SHARE = 0.3;
+
+function fileLimits({ files, volumeSize }: Pick<StackConfig, 'files' | 'volumeSize'>): Record<string, string> {
+  return {
+    [AGENT_ENV.fileMegabytes]: String(files.fileMegabytes),
+    [AGENT_ENV.runFilesMegabytes]: String(files.runFilesMegabytes),
+    [AGENT_ENV.filesMegabytes]: String(Math.min(files.filesMegabytes, mebibytesOf(volumeSize, FILES_SHARE))),
+  };
+}
 
 /** The agent's environment variables, by which config keys reach the agent; `agent/settings.ts` reads them. */
 export function agentEnvironment({
@@ -67,6 +76,7 @@ export function agentEnvironment({
     [AGENT_ENV.callbackHosts]: [...n8nHosts(config), ...config.callbackHosts].join(','),
     [AGENT_ENV.callbackSecretFile]: `${PATHS.callback}/${TOKEN_KEYS.callbackSecret}`,
     [AGENT_ENV.callbackGiveUpSeconds]: String(config.callbackGiveUpHours * 3600),
+    ...fileLimits(config),
     [AGENT_ENV.recordDays]: String(config.records.days),
     [AGENT_ENV.recordCount]: String(config.records.count),
     [AGENT_ENV.recordMegabytes]: String(config.records.megabytes),

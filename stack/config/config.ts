@@ -35,6 +35,13 @@ export interface Resources {
   readonly memoryLimit: string;
 }
 
+/** Limits of the files of runs, in mebibytes: of one, of those of a run, and of all. */
+interface FileLimits {
+  readonly fileMegabytes: number;
+  readonly runFilesMegabytes: number;
+  readonly filesMegabytes: number;
+}
+
 /** Limits of the run records. Above any of them the oldest records are removed. */
 export interface RecordLimits {
   readonly days: number;
@@ -94,6 +101,7 @@ export interface StackConfig {
   readonly warmStartFreeMegabytes: number;
   readonly graceSeconds: number;
   readonly records: RecordLimits;
+  readonly files: FileLimits;
   readonly logLevel: string;
   readonly resources: Resources;
   readonly workspace: WorkspaceConfig;
@@ -179,6 +187,11 @@ export function readConfig(source: ConfigSource): StackConfig {
     warmStart: read.boolean('warmStart'),
     warmStartFreeMegabytes: read.integer('warmStartFreeMegabytes', 0, 10_000_000),
     graceSeconds: read.integer('graceSeconds', 1, 3600),
+    files: {
+      fileMegabytes: read.integer('fileMegabytes', 1, 10_000),
+      runFilesMegabytes: read.integer('runFilesMegabytes', 1, 10_000),
+      filesMegabytes: read.integer('filesMegabytes', 1, 1_000_000),
+    },
     records: {
       days: read.integer('recordDays', 1, 3650),
       count: read.integer('recordCount', 1, 1_000_000),

@@ -16,6 +16,7 @@ export interface CrossChecked {
   readonly callbackHosts: readonly string[];
   readonly resources: Readonly<Record<'cpuRequest' | 'cpuLimit' | 'memoryRequest' | 'memoryLimit', string>>;
   readonly records: { readonly megabytes: number };
+  readonly files: Readonly<Record<'fileMegabytes' | 'runFilesMegabytes' | 'filesMegabytes', number>>;
   readonly volumeSize: string;
   readonly anthropicBaseUrl: string | undefined;
   readonly httpsProxy: string | undefined;
@@ -27,7 +28,8 @@ export interface CrossChecked {
 
 /** Errors that concern more than one key. A quantity that is invalid by itself is not compared. */
 export function crossChecks(config: CrossChecked): string[] {
-  const { resources, records, anthropicBaseUrl, httpsProxy } = config;
+  const { resources, records, files, anthropicBaseUrl, httpsProxy } = config;
+  const { fileMegabytes: ofFile, runFilesMegabytes: ofRun, filesMegabytes: ofAll } = files;
   return [
     ...(config.target === 'azure' && config.kubeContext !== undefined
       ? [
@@ -40,6 +42,8 @@ export function crossChecks(config: CrossChecked): string[] {
     ...above('cpuRequest', resources.cpuRequest, 'cpuLimit', resources.cpuLimit),
     ...above('memoryRequest', resources.memoryRequest, 'memoryLimit', resources.memoryLimit),
     ...above('recordMegabytes', `${records.megabytes}M`, 'volumeSize', config.volumeSize),
+    ...above('fileMegabytes', `${ofFile}Mi`, 'runFilesMegabytes', `${ofRun}Mi`),
+    ...above('runFilesMegabytes', `${ofRun}Mi`, 'filesMegabytes', `${ofAll}Mi`),
     ...outOfReach('anthropicBaseUrl', anthropicBaseUrl, config),
     ...outOfReach('httpsProxy', httpsProxy, config),
     ...oneWithoutOther(config),

@@ -70,13 +70,34 @@ function describeOperation(operation: Operation): Json {
     ...(body && {
       requestBody: {
         required: body.required,
-        content: { 'application/json': { schema: schemaOf(body.schema), example: body.example } },
+        content: describeBody(body),
       },
     }),
     responses: {
       ...Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, describeAnswer(answer)])),
       ...problemResponses(problemsOf(operation)),
     },
+  };
+}
+
+function describeBody({
+  schema,
+  example,
+  mediaType = 'application/json',
+  orMultipart,
+}: NonNullable<Operation['body']>): Json {
+  const described = { schema: schemaOf(schema), ...(example !== undefined && { example }) };
+  const parts = {
+    type: 'object',
+    properties: { request: schemaOf(schema) },
+    required: ['request'],
+    additionalProperties: { type: 'string', format: 'binary' },
+  };
+  return {
+    [mediaType]: described,
+    ...(orMultipart && {
+      'multipart/form-data': { schema: parts, encoding: { request: { contentType: 'application/json' } } },
+    }),
   };
 }
 

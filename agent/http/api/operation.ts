@@ -4,7 +4,7 @@ import type { ProblemKind } from './problems.ts';
 
 /** One operation of the API. The routes and the OpenAPI document are built from it. */
 export interface Operation {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** With parameters in braces, as in OpenAPI: `/runs/{id}`. */
   readonly path: string;
   /** Any of these rights of a caller gives access to it, and so does `admin`; none: it needs no token. */
@@ -16,7 +16,15 @@ export interface Operation {
   /** The query; no other parameters are allowed. */
   readonly query?: z.ZodObject;
   readonly headers?: Readonly<Record<string, Parameter>>;
-  readonly body?: { readonly schema: z.ZodType; readonly required: boolean; readonly example: unknown };
+  readonly body?: {
+    readonly schema: z.ZodType;
+    readonly required: boolean;
+    readonly example?: unknown;
+    /** JSON by default. */
+    readonly mediaType?: string;
+    /** Whether it may also be `multipart/form-data`, with the JSON in the part `request` and files in others. */
+    readonly orMultipart?: boolean;
+  };
   /** The responses that are not problems, by status. */
   readonly answers: Readonly<Record<number, Answer>>;
   /** The problems that it can respond with besides those of every operation; see {@link problemsOf}. */

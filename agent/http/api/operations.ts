@@ -1,11 +1,18 @@
 import { LOGIN_OPERATIONS } from './login-operations.ts';
 import { DECISION_OPERATIONS } from './decision-operations.ts';
+import { FILE_OPERATIONS } from './file-operations.ts';
 import type { Operation } from './operation.ts';
 import { RUN_OPERATIONS } from './run-operations.ts';
 import { STATE_OPERATIONS } from './state-operations.ts';
 
 /** All operations of the API by their `operationId` in the OpenAPI document. */
-export const OPERATIONS = { ...RUN_OPERATIONS, ...DECISION_OPERATIONS, ...STATE_OPERATIONS, ...LOGIN_OPERATIONS };
+export const OPERATIONS = {
+  ...RUN_OPERATIONS,
+  ...DECISION_OPERATIONS,
+  ...FILE_OPERATIONS,
+  ...STATE_OPERATIONS,
+  ...LOGIN_OPERATIONS,
+};
 
 /** The name of an operation. */
 export type OperationId = keyof typeof OPERATIONS;

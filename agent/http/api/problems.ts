@@ -1,8 +1,8 @@
-import { RUN_LIMITS } from '../../contract.ts';
+import { AGENT_ENV, RUN_LIMITS } from '../../contract.ts';
 
 /** A kind of problem: its texts for people, and its HTTP response. */
 export interface ProblemFacts {
-  readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 422 | 429 | 500 | 503 | 507;
+  readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 416 | 422 | 429 | 500 | 503 | 507;
   readonly title: string;
   readonly means: string;
   /** What the client, or its operator, should do. */
@@ -18,6 +18,12 @@ export const PROBLEMS = {
     title: 'Invalid JSON',
     means: 'The body must be a JSON object in UTF-8.',
     remedy: 'Fix the body. `detail` shows where parsing failed.',
+  },
+  'invalid-multipart': {
+    status: 400,
+    title: 'Invalid multipart body',
+    means: 'The `multipart/form-data` is cut off, or has other parts than `request` and files.',
+    remedy: 'Fix the body. `detail` says what is wrong.',
   },
   'invalid-request': {
     status: 400,
@@ -81,6 +87,12 @@ export const PROBLEMS = {
     means: 'The run has asked for no decision with this id.',
     remedy: 'Check the id. `GET /runs/{id}` lists the decisions of the run.',
   },
+  'no-such-file': {
+    status: 404,
+    title: 'No such file',
+    means: 'The run left no file of this name, or its content is lost.',
+    remedy: 'Check the name. `files` of the run lists them.',
+  },
   'method-not-allowed': {
     status: 405,
     title: 'Method not allowed',
@@ -108,14 +120,27 @@ export const PROBLEMS = {
   'body-too-large': {
     status: 413,
     title: 'Body too large',
-    means: `The body is larger than ${RUN_LIMITS.bodyBytes} bytes.`,
-    remedy: 'Put large files in the workspace and name them in the prompt.',
+    means: `The JSON is larger than ${RUN_LIMITS.bodyBytes} bytes.`,
+    remedy: 'Send files with `PUT /files` or as parts of `multipart/form-data`.',
+  },
+  'file-too-large': {
+    status: 413,
+    title: 'File too large',
+    means: 'A file, or all files of a run together, are larger than the agent accepts. `detail` has the limit.',
+    remedy: `Send less, or raise \`${AGENT_ENV.fileMegabytes}\` or \`${AGENT_ENV.runFilesMegabytes}\` (config \`fileMegabytes\`, \`runFilesMegabytes\` of the stack).`,
   },
   'unsupported-media-type': {
     status: 415,
     title: 'Unsupported media type',
-    means: 'The Content-Type is not application/json in UTF-8, or the body is compressed.',
+    means:
+      'The Content-Type is not `application/json` in UTF-8 or, for runs, `multipart/form-data`, or the body is compressed.',
     remedy: 'Send uncompressed JSON in UTF-8 with `Content-Type: application/json`.',
+  },
+  'range-not-satisfiable': {
+    status: 416,
+    title: 'Range not satisfiable',
+    means: 'The file has no such range of bytes.',
+    remedy: 'Ask for a range within the size in `detail`, or for the whole file.',
   },
   'idempotency-key-reused': {
     status: 422,
@@ -169,6 +194,12 @@ export const PROBLEMS = {
     title: 'Workspace full',
     means: 'The workspace is over its size limit. `detail` lists the largest folders.',
     remedy: 'Delete files that are no longer needed, or enlarge the workspace.',
+  },
+  'files-full': {
+    status: 507,
+    title: 'Files full',
+    means: 'The files of runs are over the limit of the agent, or its volume is full. Nothing was stored.',
+    remedy: `Wait until old records are removed with their files, or raise \`${AGENT_ENV.filesMegabytes}\` (config \`filesMegabytes\` of the stack).`,
   },
   'workspace-unusable': {
     status: 503,

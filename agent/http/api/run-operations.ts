@@ -26,7 +26,9 @@ const takesRuns = {
   problems: [
     'unsupported-media-type',
     'body-too-large',
+    'file-too-large',
     'invalid-json',
+    'invalid-multipart',
     'invalid-idempotency-key',
     'invalid-request',
     'idempotency-key-reused',
@@ -34,6 +36,7 @@ const takesRuns = {
     'draining',
     'paused',
     'workspace-full',
+    'files-full',
     'workspace-unusable',
     'storage',
   ],
@@ -50,6 +53,7 @@ export const RUN_OPERATIONS = {
     body: {
       schema: runRequest,
       required: true,
+      orMultipart: true,
       example: { prompt: 'Summarise the README of this project.', timeout: 120_000, labels: { workflow: 'report' } },
     },
     answers: {
@@ -86,6 +90,7 @@ export const RUN_OPERATIONS = {
     body: {
       schema: strictRunRequest,
       required: true,
+      orMultipart: true,
       example: { prompt: 'Write the report.', labels: { workflow: 'report' } },
     },
     answers: {

@@ -12,6 +12,7 @@ import {
 import { approveRuleMistake } from './approve-rule.ts';
 import { denyRuleMistake } from './deny-rule.ts';
 import { component, type Sent } from './component.ts';
+import { inputFile, requestFiles } from './file.ts';
 
 const text = (max: number, what: string) => z.string(what).min(1, what).max(max, what);
 /** Passed to `claude` as an argument, which ends at a NUL. */
@@ -174,6 +175,7 @@ export const runRequest = component(
         maxProperties: LIMITS.labels,
       })
       .default({}),
+    files: requestFiles.optional(),
     ...queueing,
     callbackUrl: z
       .string(CALLBACK_URL)
@@ -205,7 +207,13 @@ export const strictRunRequest = component(
 );
 
 /** The request of a run, without the prompt and the fields that the run has itself. */
-export const requestEcho = z.object({ timeout: z.int(), workdir: z.string(), ...queueing, ...options });
+export const requestEcho = z.object({
+  timeout: z.int(),
+  workdir: z.string(),
+  files: z.array(inputFile).optional(),
+  ...queueing,
+  ...options,
+});
 
 function ruleThat(mistakeIn: (rule: string) => string | undefined, message: string) {
   return (rule: string, context: z.RefinementCtx): void => {

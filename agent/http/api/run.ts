@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { EXIT_CODES, type Outcome } from '../../contract.ts';
 import { component, refTo, time, type Sent } from './component.ts';
 import { decision } from './decision.ts';
+import { runFile } from './file.ts';
 import { requestEcho } from './run-request.ts';
 
 const OUTCOMES = Object.keys(EXIT_CODES) as [Outcome, ...Outcome[]];
@@ -41,6 +42,10 @@ const result = {
   turns: z.int().describe('The number of turns, if the CLI reported it.').optional(),
   model: z.string().describe('The model that answered, if the CLI reported it.').optional(),
   resetsAt: time.describe('With `usage_limited`: when the limit resets.').optional(),
+  files: z
+    .array(runFile)
+    .describe('The files that the run left, for `GET /runs/{id}/files/{name}`. Missing if there are none.')
+    .optional(),
   permissionDenials: z.array(denial).describe('Tool calls that were denied. A run can succeed in spite of them.'),
   warnings: z.array(z.string()).describe('Notices for the client that did not stop the run.'),
 };

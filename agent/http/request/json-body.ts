@@ -2,7 +2,9 @@ import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { createMiddleware } from 'hono/factory';
 import { RUN_LIMITS } from '../../contract.ts';
-import { problem } from '../problem.ts';
+import { FileTooLargeError } from '../../files/errors.ts';
+import type { FileStore } from '../../files/file-store.ts';
+import { problem, ProblemError } from '../problem.ts';
 
 /**
  * Refuses larger bodies before they are read. A declared length is sufficient: the HTTP parser reads no more than that.
@@ -16,32 +18,62 @@ export function bodyWithin(bytes: number, refuse: (c: Context) => Response | Pro
   };
 }
 
-/** Refuses bodies larger than {@link RUN_LIMITS} allows. */
-export const smallBody = bodyWithin(RUN_LIMITS.bodyBytes, (c) =>
-  problem(
-    c,
+/** For JSON larger than {@link RUN_LIMITS} allows. */
+export function tooLarge(): ProblemError {
+  return new ProblemError(
     'body-too-large',
-    `The body may have at most ${RUN_LIMITS.bodyBytes} bytes. Put large files in the workspace and name them in the prompt.`,
+    `The JSON may have at most ${RUN_LIMITS.bodyBytes} bytes. Send files with PUT /files or as parts of multipart/form-data.`,
     { headers: { Connection: 'close' } },
-  ),
-);
+  );
+}
+
+/** Refuses bodies larger than {@link RUN_LIMITS} allows. */
+export const smallBody = bodyWithin(RUN_LIMITS.bodyBytes, (c) => {
+  const { kind, message, extras } = tooLarge();
+  return problem(c, kind, message, extras);
+});
 
 /** Refuses bodies that are not JSON according to their headers, or too large. */
-export const jsonBody = [
-  createMiddleware(async (c, next) => {
-    const type = c.req.header('Content-Type');
-    const encoding = c.req.header('Content-Encoding')?.toLowerCase() ?? 'identity';
-    const isJson = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i.test(type ?? '');
-    if (isJson && encoding === 'identity') return next();
-    const given = isJson ? `Content-Encoding is ${encoding}` : `Content-Type is ${type ?? 'missing'}`;
-    return problem(
-      c,
-      'unsupported-media-type',
-      `${given}. Send uncompressed JSON in UTF-8 with \`Content-Type: application/json\`.`,
-    );
-  }),
-  smallBody,
-] as const;
+export const jsonBody = [createMiddleware(async (c, next) => notJson(c) ?? next()), smallBody] as const;
+
+const MULTIPART = /^multipart\/form-data\s*;/i;
+/** What a multipart body may have besides its files: the JSON, and the headers of the parts. */
+const BESIDE_FILES_BYTES = 2 * RUN_LIMITS.bodyBytes;
+
+/** Whether a body is `multipart/form-data`, according to its `Content-Type`. */
+export const isMultipart = (contentType: string | undefined): contentType is string =>
+  contentType !== undefined && MULTIPART.test(contentType);
+
+/** The same for the request of a run, which may also be `multipart/form-data` with files. */
+export const runBody = ({ sizes }: Pick<FileStore, 'sizes'>): readonly MiddlewareHandler[] => {
+  const ofMultipart: MiddlewareHandler = async (c, next) => {
+    if (Number(c.req.header('Content-Length') ?? 0) > sizes.runBytes + BESIDE_FILES_BYTES) {
+      throw new FileTooLargeError('The files of a run together', sizes.runBytes);
+    }
+    return next();
+  };
+  const isOther = (c: Context) => isMultipart(c.req.header('Content-Type')) && encodingOf(c) === 'identity';
+  return [
+    async (c, next) => (isOther(c) ? next() : (notJson(c) ?? next())),
+    (c, next) => (isOther(c) ? ofMultipart : smallBody)(c, next),
+  ];
+};
+
+const encodingOf = (c: Context) => c.req.header('Content-Encoding')?.toLowerCase() ?? 'identity';
+
+/** The response to a body that is not JSON according to its headers. */
+function notJson(c: Context): Response | undefined {
+  const type = c.req.header('Content-Type');
+  const encoding = encodingOf(c);
+  const isJson = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i.test(type ?? '');
+  if (isJson && encoding === 'identity') return undefined;
+  const given = isJson ? `Content-Encoding is ${encoding}` : `Content-Type is ${type ?? 'missing'}`;
+  return problem(
+    c,
+    'unsupported-media-type',
+    `${given}. Send uncompressed JSON in UTF-8 with \`Content-Type: application/json\`.`,
+  );
+}
 
 /**
  * Reads a JSON object from a body.

@@ -1,27 +1,48 @@
 import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import type { Context } from 'hono';
 import { OPERATOR } from '../../contract.ts';
 import type { Idempotency, RunRequest } from '../../store/run.ts';
+import type { FieldError } from '../api/problem.ts';
 import { idempotencyKey } from '../api/run-request.ts';
 import { callerOf } from '../bearer.ts';
 import { ProblemError } from '../problem.ts';
-import { parseJsonObject } from './json-body.ts';
+import { isMultipart, parseJsonObject } from './json-body.ts';
+import { readMultipart } from './multipart.ts';
+import { storeAsked, type FilePart } from './request-files.ts';
 import { checkRunRequest, type RunRequestRules } from './run-request.ts';
 
-/** The parsed and checked request of a run. */
-export interface ReadRun {
+/** The parsed and checked request of a run. Disposing releases its files: its record must name them by then. */
+export interface ReadRun extends Disposable {
   readonly request: RunRequest;
   readonly idempotency: Idempotency | undefined;
   readonly warnings: readonly string[];
 }
 
 /**
- * Parses and checks the request of a run.
- * @throws {ProblemError} for an invalid request.
+ * Parses and checks the request of a run, and stores its files.
+ * @throws {ProblemError | FileTooLargeError | FilesFullError} for an invalid request.
  * @throws {WorkspaceUnusableError} if there is no workspace to run in.
  */
 export async function readRun(c: Context, rules: RunRequestRules): Promise<ReadRun> {
-  const body = parseJsonObject(await c.req.arrayBuffer());
+  const contentType = c.req.header('Content-Type');
+  if (!isMultipart(contentType)) return readBody(c, await c.req.arrayBuffer(), [], rules);
+  const { incoming } = c.env as { incoming: IncomingMessage };
+  const { request, parts, release } = await readMultipart(incoming, contentType, rules.files);
+  try {
+    return await readBody(c, request.buffer, parts, rules);
+  } finally {
+    release();
+  }
+}
+
+async function readBody(
+  c: Context,
+  json: ArrayBuffer,
+  parts: readonly FilePart[],
+  rules: RunRequestRules,
+): Promise<ReadRun> {
+  const body = parseJsonObject(json);
   if (typeof body === 'string') throw new ProblemError('invalid-json', body);
   const key = c.req.header('Idempotency-Key');
   if (key !== undefined && !idempotencyKey.safeParse(key).success) {
@@ -31,23 +52,36 @@ export async function readRun(c: Context, rules: RunRequestRules): Promise<ReadR
     );
   }
   rules.workspace.ensure();
-  const checked = await checkRunRequest(body, rules);
-  if ('errors' in checked) {
-    const { errors } = checked;
-    throw new ProblemError('invalid-request', errors.map(({ message }) => message).join(' '), { errors });
+  const checked = await checkRunRequest(body, parts, rules);
+  if ('errors' in checked) throw invalid(checked.errors);
+  const { files, errors, release } = await storeAsked(checked.files, rules.files);
+  if (errors.length > 0) {
+    release();
+    throw invalid(errors);
   }
-  const { request, warnings } = checked;
+  const request = { ...checked.request, ...(files.length > 0 && { files }) };
   const { name } = callerOf(c);
   const caller = name === OPERATOR ? undefined : name;
-  const idempotency = key === undefined ? undefined : { key, caller, requestHash: hashOf(request) };
-  return { request, warnings, idempotency };
+  return {
+    request,
+    warnings: checked.warnings,
+    idempotency: key === undefined ? undefined : { key, caller, requestHash: hashOf(request) },
+    [Symbol.dispose]: release,
+  };
 }
 
-/** Equal for equal requests, whatever the order of their fields. */
-function hashOf(request: object): string {
+function invalid(errors: readonly FieldError[]): ProblemError {
+  return new ProblemError('invalid-request', errors.map(({ message }) => message).join(' '), { errors });
+}
+
+/** Equal for equal requests, whatever the order of their fields, and however the contents of their files came. */
+function hashOf({ files, ...request }: RunRequest): string {
+  const contents = files?.map(({ name, sha256, inline }) => ({ name, sha256, inline }));
   const sorted = (_: string, value: unknown) =>
     typeof value === 'object' && value !== null && !Array.isArray(value)
       ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
       : value;
-  return createHash('sha256').update(JSON.stringify(request, sorted)).digest('hex');
+  return createHash('sha256')
+    .update(JSON.stringify({ ...request, files: contents }, sorted))
+    .digest('hex');
 }

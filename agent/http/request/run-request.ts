@@ -4,9 +4,11 @@ import { CALLBACK_URL, OUTPUT_SCHEMA, type runRequest } from '../api/run-request
 import type { Decisions } from '../../decisions/decisions.ts';
 import type { CallbackHosts } from '../../callbacks/hosts.ts';
 import { AGENT_ENV } from '../../contract.ts';
+import type { FileStore } from '../../files/file-store.ts';
 import type { RunRequest } from '../../store/run.ts';
 import type { Workspace } from '../../workspace/workspace.ts';
 import { describe, withoutUndefined } from './json-body.ts';
+import { askedFiles, type AskedFile, type FilePart } from './request-files.ts';
 import { schemaMistake } from './output-schema.ts';
 import { sizeErrors } from './size-errors.ts';
 import { unknownFields } from './unknown-fields.ts';
@@ -16,6 +18,8 @@ const NOT_REPEATED: ReadonlySet<string> = new Set(['prompt', 'callbackUrl']);
 
 /** What the request of a run is checked against. */
 export interface RunRequestRules {
+  /** Where files of runs are kept. */
+  readonly files: FileStore;
   /** The shape of a request, with the longest `timeout` of this operation. */
   readonly schema: typeof runRequest;
   readonly workspace: Workspace;
@@ -34,11 +38,17 @@ export type CommonRules = Omit<RunRequestRules, 'schema' | 'unknownFields' | 'wa
 
 /** A checked request with warnings for the client, or the errors. */
 export type CheckedRunRequest =
-  { readonly request: RunRequest; readonly warnings: readonly string[] } | { readonly errors: readonly FieldError[] };
+  | { readonly request: RunRequest; readonly files: readonly AskedFile[]; readonly warnings: readonly string[] }
+  | { readonly errors: readonly FieldError[] };
 
-/** Checks the request of a run, and reports all errors at once. The folders of the workspace must exist. */
+/**
+ * Checks the request of a run, and reports all errors at once. The folders of the workspace must exist.
+ * @param parts files that came with it.
+ * @throws {FileTooLargeError}
+ */
 export async function checkRunRequest(
   body: Record<string, unknown>,
+  parts: readonly FilePart[],
   rules: RunRequestRules,
 ): Promise<CheckedRunRequest> {
   const { schema, workspace, callbackHosts, decisions, waits, unknownFields: otherFields } = rules;
@@ -50,14 +60,16 @@ export async function checkRunRequest(
   const folder = folderFor(workdir, workspace);
   const uncallable = typeof body['callbackUrl'] === 'string' ? callbackErrors(body['callbackUrl'], callbackHosts) : [];
   const unmeetable = await schemaErrors(body['outputSchema']);
+  const asked = askedFiles(body['files'], parts, rules.files);
   const undecidable = parsed.success ? decisionErrors(parsed.data, decisions, waits) : [];
   const others = [...undecidable, ...uncallable, ...unmeetable, ...labelErrors(body['labels']), ...unknown.errors];
-  if (!parsed.success || 'problem' in folder || others.length > 0) {
+  if (!parsed.success || 'problem' in folder || 'errors' in asked || others.length > 0) {
     const outside = 'problem' in folder ? [fieldError('workdir', folder.problem, workdir)] : [];
     const misshapen = (parsed.error?.issues ?? []).map((issue) => issueError(issue, body, rules));
-    return { errors: onePerField([...misshapen, ...outside, ...others]) };
+    const unusable = 'errors' in asked ? asked.errors : [];
+    return { errors: onePerField([...unusable, ...misshapen, ...outside, ...others]) };
   }
-  const { prompt, timeout: timeoutMs, queueTimeout: queueTimeoutMs, workdir: asked, ...rest } = parsed.data;
+  const { prompt, timeout: timeoutMs, queueTimeout: queueTimeoutMs, workdir: _, files: __, ...rest } = parsed.data;
   const { sessionId, labels, lane, callbackUrl, ...options } = rest;
   const request: RunRequest = {
     prompt,
@@ -70,7 +82,7 @@ export async function checkRunRequest(
     ...(lane !== undefined && { lane }),
     ...(callbackUrl !== undefined && { callbackUrl }),
   };
-  return { request, warnings: unknown.warnings };
+  return { request, files: asked.files, warnings: unknown.warnings };
 }
 
 function folderFor(workdir: unknown, workspace: Workspace): ReturnType<Workspace['check']> {

@@ -9,7 +9,7 @@ export function resourceOf(run: Run): RunResource;
 export function resourceOf(run: RunSummary): ListedRun;
 export function resourceOf(run: Run | RunSummary): RunResource | ListedRun {
   const { id, acceptedAt, startedAt, sessionId, request, callback, decisions } = run;
-  const { timeoutMs: timeout, queueTimeoutMs: queueTimeout, lane, workdir, options, labels } = request;
+  const { timeoutMs: timeout, queueTimeoutMs: queueTimeout, lane, workdir, options, labels, files } = request;
   const known = {
     id,
     acceptedAt,
@@ -17,7 +17,7 @@ export function resourceOf(run: Run | RunSummary): RunResource | ListedRun {
     sessionId,
     caller: callerNameOf(run),
     labels,
-    request: { timeout, workdir, ...withoutUndefined({ queueTimeout, lane }), ...options },
+    request: { timeout, workdir, ...withoutUndefined({ queueTimeout, lane, files }), ...options },
     ...(callback && { callback }),
     ...(decisions && { decisions }),
   };

@@ -12,7 +12,8 @@ import type { CommonRules } from '../request/run-request.ts';
 export function runAndWait(service: RunService, rules: CommonRules): Handler {
   const own = { ...rules, schema: runRequest, unknownFields: 'ignored', waits: true } as const;
   return async (c) => {
-    const { request, idempotency, warnings } = await readRun(c, own);
+    using read = await readRun(c, own);
+    const { request, idempotency, warnings } = read;
     const accepted = await service.accept(requestOf(c, request, service), true, idempotency);
     const client = c.req.raw.signal;
     if (client.aborted) accepted.abandon();

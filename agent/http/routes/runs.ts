@@ -14,7 +14,8 @@ export function createRun(service: RunService, rules: CommonRules): Handler {
   const schema = runRequestUpTo(rules.maxRunMinutes * 60_000);
   const own = { ...rules, schema, unknownFields: 'refused', waits: false } as const;
   return async (c) => {
-    const { request, idempotency } = await readRun(c, own);
+    using read = await readRun(c, own);
+    const { request, idempotency } = read;
     const { run } = await service.accept(requestOf(c, request, service), false, idempotency);
     return c.json(resourceOf(run), 202, { Location: `/runs/${run.id}` });
   };

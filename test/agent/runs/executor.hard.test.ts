@@ -10,6 +10,8 @@ import { Configurations } from '../../../agent/login/configurations.ts';
 import { variableCredential } from '../../../agent/login/credential.ts';
 import { LoginStatus } from '../../../agent/login/status.ts';
 import { RunService } from '../../../agent/runs/service.ts';
+import { Contents } from '../../../agent/files/contents.ts';
+import { FileStore } from '../../../agent/files/file-store.ts';
 import { openStore } from '../../../agent/store/sqlite.ts';
 import { type RunStore } from '../../../agent/store/store.ts';
 import { Workspace } from '../../../agent/workspace/workspace.ts';
@@ -147,6 +149,15 @@ describe.each(slice([1, 4], 1))('an accepted run, with %i slot(s),', (slots) => 
           claudeSettings: undefined,
           userSettings: [],
           onChange: () => undefined,
+        }),
+      ),
+      files: sabotage.of(
+        'files',
+        new FileStore({
+          contents: new Contents(path.join(folder, 'files'), 1_000_000),
+          records: store.files,
+          sizes: { fileBytes: 1000, runBytes: 1000 },
+          log: SILENT,
         }),
       ),
       log: SILENT,

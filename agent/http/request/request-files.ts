@@ -1,0 +1,210 @@
+import { Readable } from 'node:stream';
+import { FILE_LIMITS } from '../../contract.ts';
+import type { Content } from '../../files/contents.ts';
+import { FileTooLargeError } from '../../files/errors.ts';
+import type { FileStore } from '../../files/file-store.ts';
+import { FILE_NAME, INLINE_TYPES, isFileName, PDF, sameName, typeOf } from '../../files/names.ts';
+import type { RequestFile } from '../../store/run.ts';
+import { FILES, REQUEST_FILE_FIELDS } from '../api/file.ts';
+import type { FieldError } from '../api/problem.ts';
+import { describe } from './json-body.ts';
+
+const NAMED = 10;
+
+/** A file that came with the request, in a part of its own. */
+export interface FilePart extends Content {
+  readonly name: string;
+  readonly type: string;
+}
+
+/** A file of a request, checked: its content is stored already, or in the request. */
+export interface AskedFile {
+  readonly name: string;
+  readonly type: string;
+  readonly bytes: number;
+  readonly inline: boolean;
+  /** Of the content, if it is stored. */
+  readonly sha256: string | undefined;
+  /** Otherwise. */
+  readonly content: Buffer | undefined;
+  /** What the content's hash must be, if the client said it. */
+  readonly expected: string | undefined;
+}
+
+/** The files of a request, or what is wrong with them. */
+export type AskedFiles = { readonly files: readonly AskedFile[] } | { readonly errors: readonly FieldError[] };
+
+/**
+ * Checks `files` of a request, and the parts that came with it.
+ * @param value of the field; of any type.
+ */
+export function askedFiles(value: unknown, parts: readonly FilePart[], store: FileStore): AskedFiles {
+  if (value !== undefined && !Array.isArray(value)) return wrong([`must be ${FILES}; it is ${describe(value)}`]);
+  const entries = (value ?? []) as readonly unknown[];
+  const unnamed = new Map(parts.map((part) => [part.name, part]));
+  if (entries.length > FILE_LIMITS.files) return wrong([`must be ${FILES}; it has ${entries.length}`]);
+  const mistakes: string[] = [];
+  const files = entries.flatMap((entry, at) => {
+    const found = askedFile(entry, unnamed, store);
+    if (typeof found !== 'string') return [found];
+    mistakes.push(`item ${at + 1}${named(entry)} ${found}`);
+    return [];
+  });
+  for (const { name, type, bytes, sha256 } of unnamed.values()) {
+    const mistake = nameMistake(name);
+    if (mistake === undefined)
+      files.push({ name, type, bytes, sha256, inline: false, content: undefined, expected: undefined });
+    else mistakes.push(`the part named ${describe(name)} ${mistake}`);
+  }
+  if (files.length > FILE_LIMITS.files) return wrong([`must be ${FILES}; there are ${files.length} with the parts`]);
+  mistakes.push(...doubles(files), ...sizeMistakes(files, store));
+  return mistakes.length > 0 ? wrong(mistakes) : { files };
+}
+
+/**
+ * Stores the contents that are in the request, and holds all of them.
+ * @throws {FilesFullError} and whatever the disk throws.
+ */
+export async function storeAsked(
+  asked: readonly AskedFile[],
+  store: FileStore,
+): Promise<{
+  readonly files: readonly RequestFile[];
+  readonly errors: readonly FieldError[];
+  readonly release: () => void;
+}> {
+  const releases: (() => void)[] = [];
+  const files: RequestFile[] = [];
+  const errors: FieldError[] = [];
+  for (const { name, type, bytes, inline, sha256: stored, content, expected } of asked) {
+    let sha256 = stored;
+    if (content) {
+      const received = await store.receive(Readable.from([content]), name);
+      releases.push(received.release);
+      ({ sha256 } = received);
+    }
+    if (sha256 === undefined) throw new Error('a file without a content');
+    const file = { name, bytes, sha256, type, inline };
+    releases.push(store.hold(file));
+    files.push(file);
+    if (expected !== undefined && expected !== sha256)
+      errors.push(
+        ...wrong([`must have contents with their \`sha256\`; that of ${describe(name)} is ${sha256}`]).errors,
+      );
+  }
+  return { files, errors, release: () => releases.forEach((release) => release()) };
+}
+
+/** @returns the file, or what is wrong with the entry. */
+function askedFile(entry: unknown, parts: Map<string, FilePart>, store: FileStore): AskedFile | string {
+  if (typeof entry !== 'object' || entry === null || Array.isArray(entry))
+    return `must be an object; it is ${describe(entry)}`;
+  const { name: own, fileId, base64, inline = false, bytes, sha256, type: ownType } = entry as Record<string, unknown>;
+  const unknown = Object.keys(entry).find((field) => !REQUEST_FILE_FIELDS.includes(field));
+  if (unknown !== undefined)
+    return `has an unknown field ${describe(unknown)}; the fields are ${REQUEST_FILE_FIELDS.join(', ')}`;
+  if (own !== undefined && typeof own !== 'string')
+    return `must have a \`name\` that is a string; it is ${describe(own)}`;
+  if (typeof inline !== 'boolean') return `must have \`inline\` true or false; it is ${describe(inline)}`;
+  if (fileId !== undefined && base64 !== undefined) return 'has both `fileId` and `base64`; it must have one of them';
+  const source = sourceOf(own, fileId, base64, parts, store);
+  if (typeof source === 'string') return source;
+  const name = own ?? source.name;
+  const type = typeOf(name, typeof ownType === 'string' ? ownType : source.type);
+  const mistake = nameMistake(name) ?? inlineMistake(inline, type);
+  if (mistake !== undefined) return mistake;
+  if (bytes !== undefined && bytes !== source.bytes)
+    return `must have its size in \`bytes\`, ${source.bytes}; it is ${describe(bytes)}`;
+  if (
+    sha256 !== undefined &&
+    (typeof sha256 !== 'string' || (source.sha256 !== undefined && sha256.toLowerCase() !== source.sha256))
+  ) {
+    return `must have the hash of its content in \`sha256\`${source.sha256 === undefined ? '' : `, ${source.sha256}`}; it is ${describe(sha256)}`;
+  }
+  return {
+    name,
+    type,
+    bytes: source.bytes,
+    inline,
+    sha256: source.sha256,
+    content: source.content,
+    expected: sha256?.toLowerCase(),
+  };
+}
+
+type Source = Pick<AskedFile, 'name' | 'bytes' | 'sha256' | 'content'> & { readonly type?: string };
+
+function sourceOf(
+  name: string | undefined,
+  fileId: unknown,
+  base64: unknown,
+  parts: Map<string, FilePart>,
+  store: FileStore,
+): Source | string {
+  if (fileId !== undefined) {
+    const upload = typeof fileId === 'string' ? store.find(fileId) : undefined;
+    return upload
+      ? { ...upload, content: undefined }
+      : `has a \`fileId\` that names no file, ${describe(fileId)}; uploads can be used for 24 hours. Send it again with PUT /files`;
+  }
+  if (base64 !== undefined) {
+    if (name === undefined) return 'must have a `name`, because it has `base64`';
+    const content = typeof base64 === 'string' ? contentOf(base64) : undefined;
+    return content
+      ? { name, bytes: content.length, sha256: undefined, content }
+      : `must have \`base64\` with padding and nothing else; it is ${typeof base64 === 'string' ? `a string of ${base64.length}` : describe(base64)}`;
+  }
+  const part = name === undefined ? undefined : parts.get(name);
+  if (!part) return 'must have a `fileId` or `base64`, or the name of a part of a multipart request';
+  parts.delete(part.name);
+  return { ...part, content: undefined };
+}
+
+/** Undefined if it is no base64 of RFC 4648. */
+function contentOf(base64: string): Buffer | undefined {
+  const content = Buffer.from(base64, 'base64');
+  return content.toString('base64') === base64 ? content : undefined;
+}
+
+/** What is wrong with the name of a file, to follow it in a sentence. */
+export function nameMistake(name: string): string | undefined {
+  return isFileName(name) ? undefined : `must have ${FILE_NAME} in \`name\`; it is ${describe(name)}`;
+}
+
+function inlineMistake(inline: boolean, type: string): string | undefined {
+  return inline && !INLINE_TYPES.includes(type)
+    ? `cannot be \`inline\`, because its type is ${type}; possible are ${INLINE_TYPES.join(', ')}`
+    : undefined;
+}
+
+function doubles(files: readonly AskedFile[]): string[] {
+  const byName = Map.groupBy(files, ({ name }) => sameName(name));
+  return [...byName.values()]
+    .filter(({ length }) => length > 1)
+    .map(
+      (same) =>
+        `must have different names, also in another case; ${describe(same[0]?.name)} is there ${same.length} times`,
+    );
+}
+
+function sizeMistakes(files: readonly AskedFile[], { sizes }: FileStore): string[] {
+  const pdfBytes = files.reduce((sum, { inline, type, bytes }) => sum + (inline && type === PDF ? bytes : 0), 0);
+  for (const { name, bytes } of files)
+    if (bytes > sizes.fileBytes) throw new FileTooLargeError(`The file ${JSON.stringify(name)}`, sizes.fileBytes);
+  if (files.reduce((sum, { bytes }) => sum + bytes, 0) > sizes.runBytes)
+    throw new FileTooLargeError('The files of a run together', sizes.runBytes);
+  return pdfBytes > FILE_LIMITS.inlinePdfBytes
+    ? [`must have PDFs of at most ${FILE_LIMITS.inlinePdfBytes} bytes together with \`inline\`; there are ${pdfBytes}`]
+    : [];
+}
+
+const named = (entry: unknown) => {
+  const name = typeof entry === 'object' && entry !== null ? (entry as { name?: unknown }).name : undefined;
+  return typeof name === 'string' ? `, ${describe(name)},` : '';
+};
+
+function wrong(mistakes: readonly string[]): { errors: FieldError[] } {
+  const more = mistakes.length > NAMED ? [`and ${mistakes.length - NAMED} more`] : [];
+  const field = 'files';
+  return { errors: [{ field, message: `\`${field}\`: ${[...mistakes.slice(0, NAMED), ...more].join('; ')}.` }] };
+}

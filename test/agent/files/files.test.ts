@@ -1,0 +1,332 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { readdirSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { UploadedFile } from '../../../agent/http/api/file.ts';
+import type { Problem } from '../../../agent/http/api/problem.ts';
+import type { RunResource } from '../../../agent/http/api/run.ts';
+import { openStore } from '../../../agent/store/sqlite.ts';
+import { Agent, TOKEN, until } from '../../support/agent.ts';
+
+const MEBIBYTE = 1_048_576;
+const hashOf = (content: Uint8Array | string) => createHash('sha256').update(content).digest('hex');
+
+let agent: Agent;
+beforeAll(async () => {
+  agent = await Agent.start({
+    env: {
+      AGENT_FILE_MEGABYTES: '2',
+      AGENT_RUN_FILES_MEGABYTES: '3',
+      AGENT_FILES_MEGABYTES: '8',
+      AGENT_WARM_START: 'off',
+    },
+  });
+});
+afterAll(() => agent[Symbol.asyncDispose]());
+
+const put = (route: string, body: NonNullable<RequestInit['body']>, headers: Record<string, string> = {}) =>
+  agent.fetch(route, { method: 'PUT', body, headers });
+const uploaded = async (name: string, content: string | Uint8Array<ArrayBuffer>, headers?: Record<string, string>) => {
+  const response = await put(`/files?name=${encodeURIComponent(name)}`, content, headers);
+  expect(response.status).toBe(201);
+  return (await response.json()) as UploadedFile;
+};
+const start = (body: object, headers?: Record<string, string>) =>
+  agent.fetch('/runs', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', ...headers },
+    body: JSON.stringify({ prompt: 'Read it.', ...body }),
+  });
+const accepted = async (response: Response) => {
+  expect(response.status, await response.clone().text()).toBe(202);
+  return (await response.json()) as RunResource;
+};
+const refused = async (response: Response, status: number): Promise<Problem> => {
+  expect(response.status, await response.clone().text()).toBe(status);
+  return (await response.json()) as Problem;
+};
+const counts = async () => ((await (await agent.fetch('/runs?limit=100')).json()) as { runs: unknown[] }).runs.length;
+const contents = () => readdirSync(path.join(agent.stateDir, 'files'));
+
+describe('PUT /files', () => {
+  it('stores a file and says what it is', async () => {
+    expect(await uploaded('Bericht für März.pdf', '%PDF-1.7')).toEqual({
+      fileId: expect.any(String) as string,
+      name: 'Bericht für März.pdf',
+      bytes: 8,
+      sha256: hashOf('%PDF-1.7'),
+      type: 'application/pdf',
+    });
+  });
+
+  it.each([
+    ['attachment; filename="a b.csv"', 'a b.csv', 'text/csv'],
+    [
+      "attachment; filename=x; filename*=UTF-8''%C3%BCber.xlsx",
+      'über.xlsx',
+      'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
+    ],
+  ])('takes the name from Content-Disposition: %s', async (header, name, type) => {
+    const response = await put('/files', 'x', { 'Content-Disposition': header });
+    expect(await response.json()).toMatchObject({ name, type });
+  });
+
+  it('believes a Content-Type that says something', async () => {
+    expect(await uploaded('data', '{}', { 'Content-Type': 'application/json; charset=utf-8' })).toMatchObject({
+      type: 'application/json',
+    });
+    expect(await uploaded('data', '{}', { 'Content-Type': 'application/x-www-form-urlencoded' })).toMatchObject({
+      type: 'application/octet-stream',
+    });
+  });
+
+  it('keeps a content once', async () => {
+    const content = randomBytes(100);
+    const before = contents().length;
+    const [one, two] = [await uploaded('one', content), await uploaded('two', content)];
+    expect(one.fileId).not.toBe(two.fileId);
+    expect(contents().length).toBe(before + 1);
+  });
+
+  it('takes an empty file', async () => {
+    expect(await uploaded('empty.txt', '')).toMatchObject({ bytes: 0, sha256: hashOf('') });
+  });
+
+  it.each([
+    '../x',
+    'a/b',
+    'a\\b',
+    '..',
+    '.',
+    '',
+    ' ',
+    'a\nb',
+    'a\u0000b',
+    'a\u202Eb',
+    'x'.repeat(256),
+    'ü'.repeat(128),
+  ])('refuses the name %j', async (name) => {
+    const problem = await refused(await put(`/files?name=${encodeURIComponent(name)}`, 'x'), 400);
+    expect(problem.errors).toEqual([
+      { field: 'name', message: expect.stringContaining('must be a name of 1 to 255 bytes') as string },
+    ]);
+  });
+
+  it('refuses a file without a name', async () => {
+    expect((await refused(await put('/files', 'x'), 400)).detail).toContain('it is missing');
+  });
+
+  it('refuses a file that is too large, also without a Content-Length', async () => {
+    expect((await refused(await put('/files?name=big', Buffer.alloc(2 * MEBIBYTE + 1)), 413)).detail).toBe(
+      'The file "big" may have at most 2097152 bytes.',
+    );
+    const chunked = new ReadableStream({
+      pull(controller) {
+        controller.enqueue(new Uint8Array(MEBIBYTE));
+      },
+    });
+    const response = await fetch(`${agent.url}/files?name=endless`, {
+      method: 'PUT',
+      body: chunked,
+      duplex: 'half',
+      headers: { Authorization: `Bearer ${TOKEN}` },
+    } as RequestInit).catch(() => undefined);
+    // The connection may be closed before the client has read the response.
+    if (response) expect(response.status).toBe(413);
+    await until(() => contents().every((name) => !name.startsWith('.')));
+  });
+
+  it('keeps nothing of an upload that was cut off', async () => {
+    const { port } = new URL(agent.url);
+    const socket = connect(Number(port), '127.0.0.1');
+    const before = contents();
+    socket.write(
+      `PUT /files?name=cut HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Length: 1000\r\n\r\nhalf`,
+    );
+    await until(() => contents().some((name) => name.startsWith('.new-')));
+    socket.destroy();
+    await until(() => contents().length === before.length);
+    expect(contents().sort()).toEqual(before.sort());
+  });
+
+  it('refuses a file that there is no room for', async () => {
+    const full = await Agent.start({
+      env: { AGENT_FILE_MEGABYTES: '2', AGENT_FILES_MEGABYTES: '3' },
+      checksAnswers: false,
+    });
+    await using _ = full;
+    const send = (size: number) => full.fetch('/files?name=x', { method: 'PUT', body: randomBytes(size) });
+    expect((await send(2 * MEBIBYTE)).status).toBe(201);
+    const response = await send(MEBIBYTE + 1);
+    expect(response.status).toBe(507);
+    expect(((await response.json()) as Problem).detail).toContain(
+      'may have 3 MiB together (AGENT_FILES_MEGABYTES, config filesMegabytes of the stack)',
+    );
+    expect((await send(MEBIBYTE)).status).toBe(201);
+  });
+});
+
+describe('files of a run', () => {
+  it('are in its record, by a fileId or base64, and in a list with others', async () => {
+    const { fileId, ...facts } = await uploaded('table.csv', 'a,b\n');
+    const run = await accepted(await start({ files: [{ fileId }, { name: 'n.txt', base64: btoa('note') }] }));
+    expect(run.request.files).toEqual([
+      { ...facts, inline: false },
+      { name: 'n.txt', bytes: 4, sha256: hashOf('note'), type: 'text/plain', inline: false },
+    ]);
+  });
+
+  it('may be named by what the upload returned, and under another name', async () => {
+    const upload = await uploaded('scan.png', 'not really');
+    const run = await accepted(await start({ files: [{ ...upload, name: 'page 1.png', inline: true }] }));
+    expect(run.request.files).toMatchObject([{ name: 'page 1.png', type: 'image/png', inline: true }]);
+  });
+
+  it('come in a multipart request, too', async () => {
+    const form = new FormData();
+    form.set('request', JSON.stringify({ prompt: 'Compare.', files: [{ name: 'b.png', inline: true }] }));
+    form.append('x', new Blob(['one']), 'a.txt');
+    form.append('y', new Blob(['two'], { type: 'image/png' }), 'b.png');
+    const response = await agent.fetch('/runs', { method: 'POST', body: form });
+    expect((await accepted(response)).request.files).toEqual([
+      { name: 'b.png', bytes: 3, sha256: hashOf('two'), type: 'image/png', inline: true },
+      { name: 'a.txt', bytes: 3, sha256: hashOf('one'), type: 'text/plain', inline: false },
+    ]);
+    const answer = await agent.fetch('/run', { method: 'POST', body: form });
+    expect(await answer.json()).toMatchObject({ success: true });
+  });
+
+  it('count for the Idempotency-Key by their contents', async () => {
+    const key = { 'Idempotency-Key': 'files' };
+    const [one, two] = [
+      await uploaded('f.txt', 'same'),
+      await uploaded('f.txt', 'same', { 'Content-Type': 'text/markdown' }),
+    ];
+    const { id } = await accepted(await start({ files: [{ fileId: one.fileId }] }, key));
+    expect((await accepted(await start({ files: [{ fileId: two.fileId }] }, key))).id).toBe(id);
+    expect((await accepted(await start({ files: [{ name: 'f.txt', base64: btoa('same') }] }, key))).id).toBe(id);
+    await refused(await start({ files: [{ name: 'f.txt', base64: btoa('other') }] }, key), 422);
+    await refused(await start({}, key), 422);
+  });
+
+  const name = 'a.txt';
+  const base64 = btoa('x');
+  it.each<[string, unknown, string]>([
+    ['no list', { name, base64 }, 'must be at most 100 files'],
+    ['an entry that is no object', ['a.txt'], 'item 1 must be an object; it is the string "a.txt"'],
+    [
+      'an unknown fileId',
+      [{ fileId: '5b2f7c1e-9d40-4f0a-8a53-0f1c6f2f1d11' }],
+      'item 1 has a `fileId` that names no file',
+    ],
+    ['a name with ..', [{ name: '../x', base64 }], 'item 1, the string "../x", must have a name of 1 to 255 bytes'],
+    ['base64 that is none', [{ name, base64: 'a-_!' }], 'item 1, the string "a.txt", must have `base64`'],
+    ['base64 without a name', [{ base64 }], 'must have a `name`'],
+    ['both', [{ name, base64, fileId: 'x' }], 'has both `fileId` and `base64`'],
+    ['neither', [{ name }], 'must have a `fileId` or `base64`'],
+    ['an unknown field', [{ name, base64, inlined: true }], 'has an unknown field the string "inlined"'],
+    ['another size', [{ name, base64, bytes: 2 }], 'must have its size in `bytes`, 1; it is the number 2'],
+    ['another hash', [{ name, base64, sha256: hashOf('y') }], `that of the string "a.txt" is ${hashOf('x')}`],
+    [
+      'doubles',
+      [
+        { name, base64 },
+        { name: 'A.TXT', base64 },
+      ],
+      'must have different names',
+    ],
+    ['text inline', [{ name, base64, inline: true }], 'cannot be `inline`, because its type is text/plain'],
+    ['10,000 files', Array.from({ length: 10_000 }, (_, n) => ({ name: `${n}`, base64 })), 'it has 10000'],
+  ])('are refused: %s', async (_, files, message) => {
+    const before = await counts();
+    const problem = await refused(await start({ files }), 400);
+    expect(problem.errors).toEqual([{ field: 'files', message: expect.stringContaining(message) as string }]);
+    expect(await counts()).toBe(before);
+  });
+
+  it('are refused if they are too large together', async () => {
+    const files = await Promise.all(['1', '2'].map((each) => uploaded(each, randomBytes(1.6 * MEBIBYTE))));
+    expect((await refused(await start({ files }), 413)).detail).toBe(
+      'The files of a run together may have at most 3145728 bytes.',
+    );
+  });
+
+  it.each([
+    [
+      'cut off',
+      '--b\r\nContent-Disposition: form-data; name="request"\r\n\r\n{"prompt":"x"}\r\n--b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\nabc',
+      'cannot be read',
+    ],
+    [
+      'without a request',
+      '--b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\nabc\r\n--b--\r\n',
+      'the part `request` with the JSON of the run is missing',
+    ],
+    [
+      'with another field',
+      '--b\r\nContent-Disposition: form-data; name="prompt"\r\n\r\nabc\r\n--b--\r\n',
+      'the part "prompt" is neither `request` nor a file',
+    ],
+    ['empty', '', 'cannot be read'],
+  ])('are refused in a multipart body: %s', async (_, body, message) => {
+    const before = [contents().sort(), await counts()];
+    const response = await agent.fetch('/runs', {
+      method: 'POST',
+      body,
+      headers: { 'Content-Type': 'multipart/form-data; boundary=b' },
+    });
+    expect((await refused(response, 400)).detail).toContain(message);
+    expect([contents().sort(), await counts()]).toEqual(before);
+  });
+
+  it('are there after a restart, for a run that waited', async () => {
+    const { fileId } = await uploaded('kept.txt', 'kept');
+    await agent.fetch('/pause', { method: 'POST' });
+    await agent.fetch('/resume', { method: 'POST' });
+    const run = await accepted(await start({ files: [{ fileId }] }));
+    await agent.end('SIGTERM');
+    await agent.start();
+    const again = (await (await agent.fetch(`/runs/${run.id}`)).json()) as RunResource;
+    expect(again.request.files).toMatchObject([{ name: 'kept.txt', sha256: hashOf('kept') }]);
+    expect(contents()).toContain(hashOf('kept'));
+  });
+});
+
+describe('contents', () => {
+  it('go a day after the upload, unless the record of a run names them', async () => {
+    await using old = await Agent.start({ checksAnswers: false });
+    const send = async (name: string) =>
+      (await (await old.fetch(`/files?name=${name}`, { method: 'PUT', body: name })).json()) as UploadedFile;
+    const [unused, used] = [await send('unused'), await send('used')];
+    await old.fetch('/run', {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ prompt: 'x', files: [used] }),
+    });
+    await old.end('SIGTERM');
+    writeFileSync(path.join(old.stateDir, 'files/.new-left'), 'x');
+    writeFileSync(path.join(old.stateDir, 'files', hashOf('no record')), 'no record');
+    {
+      using store = openStore(path.join(old.stateDir, 'runs.db'));
+      for (const { fileId, ...rest } of [unused, used]) {
+        store.files.addUpload({
+          ...rest,
+          fileId: `${fileId}-old`,
+          uploadedAt: new Date(Date.now() - 86_400_001).toISOString(),
+        });
+      }
+      store.files.removeUploads(new Date(Date.now() + 1000).toISOString());
+      store.files.addUpload({ ...unused, uploadedAt: new Date(Date.now() - 86_400_001).toISOString() });
+    }
+    await old.start();
+    await until(() => readdirSync(path.join(old.stateDir, 'files')).length === 1);
+    expect(readdirSync(path.join(old.stateDir, 'files'))).toEqual([hashOf('used')]);
+    const response = await old.fetch('/runs', {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ prompt: 'x', files: [unused] }),
+    });
+    expect(response.status).toBe(400);
+  });
+});
