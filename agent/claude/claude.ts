@@ -5,7 +5,8 @@ import type { ClaudeConfigurations, ProcessConfiguration } from './configuration
 import { ConfiguredClaude } from './configured.ts';
 import { claudeEnvironment, isLong, retriesWithin, retryWaitWithin } from './environment.ts';
 import type { LoginModel } from './login-model.ts';
-import type { CollectedFiles, FilesOfPrompt } from '../files/run-files.ts';
+import type { FilesOfPrompt } from '../files/run-files.ts';
+import { RUN_FOLDER } from './host.ts';
 import { argumentsOf } from './options.ts';
 import type { ClaudePlace } from './place.ts';
 import type { RunOptions } from '../http/api/run-request.ts';
@@ -96,8 +97,6 @@ export interface RunReport extends ClaudeReport {
   readonly spent: Partial<Spending>;
   /** Whether the run ended before `claude` had saved its conversation, which then cannot be continued. */
   readonly isUnsaved?: boolean;
-  /** The files that it left; undefined for none, without a warning. */
-  readonly collected?: CollectedFiles | undefined;
 }
 
 /** A process that works on a prompt. */
@@ -136,6 +135,9 @@ export interface ClaudeOptions {
  * a working directory without asking.
  */
 const OWN_CONFIGURATION_ONLY = ['--setting-sources', 'user', '--strict-mcp-config'];
+
+/** They name the folder of a run with the files that it is given, and that for files that it leaves. */
+const FOLDER_VARIABLES = { CLAUDE_RUN_IN: `${RUN_FOLDER}/in`, CLAUDE_RUN_OUT: `${RUN_FOLDER}/out` };
 
 /** A warm process does not know the time limit of its run. The agent ends retries that take too long for the run. */
 const EXPECTED_RUN_MS = RUN_LIMITS.defaultTimeoutMs;
@@ -194,9 +196,13 @@ export function createClaude(options: ClaudeOptions): Claude {
         const command = {
           file: place.file,
           args,
-          env: claudeEnvironment(place.environment, { ...own, ...configuration.environment }, mark, remainingMs),
+          env: {
+            ...claudeEnvironment(place.environment, { ...own, ...configuration.environment }, mark, remainingMs),
+            ...(!prompt.textOnly && FOLDER_VARIABLES),
+          },
           cwd: place.cwdOf(prompt.workdir),
           mark,
+          hasFolder: prompt.textOnly !== true,
           files: [...place.filesOf(given), ...configuration.files],
           ...(configuration.mirror !== undefined && { mirror: configuration.mirror }),
         };
@@ -292,6 +298,7 @@ export function createClaude(options: ClaudeOptions): Claude {
       const before = prompt.resume ? await spentBefore(configuration) : undefined;
       const process = await waiting.begin({
         prompt: prompt.text,
+        files: prompt.files,
         deadline: prompt.deadline,
         retryWaitMs: retryWaitWithin(remainingMs),
         ...(prompt.onText && { onText: prompt.onText }),
@@ -359,6 +366,7 @@ function argumentsFor(
     ...(asks && !asks.questions ? [`--disallowedTools=${QUESTION_TOOL}`] : []),
     ...(mcpConfig === undefined || prompt.textOnly ? [] : [`--mcp-config=${place.pathOf(mcpConfig)}`]),
     ...argumentsOf(prompt.options, { permissionMode, model }, prompt.resume),
-    ...(prompt.textOnly ? ['--tools', '', '--no-session-persistence'] : []),
+    // Other permission modes than bypassPermissions let Claude read only there and in the working directory.
+    ...(prompt.textOnly ? ['--tools', '', '--no-session-persistence'] : [`--add-dir=${RUN_FOLDER}`]),
   ];
 }

@@ -1,9 +1,13 @@
+import type { CollectedFiles, FilesOfPrompt, InputFile } from '../files/run-files.ts';
+
 /**
  * In arguments, variables and paths of a {@link ProcessCommand}: the HOME and the working folder of the runner that starts
  * it. Neither an argument nor a path can otherwise contain NUL.
  */
 export const RUNNER_HOME = '\0home\0';
 export const RUNNER_WORKSPACE = '\0workspace\0';
+/** In arguments and variables of a {@link ProcessCommand}: the folder of the process, with `in` and `out`. */
+export const RUN_FOLDER = '\0run\0';
 /** The `file` of a command: the CLI of the runner. */
 export const RUNNER_CLAUDE = 'claude';
 
@@ -23,6 +27,8 @@ export interface ProcessCommand {
   readonly cwd: string;
   /** The value of the run mark in `env`. No other process of the host has it. */
   readonly mark: string;
+  /** Whether the process has a folder of its own, {@link RUN_FOLDER}, from its start until none of its processes is left. */
+  readonly hasFolder?: boolean;
   /** For a runner, which starts the process after it has written them. */
   readonly files?: readonly ProcessFile[];
   /** For a runner: the agent's folder for conversations of this process; see {@link HostedProcess.pull}. */
@@ -48,6 +54,20 @@ export interface ProcessExit {
   readonly lost?: boolean | undefined;
 }
 
+/** The folder of a process for files: `in` with those that it is given, `out` for those that it leaves. */
+export interface RunFolder {
+  /** The absolute paths there. */
+  readonly in: string;
+  readonly out: string;
+  /**
+   * Puts files into `in`, read-only. Call it once, before the prompt.
+   * @throws if one cannot be written; the message says why.
+   */
+  put(files: readonly InputFile[]): Promise<void>;
+  /** Copies what lies in `out`, from which nothing is trusted; what cannot be copied is a warning. Never rejects. */
+  collect(to: FilesOfPrompt): Promise<CollectedFiles>;
+}
+
 /** A process that a {@link ProcessHost} has started, and its descendants. */
 export interface HostedProcess {
   /** Whether it can be written to. */
@@ -61,9 +81,11 @@ export interface HostedProcess {
   readonly exit: Promise<ProcessExit>;
   /** Settles when no more output can come; never rejects. A descendant may keep that open long after {@link exit}. */
   readonly outputEnd: Promise<void>;
+  /** Undefined if it has none, or its runner is of an earlier version, which makes none. */
+  readonly folder?: RunFolder | undefined;
   /**
-   * Kills the process and all its descendants, and no other, and on a runner removes their files after a last pull. Settles
-   * when none is left, or its runner is gone; rejects if one cannot be killed.
+   * Kills the process and all its descendants, and no other, and removes its folder, and on a runner all files after a last
+   * pull. Settles when none is left, or its runner is gone; rejects if one cannot be killed, or the folder not be removed.
    */
   sweep(): Promise<void>;
   /** On a runner: copies new parts of its conversations, in `.claude/projects` of its HOME, to the mirror. Never rejects. */
@@ -80,7 +102,7 @@ export interface ProcessHost {
    */
   start(command: ProcessCommand, output: ProcessOutput): HostedProcess;
   /**
-   * Kills the processes that an earlier agent left behind, and returns their number. Call it before the first start.
+   * Kills the processes that an earlier agent left behind, removes their folders, and returns their number. Call it before the first start.
    * @param instance the part of their run marks before the slash.
    * @throws if one cannot be killed.
    */

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { HostedProcess, ProcessCommand, ProcessExit, ProcessHost, ProcessOutput } from './host.ts';
+import { LocalFolder, removeFolders } from './local-folder.ts';
 import { clockTicks, residentBytesOf } from './proc.ts';
 import { lockLimitOf, withLockLimit } from './run-mark.ts';
 import { sweep, type Other } from './sweep.ts';
@@ -13,9 +14,14 @@ export class LocalHost implements ProcessHost {
     const exit = Promise.withResolvers<ProcessExit>();
     const outputEnd = Promise.withResolvers<undefined>();
     const startedAt = clockTicks();
-    const child: ChildProcess = spawn(...withLockLimit(command.file, command.args, command.mark), {
+    using made = new DisposableStack();
+    const folder = command.hasFolder
+      ? made.adopt(new LocalFolder(command.mark), (each) => each.removeNew())
+      : undefined;
+    const { args, env } = folder?.inCommand(command) ?? command;
+    const child: ChildProcess = spawn(...withLockLimit(command.file, args, command.mark), {
       cwd: command.cwd,
-      env: command.env,
+      env,
       // In a process group of its own, so that Ctrl-C in the terminal reaches only the agent.
       detached: true,
     });
@@ -26,6 +32,7 @@ export class LocalHost implements ProcessHost {
     });
     const { stdin, stdout, stderr } = child;
     if (!stdin || !stdout || !stderr) throw new Error('too many files are open');
+    made.move();
 
     const own = { pid: child.pid, lockLimit: lockLimitOf(command.mark), begunAt: Infinity };
     this.#inProgress.add(own);
@@ -48,6 +55,7 @@ export class LocalHost implements ProcessHost {
       signal: (name) => child.kill(name),
       exit: exit.promise,
       outputEnd: outputEnd.promise,
+      folder,
       sweep: async () => {
         try {
           const leader = child.pid === undefined ? undefined : { pid: child.pid, startedAt };
@@ -55,12 +63,15 @@ export class LocalHost implements ProcessHost {
         } finally {
           this.#inProgress.delete(own);
         }
+        await folder?.remove();
       },
       residentBytes: () => Promise.resolve(child.pid === undefined ? 0 : residentBytesOf(child.pid)),
     };
   }
 
-  killLeftovers(instance: string): Promise<number> {
-    return sweep(`${instance}/`);
+  async killLeftovers(instance: string): Promise<number> {
+    const killed = await sweep(`${instance}/`);
+    await removeFolders(instance);
+    return killed;
   }
 }

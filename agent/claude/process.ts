@@ -3,8 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Asks, type Answerer } from './asks.ts';
 import { CappedText } from './capped-text.ts';
 import { Deadline } from './deadline.ts';
+import type { CollectedFiles, FilesOfPrompt } from '../files/run-files.ts';
 import type { ProcessCommand, ProcessExit, ProcessHost } from './host.ts';
 import { LineSplitter } from './lines.ts';
+import { PromptFiles } from './prompt-files.ts';
 import { Transcript } from './transcript.ts';
 
 /** The API accepts no request over 32 MB, so no valid event is longer. */
@@ -34,6 +36,7 @@ export type EndReason = 'deadline' | 'cancelled' | 'shutdown' | 'overflow' | 're
 /** The one prompt of a process, and its limits. */
 export interface ClaudeTurn {
   readonly prompt: string;
+  readonly files?: FilesOfPrompt | undefined;
   /** When the run is ended, in milliseconds of `performance.now()`, which is independent of the system clock. */
   readonly deadline: number;
   /** How long the CLI may wait for retries in total, in milliseconds. */
@@ -75,8 +78,10 @@ export interface ClaudeReport {
   readonly exitCode: number | undefined;
   readonly signal: string | undefined;
   readonly stderr: string;
-  /** Why the process could not be started. */
+  /** Why the process could not be started, or not be given its files. */
   readonly startError: string | undefined;
+  /** The files that it left; undefined for none, without a warning. */
+  readonly collected?: CollectedFiles | undefined;
   /** Why its host ended it, in sentences about the run. */
   readonly reason?: string | undefined;
   /** Whether the connection to its runner was lost. */
@@ -116,6 +121,10 @@ export function startClaude(command: ProcessCommand, host: ProcessHost): Waiting
   let onHeard: ClaudeTurn['onHeard'];
   let asks: Asks | undefined;
   let deadline: Deadline | undefined;
+  let files: PromptFiles | undefined;
+  /** Settles if the process cannot get its prompt. */
+  const unprompted = Promise.withResolvers<string>();
+  let isPrompted = false;
 
   const hosted = host.start(command, {
     stdout: (chunk) => takeSafely(() => splitter.push(chunk)),
@@ -172,26 +181,39 @@ export function startClaude(command: ProcessCommand, host: ProcessHost): Waiting
     if (!(await exitsWithin(KILL_MS))) exited.resolve(undefined);
   }
 
+  async function prompt(text: string): Promise<void> {
+    try {
+      const before = files && (await files.give());
+      if (!isWanted()) return;
+      isPrompted = true;
+      const content = before ? [...before, { type: 'text', text }] : text;
+      write({ type: 'user', message: { role: 'user', content } });
+    } catch (error) {
+      unprompted.resolve(error instanceof Error ? error.message : String(error));
+    }
+  }
+
   async function finish(at: number): Promise<ClaudeReport> {
     deadline = new Deadline(at, () => end('deadline'));
-    await Promise.race([answered.promise, exited.promise]);
+    const problem = await Promise.race([answered.promise, exited.promise, unprompted.promise]);
     asks?.end();
     deadline.clear();
     write({ type: 'control_request', request_id: lastQuestion, request: { subtype: 'ping' } });
     hosted.closeStdin();
     await Promise.race([stays.promise, exitsWithin(EXIT_AFTER_RESULT_MS)]);
     settled = true;
-    return {
+    const report: ClaudeReport = {
       endedBy: endedBy ?? 'itself',
       transcript,
       exitCode: exit?.code,
       signal: exit?.signal,
       stderr: stderr.toString().trim(),
-      startError: exit?.startError,
+      startError: exit?.startError ?? problem,
       reason: exit?.reason,
       lost: exit?.lost,
       fault,
     };
+    return { ...report, collected: await files?.collect() };
   }
 
   async function reap(): Promise<void> {
@@ -201,7 +223,7 @@ export function startClaude(command: ProcessCommand, host: ProcessHost): Waiting
   }
 
   async function interrupt(): Promise<void> {
-    if (!hosted.writable) return terminate();
+    if (!hosted.writable || !isPrompted) return terminate();
     write({ type: 'control_request', request_id: randomUUID(), request: { subtype: 'interrupt' } });
     const late = await Promise.race([answered.promise, exited.promise, sleep(INTERRUPT_MS, 'late', { ref: false })]);
     if (late === 'late') await terminate();
@@ -230,7 +252,8 @@ export function startClaude(command: ProcessCommand, host: ProcessHost): Waiting
       onHeard = turn.onHeard;
       const tell = (message: object) => isWanted() && write(message);
       if (turn.answer) asks = new Asks(turn.answer, tell, (open) => deadline?.pause(open > 0));
-      write({ type: 'user', message: { role: 'user', content: turn.prompt } });
+      files = turn.files && new PromptFiles(turn.files, hosted.folder);
+      void prompt(turn.prompt);
       const report = finish(turn.deadline);
       return { report, reaped: report.then(reap), end };
     },

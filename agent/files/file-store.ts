@@ -8,7 +8,7 @@ import { isStorageFailure } from '../store/storage-failure.ts';
 import type { Run } from '../store/run.ts';
 import type { Contents, HeldContent } from './contents.ts';
 import { FilesFullError, FileTooLargeError } from './errors.ts';
-import { typeOf } from './names.ts';
+import { typeOf } from './media-types.ts';
 import type { CollectedFiles, FilesOfPrompt, InputFile, RunFile } from './run-files.ts';
 
 /** How large files may be, in bytes. */

@@ -1,12 +1,10 @@
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { chmodSync, lstatSync, mkdirSync, readdirSync, rmdirSync, type Dirent } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { SESSION_ID, TRANSCRIPT } from '../conversations/transcripts.ts';
 import { move, readOwnFile, writeOwnFile } from '../workspace/own-files.ts';
 import type { Log } from '../log.ts';
+import { removeTree } from '../remove-tree.ts';
 
 /** Which processes use a folder while it is restored: none, only some that have no prompt yet, or also runs in progress. */
 export type Users = 'none' | 'waiting' | 'runs';
@@ -130,10 +128,7 @@ function foldersAbove(name: string): string[] {
 /** If this fails, the agent tries again at its next start. */
 async function removeFolder(folder: string, log: Pick<Log, 'warn'>): Promise<void> {
   try {
-    await rm(folder, { recursive: true, force: true }).catch(async () => {
-      // rm handles paths that are longer than PATH_MAX; chmod is for folders that their owner may not write to.
-      await promisify(execFile)('sh', ['-c', 'chmod -R u+rwX "$1"; rm -rf "$1"', 'sh', folder]);
-    });
+    await removeTree(folder);
   } catch (error) {
     log.warn({ err: error, folder }, 'leftovers of a run in the configuration folder cannot be removed');
   }

@@ -67,7 +67,7 @@ export class Connection {
       void this.#giveBack();
     });
     const { home, workspace } = options;
-    this.#say({ type: 'hello', nonce: this.#nonce, name: hostname(), home, workspace });
+    this.#say({ type: 'hello', nonce: this.#nonce, name: hostname(), home, workspace, takesFiles: true });
   }
 
   /** Whether the agent is at the other end. */
@@ -97,6 +97,7 @@ export class Connection {
       this.#clean();
       return;
     }
+    if (message.type === 'put') this.#options.runner.use({ isLast: this.#isLast });
     if (message.type === 'sweep') this.#isSwept = true;
     this.#run.take(message);
   }

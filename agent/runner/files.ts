@@ -1,9 +1,11 @@
-import { constants } from 'node:fs';
 import { mkdir, open, opendir, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { isInside } from '../is-inside.ts';
 import type { ByteQueue, Outlet } from './flow.ts';
-import { CHUNK_BYTES, PULL_LIMITS, type FileState, type FromRunner, type ToRunner } from './protocol.ts';
+import { leftFiles } from '../files/left-files.ts';
+import { openRegular } from '../files/open-folder.ts';
+import type { OutputLimits } from '../files/run-files.ts';
+import { CHUNK_BYTES, LEFT_OUT_MOST, PULL_LIMITS, type FileState, type FromRunner, type ToRunner } from './protocol.ts';
 
 /**
  * Writes the files of a `start`.
@@ -90,14 +92,30 @@ async function* filesBelow(folder: string, inside = '', depth: number = PULL_LIM
   }
 }
 
-/** Undefined if it is no regular file any more, or may not be read. A FIFO does not block. */
-async function openRegular(file: string): Promise<FileHandle | undefined> {
-  const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(
-    () => undefined,
-  );
-  if (handle && (await handle.stat()).isFile()) return handle;
-  await handle?.close();
-  return undefined;
+/**
+ * Sends what a run left in a folder, see {@link leftFiles}, and says what it leaves out.
+ * @param inside the names of the folders from `base` on.
+ */
+export async function sendLeft(
+  base: string,
+  inside: readonly string[],
+  limits: OutputLimits,
+  say: (message: FromRunner) => void,
+  outlet: Outlet,
+): Promise<void> {
+  let [leftOut, more] = [0, 0];
+  for await (const found of leftFiles(base, inside, limits)) {
+    if (outlet.hasEnded) return;
+    if ('handle' in found) {
+      const { name, bytes, handle } = found;
+      say({ type: 'left', name, bytes });
+      await sendPart(handle, 0, bytes, outlet);
+    } else if (leftOut < LEFT_OUT_MOST) {
+      leftOut += 1;
+      say({ type: 'leftOut', ...found });
+    } else more += 1;
+  }
+  say({ type: 'collectEnd', more });
 }
 
 /** Sends exactly the bytes from `offset` to `end`: zeros for what the file lost meanwhile. */

@@ -8,6 +8,7 @@
  * @module
  */
 import { z } from 'zod';
+import { REASONS } from '../files/left-files.ts';
 import { jsonOf } from '../json.ts';
 
 /** The agent sends a ping this often, in milliseconds. */
@@ -40,6 +41,9 @@ export const CLOSE = {
   invalid: 4004,
 } as const;
 
+/** How many files a runner says one by one that it leaves out. */
+export const LEFT_OUT_MOST = 50;
+
 /** Limits of a pull: a run decides what it finds. */
 export const PULL_LIMITS = { files: 1000, bytes: 256 * 1_048_576, depth: 8, pathChars: 512 } as const;
 
@@ -66,7 +70,13 @@ const toRunner = z.discriminatedUnion('type', [
     files: z.array(z.object({ path: z.string(), mode: count, bytes: count })),
     /** Whether the runner ends after this run, if the process gets any input. */
     isLast: z.boolean().optional(),
+    /** Whether the process has a folder, `run` in HOME, with `in` and `out`. */
+    hasFolder: z.boolean().optional(),
   }),
+  /** Files for `in` of the folder, before the input. Their contents follow in the channel `file`. */
+  z.object({ type: z.literal('put'), files: z.array(z.object({ name: z.string(), bytes: count })) }),
+  /** Asks for what is in `out` of the folder. */
+  z.object({ type: z.literal('collect'), limits: z.object({ files: count, fileBytes: count, runBytes: count }) }),
   z.object({ type: z.literal('signal'), name: z.enum(['SIGTERM', 'SIGKILL']) }),
   z.object({ type: z.literal('closeStdin') }),
   z.object({ type: z.literal('measure') }),
@@ -89,6 +99,8 @@ const fromRunner = z.discriminatedUnion('type', [
     /** Absolute. */
     home: z.string(),
     workspace: z.string(),
+    /** Whether processes can have a folder for files; earlier runners have none. */
+    takesFiles: z.boolean().optional(),
   }),
   z.object({ type: z.literal('ready') }),
   z.object({
@@ -105,6 +117,14 @@ const fromRunner = z.discriminatedUnion('type', [
   z.object({ type: z.literal('pulled'), file: fileState, offset: count }),
   /** All of a pull was sent. `skipped`: files beyond a limit. */
   z.object({ type: z.literal('pullEnd'), skipped: count }),
+  /** Answers `put`: why the files could not be written, if so. */
+  z.object({ type: z.literal('putEnd'), problem: z.string().max(10_000).optional() }),
+  /** A file in `out`. Its content follows in the channel `file`. */
+  z.object({ type: z.literal('left'), name: z.string().max(1000), bytes: count }),
+  /** One that may not be copied. */
+  z.object({ type: z.literal('leftOut'), name: z.string().max(1000), why: z.enum(REASONS) }),
+  /** All of `out` was sent. `more`: files that were left out without a word. */
+  z.object({ type: z.literal('collectEnd'), more: count }),
   z.object({ type: z.literal('swept') }),
   acknowledge,
 ]);

@@ -1,13 +1,18 @@
-import { statSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { withoutProxyTo } from '../claude/environment.ts';
 import type { ProcessExit } from '../claude/host.ts';
 import type { Log } from '../log.ts';
 import { Child } from './child.ts';
-import { PROJECTS_IN_HOME, sendFiles, writeFiles } from './files.ts';
+import { PROJECTS_IN_HOME, sendFiles, sendLeft, writeFiles } from './files.ts';
+import { isFileName } from '../files/file-name.ts';
 import { ByteQueue, Outlet } from './flow.ts';
 import { watchMemory } from './memory-limit.ts';
 import { ProtocolError, type Channel, type FromRunner, type ToRunner } from './protocol.ts';
+
+/** The folder of the process, in HOME. */
+const RUN_IN_HOME = 'run';
+const OWNER_MAY_READ = 0o400;
 
 type Start = Extract<ToRunner, { type: 'start' }>;
 
@@ -38,6 +43,8 @@ export class Run {
   #written: Promise<string | undefined> = Promise.resolve(undefined);
   #isSwept = false;
   #isPulling = false;
+  #isGiven = false;
+  #isCollected = false;
   /** Why the runner ended it. */
   #reason: string | undefined;
   #endWatch: (() => void) | undefined;
@@ -70,6 +77,16 @@ export class Run {
         if (this.#isPulling) throw new ProtocolError('a second pull');
         this.#pull(message).catch(this.#options.fail);
         return;
+      case 'put':
+        if (this.#isGiven) throw new ProtocolError('a second put');
+        this.#isGiven = true;
+        this.#put(message);
+        return;
+      case 'collect':
+        if (this.#isPulling || this.#isCollected) throw new ProtocolError('no time for collect');
+        this.#isCollected = true;
+        this.#collect(message).catch(this.#options.fail);
+        return;
       case 'sweep':
         this.#sweep().catch(this.#options.fail);
         return;
@@ -101,14 +118,14 @@ export class Run {
     await this.#written;
   }
 
-  async #start({ file, args, env, cwd, files }: Start): Promise<void> {
+  async #start({ file, args, env, cwd, files, hasFolder = false }: Start): Promise<void> {
     const { claudePath, home, workspace, environment, say, log } = this.#options;
     this.#written = writeFiles(files, this.#queues.file, [home, workspace]).then(
       () => undefined,
       (error: unknown) => (error instanceof Error ? error.message : String(error)),
     );
     const folder = path.resolve(workspace, cwd);
-    const problem = (await this.#written) ?? folderProblem(folder);
+    const problem = (await this.#written) ?? folderProblem(folder) ?? (hasFolder ? this.#makeFolder() : undefined);
     // The agent has ended it meanwhile.
     if (this.#isSwept) return;
     if (problem !== undefined) {
@@ -135,6 +152,40 @@ export class Run {
     const { code, signal, startError } = exit;
     log.info({ code, signal, startError }, 'exited');
     say({ type: 'exit', ...exit, ...(this.#reason !== undefined && { reason: this.#reason }) });
+  }
+
+  /** Returns why it cannot be made. */
+  #makeFolder(): string | undefined {
+    try {
+      for (const name of ['in', 'out']) {
+        mkdirSync(path.join(this.#options.home, RUN_IN_HOME, name), { recursive: true, mode: 0o700 });
+      }
+      return undefined;
+    } catch (error) {
+      return `the folder for its files cannot be made (${String(error)})`;
+    }
+  }
+
+  /** Those of the start come first in the channel. */
+  #put({ files }: Extract<ToRunner, { type: 'put' }>): void {
+    const folder = path.join(this.#options.home, RUN_IN_HOME, 'in');
+    const wrong = files.find(({ name }) => !isFileName(name));
+    if (wrong) throw new ProtocolError('a file with an invalid name');
+    const inFolder = files.map(({ name, bytes }) => ({ path: path.join(folder, name), mode: OWNER_MAY_READ, bytes }));
+    const before = this.#written;
+    const written = before
+      .then(() => writeFiles(inFolder, this.#queues.file, [folder]))
+      .then(
+        () => undefined,
+        (error: unknown) => (error instanceof Error ? error.message : String(error)),
+      );
+    this.#written = written;
+    void written.then((problem) => this.#options.say({ type: 'putEnd', ...(problem !== undefined && { problem }) }));
+  }
+
+  async #collect({ limits }: Extract<ToRunner, { type: 'collect' }>): Promise<void> {
+    const { home, say } = this.#options;
+    await sendLeft(home, [RUN_IN_HOME, 'out'], limits, say, this.#outlets.file);
   }
 
   #endFor(reason: string): void {

@@ -1,11 +1,9 @@
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import type { WorkspaceLifetime } from '../contract.ts';
 import type { Log } from '../log.ts';
+import { removeTree } from '../remove-tree.ts';
 import { ensureFolder } from './folders.ts';
 import { move } from './own-files.ts';
 
@@ -86,16 +84,12 @@ export class RunFolders {
     }
   }
 
-  /** A folder that its owner may not write to needs a chmod before it can be removed. */
   async #remove(name: string): Promise<void> {
     if (this.#removing.has(name)) return;
     this.#removing.add(name);
     const removed = path.join(this.#dir, name);
     try {
-      await rm(removed, { recursive: true, force: true }).catch(async () => {
-        await promisify(execFile)('chmod', ['-R', 'u+rwX', removed]);
-        await rm(removed, { recursive: true, force: true, maxRetries: 3 });
-      });
+      await removeTree(removed);
     } catch (error) {
       this.#log.error({ err: error, dir: removed }, 'leftovers of a run cannot be removed');
     } finally {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { Busboy, type BusboyFileStream, type BusboyInstance } from '@fastify/busboy';
 import { FILE_LIMITS, RUN_LIMITS } from '../../contract.ts';
 import type { FileStore } from '../../files/file-store.ts';
-import { typeOf } from '../../files/names.ts';
+import { typeOf } from '../../files/media-types.ts';
 import { ProblemError } from '../problem.ts';
 import { tooLarge } from './json-body.ts';
 import type { FilePart } from './request-files.ts';

@@ -33,6 +33,9 @@ const HANDSHAKE_MS = 5000;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5000;
 
+/** What a runner says about itself, before it has. */
+const NOTHING = { name: '', home: '', workspace: '', takesFiles: false };
+
 /** What a {@link Link} needs. */
 export interface LinkOptions {
   /** The agent's Ed25519 key; a secret. */
@@ -54,7 +57,7 @@ export class Link {
   #state: LinkState = 'connecting';
   #socket: WebSocket | undefined;
   #process: RemoteProcess | undefined;
-  #told = { name: '', home: '', workspace: '' };
+  #told = NOTHING;
   #retry: NodeJS.Timeout | undefined;
   #failures = 0;
   #isReturning = false;
@@ -78,10 +81,9 @@ export class Link {
   /** Starts a process. Call it only in state `ready`. */
   start(command: ProcessCommand, output: ProcessOutput): RemoteProcess {
     const [socket, { retirement }] = [this.#socket, this.#options];
-    const { name } = this.#told;
+    const { name, ...there } = this.#told;
     this.#process = new RemoteProcess(command, output, {
-      home: this.#told.home,
-      workspace: this.#told.workspace,
+      ...there,
       isLast: retirement !== undefined,
       onUse: () => retirement?.use(name),
       say: (message) => say(socket, message),
@@ -136,8 +138,8 @@ export class Link {
       return;
     }
     if (message.type === 'hello') {
-      const { name, home, workspace } = message;
-      this.#told = { name, home, workspace };
+      const { name, home, workspace, takesFiles = false } = message;
+      this.#told = { name, home, workspace, takesFiles };
       const { retirement } = this.#options;
       retirement?.check(name);
       if (retirement?.isLeaving(name) === true) {
@@ -205,7 +207,7 @@ export class Link {
     this.#isReturning = false;
     this.#become('used');
     await this.#options.retirement?.retire(this.#told.name);
-    this.#told = { name: '', home: '', workspace: '' };
+    this.#told = NOTHING;
     this.#failures = 0;
     if (!this.#isClosed) this.#connect();
   }

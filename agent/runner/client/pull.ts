@@ -1,5 +1,5 @@
 import type { Log } from '../../log.ts';
-import { ByteQueue } from '../flow.ts';
+import type { ByteQueue } from '../flow.ts';
 import { ProtocolError, type FromRunner, type ToRunner } from '../protocol.ts';
 import { Mirror } from './mirror.ts';
 
@@ -15,17 +15,17 @@ export interface Speech {
 export class Pull {
   readonly #way: Speech;
   readonly #mirror: Mirror | undefined;
-  /** The contents of the files that the runner sends. */
+  /** What the runner sends. */
   readonly #content: ByteQueue;
   #asked: PromiseWithResolvers<undefined> | undefined;
   #copying: Promise<void> = Promise.resolve();
   #hasEnded = false;
 
   /** @param folder the agent's folder for them; undefined if nothing is copied. */
-  constructor(folder: string | undefined, way: Speech) {
+  constructor(folder: string | undefined, way: Speech, content: ByteQueue) {
     this.#way = way;
     this.#mirror = folder === undefined ? undefined : new Mirror(folder);
-    this.#content = new ByteQueue((bytes) => way.say({ type: 'acknowledge', channel: 'file', bytes }));
+    this.#content = content;
   }
 
   /** Settles when all that has changed is copied, or the connection has ended. Never rejects. */
@@ -50,15 +50,14 @@ export class Pull {
     else this.#finish(message.skipped);
   }
 
-  /** @throws {ProtocolError} */
-  takeData(data: Buffer): void {
-    this.#content.push(data);
+  /** Settles when no copy is in progress. */
+  async idle(): Promise<void> {
+    await this.#asked?.promise;
   }
 
   /** The connection has ended. Settles when nothing is written any more; never rejects. */
   async end(): Promise<void> {
     this.#hasEnded = true;
-    this.#content.end();
     this.#asked?.resolve(undefined);
     await this.#copying;
   }

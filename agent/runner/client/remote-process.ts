@@ -1,13 +1,16 @@
 import {
+  RUN_FOLDER,
   RUNNER_HOME,
   RUNNER_WORKSPACE,
   type HostedProcess,
   type ProcessCommand,
   type ProcessExit,
   type ProcessOutput,
+  type RunFolder,
 } from '../../claude/host.ts';
-import { Inlet, Outlet } from '../flow.ts';
+import { ByteQueue, Inlet, Outlet } from '../flow.ts';
 import { CLOSE, ProtocolError, type Channel, type FromRunner } from '../protocol.ts';
+import { FileExchange } from './exchange.ts';
 import { Pull, type Speech } from './pull.ts';
 
 /** A runner kills and cleans in seconds, or ends. One that does not is given up. */
@@ -21,6 +24,8 @@ export interface Way extends Speech {
   readonly workspace: string;
   /** Whether the runner ends after a run. */
   readonly isLast: boolean;
+  /** Whether processes can have a folder for files there. */
+  readonly takesFiles: boolean;
   /** Called before its process gets any input. */
   readonly onUse: () => void;
 }
@@ -37,7 +42,12 @@ export class RemoteProcess implements HostedProcess {
   readonly #gone = Promise.withResolvers<undefined>();
   readonly #outlets: Readonly<Record<'stdin' | 'file', Outlet>>;
   readonly #inlets: Readonly<Record<'stdout' | 'stderr', Inlet>>;
+  readonly #content: ByteQueue;
   readonly #pull: Pull;
+  readonly #exchange: FileExchange;
+  /** Settles when its files are copied; a pull would use the same channel. */
+  #collected: Promise<unknown> = Promise.resolve();
+  readonly folder: RunFolder | undefined;
   readonly #measures: ((bytes: number) => void)[] = [];
   #isWritable = true;
   #isUsed = false;
@@ -53,8 +63,14 @@ export class RemoteProcess implements HostedProcess {
       way.say({ type: 'acknowledge', channel, bytes });
     this.#outlets = { stdin: new Outlet('stdin', way.send), file: new Outlet('file', way.send) };
     this.#inlets = { stdout: new Inlet(acknowledge('stdout')), stderr: new Inlet(acknowledge('stderr')) };
-    this.#pull = new Pull(command.mirror, way);
-    const there = (text: string) => text.replaceAll(RUNNER_HOME, way.home).replaceAll(RUNNER_WORKSPACE, way.workspace);
+    this.#content = new ByteQueue((bytes) => way.say({ type: 'acknowledge', channel: 'file', bytes }));
+    this.#pull = new Pull(command.mirror, way, this.#content);
+    this.#exchange = new FileExchange(way, this.#outlets.file, this.#content);
+    const own = `${way.home}/run`;
+    const hasFolder = command.hasFolder === true && way.takesFiles;
+    this.folder = hasFolder ? this.#folderAt(own) : undefined;
+    const there = (text: string) =>
+      text.replaceAll(RUNNER_HOME, way.home).replaceAll(RUNNER_WORKSPACE, way.workspace).replaceAll(RUN_FOLDER, own);
     const files = command.files ?? [];
     way.say({
       type: 'start',
@@ -64,6 +80,7 @@ export class RemoteProcess implements HostedProcess {
       cwd: there(command.cwd),
       files: files.map(({ path, mode, content }) => ({ path: there(path), mode, bytes: content.length })),
       isLast: way.isLast,
+      ...(hasFolder && { hasFolder }),
     });
     for (const { content } of files) this.#outlets.file.write(content);
   }
@@ -78,8 +95,7 @@ export class RemoteProcess implements HostedProcess {
   }
 
   write(text: string): void {
-    if (!this.#isUsed) this.#way.onUse();
-    this.#isUsed = true;
+    this.#use();
     if (this.#isWritable) this.#outlets.stdin.write(Buffer.from(text));
   }
 
@@ -101,8 +117,9 @@ export class RemoteProcess implements HostedProcess {
     return promise;
   }
 
-  pull(): Promise<void> {
-    return this.#pull.now();
+  async pull(): Promise<void> {
+    await this.#collected;
+    await this.#pull.now();
   }
 
   async sweep(): Promise<void> {
@@ -110,6 +127,7 @@ export class RemoteProcess implements HostedProcess {
     this.#isSwept = true;
     this.#way.say({ type: 'sweep' });
     await Promise.race([this.#swept.promise, this.#gone.promise]);
+    await this.#collected;
     await this.#pull.last();
     this.#way.say({ type: 'clean' });
     await this.#gone.promise;
@@ -142,6 +160,12 @@ export class RemoteProcess implements HostedProcess {
       case 'pullEnd':
         this.#pull.take(message);
         return;
+      case 'putEnd':
+      case 'left':
+      case 'leftOut':
+      case 'collectEnd':
+        this.#exchange.take(message);
+        return;
       case 'hello':
       case 'ready':
         throw new ProtocolError(`no time for ${message.type}`);
@@ -152,7 +176,7 @@ export class RemoteProcess implements HostedProcess {
   takeData(channel: Channel, data: Buffer): void {
     if (channel === 'stdin') throw new ProtocolError('data in stdin');
     if (channel === 'file') {
-      this.#pull.takeData(data);
+      this.#content.push(data);
       return;
     }
     this.#inlets[channel].receive(data.length);
@@ -172,6 +196,29 @@ export class RemoteProcess implements HostedProcess {
     this.#outputEnd.resolve(undefined);
     for (const outlet of Object.values(this.#outlets)) outlet.end();
     for (const measured of this.#measures.splice(0)) measured(0);
+    this.#content.end();
+    this.#exchange.end();
     void this.#pull.end().then(() => this.#gone.resolve(undefined));
+  }
+
+  #use(): void {
+    if (!this.#isUsed) this.#way.onUse();
+    this.#isUsed = true;
+  }
+
+  #folderAt(own: string): RunFolder {
+    return {
+      in: `${own}/in`,
+      out: `${own}/out`,
+      put: (files) => {
+        this.#use();
+        return this.#exchange.put(files);
+      },
+      collect: (to) => {
+        const collected = this.#pull.idle().then(() => this.#exchange.collect(to));
+        this.#collected = collected;
+        return collected;
+      },
+    };
   }
 }

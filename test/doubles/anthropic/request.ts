@@ -21,14 +21,14 @@ export interface Turn {
   readonly toolResults: readonly string[];
 }
 
-/** Text that the CLI itself adds to user messages. */
-const OF_THE_CLI =
-  /<system-reminder>.*?<\/system-reminder>|^\[(?:structured-output-enforce|Your previous response|Request interrupted)[^\n]*/gms;
+/** Text that the CLI itself, or the agent, adds to user messages. */
+const ADDED =
+  /<system-reminder>.*?<\/system-reminder>|<run-files>.*?<\/run-files>|^\[(?:structured-output-enforce|Your previous response|Request interrupted)[^\n]*/gms;
 
 type Message = MessagesRequest['messages'][number];
 type Block = z.infer<typeof block>;
 
-/** Reads the turn of a request. Text that the CLI adds around the prompt is not part of it. */
+/** Reads the turn of a request. Text that the CLI or the agent adds around the prompt is not part of it. */
 export function turnOf(request: MessagesRequest): Turn {
   const users = request.messages.filter(({ role }) => role === 'user').map(blocksOf);
   const start = users.findLastIndex((blocks) => typedText(blocks) !== '');
@@ -48,7 +48,7 @@ function blocksOf({ content }: Message): Block[] {
 function typedText(blocks: readonly Block[]): string {
   return blocks
     .filter(({ type }) => type === 'text')
-    .map(({ text = '' }) => text.replaceAll(OF_THE_CLI, '').trim())
+    .map(({ text = '' }) => text.replaceAll(ADDED, '').trim())
     .filter((text) => text !== '')
     .join('\n');
 }

@@ -10,7 +10,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assistant, delta, result } from './events.ts';
 import { logIn } from './login.ts';
-import type { JournalEntry, Script, Step } from './script.ts';
+import type { Content, JournalEntry, Script, Step } from './script.ts';
 
 const [scriptFile = '', ...args] = process.argv.slice(2);
 const script = JSON.parse(readFileSync(scriptFile, 'utf8')) as Script;
@@ -60,7 +60,7 @@ function listen(): void {
 }
 
 function receive(line: string): void {
-  const message = JSON.parse(line) as { type: string; request_id?: string; message?: { content: string } };
+  const message = JSON.parse(line) as { type: string; request_id?: string; message?: { content: Content } };
   if (message.type === 'user') void perform(message.message?.content ?? '');
   else if (message.type === 'control_request' && !ignoring) void interrupt(message.request_id ?? '');
 }
@@ -74,11 +74,13 @@ async function interrupt(requestId: string): Promise<void> {
   finished = true;
 }
 
-async function perform(text: string): Promise<void> {
+/** The prompt is the last text of the message. */
+async function perform(content: Content): Promise<void> {
+  const text = typeof content === 'string' ? content : (content.at(-1)?.text ?? '');
   prompt = text;
   const env = process.env as Record<string, string>;
-  journal({ what: 'began', pid: process.pid, parent: process.ppid, prompt, args, env, cwd: process.cwd() });
-  if (!args.includes('--no-session-persistence')) keep({ type: 'user', sessionId, message: { content: text } });
+  journal({ what: 'began', pid: process.pid, parent: process.ppid, prompt, content, args, env, cwd: process.cwd() });
+  if (!args.includes('--no-session-persistence')) keep({ type: 'user', sessionId, message: { content } });
   await write({ type: 'system', subtype: 'init', cwd: process.cwd() });
   for (const step of script.prompts[text] ?? script.prompts['*'] ?? []) {
     if (finished && step.do === 'result') break;

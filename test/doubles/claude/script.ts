@@ -46,6 +46,9 @@ export interface Script {
   readonly prompts: Readonly<Record<string, readonly Step[]>>;
 }
 
+/** What a message of the user consists of. */
+export type Content = string | readonly { readonly type: string; readonly text?: string }[];
+
 /** A line of the journal; the prompt is empty until there is one. */
 export type JournalEntry =
   | {
@@ -53,6 +56,7 @@ export type JournalEntry =
       readonly pid: number;
       readonly parent: number;
       readonly prompt: string;
+      readonly content: Content;
       readonly args: readonly string[];
       readonly env: Readonly<Record<string, string>>;
       readonly cwd: string;

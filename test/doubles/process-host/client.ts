@@ -7,6 +7,7 @@ import type {
   ProcessHost,
   ProcessOutput,
 } from '../../../agent/claude/host.ts';
+import { LocalFolder } from '../../../agent/claude/local-folder.ts';
 import { frameOf, frameReader, type Question, type ToClient, type ToHost } from './frames.ts';
 
 /** The command of the program. */
@@ -55,8 +56,10 @@ export class PipeHost implements ProcessHost, AsyncDisposable {
       writable: true,
     };
     this.#processes.set(id, remote);
-    this.#send({ do: 'start', id, command });
+    const folder = command.hasFolder ? new LocalFolder(command.mark) : undefined;
+    this.#send({ do: 'start', id, command: { ...command, ...folder?.inCommand(command), hasFolder: false } });
     return {
+      folder,
       get writable() {
         return remote.writable;
       },
@@ -71,6 +74,7 @@ export class PipeHost implements ProcessHost, AsyncDisposable {
       sweep: async () => {
         await this.#ask({ what: 'sweep', id });
         this.#processes.delete(id);
+        await folder?.remove();
       },
       residentBytes: () => this.#ask({ what: 'residentBytes', id }).catch(() => 0),
     };

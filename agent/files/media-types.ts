@@ -1,25 +1,4 @@
 import mime from 'mime';
-import { FILE_LIMITS } from '../contract.ts';
-
-/** What the name of a file must be. */
-export const FILE_NAME = `a name of 1 to ${FILE_LIMITS.nameBytes} bytes without a folder, a control character or a lone surrogate`;
-
-/** Whether a name is safe in every folder. */
-export function isFileName(name: string): boolean {
-  return (
-    /^[^/\\\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]+$/u.test(name) &&
-    name.isWellFormed() &&
-    name.trim() !== '' &&
-    name !== '.' &&
-    name !== '..' &&
-    Buffer.byteLength(name) <= FILE_LIMITS.nameBytes
-  );
-}
-
-/** Equal for names that some systems take for the same. */
-export function sameName(name: string): string {
-  return name.normalize('NFC').toLowerCase();
-}
 
 const MEDIA_TYPE = /^[a-z0-9][a-z0-9!#$&^_.+-]{0,63}\/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}$/;
 const UNKNOWN = 'application/octet-stream';
