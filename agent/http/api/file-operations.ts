@@ -66,12 +66,12 @@ export const FILE_OPERATIONS = {
       200: {
         description: 'The content.',
         headers: { 'Content-Disposition': 'The name of the file.', ETag: 'The SHA-256 of the content.' },
-        content: { mediaType: 'application/octet-stream', schema: content },
+        content: { mediaType: '*/*', schema: content },
       },
       206: {
         description: 'The range of the content.',
         headers: { 'Content-Range': 'Which bytes these are.', ETag: 'The SHA-256 of the whole content.' },
-        content: { mediaType: 'application/octet-stream', schema: content },
+        content: { mediaType: '*/*', schema: content },
       },
       304: { description: 'The client has the content already.' },
     },

@@ -1,6 +1,7 @@
 import { appendFileSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Content } from '../../doubles/claude/script.ts';
 import { Agent, isAlive, until } from '../../support/agent.ts';
 
 const EARLIER = '0b3ef75a-4fd1-4ba3-9a6c-0d5c6a0a4c2e';
@@ -257,8 +258,10 @@ describe('a run in the queue that continues a conversation', () => {
     readFileSync(path.join(agent.stateDir, 'conversations', sessionId, `${sessionId}.jsonl`), 'utf8')
       .split('\n')
       .filter(Boolean)
-      .map((line) => JSON.parse(line) as { type: string; message?: { content: string } })
-      .map(({ type, message }) => message?.content ?? type);
+      .map((line) => JSON.parse(line) as { type: string; message?: { content: Content } })
+      .map(({ type, message: { content = type } = {} }) =>
+        typeof content === 'string' ? content : (content.at(-1)?.text ?? ''),
+      );
 
   it('has a warm process once no other run of that conversation is before it', async () => {
     const { sessionId, release } = await begin();

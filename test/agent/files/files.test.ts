@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -290,6 +290,131 @@ describe('files of a run', () => {
     const again = (await (await agent.fetch(`/runs/${run.id}`)).json()) as RunResource;
     expect(again.request.files).toMatchObject([{ name: 'kept.txt', sha256: hashOf('kept') }]);
     expect(contents()).toContain(hashOf('kept'));
+  });
+});
+
+describe('files that a run leaves', () => {
+  let working: Agent;
+  beforeAll(async () => {
+    working = await Agent.start({
+      prompts: {
+        '*': [
+          {
+            do: 'shell',
+            command:
+              'cp "$CLAUDE_RUN_IN"/* "$CLAUDE_RUN_OUT"; printf "<script>" > "$CLAUDE_RUN_OUT/page.html"; ln -s /etc/passwd "$CLAUDE_RUN_OUT/link"',
+          },
+          { do: 'result', text: 'done' },
+        ],
+        fail: [
+          { do: 'shell', command: 'printf part > "$CLAUDE_RUN_OUT/part.csv"' },
+          { do: 'refuse', kind: 'unknown', text: 'no' },
+        ],
+        large: [
+          {
+            do: 'shell',
+            command:
+              'head -c 3000000 /dev/urandom > "$CLAUDE_RUN_OUT/a"; head -c 3000000 /dev/urandom > "$CLAUDE_RUN_OUT/b"',
+          },
+          { do: 'result', text: 'done' },
+        ],
+      },
+      env: { AGENT_FILE_MEGABYTES: '3', AGENT_FILES_MEGABYTES: '4' },
+    });
+  });
+  afterAll(() => working[Symbol.asyncDispose]());
+
+  const get = (id: string, name: string, headers: Record<string, string> = {}) =>
+    working.fetch(`/runs/${id}/files/${encodeURIComponent(name)}`, { headers });
+
+  it('are in the answer, in the record and to be had', async () => {
+    const answer = await working.run('any', { files: [{ name: 'Größe 1.csv', base64: btoa('a;b') }] });
+    const files = [
+      { name: 'Größe 1.csv', bytes: 3, sha256: hashOf('a;b'), type: 'text/csv' },
+      { name: 'page.html', bytes: 8, sha256: hashOf('<script>'), type: 'text/html' },
+    ];
+    expect(answer).toMatchObject({
+      success: true,
+      files,
+      warnings: ['The file "link" that the run left was not kept: it is a link.'],
+    });
+    expect(await (await working.fetch(`/runs/${answer.runId}`)).json()).toMatchObject({
+      files,
+      request: { files: [{ ...files[0], inline: false }] },
+    });
+    const csv = await get(answer.runId, 'Größe 1.csv');
+    expect(await csv.text()).toBe('a;b');
+    expect(Object.fromEntries(csv.headers)).toMatchObject({
+      'content-type': 'text/csv',
+      'content-length': '3',
+      'content-disposition': `attachment; filename="Größe 1.csv"`,
+      etag: `"${hashOf('a;b')}"`,
+      'x-content-type-options': 'nosniff',
+    });
+    const page = await get(answer.runId, 'page.html');
+    expect(page.headers.get('content-type')).toBe('application/octet-stream');
+    expect(page.headers.get('content-disposition')).toBe('attachment; filename="page.html"');
+  });
+
+  it('can be had in part, and are not sent again', async () => {
+    const { runId } = await working.run('any', { files: [{ name: 'digits', base64: btoa('0123456789') }] });
+    const part = async (range: string, headers: Record<string, string> = {}) => {
+      const response = await get(runId, 'digits', { Range: range, ...headers });
+      return [response.status, response.headers.get('content-range'), response.status < 400 && (await response.text())];
+    };
+    expect(await part('bytes=2-4')).toEqual([206, 'bytes 2-4/10', '234']);
+    expect(await part('bytes=7-')).toEqual([206, 'bytes 7-9/10', '789']);
+    expect(await part('bytes=-2')).toEqual([206, 'bytes 8-9/10', '89']);
+    expect(await part('bytes=-20')).toEqual([206, 'bytes 0-9/10', '0123456789']);
+    expect(await part('bytes=5-100')).toEqual([206, 'bytes 5-9/10', '56789']);
+    expect(await part('bytes=10-')).toEqual([416, 'bytes */10', false]);
+    expect(await part('bytes=-0')).toEqual([416, 'bytes */10', false]);
+    for (const whole of ['bytes=4-2', 'bytes=0-1,3-4', 'lines=1-2', 'bytes=-'])
+      expect(await part(whole)).toEqual([200, null, '0123456789']);
+    expect(await part('bytes=2-4', { 'If-Range': '"other"' })).toEqual([200, null, '0123456789']);
+    const etag = `"${hashOf('0123456789')}"`;
+    for (const has of [etag, `W/${etag}`, `"x", ${etag}`, '*'])
+      expect((await get(runId, 'digits', { 'If-None-Match': has })).status).toBe(304);
+    expect((await get(runId, 'digits', { 'If-None-Match': '"x"' })).status).toBe(200);
+    const head = await working.fetch(`/runs/${runId}/files/digits`, { method: 'HEAD' });
+    expect([head.status, head.headers.get('content-length'), await head.text()]).toEqual([200, '10', '']);
+  });
+
+  it('are kept when the run fails', async () => {
+    const answer = await working.run('fail');
+    expect(answer).toMatchObject({ success: false, files: [{ name: 'part.csv', bytes: 4 }] });
+    expect(await (await get(answer.runId, 'part.csv')).text()).toBe('part');
+  });
+
+  it('are left out where there is no room, and the run ends all the same', async () => {
+    const answer = await working.run('large');
+    expect(answer).toMatchObject({ success: true, files: [{ name: 'a', bytes: 3_000_000 }] });
+    expect(answer.warnings).toEqual([
+      expect.stringContaining('The file "b" was not kept. The agent\'s files may have 4 MiB together') as string,
+    ]);
+  });
+
+  it('are refused without a token, and where there is none', async () => {
+    const { runId } = await working.run('fail');
+    expect((await fetch(`${working.url}/runs/${runId}/files/part.csv`)).status).toBe(401);
+    for (const name of ['other', '../part.csv', '..', 'part.csv/']) expect((await get(runId, name)).status).toBe(404);
+    expect((await get('5b2f7c1e-9d40-4f0a-8a53-0f1c6f2f1d11', 'part.csv')).status).toBe(404);
+  });
+
+  it('say so when their content is lost', async () => {
+    const { runId, files = [] } = await working.run('any', { files: [{ name: 'lost', base64: btoa('lost') }] });
+    await working.end('SIGTERM');
+    rmSync(path.join(working.stateDir, 'files', files.find(({ name }) => name === 'lost')?.sha256 ?? ''));
+    await working.start();
+    const response = await get(runId, 'lost');
+    expect([response.status, ((await response.json()) as Problem).detail]).toEqual([
+      404,
+      'The content of the string "lost" is no longer on the agent\'s volume.',
+    ]);
+  });
+
+  it('leave no copy besides the store', () => {
+    expect(readdirSync(path.join(working.stateDir, 'files')).filter((name) => name.startsWith('.'))).toEqual([]);
   });
 });
 
