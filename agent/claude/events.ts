@@ -18,6 +18,11 @@ const assistant = z.object({
   error: z.string().optional().catch(undefined),
   api_error_status: z.number().nullish().catch(undefined),
   api_error: z.string().optional().catch(undefined),
+  /** With `api_error` media_removed. */
+  api_error_params: z
+    .object({ media: z.enum(['image', 'document']), media_reason: z.string().optional().catch(undefined) })
+    .optional()
+    .catch(undefined),
 });
 
 const streamEvent = z.object({

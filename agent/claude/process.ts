@@ -213,7 +213,7 @@ export function startClaude(command: ProcessCommand, host: ProcessHost): Waiting
       lost: exit?.lost,
       fault,
     };
-    return { ...report, collected: await files?.collect() };
+    return { ...report, collected: await files?.collect(transcript.removedMedia) };
   }
 
   async function reap(): Promise<void> {

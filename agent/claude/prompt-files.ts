@@ -1,19 +1,16 @@
 import type { CollectedFiles, FilesOfPrompt, InputFile } from '../files/run-files.ts';
 import type { RunFolder } from './host.ts';
+import { inlineFile, removedWarnings, type ContentBlock } from './inline-file.ts';
+import type { RemovedMedia } from './transcript.ts';
 
 /** The most files that the prompt lists. */
 const LISTED = 50;
-
-/** A part of a message of the user, as the Anthropic API knows it. */
-export interface ContentBlock {
-  readonly type: 'text';
-  readonly text: string;
-}
 
 /** The files of one prompt: gives them to the process, and takes what it leaves. */
 export class PromptFiles {
   readonly #files: FilesOfPrompt;
   readonly #folder: RunFolder | undefined;
+  readonly #warnings: string[] = [];
 
   /** @param folder of the process; undefined if it has none. */
   constructor(files: FilesOfPrompt, folder: RunFolder | undefined) {
@@ -38,14 +35,23 @@ export class PromptFiles {
     } catch (error) {
       throw new Error(`its files could not be put into its folder (${String(error)})`, { cause: error });
     }
-    return [{ type: 'text', text: noteOf(folder, inputs) }];
+    const parts: ContentBlock[] = [];
+    for (const file of inputs.filter(({ inline }) => inline)) {
+      const found = await inlineFile(file);
+      if ('block' in found) parts.push(found.block);
+      else this.#warnings.push(found.warning);
+    }
+    return [...parts, { type: 'text', text: noteOf(folder, inputs) }];
   }
 
-  /** Call when the process has answered or ended. Never rejects. */
-  async collect(): Promise<CollectedFiles | undefined> {
-    const collected = await this.#folder?.collect(this.#files);
-    const { files = [], warnings = [] } = collected ?? {};
-    return files.length === 0 && warnings.length === 0 ? undefined : collected;
+  /**
+   * Call when the process has answered or ended. Never rejects.
+   * @param removed what the API refused of the prompt.
+   */
+  async collect(removed: readonly RemovedMedia[]): Promise<CollectedFiles | undefined> {
+    const { files = [], warnings: leftOut = [] } = (await this.#folder?.collect(this.#files)) ?? {};
+    const warnings = [...this.#warnings, ...removedWarnings(removed, this.#files.inputs), ...leftOut];
+    return files.length === 0 && warnings.length === 0 ? undefined : { files, warnings };
   }
 }
 

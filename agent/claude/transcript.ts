@@ -19,6 +19,12 @@ export interface ApiError {
   readonly message: string;
 }
 
+/** A part of a request that the API refused; the CLI sent it again without. */
+export interface RemovedMedia {
+  readonly media: 'image' | 'document';
+  readonly reason: string | undefined;
+}
+
 /** The state of one `claude` process, built from its events. */
 export class Transcript {
   /** The result of the last turn. */
@@ -31,6 +37,7 @@ export class Transcript {
   usageLimitResetsAt: number | undefined;
   /** MCP servers of the agent's configuration that could not be used, with their states. */
   missingServers: readonly { readonly name: string; readonly status: string }[] = [];
+  readonly removedMedia: RemovedMedia[] = [];
   /** Milliseconds that the CLI has waited for retries, including the current wait. */
   retryWaitMs = 0;
   /** The number of lines that were not events. */
@@ -88,10 +95,14 @@ export class Transcript {
     error,
     api_error_status: status,
     api_error: detail,
+    api_error_params: params,
   }: ClaudeEvent & { type: 'assistant' }): void {
     const text = message.content.map((block) => (block.type === 'text' ? (block.text ?? '') : '')).join('');
     const wasStreamed = this.#streaming.toString() !== '';
     this.#streaming.clear();
+    if (detail === 'media_removed' && params) {
+      this.removedMedia.push({ media: params.media, reason: params.media_reason });
+    }
     if (error !== undefined) {
       const exchange = error === 'unknown' ? exchangeErrorOf(text) : undefined;
       this.apiError = { kind: error, status: status ?? undefined, detail, message: text, ...exchange };

@@ -195,6 +195,40 @@ Put files that the user should get into ${left}, directly and not in folders of 
     expect(began()).toEqual([]);
   });
 
+  it('has images and PDFs as parts of the message, and says which are none', async () => {
+    const png = Buffer.from(
+      'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+      'base64',
+    );
+    const inline = (name: string, content: string | Buffer, type: string) =>
+      inputFile(folder, name, content, { type, inline: true });
+    const inputs = [
+      inline('a.png', png, 'image/png'),
+      inline('b.pdf', '%PDF-1.7', 'application/pdf'),
+      inline('c.png', 'no image', 'image/png'),
+      inline('d.pdf', 'no PDF', 'application/pdf'),
+    ];
+    const { collected } = await run('plain', { files: filesIn(folder, inputs) });
+    const source = (media_type: string, content: string | Buffer) => ({
+      type: 'base64',
+      media_type,
+      data: Buffer.from(content).toString('base64'),
+    });
+    expect(began()[0]?.content).toMatchObject([
+      { type: 'image', source: source('image/png', png) },
+      { type: 'document', source: source('application/pdf', '%PDF-1.7'), title: 'b.pdf' },
+      { type: 'text', text: expect.stringContaining('- d.pdf (6 bytes, application/pdf)') as string },
+      { type: 'text', text: 'plain' },
+    ]);
+    expect(collected).toEqual({
+      files: [],
+      warnings: [
+        'The file "c.png" is not a part of the prompt, because it is no readable image. It is in the folder of the run.',
+        'The file "d.pdf" is not a part of the prompt, because it is no readable PDF. It is in the folder of the run.',
+      ],
+    });
+  });
+
   it('that is cancelled before it has its files ends without them', async () => {
     const started = await start('copy the files', { files: filesIn(folder, [inputFile(folder, 'one', 'x')]) });
     started.end('cancelled');
