@@ -106,6 +106,27 @@ describe('an agent with a runner', needs(unless(NO_CONTAINER === undefined, NO_C
       expect(new Set(api.messages().map(({ body }) => deviceOf(body).device_id)).size).toBe(1);
     });
 
+    it('gives them files and gets those that they leave, with nothing of them for the next', async () => {
+      await startAgent(KEYED);
+      const large = 'x'.repeat(3_000_000);
+      const upload = await agent.fetch('/files?name=large.txt', { method: 'PUT', body: large });
+      const copy = '[[bash:cp "$CLAUDE_RUN_IN"/* "$CLAUDE_RUN_OUT"; ln -s /etc/passwd "$CLAUDE_RUN_OUT/link"]] copy';
+      const answer = await agent.run(copy, {
+        files: [await upload.json(), { name: 'small.txt', base64: btoa('small') }],
+      });
+      expect(answer).toMatchObject({
+        success: true,
+        files: [
+          { name: 'large.txt', bytes: large.length },
+          { name: 'small.txt', bytes: 5 },
+        ],
+        warnings: ['The file "link" that the run left was not kept: it is a link.'],
+      });
+      expect(await (await agent.fetch(`/runs/${answer.runId}/files/large.txt`)).text()).toBe(large);
+      const next = await agent.run('[[bash:find "$CLAUDE_RUN_IN" "$CLAUDE_RUN_OUT" -type f | wc -l]] look');
+      expect(next).toMatchObject({ success: true, output: 'tool: 0' });
+    });
+
     it('has a person decide what they may do, and allows nothing when it is lost', async () => {
       await startAgent(KEYED);
       const id = await agent.submit('[[bash:true]] [[bash:touch here]] x', { approve: ['Bash'] });

@@ -30,6 +30,12 @@ const FAILURES = {
       'Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or purchase credits.',
   },
   bad_request: { status: 400, type: 'invalid_request_error', message: 'messages: the request is not understood' },
+  /** Only of a request with a PDF. */
+  pdf_invalid: {
+    status: 400,
+    type: 'invalid_request_error',
+    message: 'messages.0.content.0.pdf.source.base64.data: The PDF specified was not valid.',
+  },
   not_found: { status: 404, type: 'not_found_error', message: 'model: no such model' },
   too_large: { status: 413, type: 'request_too_large', message: 'Request exceeds the maximum size' },
   too_long: {

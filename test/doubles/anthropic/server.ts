@@ -108,7 +108,12 @@ async function answer(behaviour: Behaviour, request: MessagesRequest, turn: Turn
   const { text, directives } = parsePrompt(turn.prompt, behaviour.mode);
   if (directives.hang) return;
   if (directives.wait !== undefined) await sleep(directives.wait);
-  if (directives.fail !== undefined && behaviour.countFailure(turn.prompt) <= (directives.times ?? Infinity)) {
+  const concerns = directives.fail !== 'pdf_invalid' || hasDocument(request);
+  if (
+    directives.fail !== undefined &&
+    concerns &&
+    behaviour.countFailure(turn.prompt) <= (directives.times ?? Infinity)
+  ) {
     sendFailure(response, failureOf(directives.fail));
     return;
   }
@@ -117,6 +122,8 @@ async function answer(behaviour: Behaviour, request: MessagesRequest, turn: Turn
   if (request.stream) await streamMessage(response, reply, directives);
   else sendMessage(response, reply, directives);
 }
+
+const hasDocument = ({ messages }: MessagesRequest) => JSON.stringify(messages).includes('"type":"document"');
 
 function parseBody(text: string): unknown {
   try {
