@@ -66,13 +66,16 @@ export class FileStore {
   }
 
   /**
-   * Stores a file that any run may use for a day.
+   * Stores a file that any run of its caller may use for a day.
    * @throws {FileTooLargeError | FilesFullError} and whatever the source or the disk throws; nothing is stored then.
    */
-  async upload(source: AsyncIterable<Uint8Array>, name: string, type: string): Promise<Upload> {
+  async upload(
+    source: AsyncIterable<Uint8Array>,
+    { name, type, caller }: Pick<Upload, 'name' | 'type' | 'caller'>,
+  ): Promise<Upload> {
     const { sha256, bytes, release } = await this.receive(source, name);
     try {
-      const upload = { fileId: randomUUID(), name, bytes, sha256, type, uploadedAt: new Date().toISOString() };
+      const upload = { fileId: randomUUID(), name, bytes, sha256, type, caller, uploadedAt: new Date().toISOString() };
       this.#records.addUpload(upload);
       return upload;
     } catch (error) {
@@ -82,10 +85,10 @@ export class FileStore {
     }
   }
 
-  /** An upload that can be used. */
-  find(fileId: string): Upload | undefined {
+  /** An upload that a caller can use. */
+  find(fileId: string, caller: string): Upload | undefined {
     const upload = this.#records.findUpload(fileId);
-    if (!upload || Date.parse(upload.uploadedAt) + UPLOAD_MS <= Date.now()) return undefined;
+    if (upload?.caller !== caller || Date.parse(upload.uploadedAt) + UPLOAD_MS <= Date.now()) return undefined;
     return this.#contents.find(upload.sha256) === undefined ? undefined : upload;
   }
 

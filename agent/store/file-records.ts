@@ -4,6 +4,8 @@ import type { RunFile } from '../files/run-files.ts';
 /** An uploaded file. */
 export interface Upload extends RunFile {
   readonly fileId: string;
+  /** Who sent it. */
+  readonly caller: string;
   /** ISO 8601. */
   readonly uploadedAt: string;
 }
@@ -32,6 +34,7 @@ export const FILE_SCHEMA = `
     bytes INTEGER NOT NULL,
     sha256 TEXT NOT NULL,
     type TEXT NOT NULL,
+    caller TEXT NOT NULL,
     uploaded_at TEXT NOT NULL
   ) STRICT;
   CREATE INDEX IF NOT EXISTS uploads_content ON uploads (sha256);
@@ -47,10 +50,10 @@ export const FILE_SCHEMA = `
 /** @param db an open database that has the {@link FILE_SCHEMA}. */
 export function fileRecords(db: DatabaseSync, written: <T>(write: () => T) => T): FileRecords & FileWrites {
   const insert = db.prepare(
-    'INSERT INTO uploads (id, name, bytes, sha256, type, uploaded_at) VALUES (?, ?, ?, ?, ?, ?)',
+    'INSERT INTO uploads (id, name, bytes, sha256, type, caller, uploaded_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
   );
   const find = db.prepare(
-    'SELECT id AS fileId, name, bytes, sha256, type, uploaded_at AS uploadedAt FROM uploads WHERE id = ?',
+    'SELECT id AS fileId, name, bytes, sha256, type, caller, uploaded_at AS uploadedAt FROM uploads WHERE id = ?',
   );
   const remove = db.prepare('DELETE FROM uploads WHERE uploaded_at < ?');
   const use = db.prepare('INSERT INTO run_files (run_id, sha256) VALUES (?, ?)');
@@ -60,8 +63,8 @@ export function fileRecords(db: DatabaseSync, written: <T>(write: () => T) => T)
   );
 
   return {
-    addUpload({ fileId, name, bytes, sha256, type, uploadedAt }) {
-      written(() => insert.run(fileId, name, bytes, sha256, type, uploadedAt));
+    addUpload({ fileId, name, bytes, sha256, type, caller, uploadedAt }) {
+      written(() => insert.run(fileId, name, bytes, sha256, type, caller, uploadedAt));
     },
     findUpload: (fileId) => find.get(fileId) as Upload | undefined,
     removeUploads: (before) => Number(written(() => remove.run(before)).changes),

@@ -9,7 +9,7 @@ export const FILE_OPERATIONS = {
   uploadFile: {
     method: 'PUT',
     path: '/files',
-    tokens: ['api'],
+    rights: ['run'],
     summary: 'Upload a file for runs',
     description:
       'The body is the content. The media type is `Content-Type`, unless it is missing or `application/octet-stream`; then the name decides. Any number of runs can use the file for 24 hours. After that, it stays as long as the record of a run that has it.',
@@ -42,7 +42,7 @@ export const FILE_OPERATIONS = {
   getRunFile: {
     method: 'GET',
     path: '/runs/{id}/files/{name}',
-    tokens: ['api'],
+    rights: ['run', 'read'],
     summary: 'Get a file that a run left',
     description:
       'One of `files` of a run that has ended. Types that a browser would run are sent as `application/octet-stream`.',

@@ -52,7 +52,8 @@ async function readBody(
     );
   }
   rules.workspace.ensure();
-  const checked = await checkRunRequest(body, parts, rules);
+  const { name } = callerOf(c);
+  const checked = await checkRunRequest(body, { caller: name, parts }, rules);
   if ('errors' in checked) throw invalid(checked.errors);
   const { files, errors, release } = await storeAsked(checked.files, rules.files);
   if (errors.length > 0) {
@@ -60,7 +61,6 @@ async function readBody(
     throw invalid(errors);
   }
   const request = { ...checked.request, ...(files.length > 0 && { files }) };
-  const { name } = callerOf(c);
   const caller = name === OPERATOR ? undefined : name;
   return {
     request,

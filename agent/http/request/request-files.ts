@@ -5,6 +5,7 @@ import { FileTooLargeError } from '../../files/errors.ts';
 import type { FileStore } from '../../files/file-store.ts';
 import { FILE_NAME, isFileName, sameName } from '../../files/file-name.ts';
 import { INLINE_TYPES, PDF, typeOf } from '../../files/media-types.ts';
+import type { RunFile } from '../../files/run-files.ts';
 import type { RequestFile } from '../../store/run.ts';
 import { FILES, REQUEST_FILE_FIELDS } from '../api/file.ts';
 import type { FieldError } from '../api/problem.ts';
@@ -16,6 +17,14 @@ const NAMED = 10;
 export interface FilePart extends Content {
   readonly name: string;
   readonly type: string;
+}
+
+/** Where a request comes from. */
+export interface RequestSource {
+  /** The name of its caller. */
+  readonly caller: string;
+  /** Files that came with it. */
+  readonly parts: readonly FilePart[];
 }
 
 /** A file of a request, checked: its content is stored already, or in the request. */
@@ -39,14 +48,14 @@ export type AskedFiles = { readonly files: readonly AskedFile[] } | { readonly e
  * Checks `files` of a request, and the parts that came with it.
  * @param value of the field; of any type.
  */
-export function askedFiles(value: unknown, parts: readonly FilePart[], store: FileStore): AskedFiles {
+export function askedFiles(value: unknown, { parts, caller }: RequestSource, store: FileStore): AskedFiles {
   if (value !== undefined && !Array.isArray(value)) return wrong([`must be ${FILES}; it is ${describe(value)}`]);
   const entries = (value ?? []) as readonly unknown[];
   const unnamed = new Map(parts.map((part) => [part.name, part]));
   if (entries.length > FILE_LIMITS.files) return wrong([`must be ${FILES}; it has ${entries.length}`]);
   const mistakes: string[] = [];
   const files = entries.flatMap((entry, at) => {
-    const found = askedFile(entry, unnamed, store);
+    const found = askedFile(entry, unnamed, (fileId) => store.find(fileId, caller));
     if (typeof found !== 'string') return [found];
     mistakes.push(`item ${at + 1}${named(entry)} ${found}`);
     return [];
@@ -97,7 +106,7 @@ export async function storeAsked(
 }
 
 /** @returns the file, or what is wrong with the entry. */
-function askedFile(entry: unknown, parts: Map<string, FilePart>, store: FileStore): AskedFile | string {
+function askedFile(entry: unknown, parts: Map<string, FilePart>, find: FindUpload): AskedFile | string {
   if (typeof entry !== 'object' || entry === null || Array.isArray(entry))
     return `must be an object; it is ${describe(entry)}`;
   const { name: own, fileId, base64, inline = false, bytes, sha256, type: ownType } = entry as Record<string, unknown>;
@@ -108,7 +117,7 @@ function askedFile(entry: unknown, parts: Map<string, FilePart>, store: FileStor
     return `must have a \`name\` that is a string; it is ${describe(own)}`;
   if (typeof inline !== 'boolean') return `must have \`inline\` true or false; it is ${describe(inline)}`;
   if (fileId !== undefined && base64 !== undefined) return 'has both `fileId` and `base64`; it must have one of them';
-  const source = sourceOf(own, fileId, base64, parts, store);
+  const source = sourceOf(own, fileId, base64, parts, find);
   if (typeof source === 'string') return source;
   const name = own ?? source.name;
   const type = typeOf(name, typeof ownType === 'string' ? ownType : source.type);
@@ -133,6 +142,7 @@ function askedFile(entry: unknown, parts: Map<string, FilePart>, store: FileStor
   };
 }
 
+type FindUpload = (fileId: string) => RunFile | undefined;
 type Source = Pick<AskedFile, 'name' | 'bytes' | 'sha256' | 'content'> & { readonly type?: string };
 
 function sourceOf(
@@ -140,10 +150,10 @@ function sourceOf(
   fileId: unknown,
   base64: unknown,
   parts: Map<string, FilePart>,
-  store: FileStore,
+  find: FindUpload,
 ): Source | string {
   if (fileId !== undefined) {
-    const upload = typeof fileId === 'string' ? store.find(fileId) : undefined;
+    const upload = typeof fileId === 'string' ? find(fileId) : undefined;
     return upload
       ? { ...upload, content: undefined }
       : `has a \`fileId\` that names no file, ${describe(fileId)}; uploads can be used for 24 hours. Send it again with PUT /files`;

@@ -8,7 +8,7 @@ import type { FileStore } from '../../files/file-store.ts';
 import type { RunRequest } from '../../store/run.ts';
 import type { Workspace } from '../../workspace/workspace.ts';
 import { describe, withoutUndefined } from './json-body.ts';
-import { askedFiles, type AskedFile, type FilePart } from './request-files.ts';
+import { askedFiles, type AskedFile, type RequestSource } from './request-files.ts';
 import { schemaMistake } from './output-schema.ts';
 import { sizeErrors } from './size-errors.ts';
 import { unknownFields } from './unknown-fields.ts';
@@ -43,12 +43,11 @@ export type CheckedRunRequest =
 
 /**
  * Checks the request of a run, and reports all errors at once. The folders of the workspace must exist.
- * @param parts files that came with it.
  * @throws {FileTooLargeError}
  */
 export async function checkRunRequest(
   body: Record<string, unknown>,
-  parts: readonly FilePart[],
+  source: RequestSource,
   rules: RunRequestRules,
 ): Promise<CheckedRunRequest> {
   const { schema, workspace, callbackHosts, decisions, waits, unknownFields: otherFields } = rules;
@@ -60,7 +59,7 @@ export async function checkRunRequest(
   const folder = folderFor(workdir, workspace);
   const uncallable = typeof body['callbackUrl'] === 'string' ? callbackErrors(body['callbackUrl'], callbackHosts) : [];
   const unmeetable = await schemaErrors(body['outputSchema']);
-  const asked = askedFiles(body['files'], parts, rules.files);
+  const asked = askedFiles(body['files'], source, rules.files);
   const undecidable = parsed.success ? decisionErrors(parsed.data, decisions, waits) : [];
   const others = [...undecidable, ...uncallable, ...unmeetable, ...labelErrors(body['labels']), ...unknown.errors];
   if (!parsed.success || 'problem' in folder || 'errors' in asked || others.length > 0) {

@@ -10,9 +10,10 @@ import { FILE_NAME, isFileName } from '../../files/file-name.ts';
 import { downloadType, typeOf } from '../../files/media-types.ts';
 import type { RunService } from '../../runs/service.ts';
 import type { UploadedFile } from '../api/file.ts';
+import { callerOf } from '../bearer.ts';
+import { runOf } from '../own-runs.ts';
 import { problem, ProblemError } from '../problem.ts';
 import { describe } from '../request/json-body.ts';
-import { noSuchRun } from './runs.ts';
 
 /** The request and the response of Node.js. */
 interface NodePair {
@@ -33,8 +34,9 @@ export function uploadFile(store: FileStore): Handler {
     const { incoming } = c.env as NodePair;
     // An error is answered before the body has arrived, so the connection stays.
     const body = incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
-    const { uploadedAt: _, ...uploaded } = await store.upload(body, name, typeOf(name, c.req.header('Content-Type')));
-    return c.json(uploaded satisfies UploadedFile, 201);
+    const type = typeOf(name, c.req.header('Content-Type'));
+    const { fileId, bytes, sha256 } = await store.upload(body, { name, type, caller: callerOf(c).name });
+    return c.json({ fileId, name, bytes, sha256, type } satisfies UploadedFile, 201);
   };
 }
 
@@ -50,10 +52,8 @@ function uploadName(c: Context): string {
 /** `GET /runs/{id}/files/{name}`: a file that a run left. */
 export function getRunFile(service: RunService, store: FileStore): Handler {
   return async (c) => {
-    const id = c.req.param('id') ?? '';
     const name = c.req.param('name') ?? '';
-    const run = service.find(id);
-    if (!run) return noSuchRun(c, id);
+    const run = runOf(c, service, 'see');
     const file = run.result?.files?.find((each) => each.name === name);
     if (!file) {
       const there = run.state === 'ended' ? `Its files are in \`files\` of the run.` : 'The run has not ended.';

@@ -44,6 +44,13 @@ const EXPECTED: Record<OperationId, { any: Statuses } | { own: Statuses; foreign
   listRuns: { any: everybody(200) },
   getRun: seen,
   watchRun: seen,
+  // Without a name it is refused once the right is known.
+  uploadFile: { any: runs(400) },
+  // The runs left none.
+  getRunFile: {
+    own: { mine: 404, both: 404, chief: 404 },
+    foreign: { mine: 404, reader: 404, both: 404, chief: 404 },
+  },
   cancelRun: { own: seen.own, foreign: { mine: 404, reader: 403, both: 403, chief: 200 } },
   // The runs wait for no decision; what is not allowed is refused before that is known.
   decide: {
@@ -121,6 +128,14 @@ describe('callers', () => {
       expect({ ...foreign, detail: '', error: '' }).toEqual({ ...none, detail: '', error: '' });
       expect(foreign.detail.replace(runId, '')).toBe(none.detail.replace(nowhere, ''));
     }
+  });
+
+  it('use only their own uploads', async () => {
+    const upload = await as(TOKENS.other, '/files?name=a.txt', { method: 'PUT', body: 'x' });
+    const files = [await json<object>(upload)];
+    expect((await post(TOKENS.other, '/runs', { prompt: 'x', files })).status).toBe(202);
+    const refused = await problem(await post(TOKENS.chief, '/runs', { prompt: 'x', files }));
+    expect(refused).toMatchObject({ status: 400, detail: expect.stringContaining('names no file') as string });
   });
 
   it('learn which right is missing, and what to do', async () => {

@@ -347,7 +347,7 @@ describe('files that a run leaves', () => {
     expect(Object.fromEntries(csv.headers)).toMatchObject({
       'content-type': 'text/csv',
       'content-length': '3',
-      'content-disposition': `attachment; filename="Größe 1.csv"`,
+      'content-disposition': `attachment; filename="Gr??e 1.csv"; filename*=UTF-8''Gr%C3%B6%C3%9Fe%201.csv`,
       etag: `"${hashOf('a;b')}"`,
       'x-content-type-options': 'nosniff',
     });
@@ -437,12 +437,17 @@ describe('contents', () => {
       for (const { fileId, ...rest } of [unused, used]) {
         store.files.addUpload({
           ...rest,
+          caller: 'operator',
           fileId: `${fileId}-old`,
           uploadedAt: new Date(Date.now() - 86_400_001).toISOString(),
         });
       }
       store.files.removeUploads(new Date(Date.now() + 1000).toISOString());
-      store.files.addUpload({ ...unused, uploadedAt: new Date(Date.now() - 86_400_001).toISOString() });
+      store.files.addUpload({
+        ...unused,
+        caller: 'operator',
+        uploadedAt: new Date(Date.now() - 86_400_001).toISOString(),
+      });
     }
     await old.start();
     await until(() => readdirSync(path.join(old.stateDir, 'files')).length === 1);
