@@ -22,7 +22,7 @@ export interface FileSizes {
 export interface HeldFiles {
   readonly files: readonly RunFile[];
   readonly warnings: readonly string[];
-  release(): void;
+  readonly release: () => void;
 }
 
 /** Thrown for a run whose file has no content any more. The message is a sentence about the run. */
@@ -103,10 +103,12 @@ export class FileStore {
       runBytes - before < fileBytes
         ? new FileTooLargeError('The files of a run together', runBytes)
         : new FileTooLargeError(`The file ${JSON.stringify(name)}`, fileBytes);
-    const content = await this.#contents
-      .receive(source, Math.min(fileBytes, runBytes - before), tooLarge)
-      .catch((error: unknown) => Promise.reject(refused(error)));
-    return { ...content, release: () => this.#release(content) };
+    try {
+      const content = await this.#contents.receive(source, Math.min(fileBytes, runBytes - before), tooLarge);
+      return { ...content, release: () => this.#release(content) };
+    } catch (error) {
+      throw refused(error);
+    }
   }
 
   /** Keeps a content until the returned function is called, or longer if a record names it by then. */

@@ -141,8 +141,8 @@ Put files that the user should get into ${left}, directly and not in folders of 
 
   it('may read and write in its folder as in the working directory', async () => {
     await run('plain');
-    const [{ args = [], env } = {}] = began();
-    expect(args).toContain(`--add-dir=${path.dirname(env?.['CLAUDE_RUN_OUT'] ?? '')}`);
+    const [one] = began();
+    expect(one?.args).toContain(`--add-dir=${path.dirname(one?.env['CLAUDE_RUN_OUT'] ?? '')}`);
   });
 
   it('names some of very many files', async () => {

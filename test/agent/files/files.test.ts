@@ -131,7 +131,7 @@ describe('PUT /files', () => {
       body: chunked,
       duplex: 'half',
       headers: { Authorization: `Bearer ${TOKEN}` },
-    } as RequestInit).catch(() => undefined);
+    }).catch(() => undefined);
     // The connection may be closed before the client has read the response.
     if (response) expect(response.status).toBe(413);
     await until(() => contents().every((name) => !name.startsWith('.')));
@@ -151,11 +151,10 @@ describe('PUT /files', () => {
   });
 
   it('refuses a file that there is no room for', async () => {
-    const full = await Agent.start({
+    await using full = await Agent.start({
       env: { AGENT_FILE_MEGABYTES: '2', AGENT_FILES_MEGABYTES: '3' },
       checksAnswers: false,
     });
-    await using _ = full;
     const send = (size: number) => full.fetch('/files?name=x', { method: 'PUT', body: randomBytes(size) });
     expect((await send(2 * MEBIBYTE)).status).toBe(201);
     const response = await send(MEBIBYTE + 1);
