@@ -66,6 +66,12 @@ export default {
       path(HTTP, 'agent/(callbacks|runs|login|workspace|backup|gateway|runner)/'),
       'What a person decides is known to runs, and not the other way round.',
     ),
+    forbid(
+      'steps-below-runs',
+      path('agent/steps/'),
+      path(HTTP, 'agent/(callbacks|runs|login|workspace|backup|gateway|runner|conversations|decisions|claude)/'),
+      'What Claude did is known to runs, and not the other way round.',
+    ),
     forbid('login-below-runs', path('agent/login/'), path(HTTP, 'agent/(callbacks|runs)/'), ''),
     forbid('runs-below-http', path('agent/runs/'), path(HTTP, 'agent/callbacks/'), ''),
     forbid(

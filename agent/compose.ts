@@ -13,6 +13,7 @@ import { createClaude } from './claude/claude.ts';
 import { LocalHost } from './claude/local-host.ts';
 import { localPlace } from './claude/place.ts';
 import { composeRunners, type Runners } from './compose-runners.ts';
+import { maskOfSecrets } from './compose-steps.ts';
 import { Decisions } from './decisions/decisions.ts';
 import { pruneConversations } from './conversations/prune.ts';
 import { type CredentialSource } from './login/credential.ts';
@@ -34,6 +35,7 @@ import { RunService } from './runs/service.ts';
 import type { EndedRun } from './store/run.ts';
 import type { RunStore } from './store/store.ts';
 import type { Log } from './log.ts';
+import { RunSteps } from './steps/run-steps.ts';
 import { Workspace } from './workspace/workspace.ts';
 import { SettingsError, type Settings } from './settings.ts';
 import { apiToken, type ApiToken } from './http/token.ts';
@@ -69,7 +71,8 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
   const store = opened.use(openOrReplaceStore(path.join(settings.stateDir, 'runs.db'), log));
   const snapshots = serveSnapshots(store, settings.stateDir, log);
   opened.defer(() => void snapshots.stop());
-  const limits = { days: settings.recordDays, count: settings.recordCount, megabytes: settings.recordMegabytes };
+  const { recordDays, recordCount, recordMegabytes, transcriptDays } = settings;
+  const limits = { days: recordDays, count: recordCount, megabytes: recordMegabytes, transcriptDays };
   opened.defer(pruneRecordsHourly(limits, store, log));
   const token = apiToken(settings, settings.stateDir);
   const callers = callersOf(settings, token);
@@ -129,6 +132,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     userSettings: userSettingsOf(settings),
     onChange: (run, decision) => {
       service.events.publishDecision(run.id, decision);
+      steps.takeDecision(run.id, decision);
       if (run.callback) notices.wake();
     },
   });
@@ -162,9 +166,18 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     : claude;
   const forget = scheduleForget(store, log);
   const callbackHosts = new CallbackHosts(settings.callbackHosts);
+  const secrets = callbackHosts.none ? [] : callbackSecrets(settings.callbackSecretFile, settings.stateDir);
+  const steps = new RunSteps({
+    store: store.steps,
+    isKept: transcriptDays > 0,
+    mask: maskOfSecrets(settings, { token, credential, callbackSecrets: secrets }),
+    onTool: (runId, step) => service.events.publishTool(runId, step),
+    onForgotten: (runId) => service.events.forgetTools(runId),
+    log,
+  });
   const messages: Omit<CallbackSenderDependencies, 'records' | 'occasionOf'> = {
     hosts: callbackHosts,
-    secrets: callbackHosts.none ? [] : callbackSecrets(settings.callbackSecretFile, settings.stateDir),
+    secrets,
     log,
     userAgent: `${packageJson.name}/${packageJson.version}`,
     timeoutSeconds: settings.callbackTimeoutSeconds,
@@ -193,6 +206,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     loginStatus,
     workspace,
     decisions,
+    steps,
     log,
     queueLimit: settings.queueLimit,
     slots: settings.slots,
@@ -236,6 +250,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     callbackHosts,
     files,
     decisions,
+    steps,
     maxRunMinutes: settings.maxRunMinutes,
     version: packageJson.version,
     n8nUrl: settings.n8nUrl,

@@ -51,6 +51,7 @@ export const AGENT_ENV = {
   recordDays: 'AGENT_RECORD_DAYS',
   recordCount: 'AGENT_RECORD_COUNT',
   recordMegabytes: 'AGENT_RECORD_MEGABYTES',
+  transcriptDays: 'AGENT_TRANSCRIPT_DAYS',
   callbackHosts: 'AGENT_CALLBACK_HOSTS',
   callbackSecretFile: 'AGENT_CALLBACK_SECRET_FILE',
   callbackTimeoutSeconds: 'AGENT_CALLBACK_TIMEOUT_SECONDS',

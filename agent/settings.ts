@@ -129,6 +129,8 @@ export interface Settings {
   readonly recordDays: number;
   readonly recordCount: number;
   readonly recordMegabytes: number;
+  /** How long is kept what Claude did in a run, at most as long as its record; 0 for nothing. */
+  readonly transcriptDays: number;
   /** Hosts that callbacks may go to, see `agent/callbacks/hosts.ts`. If there are none, callbacks are refused. */
   readonly callbackHosts: readonly string[];
   /** The file with the secrets that sign callbacks; undefined if the agent generates one. */
@@ -269,6 +271,7 @@ export const SCHEMAS = {
   recordDays: integer(1, 3650).default(30),
   recordCount: integer(1, 1_000_000).default(10_000),
   recordMegabytes: integer(10, 100_000).default(512),
+  transcriptDays: integer(0, 3650).default(30),
   callbackHosts,
   callbackSecretFile: existing(
     'an existing file with one secret per line: whsec_ and the base64 of 24 to 64 bytes',

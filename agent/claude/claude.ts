@@ -32,6 +32,8 @@ export interface Prompt {
   readonly deadline: number;
   /** Called with each piece of text as it arrives. */
   readonly onText?: (text: string) => void;
+  /** Called with each event of the CLI as it arrives. Must not throw. */
+  readonly onEvent?: (event: unknown) => void;
   /** Without tools and without a stored conversation, for a login check. */
   readonly textOnly?: boolean;
   /** How a person decides about its tools; undefined if nobody does. */
@@ -302,6 +304,7 @@ export function createClaude(options: ClaudeOptions): Claude {
         deadline: prompt.deadline,
         retryWaitMs: retryWaitWithin(remainingMs),
         ...(prompt.onText && { onText: prompt.onText }),
+        onEvent: prompt.onEvent,
         answer: prompt.asks?.answer,
       });
       const report = process.report.then(async (said) => {

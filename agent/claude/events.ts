@@ -108,14 +108,8 @@ const NOT_UNDERSTOOD = result.parse({
   errors: ['claude reported a result in an unknown format.'],
 });
 
-/** Reads one line of stream-json: an event, 'ignored' for a kind that does not matter, or 'garbage'. */
-export function parseEvent(line: string): ClaudeEvent | 'ignored' | 'garbage' {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    return 'garbage';
-  }
+/** Reads the value of one line of stream-json: an event, 'ignored' for a kind that does not matter, or 'garbage'. */
+export function parseEvent(value: unknown): ClaudeEvent | 'ignored' | 'garbage' {
   if (typeof value !== 'object' || value === null || !('type' in value)) return 'garbage';
   if (!KNOWN.has(value.type)) return 'ignored';
   const parsed = event.safeParse(value);

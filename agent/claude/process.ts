@@ -43,6 +43,8 @@ export interface ClaudeTurn {
   readonly retryWaitMs: number;
   /** Called with each piece of text as it arrives. */
   readonly onText?: (text: string) => void;
+  /** Called with each event as it arrives, as the CLI wrote it. Must not throw. */
+  readonly onEvent?: ((event: unknown) => void) | undefined;
   /** Answers what the CLI asks before it uses a tool. While something is asked, the clock of the deadline stands still. */
   readonly answer?: Answerer | undefined;
   /** Called after each line of output, before the next one is read. */
@@ -248,6 +250,7 @@ export function startClaude(command: ProcessCommand, host: ProcessHost): Waiting
     pull: () => hosted.pull?.() ?? Promise.resolve(),
     begin(turn) {
       transcript.onText = turn.onText;
+      transcript.onEvent = turn.onEvent;
       retryWaitMs = turn.retryWaitMs;
       onHeard = turn.onHeard;
       const tell = (message: object) => isWanted() && write(message);

@@ -1,3 +1,4 @@
+import { jsonOf } from '../json.ts';
 import { CappedText } from './capped-text.ts';
 import { exchangeErrorOf } from './token-exchange.ts';
 import { MAX_OUTPUT_CHARS, parseEvent, type ClaudeEvent, type ResultEvent } from './events.ts';
@@ -44,6 +45,8 @@ export class Transcript {
   garbage = 0;
   /** Called with each piece of text as it arrives. */
   onText: ((text: string) => void) | undefined;
+  /** Called with the value of each line before the final result has been taken. */
+  onEvent: ((event: unknown) => void) | undefined;
   #backgroundTasks = 0;
   readonly #finished = new CappedText(MAX_OUTPUT_CHARS);
   readonly #streaming = new CappedText(MAX_OUTPUT_CHARS);
@@ -51,7 +54,9 @@ export class Transcript {
   /** Adds a line of stdout. Ignored after the final result. */
   add(line: string): void {
     if (this.isComplete) return;
-    const event = parseEvent(line);
+    const value = jsonOf(line);
+    this.onEvent?.(value);
+    const event = parseEvent(value);
     if (event === 'garbage') this.garbage += 1;
     else if (event !== 'ignored') this.#take(event);
   }

@@ -16,8 +16,9 @@ import { cancelLogin, completeLogin, startLogin } from './routes/login.ts';
 import { getRunFile, uploadFile } from './routes/files.ts';
 import { problem } from './problem.ts';
 import { refusalOf } from './refusals.ts';
-import { watchRun } from './routes/run-events.ts';
+import { watchRun, WATCHING } from './routes/run-events.ts';
 import { runAndWait } from './routes/run.ts';
+import { getTranscript } from './routes/transcript.ts';
 import { cancelRun, createRun, getRun, listRuns } from './routes/runs.ts';
 import { fairness } from './fairness.ts';
 import type { LoginAttempts } from '../login/new-login/login-attempts.ts';
@@ -26,6 +27,7 @@ import type { LoginCheck } from '../runs/login-check.ts';
 import type { RunMetrics } from './metrics.ts';
 import type { FileStore } from '../files/file-store.ts';
 import type { RunService } from '../runs/service.ts';
+import type { RunSteps } from '../steps/run-steps.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
 /** What the application needs. */
@@ -45,6 +47,7 @@ export interface AppDependencies {
   /** Where files of runs are kept. */
   readonly files: FileStore;
   readonly decisions: Decisions;
+  readonly steps: RunSteps;
   /** The longest `timeout` of `POST /runs`. */
   readonly maxRunMinutes: number;
   readonly version: string;
@@ -103,14 +106,15 @@ export function createApp(dependencies: AppDependencies): Hono {
 
 /** The handlers of each operation. The type ensures that every described operation has one, and no other. */
 function handlersOf(dependencies: AppDependencies): Record<OperationId, readonly H[]> {
-  const { service, loginStatus, files, version } = dependencies;
+  const { service, steps, loginStatus, files, version } = dependencies;
   return {
     run: [...runBody(files), runAndWait(service, dependencies)],
     createRun: [...runBody(files), createRun(service, dependencies)],
     listRuns: [listRuns(service)],
     getRun: [getRun(service)],
     cancelRun: [cancelRun(service)],
-    watchRun: [watchRun(service)],
+    watchRun: [watchRun(service, WATCHING, steps)],
+    getTranscript: [getTranscript(service, steps)],
     uploadFile: [uploadFile(files)],
     getRunFile: [getRunFile(service, files)],
     decide: [...jsonBody, decideRun(service)],

@@ -2,19 +2,36 @@ import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { firstChars } from '../claude/capped-text.ts';
 import { MAX_OUTPUT_CHARS } from '../claude/events.ts';
+import type { ToolStep } from '../http/api/transcript.ts';
 import type { Decision, Run } from '../store/run.ts';
 
 /** What happens to a run. `ended` is the last event and has the final result; pieces of text are a preview. */
 export type RunEvent =
   | { readonly id: string; readonly type: 'queued' | 'started' | 'ended'; readonly run: Run }
   | { readonly id: string; readonly type: 'text'; readonly text: string }
-  | { readonly id: string; readonly type: 'decision'; readonly decision: Decision };
+  | { readonly id: string; readonly type: 'decision'; readonly decision: Decision }
+  | ToolEvent;
+
+/** Claude used a tool, or has its result. Its id is the same in every process. */
+export interface ToolEvent {
+  readonly id: string;
+  readonly type: 'tool';
+  readonly step: ToolStep;
+}
+
+const TOOL_ID = /^tool-(\d+)$/;
+
+/** The event of a step. */
+export const toolEvent = (step: ToolStep): ToolEvent => ({ id: `tool-${step.number}`, type: 'tool', step });
+
+/** The number of the step in the id of its event; 0 for another event. */
+export const stepNumberIn = (eventId: string | undefined): number => Number(TOOL_ID.exec(eventId ?? '')?.[1] ?? 0);
 
 /** The id of every `ended` event, the same in every process. */
 export const LAST_EVENT = 'end';
 
 interface Log {
-  readonly events: RunEvent[];
+  events: RunEvent[];
   textChars: number;
 }
 
@@ -49,6 +66,18 @@ export class RunEvents {
   publishDecision(runId: string, decision: Decision): void {
     const log = this.#logs.get(runId);
     if (log) this.#append(runId, log, { id: this.#nextId(log), type: 'decision', decision });
+  }
+
+  /** Publishes that Claude used a tool, or has its result. */
+  publishTool(runId: string, step: ToolStep): void {
+    const log = this.#logs.get(runId);
+    if (log) this.#append(runId, log, toolEvent(step));
+  }
+
+  /** Forgets what Claude did in a run. */
+  forgetTools(runId: string): void {
+    const log = this.#logs.get(runId);
+    if (log) log.events = log.events.filter(({ type }) => type !== 'tool');
   }
 
   /**

@@ -10,6 +10,7 @@ import type { Job } from './job.ts';
 import { failedByAgent, judge } from './outcome.ts';
 import type { RunRecords } from './records.ts';
 import type { Log } from '../log.ts';
+import type { RunSteps } from '../steps/run-steps.ts';
 import { NO_OUTPUT, type EndedRun, type RunResult } from '../store/run.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
@@ -19,6 +20,7 @@ export interface ExecutorDependencies {
   readonly claude: Claude;
   readonly loginStatus: LoginStatus;
   readonly events: RunEvents;
+  readonly steps: RunSteps;
   readonly workspace: Workspace;
   readonly decisions: Decisions;
   readonly files: FileStore;
@@ -67,6 +69,7 @@ export class Executor {
   async #run(job: Job): Promise<RunResult | undefined> {
     const { records, workspace, loginStatus, files, onStarted } = this.#dependencies;
     if (!(await records.begin(job))) return undefined;
+    records.notify(job.run, () => this.#dependencies.steps.begin(job.run.id));
     job.folder = workspace.enter(job.run.request.workdir);
     const instead = reasonNotToBegin(job, job.folder, workspace);
     if (instead) return instead;
@@ -90,7 +93,7 @@ export class Executor {
   }
 
   async #start(job: Job, workdir: string): Promise<StartedClaude | RunResult> {
-    const { claude, events, decisions, files } = this.#dependencies;
+    const { claude, events, steps, records, decisions, files } = this.#dependencies;
     const { run, deadline } = job;
     const { prompt, options, resume } = run.request;
     const conflict = decisions.conflictOf(options);
@@ -110,6 +113,7 @@ export class Executor {
         asks: job.asks,
         files: files.forRun(run),
         onText: (text) => events.publishText(run.id, text),
+        onEvent: (event) => records.notify(run, () => steps.take(run.id, event)),
       });
     } catch (error) {
       if (error instanceof NoRunnerError) return noRunner;

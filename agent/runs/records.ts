@@ -14,6 +14,7 @@ import {
 } from '../store/run.ts';
 import type { Log } from '../log.ts';
 import { isStorageFailure } from '../store/storage-failure.ts';
+import type { RunSteps } from '../steps/run-steps.ts';
 import type { Acceptance, RunStore } from '../store/store.ts';
 
 const CANNOT_BE_WRITTEN =
@@ -26,16 +27,18 @@ export class RunRecords {
   readonly #store: RunStore;
   readonly #log: Log;
   readonly #events: RunEvents;
+  readonly #steps: RunSteps;
   readonly #onEnded: (run: EndedRun) => void;
   /** Runs whose next record is being retried. */
   readonly #unwritten = new Set<string>();
   #patient = true;
 
   /** @param onEnded called for each run whose end is on disk. */
-  constructor(store: RunStore, log: Log, events: RunEvents, onEnded: (run: EndedRun) => void) {
+  constructor(store: RunStore, log: Log, events: RunEvents, steps: RunSteps, onEnded: (run: EndedRun) => void) {
     this.#store = store;
     this.#log = log;
     this.#events = events;
+    this.#steps = steps;
     this.#onEnded = onEnded;
   }
 
@@ -110,12 +113,34 @@ export class RunRecords {
    */
   async end(job: Job, result: RunResult, keyIsFree = false): Promise<EndedRun | undefined> {
     try {
-      return this.#told(await this.#untilWritten(() => this.#store.end(job.run, result, keyIsFree), job));
+      return this.#told(await this.#untilWritten(this.#ending(job, result, keyIsFree), job));
     } catch (error) {
       this.#log.error({ runId: job.run.id, err: error }, 'the result of a run cannot be recorded');
       const instead = failedByAgent(error);
       const write = () => this.#alreadyEnded(job.run) ?? this.#store.end(job.run, instead, keyIsFree);
       return this.#told(await this.#untilWritten(write, job, () => true));
+    }
+  }
+
+  /** The end of a run and what Claude did last, in one transaction; without the latter once that has failed. */
+  #ending({ run }: Job, result: RunResult, keyIsFree: boolean): () => EndedRun {
+    let attempts = 0;
+    return () =>
+      this.#store.atOnce(() => {
+        attempts += 1;
+        if (attempts === 1) this.#saveSteps(run);
+        if (attempts === 2) this.#log.error({ runId: run.id }, 'what Claude did last in a run cannot be recorded');
+        return this.#store.end(run, result, keyIsFree);
+      });
+  }
+
+  /** @throws what the store throws if the disk is at fault. */
+  #saveSteps(run: Run): void {
+    try {
+      this.#steps.save(run.id);
+    } catch (error) {
+      if (isStorageFailure(error)) throw error;
+      this.#log.error({ runId: run.id, err: error }, 'what Claude did last in a run cannot be recorded');
     }
   }
 
@@ -183,6 +208,7 @@ export class RunRecords {
     const durationMs = millisecondsBetween(run.acceptedAt, run.endedAt);
     this.#log.info({ runId: run.id, caller: callerNameOf(run), outcome, durationMs, usage, costUsd }, 'run ended');
     this.notify(run, () => this.#events.publish('ended', run));
+    this.notify(run, () => this.#steps.end(run.id));
     this.notify(run, () => this.#onEnded(run));
     return run;
   }

@@ -18,6 +18,7 @@ import {
   type RunRequest,
 } from '../store/run.ts';
 import type { RunStore } from '../store/store.ts';
+import type { RunSteps } from '../steps/run-steps.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { Acceptance, type AcceptedRun } from './acceptance.ts';
 import { cancelledByShutdown, cancelledWhileWaiting, interruptedByCrash, interruptedByDamage } from './endings.ts';
@@ -38,6 +39,7 @@ export interface RunServiceDependencies {
   readonly workspace: Workspace;
   readonly decisions: Decisions;
   readonly files: FileStore;
+  readonly steps: RunSteps;
   readonly log: Log;
   /** How many runs may wait in the queue. */
   readonly queueLimit: number;
@@ -71,8 +73,8 @@ export class RunService {
   #pause: Pause | undefined;
 
   constructor(dependencies: RunServiceDependencies) {
-    const { store, claude, loginStatus, workspace, decisions, files, log, queueLimit, slots, onStarted, onEnded } =
-      dependencies;
+    const { store, claude, loginStatus, workspace, decisions, files, steps, log } = dependencies;
+    const { queueLimit, slots, onStarted, onEnded } = dependencies;
     this.#store = store;
     this.#claude = claude;
     this.#log = log;
@@ -80,12 +82,13 @@ export class RunService {
     this.#decisions = decisions;
     this.#slots = new Slots(log);
     this.#queue = new RunQueue(queueLimit, slots, () => this.#prepareSoon());
-    this.#records = new RunRecords(store, log, this.events, onEnded);
+    this.#records = new RunRecords(store, log, this.events, steps, onEnded);
     const executor = new Executor({
       records: this.#records,
       claude,
       loginStatus,
       events: this.events,
+      steps,
       workspace,
       decisions,
       files,

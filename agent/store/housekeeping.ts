@@ -65,8 +65,16 @@ export function scheduleForget(store: RunStore, log: Log): () => void {
 }
 
 /** Removes records over the limits, now and every hour. Returns a function that stops this. */
-export function pruneRecordsHourly(limits: RecordLimits, store: RunStore, log: Log): () => void {
+export function pruneRecordsHourly(
+  limits: RecordLimits & { readonly transcriptDays: number },
+  store: RunStore,
+  log: Log,
+): () => void {
   const prune = async () => {
+    // What Claude did goes before the record that a run has.
+    const { megabytes, transcriptDays: days } = limits;
+    const transcripts = await store.steps.prune({ days, megabytes });
+    if (transcripts > 0) log.info({ removed: transcripts, days, megabytes }, 'transcripts removed');
     const { pending } = store.callbacks;
     const removed = await store.prune(limits);
     const lost = pending - store.callbacks.pending;

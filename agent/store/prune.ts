@@ -1,10 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate } from 'node:timers/promises';
 import type { RecordLimits } from './store.ts';
+import { usedBytesOf, vacuum } from './vacuum.ts';
 
 /** Small steps keep the agent responsive while much is removed: a record can have a few mebibytes. */
 const REMOVED_AT_ONCE = 5;
-const VACUUMED_AT_ONCE = 256;
 
 /**
  * Removes records of ended runs, see `RunStore.prune`.
@@ -26,12 +26,7 @@ export function pruneIn(
   const removeOldest = db.prepare(
     `DELETE FROM runs WHERE seq IN (SELECT seq FROM runs WHERE state = 'ended' ORDER BY seq LIMIT ?)`,
   );
-  const free = db.prepare('PRAGMA freelist_count');
-  const size = db.prepare(
-    `SELECT (page_count - freelist_count) * page_size AS used
-     FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()`,
-  );
-  const usedBytes = () => (size.get() as { used: number }).used;
+  const usedBytes = usedBytesOf(db);
 
   return async ({ days, count, megabytes }) => {
     const before = new Date(Date.now() - days * 86_400_000).toISOString();
@@ -46,12 +41,7 @@ export function pruneIn(
       removed += some;
       await setImmediate();
     }
-    if (removed === 0) return 0;
-    for (let more = true; more && db.isOpen; more = (free.get() as { freelist_count: number }).freelist_count > 0) {
-      db.exec(`PRAGMA incremental_vacuum(${VACUUMED_AT_ONCE})`);
-      await setImmediate();
-    }
-    if (db.isOpen) forget();
+    if (removed > 0) await vacuum(db, forget);
     return removed;
   };
 }

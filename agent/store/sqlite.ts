@@ -9,6 +9,7 @@ import { fromRow, objectFrom, UNREADABLE_RUN, type Row } from './rows.ts';
 import { OPERATOR } from '../contract.ts';
 import type { Idempotency, OutcomeCount, Pause, Run, RunSummary } from './run.ts';
 import { SEARCHED, searchIn } from './search.ts';
+import { stepRecords } from './step-records.ts';
 import { isFull } from './storage-failure.ts';
 import { IdempotencyError, type RunStore } from './store.ts';
 
@@ -230,6 +231,7 @@ function openWith(reserve: DiskReserve, file: string): RunStore {
     callbacks,
     decisions,
     files,
+    steps: stepRecords(db, transaction, forget),
     atOnce,
     unfinished: () => (open.all() as unknown as Row[]).map(fromRow),
     [Symbol.dispose]: () => db.close(),

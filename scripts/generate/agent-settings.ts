@@ -53,7 +53,9 @@ const MEANING = {
   filesMegabytes: 'total size of the files of all runs, see [below](#files)',
   recordDays: 'older run records are removed hourly, together with their idempotency keys',
   recordCount: 'number of records to keep; above it, the oldest are removed',
-  recordMegabytes: 'total size of the records; above it, the oldest are removed',
+  recordMegabytes: 'total size of the records; above it, the oldest are removed, transcripts before anything else',
+  transcriptDays:
+    'older [transcripts](api.md#transcripts) are removed hourly, and each with the record of its run at the latest; `0` keeps none',
   callbackHosts:
     'hosts that callbacks may go to, separated by commas, see [below](#callbacks); if unset, callbacks are refused',
   callbackSecretFile:

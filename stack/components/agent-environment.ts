@@ -80,6 +80,7 @@ export function agentEnvironment({
     [AGENT_ENV.recordDays]: String(config.records.days),
     [AGENT_ENV.recordCount]: String(config.records.count),
     [AGENT_ENV.recordMegabytes]: String(config.records.megabytes),
+    [AGENT_ENV.transcriptDays]: String(config.transcriptDays),
     [AGENT_ENV.logLevel]: config.logLevel,
     [AGENT_ENV.stack]: pulumi.getStack(),
     ...(config.callers.length === 0 ? {} : { [AGENT_ENV.callers]: JSON.stringify(config.callers) }),

@@ -102,6 +102,7 @@ export interface StackConfig {
   readonly graceSeconds: number;
   readonly records: RecordLimits;
   readonly files: FileLimits;
+  readonly transcriptDays: number;
   readonly logLevel: string;
   readonly resources: Resources;
   readonly workspace: WorkspaceConfig;
@@ -197,6 +198,7 @@ export function readConfig(source: ConfigSource): StackConfig {
       count: read.integer('recordCount', 1, 1_000_000),
       megabytes: read.integer('recordMegabytes', 10, 100_000),
     },
+    transcriptDays: read.integer('transcriptDays', 0, 3650),
     logLevel: read.oneOf('logLevel', LOG_LEVELS),
     resources: {
       cpuRequest: read.text('cpuRequest', ...TEXT.cpu),

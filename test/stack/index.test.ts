@@ -278,6 +278,7 @@ describe('the program', () => {
       AGENT_RECORD_DAYS: '30',
       AGENT_RECORD_COUNT: '10000',
       AGENT_RECORD_MEGABYTES: '512',
+      AGENT_TRANSCRIPT_DAYS: '30',
       AGENT_LOG_LEVEL: 'info',
       AGENT_TOKEN_SHA256: { name: 'claude-agent-token', key: 'sha256' },
       AGENT_EARLIER_TOKEN_SHA256: { name: 'claude-agent-token', key: 'earlier-sha256', optional: true },

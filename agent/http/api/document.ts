@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { componentSchemas, schemaOf, type Json } from './json-schema.ts';
-import { problemsOf, type Answer, type Operation, type Parameter } from './operation.ts';
+import { problemsOf, type Answer, type Content, type Operation, type Parameter } from './operation.ts';
 import { operations } from './operations.ts';
 import { problemOf, problemSchema } from './problem.ts';
 import { PROBLEMS, type ProblemFacts, type ProblemKind } from './problems.ts';
@@ -118,15 +118,15 @@ function parametersOf({ pathParameters = {}, query, headers = {} }: Operation): 
   return [...inPlace('path', pathParameters), ...inQuery, ...inPlace('header', headers)];
 }
 
-function describeAnswer({ description, headers = {}, content }: Answer): Json {
+function describeAnswer({ description, headers = {}, content, orAs }: Answer): Json {
   return {
     description,
     ...(Object.keys(headers).length > 0 && { headers: describeHeaders(headers) }),
-    ...(content && { content: describeContent(content) }),
+    ...(content && { content: { ...describeContent(content), ...(orAs && describeContent(orAs)) } }),
   };
 }
 
-function describeContent({ mediaType = 'application/json', schema, example }: NonNullable<Answer['content']>): Json {
+function describeContent({ mediaType = 'application/json', schema, example }: Content): Json {
   return { [mediaType]: { schema: schemaOf(schema), ...(example !== undefined && { example }) } };
 }
 

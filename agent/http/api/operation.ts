@@ -44,7 +44,16 @@ export interface Answer {
   /** Its headers besides `Content-Type`; each is always present. */
   readonly headers?: Readonly<Record<string, string>>;
   /** The body, JSON by default; without content it is empty. For an event stream, one event. */
-  readonly content?: { readonly mediaType?: string; readonly schema: z.ZodType; readonly example?: unknown };
+  readonly content?: Content;
+  /** The same in another media type, if the client prefers it. */
+  readonly orAs?: Content;
+}
+
+/** The body of a response. */
+export interface Content {
+  readonly mediaType?: string;
+  readonly schema: z.ZodType;
+  readonly example?: unknown;
 }
 
 /** Every operation that needs a token also needs the records. */

@@ -4,10 +4,12 @@ import { FILE_OPERATIONS } from './file-operations.ts';
 import type { Operation } from './operation.ts';
 import { RUN_OPERATIONS } from './run-operations.ts';
 import { STATE_OPERATIONS } from './state-operations.ts';
+import { TRANSCRIPT_OPERATIONS } from './transcript-operations.ts';
 
 /** All operations of the API by their `operationId` in the OpenAPI document. */
 export const OPERATIONS = {
   ...RUN_OPERATIONS,
+  ...TRANSCRIPT_OPERATIONS,
   ...DECISION_OPERATIONS,
   ...FILE_OPERATIONS,
   ...STATE_OPERATIONS,

@@ -75,6 +75,12 @@ export const PROBLEMS = {
     means: 'No run with this id is on record, or it is that of another caller.',
     remedy: 'Check the id. Old records are removed by age, number and size.',
   },
+  'no-transcript': {
+    status: 404,
+    title: 'No transcript',
+    means: 'What Claude did in the run is not kept: it was removed, the run did not start, or none is kept.',
+    remedy: 'Set `AGENT_TRANSCRIPT_DAYS` (config `transcriptDays`) higher to keep transcripts longer.',
+  },
   'no-such-login': {
     status: 404,
     title: 'No such login',

@@ -4,6 +4,7 @@ import { component, refTo, time, type Sent } from './component.ts';
 import { decision } from './decision.ts';
 import { runFile } from './file.ts';
 import { requestEcho } from './run-request.ts';
+import { toolStep } from './transcript.ts';
 
 const OUTCOMES = Object.keys(EXIT_CODES) as [Outcome, ...Outcome[]];
 const codes = Object.entries(EXIT_CODES).map(([outcome, code]) => `${outcome} ${code}`);
@@ -137,6 +138,7 @@ export const runEvent = component(
     z.object({ id: eventId, event: z.enum(['queued', 'started', 'ended']), data: jsonOf(runResource) }),
     z.object({ id: eventId, event: z.literal('text'), data: jsonOf(textPiece) }),
     z.object({ id: eventId, event: z.literal('decision'), data: jsonOf(decision) }),
+    z.object({ id: eventId, event: z.literal('tool'), data: jsonOf(toolStep) }),
   ]),
 );
 

@@ -3,9 +3,11 @@ import type { Context, Handler } from 'hono';
 import { streamSSE } from 'hono/streaming';
 import type { Decision } from '../api/decision.ts';
 import type { RunResource, TextPiece } from '../api/run.ts';
-import { LAST_EVENT, type RunEvent } from '../../runs/events.ts';
+import type { Step, ToolStep } from '../api/transcript.ts';
+import { LAST_EVENT, stepNumberIn, toolEvent, type RunEvent } from '../../runs/events.ts';
 import type { Run } from '../../store/run.ts';
 import type { RunService } from '../../runs/service.ts';
+import type { RunSteps } from '../../steps/run-steps.ts';
 import { resourceOf } from './run-resource.ts';
 import { runOf } from '../own-runs.ts';
 
@@ -18,6 +20,8 @@ export const WATCHING = {
 } as const;
 
 type Watched = Pick<RunService, 'find' | 'events'>;
+/** The steps of runs whose events are no longer in memory. */
+type Kept = Pick<RunSteps, 'of' | 'has'>;
 type Watching = Readonly<Record<keyof typeof WATCHING, number>>;
 
 /**
@@ -25,11 +29,17 @@ type Watching = Readonly<Record<keyof typeof WATCHING, number>>;
  * with `Last-Event-ID` gets what it missed. If it already has the last event, it gets 204 and stops reconnecting. A client
  * that does not read is dropped.
  */
-export function watchRun(service: Watched, watching: Watching = WATCHING): Handler {
-  return (c) => streamRunEvents(c, service, runOf(c, service, 'see'), watching);
+export function watchRun(service: Watched, watching: Watching = WATCHING, steps?: Kept): Handler {
+  return (c) => streamRunEvents(c, service, runOf(c, service, 'see'), watching, steps);
 }
 
-function streamRunEvents(c: Context, service: Watched, run: Run, { keepAliveMs, stalledMs }: Watching): Response {
+function streamRunEvents(
+  c: Context,
+  service: Watched,
+  run: Run,
+  { keepAliveMs, stalledMs }: Watching,
+  steps?: Kept,
+): Response {
   const after = c.req.header('Last-Event-ID');
   if (after === LAST_EVENT) return c.body(null, 204);
   // Nobody would read or end the stream.
@@ -39,12 +49,17 @@ function streamRunEvents(c: Context, service: Watched, run: Run, { keepAliveMs, 
   return streamSSE(c, async (stream) => {
     const events: RunEvent[] = [];
     let wake = Promise.withResolvers<undefined>();
+    const isRemoved = run.state === 'ended' && steps?.has(run.id) === false;
     const take = (event: RunEvent) => {
+      if (isRemoved && event.type === 'tool') return;
       events.push(event);
       wake.resolve(undefined);
     };
     const unsubscribe = service.events.subscribe(run.id, after, take);
-    if (!unsubscribe) take({ id: LAST_EVENT, type: 'ended', run });
+    if (!unsubscribe) {
+      for (const event of toolEventsAfter(after, steps?.of(run.id)?.steps ?? [])) take(event);
+      take({ id: LAST_EVENT, type: 'ended', run });
+    }
     const keepAlive = setInterval(() => wake.resolve(undefined), keepAliveMs);
     stream.onAbort(() => wake.resolve(undefined));
     try {
@@ -64,7 +79,14 @@ function streamRunEvents(c: Context, service: Watched, run: Run, { keepAliveMs, 
   });
 }
 
-function dataOf(event: RunEvent): TextPiece | Decision | RunResource {
+function toolEventsAfter(after: string | undefined, steps: readonly Step[]): RunEvent[] {
+  const seen = stepNumberIn(after);
+  const tools = steps.filter((step) => step.type === 'tool_call' || step.type === 'tool_result');
+  return tools.filter(({ number }) => number > seen).map(toolEvent);
+}
+
+function dataOf(event: RunEvent): TextPiece | Decision | ToolStep | RunResource {
+  if (event.type === 'tool') return event.step;
   if (event.type === 'decision') return event.decision;
   return event.type === 'text' ? { text: event.text } : resourceOf(event.run);
 }

@@ -14,6 +14,8 @@ import { Contents } from '../../../agent/files/contents.ts';
 import { FileStore } from '../../../agent/files/file-store.ts';
 import { openStore } from '../../../agent/store/sqlite.ts';
 import { type RunStore } from '../../../agent/store/store.ts';
+import { maskOf } from '../../../agent/steps/known-secrets.ts';
+import { RunSteps } from '../../../agent/steps/run-steps.ts';
 import { Workspace } from '../../../agent/workspace/workspace.ts';
 import { until } from '../../support/agent.ts';
 import { slice } from '../../support/lane.ts';
@@ -137,6 +139,17 @@ describe.each(slice([1, 4], 1))('an accepted run, with %i slot(s),', (slots) => 
       claude: sabotage.of('claude', claude),
       loginStatus: sabotage.of('loginStatus', new LoginStatus(credential)),
       workspace: sabotage.of('workspace', new Workspace({ dir, lifetime: 'keep', megabytes: undefined, log: SILENT })),
+      steps: sabotage.of(
+        'steps',
+        new RunSteps({
+          store: store.steps,
+          isKept: true,
+          mask: maskOf({ fixed: [], files: [] }),
+          onTool: () => undefined,
+          onForgotten: () => undefined,
+          log: SILENT,
+        }),
+      ),
       decisions: sabotage.of(
         'decisions',
         new Decisions({

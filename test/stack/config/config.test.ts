@@ -124,6 +124,7 @@ describe('the configuration', () => {
     ['recordDays', '0', 'must be a whole number from 1 to 3650'],
     ['recordCount', '1.5', 'must be a whole number from 1 to 1000000'],
     ['recordMegabytes', '9', 'must be a whole number from 10 to 100000'],
+    ['transcriptDays', '-1', 'must be a whole number from 0 to 3650'],
     ['logLevel', 'loud', 'must be one of trace, debug'],
     ['anthropicBaseUrl', 'https://user:pw@gateway.example.org', 'must be an http(s) URL without user'],
     ['anthropicBaseUrl', 'http://gateway:99999', 'must be an http(s) URL'],

@@ -98,11 +98,13 @@ describe('the config', () => {
   });
 
   test('limits the records of runs and sets what is logged', async () => {
-    const [agent] = await templates({ recordDays: '7', recordCount: '500', recordMegabytes: '50', logLevel: 'debug' });
+    const records = { recordDays: '7', recordCount: '500', recordMegabytes: '50', transcriptDays: '3' };
+    const [agent] = await templates({ ...records, logLevel: 'debug' });
     expect(envOf(agent)).toMatchObject({
       AGENT_RECORD_DAYS: '7',
       AGENT_RECORD_COUNT: '500',
       AGENT_RECORD_MEGABYTES: '50',
+      AGENT_TRANSCRIPT_DAYS: '3',
       AGENT_LOG_LEVEL: 'debug',
     });
   });
