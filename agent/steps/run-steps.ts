@@ -105,6 +105,11 @@ export class RunSteps {
     return isKept && (this.#open.has(runId) || store.has(runId));
   }
 
+  /** A text without the secrets that are known. */
+  masked(text: string): string {
+    return this.#dependencies.mask().all(text);
+  }
+
   #add(runId: string, open: Open, step: NewStep): void {
     if (step.type === 'denied') {
       // The CLI tells of a denial at once, and of all of them with its result.

@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { result } from '../../test/doubles/claude/events.ts';
 import type { Step } from '../../test/doubles/claude/script.ts';
 import { Agent, TOKEN, until } from '../../test/support/agent.ts';
-import { startChromium } from '../../test/support/chromium.ts';
+import { openStatusPage, startChromium } from '../../test/support/chromium.ts';
+import { answer, call, system } from '../../test/agent/steps/claude-steps.ts';
 import { recordRuns, type RecordedRun } from '../../test/support/recorded-runs.ts';
 
 const FOLDER = path.join(import.meta.dirname, '..', '..', 'docs', 'images');
@@ -27,6 +28,11 @@ const SHOTS = [
   { name: 'status-light', colorScheme: 'light', width: 1200, height: 1000 },
   { name: 'status-dark', colorScheme: 'dark', width: 1200, height: 1000 },
   { name: 'status-narrow', colorScheme: 'light', width: 390, height: 844 },
+] as const;
+
+const RUN_SHOTS = [
+  { name: 'run', width: 1200, height: 900 },
+  { name: 'run-narrow', width: 390, height: 844 },
 ] as const;
 
 /** A day with a busy morning, an overload and a few other outcomes. */
@@ -71,6 +77,26 @@ const prompts: Record<string, readonly Step[]> = {
     { do: 'exit', code: 0 },
   ],
   long: [{ do: 'hang' }],
+  report: [
+    { do: 'say', text: 'I look at the tickets of this week first, and then count them by team.' },
+    call('1', 'Bash', { command: 'grep -c "" tickets/2026-11-*.csv' }),
+    { do: 'wait', ms: 300 },
+    answer('1', 'tickets/2026-11-23.csv:41\ntickets/2026-11-24.csv:38\ntickets/2026-11-25.csv:57'),
+    call('2', 'Read', { file_path: 'tickets/2026-11-25.csv' }),
+    { do: 'wait', ms: 120 },
+    answer('2', 'id,team,opened\n4711,billing,2026-11-25T08:12Z'),
+    system('api_retry', { error: 'overloaded', error_status: 529, attempt: 1, retry_delay_ms: 540 }),
+    call('3', 'WebFetch', { url: 'https://status.example.com/history' }),
+    system('permission_denied', { tool_name: 'WebFetch', tool_use_id: '3' }),
+    answer('3', 'Permission to use WebFetch was denied.', { is_error: true }),
+    call('4', 'Write', { file_path: 'report.md', content: '# Tickets of the week' }),
+    { do: 'wait', ms: 200 },
+    answer('4', 'File created successfully at: report.md'),
+    { do: 'wait', ms: 1400 },
+    { do: 'say', text: 'The report is in report.md: 136 tickets, 57 of them on Wednesday, most of them for billing.' },
+    { do: 'event', event: result({ result: 'Done.', total_cost_usd: 0.0841 }) },
+    { do: 'exit', code: 0 },
+  ],
 };
 
 /** Takes the screenshots of the status page in docs/images, from an agent with made-up runs. @throws without Chromium */
@@ -83,6 +109,7 @@ export async function takeScreenshots(): Promise<void> {
   writeFileSync(path.join(claudeDir, '.credentials.json'), JSON.stringify({ claudeAiOauth: login }));
   await agent.start();
 
+  const { runId } = await agent.run('report', { labels: labelsOf(2) });
   await agent.run('short', { labels: labelsOf(0) });
   for (const [i, prompt] of ['long', 'next', 'third'].entries()) {
     const body = JSON.stringify({ prompt, labels: labelsOf(161 + i) });
@@ -106,6 +133,12 @@ export async function takeScreenshots(): Promise<void> {
     await page.getByRole('button', { name: 'Show' }).click();
     await page.getByText('live', { exact: true }).waitFor();
     await page.evaluate(`document.querySelector('#login code').textContent = '${SOURCE}'`);
+    await page.screenshot({ path: path.join(FOLDER, `${name}.png`) });
+  }
+  for (const { name, width, height } of RUN_SHOTS) {
+    const page = await browser.newPage({ viewport: { width, height }, deviceScaleFactor: 1, locale: 'en-GB' });
+    await openStatusPage(page, `${agent.url}/?run=${runId}`, TOKEN);
+    await page.getByText('grep -c').first().click();
     await page.screenshot({ path: path.join(FOLDER, `${name}.png`) });
   }
   await browser.close();

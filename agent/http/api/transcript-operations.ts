@@ -9,7 +9,7 @@ export const TRANSCRIPT_OPERATIONS = {
   getTranscript: {
     method: 'GET',
     path: '/runs/{id}/transcript',
-    tokens: ['api'],
+    rights: ['run', 'read'],
     summary: 'Read what Claude did in a run',
     description:
       'The calls of tools with their inputs and results, texts, retries, sub-agents and decisions, in the order they happened; of a run in progress what has happened so far. Secrets that the agent knows are masked. With `Accept: text/markdown` it is a text for people.',

@@ -1,6 +1,7 @@
 import { html } from 'hono/html';
 import { deadlineOf, type Run } from '../../store/run.ts';
 import {
+  addressOf,
   callerOf,
   cancelForm,
   heading,
@@ -62,7 +63,7 @@ function runningRun(run: Run, now: Date, context: PageContext): Html {
   return html`<div class="running" id="${id}" role="group" aria-labelledby="${id}-name">
     <p class="clock"><span class="unseen">Running for</span> ${since(begun, now)}</p>
     <div>
-      <p id="${id}-name"><span class="unseen">Run</span> <code>${shortId(run)}</code> ${origin(run, context)}</p>
+      <p id="${id}-name"><span class="unseen">Run</span> ${linkTo(run)} ${origin(run, context)}</p>
       ${laneOf(run)} ${callerOf(run)}
       <progress
         max="${end - begun}"
@@ -85,13 +86,15 @@ function runningRun(run: Run, now: Date, context: PageContext): Html {
   </div>`;
 }
 
+const linkTo = (run: Run) => html`<a href="${addressOf(run)}"><code>${shortId(run)}</code></a>`;
+
 /** The time until a moment that moves on. */
 const stands = (at: number, now: Date) => duration(at - now.getTime());
 
 function waitingRow(run: Run, place: number, now: Date, context: PageContext): Html {
   return row(`run-${run.id}`, {
     Place: String(place),
-    Run: html`<code>${shortId(run)}</code>`,
+    Run: linkTo(run),
     Workflow: html`${origin(run, context)}${laneOf(run)}${callerOf(run)}`,
     Waiting: since(Date.parse(run.acceptedAt), now),
     'Time left': left(deadlineOf(run), now),

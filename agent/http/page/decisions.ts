@@ -4,8 +4,10 @@ import type { Decision, Run } from '../../store/run.ts';
 import { form, heading, left, origin, shortId, since, type Html, type PageContext } from './parts.ts';
 import type { Status } from './status.ts';
 
+type Shown = Pick<Status, 'running' | 'now' | 'decisionMs'>;
+
 /** The decisions that runs wait for; nothing if there are none. */
-export function decisions(status: Status, context: PageContext): Html | string {
+export function decisions(status: Shown, context: PageContext): Html | string {
   const open = status.running.flatMap((run) =>
     (run.decisions ?? []).flatMap((decision) => (decision.decidedAt === undefined ? [{ run, decision }] : [])),
   );
@@ -17,7 +19,7 @@ export function decisions(status: Status, context: PageContext): Html | string {
   </section>`;
 }
 
-function waiting(run: Run, decision: Decision, { now, decisionMs }: Status, context: PageContext): Html {
+function waiting(run: Run, decision: Decision, { now, decisionMs }: Shown, context: PageContext): Html {
   const asked = Date.parse(decision.askedAt);
   const questions = decision.question === undefined ? undefined : questionsIn(decision.input);
   const id = `decision-${decision.id}`;

@@ -8,13 +8,14 @@ import { decisions } from './decisions.ts';
 import { history } from './history.ts';
 import { login } from './login.ts';
 import { isAboutLogin } from './new-login.ts';
-import type { Html, PageContext } from './parts.ts';
+import { shortId, type Html, type PageContext } from './parts.ts';
+import { noRun, runParts, wordsOf, type OpenedRun } from './run.ts';
 import type { Status } from './status.ts';
 import { headlineOf, summary, titleOf } from './summary.ts';
 import type { Tone } from './words.ts';
 
 const asset = (name: string) => readFileSync(path.join(import.meta.dirname, name), 'utf8');
-const STYLE = asset('style.css');
+const STYLE = asset('style.css') + asset('run.css');
 const SCRIPT = asset('live.js');
 const hashOf = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
@@ -47,8 +48,28 @@ export function statusPage(status: Status, context: PageContext): Html {
   });
 }
 
-/** The page that asks for the token. */
-export function tokenPage(version: string, problem?: string): Html {
+/** The page of one run, for someone who has the token; undefined for one that does not exist. */
+export function runPage(
+  opened: OpenedRun | undefined,
+  { version, decisionMs }: Pick<Status, 'version' | 'decisionMs'>,
+  context: PageContext,
+): Html {
+  if (!opened) return page({ title: 'Run not found', tone: 'neutral', version, asOf: new Date(), main: noRun() });
+  const { run, now } = opened;
+  const { tone, words } = wordsOf(run);
+  const { first, rest } = runParts(opened, context);
+  return page({
+    title: `Run ${shortId(run)}: ${words} · claude-code-agent`,
+    tone,
+    version,
+    asOf: now,
+    isFinal: run.state === 'ended',
+    main: html`${first} ${decisions({ running: [run], now, decisionMs }, context)} ${rest}`,
+  });
+}
+
+/** The page that asks for the token. @param run the run that is shown then. */
+export function tokenPage(version: string, problem?: string, run?: string): Html {
   return page({
     title: 'claude-code-agent',
     tone: 'neutral',
@@ -57,6 +78,7 @@ export function tokenPage(version: string, problem?: string): Html {
       <h2 id="token-title">Token</h2>
       ${problem === undefined ? '' : html`<p class="badly" role="alert">${problem}</p>`}
       <form method="post" action="/">
+        ${run === undefined ? '' : html`<input type="hidden" name="run" value="${run}" />`}
         <label for="token-field">API token</label>
         <input
           id="token-field"
@@ -82,10 +104,12 @@ interface Page {
   readonly version: string;
   /** The time of the status; undefined if no status is shown. */
   readonly asOf?: Date;
+  /** Whether what it shows does not change any more. */
+  readonly isFinal?: boolean;
   readonly main: Html;
 }
 
-function page({ title, tone, version, asOf, main }: Page): Html {
+function page({ title, tone, version, asOf, isFinal = false, main }: Page): Html {
   return html`<!doctype html>
     <html lang="en">
       <head>
@@ -103,7 +127,7 @@ function page({ title, tone, version, asOf, main }: Page): Html {
           <span class="quiet">${version}</span>
           <p id="live" role="status">${asOf ? `as of ${asOf.toISOString().slice(11, 19)} UTC` : ''}</p>
         </header>
-        <main data-now="${(asOf ?? new Date()).getTime()}">${main}</main>
+        <main data-now="${(asOf ?? new Date()).getTime()}" ${isFinal ? 'data-final' : ''}>${main}</main>
         ${raw(`<script>${SCRIPT}</script>`)}
       </body>
     </html>`;

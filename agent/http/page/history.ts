@@ -3,7 +3,20 @@ import { callerNameOf } from '../../callers/callers.ts';
 import type { Usage } from '../api/run.ts';
 import type { RunSummary } from '../../store/run.ts';
 import { filterForm, pages } from './filter.ts';
-import { badge, callerOf, heading, origin, row, shortId, table, time, type Html, type PageContext } from './parts.ts';
+import {
+  addressOf,
+  badge,
+  callerOf,
+  fact,
+  heading,
+  origin,
+  row,
+  shortId,
+  table,
+  time,
+  type Html,
+  type PageContext,
+} from './parts.ts';
 import type { Status } from './status.ts';
 import { count, dollars, duration, grouped, OUTCOME_WORDS } from './words.ts';
 
@@ -56,27 +69,26 @@ function endedRow(run: RunSummary, context: PageContext): Html {
     Cost: costUsd === undefined ? html`<span class="quiet">–</span>` : dollars(costUsd),
     Run: html`<details>
       <summary aria-label="Run ${shortId(run)}"><code>${shortId(run)}</code></summary>
-      <dl>
-        ${Object.entries(facts(run)).map(
-          ([name, value]) =>
-            html`<div>
-              <dt>${name}</dt>
-              <dd>${value}</dd>
-            </div>`,
-        )}
-      </dl>
+      <dl>${Object.entries(factsOf(run)).map(([name, value]) => fact(name, value))}</dl>
     </details>`,
   });
 }
 
-/** The details of a run below its row. */
-function facts({ id, sessionId, acceptedAt, startedAt, result, request }: RunSummary): Record<string, Html | string> {
+/** The details of a run. */
+export function factsOf({
+  id,
+  sessionId,
+  acceptedAt,
+  startedAt,
+  result,
+  request,
+}: RunSummary): Record<string, Html | string> {
   const { model, turns, usage } = result ?? {};
   const labels = Object.entries(request.labels).map(
     ([name, value]) => html`<li><bdi>${name}</bdi>: <bdi>${value}</bdi></li>`,
   );
   return {
-    Run: html`<code>${id}</code>`,
+    Run: html`<a href="${addressOf({ id })}"><code>${id}</code></a>`,
     Session: html`<code>${sessionId}</code>`,
     Caller: html`<bdi>${callerNameOf({ request })}</bdi>`,
     ...(request.lane !== undefined && { Lane: html`<bdi>${request.lane}</bdi>` }),

@@ -6,9 +6,10 @@ const live = document.querySelector('#live');
 const main = document.querySelector('main');
 /** How far the agent's clock is ahead of this one, in milliseconds. */
 let ahead = 0;
-/** The filter of the ended runs. Every form has these fields, and so has every refresh. */
-const FILTER = ['outcome', 'workflow', 'lane', 'text', 'before'];
-let filter = {};
+/** The filter of the ended runs, and the run that is open. Every form has these fields, and so has every refresh. */
+const FILTER = ['outcome', 'workflow', 'lane', 'text', 'before', 'run'];
+const opened = new URLSearchParams(location.search).get('run');
+let filter = opened === null ? {} : { run: opened };
 /** The number of the last request, and of the one that is shown: responses may arrive in another order. */
 let sent = 0;
 let shown = 0;
@@ -164,7 +165,8 @@ async function refresh() {
   if (sessionStorage.getItem(KEY) !== null) await send({ action: 'show', ...filter }).catch(lost);
   main.removeAttribute('aria-busy');
   clearTimeout(timer);
-  timer = setTimeout(refresh, document.visibilityState === 'visible' ? EVERY_MS : HIDDEN_EVERY_MS);
+  const isLive = document.visibilityState === 'visible' && main.dataset.final === undefined;
+  timer = setTimeout(refresh, isLive ? EVERY_MS : HIDDEN_EVERY_MS);
 }
 
 document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && refresh());

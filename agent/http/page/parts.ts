@@ -18,10 +18,22 @@ export interface PageContext {
   readonly n8nUrl: string | undefined;
   /** Why the decision of the form was not made, in a sentence. */
   readonly problem?: string | undefined;
+  /** The run that is open; undefined for the page of all runs. */
+  readonly run?: string | undefined;
 }
 
 /** The first part of a run's id, which is enough to distinguish runs. */
 export const shortId = ({ id }: Pick<RunSummary, 'id'>) => id.slice(0, 8);
+
+/** The address of a run's page. */
+export const addressOf = ({ id }: Pick<RunSummary, 'id'>) => `/?run=${encodeURIComponent(id)}`;
+
+/** A fact in a list of them. */
+export const fact = (name: string, value: Html | string) =>
+  html`<div>
+    <dt>${name}</dt>
+    <dd>${value}</dd>
+  </div>`;
 
 /** A heading that takes the focus when the focused element is removed. */
 export const heading = (id: string, text: string) => html`<h2 id="${id}-title" tabindex="-1">${text}</h2>`;
@@ -31,10 +43,15 @@ export const badge = ({ tone, sign, words }: Words) =>
   html`<span class="badge ${tone}"><span aria-hidden="true">${sign}</span> ${words}</span>`;
 
 /** A form that performs an action and shows the page again; nothing if the reader may not act. */
-export function form(action: string, { token, filter, mayAct }: PageContext, fields: Html, question?: string): Html {
+export function form(
+  action: string,
+  { token, filter, run, mayAct }: PageContext,
+  fields: Html,
+  question?: string,
+): Html {
   if (!mayAct && action !== 'show') return html``;
   return html`<form method="post" action="/" ${question === undefined ? '' : html`data-question="${question}"`}>
-    ${hidden('action', action)} ${hidden('token', token)}
+    ${hidden('action', action)} ${hidden('token', token)} ${hidden('run', run)}
     ${Object.entries(filter).map(([name, value]) => hidden(name, value))} ${fields}
   </form>`;
 }

@@ -24,6 +24,23 @@ export const OUTCOME_WORDS: Readonly<Record<Outcome, Words>> = {
   interrupted: words('waits', '!', 'interrupted'),
 };
 
+/** The words for each state of a run that has not ended. */
+export const STATE_WORDS = {
+  queued: words('neutral', '…', 'waiting in the queue'),
+  running: words('neutral', '▶', 'running'),
+  waiting: words('waits', '!', 'waiting for a decision'),
+} as const;
+
+/** The words for what Claude did. */
+export const STEP_WORDS = {
+  retry: words('waits', '↻', 'retry'),
+  task: words('neutral', '↳', 'sub-agent'),
+  denied: words('badly', '✗', 'denied'),
+  allowed: words('well', '✓', 'allowed'),
+  asked: words('waits', '?', 'decision'),
+  error: words('badly', '✗', 'error'),
+} as const;
+
 /** The words for each state of the login. */
 export const LOGIN_WORDS: Readonly<Record<Exclude<AuthState, 'busy'> | 'unknown', Words>> = {
   ok: words('well', '✓', 'Claude answers'),
@@ -65,4 +82,11 @@ export const grouped = (number: number): string => number.toLocaleString('en-US'
 /** A number with its noun. */
 export function count(number: number, one: string, many = `${one}s`): string {
   return `${grouped(number)} ${number === 1 ? one : many}`;
+}
+
+/** A size, with three digits: `12.3 MiB`. */
+export function bytes(size: number): string {
+  const power = Math.min(4, Math.floor(Math.log2(Math.max(1, size)) / 10));
+  if (power === 0) return count(size, 'byte');
+  return `${(size / 1024 ** power).toLocaleString('en-US', { maximumSignificantDigits: 3 })} ${'KMGT'[power - 1] ?? ''}iB`;
 }

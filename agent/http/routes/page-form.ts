@@ -27,6 +27,7 @@ const fields = z.object({
   token: z.string().optional(),
   action: z.enum(ACTIONS).catch('show'),
   id: z.string().catch(''),
+  run: z.string().min(1).max(100).optional().catch(undefined),
   decision: z.string().catch(''),
   reason: z.string().trim().min(1).max(500).optional().catch(undefined),
   code: z.string().max(LOGIN_CODE_CHARS).catch(''),

@@ -1,10 +1,12 @@
 import { Hono, type Context } from 'hono';
-import { CONTENT_SECURITY_POLICY, statusPage, tokenPage } from '../page/document.ts';
+import { CONTENT_SECURITY_POLICY, runPage, statusPage, tokenPage } from '../page/document.ts';
+import type { OpenedRun } from '../page/run.ts';
 import { statusOf } from '../page/status.ts';
 import { LoginError } from '../../login/new-login/errors.ts';
 import type { LoginAttempts } from '../../login/new-login/login-attempts.ts';
 import type { LoginStatus } from '../../login/status.ts';
 import type { RunService } from '../../runs/service.ts';
+import type { RunSteps } from '../../steps/run-steps.ts';
 import { withoutUndefined } from '../request/json-body.ts';
 import { isAllowed, seesAllRuns, type Callers } from '../../callers/callers.ts';
 import { lackOf, setCaller, tokenOf, type BearerOptions } from '../bearer.ts';
@@ -15,6 +17,7 @@ import { problem } from '../problem.ts';
 /** What the page needs. */
 export interface PageDependencies {
   readonly service: RunService;
+  readonly steps: RunSteps;
   readonly loginStatus: LoginStatus;
   readonly logins: LoginAttempts;
   readonly version: string;
@@ -26,7 +29,7 @@ export interface PageDependencies {
 }
 
 /**
- * The status page. It is for people and not part of the API. `GET /` asks for the token: of a caller that may read, or of an
+ * The status page, and with `?run=ID` the page of a run. It is for people and not part of the API. `GET /` asks for the token: of a caller that may read, or of an
  * admin, who also gets the buttons. With scripts a browser sends it in
  * the header, as every client does; without scripts in a field of each form. There is no cookie, so another site cannot
  * send requests on someone's behalf.
@@ -46,10 +49,10 @@ export function pageRoute(dependencies: PageDependencies): Hono {
     c.header('Referrer-Policy', 'same-origin');
     c.header('X-Content-Type-Options', 'nosniff');
   });
-  route.get('/', (c) => c.html(tokenPage(version)));
+  route.get('/', (c) => c.html(tokenPage(version, undefined, c.req.query('run'))));
   route.post('/', ...smallForm(isKnown, refuse), async (c) => {
     const { form, all } = await readForm(c);
-    const { action, id, decision: _, reason, code, replace, token, ...asked } = form;
+    const { action, id, run, decision: _, reason, code, replace, token, ...asked } = form;
     const known = callers.find(tokenOf(c) ?? token ?? '');
     if (!known || known.caller.may.includes('watchdog')) return refuse(c, 401);
     onRequest(known);
@@ -64,6 +67,10 @@ export function pageRoute(dependencies: PageDependencies): Hono {
     else if (action === 'send-code') await told(() => logins.submit(id, code));
     else if (action === 'cancel-login') await told(() => logins.cancel(id));
     const problem = decideOnPage(service, form, all, known.caller.name);
+    if (run !== undefined) {
+      const shown = { version, decisionMs: service.decisionMs };
+      return c.html(runPage(opened(run, dependencies), shown, { token, mayAct, filter: {}, n8nUrl, problem, run }));
+    }
     const filter = withoutUndefined(asked);
     const status = statusOf(service, loginStatus, logins, version, filter);
     return c.html(statusPage(status, { token, mayAct, filter, n8nUrl, problem }));
@@ -74,6 +81,11 @@ export function pageRoute(dependencies: PageDependencies): Hono {
     }),
   );
   return route;
+}
+
+function opened(id: string, { service, steps }: PageDependencies): OpenedRun | undefined {
+  const run = service.find(id);
+  return run && { now: new Date(), run, prompt: steps.masked(run.request.prompt), steps: steps.of(id) };
 }
 
 /** What goes wrong with a login is part of the page. */

@@ -4,27 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Transcript } from '../../../agent/http/api/transcript.ts';
 import type { Step as ClaudeStep } from '../../doubles/claude/script.ts';
 import { Agent, TOKEN, until } from '../../support/agent.ts';
-
-const call = (id: string, name: string, input: unknown, parent: string | null = null): ClaudeStep => ({
-  do: 'event',
-  event: {
-    type: 'assistant',
-    parent_tool_use_id: parent,
-    message: { role: 'assistant', model: 'claude-scripted', content: [{ type: 'tool_use', id, name, input }] },
-  },
-});
-const answer = (id: string, content: unknown, more: object = {}, parent: string | null = null): ClaudeStep => ({
-  do: 'event',
-  event: {
-    type: 'user',
-    parent_tool_use_id: parent,
-    message: { role: 'user', content: [{ type: 'tool_result', tool_use_id: id, content, ...more }] },
-  },
-});
-const system = (subtype: string, fields: object): ClaudeStep => ({
-  do: 'event',
-  event: { type: 'system', subtype, ...fields },
-});
+import { answer, call, system } from './claude-steps.ts';
 
 const SECRET_VALUE = 'a "quoted" \\ value of a header';
 

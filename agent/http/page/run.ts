@@ -1,0 +1,109 @@
+import { html } from 'hono/html';
+import type { RecordedSteps } from '../../store/step-records.ts';
+import { deadlineOf, type Run } from '../../store/run.ts';
+import { factsOf } from './history.ts';
+import {
+  badge,
+  cancelForm,
+  fact,
+  heading,
+  left,
+  origin,
+  shortId,
+  since,
+  time,
+  type Html,
+  type PageContext,
+} from './parts.ts';
+import { stepList } from './steps.ts';
+import { bytes, dollars, duration, OUTCOME_WORDS, STATE_WORDS, type Words } from './words.ts';
+
+/** A run that somebody opened. */
+export interface OpenedRun {
+  readonly now: Date;
+  readonly run: Run;
+  /** Without secrets; empty if it is not kept any more. */
+  readonly prompt: string;
+  /** What Claude did; undefined if it is not kept. */
+  readonly steps: RecordedSteps | undefined;
+}
+
+/** The state of a run, in words. */
+export const wordsOf = ({ state, result }: Run): Words =>
+  state === 'ended' ? OUTCOME_WORDS[result?.outcome ?? 'interrupted'] : STATE_WORDS[state];
+
+/** The parts of the page of a run, before what it waits for and after it. */
+export function runParts(opened: OpenedRun, context: PageContext): { readonly first: Html; readonly rest: Html } {
+  return {
+    first: overview(opened, context),
+    rest: html`${promptOf(opened.prompt)} ${filesOf(opened.run)} ${stepList(opened.run, opened.steps)}`,
+  };
+}
+
+/** Instead of a run whose record is gone. */
+export const noRun = (): Html =>
+  html`<section id="run" aria-labelledby="run-title">
+    ${heading('run', 'Run not found')}
+    <p>Its record may have been removed because of its age. <a href="/">All runs</a></p>
+  </section>`;
+
+function overview({ run, now }: OpenedRun, context: PageContext): Html {
+  const words = wordsOf(run);
+  const { error, costUsd } = run.result ?? {};
+  const facts = {
+    Workflow: origin(run, context),
+    Accepted: time(run.acceptedAt),
+    ...timesOf(run, now),
+    ...(costUsd !== undefined && { Cost: dollars(costUsd) }),
+    ...factsOf(run),
+  };
+  return html`<section id="run" class="${words.tone}" aria-labelledby="run-title">
+    <p class="aside"><a href="/">All runs</a></p>
+    ${heading('run', `Run ${shortId(run)}`)}
+    <p role="status">${badge(words)}</p>
+    ${error === undefined ? '' : html`<p class="error"><bdi>${error}</bdi></p>`}
+    <dl class="facts">${Object.entries(facts).map(([name, value]) => fact(name, value))}</dl>
+    ${run.state === 'ended' ? '' : cancelForm(run, context)}
+  </section>`;
+}
+
+function timesOf(run: Run, now: Date): Record<string, Html | string> {
+  const { startedAt, endedAt, state } = run;
+  if (endedAt !== undefined) {
+    if (startedAt === undefined) return { Ended: time(endedAt) };
+    return { Ended: time(endedAt), Took: duration(Date.parse(endedAt) - Date.parse(startedAt), { tenths: true }) };
+  }
+  const until = deadlineOf(run);
+  return {
+    ...(startedAt !== undefined && { 'Running for': since(Date.parse(startedAt), now) }),
+    'Time left': state === 'waiting' ? duration(until - now.getTime()) : left(until, now),
+  };
+}
+
+const promptOf = (prompt: string): Html | string =>
+  prompt === ''
+    ? ''
+    : html`<section id="prompt" aria-labelledby="prompt-title">
+        ${heading('prompt', 'Prompt')}
+        <pre class="content" dir="auto" tabindex="0" aria-labelledby="prompt-title">${prompt}</pre>
+      </section>`;
+
+function filesOf({ request, result }: Run): Html | string {
+  const files = [
+    ...(request.files ?? []).map((file) => ({ ...file, way: 'given' })),
+    ...(result?.files ?? []).map((file) => ({ ...file, way: 'left' })),
+  ];
+  if (files.length === 0) return '';
+  return html`<section id="files" aria-labelledby="files-title">
+    ${heading('files', 'Files')}
+    <ul>
+      ${files.map(
+        ({ name, bytes: size, way }) =>
+          html`<li>
+            <bdi>${name}</bdi>
+            <span class="quiet">${bytes(size)}, ${way === 'given' ? 'given to the run' : 'left by the run'}</span>
+          </li>`,
+      )}
+    </ul>
+  </section>`;
+}
