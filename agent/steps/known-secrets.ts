@@ -73,11 +73,16 @@ function namedSecrets(value: object): string[] {
   });
 }
 
+/** What changes when the file does; undefined if it cannot be read. */
 function versionOf(path: string): string | undefined {
-  const found = statSync(path, { throwIfNoEntry: false });
-  // A run could put a named pipe there, and reading it would block for ever.
-  if (!found?.isFile() || found.size > MAX_FILE_BYTES) return undefined;
-  return `${found.mtimeMs}/${found.size}/${found.ino}`;
+  try {
+    const found = statSync(path);
+    // A run could put a named pipe there, and reading it would block for ever.
+    if (!found.isFile() || found.size > MAX_FILE_BYTES) return undefined;
+    return `${found.mtimeMs}/${found.size}/${found.ino}`;
+  } catch {
+    return undefined;
+  }
 }
 
 function textOf(path: string): string {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Transcript } from '../../../agent/http/api/transcript.ts';
 import { startAnthropicDouble, type AnthropicDouble } from '../../doubles/anthropic/server.ts';
 import { contentOf, DecidedAgent, inside } from './deciding.ts';
 
@@ -48,6 +49,12 @@ describe('a run with rules for what a person must allow', () => {
       decisions: [{ id: decision?.id, by: 'operator', allowed: true }],
     });
     expect(contentOf(file)).toBe('done\n');
+    const { steps } = (await (await agent.fetch(`/runs/${id}/transcript`)).json()) as Transcript;
+    const [asked, decided, ...more] = steps.filter(({ type }) => type === 'decision');
+    expect(asked).toMatchObject({ decisionId: decision?.id, tool: 'Bash' });
+    expect(asked).not.toHaveProperty('allowed');
+    expect(decided).toMatchObject({ decisionId: decision?.id, by: 'operator', allowed: true });
+    expect(more).toEqual([]);
 
     const again = await agent.decide(id, decision?.id ?? '', { allow: false });
     expect(again.status).toBe(409);
