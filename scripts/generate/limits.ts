@@ -118,7 +118,7 @@ function ofAnswers(): Limit[] {
       `${MAX_DENIALS}, with inputs of ${grouped(MAX_INPUT_CHARS)} characters`,
       'left out, with a warning',
     ],
-    ['events of runs that have ended', `the last ${REMEMBERED} runs`, 'only the end is sent'],
+    ['events of runs that have ended', `the last ${REMEMBERED} runs`, 'only `tool` events and the end are sent'],
     ['time between lines of an event stream', seconds(WATCHING.keepAliveMs), ''],
     ['time that a client of an event stream may read nothing', seconds(WATCHING.stalledMs), 'disconnected'],
     [
