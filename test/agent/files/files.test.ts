@@ -352,7 +352,7 @@ describe('files that a run leaves', () => {
     });
     const page = await get(answer.runId, 'page.html');
     expect(page.headers.get('content-type')).toBe('application/octet-stream');
-    expect(page.headers.get('content-disposition')).toBe('attachment; filename="page.html"');
+    expect(page.headers.get('content-disposition')).toBe('attachment; filename=page.html');
   });
 
   it('can be had in part, and are not sent again', async () => {
