@@ -35,6 +35,9 @@ export interface Resources {
   readonly memoryLimit: string;
 }
 
+/** HOME of a runner, and /tmp of the agent's pod, have 2 GiB for the files that a run is given and those that it leaves. */
+const MAX_RUN_FILES_MEGABYTES = 1000;
+
 /** Limits of the files of runs, in mebibytes: of one, of those of a run, and of all. */
 interface FileLimits {
   readonly fileMegabytes: number;
@@ -189,9 +192,9 @@ export function readConfig(source: ConfigSource): StackConfig {
     warmStartFreeMegabytes: read.integer('warmStartFreeMegabytes', 0, 10_000_000),
     graceSeconds: read.integer('graceSeconds', 1, 3600),
     files: {
-      fileMegabytes: read.integer('fileMegabytes', 1, 10_000),
-      runFilesMegabytes: read.integer('runFilesMegabytes', 1, 10_000),
-      filesMegabytes: read.integer('filesMegabytes', 1, 1_000_000),
+      fileMegabytes: read.integer('fileMegabytes', 1, MAX_RUN_FILES_MEGABYTES, NaN),
+      runFilesMegabytes: read.integer('runFilesMegabytes', 1, MAX_RUN_FILES_MEGABYTES, NaN),
+      filesMegabytes: read.integer('filesMegabytes', 1, 1_000_000, NaN),
     },
     records: {
       days: read.integer('recordDays', 1, 3650),

@@ -89,11 +89,12 @@ export class ConfigReader {
     return this.#get(key) === '' ? undefined : this.oneOf(key, values);
   }
 
-  integer(key: string, min: number, max: number): number {
+  /** @param instead returned for an invalid value; NaN if it must not be compared with others. */
+  integer(key: string, min: number, max: number, instead = min): number {
     const value = this.#get(key);
     const number = /^\d+$/.test(value) ? Number(value) : NaN;
     if (number >= min && number <= max) return number;
-    return this.#reject(key, value, `a whole number from ${min} to ${max}`, min);
+    return this.#reject(key, value, `a whole number from ${min} to ${max}`, instead);
   }
 
   boolean(key: string): boolean {

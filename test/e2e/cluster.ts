@@ -35,8 +35,9 @@ export const inAgent = (...command: string[]): Promise<string> =>
 
 /** A request to the agent, with headers besides those of every one. */
 export interface Call {
-  readonly method?: 'GET' | 'POST';
-  readonly body?: object;
+  readonly method?: 'GET' | 'POST' | 'PUT';
+  /** JSON, or text as it is. */
+  readonly body?: object | string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -47,10 +48,20 @@ export interface Answer {
 }
 
 /** Calls the agent as n8n would: from a pod of another namespace, through the Service, with the token in a header. */
-export async function call(token: string, path: string, { method = 'GET', body, headers }: Call = {}): Promise<Answer> {
+export async function call(token: string, path: string, request: Call = {}): Promise<Answer> {
+  const { status, text } = await callForText(token, path, request);
+  return { status, answer: JSON.parse(text) as Record<string, unknown> };
+}
+
+/** The same for an answer that may be no JSON. */
+export async function callForText(
+  token: string,
+  path: string,
+  { method = 'GET', body, headers }: Call = {},
+): Promise<{ readonly status: number; readonly text: string }> {
   const all = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json', ...headers };
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\n`);
-  const data = body === undefined ? [] : ['--data', JSON.stringify(body)];
+  const data = body === undefined ? [] : ['--data-raw', typeof body === 'string' ? body : JSON.stringify(body)];
   const output = await onceTheServiceLeads(() =>
     kubectl(
       [
@@ -63,7 +74,7 @@ export async function call(token: string, path: string, { method = 'GET', body, 
   );
   const end = output.lastIndexOf('\n');
   const [text, status] = [output.slice(0, end), output.slice(end + 1)];
-  return { status: Number(status), answer: JSON.parse(text) as Record<string, unknown> };
+  return { status: Number(status), text };
 }
 
 /** curl's exit code for a connection that was refused: nothing was sent. */

@@ -8,7 +8,7 @@ import { startOauthProxy } from '../doubles/oauth-proxy/server.ts';
 import type { OauthProxy } from '../doubles/oauth-proxy/server.ts';
 import { needs } from '../support/needs.ts';
 import { Checkout, DOUBLE } from './checkout.ts';
-import { call, control, inAgent, kubectl, run, takeDown, timesAsked, until } from './cluster.ts';
+import { call, callForText, control, inAgent, kubectl, run, takeDown, timesAsked, until } from './cluster.ts';
 import { startDouble, trustInAgent } from './doubles.ts';
 import { missingRequirement } from './requirements.ts';
 
@@ -128,6 +128,62 @@ describe('runners in the cluster', needs(await missingRequirement()), () => {
     expect(ended).toMatchObject({ outcome: 'succeeded', decisions: [{ allowed: true }, { allowed: false }] });
     expect(ended['output']).toContain('the first');
     expect(ended['output']).toContain('not before Monday');
+  });
+
+  test('are given files and leave others, in a run that may take an hour, and what Claude did can be read', async () => {
+    const token = checkout.token();
+    const upload = await call(token, '/files?name=note.txt', { method: 'PUT', body: 'hello' });
+    expect(upload).toMatchObject({ status: 201, answer: { name: 'note.txt', bytes: 5 } });
+    const shell =
+      'cat "$CLAUDE_RUN_IN"/* | tr a-z A-Z > "$CLAUDE_RUN_OUT/loud words.txt"; echo $BASH_MAX_TIMEOUT_MS; hostname';
+    const files = [upload.answer, { name: 'other.txt', base64: btoa(' there') }];
+    const body = { prompt: `[[bash:${shell}]] Make it loud.`, files, timeout: 3_600_000 };
+    const { status, answer } = await call(token, '/runs', { method: 'POST', body });
+    expect(status, JSON.stringify(answer)).toBe(202);
+    const path = `/runs/${String(answer['id'])}`;
+    const ended = await until('the end', async () => {
+      const { answer: run } = await call(token, path);
+      return run['state'] === 'ended' ? run : undefined;
+    });
+    expect(ended).toMatchObject({ success: true, files: [{ name: 'loud words.txt', bytes: 11 }], warnings: [] });
+    expect(ended['output']).toMatch(/3[0-9]{6}\s+claude-code-runner-/);
+    expect(await callForText(token, `${path}/files/loud%20words.txt`)).toEqual({ status: 200, text: 'HELLO THERE' });
+    const { answer: transcript } = await call(token, `${path}/transcript`);
+    expect(JSON.stringify(transcript)).toContain('CLAUDE_RUN_OUT');
+    const left = await Promise.all([1, 2].map(() => ask('[[bash:find ~/run -type f | wc -l; sleep 2]]')));
+    for (const { output } of left) expect(output).toBe('tool: 0');
+  });
+
+  test('serve a caller with a token of its own, which rotates without an outage', async () => {
+    const tokenOf = async (...args: string[]) => {
+      const { exitCode, stdout, all } = await checkout.start('npm', ['run', '--silent', 'caller', '--', ...args]);
+      expect(exitCode, all).toBe(0);
+      return stdout.trim();
+    };
+    const first = await tokenOf('add', 'n8n-prod', '--may', 'run');
+    await up();
+    const second = await tokenOf('rotate', 'n8n-prod');
+    const seen = new Set<number>();
+    let isDone = false;
+    const calls = (async () => {
+      while (!isDone) seen.add((await call(first, '/runs?limit=1').catch(() => ({ status: 0 }))).status);
+    })();
+    await up();
+    isDone = true;
+    await calls;
+    expect(seen).toContain(200);
+    expect(seen).not.toContain(401);
+    const { answer } = await run(second, { prompt: 'from n8n' });
+    expect(answer).toMatchObject({ success: true });
+    expect((await call(checkout.token(), `/runs/${String(answer['runId'])}`)).answer).toMatchObject({
+      caller: 'n8n-prod',
+    });
+    await tokenOf('retire', 'n8n-prod');
+    await up();
+    expect((await call(first, '/runs')).status).toBe(401);
+    expect((await call(second, '/runs')).status).toBe(200);
+    expect((await call(second, '/pause', { method: 'POST' })).status).toBe(403);
+    await slots(2);
   });
 
   test('that are killed interrupt their run, and the next run takes another one', async () => {
