@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { CONVERSATIONS_FOLDER, CREDENTIALS_FILE, PROCESS_FOLDERS } from '../contract.ts';
+import { CONVERSATIONS_FOLDER, CREDENTIALS_FILE, FILES_FOLDER, PROCESS_FOLDERS } from '../contract.ts';
 
 const CONFIG_FOLDERS = ['claude', 'home/.claude'];
 
@@ -21,6 +21,9 @@ const untar = spawnSync('tar', ['--extract', '--gzip', '--preserve-permissions',
 if (untar.error) throw untar.error;
 if (untar.status !== 0) process.exit(untar.status ?? 1);
 
+const files = path.join(arrived, FILES_FOLDER);
+// Before the records that name them. The agent removes those that no record names.
+for (const name of fs.existsSync(files) ? fs.readdirSync(files) : []) put(`${FILES_FOLDER}/${name}`);
 const records = path.join(arrived, 'runs.db');
 if (fs.existsSync(records)) {
   closeUnfinished(records);

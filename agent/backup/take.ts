@@ -10,13 +10,15 @@ import path from 'node:path';
 import { scratchIn } from './scratch.ts';
 import { checkSnapshot, takeSnapshot, type RecordCount, type Snapshot } from './snapshot.ts';
 import { SNAPSHOT_FILE } from './snapshot-server.ts';
-import { chooseConversations, sessionFiles, type ConversationChoice } from './volume-files.ts';
+import { chooseConversations, runFiles, sessionFiles, type ConversationChoice } from './volume-files.ts';
 
 /** What was taken; it is in the archive as `volume.json`. */
 export interface VolumeReport {
   /** Or why there are none, in a sentence. */
   readonly records: RecordCount | string;
   readonly conversations: Omit<ConversationChoice, 'paths'>;
+  /** Of runs. Agents of earlier versions have none. */
+  readonly files?: { readonly count: number; readonly bytes: number };
 }
 
 const [stateDir = '/data', megabytes = '0'] = process.argv.slice(2);
@@ -32,10 +34,12 @@ try {
   snapshot = undefined;
   records = (error as Error).message;
 }
+// After the snapshot: every content that its records name is there, unless it was removed meanwhile.
+const files = runFiles(stateDir);
 const scratch = disposables.adopt(scratchIn(tmpdir()), (folder) => rmSync(folder, { recursive: true, force: true }));
-const report: VolumeReport = { records, conversations };
+const report: VolumeReport = { records, conversations, files: { count: files.paths.length, bytes: files.bytes } };
 writeFileSync(path.join(scratch, 'volume.json'), `${JSON.stringify(report, undefined, 2)}\n`);
-process.exitCode = writeArchive([...sessionFiles(stateDir), ...paths]);
+process.exitCode = writeArchive([...sessionFiles(stateDir), ...paths, ...files.paths]);
 
 /** A file that is removed or written while tar reads it does not end the archive: tar reports it and exits with 1. */
 function writeArchive(files: readonly string[]): number {

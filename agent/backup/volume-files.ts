@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { CONVERSATIONS_FOLDER, SESSION_ENTRIES } from '../contract.ts';
+import { CONVERSATIONS_FOLDER, FILES_FOLDER, SESSION_ENTRIES } from '../contract.ts';
 
 /** Of a Claude configuration folder: the session, and the file that the CLI keeps next to it. */
 const ENTRIES = [...SESSION_ENTRIES, '.claude.json'];
@@ -42,6 +42,14 @@ export function chooseConversations(stateDir: string, limit: number): Conversati
     omitted: omitted.length,
     omittedBytes: omitted.reduce((sum, conversation) => sum + conversation.bytes, 0),
   };
+}
+
+/** The contents of files of runs, relative to the state folder, and their size. Those that are being received are not. */
+export function runFiles(stateDir: string): { readonly paths: readonly string[]; readonly bytes: number } {
+  const folder = path.join(stateDir, FILES_FOLDER);
+  const names = existsSync(folder) ? readdirSync(folder).filter((name) => !name.startsWith('.')) : [];
+  const bytes = names.reduce((sum, name) => sum + sizeOf(path.join(folder, name)).bytes, 0);
+  return { paths: names.map((name) => `${FILES_FOLDER}/${name}`), bytes };
 }
 
 /** Where `claude` keeps its login, settings and conversations: with a session, and in the other auth modes. */

@@ -39,6 +39,8 @@ export interface Call {
   /** JSON, or text as it is. */
   readonly body?: object | string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** How long it may take. */
+  readonly seconds?: number;
 }
 
 /** What the agent answered. */
@@ -57,7 +59,7 @@ export async function call(token: string, path: string, request: Call = {}): Pro
 export async function callForText(
   token: string,
   path: string,
-  { method = 'GET', body, headers }: Call = {},
+  { method = 'GET', body, headers, seconds = 100 }: Call = {},
 ): Promise<{ readonly status: number; readonly text: string }> {
   const all = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json', ...headers };
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\n`);
@@ -66,7 +68,18 @@ export async function callForText(
     kubectl(
       [
         ...['exec', '--stdin', '--namespace', DOUBLE.namespace, `deployment/${DOUBLE.name}`, '--'],
-        ...['curl', '--silent', '--show-error', '--max-time', '100', '--header', '@-', '--request', method, ...data],
+        ...[
+          'curl',
+          '--silent',
+          '--show-error',
+          '--max-time',
+          String(seconds),
+          '--header',
+          '@-',
+          '--request',
+          method,
+          ...data,
+        ],
         ...['--write-out', '\n%{http_code}', `http://claude-agent.claude-agent.svc${path}`],
       ],
       lines.join(''),

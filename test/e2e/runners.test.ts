@@ -166,7 +166,9 @@ describe('runners in the cluster', needs(await missingRequirement()), () => {
     const seen = new Set<number>();
     let isDone = false;
     const calls = (async () => {
-      while (!isDone) seen.add((await call(first, '/runs?limit=1').catch(() => ({ status: 0 }))).status);
+      // Without a pod there is no connection for some seconds.
+      while (!isDone)
+        seen.add((await call(first, '/runs?limit=1', { seconds: 3 }).catch(() => ({ status: 0 }))).status);
     })();
     await up();
     isDone = true;

@@ -98,7 +98,7 @@ async function takeFromVolume(context: string, megabytes: number, folder: string
     fs.rmSync(folder, { recursive: true, force: true });
     return { contents: {}, missing: [`volume (run records, login, conversations): ${report}`] };
   }
-  const { records, conversations } = report;
+  const { records, conversations, files } = report;
   const { taken, omitted, omittedBytes } = conversations;
   return {
     contents: {
@@ -106,6 +106,7 @@ async function takeFromVolume(context: string, megabytes: number, folder: string
         ? {}
         : { records: `${records.runs} runs, ${records.unfinished} of them unfinished` }),
       conversations: String(taken),
+      ...(files && { files: `${files.count}, ${Math.ceil(files.bytes / 1_048_576)} MB` }),
     },
     missing: [
       ...(typeof records === 'string' ? [`run records: ${records}`] : []),

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 
 import { execa } from 'execa';
@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 
 import { openStore } from '../../../agent/store/sqlite.ts';
 import type { RunStore } from '../../../agent/store/store.ts';
+import { Agent } from '../../support/agent.ts';
 import { folder } from '../../support/folder.ts';
 
 const PROGRAM = 'agent/backup/put.ts';
@@ -47,6 +48,28 @@ describe('a backup that is restored to a volume', () => {
       expect(store.find(ids[1] ?? '')).toMatchObject({ state: 'running', startedAt: expect.any(String) as string });
       expect(store.unfinished()).toHaveLength(1);
     });
+  });
+
+  test('has the files of its runs, which the agent then serves', async () => {
+    await using agent = await Agent.start({
+      prompts: {
+        '*': [
+          { do: 'shell', command: 'cp "$CLAUDE_RUN_IN"/* "$CLAUDE_RUN_OUT"' },
+          { do: 'result', text: 'done' },
+        ],
+      },
+    });
+    const { runId } = await agent.run('copy', { files: [{ name: 'a.txt', base64: btoa('from before') }] });
+    const archive = path.join(folder(), 'volume.tar.gz');
+    await execa(process.execPath, ['agent/backup/take.ts', agent.stateDir, '1'], { stdout: { file: archive } });
+    const { stdout } = await execa('tar', ['-xzOf', archive, 'volume.json']);
+    expect(JSON.parse(stdout)).toMatchObject({ files: { count: 1, bytes: 11 } });
+    await agent.end('SIGTERM');
+    rmSync(agent.stateDir, { recursive: true });
+    mkdirSync(agent.stateDir);
+    await execa(process.execPath, [PROGRAM, agent.stateDir], { stdin: { file: archive } });
+    await agent.start();
+    expect(await (await agent.fetch(`/runs/${runId}/files/a.txt`)).text()).toBe('from before');
   });
 
   test('replaces existing entries one by one and leaves the rest', async () => {

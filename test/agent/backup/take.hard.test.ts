@@ -235,6 +235,7 @@ describe('a backup of the volume', () => {
     expect(report).toEqual({
       records: { runs: 0, unfinished: 0 },
       conversations: { taken: 1, omitted: 2, omittedBytes: 600_012 },
+      files: { count: 0, bytes: 0 },
     });
   });
 
