@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -9,7 +9,8 @@ import { FilesFullError, type FileTooLargeError } from './errors.ts';
 const HASH = /^[0-9a-f]{64}$/;
 /** A content that is being received, and a folder for the files that a run leaves. Both are removed at the next start. */
 const UNFINISHED = /^\.(new|out)-/;
-const MEBIBYTE = 1_048_576;
+/** How much is read or written at once. */
+const BATCH_BYTES = 524_288;
 
 /** A content in the store. */
 export interface Content {
@@ -89,14 +90,16 @@ export class Contents {
     let bytes = 0;
     try {
       await using handle = await open(file, 'wx', 0o400);
+      await using writer = new BatchWriter(handle);
       for await (const chunk of source) {
         if (bytes + chunk.length > limit) throw tooLarge();
         this.#assertRoom(chunk.length);
         bytes += chunk.length;
         this.#arriving += chunk.length;
         hash.update(chunk);
-        await writeAll(handle, chunk);
+        await writer.write(chunk);
       }
+      await writer.end();
       await handle.datasync();
       return await this.#keep(file, { sha256: hash.digest('hex'), bytes });
     } finally {
@@ -111,15 +114,9 @@ export class Contents {
    * @throws {FilesFullError} and whatever the disk throws; the file may then still be there.
    */
   async adopt(file: string): Promise<HeldContent> {
-    const hash = createHash('sha256');
-    let bytes = 0;
-    for await (const chunk of createReadStream(file, { highWaterMark: MEBIBYTE }) as AsyncIterable<Buffer>) {
-      bytes += chunk.length;
-      hash.update(chunk);
-    }
-    const content = { sha256: hash.digest('hex'), bytes };
-    if (!this.#sizes.has(content.sha256)) this.#assertRoom(bytes);
     await using handle = await open(file, 'r');
+    const content = await contentOf(handle);
+    if (!this.#sizes.has(content.sha256)) this.#assertRoom(content.bytes);
     await handle.datasync();
     return await this.#keep(file, content);
   }
@@ -189,6 +186,61 @@ export class Contents {
   }
 }
 
-async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
-  for (let at = 0; at < chunk.length;) at += (await handle.write(chunk, at)).bytesWritten;
+/** Reads a whole file through one buffer. */
+async function contentOf(handle: FileHandle): Promise<Content> {
+  const hash = createHash('sha256');
+  const buffer = Buffer.allocUnsafe(BATCH_BYTES);
+  let bytes = 0;
+  for (;;) {
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length, bytes);
+    if (bytesRead === 0) return { sha256: hash.digest('hex'), bytes };
+    bytes += bytesRead;
+    hash.update(buffer.subarray(0, bytesRead));
+  }
+}
+
+async function writeAll(handle: FileHandle, batch: readonly Uint8Array[]): Promise<void> {
+  const { bytesWritten } = await handle.writev(batch);
+  const bytes = batch.reduce((sum, { length }) => sum + length, 0);
+  // A write may be cut short, for example by a full disk.
+  if (bytesWritten < bytes) await handle.writeFile(Buffer.concat(batch).subarray(bytesWritten));
+}
+
+/** Writes chunks to a file, several at once, while the next ones arrive. */
+class BatchWriter implements AsyncDisposable {
+  readonly #handle: FileHandle;
+  #batch: Uint8Array[] = [];
+  #bytes = 0;
+  #writing: Promise<unknown> = Promise.resolve();
+
+  constructor(handle: FileHandle) {
+    this.#handle = handle;
+  }
+
+  /** @throws if an earlier chunk could not be written. */
+  async write(chunk: Uint8Array): Promise<void> {
+    this.#batch.push(chunk);
+    this.#bytes += chunk.length;
+    if (this.#bytes >= BATCH_BYTES) await this.#flush();
+  }
+
+  /** Settles when everything is written. @throws if something could not be. */
+  async end(): Promise<void> {
+    await this.#flush();
+    await this.#writing;
+  }
+
+  /** Settles when nothing is written any more. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#writing.catch(() => undefined);
+  }
+
+  async #flush(): Promise<void> {
+    await this.#writing;
+    const batch = this.#batch;
+    [this.#batch, this.#bytes] = [[], 0];
+    this.#writing = writeAll(this.#handle, batch);
+    // The next call throws it.
+    this.#writing.catch(() => undefined);
+  }
 }
