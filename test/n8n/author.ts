@@ -21,7 +21,21 @@ export interface Execution {
 interface NodeRun {
   readonly executionStatus: string;
   readonly error?: NodeFailure;
-  readonly data?: { readonly main: readonly (readonly { readonly json: Record<string, unknown> }[] | null)[] };
+  readonly data?: { readonly main: readonly (readonly Item[] | null)[] };
+}
+
+/** What goes from node to node. */
+interface Item {
+  readonly json: Record<string, unknown>;
+  readonly binary?: Readonly<Record<string, BinaryData>>;
+}
+
+/** A file in an item. */
+export interface BinaryData {
+  /** Where n8n has its content: the mode, a colon, and what names it there. */
+  readonly id?: string;
+  readonly fileName?: string;
+  readonly mimeType: string;
 }
 
 /** An error as n8n shows it. */
@@ -220,8 +234,13 @@ export class Workflow {
 
 /** What a node put out in its last run, on all its outputs. */
 export function outputOf(execution: Execution, node: string, run = -1): Record<string, unknown>[] {
+  return itemsOf(execution, node, run).map(({ json }) => json);
+}
+
+/** The same with its files. */
+export function itemsOf(execution: Execution, node: string, run = -1): Item[] {
   const main = execution.data.resultData.runData[node]?.at(run)?.data?.main ?? [];
-  return main.flatMap((items) => (items ?? []).map(({ json }) => json));
+  return main.flatMap((items) => items ?? []);
 }
 
 /** How often a node ran. */

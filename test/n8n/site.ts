@@ -37,31 +37,39 @@ export class Site implements AsyncDisposable {
   static scripted(
     prompts: Readonly<Record<string, readonly Step[]>> = {},
     env: Record<string, string> = {},
+    n8n = theN8n(),
   ): Promise<Site> {
-    return Site.#start((hosts) => new Agent({ prompts, env: { ...hosts, ...env } }));
+    return Site.#start(n8n, (hosts) => new Agent({ prompts, env: { ...hosts, ...env } }));
   }
 
   /** With the pinned CLI, on a double of the Anthropic API. */
   static async real(): Promise<Site> {
     const api = await startAnthropicDouble();
     const real = { AGENT_CLAUDE_PATH: undefined, ANTHROPIC_BASE_URL: api.url, ...AS_ROOT };
-    return Site.#start((hosts) => {
-      const agent = new Agent({ env: { ...hosts, ...real } });
-      const home = path.join(agent.folder, 'home/.claude');
-      mkdirSync(home);
-      const login = {
-        accessToken: 'sk-ant-oat01-first',
-        refreshToken: 'sk-ant-ort01-first',
-        scopes: ['user:inference'],
-      };
-      const claudeAiOauth = { ...login, expiresAt: Date.now() + 8 * 3_600_000 };
-      writeFileSync(path.join(home, '.credentials.json'), JSON.stringify({ claudeAiOauth }));
-      return agent;
-    }, api);
+    return Site.#start(
+      theN8n(),
+      (hosts) => {
+        const agent = new Agent({ env: { ...hosts, ...real } });
+        const home = path.join(agent.folder, 'home/.claude');
+        mkdirSync(home);
+        const login = {
+          accessToken: 'sk-ant-oat01-first',
+          refreshToken: 'sk-ant-ort01-first',
+          scopes: ['user:inference'],
+        };
+        const claudeAiOauth = { ...login, expiresAt: Date.now() + 8 * 3_600_000 };
+        writeFileSync(path.join(home, '.credentials.json'), JSON.stringify({ claudeAiOauth }));
+        return agent;
+      },
+      api,
+    );
   }
 
-  static async #start(make: (hosts: Record<string, string>) => Agent, api?: AnthropicDouble): Promise<Site> {
-    const n8n = theN8n();
+  static async #start(
+    n8n: RealN8n,
+    make: (hosts: Record<string, string>) => Agent,
+    api?: AnthropicDouble,
+  ): Promise<Site> {
     const agent = make({ AGENT_CALLBACK_HOSTS: n8n.host });
     await agent.start();
     return new Site(n8n, agent, await Relay.start(() => agent.url), api);

@@ -39,26 +39,30 @@ export interface N8nHandle {
   readonly home: string;
   readonly key: string;
   readonly cookie: string;
+  /** Variables of its own. */
+  readonly env: Readonly<Record<string, string>>;
 }
 
 /** A real n8n with its own folder, owner and API key. Disposing stops it. */
 export class RealN8n implements AsyncDisposable {
   readonly url: string;
   readonly #home: string;
+  readonly #own: Readonly<Record<string, string>>;
   #cookie: string;
   #key: string;
 
-  private constructor({ url, home, key, cookie }: N8nHandle) {
+  private constructor({ url, home, key, cookie, env }: N8nHandle) {
     this.url = url;
     this.#home = home;
+    this.#own = env;
     this.#key = key;
     this.#cookie = cookie;
   }
 
   /** Starts n8n on loopback, which takes about 10 seconds, or a minute on a busy machine. */
-  static async start(): Promise<RealN8n> {
+  static async start(env: Readonly<Record<string, string>> = {}): Promise<RealN8n> {
     const home = mkdtempSync(path.join(tmpdir(), 'n8n-'));
-    const n8n = new RealN8n({ url: `http://127.0.0.1:${await freePort()}`, home, key: '', cookie: '' });
+    const n8n = new RealN8n({ url: `http://127.0.0.1:${await freePort()}`, home, key: '', cookie: '', env });
     try {
       await n8n.#start();
       await n8n.rest('POST', '/rest/owner/setup', OWNER);
@@ -76,7 +80,7 @@ export class RealN8n implements AsyncDisposable {
   }
 
   get handle(): N8nHandle {
-    return { url: this.url, home: this.#home, key: this.#key, cookie: this.#cookie };
+    return { url: this.url, home: this.#home, key: this.#key, cookie: this.#cookie, env: this.#own };
   }
 
   /** Host and port, for the list of hosts that callbacks may go to. */
@@ -128,6 +132,14 @@ export class RealN8n implements AsyncDisposable {
     const cookies = response.headers.getSetCookie().map((cookie) => cookie.split(';')[0]);
     if (cookies.length > 0) this.#cookie = cookies.join('; ');
     return read(response, `${method} ${route}`);
+  }
+
+  /** The content that binary data in n8n's store has, by its id. */
+  async binary(id: string): Promise<Buffer> {
+    const route = `/rest/binary-data?action=download&id=${encodeURIComponent(id)}`;
+    const response = await fetch(this.url + route, { headers: { cookie: this.#cookie } });
+    if (!response.ok) throw new Error(`n8n answered GET ${route} with ${response.status}.`);
+    return Buffer.from(await response.arrayBuffer());
   }
 
   /** Calls the public API with a key that has all permissions the tests need. Rejects unless it succeeds. */
@@ -207,6 +219,7 @@ export class RealN8n implements AsyncDisposable {
       N8N_VERSION_NOTIFICATIONS_ENABLED: 'false',
       N8N_TEMPLATES_ENABLED: 'false',
       N8N_SECURE_COOKIE: 'false',
+      ...this.#own,
     };
   }
 
