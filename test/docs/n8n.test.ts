@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { EXIT_CODES } from '../../agent/contract.ts';
-import { readWorkflow, textOf, workflowFiles, type WorkflowFile } from '../n8n/workflow-file.ts';
+import { readWorkflow, textOf, workflowFiles, type WorkflowFile, type WorkflowNode } from '../n8n/workflow-file.ts';
 
 /** The error workflow. It does not call the agent, and must stay active while the others are paused. */
 const ERROR_WORKFLOW = 'on-error';
@@ -11,15 +11,35 @@ const AGENT = 'http://claude-agent.claude-agent.svc';
 const callsOf = ({ nodes }: WorkflowFile) =>
   nodes.filter(({ parameters }) => parameters['genericAuthType'] === 'httpHeaderAuth');
 
+type Parameters = WorkflowNode['parameters'];
+
+/** Whether a call gets a file that a run left, which has no fields. */
+const getsFile = ({ url, method }: Parameters) =>
+  method === undefined && String(url).endsWith('/files/{{ encodeURIComponent($json.name) }}');
+
+/** The JSON of a run, which is the body or, with files besides it, a part of it. */
+function requestOf({ contentType, jsonBody, bodyParameters }: Parameters): string {
+  if (contentType !== 'multipart-form-data') return String(jsonBody);
+  const { parameters } = bodyParameters as { parameters: { name: string; value?: string; parameterType?: string }[] };
+  const [request, ...files] = parameters;
+  expect(request?.name).toBe('request');
+  expect(request?.value).toMatch(/^=\{\{ JSON\.stringify\(/);
+  expect(files.length).toBeGreaterThan(0);
+  for (const file of files) expect(file).toMatchObject({ name: 'file', parameterType: 'formBinaryData' });
+  return String(request?.value);
+}
+
 describe('the workflows of docs/n8n', () => {
   it('are complete', () => {
     expect(workflows.map(([, { name }]) => name)).toEqual([
       'Ask a person first',
+      'Ask about a file',
       'Ask Claude',
       'Ask Claude, long',
       'Ask Claude, long, by polling',
       'Batch',
       'Conversation',
+      'Make a file',
       'On error',
       'Structured answer',
     ]);
@@ -80,7 +100,8 @@ describe('the workflows of docs/n8n', () => {
       expect(JSON.stringify(input)).toContain(`"name":"agentUrl","value":"${AGENT}"`);
       for (const { name, parameters, retryOnFail, maxTries, waitBetweenTries, ...node } of calls) {
         // n8n treats a response with a field `error` as a failure and repeats the request, unless the response is in `body`.
-        expect(parameters['options'], name).toMatchObject({ response: { response: { fullResponse: true } } });
+        const response = getsFile(parameters) ? { responseFormat: 'file' } : { fullResponse: true };
+        expect(parameters['options'], name).toMatchObject({ response: { response } });
         expect(parameters['url'], name).toMatch(/^=\{\{ \$\('Input'\)\.(item|first\(\))\.json\.agentUrl \}\}\/runs?/);
         expect({ retryOnFail, maxTries, waitBetweenTries }).toEqual({
           retryOnFail: true,
@@ -99,7 +120,7 @@ describe('the workflows of docs/n8n', () => {
             },
           ],
         });
-        const body = String(parameters['jsonBody']);
+        const body = requestOf(parameters);
         expect(body, name).toContain(
           'labels: { workflow: $workflow.id, workflowName: $workflow.name, execution: $execution.id }',
         );
