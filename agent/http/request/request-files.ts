@@ -52,6 +52,7 @@ export function askedFiles(value: unknown, { parts, caller }: RequestSource, sto
   if (value !== undefined && !Array.isArray(value)) return wrong([`must be ${FILES}; it is ${describe(value)}`]);
   const entries = (value ?? []) as readonly unknown[];
   const unnamed = new Map(parts.map((part) => [part.name, part]));
+  const again = parts.filter((part) => unnamed.get(part.name) !== part);
   if (entries.length > FILE_LIMITS.files) return wrong([`must be ${FILES}; it has ${entries.length}`]);
   const mistakes: string[] = [];
   const files = entries.flatMap((entry, at) => {
@@ -60,7 +61,7 @@ export function askedFiles(value: unknown, { parts, caller }: RequestSource, sto
     mistakes.push(`item ${at + 1}${named(entry)} ${found}`);
     return [];
   });
-  for (const { name, type, bytes, sha256 } of unnamed.values()) {
+  for (const { name, type, bytes, sha256 } of [...unnamed.values(), ...again]) {
     const mistake = nameMistake(name);
     if (mistake === undefined)
       files.push({ name, type, bytes, sha256, inline: false, content: undefined, expected: undefined });

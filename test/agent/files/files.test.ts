@@ -268,6 +268,14 @@ describe('files of a run', () => {
       'the part "prompt" is neither `request` nor a file',
     ],
     ['empty', '', 'cannot be read'],
+    [
+      'with a name twice',
+      ['one', 'two']
+        .map((each) => `--b\r\nContent-Disposition: form-data; name="${each}"; filename="f"\r\n\r\n${each}\r\n`)
+        .join('')
+        .concat('--b\r\nContent-Disposition: form-data; name="request"\r\n\r\n{"prompt":"x"}\r\n--b--\r\n'),
+      'must have different names, also in another case; the string "f" is there 2 times',
+    ],
   ])('are refused in a multipart body: %s', async (_, body, message) => {
     const before = [contents().sort(), await counts()];
     const response = await agent.fetch('/runs', {
