@@ -46,6 +46,9 @@ const withFile = (fileName: string) => (node: WorkflowNode) =>
       }
     : node;
 
+/** Puts the example where most nodes put files, whatever the node Input says. */
+const intoData = (node: WorkflowNode) => ({ ...node, parameters: { ...node.parameters, binaryPropertyName: 'data' } });
+
 /** What makes the request of a run an upload. */
 const UPLOAD = {
   method: 'PUT',
@@ -83,7 +86,7 @@ describe.each([
   let site: Site;
   beforeAll(async () => {
     own = await startOwn();
-    site = await Site.scripted(prompts, {}, own ?? theN8n());
+    site = await Site.scripted(prompts, { AGENT_FILE_MEGABYTES: '1' }, own ?? theN8n());
   });
   afterAll(async () => {
     await site[Symbol.asyncDispose]();
@@ -158,6 +161,21 @@ describe.each([
     expect(execution.data.resultData.error?.message).toBe(
       `Claude left no file in run ${runId}. Its answer: echo: none`,
     );
+  });
+
+  it.each([
+    ['too large', { exampleText: "={{ 'x'.repeat(1048577) }}" }, 'could not be processed', /^File too large: /],
+    ['missing', { binaryField: 'other' }, "The item has no binary field 'other' [item 0]", /^Check that /],
+  ])('ask-about-a-file stops at Ask Claude if the file is %s', async (_, input, message, description) => {
+    const workflow = await site.author.make('ask-about-a-file', { ...site.input, ...input }, (node) => ({
+      ...(node.name === 'Example file' ? intoData(node) : node),
+      retryOnFail: false,
+    }));
+    const { data, status } = await workflow.execute();
+    const { lastNodeExecuted, error } = data.resultData;
+    expect([status, lastNodeExecuted]).toEqual(['error', 'Ask Claude']);
+    expect(error?.message).toContain(message);
+    expect(error?.description).toMatch(description);
   });
 
   it.each([
