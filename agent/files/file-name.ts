@@ -15,7 +15,7 @@ export function isFileName(name: string): boolean {
   return !/[/\\]/.test(name) && name.search(UNFIT) === -1;
 }
 
-/** A name that a run has chosen, for a sentence: short, in quotes, without what cannot be seen. */
+/** A name that somebody else has chosen, for a sentence: short, in quotes, without what cannot be seen. */
 export function shownName(name: string): string {
   const seen = name.slice(0, SHOWN_CHARS).replaceAll(UNFIT, '?');
   return `"${seen}${name.length > SHOWN_CHARS ? '…' : ''}"`;

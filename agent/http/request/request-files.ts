@@ -3,7 +3,7 @@ import { FILE_LIMITS } from '../../contract.ts';
 import type { Content } from '../../files/contents.ts';
 import { FileTooLargeError } from '../../files/errors.ts';
 import type { FileStore } from '../../files/file-store.ts';
-import { FILE_NAME, isFileName, sameName } from '../../files/file-name.ts';
+import { FILE_NAME, isFileName, sameName, shownName } from '../../files/file-name.ts';
 import { INLINE_TYPES, PDF, typeOf } from '../../files/media-types.ts';
 import type { RunFile } from '../../files/run-files.ts';
 import type { RequestFile } from '../../store/run.ts';
@@ -65,7 +65,7 @@ export function askedFiles(value: unknown, { parts, caller }: RequestSource, sto
     const mistake = nameMistake(name);
     if (mistake === undefined)
       files.push({ name, type, bytes, sha256, inline: false, content: undefined, expected: undefined });
-    else mistakes.push(`the part named ${describe(name)} ${mistake}`);
+    else mistakes.push(`the part named ${shownName(name)} ${mistake}`);
   }
   if (files.length > FILE_LIMITS.files) return wrong([`must be ${FILES}; there are ${files.length} with the parts`]);
   mistakes.push(...doubles(files), ...sizeMistakes(files, store));
@@ -100,7 +100,7 @@ export async function storeAsked(
     files.push(file);
     if (expected !== undefined && expected !== sha256)
       errors.push(
-        ...wrong([`must have contents with their \`sha256\`; that of ${describe(name)} is ${sha256}`]).errors,
+        ...wrong([`must have contents with their \`sha256\`; that of ${shownName(name)} is ${sha256}`]).errors,
       );
   }
   return { files, errors, release: () => releases.forEach((release) => release()) };
@@ -113,7 +113,7 @@ function askedFile(entry: unknown, parts: Map<string, FilePart>, find: FindUploa
   const { name: own, fileId, base64, inline = false, bytes, sha256, type: ownType } = entry as Record<string, unknown>;
   const unknown = Object.keys(entry).find((field) => !REQUEST_FILE_FIELDS.includes(field));
   if (unknown !== undefined)
-    return `has an unknown field ${describe(unknown)}; the fields are ${REQUEST_FILE_FIELDS.join(', ')}`;
+    return `has an unknown field ${shownName(unknown)}; the fields are ${REQUEST_FILE_FIELDS.join(', ')}`;
   if (own !== undefined && typeof own !== 'string')
     return `must have a \`name\` that is a string; it is ${describe(own)}`;
   if (typeof inline !== 'boolean') return `must have \`inline\` true or false; it is ${describe(inline)}`;
@@ -180,7 +180,7 @@ function contentOf(base64: string): Buffer | undefined {
 
 /** What is wrong with the name of a file, to follow it in a sentence. */
 export function nameMistake(name: string): string | undefined {
-  return isFileName(name) ? undefined : `must have ${FILE_NAME} in \`name\`; it is ${describe(name)}`;
+  return isFileName(name) ? undefined : `must have ${FILE_NAME} in \`name\`; it is ${shownName(name)}`;
 }
 
 function inlineMistake(inline: boolean, type: string): string | undefined {
@@ -195,7 +195,7 @@ function doubles(files: readonly AskedFile[]): string[] {
     .filter(({ length }) => length > 1)
     .map(
       (same) =>
-        `must have different names, also in another case; ${describe(same[0]?.name)} is there ${same.length} times`,
+        `must have different names, also in another case; ${shownName(same[0]?.name ?? '')} is there ${same.length} times`,
     );
 }
 
@@ -212,7 +212,7 @@ function sizeMistakes(files: readonly AskedFile[], { sizes }: FileStore): string
 
 const named = (entry: unknown) => {
   const name = typeof entry === 'object' && entry !== null ? (entry as { name?: unknown }).name : undefined;
-  return typeof name === 'string' ? `, ${describe(name)},` : '';
+  return typeof name === 'string' ? `, ${shownName(name)},` : '';
 };
 
 function wrong(mistakes: readonly string[]): { errors: FieldError[] } {

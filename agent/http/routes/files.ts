@@ -5,7 +5,7 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { Context, Handler } from 'hono';
 import type { FileStore } from '../../files/file-store.ts';
 import { FileTooLargeError } from '../../files/errors.ts';
-import { FILE_NAME, isFileName } from '../../files/file-name.ts';
+import { FILE_NAME, isFileName, shownName } from '../../files/file-name.ts';
 import { downloadType, typeOf } from '../../files/media-types.ts';
 import type { RunService } from '../../runs/service.ts';
 import type { UploadedFile } from '../api/file.ts';
@@ -56,11 +56,11 @@ export function getRunFile(service: RunService, store: FileStore): Handler {
     const file = run.result?.files?.find((each) => each.name === name);
     if (!file) {
       const there = run.state === 'ended' ? `Its files are in \`files\` of the run.` : 'The run has not ended.';
-      return problem(c, 'no-such-file', `Run ${run.id} left no file ${describe(name)}. ${there}`);
+      return problem(c, 'no-such-file', `Run ${run.id} left no file ${shownName(name)}. ${there}`);
     }
     const path = store.pathOf(file);
     if (path === undefined) {
-      return problem(c, 'no-such-file', `The content of ${describe(name)} is no longer on the agent's volume.`);
+      return problem(c, 'no-such-file', `The content of ${shownName(name)} is no longer on the agent's volume.`);
     }
     const etag = `"${file.sha256}"`;
     const headers = {

@@ -219,14 +219,14 @@ describe('files of a run', () => {
       [{ fileId: '5b2f7c1e-9d40-4f0a-8a53-0f1c6f2f1d11' }],
       'item 1 has a `fileId` that names no file',
     ],
-    ['a name with ..', [{ name: '../x', base64 }], 'item 1, the string "../x", must have a name of 1 to 255 bytes'],
-    ['base64 that is none', [{ name, base64: 'a-_!' }], 'item 1, the string "a.txt", must have `base64`'],
+    ['a name with ..', [{ name: '../x', base64 }], 'item 1, "../x", must have a name of 1 to 255 bytes'],
+    ['base64 that is none', [{ name, base64: 'a-_!' }], 'item 1, "a.txt", must have `base64`'],
     ['base64 without a name', [{ base64 }], 'must have a `name`'],
     ['both', [{ name, base64, fileId: 'x' }], 'has both `fileId` and `base64`'],
     ['neither', [{ name }], 'must have a `fileId` or `base64`'],
-    ['an unknown field', [{ name, base64, inlined: true }], 'has an unknown field the string "inlined"'],
+    ['an unknown field', [{ name, base64, inlined: true }], 'has an unknown field "inlined"'],
     ['another size', [{ name, base64, bytes: 2 }], 'must have its size in `bytes`, 1; it is the number 2'],
-    ['another hash', [{ name, base64, sha256: hashOf('y') }], `that of the string "a.txt" is ${hashOf('x')}`],
+    ['another hash', [{ name, base64, sha256: hashOf('y') }], `that of "a.txt" is ${hashOf('x')}`],
     [
       'doubles',
       [
@@ -274,7 +274,7 @@ describe('files of a run', () => {
         .map((each) => `--b\r\nContent-Disposition: form-data; name="${each}"; filename="f"\r\n\r\n${each}\r\n`)
         .join('')
         .concat('--b\r\nContent-Disposition: form-data; name="request"\r\n\r\n{"prompt":"x"}\r\n--b--\r\n'),
-      'must have different names, also in another case; the string "f" is there 2 times',
+      'must have different names, also in another case; "f" is there 2 times',
     ],
   ])('are refused in a multipart body: %s', async (_, body, message) => {
     const before = [contents().sort(), await counts()];
@@ -416,7 +416,7 @@ describe('files that a run leaves', () => {
     const response = await get(runId, 'lost');
     expect([response.status, ((await response.json()) as Problem).detail]).toEqual([
       404,
-      'The content of the string "lost" is no longer on the agent\'s volume.',
+      'The content of "lost" is no longer on the agent\'s volume.',
     ]);
   });
 
