@@ -11,6 +11,9 @@ import { FilesFullError, FileTooLargeError } from './errors.ts';
 import { typeOf } from './media-types.ts';
 import type { CollectedFiles, FilesOfPrompt, InputFile, RunFile } from './run-files.ts';
 
+/** The share of all room that is nearly all of it. */
+const NEARLY = 0.9;
+
 /** How large files may be, in bytes. */
 export interface FileSizes {
   readonly fileBytes: number;
@@ -63,6 +66,14 @@ export class FileStore {
   get stored(): { readonly count: number; readonly bytes: number; readonly limitBytes: number } {
     const { count, bytes, limitBytes } = this.#contents;
     return { count, bytes, limitBytes };
+  }
+
+  /** That nearly all room is taken, in sentences; undefined while it is not. */
+  get problem(): string | undefined {
+    const { bytes, limitBytes } = this.#contents;
+    if (bytes < NEARLY * limitBytes) return undefined;
+    const [used, all] = [bytes, limitBytes].map((each) => Math.round(each / 1_048_576));
+    return `The files of runs use ${used} of ${all} MiB. Files over that limit are refused.`;
   }
 
   /**

@@ -124,7 +124,7 @@ function handlersOf(dependencies: AppDependencies): Record<OperationId, readonly
     cancelLogin: [cancelLogin(dependencies.logins)],
     pause: [smallBody, pause(service)],
     resume: [resume(service)],
-    health: [getHealth(service, loginStatus, version)],
+    health: [getHealth(service, loginStatus, files, version)],
     ready: [getReadiness(service)],
     metrics: [getMetrics(dependencies.metrics)],
     openapi: [getOpenApi(version)],

@@ -8,9 +8,9 @@ import { AGENT_ENV } from '../contract.ts';
 
 /** TCP keep-alive detects dead clients, and keeps a load balancer's idle timeout (Azure: 4 minutes) from cutting responses. */
 const KEEP_ALIVE_MS = 30_000;
-/** Time limits for receiving the headers of a request, and all of it. */
+/** Time limits for receiving the headers of a request, and all of it: 128 MiB of files over half a MiB a second. */
 export const HEADERS_MS = 10_000;
-export const REQUEST_MS = 30_000;
+export const REQUEST_MS = 300_000;
 const LAST_ANSWERS_MS = 2000;
 
 /** Thrown by {@link listen}; the message names the address. */

@@ -19,6 +19,7 @@ export const health = component(
     ...load,
     slots: z.int().describe('The most runs in progress at a time.'),
     paused: pause.describe('Only while the agent is paused.').optional(),
+    files: z.string().describe('That the files of runs are nearly at their limit. Only while they are.').optional(),
     storage: z.string().describe('Why records of runs cannot be written. Only while they cannot.').optional(),
     auth: z.object({
       mode: z.enum(AUTH_MODES),

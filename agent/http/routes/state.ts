@@ -1,6 +1,7 @@
 import type { Handler } from 'hono';
 import { openApiDocument } from '../api/document.ts';
 import { pauseReason, pauseRequest, type Health, type LoginReport, type PauseState, type Ready } from '../api/state.ts';
+import type { FileStore } from '../../files/file-store.ts';
 import type { LoginStatus } from '../../login/status.ts';
 import type { RunService } from '../../runs/service.ts';
 import type { LoginCheck } from '../../runs/login-check.ts';
@@ -9,7 +10,12 @@ import { problem } from '../problem.ts';
 import { parseJsonObject } from '../request/json-body.ts';
 
 /** `GET /health`: the process is alive, and its status. Needs no token, so it contains no secret. */
-export function getHealth(service: RunService, loginStatus: LoginStatus, version: string): Handler {
+export function getHealth(
+  service: RunService,
+  loginStatus: LoginStatus,
+  files: Pick<FileStore, 'problem'>,
+  version: string,
+): Handler {
   return (c) => {
     const { active, queued, slots } = service.load;
     const { login, credential } = loginStatus.current;
@@ -22,6 +28,7 @@ export function getHealth(service: RunService, loginStatus: LoginStatus, version
       queued,
       slots,
       paused: service.paused,
+      files: files.problem,
       storage: service.storageProblem,
       auth: {
         mode,

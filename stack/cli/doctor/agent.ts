@@ -19,7 +19,8 @@ export function agent(kubectl: Kubectl): Check[] {
         if ('failure' in answer)
           return broken(answer.failure, `kubectl -n ${NAMES.namespace} logs deployment/${NAMES.deployment}`);
         health = JSON.parse(answer.output) as Health;
-        const { version, activeRequests, queued, paused } = health;
+        const { version, activeRequests, queued, paused, files } = health;
+        if (files !== undefined) return broken(files, MORE_FILES);
         if (!paused) return ok(`version ${version}, ${activeRequests} run(s) in progress, ${queued} queued`);
         const why = paused.reason === undefined ? '' : `: ${paused.reason}`;
         return broken(`paused since ${paused.since}${why}`, isMaintenance(paused.reason) ? END : RESUME);
@@ -34,6 +35,7 @@ export function agent(kubectl: Kubectl): Check[] {
   ];
 }
 
+const MORE_FILES = npmRunAll(['pulumi', 'config set filesMegabytes 3072'], 'up') + ', or fewer recordDays';
 const END = `kubectl create job --from=cronjob/${NAMES.maintenanceEnd} maintenance-end -n ${NAMES.namespace}`;
 /** Ending a maintenance lifts only its own pause. */
 const RESUME = 'Resume on the status page, or see docs/troubleshooting.md#paused-by-a-person';

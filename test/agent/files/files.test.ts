@@ -156,6 +156,7 @@ describe('PUT /files', () => {
       checksAnswers: false,
     });
     const send = (size: number) => full.fetch('/files?name=x', { method: 'PUT', body: randomBytes(size) });
+    expect(await full.health()).not.toHaveProperty('files');
     expect((await send(2 * MEBIBYTE)).status).toBe(201);
     const response = await send(MEBIBYTE + 1);
     expect(response.status).toBe(507);
@@ -163,6 +164,7 @@ describe('PUT /files', () => {
       'may have 3 MiB together (AGENT_FILES_MEGABYTES, config filesMegabytes of the stack)',
     );
     expect((await send(MEBIBYTE)).status).toBe(201);
+    expect((await full.health()).files).toBe('The files of runs use 3 of 3 MiB. Files over that limit are refused.');
   });
 });
 
@@ -286,18 +288,6 @@ describe('files of a run', () => {
     expect((await refused(response, 400)).detail).toContain(message);
     expect([contents().sort(), await counts()]).toEqual(before);
   });
-
-  it('are there after a restart, for a run that waited', async () => {
-    const { fileId } = await uploaded('kept.txt', 'kept');
-    await agent.fetch('/pause', { method: 'POST' });
-    await agent.fetch('/resume', { method: 'POST' });
-    const run = await accepted(await start({ files: [{ fileId }] }));
-    await agent.end('SIGTERM');
-    await agent.start();
-    const again = (await (await agent.fetch(`/runs/${run.id}`)).json()) as RunResource;
-    expect(again.request.files).toMatchObject([{ name: 'kept.txt', sha256: hashOf('kept') }]);
-    expect(contents()).toContain(hashOf('kept'));
-  });
 });
 
 describe('files that a run leaves', () => {
@@ -317,6 +307,7 @@ describe('files that a run leaves', () => {
           { do: 'shell', command: 'printf part > "$CLAUDE_RUN_OUT/part.csv"' },
           { do: 'refuse', kind: 'unknown', text: 'no' },
         ],
+        hang: [{ do: 'hang' }],
         large: [
           {
             do: 'shell',
@@ -399,6 +390,22 @@ describe('files that a run leaves', () => {
     expect(answer.warnings).toEqual([
       expect.stringContaining('The file "b" was not kept. The agent\'s files may have 4 MiB together') as string,
     ]);
+  });
+
+  it('are those of a run that waited when the agent was killed, too', async () => {
+    await working.submit('hang');
+    const { fileId } = (await (
+      await working.fetch('/files?name=kept.txt', { method: 'PUT', body: 'kept' })
+    ).json()) as UploadedFile;
+    const id = await working.submit('any', { files: [{ fileId }, { name: 'b.txt', base64: btoa('b') }] });
+    await working.crash();
+    const now = async () => (await (await working.fetch(`/runs/${id}`)).json()) as RunResource;
+    await until(async () => (await now()).state === 'ended');
+    expect(await now()).toMatchObject({
+      outcome: 'succeeded',
+      files: [{ name: 'b.txt' }, { name: 'kept.txt' }, { name: 'page.html' }],
+    });
+    expect(await (await get(id, 'kept.txt')).text()).toBe('kept');
   });
 
   it('are refused without a token, and where there is none', async () => {
