@@ -11,6 +11,7 @@ import type { Usage } from '../../stack/cli/arguments/command-line.ts';
 import { nearest } from '../../stack/nearest.ts';
 import { endAll } from './agents.ts';
 import { burst } from './burst.ts';
+import { files } from './files.ts';
 import { fullQueue } from './full-queue.ts';
 import { gateway } from './gateway.ts';
 import { largeOutput } from './large-output.ts';
@@ -21,7 +22,7 @@ import { runnerMemory } from './runner-memory.ts';
 import { slots } from './slots.ts';
 import { warmStart } from './warm-start.ts';
 
-const ALL = [warmStart, fullQueue, ownShare, slots, burst, memory, largeOutput, gateway, runnerMemory];
+const ALL = [warmStart, fullQueue, ownShare, slots, burst, memory, largeOutput, files, gateway, runnerMemory];
 const LONGEST_MINUTES = 30;
 const DOCUMENT = path.join(import.meta.dirname, '..', '..', 'docs', 'benchmarks.md');
 
