@@ -10,7 +10,7 @@ const HASH = /^[0-9a-f]{64}$/;
 /** A content that is being received, and a folder for the files that a run leaves. Both are removed at the next start. */
 const UNFINISHED = /^\.(new|out)-/;
 /** How much is read or written at once. */
-const BATCH_BYTES = 524_288;
+const BATCH_BYTES = 262_144;
 
 /** A content in the store. */
 export interface Content {
@@ -76,7 +76,7 @@ export class Contents {
   }
 
   /**
-   * Stores a content as it arrives.
+   * Stores a content as it arrives. Needs a chunk no more when it asks for the next.
    * @param tooLarge makes the error for more than `limit` bytes.
    * @throws {FileTooLargeError | FilesFullError} and whatever the source or the disk throws; nothing is stored then.
    */
@@ -199,17 +199,11 @@ async function contentOf(handle: FileHandle): Promise<Content> {
   }
 }
 
-async function writeAll(handle: FileHandle, batch: readonly Uint8Array[]): Promise<void> {
-  const { bytesWritten } = await handle.writev(batch);
-  const bytes = batch.reduce((sum, { length }) => sum + length, 0);
-  // A write may be cut short, for example by a full disk.
-  if (bytesWritten < bytes) await handle.writeFile(Buffer.concat(batch).subarray(bytesWritten));
-}
-
-/** Writes chunks to a file, several at once, while the next ones arrive. */
+/** Copies chunks into a buffer, and writes it while the next chunks fill another. */
 class BatchWriter implements AsyncDisposable {
   readonly #handle: FileHandle;
-  #batch: Uint8Array[] = [];
+  #filling = Buffer.allocUnsafe(BATCH_BYTES);
+  #other = Buffer.allocUnsafe(BATCH_BYTES);
   #bytes = 0;
   #writing: Promise<unknown> = Promise.resolve();
 
@@ -217,11 +211,15 @@ class BatchWriter implements AsyncDisposable {
     this.#handle = handle;
   }
 
-  /** @throws if an earlier chunk could not be written. */
+  /** Does not need the chunk afterwards. @throws if an earlier chunk could not be written. */
   async write(chunk: Uint8Array): Promise<void> {
-    this.#batch.push(chunk);
-    this.#bytes += chunk.length;
-    if (this.#bytes >= BATCH_BYTES) await this.#flush();
+    for (let at = 0; at < chunk.length;) {
+      const part = chunk.subarray(at, at + BATCH_BYTES - this.#bytes);
+      this.#filling.set(part, this.#bytes);
+      this.#bytes += part.length;
+      at += part.length;
+      if (this.#bytes === BATCH_BYTES) await this.#flush();
+    }
   }
 
   /** Settles when everything is written. @throws if something could not be. */
@@ -237,9 +235,10 @@ class BatchWriter implements AsyncDisposable {
 
   async #flush(): Promise<void> {
     await this.#writing;
-    const batch = this.#batch;
-    [this.#batch, this.#bytes] = [[], 0];
-    this.#writing = writeAll(this.#handle, batch);
+    const batch = this.#filling.subarray(0, this.#bytes);
+    [this.#filling, this.#other, this.#bytes] = [this.#other, this.#filling, 0];
+    // Writes on where the last call ended.
+    this.#writing = this.#handle.writeFile(batch);
     // The next call throws it.
     this.#writing.catch(() => undefined);
   }
