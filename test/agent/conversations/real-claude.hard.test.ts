@@ -32,8 +32,16 @@ function realAgent(
 /** A command that waits until a file exists. */
 const waitFor = (file: string) => `until [ -e ${file} ]; do sleep 0.1; done`;
 const lastSent = (api: AnthropicDouble) => JSON.stringify(api.messages().at(-1)?.body);
-const transcriptsIn = (folder: string) =>
-  readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.jsonl'));
+
+/** The agent may remove a folder while it is listed. */
+function transcriptsIn(folder: string, attempts = 10): string[] {
+  try {
+    return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.jsonl'));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempts === 1) throw error;
+    return transcriptsIn(folder, attempts - 1);
+  }
+}
 
 describe('a conversation', () => {
   it('of a run that is killed is saved up to the last seconds, and continues in another folder', async () => {
@@ -120,7 +128,9 @@ const copiesOf = (stateDir: string, kept: string) =>
     .map((name) => path.join(stateDir, name))
     .filter((file) => path.basename(file) === path.basename(kept) && file !== kept && existsSync(file));
 const changesOf = (stateDir: string, kept: string) =>
-  copiesOf(stateDir, kept).filter((file) => statSync(file).mtimeMs > statSync(kept).mtimeMs);
+  copiesOf(stateDir, kept).filter(
+    (file) => (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) > statSync(kept).mtimeMs,
+  );
 
 function deviceOf(body: unknown): string {
   const { metadata } = body as { metadata: { user_id: string } };
