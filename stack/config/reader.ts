@@ -3,6 +3,7 @@ import type * as pulumi from '@pulumi/pulumi';
 import type { AllowedList, AllowedMap } from './items.ts';
 import type { SecretKey } from './secrets.ts';
 import type { Allowed } from './values.ts';
+import { jsonIn } from '../json.ts';
 import { nearest } from '../nearest.ts';
 import { npmRun } from '../next-command.ts';
 
@@ -106,7 +107,7 @@ export class ConfigReader {
   /** A list; empty if not given. */
   list<T>(key: string, ...[{ list, item: words }, pick]: AllowedList<T>): readonly T[] {
     const raw = this.#get(key);
-    const items = raw === '' ? [] : parseJson(raw);
+    const items = raw === '' ? [] : jsonIn(raw);
     if (!Array.isArray(items)) return this.#reject(key, raw, list, []);
     return items.flatMap((item: unknown, index) => {
       const picked = pick(item);
@@ -118,7 +119,7 @@ export class ConfigReader {
   /** A map of strings; empty if not given. */
   map(key: string, { map, entry: words, fits }: AllowedMap): Readonly<Record<string, string>> {
     const raw = this.#get(key);
-    const found = raw === '' ? {} : parseJson(raw);
+    const found = raw === '' ? {} : jsonIn(raw);
     if (typeof found !== 'object' || found === null || Array.isArray(found)) return this.#reject(key, raw, map, {});
     const entries = Object.entries(found).flatMap(([name, value]: [string, unknown]) => {
       if (typeof value === 'string' && fits(name, value)) return [[name, value] as const];
@@ -156,13 +157,5 @@ export class ConfigReader {
   #rejectJson<T>(key: string, received: string, allowed: string, standIn: T): T {
     this.mistake(`${key} is ${received}; it must be ${allowed}.`);
     return standIn;
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

@@ -5,6 +5,7 @@ import { mistakesInCallers } from '../../../agent/callers/rules.ts';
 import type { CallerSetting } from '../../../agent/callers/rules.ts';
 import { sha256 } from './hash.ts';
 import { StackFile, stackFileOf } from '../../config/stack-file.ts';
+import { jsonIn } from '../../json.ts';
 import { nearest } from '../../nearest.ts';
 import { npmRun } from '../../next-command.ts';
 import type { CommandContext } from '../system/environment.ts';
@@ -112,14 +113,5 @@ export class ConfiguredCallers {
       throw new CliError(`${this.fileName} does not exist. Check the name of the stack, or create the file, empty.`);
     }
     fs.writeFileSync(this.#file, this.#settings.toString());
-  }
-}
-
-function jsonIn(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
   }
 }

@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 
 import { TOKEN_FILE } from '../../names.ts';
+import { jsonIn } from '../../json.ts';
 import { throughPort } from './kubectl.ts';
 import { CliError } from './terminal.ts';
 
@@ -56,17 +57,8 @@ async function send(address: string, request: AgentRequest, timeoutMs: number): 
     ...(body && { body: JSON.stringify(body) }),
     signal: AbortSignal.timeout(timeoutMs),
   });
+  // A proxy responds with a page.
   return { status: response.status, body: jsonIn(await response.text()) };
-}
-
-/** A proxy responds with a page. */
-function jsonIn(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }
 
 /** The message of `fetch` is only "fetch failed"; the reason is in its cause. */
