@@ -2,7 +2,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startAnthropicDouble, type AnthropicDouble } from '../../doubles/anthropic/server.ts';
 import { Agent } from '../../support/agent.ts';
 import { REAL_CLAUDE } from '../../support/claude.ts';
-import { isHard } from '../../support/lane.ts';
 
 const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 
@@ -63,14 +62,4 @@ describe('the real CLI', () => {
     expect(await agent.run('/clear')).toMatchObject({ turns: 0 });
     expect(api.messages()).toHaveLength(asked);
   });
-
-  if (isHard)
-    it.each(['default', 'plan', 'acceptEdits', 'dontAsk'])('may read its files in mode %s', async (permissionMode) => {
-      const files = [{ name: 'note.txt', base64: btoa('the word is avocet') }];
-      const answer = await agent.run('[[tool:Read {"file_path":"$CLAUDE_RUN_IN/note.txt"}]] Read it.', {
-        files,
-        permissionMode,
-      });
-      expect(answer.permissionDenials).toEqual([]);
-    });
 });

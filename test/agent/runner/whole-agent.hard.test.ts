@@ -125,6 +125,14 @@ describe('an agent with a runner', needs(unless(NO_CONTAINER === undefined, NO_C
       expect(await (await agent.fetch(`/runs/${answer.runId}/files/large.txt`)).text()).toBe(large);
       const next = await agent.run('[[bash:find "$CLAUDE_RUN_IN" "$CLAUDE_RUN_OUT" -type f | wc -l]] look');
       expect(next).toMatchObject({ success: true, output: 'tool: 0' });
+
+      const note = { name: 'note.txt', base64: btoa('the word is avocet') };
+      const read = JSON.stringify({ file_path: path.join(runner.path('home'), 'run/in/note.txt') });
+      for (const permissionMode of isHard ? ['default', 'plan', 'acceptEdits', 'dontAsk'] : ['plan']) {
+        const answer = await agent.run(`[[tool:Read ${read}]] Read it.`, { files: [note], permissionMode });
+        expect(answer, permissionMode).toMatchObject({ success: true, permissionDenials: [] });
+        expect(answer.output).toContain('the word is avocet');
+      }
     });
 
     it('has a person decide what they may do, and allows nothing when it is lost', async () => {
