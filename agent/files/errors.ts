@@ -2,13 +2,24 @@ import { AGENT_ENV } from '../contract.ts';
 
 const MEBIBYTE = 1_048_576;
 
-/** Thrown for a file over the limit of one file, or of a run. */
+/** How large files may be, in bytes. */
+export interface FileSizes {
+  readonly fileBytes: number;
+  /** Of the files that go into a run, and of those that it leaves. */
+  readonly runBytes: number;
+}
+
+/** Thrown for a file over the limit of one file, or for the files of a run over theirs. */
 export class FileTooLargeError extends Error {
   override readonly name = 'FileTooLargeError';
 
-  /** @param what names the file or files. */
-  constructor(what: string, limitBytes: number) {
-    super(`${what} may have at most ${limitBytes} bytes.`);
+  /** @param file its name; undefined for those of a run together. */
+  constructor({ fileBytes, runBytes }: FileSizes, file?: string) {
+    super(
+      file === undefined
+        ? `The files of a run together may have at most ${runBytes} bytes.`
+        : `The file ${JSON.stringify(file)} may have at most ${fileBytes} bytes.`,
+    );
   }
 }
 

@@ -7,19 +7,12 @@ import type { FileRecords, Upload } from '../store/file-records.ts';
 import { isStorageFailure } from '../store/storage-failure.ts';
 import type { Run } from '../store/run.ts';
 import type { Contents, HeldContent } from './contents.ts';
-import { FilesFullError, FileTooLargeError } from './errors.ts';
+import { FilesFullError, FileTooLargeError, type FileSizes } from './errors.ts';
 import { typeOf } from './media-types.ts';
 import type { CollectedFiles, FilesOfPrompt, InputFile, RunFile } from './run-files.ts';
 
 /** The share of all room that is nearly all of it. */
 const NEARLY = 0.9;
-
-/** How large files may be, in bytes. */
-export interface FileSizes {
-  readonly fileBytes: number;
-  /** Of the files that go into a run, and of those that it leaves. */
-  readonly runBytes: number;
-}
 
 /** Files with contents that are held until they are released. */
 export interface HeldFiles {
@@ -110,12 +103,10 @@ export class FileStore {
    */
   async receive(source: AsyncIterable<Uint8Array>, name: string, before = 0): Promise<HeldContent> {
     const { fileBytes, runBytes } = this.sizes;
-    const tooLarge = () =>
-      runBytes - before < fileBytes
-        ? new FileTooLargeError('The files of a run together', runBytes)
-        : new FileTooLargeError(`The file ${JSON.stringify(name)}`, fileBytes);
+    const left = runBytes - before;
+    const tooLarge = () => new FileTooLargeError(this.sizes, left < fileBytes ? undefined : name);
     try {
-      const content = await this.#contents.receive(source, Math.min(fileBytes, runBytes - before), tooLarge);
+      const content = await this.#contents.receive(source, Math.min(fileBytes, left), tooLarge);
       return { ...content, release: () => this.#release(content) };
     } catch (error) {
       throw refused(error);
@@ -193,7 +184,7 @@ export class FileStore {
   }
 
   #why(error: unknown, runId: string): string {
-    if (error instanceof FilesFullError || error instanceof FileTooLargeError) return error.message;
+    if (error instanceof FilesFullError) return error.message;
     this.#log.error({ runId, err: error }, 'a file of a run cannot be kept');
     return isStorageFailure(error) ? "The agent's volume cannot be written." : "The agent's log has the reason.";
   }

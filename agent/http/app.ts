@@ -108,8 +108,8 @@ export function createApp(dependencies: AppDependencies): Hono {
 function handlersOf(dependencies: AppDependencies): Record<OperationId, readonly H[]> {
   const { service, steps, loginStatus, files, version } = dependencies;
   return {
-    run: [...runBody(files), runAndWait(service, dependencies)],
-    createRun: [...runBody(files), createRun(service, dependencies)],
+    run: [runBody(files), runAndWait(service, dependencies)],
+    createRun: [runBody(files), createRun(service, dependencies)],
     listRuns: [listRuns(service)],
     getRun: [getRun(service)],
     cancelRun: [cancelRun(service)],
@@ -117,10 +117,10 @@ function handlersOf(dependencies: AppDependencies): Record<OperationId, readonly
     getTranscript: [getTranscript(service, steps)],
     uploadFile: [uploadFile(files)],
     getRunFile: [getRunFile(service, files)],
-    decide: [...jsonBody, decideRun(service)],
+    decide: [jsonBody, decideRun(service)],
     checkLogin: [checkLogin(dependencies.loginCheck)],
     startLogin: [smallBody, startLogin(dependencies.logins)],
-    completeLogin: [...jsonBody, completeLogin(dependencies.logins)],
+    completeLogin: [jsonBody, completeLogin(dependencies.logins)],
     cancelLogin: [cancelLogin(dependencies.logins)],
     pause: [smallBody, pause(service)],
     resume: [resume(service)],

@@ -120,12 +120,11 @@ export class Run {
 
   async #start({ file, args, env, cwd, files, hasFolder = false }: Start): Promise<void> {
     const { claudePath, home, workspace, environment, say, log } = this.#options;
-    this.#written = writeFiles(files, this.#queues.file, [home, workspace]).then(
-      () => undefined,
-      (error: unknown) => (error instanceof Error ? error.message : String(error)),
-    );
     const folder = path.resolve(workspace, cwd);
-    const problem = (await this.#written) ?? folderProblem(folder) ?? (hasFolder ? this.#makeFolder() : undefined);
+    const problem =
+      (await this.#write(files, [home, workspace])) ??
+      folderProblem(folder) ??
+      (hasFolder ? this.#makeFolder() : undefined);
     // The agent has ended it meanwhile.
     if (this.#isSwept) return;
     if (problem !== undefined) {
@@ -166,21 +165,25 @@ export class Run {
     }
   }
 
-  /** Those of the start come first in the channel. */
+  /** After the files before them in the channel. Settles with why one could not be written; never rejects. */
+  #write(files: Start['files'], folders: readonly string[]): Promise<string | undefined> {
+    this.#written = this.#written
+      .then(() => writeFiles(files, this.#queues.file, folders))
+      .then(
+        () => undefined,
+        (error: unknown) => (error instanceof Error ? error.message : String(error)),
+      );
+    return this.#written;
+  }
+
   #put({ files }: Extract<ToRunner, { type: 'put' }>): void {
     const folder = path.join(this.#options.home, RUN_IN_HOME, 'in');
     const wrong = files.find(({ name }) => !isFileName(name));
     if (wrong) throw new ProtocolError('a file with an invalid name');
     const inFolder = files.map(({ name, bytes }) => ({ path: path.join(folder, name), mode: OWNER_MAY_READ, bytes }));
-    const before = this.#written;
-    const written = before
-      .then(() => writeFiles(inFolder, this.#queues.file, [folder]))
-      .then(
-        () => undefined,
-        (error: unknown) => (error instanceof Error ? error.message : String(error)),
-      );
-    this.#written = written;
-    void written.then((problem) => this.#options.say({ type: 'putEnd', ...(problem !== undefined && { problem }) }));
+    void this.#write(inFolder, [folder]).then((problem) =>
+      this.#options.say({ type: 'putEnd', ...(problem !== undefined && { problem }) }),
+    );
   }
 
   async #collect({ limits }: Extract<ToRunner, { type: 'collect' }>): Promise<void> {

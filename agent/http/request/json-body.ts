@@ -1,6 +1,5 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
-import { createMiddleware } from 'hono/factory';
 import { RUN_LIMITS } from '../../contract.ts';
 import { FileTooLargeError } from '../../files/errors.ts';
 import type { FileStore } from '../../files/file-store.ts';
@@ -34,7 +33,7 @@ export const smallBody = bodyWithin(RUN_LIMITS.bodyBytes, (c) => {
 });
 
 /** Refuses bodies that are not JSON according to their headers, or too large. */
-export const jsonBody = [createMiddleware(async (c, next) => notJson(c) ?? next()), smallBody] as const;
+export const jsonBody: MiddlewareHandler = async (c, next) => notJson(c) ?? smallBody(c, next);
 
 const MULTIPART = /^multipart\/form-data\s*;/i;
 /** What a multipart body may have besides its files: the JSON, and the headers of the parts. */
@@ -45,19 +44,15 @@ export const isMultipart = (contentType: string | undefined): contentType is str
   contentType !== undefined && MULTIPART.test(contentType);
 
 /** The same for the request of a run, which may also be `multipart/form-data` with files. */
-export const runBody = ({ sizes }: Pick<FileStore, 'sizes'>): readonly MiddlewareHandler[] => {
-  const ofMultipart: MiddlewareHandler = async (c, next) => {
+export const runBody =
+  ({ sizes }: Pick<FileStore, 'sizes'>): MiddlewareHandler =>
+  async (c, next) => {
+    if (!isMultipart(c.req.header('Content-Type')) || encodingOf(c) !== 'identity') return jsonBody(c, next);
     if (Number(c.req.header('Content-Length') ?? 0) > sizes.runBytes + BESIDE_FILES_BYTES) {
-      throw new FileTooLargeError('The files of a run together', sizes.runBytes);
+      throw new FileTooLargeError(sizes);
     }
     return next();
   };
-  const isOther = (c: Context) => isMultipart(c.req.header('Content-Type')) && encodingOf(c) === 'identity';
-  return [
-    async (c, next) => (isOther(c) ? next() : (notJson(c) ?? next())),
-    (c, next) => (isOther(c) ? ofMultipart : smallBody)(c, next),
-  ];
-};
 
 const encodingOf = (c: Context) => c.req.header('Content-Encoding')?.toLowerCase() ?? 'identity';
 

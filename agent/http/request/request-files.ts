@@ -33,10 +33,8 @@ export interface AskedFile {
   readonly type: string;
   readonly bytes: number;
   readonly inline: boolean;
-  /** Of the content, if it is stored. */
-  readonly sha256: string | undefined;
-  /** Otherwise. */
-  readonly content: Buffer | undefined;
+  /** The hash of a content that is stored, or one that is not. */
+  readonly source: Pick<Content, 'sha256'> | { readonly content: Buffer };
   /** What the content's hash must be, if the client said it. */
   readonly expected: string | undefined;
 }
@@ -64,7 +62,7 @@ export function askedFiles(value: unknown, { parts, caller }: RequestSource, sto
   for (const { name, type, bytes, sha256 } of [...unnamed.values(), ...again]) {
     const mistake = nameMistake(name);
     if (mistake === undefined)
-      files.push({ name, type, bytes, sha256, inline: false, content: undefined, expected: undefined });
+      files.push({ name, type, bytes, source: { sha256 }, inline: false, expected: undefined });
     else mistakes.push(`the part named ${shownName(name)} ${mistake}`);
   }
   if (files.length > FILE_LIMITS.files) return wrong([`must be ${FILES}; there are ${files.length} with the parts`]);
@@ -85,26 +83,27 @@ export async function storeAsked(
   readonly release: () => void;
 }> {
   const releases: (() => void)[] = [];
+  const release = () => releases.forEach((each) => each());
   const files: RequestFile[] = [];
-  const errors: FieldError[] = [];
-  for (const { name, type, bytes, inline, sha256: stored, content, expected } of asked) {
-    let sha256 = stored;
-    if (content) {
-      const received = await store.receive(Readable.from([content]), name);
-      releases.push(received.release);
-      ({ sha256 } = received);
+  const mistakes: string[] = [];
+  try {
+    for (const { name, type, bytes, inline, source, expected } of asked) {
+      const held =
+        'content' in source ? await store.receive(Readable.from([source.content]), name) : holdOf(source, store);
+      const { sha256 } = held;
+      releases.push(held.release);
+      files.push({ name, bytes, sha256, type, inline });
+      if (expected !== undefined && expected !== sha256)
+        mistakes.push(`must have contents with their \`sha256\`; that of ${shownName(name)} is ${sha256}`);
     }
-    if (sha256 === undefined) throw new Error('a file without a content');
-    const file = { name, bytes, sha256, type, inline };
-    releases.push(store.hold(file));
-    files.push(file);
-    if (expected !== undefined && expected !== sha256)
-      errors.push(
-        ...wrong([`must have contents with their \`sha256\`; that of ${shownName(name)} is ${sha256}`]).errors,
-      );
+  } catch (error) {
+    release();
+    throw error;
   }
-  return { files, errors, release: () => releases.forEach((release) => release()) };
+  return { files, errors: mistakes.length > 0 ? wrong(mistakes).errors : [], release };
 }
+
+const holdOf = ({ sha256 }: Pick<Content, 'sha256'>, store: FileStore) => ({ sha256, release: store.hold({ sha256 }) });
 
 /** @returns the file, or what is wrong with the entry. */
 function askedFile(entry: unknown, parts: Map<string, FilePart>, find: FindUpload): AskedFile | string {
@@ -126,25 +125,15 @@ function askedFile(entry: unknown, parts: Map<string, FilePart>, find: FindUploa
   if (mistake !== undefined) return mistake;
   if (bytes !== undefined && bytes !== source.bytes)
     return `must have its size in \`bytes\`, ${source.bytes}; it is ${describe(bytes)}`;
-  if (
-    sha256 !== undefined &&
-    (typeof sha256 !== 'string' || (source.sha256 !== undefined && sha256.toLowerCase() !== source.sha256))
-  ) {
-    return `must have the hash of its content in \`sha256\`${source.sha256 === undefined ? '' : `, ${source.sha256}`}; it is ${describe(sha256)}`;
+  const known = 'sha256' in source ? source.sha256 : undefined;
+  if (sha256 !== undefined && (typeof sha256 !== 'string' || (known !== undefined && sha256.toLowerCase() !== known))) {
+    return `must have the hash of its content in \`sha256\`${known === undefined ? '' : `, ${known}`}; it is ${describe(sha256)}`;
   }
-  return {
-    name,
-    type,
-    bytes: source.bytes,
-    inline,
-    sha256: source.sha256,
-    content: source.content,
-    expected: sha256?.toLowerCase(),
-  };
+  return { name, type, bytes: source.bytes, inline, source, expected: sha256?.toLowerCase() };
 }
 
 type FindUpload = (fileId: string) => RunFile | undefined;
-type Source = Pick<AskedFile, 'name' | 'bytes' | 'sha256' | 'content'> & { readonly type?: string };
+type Source = AskedFile['source'] & Pick<AskedFile, 'name' | 'bytes'> & { readonly type?: string };
 
 function sourceOf(
   name: string | undefined,
@@ -155,21 +144,22 @@ function sourceOf(
 ): Source | string {
   if (fileId !== undefined) {
     const upload = typeof fileId === 'string' ? find(fileId) : undefined;
-    return upload
-      ? { ...upload, content: undefined }
-      : `has a \`fileId\` that names no file, ${describe(fileId)}; uploads can be used for 24 hours. Send it again with PUT /files`;
+    return (
+      upload ??
+      `has a \`fileId\` that names no file, ${describe(fileId)}; uploads can be used for 24 hours. Send it again with PUT /files`
+    );
   }
   if (base64 !== undefined) {
     if (name === undefined) return 'must have a `name`, because it has `base64`';
     const content = typeof base64 === 'string' ? contentOf(base64) : undefined;
     return content
-      ? { name, bytes: content.length, sha256: undefined, content }
+      ? { name, bytes: content.length, content }
       : `must have \`base64\` with padding and nothing else; it is ${typeof base64 === 'string' ? `a string of ${base64.length}` : describe(base64)}`;
   }
   const part = name === undefined ? undefined : parts.get(name);
   if (!part) return 'must have a `fileId` or `base64`, or the name of a part of a multipart request';
   parts.delete(part.name);
-  return { ...part, content: undefined };
+  return part;
 }
 
 /** Undefined if it is no base64 of RFC 4648. */
@@ -179,7 +169,7 @@ function contentOf(base64: string): Buffer | undefined {
 }
 
 /** What is wrong with the name of a file, to follow it in a sentence. */
-export function nameMistake(name: string): string | undefined {
+function nameMistake(name: string): string | undefined {
   return isFileName(name) ? undefined : `must have ${FILE_NAME} in \`name\`; it is ${shownName(name)}`;
 }
 
@@ -201,10 +191,9 @@ function doubles(files: readonly AskedFile[]): string[] {
 
 function sizeMistakes(files: readonly AskedFile[], { sizes }: FileStore): string[] {
   const pdfBytes = files.reduce((sum, { inline, type, bytes }) => sum + (inline && type === PDF ? bytes : 0), 0);
-  for (const { name, bytes } of files)
-    if (bytes > sizes.fileBytes) throw new FileTooLargeError(`The file ${JSON.stringify(name)}`, sizes.fileBytes);
-  if (files.reduce((sum, { bytes }) => sum + bytes, 0) > sizes.runBytes)
-    throw new FileTooLargeError('The files of a run together', sizes.runBytes);
+  const tooLarge = files.find(({ bytes }) => bytes > sizes.fileBytes);
+  if (tooLarge) throw new FileTooLargeError(sizes, tooLarge.name);
+  if (files.reduce((sum, { bytes }) => sum + bytes, 0) > sizes.runBytes) throw new FileTooLargeError(sizes);
   return pdfBytes > FILE_LIMITS.inlinePdfBytes
     ? [`must have PDFs of at most ${FILE_LIMITS.inlinePdfBytes} bytes together with \`inline\`; there are ${pdfBytes}`]
     : [];

@@ -28,8 +28,7 @@ export function uploadFile(store: FileStore): Handler {
   return async (c) => {
     const name = uploadName(c);
     const declared = Number(c.req.header('Content-Length'));
-    if (declared > store.sizes.fileBytes)
-      throw new FileTooLargeError(`The file ${JSON.stringify(name)}`, store.sizes.fileBytes);
+    if (declared > store.sizes.fileBytes) throw new FileTooLargeError(store.sizes, name);
     const { incoming } = c.env as NodePair;
     // An error is answered before the body has arrived, so the connection stays.
     const body = incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;

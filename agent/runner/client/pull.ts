@@ -40,7 +40,7 @@ export class Pull {
 
   /** Settles when all that has changed by now is copied: a copy that has begun earlier may miss the end of a file. */
   async last(): Promise<void> {
-    await this.#asked?.promise;
+    await this.idle();
     await this.now();
   }
 

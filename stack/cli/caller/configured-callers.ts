@@ -3,7 +3,7 @@ import * as path from 'node:path';
 
 import { mistakesInCallers } from '../../../agent/callers/rules.ts';
 import type { CallerSetting } from '../../../agent/callers/rules.ts';
-import { sha256 } from './hash.ts';
+import { sha256 } from '../../sha256.ts';
 import { StackFile, stackFileOf } from '../../config/stack-file.ts';
 import { jsonIn } from '../../json.ts';
 import { nearest } from '../../nearest.ts';

@@ -1,6 +1,6 @@
 import type { CallerSetting } from '../../../agent/callers/rules.ts';
 import { OPERATOR } from '../../../agent/contract.ts';
-import { sha256 } from './hash.ts';
+import { sha256 } from '../../sha256.ts';
 import type { OperatorToken } from './operator-token.ts';
 
 /** The first digits of the hashes of tokens, the newer one last. */

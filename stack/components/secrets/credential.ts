@@ -1,7 +1,8 @@
 import * as pulumi from '@pulumi/pulumi';
 
 import type { Federation } from '../../config/federation.ts';
-import { checksumOf, keptSecret, nameOf, sha256 } from './kept-secret.ts';
+import { sha256 } from '../../sha256.ts';
+import { checksumOf, keptSecret, nameOf } from './kept-secret.ts';
 import { labels, NAMES } from '../../names.ts';
 import { npmRun } from '../../next-command.ts';
 import { encoded } from '../../session/secret-keys.ts';

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
-
 import { Secret } from '@pulumi/kubernetes/core/v1/secret.js';
 import * as pulumi from '@pulumi/pulumi';
+
+import { sha256 } from '../../sha256.ts';
 
 /**
  * Options of every Secret: the state has its metadata encrypted, too. `kubectl apply` writes a copy of the data into an
@@ -11,9 +11,6 @@ export const HIDDEN_METADATA = { additionalSecretOutputs: ['metadata'] };
 
 /** The name of a Secret with {@link HIDDEN_METADATA}; the name is not secret. */
 export const nameOf = ({ metadata }: Secret): pulumi.Output<string> => pulumi.unsecret(metadata.name);
-
-/** SHA-256 in lower-case hex. */
-export const sha256 = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');
 
 /**
  * Checksum of a Secret's data in the cluster, for an annotation of a pod template: the pod is replaced if and only if the

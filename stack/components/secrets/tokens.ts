@@ -5,7 +5,8 @@ import * as path from 'node:path';
 import * as pulumi from '@pulumi/pulumi';
 
 import type { CallerSetting } from '../../../agent/callers/rules.ts';
-import { checksumOf, sha256, nameOf, keptSecret } from './kept-secret.ts';
+import { sha256 } from '../../sha256.ts';
+import { checksumOf, nameOf, keptSecret } from './kept-secret.ts';
 import { secretsIn } from '../../config/secrets.ts';
 import { EARLIER_TOKEN_FILE, labels, NAMES, TOKEN_FILE } from '../../names.ts';
 import { npmRun } from '../../next-command.ts';

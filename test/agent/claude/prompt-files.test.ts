@@ -3,17 +3,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createClaude, type Claude, type Prompt, type RunReport } from '../../../agent/claude/claude.ts';
-import { LocalHost } from '../../../agent/claude/local-host.ts';
-import { localPlace } from '../../../agent/claude/place.ts';
-import { Configurations } from '../../../agent/login/configurations.ts';
-import { variableCredential } from '../../../agent/login/credential.ts';
 import { judge } from '../../../agent/runs/outcome.ts';
 import type { Content, Step } from '../../doubles/claude/script.ts';
 import { until } from '../../support/agent.ts';
+import { localClaude } from '../../support/local-claude.ts';
 import { filesIn, inputFile } from '../../support/run-files.ts';
 import { scriptClaude, type ScriptedClaude } from '../../support/scripted-claude.ts';
 
-const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const KEEPS = 'printf result > "$CLAUDE_RUN_OUT/result.txt"';
 const SESSION = '0b3ef75a-4fd1-4ba3-9a6c-0d5c6a0a4c2e';
 
@@ -46,33 +42,7 @@ describe('a prompt', () => {
     folder = mkdtempSync(path.join(tmpdir(), 'prompt-files-'));
     scripted = scriptClaude(folder, prompts);
     prepared = 0;
-    claude = createClaude({
-      place: localPlace(new LocalHost(), {
-        claudePath: scripted.path,
-        environment: { PATH: process.env['PATH'], HOME: folder },
-        workspaceDir: folder,
-        freeBytes: 0,
-        log: SILENT,
-      }),
-      instanceId: 'an-instance',
-      permissionMode: 'dontAsk',
-      mcpConfig: undefined,
-      claudeSettings: undefined,
-      credential: variableCredential('apiKey', undefined, 'sk-ant-api03-test'),
-      configurations: new Configurations({
-        stateDir: folder,
-        configDir: path.join(folder, '.claude'),
-        environment: {},
-        ownFolders: false,
-        custody: undefined,
-        conversations: undefined,
-        log: SILENT,
-      }),
-      workdir: folder,
-      startsCold: () => false,
-      prepared: () => prepared,
-      log: SILENT,
-    });
+    claude = createClaude({ ...localClaude(folder, scripted.path, folder), prepared: () => prepared });
   });
   afterEach(async () => {
     await claude.close();

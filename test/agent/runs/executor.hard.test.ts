@@ -4,9 +4,6 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createClaude, type Claude } from '../../../agent/claude/claude.ts';
 import { Decisions } from '../../../agent/decisions/decisions.ts';
-import { LocalHost } from '../../../agent/claude/local-host.ts';
-import { localPlace } from '../../../agent/claude/place.ts';
-import { Configurations } from '../../../agent/login/configurations.ts';
 import { variableCredential } from '../../../agent/login/credential.ts';
 import { LoginStatus } from '../../../agent/login/status.ts';
 import { RunService } from '../../../agent/runs/service.ts';
@@ -17,6 +14,7 @@ import { type RunStore } from '../../../agent/store/store.ts';
 import { maskOf } from '../../../agent/steps/known-secrets.ts';
 import { RunSteps } from '../../../agent/steps/run-steps.ts';
 import { Workspace } from '../../../agent/workspace/workspace.ts';
+import { localClaude } from '../../support/local-claude.ts';
 import { until } from '../../support/agent.ts';
 import { slice } from '../../support/lane.ts';
 
@@ -107,31 +105,8 @@ describe.each(slice([1, 4], 1))('an accepted run, with %i slot(s),', (slots) => 
     store = openStore(path.join(folder, 'runs.db'));
     const credential = variableCredential('apiKey', undefined, 'sk-ant-api03-test');
     claude = createClaude({
-      place: localPlace(new LocalHost(), {
-        claudePath: path.join(folder, 'claude'),
-        environment: { PATH: process.env['PATH'], HOME: folder },
-        workspaceDir: path.join(folder, 'workspace'),
-        freeBytes: 0,
-        log: SILENT,
-      }),
+      ...localClaude(folder, path.join(folder, 'claude'), path.join(folder, 'workspace')),
       instanceId: store.instanceId,
-      permissionMode: 'dontAsk',
-      mcpConfig: undefined,
-      claudeSettings: undefined,
-      credential,
-      configurations: new Configurations({
-        stateDir: folder,
-        configDir: path.join(folder, '.claude'),
-        environment: {},
-        ownFolders: false,
-        custody: undefined,
-        conversations: undefined,
-        log: SILENT,
-      }),
-      workdir: path.join(folder, 'workspace'),
-      startsCold: () => false,
-      prepared: () => 0,
-      log: SILENT,
     });
     const dir = path.join(folder, 'workspace');
     service = new RunService({
