@@ -4,6 +4,7 @@ import { type Logger } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import { createApp } from './http/app.ts';
 import { serveSnapshots, type SnapshotServer } from './backup/snapshot-server.ts';
+import { Budgets } from './budgets/budgets.ts';
 import { Callers } from './callers/callers.ts';
 import { sharedHashes } from './callers/setting.ts';
 import { CallbackHosts } from './callbacks/hosts.ts';
@@ -136,6 +137,8 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
       if (run.callback) notices.wake();
     },
   });
+  const budgets = new Budgets(settings.budgets, store.spending);
+  opened.defer(pruneHourly('spending of runs', () => budgets.prune(), {}, log));
   const given = {
     instanceId: store.instanceId,
     permissionMode: settings.permissionMode,
@@ -146,7 +149,8 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     // On runners the gateway has it.
     credential: runners ? { ...credential, environment: () => ({}) } : credential,
     workdir: workspace.runDir,
-    startsCold: (options: RunOptions) => decisions.concerns(options),
+    // Without a gateway the CLI gets what is left of a budget as its own limit.
+    startsCold: (options: RunOptions) => decisions.concerns(options) || (budgets.any && !runners),
     log,
   };
   const claude = createClaude({
@@ -207,12 +211,14 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     workspace,
     decisions,
     steps,
+    budgets,
     log,
     queueLimit: settings.queueLimit,
     slots: settings.slots,
     onStarted: (process) => metrics.countStart(process),
     onEnded: (run) => {
       metrics.count(run);
+      budgets.settle(run);
       forget();
       if (run.callback) callbacks.wake();
     },
@@ -223,6 +229,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
   metrics.watchCallbacks(store.callbacks);
   metrics.watchDecisions(decisions);
   metrics.watchFiles(files);
+  metrics.watchBudgets(budgets);
   const loginCheck = new LoginCheck(service, ownClaude, loginStatus, workspace);
   metrics.watchChecks(loginCheck);
   const logins = loginAttempts(settings, {
@@ -251,6 +258,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     files,
     decisions,
     steps,
+    budgets,
     maxRunMinutes: settings.maxRunMinutes,
     version: packageJson.version,
     n8nUrl: settings.n8nUrl,

@@ -17,6 +17,7 @@ export const AGENT_ENV = {
   earlierTokenSha256: 'AGENT_EARLIER_TOKEN_SHA256',
   watchdogTokenSha256: 'AGENT_WATCHDOG_TOKEN_SHA256',
   callers: 'AGENT_CALLERS',
+  budgets: 'AGENT_BUDGETS',
   stateDir: 'AGENT_STATE_DIR',
   workspaceDir: 'AGENT_WORKSPACE_DIR',
   sessionDir: 'AGENT_SESSION_DIR',
@@ -97,6 +98,18 @@ export const CALLER_NAME = /^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/;
 
 /** How many callers there may be besides the operator. */
 export const MAX_CALLERS = 50;
+
+/** How long a budget lasts: until the next full hour, midnight, or first day of a month, all in UTC. */
+export const BUDGET_PERIODS = ['hour', 'day', 'month'] as const;
+
+/** One of {@link BUDGET_PERIODS}. */
+export type BudgetPeriod = (typeof BUDGET_PERIODS)[number];
+
+/** How many budgets there may be. */
+export const MAX_BUDGETS = 50;
+
+/** From this share on, a budget is nearly spent: the watchdog posts a card, and an alert fires. */
+export const BUDGET_WARNING = 0.8;
 
 /** The longest run that an agent can be set to accept, in minutes. */
 export const MAX_RUN_MINUTES = 1440;

@@ -4,6 +4,8 @@ import path from 'node:path';
 import { z } from 'zod';
 import type { CallerSetting } from './callers/rules.ts';
 import { callersSetting, sharedHashes } from './callers/setting.ts';
+import type { BudgetSetting } from './budgets/rules.ts';
+import { budgetMistakes, budgetsSetting } from './budgets/setting.ts';
 import { isCallbackHost } from './callbacks/hosts.ts';
 import { parseSecrets } from './callbacks/signature.ts';
 import type { Federation } from './login/federation.ts';
@@ -80,6 +82,8 @@ export interface Settings {
   readonly watchdogTokenSha256: string | undefined;
   /** Callers besides the operator and the watchdog. */
   readonly callers: readonly CallerSetting[];
+  /** How much runs may spend in a period. */
+  readonly budgets: readonly BudgetSetting[];
   readonly stateDir: string;
   readonly workspaceDir: string;
   /** The seed; undefined if the operator's own session is used directly. */
@@ -223,6 +227,7 @@ export const SCHEMAS = {
   earlierTokenSha256: sha256.optional(),
   watchdogTokenSha256: sha256.optional(),
   callers: callersSetting,
+  budgets: budgetsSetting,
   stateDir: absolute.default(path.resolve('.local')),
   workspaceDir: absolute.optional(),
   sessionDir: existing('an existing folder that holds a Claude session', isFolder).optional(),
@@ -307,6 +312,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     mistakes.push(`${AGENT_ENV.token} and ${AGENT_ENV.tokenSha256} are both set. Set only one of them.`);
   }
   mistakes.push(...tokenMistakes(values));
+  mistakes.push(...budgetMistakesIn(values));
 
   const notes = unknownNames('the agent', 'AGENT_', variables, env);
   mistakes.push(...credentialMistakes(values.authMode, values.credentialFile, env));
@@ -330,6 +336,15 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     environment: env,
     notes,
   });
+}
+
+/** Values are missing if they are invalid; who may have a budget is then unknown. */
+function budgetMistakesIn({ budgets, callers }: Partial<Pick<Settings, 'budgets' | 'callers'>>): string[] {
+  if (!budgets || !callers) return [];
+  return budgetMistakes(
+    budgets,
+    callers.map(({ name }) => name),
+  );
 }
 
 /** Values are missing if they are invalid. */

@@ -1,4 +1,5 @@
 import { CALLER_NAME, CALLER_RIGHTS, MAX_CALLERS, OPERATOR, RUN_LIMITS, type CallerRight } from '../contract.ts';
+import { isObject, shown } from '../rule-values.ts';
 
 /** A caller as it is configured; the same in the agent's settings and in the config of the stack. */
 export interface CallerSetting {
@@ -91,9 +92,3 @@ function areLabels(labels: unknown): boolean {
 const isText = (text: string, most: number) => text.length >= 1 && text.length <= most;
 
 const repeated = (list: readonly string[]) => [...new Set(list.filter((item, at) => list.indexOf(item) !== at))];
-
-const shown = (value: unknown) => (value === undefined ? 'missing' : JSON.stringify(value).slice(0, 200));
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}

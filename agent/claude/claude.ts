@@ -10,7 +10,8 @@ import { RUN_FOLDER } from './host.ts';
 import { argumentsOf } from './options.ts';
 import type { ClaudePlace } from './place.ts';
 import type { RunOptions } from '../http/api/run-request.ts';
-import { startClaude, type ClaudeProcess, type ClaudeReport } from './process.ts';
+import { startClaude, type ClaudeProcess, type ClaudeReport, type EndReason } from './process.ts';
+import { RunUsage } from './run-usage.ts';
 import { settingsVersion } from './settings-version.ts';
 import { costStateOf, spendingBetween, spendingOfResult, type CostState, type Spending } from './spending.ts';
 import { withRemedy } from './token-exchange.ts';
@@ -40,6 +41,8 @@ export interface Prompt {
   readonly asks?: PromptAsks | undefined;
   /** Undefined if it has no folder for files. */
   readonly files?: FilesOfPrompt | undefined;
+  /** Called whenever it has spent more. Must not throw. */
+  readonly onSpent?: () => void;
 }
 
 /** How a person decides what a prompt may do. */
@@ -66,6 +69,8 @@ export interface Claude {
   newSessionId(request: Pick<UpcomingRun, 'options' | 'workdir' | 'timeoutMs'>): string;
   /** Starts a prompt, with a matching warm process or a new one. No other prompt of its conversation may be in progress. */
   start(prompt: Prompt): Promise<StartedClaude>;
+  /** Whether what processes spend is seen as it passes the gateway, and not only in their own output. */
+  readonly isMetered: boolean;
   /** Whether there is room for a process although all slots are taken. */
   readonly hasRoomBeside: boolean;
   /** Call whenever a run starts to wait, starts, or ends: starts warm processes for the runs that come next, if enabled. */
@@ -106,6 +111,8 @@ export interface StartedClaude extends ClaudeProcess {
   readonly report: Promise<RunReport>;
   /** Whether it was a warm process. */
   readonly warm: boolean;
+  /** What its messages have cost so far at list prices, in US dollars. */
+  readonly spentUsd: () => number;
 }
 
 /** What {@link createClaude} needs. */
@@ -258,20 +265,32 @@ export function createClaude(options: ClaudeOptions): Claude {
 
   /** @param before what the conversation had spent when the run started. */
   async function spentBy(
+    report: ClaudeReport,
+    sessionId: string,
+    configuration: ProcessConfiguration,
+    before: CostState | undefined | 'unknown',
+    counted: Spending | undefined,
+  ): Promise<Partial<Spending>> {
+    const told = await toldSpending(report, sessionId, configuration, before);
+    if (!told || !counted) return told ?? counted ?? {};
+    // On a runner a prompt could write a result of its own; what passed the gateway was spent.
+    const isSure = configuration.usage === undefined;
+    return isSure || told.costUsd === undefined ? told : { ...told, costUsd: Math.max(told.costUsd, counted.costUsd) };
+  }
+
+  /** What the CLI says that a run spent; undefined if it does not say it. */
+  async function toldSpending(
     { transcript: { result } }: ClaudeReport,
     sessionId: string,
     configuration: ProcessConfiguration,
     before: CostState | undefined | 'unknown',
-  ): Promise<Partial<Spending>> {
+  ): Promise<Partial<Spending> | undefined> {
     // A conversation that was started again, for example with `/clear`, is counted from zero.
     const since = result && result.session_id !== sessionId ? undefined : before;
-    if (since !== 'unknown') {
-      if (result) return spendingOfResult(result, since);
-      const left = await spentBefore(configuration);
-      if (left && left !== 'unknown' && left.row !== since?.row) return spendingBetween(since, left);
-    }
-    const { usage } = configuration;
-    return usage ? { usage } : {};
+    if (since === 'unknown') return undefined;
+    if (result) return spendingOfResult(result, since);
+    const left = await spentBefore(configuration);
+    return left && left !== 'unknown' && left.row !== since?.row ? spendingBetween(since, left) : undefined;
   }
 
   /** Whether a run that failed left no conversation. `claude` saves it a tenth of a second after it got the prompt. */
@@ -298,13 +317,18 @@ export function createClaude(options: ClaudeOptions): Claude {
       const waiting = taken ?? (await startNew(prompt, fresh));
       const { configuration } = waiting;
       const before = prompt.resume ? await spentBefore(configuration) : undefined;
+      const usage = configuration.usage ?? new RunUsage();
+      usage.onChange = prompt.onSpent;
       const process = await waiting.begin({
         prompt: prompt.text,
         files: prompt.files,
         deadline: prompt.deadline,
         retryWaitMs: retryWaitWithin(remainingMs),
         ...(prompt.onText && { onText: prompt.onText }),
-        onEvent: prompt.onEvent,
+        onEvent: (event) => {
+          if (!configuration.usage) usage.take(event);
+          prompt.onEvent?.(event);
+        },
         answer: prompt.asks?.answer,
       });
       const report = process.report.then(async (said) => {
@@ -315,7 +339,7 @@ export function createClaude(options: ClaudeOptions): Claude {
           said.transcript.apiError = { ...apiError, message: withRemedy(apiError.message, credential.remedy) };
         return {
           ...said,
-          spent: await spentBy(said, prompt.sessionId, configuration, before),
+          spent: await spentBy(said, prompt.sessionId, configuration, before, usage.total),
           isUnsaved: await isUnsaved(said, configuration),
         };
       });
@@ -323,8 +347,14 @@ export function createClaude(options: ClaudeOptions): Claude {
       const reaped = Promise.allSettled([process.reaped, report])
         .then(() => configuration.end())
         .then(() => process.reaped);
-      return { ...process, report, reaped, warm: taken !== undefined };
+      const end = (reason: EndReason) => {
+        if (reason === 'budget') configuration.withdraw();
+        process.end(reason);
+      };
+      const spentUsd = () => usage.total?.costUsd ?? 0;
+      return { ...process, report, reaped, warm: taken !== undefined, end, spentUsd };
     },
+    isMetered: configurations.isMetered,
     get hasRoomBeside() {
       return place.hasRoomBeside();
     },

@@ -1,5 +1,5 @@
-import type { Usage } from '../http/api/run.ts';
 import type { ProcessFile } from './host.ts';
+import type { RunUsage } from './run-usage.ts';
 import type { ApiError } from './transcript.ts';
 
 /** Thrown when a conversation cannot be continued because there is none with this id. */
@@ -19,6 +19,8 @@ export class NoConversationError extends Error {
 export interface ClaudeConfigurations {
   /** The folder with the settings and the memory of all processes; undefined if each has a new one with the same content. */
   readonly sharedDir: string | undefined;
+  /** Whether each process calls the API through the agent. */
+  readonly isMetered: boolean;
   /**
    * Prepares the configuration of a process that is about to be started.
    * @param sessionId its conversation.
@@ -40,8 +42,8 @@ export interface ProcessConfiguration {
   readonly environment: Readonly<Record<string, string>>;
   /** For a process on a runner: its files, with the conversation if that was put there before. */
   readonly files: readonly ProcessFile[];
-  /** For a process on a runner: the tokens that its messages have used so far, as counted by the API; undefined if none. */
-  readonly usage: Usage | undefined;
+  /** For a process on a runner: what its messages have used so far, as counted by the API. */
+  readonly usage: RunUsage | undefined;
   /** For a process on a runner: where its conversations are copied to while it works. */
   readonly mirror: string | undefined;
   /**
@@ -63,6 +65,8 @@ export interface ProcessConfiguration {
   begin(pull: () => Promise<void>): void;
   /** Call after each event of the process. @param apiError why the API refused the last request; undefined after an answer. */
   heard(apiError: ApiError | undefined): void;
+  /** For a process on a runner: ends its calls of the API, and allows no more. */
+  withdraw(): void;
   /**
    * Call when none of its processes is left, or could be started: takes the conversation back and puts back what the process
    * changed. Never rejects.

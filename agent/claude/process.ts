@@ -29,9 +29,10 @@ const PIPES_AFTER_EXIT_MS = 200;
 
 /**
  * Why the agent ended a process. 'overflow': it wrote an endless line. 'retries': it waits too long for retries.
- * 'workspace': it filled the workspace. 'fault': the agent itself failed.
+ * 'workspace': it filled the workspace. 'budget': its budget is spent. 'fault': the agent itself failed.
  */
-export type EndReason = 'deadline' | 'cancelled' | 'shutdown' | 'overflow' | 'retries' | 'workspace' | 'fault';
+export type EndReason =
+  'deadline' | 'cancelled' | 'shutdown' | 'overflow' | 'retries' | 'workspace' | 'budget' | 'fault';
 
 /** The one prompt of a process, and its limits. */
 export interface ClaudeTurn {

@@ -6,12 +6,9 @@ import type { RunTokens } from './run-tokens.ts';
 /** Lets a process call the gateway, with a token of its own. */
 export function admit(tokens: RunTokens, mode: AuthMode, sessionId: string): Admission {
   const token = tokens.issue(sessionId);
-  const holder = tokens.find(token);
   return {
     environment: runVariables(mode, token),
-    get usage() {
-      return holder?.usage.total;
-    },
+    usage: tokens.find(token)?.usage,
     end: () => tokens.revoke(token),
   };
 }

@@ -5,8 +5,9 @@ import { CredentialError, UNAUTHENTICATED, type AuthHeader, type GatewayCredenti
 import { requestHeaders, responseHeaders } from './headers.ts';
 import type { ApiFault, Refusal } from './refusals.ts';
 import type { Upstream } from './upstream.ts';
-import type { RunUsage } from './run-usage.ts';
-import { usageReader, type MessageUsage } from './usage.ts';
+import type { MessageUsage } from '../claude/message-usage.ts';
+import type { RunUsage } from '../claude/run-usage.ts';
+import { usageReader } from './usage.ts';
 
 /** The largest body that the API accepts. */
 export const MAX_BODY_BYTES = 33_554_432;
@@ -112,7 +113,7 @@ export class Exchange {
     }
     const passed = pipeline(answer, response);
     // After `pipeline`, so that a chunk is passed on before it is read.
-    if (reader) answer.on('data', (chunk: Buffer) => reader.read(chunk));
+    if (reader) answer.on('data', (chunk: Buffer) => reader.read(chunk) && usage.onChange?.());
     // The client has gone, its run has ended, or the API broke off: the pipeline has closed what is left.
     await passed.catch(() => undefined);
     ended?.();

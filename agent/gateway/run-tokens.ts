@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { RunUsage } from './run-usage.ts';
+import { RunUsage } from '../claude/run-usage.ts';
 
 const PREFIX = 'run_';
 const BYTES = 32;

@@ -2,11 +2,13 @@ import { Hono } from 'hono';
 import type { H } from 'hono/types';
 import type { Logger } from 'pino';
 import { OPERATIONS, operations, type OperationId } from './api/operations.ts';
+import type { Budgets } from '../budgets/budgets.ts';
 import type { CallbackHosts } from '../callbacks/hosts.ts';
 import type { Callers, KnownCaller } from '../callers/callers.ts';
 import { CALLER_RIGHTS } from '../contract.ts';
 import { bearer, knownCallerOf } from './bearer.ts';
 import type { Decisions } from '../decisions/decisions.ts';
+import { listBudgets } from './routes/budgets.ts';
 import { decideRun } from './routes/decisions.ts';
 import { checkLogin, getHealth, getMetrics, getOpenApi, getReadiness, pause, resume } from './routes/state.ts';
 import { jsonBody, runBody, smallBody } from './request/json-body.ts';
@@ -48,6 +50,7 @@ export interface AppDependencies {
   readonly files: FileStore;
   readonly decisions: Decisions;
   readonly steps: RunSteps;
+  readonly budgets: Budgets;
   /** The longest `timeout` of `POST /runs`. */
   readonly maxRunMinutes: number;
   readonly version: string;
@@ -117,6 +120,7 @@ function handlersOf(dependencies: AppDependencies): Record<OperationId, readonly
     getTranscript: [getTranscript(service, steps)],
     uploadFile: [uploadFile(files)],
     getRunFile: [getRunFile(service, files)],
+    listBudgets: [listBudgets(dependencies.budgets)],
     decide: [jsonBody, decideRun(service)],
     checkLogin: [checkLogin(dependencies.loginCheck)],
     startLogin: [smallBody, startLogin(dependencies.logins)],

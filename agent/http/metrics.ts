@@ -1,4 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { BudgetState } from '../budgets/budget-state.ts';
+import type { Budgets } from '../budgets/budgets.ts';
 import { callerNameOf, type KnownCaller } from '../callers/callers.ts';
 import { availableMemory } from '../claude/available-memory.ts';
 import type { Decisions } from '../decisions/decisions.ts';
@@ -221,6 +223,31 @@ export class RunMetrics {
     this.#gauge('claude_agent_files_bytes', 'Disk use of the files of runs.', (gauge) => gauge.set(files.stored.bytes));
     this.#gauge('claude_agent_files_limit_bytes', 'The limit of the files of runs.', (gauge) =>
       gauge.set(files.stored.limitBytes),
+    );
+  }
+
+  /** Adds the budgets, read at each scrape. Of a budget of a label it has the value that has spent the most. */
+  watchBudgets(budgets: Pick<Budgets, 'states'>): void {
+    const names = ['per', 'caller', 'label'] as const;
+    const ofEach = (read: (state: BudgetState) => number) => (gauge: Gauge<(typeof names)[number]>) => {
+      gauge.reset();
+      // The most spent comes first.
+      for (const state of budgets.states.toReversed()) {
+        const { per, caller = '', label = '' } = state;
+        gauge.set({ per, caller, label }, read(state));
+      }
+    };
+    this.#gauge(
+      'claude_agent_budget_usd',
+      'Budgets in US dollars.',
+      ofEach(({ usd }) => usd),
+      [...names],
+    );
+    this.#gauge(
+      'claude_agent_budget_spent_usd',
+      'What runs have spent of a budget in its current period; of a budget of a label, the value that has spent the most.',
+      ofEach(({ spentUsd }) => spentUsd),
+      [...names],
     );
   }
 

@@ -5,6 +5,8 @@ import { PROBLEMS, type ProblemFacts, type ProblemKind } from './api/problems.ts
 /** What a response has besides its kind of problem and the detail. */
 export interface ProblemExtras {
   readonly errors?: readonly FieldError[];
+  /** ISO 8601. */
+  readonly resetsAt?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -29,10 +31,10 @@ export function problem(
   c: Context,
   kind: ProblemKind,
   detail: string,
-  { errors, headers }: ProblemExtras = {},
+  { headers, ...members }: ProblemExtras = {},
 ): Response {
   const { status, retryAfter }: ProblemFacts = PROBLEMS[kind];
-  return c.body(JSON.stringify(problemOf(kind, detail, errors)), status, {
+  return c.body(JSON.stringify(problemOf(kind, detail, members)), status, {
     'Content-Type': 'application/problem+json',
     ...(retryAfter !== undefined && { 'Retry-After': String(retryAfter) }),
     ...headers,

@@ -6,6 +6,7 @@ import {
   NoSuchLoginError,
   WouldReplaceError,
 } from '../login/new-login/errors.ts';
+import { BudgetSpentError } from '../budgets/errors.ts';
 import { FilesFullError, FileTooLargeError } from '../files/errors.ts';
 import { AlreadyDecidedError, DecisionMistake, NoSuchDecisionError } from '../decisions/errors.ts';
 import { DrainingError, PausedError, StorageError, WorkspaceFullError } from '../runs/errors.ts';
@@ -20,6 +21,10 @@ export function refusalOf(c: Context, error: unknown): Response | undefined {
   if (error instanceof IdempotencyError) return problem(c, 'idempotency-key-reused', error.message);
   if (error instanceof QueueFullError) {
     return problem(c, 'queue-full', `${error.message} The run was not accepted. Try again later.`);
+  }
+  if (error instanceof BudgetSpentError) {
+    const headers = { 'Retry-After': String(error.retryAfter) };
+    return problem(c, 'budget-spent', error.message, { resetsAt: error.resetsAt, headers });
   }
   if (error instanceof DrainingError) {
     return problem(c, 'draining', error.message, { headers: { Connection: 'close' } });

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { ClaudeConfigurations, ProcessConfiguration } from '../claude/configuration.ts';
+import type { RunUsage } from '../claude/run-usage.ts';
 import { PROCESS_FOLDERS } from '../contract.ts';
 import type { ConversationStore } from '../conversations/store.ts';
-import type { Usage } from '../http/api/run.ts';
 import { findConversations, PROJECTS } from '../conversations/transcripts.ts';
 import type { Log } from '../log.ts';
 import type { Custody } from './custody.ts';
@@ -41,8 +41,9 @@ export interface ConfigurationPlaces {
 /** What lets a process on a runner call the API, until it is ended. */
 export interface Admission {
   readonly environment: Readonly<Record<string, string>>;
-  /** The tokens that its calls have used so far; undefined if none. */
-  readonly usage: Usage | undefined;
+  /** What its calls have used so far. */
+  readonly usage: RunUsage | undefined;
+  /** May be called more than once. */
   end(): void;
 }
 
@@ -92,6 +93,10 @@ export class Configurations implements ClaudeConfigurations {
 
   get sharedDir(): string | undefined {
     return this.#places.ownFolders ? undefined : this.#places.configDir;
+  }
+
+  get isMetered(): boolean {
+    return this.#places.admit !== undefined;
   }
 
   open(sessionId: string, workdir: string): ProcessConfiguration {

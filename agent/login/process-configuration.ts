@@ -2,10 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { NoConversationError, type ProcessConfiguration } from '../claude/configuration.ts';
 import { RUNNER_HOME, type ProcessFile } from '../claude/host.ts';
+import type { RunUsage } from '../claude/run-usage.ts';
 import type { ApiError } from '../claude/transcript.ts';
 import type { ConversationStore } from '../conversations/store.ts';
 import { findConversations, PROJECTS, TRANSCRIPT } from '../conversations/transcripts.ts';
-import type { Usage } from '../http/api/run.ts';
 import type { Log } from '../log.ts';
 import type { LoginCustody, LoginWatch } from './login-custody.ts';
 
@@ -25,7 +25,7 @@ export interface OpenConfigurationOptions {
   readonly sharedDir: string;
   readonly environment: Readonly<Record<string, string>>;
   /** What lets it call the API through the agent's gateway. */
-  readonly admission: { readonly usage: Usage | undefined } | undefined;
+  readonly admission: { readonly usage: RunUsage | undefined; end(): void } | undefined;
   /** Whether it is on a runner, where `dir` is sent to. */
   readonly isSent: boolean;
   readonly sessionId: string;
@@ -65,8 +65,12 @@ export class OpenConfiguration implements ProcessConfiguration {
     return this.#options.isSent ? this.#projects : undefined;
   }
 
-  get usage(): Usage | undefined {
+  get usage(): RunUsage | undefined {
     return this.#options.admission?.usage;
+  }
+
+  withdraw(): void {
+    this.#options.admission?.end();
   }
 
   /** Whether the process has its prompt. */

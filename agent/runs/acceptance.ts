@@ -1,3 +1,4 @@
+import type { Budgets } from '../budgets/budgets.ts';
 import type { Claude } from '../claude/claude.ts';
 import { cancelledBeforeStart } from './endings.ts';
 import { StorageError, WorkspaceFullError } from './errors.ts';
@@ -26,6 +27,7 @@ export interface AcceptanceDependencies {
   readonly workspace: Workspace;
   readonly queue: RunQueue;
   readonly jobs: Jobs;
+  readonly budgets: Budgets;
   /** Throws while the agent accepts nothing because it drains or is paused. */
   readonly assertOpen: () => void;
 }
@@ -93,9 +95,10 @@ export class Acceptance {
   }
 
   #record({ request, clients, idempotency }: Asked, plan: QueuePlan): Run {
-    const { records, claude, assertOpen } = this.#dependencies;
+    const { records, claude, budgets, assertOpen } = this.#dependencies;
     assertOpen();
     this.#assertDiskRoom();
+    budgets.assertLeft(request);
     const { resume } = request;
     const begins = plan.startsAtOnce(lanesOf(request, resume));
     const sessionId = resume ?? claude.newSessionId(request);

@@ -1,3 +1,5 @@
+import type { Budgets } from '../budgets/budgets.ts';
+import { RunBudget } from '../budgets/run-budget.ts';
 import type { Claude, StartedClaude } from '../claude/claude.ts';
 import { NoConversationError } from '../claude/configuration.ts';
 import type { Decisions } from '../decisions/decisions.ts';
@@ -6,7 +8,7 @@ import { MissingContentError, type FileStore, type HeldFiles } from '../files/fi
 import { noRunner, notBegunForStorage, timedOutInQueue } from './endings.ts';
 import type { RunEvents } from './events.ts';
 import type { LoginStatus } from '../login/status.ts';
-import type { Job } from './job.ts';
+import { requestEnd, type Job } from './job.ts';
 import { failedByAgent, judge } from './outcome.ts';
 import type { RunRecords } from './records.ts';
 import type { Log } from '../log.ts';
@@ -24,6 +26,7 @@ export interface ExecutorDependencies {
   readonly workspace: Workspace;
   readonly decisions: Decisions;
   readonly files: FileStore;
+  readonly budgets: Budgets;
   readonly log: Log;
   /** Called with the process of the run after it has started. */
   readonly onStarted: (process: StartedClaude) => void;
@@ -67,32 +70,34 @@ export class Executor {
   }
 
   async #run(job: Job): Promise<RunResult | undefined> {
-    const { records, workspace, loginStatus, files, onStarted } = this.#dependencies;
+    const { records, workspace, loginStatus, files, budgets, onStarted } = this.#dependencies;
     if (!(await records.begin(job))) return undefined;
     records.notify(job.run, () => this.#dependencies.steps.begin(job.run.id));
     job.folder = workspace.enter(job.run.request.workdir);
-    const instead = reasonNotToBegin(job, job.folder, workspace);
+    const budget = new RunBudget(budgets, job.run);
+    const instead = reasonNotToBegin(job, job.folder, workspace) ?? budget.instead;
     if (instead) return instead;
     const { timeoutMs, queueTimeoutMs } = job.run.request;
     if (queueTimeoutMs !== undefined) job.deadline = performance.now() + timeoutMs;
     records.announceStart(job);
 
     const { version } = loginStatus.credential.status();
-    const process = await this.#start(job, job.folder);
+    const process = await this.#start(job, job.folder, budget);
     if (!('report' in process)) return process;
     job.process = process;
     if (job.endReason) process.end(job.endReason);
+    records.notify(job.run, () => budget.follow(process, () => requestEnd(job, 'budget')));
     records.notify(job.run, () => onStarted(process));
     job.stopWatching = workspace.watch(process);
 
     const report = await process.report;
-    const judged = judge(report, job.run.request.options);
+    const judged = budget.explained(judge(report, job.run.request.options), report);
     const result = loginStatus.reclassify(judged, report.transcript.apiError?.status, version);
     records.notify(job.run, () => loginStatus.observe(result));
     return report.collected ? withFiles(result, job, await files.keep(job.run, report.collected)) : result;
   }
 
-  async #start(job: Job, workdir: string): Promise<StartedClaude | RunResult> {
+  async #start(job: Job, workdir: string, budget: RunBudget): Promise<StartedClaude | RunResult> {
     const { claude, events, steps, records, decisions, files } = this.#dependencies;
     const { run, deadline } = job;
     const { prompt, options, resume } = run.request;
@@ -106,7 +111,7 @@ export class Executor {
         runId: run.id,
         sessionId: run.sessionId,
         resume: resume !== undefined,
-        options,
+        options: budget.limited(claude.isMetered),
         text: prompt,
         workdir,
         deadline,
@@ -114,6 +119,7 @@ export class Executor {
         files: files.forRun(run),
         onText: (text) => events.publishText(run.id, text),
         onEvent: (event) => records.notify(run, () => steps.take(run.id, event)),
+        onSpent: () => records.notify(run, () => budget.look()),
       });
     } catch (error) {
       if (error instanceof NoRunnerError) return noRunner;

@@ -85,6 +85,8 @@ function verdictOf(report: RunReport, answer: Answer): Verdict {
       return failed('claude wrote a line that is too long to be an event, and was stopped.');
     case 'workspace':
       return failed('The run was stopped because the workspace exceeded its size limit.');
+    case 'budget':
+      return failed('The run was stopped because a budget is spent.');
     case 'retries':
       return verdictOfRetries(report.transcript);
     case 'fault':

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Budgets } from '../budgets/budgets.ts';
 import type { Claude, StartedClaude } from '../claude/claude.ts';
 import type { ClaudeProcess } from '../claude/process.ts';
 import type { Decisions } from '../decisions/decisions.ts';
@@ -40,6 +41,7 @@ export interface RunServiceDependencies {
   readonly decisions: Decisions;
   readonly files: FileStore;
   readonly steps: RunSteps;
+  readonly budgets: Budgets;
   readonly log: Log;
   /** How many runs may wait in the queue. */
   readonly queueLimit: number;
@@ -73,7 +75,7 @@ export class RunService {
   #pause: Pause | undefined;
 
   constructor(dependencies: RunServiceDependencies) {
-    const { store, claude, loginStatus, workspace, decisions, files, steps, log } = dependencies;
+    const { store, claude, loginStatus, workspace, decisions, files, steps, budgets, log } = dependencies;
     const { queueLimit, slots, onStarted, onEnded } = dependencies;
     this.#store = store;
     this.#claude = claude;
@@ -92,6 +94,7 @@ export class RunService {
       workspace,
       decisions,
       files,
+      budgets,
       log,
       onStarted: (process) => {
         this.#prepareSoon();
@@ -112,6 +115,7 @@ export class RunService {
       workspace,
       queue: this.#queue,
       jobs: this.#jobs,
+      budgets,
       assertOpen: () => this.#assertOpen(),
     });
     this.#pause = store.pause;
@@ -157,8 +161,8 @@ export class RunService {
   /**
    * Queues a run after its record is on disk. A repeated request returns the existing run.
    * @param waits whether the client waits for the end; if so, a run that has not started ends when its client leaves.
-   * @throws {IdempotencyError | DrainingError | PausedError | QueueFullError | WorkspaceFullError | StorageError}; nothing was then
-   *   accepted.
+   * @throws {IdempotencyError | DrainingError | PausedError | QueueFullError | WorkspaceFullError | BudgetSpentError | StorageError};
+   *   nothing was then accepted.
    */
   accept(request: RunRequest, waits: boolean, idempotency?: Idempotency): Promise<AcceptedRun> {
     return this.#acceptance.accept(request, waits, idempotency);

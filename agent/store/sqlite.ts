@@ -9,6 +9,7 @@ import { fromRow, objectFrom, UNREADABLE_RUN, type Row } from './rows.ts';
 import { OPERATOR } from '../contract.ts';
 import type { Idempotency, OutcomeCount, Pause, Run, RunSummary } from './run.ts';
 import { SEARCHED, searchIn } from './search.ts';
+import { spendingRecords } from './spending-records.ts';
 import { stepRecords } from './step-records.ts';
 import { isFull } from './storage-failure.ts';
 import { IdempotencyError, type RunStore } from './store.ts';
@@ -100,6 +101,7 @@ function openWith(reserve: DiskReserve, file: string): RunStore {
   };
   const decisions = decisionRecords(db, written);
   const files = fileRecords(db, written);
+  const spending = spendingRecords(db, written);
   const atOnce = <T>(write: () => T): T => (isNested() ? write() : written(() => transaction(write)));
   const transaction = <T>(write: () => T): T => {
     db.exec('BEGIN IMMEDIATE');
@@ -164,6 +166,7 @@ function openWith(reserve: DiskReserve, file: string): RunStore {
         changedOne(changed, run, 'end');
         files.use(run.id, result.files);
         if (run.callback) callbacks.becomeDue(run.id, endedAt);
+        spending.add({ ...run, state: 'ended', endedAt, result });
         return decisions.closeAll(run.id, endedAt);
       });
       const callback = run.callback && { callback: { ...run.callback, nextAttemptAt: endedAt } };
@@ -231,6 +234,7 @@ function openWith(reserve: DiskReserve, file: string): RunStore {
     callbacks,
     decisions,
     files,
+    spending,
     steps: stepRecords(db, transaction, forget),
     atOnce,
     unfinished: () => (open.all() as unknown as Row[]).map(fromRow),

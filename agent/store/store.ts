@@ -1,6 +1,7 @@
 import type { CallbackRecords } from './callback-records.ts';
 import type { DecisionRecords } from './decision-records.ts';
 import type { FileRecords } from './file-records.ts';
+import type { SpendingRecords } from './spending-records.ts';
 import type { StepRecords } from './step-records.ts';
 import type {
   EndedRun,
@@ -92,6 +93,7 @@ export interface RunStore extends Disposable {
   readonly decisions: DecisionRecords;
   readonly files: FileRecords;
   readonly steps: StepRecords;
+  readonly spending: SpendingRecords;
   /** Performs several changes with one write to disk: all of them, or none if one throws. */
   atOnce<T>(write: () => T): T;
   /** Runs that have not ended, in order of acceptance. */

@@ -12,6 +12,8 @@ const MEANING = {
   earlierTokenSha256: 'SHA-256 of the API token before its rotation, which is valid beside the current one',
   watchdogTokenSha256:
     "SHA-256 of the watchdog's token, which opens only `/auth/check`, `/pause`, `/resume` and `/metrics`",
+  budgets:
+    'how much runs may spend in a period, as a JSON list: `[{"usd": 50, "per": "day"}]`, see [budgets](budgets.md); in the stack `budgets`',
   callers:
     'who else may call, as a JSON list: `[{"name": "n8n-prod", "sha256": ["<64 hex digits>"], "may": ["run"]}]`, see [callers](operations.md#callers); in the stack `callers`',
   stateDir: 'folder of the run records (`runs.db`), a generated token and a copied session; for one agent at a time',

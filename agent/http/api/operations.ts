@@ -1,3 +1,4 @@
+import { BUDGET_OPERATIONS } from './budget-operations.ts';
 import { LOGIN_OPERATIONS } from './login-operations.ts';
 import { DECISION_OPERATIONS } from './decision-operations.ts';
 import { FILE_OPERATIONS } from './file-operations.ts';
@@ -12,6 +13,7 @@ export const OPERATIONS = {
   ...TRANSCRIPT_OPERATIONS,
   ...DECISION_OPERATIONS,
   ...FILE_OPERATIONS,
+  ...BUDGET_OPERATIONS,
   ...STATE_OPERATIONS,
   ...LOGIN_OPERATIONS,
 };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { component, type Sent } from './component.ts';
+import { component, time, type Sent } from './component.ts';
 import { PROBLEMS, type ProblemKind } from './problems.ts';
 
 /** The `type` of a problem in a response. */
@@ -25,6 +25,7 @@ export const problemSchema = component(
         )
         .describe('All invalid fields at once.')
         .optional(),
+      resetsAt: time.describe('With `budget-spent`: when the budget resets.').optional(),
       error: z.string().describe('Title and detail in one string.'),
     })
     .describe('An error response (RFC 9457).'),
@@ -37,7 +38,12 @@ export type Problem = Sent<typeof problemSchema>;
 export type FieldError = NonNullable<Problem['errors']>[number];
 
 /** The body of an error response of this kind. */
-export function problemOf(kind: ProblemKind, detail: string, errors?: readonly FieldError[]): Problem {
+export function problemOf(
+  kind: ProblemKind,
+  detail: string,
+  { errors, resetsAt }: Pick<Problem, 'errors' | 'resetsAt'> = {},
+): Problem {
   const { status, title } = PROBLEMS[kind];
-  return { type: typeOf(kind), status, title, detail, ...(errors && { errors }), error: `${title}: ${detail}` };
+  const more = { ...(errors && { errors }), ...(resetsAt !== undefined && { resetsAt }) };
+  return { type: typeOf(kind), status, title, detail, ...more, error: `${title}: ${detail}` };
 }

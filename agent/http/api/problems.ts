@@ -167,6 +167,13 @@ export const PROBLEMS = {
     remedy: 'Send the request again after `Retry-After` seconds, and send fewer at once.',
     retryAfter: 30,
   },
+  'budget-spent': {
+    status: 429,
+    title: 'Budget spent',
+    means:
+      'A budget that the run counts for is spent. `detail` names it, and `resetsAt` is when it resets. The run was not accepted.',
+    remedy: 'Send the request again at that time, after `Retry-After` seconds, or raise the budget (config `budgets`).',
+  },
   internal: {
     status: 500,
     title: 'Internal error',

@@ -20,8 +20,9 @@ const STREAM = [
   delta({ output_tokens: 42, input_tokens: 8, cache_read_input_tokens: null }),
   event('message_stop', {}),
 ].join('');
+/** The model is unknown: $5 and $25 for a million tokens of input and output, $6.25 and $0.5 for the cache. */
 const USED = {
-  model: 'claude-ä',
+  costUsd: (8 * 5 + 42 * 25 + 5 * 6.25 + 3 * 0.5) / 1e6,
   inputTokens: 8,
   outputTokens: 42,
   cacheCreationInputTokens: 5,
@@ -61,7 +62,7 @@ describe('usage', () => {
       JSON.stringify({ content: said, model: 'm', usage: { input_tokens: 1, output_tokens: 2 } });
     const none = { cacheCreationInputTokens: 0, cacheReadInputTokens: 0 };
     expect(usageOf(whole('hello'), 'application/json', 10)).toEqual({
-      model: 'm',
+      costUsd: (5 + 2 * 25) / 1e6,
       inputTokens: 1,
       outputTokens: 2,
       ...none,
@@ -87,7 +88,7 @@ it.each([true, false])('the gateway reports the usage of each request of a run (
   expect(answer.text).toContain('echo:');
   await until(() => own.exchanged.length === 1, 'the report');
   expect(own.exchanged).toMatchObject([
-    { sessionId: 'run-1', status: 200, usage: { model: 'claude-x', inputTokens: 3, cacheReadInputTokens: 0 } },
+    { sessionId: 'run-1', status: 200, usage: { inputTokens: 3, cacheReadInputTokens: 0 } },
   ]);
   await send(`${own.url}/v1/messages/count_tokens?beta=true`, token, body);
   await until(() => own.exchanged.length === 2, 'the second report');
@@ -106,7 +107,7 @@ it('the gateway counts what the messages of a token have used, also those on the
   await using own = await startGateway(api.url);
   const [token, other] = [own.tokens.issue('run-1'), own.tokens.issue('run-1')];
   const holder = own.tokens.find(token);
-  const used = () => holder?.usage.total;
+  const used = () => holder?.usage.total?.usage;
   expect(used()).toBeUndefined();
   const first = send(`${own.url}/v1/messages`, token);
   await until(() => used() !== undefined, 'the start of the first message');
@@ -119,5 +120,6 @@ it('the gateway counts what the messages of a token have used, also those on the
   await until(() => own.exchanged.length === 2, 'the end of the second message');
   const none = { cacheCreationInputTokens: 0, cacheReadInputTokens: 0 };
   expect(used()).toEqual({ inputTokens: 14, outputTokens: 21, ...none });
+  expect(holder?.usage.total?.costUsd).toBeCloseTo((14 * 5 + 21 * 25) / 1e6, 9);
   expect(own.tokens.find(other)?.usage.total).toBeUndefined();
 });

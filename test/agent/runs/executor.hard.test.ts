@@ -2,6 +2,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Budgets } from '../../../agent/budgets/budgets.ts';
 import { createClaude, type Claude } from '../../../agent/claude/claude.ts';
 import { Decisions } from '../../../agent/decisions/decisions.ts';
 import { variableCredential } from '../../../agent/login/credential.ts';
@@ -125,6 +126,7 @@ describe.each(slice([1, 4], 1))('an accepted run, with %i slot(s),', (slots) => 
           log: SILENT,
         }),
       ),
+      budgets: sabotage.of('budgets', new Budgets([{ usd: 100, per: 'day' }], store.spending)),
       decisions: sabotage.of(
         'decisions',
         new Decisions({
