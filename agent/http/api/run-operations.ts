@@ -33,6 +33,7 @@ const takesRuns = {
     'invalid-request',
     'idempotency-key-reused',
     'queue-full',
+    'budget-spent',
     'draining',
     'paused',
     'workspace-full',

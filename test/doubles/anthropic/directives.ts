@@ -34,6 +34,8 @@ export interface Directives {
   readonly say?: string;
   /** The input of the StructuredOutput tool as JSON, or `none` to not match the schema. */
   readonly structured?: string;
+  /** What each answer has used, as JSON, in the place of a rough count. */
+  readonly usage?: string;
 }
 
 /** A parsed prompt. */
@@ -66,6 +68,7 @@ export function parsePrompt(prompt: string, defaults = ''): ParsedPrompt {
     huge: number('huge'),
     say: value('say'),
     structured: value('structured'),
+    usage: value('usage'),
   };
   return {
     text: prompt.replaceAll(DIRECTIVE, '').trim(),

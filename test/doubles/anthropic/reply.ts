@@ -11,6 +11,8 @@ export interface Reply {
   readonly model: string;
   readonly blocks: readonly AnswerBlock[];
   readonly inputTokens: number;
+  /** In the place of the counts. */
+  readonly usage?: object;
 }
 
 /** The pace of a message, and whether it is cut off. */
@@ -83,11 +85,13 @@ const envelope = ({ model }: Reply) => ({
 
 const stopReason = ({ blocks }: Reply) => (blocks.some(({ type }) => type === 'tool_use') ? 'tool_use' : 'end_turn');
 
-const usage = ({ inputTokens, blocks }: Reply, outputTokens = tokensIn(JSON.stringify(blocks))) => ({
+const usage = ({ inputTokens, blocks, usage: given }: Reply, startTokens?: number) => ({
   input_tokens: inputTokens,
   cache_creation_input_tokens: 0,
   cache_read_input_tokens: 0,
-  output_tokens: outputTokens,
+  output_tokens: tokensIn(JSON.stringify(blocks)),
+  ...given,
+  ...(startTokens !== undefined && { output_tokens: startTokens }),
 });
 
 const withId = (block: AnswerBlock) => (block.type === 'tool_use' ? { ...block, id: newId('toolu') } : block);

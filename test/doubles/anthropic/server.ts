@@ -118,7 +118,12 @@ async function answer(behaviour: Behaviour, request: MessagesRequest, turn: Turn
     return;
   }
   const blocks = answerTo(request, turn, text, directives);
-  const reply = { model: request.model, blocks, inputTokens: tokensIn(turn.prompt) };
+  const reply = {
+    model: request.model,
+    blocks,
+    inputTokens: tokensIn(turn.prompt),
+    ...(directives.usage !== undefined && { usage: JSON.parse(directives.usage) as object }),
+  };
   if (request.stream) await streamMessage(response, reply, directives);
   else sendMessage(response, reply, directives);
 }
