@@ -150,7 +150,7 @@ describe('PUT /files', () => {
     expect(contents().sort()).toEqual(before.sort());
   });
 
-  it('refuses a file that there is no room for', async () => {
+  it('refuses a file that there is no room for, and keeps no other file of that request', async () => {
     await using full = await Agent.start({
       env: { AGENT_FILE_MEGABYTES: '2', AGENT_FILES_MEGABYTES: '3' },
       checksAnswers: false,
@@ -163,7 +163,11 @@ describe('PUT /files', () => {
     expect(((await response.json()) as Problem).detail).toContain(
       'may have 3 MiB together (AGENT_FILES_MEGABYTES, config filesMegabytes of the stack)',
     );
-    expect((await send(MEBIBYTE)).status).toBe(201);
+    expect((await send(MEBIBYTE - 100)).status).toBe(201);
+    const files = ['1', '2'].map((name) => ({ name, base64: randomBytes(60).toString('base64') }));
+    expect((await full.post({ prompt: 'Read them.', files })).status).toBe(507);
+    // The first of the two is not there any more.
+    expect((await send(100)).status).toBe(201);
     expect((await full.health()).files).toBe('The files of runs use 3 of 3 MiB. Files over that limit are refused.');
   });
 });

@@ -1,10 +1,14 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import * as path from 'node:path';
 
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 
+import { folder } from '../../../support/folder.ts';
 import { project } from '../project.ts';
 
+/** The program of the image that copies the volume. */
+const TAKE = path.resolve('agent/backup/take.ts');
 const STATE = { version: 3, deployment: { resources: [{ urn: 'a', type: 't' }] } };
 const LOGIN = JSON.stringify({ claudeAiOauth: { accessToken: 'a', refreshToken: 'r', expiresAt: 1 } });
 
@@ -51,6 +55,29 @@ describe('npm run backup', () => {
         ...['stack/Pulumi.dev.yaml', 'state.json'],
       ].map((file) => `claude-agent-backup/${file}`),
     );
+  });
+
+  test("lists how many files of runs it has, and their size, from the agent's volume", async () => {
+    const { at, launch } = deployed();
+    const volume = folder({
+      [`files/${'a'.repeat(64)}`]: 'a'.repeat(1_048_576),
+      [`files/${'b'.repeat(64)}`]: 'b',
+      'files/.new-c': 'still arriving',
+    });
+    writeFileSync(
+      at('bin', 'kubectl'),
+      `#!/bin/sh
+case "$*" in
+  *' exec deploy/claude-code-agent '*'/take.ts /data '*) exec '${process.execPath}' '${TAKE}' '${volume}' 1 ;;
+esac
+echo 'no route to host' >&2
+exit 1
+`,
+    );
+    const { stderr } = await launch(['backup', at('b.tar.gz')]);
+    expect(stderr).toMatch(/^ {2}files +2, 2 MB$/m);
+    const { stdout } = await execa('tar', ['-tzf', at('b.tar.gz')]);
+    expect(stdout.match(/(?<=volume\/files\/).+/g)?.sort()).toEqual(['a'.repeat(64), 'b'.repeat(64)]);
   });
 
   test('lists a passphrase and a token that are missing on this machine', async () => {
