@@ -4,6 +4,7 @@ import { FILE_LIMITS, RUN_LIMITS } from '../../contract.ts';
 import type { FileStore } from '../../files/file-store.ts';
 import { typeOf } from '../../files/media-types.ts';
 import { ProblemError } from '../problem.ts';
+import { freeing } from './freeing.ts';
 import { tooLarge } from './json-body.ts';
 import type { FilePart } from './request-files.ts';
 
@@ -56,6 +57,8 @@ class Reader {
       this.#busboy = new Busboy({
         headers: { 'content-type': contentType },
         preservePath: true,
+        // No chunk waits behind another: they would be read together, as a copy, and not be freed.
+        fileHwm: 1,
         limits: {
           fieldNameSize: FILE_LIMITS.nameBytes,
           fieldSize: RUN_LIMITS.bodyBytes,
@@ -127,7 +130,7 @@ class Reader {
     this.#earlier.push(stream);
     const name = filename === '' ? field : filename;
     const part = this.#store
-      .receive(stream, name, before)
+      .receive(freeing(stream), name, before)
       .then(({ release, sha256, bytes }) => {
         if (this.#isReleased) release();
         else this.#releases.push(release);

@@ -12,6 +12,7 @@ import type { UploadedFile } from '../api/file.ts';
 import { callerOf } from '../bearer.ts';
 import { runOf } from '../own-runs.ts';
 import { problem, ProblemError } from '../problem.ts';
+import { freeing } from '../request/freeing.ts';
 import { describe } from '../request/json-body.ts';
 
 /** The request and the response of Node.js. */
@@ -21,7 +22,7 @@ interface NodePair {
 }
 
 /** How much is read from the disk at once. */
-const READ_BYTES = 262_144;
+const READ_BYTES = 524_288;
 
 /** `PUT /files`: stores a file for runs. */
 export function uploadFile(store: FileStore): Handler {
@@ -36,15 +37,6 @@ export function uploadFile(store: FileStore): Handler {
     const { fileId, bytes, sha256 } = await store.upload(freeing(body), { name, type, caller: callerOf(c).name });
     return c.json({ fileId, name, bytes, sha256, type } satisfies UploadedFile, 201);
   };
-}
-
-/** Frees each chunk when the next is asked for. Left to the garbage collector, they would be up to 80 MiB. */
-async function* freeing(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  for await (const chunk of chunks) {
-    yield chunk;
-    const { buffer } = chunk;
-    if (buffer instanceof ArrayBuffer && buffer.byteLength === chunk.length) buffer.transfer(0);
-  }
 }
 
 /** @throws {ProblemError} */

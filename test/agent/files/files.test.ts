@@ -199,6 +199,28 @@ describe('files of a run', () => {
     expect(await answer.json()).toMatchObject({ success: true });
   });
 
+  it('are whole in a multipart request, also if they nearly have its boundary', async () => {
+    const [random, similar] = [randomBytes(MEBIBYTE), Buffer.from('\r\n--x'.repeat(MEBIBYTE / 8))];
+    const part = (headers: string, content: Buffer | string) =>
+      [`--b\r\n${headers}\r\n\r\n`, content, '\r\n'].map((each) => Buffer.from(each as string));
+    const file = (name: string) => `Content-Disposition: form-data; name="${name}"; filename="${name}"`;
+    const body = [
+      ...part('Content-Disposition: form-data; name="request"', '{"prompt":"Compare."}'),
+      ...part(file('random'), random),
+      ...part(file('similar'), similar),
+      Buffer.from('--b--\r\n'),
+    ];
+    const response = await agent.fetch('/runs', {
+      method: 'POST',
+      headers: { 'Content-Type': 'multipart/form-data; boundary=b' },
+      body: Buffer.concat(body),
+    });
+    expect((await accepted(response)).request.files).toMatchObject([
+      { name: 'random', bytes: random.length, sha256: hashOf(random) },
+      { name: 'similar', bytes: similar.length, sha256: hashOf(similar) },
+    ]);
+  });
+
   it('count for the Idempotency-Key by their contents', async () => {
     const key = { 'Idempotency-Key': 'files' };
     const [one, two] = [
