@@ -1,16 +1,16 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { FilesFullError, type FileTooLargeError } from './errors.ts';
+import { FileHash } from './file-hash.ts';
+import { FileWriter } from './file-writer.ts';
 
 /** The SHA-256 of a content in hex, which is the name of its file. */
 const HASH = /^[0-9a-f]{64}$/;
 /** A content that is being received, and a folder for the files that a run leaves. Both are removed at the next start. */
 const UNFINISHED = /^\.(new|out)-/;
-/** How much is read or written at once. */
-const BATCH_BYTES = 262_144;
 
 /** A content in the store. */
 export interface Content {
@@ -86,22 +86,18 @@ export class Contents {
     tooLarge: () => FileTooLargeError,
   ): Promise<HeldContent> {
     const file = path.join(this.#dir, `.new-${randomUUID()}`);
-    const hash = createHash('sha256');
     let bytes = 0;
     try {
-      await using handle = await open(file, 'wx', 0o400);
-      await using writer = new BatchWriter(handle);
+      await using handle = await open(file, 'wx+', 0o400);
+      await using writer = new FileWriter(handle);
       for await (const chunk of source) {
         if (bytes + chunk.length > limit) throw tooLarge();
         this.#assertRoom(chunk.length);
         bytes += chunk.length;
         this.#arriving += chunk.length;
-        hash.update(chunk);
         await writer.write(chunk);
       }
-      await writer.end();
-      await handle.datasync();
-      return await this.#keep(file, { sha256: hash.digest('hex'), bytes });
+      return await this.#keep(file, { sha256: await writer.end(), bytes });
     } finally {
       this.#arriving -= bytes;
       await rm(file, { force: true });
@@ -115,7 +111,9 @@ export class Contents {
    */
   async adopt(file: string): Promise<HeldContent> {
     await using handle = await open(file, 'r');
-    const content = await contentOf(handle);
+    await using hash = new FileHash(handle.fd);
+    const { size: bytes } = await handle.stat();
+    const content = { sha256: await hash.digest(bytes), bytes };
     if (!this.#sizes.has(content.sha256)) this.#assertRoom(content.bytes);
     await handle.datasync();
     return await this.#keep(file, content);
@@ -183,63 +181,5 @@ export class Contents {
     if (this.#sizes.has(sha256)) return;
     this.#sizes.set(sha256, bytes);
     this.#bytes += bytes;
-  }
-}
-
-/** Reads a whole file through one buffer. */
-async function contentOf(handle: FileHandle): Promise<Content> {
-  const hash = createHash('sha256');
-  const buffer = Buffer.allocUnsafe(BATCH_BYTES);
-  let bytes = 0;
-  for (;;) {
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length, bytes);
-    if (bytesRead === 0) return { sha256: hash.digest('hex'), bytes };
-    bytes += bytesRead;
-    hash.update(buffer.subarray(0, bytesRead));
-  }
-}
-
-/** Copies chunks into a buffer, and writes it while the next chunks fill another. */
-class BatchWriter implements AsyncDisposable {
-  readonly #handle: FileHandle;
-  #filling = Buffer.allocUnsafe(BATCH_BYTES);
-  #other = Buffer.allocUnsafe(BATCH_BYTES);
-  #bytes = 0;
-  #writing: Promise<unknown> = Promise.resolve();
-
-  constructor(handle: FileHandle) {
-    this.#handle = handle;
-  }
-
-  /** Does not need the chunk afterwards. @throws if an earlier chunk could not be written. */
-  async write(chunk: Uint8Array): Promise<void> {
-    for (let at = 0; at < chunk.length;) {
-      const part = chunk.subarray(at, at + BATCH_BYTES - this.#bytes);
-      this.#filling.set(part, this.#bytes);
-      this.#bytes += part.length;
-      at += part.length;
-      if (this.#bytes === BATCH_BYTES) await this.#flush();
-    }
-  }
-
-  /** Settles when everything is written. @throws if something could not be. */
-  async end(): Promise<void> {
-    await this.#flush();
-    await this.#writing;
-  }
-
-  /** Settles when nothing is written any more. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#writing.catch(() => undefined);
-  }
-
-  async #flush(): Promise<void> {
-    await this.#writing;
-    const batch = this.#filling.subarray(0, this.#bytes);
-    [this.#filling, this.#other, this.#bytes] = [this.#other, this.#filling, 0];
-    // Writes on where the last call ended.
-    this.#writing = this.#handle.writeFile(batch);
-    // The next call throws it.
-    this.#writing.catch(() => undefined);
   }
 }
