@@ -101,8 +101,8 @@ async function transfers(folder: string): Promise<Figure[]> {
     atLeast('upload: speed, as a share of `cp`', to('upload', 'cp'), SHARE, ratio),
     seen('upload: speed, as a share of a copy with an fsync', ratio(to('upload', 'synced'))),
     seen('upload that is thrown away: speed, as a share of `cp`', ratio(to('bareUpload', 'cp'))),
-    atLeast('download: speed, as a share of `cp`', to('download', 'cp'), SHARE, ratio),
-    seen('download to a file: speed, as a share of `cp`', ratio(to('toFile', 'cp'))),
+    seen('download: speed, as a share of `cp`', ratio(to('download', 'cp'))),
+    atLeast('download to a file: speed, as a share of `cp`', to('toFile', 'cp'), SHARE, ratio),
     seen('download to a file from a server that only sends: speed, as a share of `cp`', ratio(to('bareToFile', 'cp'))),
     atMost('growth of the RSS of the agent', growth, GROWTH_BYTES, mb),
   ];

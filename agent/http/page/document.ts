@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { html, raw } from 'hono/html';
+import { budgets } from './budgets.ts';
 import { chart } from './chart.ts';
 import { current } from './current.ts';
 import { decisions } from './decisions.ts';
@@ -44,7 +45,7 @@ export function statusPage(status: Status, context: PageContext): Html {
         ? [login(status, context), current(status, context)]
         : [current(status, context), login(status, context)]
     }
-    ${chart(status.day)} ${history(status, context)}`,
+    ${budgets(status)} ${chart(status.day)} ${history(status, context)}`,
   });
 }
 

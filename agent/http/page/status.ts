@@ -1,3 +1,5 @@
+import type { BudgetState } from '../../budgets/budget-state.ts';
+import type { Budgets } from '../../budgets/budgets.ts';
 import type { CredentialSource, CredentialStatus } from '../../login/credential.ts';
 import type { LoginAttempts, LoginAttemptsView } from '../../login/new-login/login-attempts.ts';
 import type { LoginStatus, LoginState } from '../../login/status.ts';
@@ -36,6 +38,7 @@ export interface Status {
   readonly credential: CredentialStatus;
   readonly source: Pick<CredentialSource, 'mode' | 'source'>;
   readonly newLogin: LoginAttemptsView;
+  readonly budgets: readonly BudgetState[];
 }
 
 /** Collects everything that the page shows. */
@@ -43,6 +46,7 @@ export function statusOf(
   service: RunService,
   loginStatus: LoginStatus,
   logins: LoginAttempts,
+  budgets: Pick<Budgets, 'states'>,
   version: string,
   filter: EndedFilter = {},
 ): Status {
@@ -67,5 +71,6 @@ export function statusOf(
     credential,
     source: loginStatus.credential,
     newLogin: logins.view,
+    budgets: budgets.states,
   };
 }

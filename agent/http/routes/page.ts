@@ -1,4 +1,5 @@
 import { Hono, type Context } from 'hono';
+import type { Budgets } from '../../budgets/budgets.ts';
 import { CONTENT_SECURITY_POLICY, runPage, statusPage, tokenPage } from '../page/document.ts';
 import type { OpenedRun } from '../page/run.ts';
 import { statusOf } from '../page/status.ts';
@@ -20,6 +21,7 @@ export interface PageDependencies {
   readonly steps: RunSteps;
   readonly loginStatus: LoginStatus;
   readonly logins: LoginAttempts;
+  readonly budgets: Budgets;
   readonly version: string;
   readonly callers: Callers;
   /** Called for each request of a caller. */
@@ -35,7 +37,7 @@ export interface PageDependencies {
  * send requests on someone's behalf.
  */
 export function pageRoute(dependencies: PageDependencies): Hono {
-  const { service, loginStatus, logins, version, callers, onRequest, n8nUrl } = dependencies;
+  const { service, loginStatus, logins, budgets, version, callers, onRequest, n8nUrl } = dependencies;
   const route = new Hono();
   const isKnown = (token: string) => callers.find(token) !== undefined;
   const refuse = (c: Context, status: 401 | 403 | 413 | 415, why = 'The token is not valid for this agent.') =>
@@ -72,7 +74,7 @@ export function pageRoute(dependencies: PageDependencies): Hono {
       return c.html(runPage(opened(run, dependencies), shown, { token, mayAct, filter: {}, n8nUrl, problem, run }));
     }
     const filter = withoutUndefined(asked);
-    const status = statusOf(service, loginStatus, logins, version, filter);
+    const status = statusOf(service, loginStatus, logins, budgets, version, filter);
     return c.html(statusPage(status, { token, mayAct, filter, n8nUrl, problem }));
   });
   route.all('/', (c) =>

@@ -40,7 +40,14 @@ function uglyRun(i: number): RecordedRun {
 
 let agent: Agent;
 beforeAll(async () => {
-  const env = { AGENT_N8N_URL: 'https://n8n.example.com', AGENT_QUEUE_LIMIT: String(WAITING) };
+  const env = {
+    AGENT_N8N_URL: 'https://n8n.example.com',
+    AGENT_QUEUE_LIMIT: String(WAITING),
+    AGENT_BUDGETS: JSON.stringify([
+      { usd: 123_456, per: 'month' },
+      { usd: 0.5, per: 'month', label: 'workflowName' },
+    ]),
+  };
   agent = new Agent({ prompts: { hangs: [{ do: 'hang' }] }, env, checksAnswers: false });
   recordRuns(
     agent.stateDir,
