@@ -7,6 +7,8 @@ export interface BehaviourSettings {
   readonly mode?: string | undefined;
   /** The tokens and keys that are accepted; all others get a 401. `null`, the default, accepts everything. */
   readonly accept?: readonly string[] | null | undefined;
+  /** Headers of each response to a message, such as those with the quota; replaces earlier ones. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** How identity tokens are exchanged; omitted fields do not change. */
   readonly federation?: { readonly [K in keyof Federation]?: Federation[K] | undefined } | undefined;
 }
@@ -18,6 +20,7 @@ export class Behaviour {
   readonly #failures = new Map<string, number>();
   #accepted: readonly string[] | null = null;
   mode = '';
+  headers: Readonly<Record<string, string>> = {};
   federation = DEFAULT_FEDERATION;
 
   constructor(initial: BehaviourSettings) {
@@ -25,9 +28,10 @@ export class Behaviour {
     this.configure(initial);
   }
 
-  configure({ mode, accept, federation }: BehaviourSettings): void {
+  configure({ mode, accept, headers, federation }: BehaviourSettings): void {
     if (mode !== undefined) this.mode = mode;
     if (accept !== undefined) this.#accepted = accept;
+    if (headers !== undefined) this.headers = headers;
     const given = Object.entries(federation ?? {}).filter(([, value]) => value !== undefined);
     this.federation = { ...this.federation, ...(Object.fromEntries(given) as Partial<Federation>) };
   }
@@ -37,6 +41,7 @@ export class Behaviour {
     this.#failures.clear();
     this.mode = '';
     this.#accepted = null;
+    this.headers = {};
     this.federation = DEFAULT_FEDERATION;
     this.configure(this.#initial);
   }

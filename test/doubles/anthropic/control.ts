@@ -6,11 +6,12 @@ import { federationSettings } from './federation.ts';
 const settings = z.strictObject({
   mode: z.string().optional(),
   accept: z.array(z.string()).nullish(),
+  headers: z.record(z.string(), z.string()).optional(),
   federation: federationSettings.partial().optional(),
 });
 
 /**
- * The double's own endpoint, for a double in another process: `PUT /_control {mode?, accept?, federation?}` changes its
+ * The double's own endpoint, for a double in another process: `PUT /_control {mode?, accept?, headers?, federation?}` changes its
  * behaviour, `DELETE /_control` resets it, `GET /_control/requests` lists the requests, without headers and bodies, but
  * with the number of messages of the conversation.
  */

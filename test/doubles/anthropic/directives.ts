@@ -10,6 +10,8 @@ export interface Directives {
   readonly fail?: string;
   /** Fail only this many requests of the same prompt, then answer. */
   readonly times?: number;
+  /** With the failure `usage_limit`: seconds from now until it resets, also negative, or `none`. */
+  readonly resets?: string;
   /** Bash commands to run one after the other by tool use, before the final answer. */
   readonly bash: readonly string[];
   /** Tools to use after them: the name of each, a space, and its input as JSON. */
@@ -56,6 +58,7 @@ export function parsePrompt(prompt: string, defaults = ''): ParsedPrompt {
   const directives = {
     fail: value('fail'),
     times: number('times'),
+    resets: value('resets'),
     bash: found.filter((match) => match[1] === 'bash').map((match) => match[2] ?? ''),
     tool: found.filter((match) => match[1] === 'tool').map((match) => match[2] ?? ''),
     together: last('together') !== undefined,

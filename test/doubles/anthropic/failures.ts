@@ -77,12 +77,15 @@ const FAILURES = {
 /** The failures that the double knows by name. */
 export type FailureName = keyof typeof FAILURES;
 
-/** Seconds from now until the usage limit of `usage_limit` resets. */
+/** Seconds from now until the usage limit of `usage_limit` resets, unless a prompt says otherwise. */
 export const USAGE_LIMIT_RESETS_IN = 3600;
 
-/** The failure with that name or HTTP status. @throws if there is none. */
-export function failureOf(name: string): Failure {
-  if (name === 'usage_limit') return { ...FAILURES.usage_limit, headers: usageLimitHeaders(new Date()) };
+/**
+ * The failure with that name or HTTP status. @throws if there is none.
+ * @param resets for `usage_limit`: seconds until it resets, or `none`.
+ */
+export function failureOf(name: string, resets = String(USAGE_LIMIT_RESETS_IN)): Failure {
+  if (name === 'usage_limit') return { ...FAILURES.usage_limit, headers: usageLimitHeaders(resets) };
   if (name in FAILURES) return FAILURES[name as FailureName];
   const status = Number(name);
   if (Number.isInteger(status) && status >= 400 && status <= 599) {
@@ -97,17 +100,23 @@ export function refusalOf(scheme: 'bearer' | 'api-key' | 'none'): Failure {
 }
 
 /** A subscription's five-hour window is used up; the client must wait until it resets. */
-function usageLimitHeaders(now: Date): Record<string, string> {
-  const reset = String(Math.floor(now.getTime() / 1000) + USAGE_LIMIT_RESETS_IN);
+function usageLimitHeaders(resets: string): Record<string, string> {
+  const reset = String(Math.floor(Date.now() / 1000) + Number(resets));
+  const times: Record<string, string> =
+    resets === 'none'
+      ? {}
+      : {
+          'anthropic-ratelimit-unified-reset': reset,
+          'anthropic-ratelimit-unified-5h-reset': reset,
+          'retry-after': String(Math.max(0, Number(resets))),
+        };
   return {
+    ...times,
     'anthropic-ratelimit-unified-status': 'rejected',
-    'anthropic-ratelimit-unified-reset': reset,
     'anthropic-ratelimit-unified-representative-claim': 'five_hour',
     'anthropic-ratelimit-unified-5h-status': 'rejected',
-    'anthropic-ratelimit-unified-5h-reset': reset,
     'anthropic-ratelimit-unified-5h-utilization': '1',
     'anthropic-ratelimit-unified-overage-status': 'rejected',
     'anthropic-ratelimit-unified-overage-disabled-reason': 'org_level_disabled',
-    'retry-after': String(USAGE_LIMIT_RESETS_IN),
   };
 }

@@ -89,6 +89,7 @@ async function serve(behaviour: Behaviour, request: IncomingMessage, response: S
   behaviour.record(record);
   response.once('finish', () => (record.status = response.statusCode));
   if (parsed !== undefined && turn !== undefined) {
+    for (const [name, value] of Object.entries(behaviour.headers)) response.setHeader(name, value);
     if (behaviour.accepts(credential.value)) await answer(behaviour, parsed, turn, response);
     else sendFailure(response, refusalOf(credential.scheme));
   } else if (path === EXCHANGE) {
@@ -114,7 +115,7 @@ async function answer(behaviour: Behaviour, request: MessagesRequest, turn: Turn
     concerns &&
     behaviour.countFailure(turn.prompt) <= (directives.times ?? Infinity)
   ) {
-    sendFailure(response, failureOf(directives.fail));
+    sendFailure(response, failureOf(directives.fail, directives.resets));
     return;
   }
   const blocks = answerTo(request, turn, text, directives);
