@@ -72,6 +72,12 @@ export default {
       path(HTTP, 'agent/(callbacks|runs|login|workspace|backup|gateway|runner|conversations|decisions|claude)/'),
       'What Claude did is known to runs, and not the other way round.',
     ),
+    forbid(
+      'quota-below-runs',
+      path('agent/quota/'),
+      path(HTTP, 'agent/(callbacks|runs|login|workspace|backup|gateway|runner|conversations|decisions|claude|steps)/'),
+      'It learns how runs end, and does not know what they are.',
+    ),
     forbid('login-below-runs', path('agent/login/'), path(HTTP, 'agent/(callbacks|runs)/'), ''),
     forbid('runs-below-http', path('agent/runs/'), path(HTTP, 'agent/callbacks/'), ''),
     forbid(

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import path from 'node:path';
 import { askDefaultModel } from './claude/default-model.ts';
 import { claudeEnvironment, withoutProxyTo } from './claude/environment.ts';
@@ -52,6 +53,8 @@ interface Parts {
   readonly log: Log;
   /** Called for each request that the gateway refused. */
   readonly onRefused: (refusal: Refusal) => void;
+  /** Called with each response of the API to the gateway. */
+  readonly onResponse: (response: IncomingMessage) => void;
   /** Called for each request that the gateway passed on, with the status of the API; undefined if there was none. */
   readonly onPassedOn: (status: number | undefined) => void;
   /** Called when the number or the state of runners has changed, or what their next process is started with. */
@@ -60,7 +63,7 @@ interface Parts {
 
 /** Connects to the runners. The gateway does not listen yet. */
 export function composeRunners(parts: Parts): Runners {
-  const { settings, runners, log, onChange, onRefused, onPassedOn } = parts;
+  const { settings, runners, log, onChange, onRefused, onResponse, onPassedOn } = parts;
   const { name, port, privateKey, gatewayUrl, warm, cluster } = runners;
   const upstream = new Upstream(settings.environment);
   const gateway = new Gateway({
@@ -69,6 +72,7 @@ export function composeRunners(parts: Parts): Runners {
     credential: gatewayCredential(parts, upstream),
     log,
     onRefused,
+    onResponse,
     onExchanged: (_, { status }) => onPassedOn(status),
   });
   const addresses = new RunnerAddresses({ name, port, log, onChange: () => host.refresh() });

@@ -33,13 +33,18 @@ import { RunMetrics } from './http/metrics.ts';
 import { Contents } from './files/contents.ts';
 import { FileStore } from './files/file-store.ts';
 import { RunService } from './runs/service.ts';
-import type { EndedRun } from './store/run.ts';
+import type { EndedRun, KeptHold } from './store/run.ts';
 import type { RunStore } from './store/store.ts';
 import type { Log } from './log.ts';
 import { RunSteps } from './steps/run-steps.ts';
 import { Workspace } from './workspace/workspace.ts';
 import { SettingsError, type Settings } from './settings.ts';
 import { apiToken, type ApiToken } from './http/token.ts';
+import { identityOf } from './login/credential.ts';
+import { QueueHold, type HoldWaits } from './quota/queue-hold.ts';
+import { Quota } from './quota/quota.ts';
+import { quotaInEvent, quotaInHeaders, type QuotaReading } from './quota/windows.ts';
+import { isStorageFailure } from './store/storage-failure.ts';
 import type { LoginAttempts } from './login/new-login/login-attempts.ts';
 import { chooseCredential, configurationsOf, homeOf, loginAttempts, userSettingsOf } from './compose-login.ts';
 
@@ -63,9 +68,10 @@ export interface Agent {
 
 /**
  * Builds the agent from its settings. Nothing runs yet.
+ * @param waits how long the queue waits in an outage, and after a reset, instead of the default.
  * @throws if the disk cannot be written; nothing stays open.
  */
-export function composeAgent(settings: Settings, log: Logger): Agent {
+export function composeAgent(settings: Settings, log: Logger, waits?: HoldWaits): Agent {
   using opened = new DisposableStack();
   makeFolders(settings);
 
@@ -83,6 +89,19 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
   const configurations = configurationsOf(settings, log, settings.runners && onRunner);
   const credential = chooseCredential(settings);
   const loginStatus = new LoginStatus(credential);
+  const quota = new Quota();
+  const hold = opened.use(
+    new QueueHold({
+      waitsForReset: settings.onUsageLimit === 'wait',
+      stopsAllRuns: (resetsAt) => quota.stopsAllRuns(resetsAt),
+      credential: () => identityOf(credential),
+      kept: store.hold,
+      keep: (kept) => keepHold(kept, store, log),
+      onChange: () => service.holdChanged(),
+      log,
+      ...(waits && { waits }),
+    }),
+  );
   const { store: kept } = configurations;
   const { conversationDays: days, conversationMegabytes: megabytes } = settings;
   if (kept) {
@@ -97,6 +116,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     megabytes: settings.workspaceMegabytes,
     log,
   });
+  const takeQuota = (reading: QuotaReading | undefined) => reading && quota.take(reading);
   const runners: Runners | undefined =
     settings.runners &&
     opened.use(
@@ -109,6 +129,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
         configurations,
         log,
         onRefused: (refusal) => metrics.countRefusal(refusal),
+        onResponse: ({ statusCode, headers }) => takeQuota(quotaInHeaders(statusCode, headers)),
         onPassedOn: (status) => metrics.countPassedOn(status),
         onChange: () => service.resize(runners?.slots ?? 0),
       }),
@@ -151,6 +172,8 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     workdir: workspace.runDir,
     // Without a gateway the CLI gets what is left of a budget as its own limit.
     startsCold: (options: RunOptions) => decisions.concerns(options) || (budgets.any && !runners),
+    // The gateway reads the headers themselves. A run could write such an event to its output.
+    onEvent: runners ? undefined : (event: unknown) => takeQuota(quotaInEvent(event)),
     log,
   };
   const claude = createClaude({
@@ -212,6 +235,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     decisions,
     steps,
     budgets,
+    hold,
     log,
     queueLimit: settings.queueLimit,
     slots: settings.slots,
@@ -230,7 +254,8 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
   metrics.watchDecisions(decisions);
   metrics.watchFiles(files);
   metrics.watchBudgets(budgets);
-  const loginCheck = new LoginCheck(service, ownClaude, loginStatus, workspace);
+  metrics.watchQuota(quota, hold);
+  const loginCheck = new LoginCheck(service, ownClaude, loginStatus, workspace, (finding) => hold.checked(finding));
   metrics.watchChecks(loginCheck);
   const logins = loginAttempts(settings, {
     host: thisMachine,
@@ -240,6 +265,8 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     onReplaced: ({ detail }) => {
       loginStatus.learn({ state: 'ok', detail, seenAt: new Date().toISOString() });
       claude.renewPrepared();
+      quota.forget();
+      hold.release('the login was replaced');
     },
     reportOf: (finding) => loginCheck.report('probe', finding),
     log,
@@ -259,6 +286,7 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     decisions,
     steps,
     budgets,
+    quota,
     maxRunMinutes: settings.maxRunMinutes,
     version: packageJson.version,
     n8nUrl: settings.n8nUrl,
@@ -275,6 +303,16 @@ export function composeAgent(settings: Settings, log: Logger): Agent {
     token,
     close: () => held.dispose(),
   };
+}
+
+/** A hold that cannot be recorded ends with the process. */
+function keepHold(hold: KeptHold | undefined, store: RunStore, log: Log): void {
+  try {
+    store.setHold(hold);
+  } catch (error) {
+    if (!isStorageFailure(error)) throw error;
+    log.warn({ err: error }, 'why the queue waits cannot be recorded');
+  }
 }
 
 /** @throws if the folder cannot be read or written. */

@@ -30,6 +30,7 @@ export const AGENT_ENV = {
   gatewayPort: 'AGENT_GATEWAY_PORT',
   gatewayUrl: 'AGENT_GATEWAY_URL',
   queueLimit: 'AGENT_QUEUE_LIMIT',
+  onUsageLimit: 'AGENT_ON_USAGE_LIMIT',
   maxRunMinutes: 'AGENT_MAX_RUN_MINUTES',
   graceSeconds: 'AGENT_GRACE_SECONDS',
   model: 'AGENT_MODEL',
@@ -113,6 +114,12 @@ export const BUDGET_WARNING = 0.8;
 
 /** The longest run that an agent can be set to accept, in minutes. */
 export const MAX_RUN_MINUTES = 1440;
+
+/** What becomes of waiting runs at a usage limit: they wait until it resets, or start and fail. */
+export const ON_USAGE_LIMIT = ['wait', 'fail'] as const;
+
+/** One of {@link ON_USAGE_LIMIT}. */
+export type OnUsageLimit = (typeof ON_USAGE_LIMIT)[number];
 
 /** How many runs one agent may have in progress at most. */
 export const MAX_SLOTS = 64;

@@ -25,9 +25,11 @@ import {
   MAX_SLOTS,
   MODEL,
   MODEL_ALLOWED,
+  ON_USAGE_LIMIT,
   PERMISSION_MODES,
   WORKSPACE_LIFETIMES,
   type AuthMode,
+  type OnUsageLimit,
   type PermissionMode,
   type WorkspaceLifetime,
 } from './contract.ts';
@@ -96,6 +98,7 @@ export interface Settings {
   readonly runners: RunnersSettings | undefined;
   /** How many further runs may wait. */
   readonly queueLimit: number;
+  readonly onUsageLimit: OnUsageLimit;
   /** The longest `timeout` that `POST /runs` accepts. */
   readonly maxRunMinutes: number;
   /** How long runs in progress may continue after SIGTERM. */
@@ -252,6 +255,7 @@ export const SCHEMAS = {
     .regex(/^http:\/\/[^\s/?#@]+$/, 'an http URL without user, path or query, such as http://claude-code-agent:3001')
     .optional(),
   queueLimit: integer(0, 10_000).default(100),
+  onUsageLimit: oneOf(ON_USAGE_LIMIT).default('wait'),
   maxRunMinutes: integer(1, MAX_RUN_MINUTES).default(60),
   graceSeconds: integer(0, 3600).default(30),
   model: z.string().regex(MODEL, MODEL_ALLOWED).optional(),

@@ -134,6 +134,8 @@ export interface ClaudeOptions {
   readonly workdir: string;
   /** Whether a run needs a process of its own, because a person decides what it may do. */
   readonly startsCold: (options: RunOptions) => boolean;
+  /** Called with each event of each prompt. Must not throw. */
+  readonly onEvent?: ((event: unknown) => void) | undefined;
   /** How many processes to start ahead; 0 for none. */
   readonly prepared: () => number;
   readonly log: Log;
@@ -327,6 +329,7 @@ export function createClaude(options: ClaudeOptions): Claude {
         ...(prompt.onText && { onText: prompt.onText }),
         onEvent: (event) => {
           if (!configuration.usage) usage.take(event);
+          options.onEvent?.(event);
           prompt.onEvent?.(event);
         },
         answer: prompt.asks?.answer,

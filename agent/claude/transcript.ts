@@ -39,6 +39,8 @@ export class Transcript {
   /** MCP servers of the agent's configuration that could not be used, with their states. */
   missingServers: readonly { readonly name: string; readonly status: string }[] = [];
   readonly removedMedia: RemovedMedia[] = [];
+  /** When the API last began to answer, in milliseconds since the epoch. */
+  answeredAt: number | undefined;
   /** Milliseconds that the CLI has waited for retries, including the current wait. */
   retryWaitMs = 0;
   /** The number of lines that were not events. */
@@ -77,6 +79,7 @@ export class Transcript {
         if (!event.parent_tool_use_id) this.#takeMessage(event);
         return;
       case 'stream_event':
+        if (event.event.type === 'message_start') this.answeredAt = Date.now();
         if (!event.parent_tool_use_id) this.#takeDelta(event);
         return;
       case 'rate_limit_event':

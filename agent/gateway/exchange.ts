@@ -22,6 +22,8 @@ export interface ExchangeParts {
   readonly response: ServerResponse;
   readonly upstream: Upstream;
   readonly credential: GatewayCredential;
+  /** Called with each response of the API, before its body. */
+  readonly onResponse: (response: IncomingMessage) => void;
   /** Counts what the response says. */
   readonly usage: RunUsage;
   readonly log: Pick<Log, 'warn'>;
@@ -56,6 +58,7 @@ export class Exchange {
     if (!header || this.#parts.response.destroyed) return nothing;
     const answer = await this.#answer(header);
     if (!answer) return nothing;
+    this.#parts.onResponse(answer);
     if (answer.statusCode === UNAUTHENTICATED) await this.#parts.credential.refused(header);
     return this.#passBack(answer);
   }

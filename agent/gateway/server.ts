@@ -35,6 +35,8 @@ export interface GatewayParts {
   readonly log: Log;
   /** Called for each request that was refused. */
   readonly onRefused: (refusal: Refusal) => void;
+  /** Called with each response of the API to a run, before its body. */
+  readonly onResponse: (response: IncomingMessage) => void;
   /** Called at the end of each request of a run that was not refused before it was passed on. */
   readonly onExchanged: (sessionId: string, exchanged: Exchanged) => void;
   /** Default: {@link GATEWAY_LIMITS}. */
@@ -126,11 +128,12 @@ export class Gateway {
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<void> {
-    const { upstream, credential, log, onExchanged } = this.#parts;
+    const { upstream, credential, log, onResponse, onExchanged } = this.#parts;
     const left = during(() => response.destroy());
     try {
       const refuse = (refusal: Refusal, fault: ApiFault) => this.#refuse(request, response, refusal, fault, sessionId);
-      const exchange = new Exchange({ sessionId, request, response, upstream, credential, usage, log, refuse });
+      const parts = { sessionId, request, response, upstream, credential, onResponse, usage, log, refuse };
+      const exchange = new Exchange(parts);
       onExchanged(sessionId, await exchange.done());
     } finally {
       left();

@@ -27,6 +27,7 @@ import type { LoginAttempts } from '../login/new-login/login-attempts.ts';
 import type { LoginStatus } from '../login/status.ts';
 import type { LoginCheck } from '../runs/login-check.ts';
 import type { RunMetrics } from './metrics.ts';
+import type { Quota } from '../quota/quota.ts';
 import type { FileStore } from '../files/file-store.ts';
 import type { RunService } from '../runs/service.ts';
 import type { RunSteps } from '../steps/run-steps.ts';
@@ -51,6 +52,7 @@ export interface AppDependencies {
   readonly decisions: Decisions;
   readonly steps: RunSteps;
   readonly budgets: Budgets;
+  readonly quota: Quota;
   /** The longest `timeout` of `POST /runs`. */
   readonly maxRunMinutes: number;
   readonly version: string;
@@ -109,7 +111,7 @@ export function createApp(dependencies: AppDependencies): Hono {
 
 /** The handlers of each operation. The type ensures that every described operation has one, and no other. */
 function handlersOf(dependencies: AppDependencies): Record<OperationId, readonly H[]> {
-  const { service, steps, loginStatus, files, version } = dependencies;
+  const { service, steps, files, version } = dependencies;
   return {
     run: [runBody(files), runAndWait(service, dependencies)],
     createRun: [runBody(files), createRun(service, dependencies)],
@@ -128,7 +130,7 @@ function handlersOf(dependencies: AppDependencies): Record<OperationId, readonly
     cancelLogin: [cancelLogin(dependencies.logins)],
     pause: [smallBody, pause(service)],
     resume: [resume(service)],
-    health: [getHealth(service, loginStatus, files, version)],
+    health: [getHealth(dependencies)],
     ready: [getReadiness(service)],
     metrics: [getMetrics(dependencies.metrics)],
     openapi: [getOpenApi(version)],

@@ -6,11 +6,14 @@ import { availableMemory } from '../claude/available-memory.ts';
 import type { Decisions } from '../decisions/decisions.ts';
 import type { Claude, StartedClaude } from '../claude/claude.ts';
 import { AUTH_STATES, EXIT_CODES } from '../contract.ts';
+import { HOLD_REASONS, type QuotaWindow } from './api/state.ts';
 import { REFUSALS, type Refusal } from '../gateway/refusals.ts';
 import type { Callback } from '../store/run.ts';
 import type { CallbackRecords } from '../store/callback-records.ts';
 import type { LoginStatus } from '../login/status.ts';
 import type { LoginCheck } from '../runs/login-check.ts';
+import type { QueueHold } from '../quota/queue-hold.ts';
+import type { Quota } from '../quota/quota.ts';
 import { millisecondsBetween, type EndedRun } from '../store/run.ts';
 import type { RunService } from '../runs/service.ts';
 import type { FileStore } from '../files/file-store.ts';
@@ -213,6 +216,38 @@ export class RunMetrics {
   /** Counts a request that the gateway passed on. @param status of the API; undefined if there was no response. */
   countPassedOn(status: number | undefined): void {
     this.#passedOn.inc({ status: status ?? 'none' });
+  }
+
+  /** Adds what is known about the usage limit, and whether the queue waits. */
+  watchQuota(quota: Pick<Quota, 'windows'>, hold: Pick<QueueHold, 'current'>): void {
+    const perWindow = (name: string, help: string, valueOf: (window: QuotaWindow) => number) =>
+      this.#gauge(
+        name,
+        help,
+        (gauge) => {
+          gauge.reset();
+          for (const each of quota.windows) gauge.set({ window: each.window }, valueOf(each));
+        },
+        ['window'],
+      );
+    perWindow(
+      'claude_agent_quota_utilization',
+      'The part of a window of the usage limit that is used, 0 to 1 and above.',
+      ({ utilization }) => utilization,
+    );
+    perWindow(
+      'claude_agent_quota_reset_timestamp_seconds',
+      'When a window of the usage limit resets.',
+      ({ resetsAt }) => Date.parse(resetsAt) / 1000,
+    );
+    this.#gauge(
+      'claude_agent_queue_held',
+      '1 while waiting runs do not start for this reason.',
+      (gauge) => {
+        for (const reason of HOLD_REASONS) gauge.set({ reason }, hold.current?.reason === reason ? 1 : 0);
+      },
+      ['reason'],
+    );
   }
 
   /** Adds the number, the size and the limit of the files of runs. */

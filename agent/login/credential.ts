@@ -4,6 +4,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import type { ClaudeCredential } from '../claude/claude.ts';
 import { CREDENTIAL_VARIABLES, CREDENTIALS_FILE } from '../contract.ts';
+import { isFileError } from '../workspace/own-files.ts';
 
 /** Where the credential of Claude Code is, and how a process gets it. Never contains a session's tokens. */
 export interface CredentialSource extends ClaudeCredential {
@@ -63,6 +64,26 @@ function parseLogin(text: string): Login | undefined {
 /** Whether a `Date` can represent this number of milliseconds since the epoch: at most 8.64e15. */
 export function isTime(ms: number): boolean {
   return !Number.isNaN(new Date(ms).getTime());
+}
+
+/**
+ * Identifies a credential beyond the life of a process. A token or a key keeps its identity when its file is written again; a
+ * session gets another one whenever its tokens are renewed. Not secret. Never throws because of a file.
+ */
+export function identityOf(credential: CredentialSource): string {
+  return createHash('sha256')
+    .update(`${credential.mode} ${valueOf(credential)}`)
+    .digest('hex');
+}
+
+function valueOf(credential: CredentialSource): string {
+  try {
+    const { present, version } = credential.status();
+    return credential.mode === 'session' || !present ? version : JSON.stringify(credential.environment());
+  } catch (error) {
+    if (isFileError(error)) return 'unreadable';
+    throw error;
+  }
 }
 
 /** The login in the text of a `.credentials.json`; undefined if it contains none or is not JSON. */

@@ -95,18 +95,20 @@ export class Acceptance {
   }
 
   #record({ request, clients, idempotency }: Asked, plan: QueuePlan): Run {
-    const { records, claude, budgets, assertOpen } = this.#dependencies;
+    const { records, claude, jobs, budgets, assertOpen } = this.#dependencies;
     assertOpen();
     this.#assertDiskRoom();
     budgets.assertLeft(request);
     const { resume } = request;
-    const begins = plan.startsAtOnce(lanesOf(request, resume));
+    // It takes no place in the queue.
+    const waitsInVain = jobs.waitsInVain(waitLimitMs(request));
+    const begins = !waitsInVain && plan.startsAtOnce(lanesOf(request, resume));
     const sessionId = resume ?? claude.newSessionId(request);
     const run = records.accept(clients === Infinity ? request : { ...request, isAwaited: true }, sessionId, {
       idempotency,
       begins,
     });
-    plan.add(lanesOf(request, sessionId));
+    if (!waitsInVain) plan.add(lanesOf(request, sessionId));
     return run;
   }
 

@@ -25,6 +25,21 @@ export const timedOutInQueue: RunResult = {
   error: 'The run timed out while it was waiting in the queue. It was not started.',
 };
 
+/** @param resetsAt when the usage limit resets, ISO 8601. */
+export const usageLimitedBeforeStart = (resetsAt: string): RunResult => ({
+  ...NO_OUTPUT,
+  outcome: 'usage_limited',
+  error: `The usage limit is reached. It resets at ${resetsAt}, after the time of the run ends, so the run was not started.`,
+  resetsAt,
+});
+
+export const unavailableInQueue: RunResult = {
+  ...NO_OUTPUT,
+  outcome: 'unavailable',
+  error:
+    'Anthropic answered none of the last runs, and the time of the run ended while the queue waited for it. The run was not started.',
+};
+
 /** Tells the client of a run that `claude` had not saved its conversation. */
 export const UNSAVED =
   'The run ended before claude had saved the conversation. It cannot be continued: leave out its sessionId.';

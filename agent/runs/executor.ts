@@ -91,6 +91,7 @@ export class Executor {
     job.stopWatching = workspace.watch(process);
 
     const report = await process.report;
+    job.answeredAt = report.transcript.answeredAt;
     const judged = budget.explained(judge(report, job.run.request.options), report);
     const result = loginStatus.reclassify(judged, report.transcript.apiError?.status, version);
     records.notify(job.run, () => loginStatus.observe(result));

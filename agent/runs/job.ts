@@ -21,6 +21,8 @@ export interface Job {
   folder?: string;
   /** What a person decides about it. */
   asks?: RunAsks | undefined;
+  /** When the API last began to answer it, in milliseconds since the epoch; undefined if it never did. */
+  answeredAt?: number | undefined;
   /** Releases the files that it left; their record is on disk by then. */
   releaseFiles?: () => void;
   /** Stops watching the disk use of the run. */

@@ -1,8 +1,9 @@
 import type { UpcomingRun } from '../claude/claude.ts';
 import type { Upcoming } from '../claude/warm.ts';
-import { timedOutInQueue } from './endings.ts';
+import { timedOutInQueue, unavailableInQueue, usageLimitedBeforeStart } from './endings.ts';
 import type { RunEvents } from './events.ts';
 import { jobFor, lanesOf, type Job } from './job.ts';
+import type { QueueHold } from '../quota/queue-hold.ts';
 import type { RunQueue } from './queue.ts';
 import type { RunRecords } from './records.ts';
 import type { EndedRun, Run, RunResult } from '../store/run.ts';
@@ -15,9 +16,20 @@ export interface UnbegunEnd {
   readonly error?: Error;
 }
 
+/** What {@link Jobs} needs. */
+export interface JobsDependencies {
+  readonly queue: RunQueue;
+  readonly hold: QueueHold;
+  readonly records: RunRecords;
+  readonly events: RunEvents;
+  /** Executes a run until its last process is gone. */
+  readonly execute: (job: Job) => Promise<void>;
+}
+
 /** Runs that have not ended: queued or in progress. */
 export class Jobs {
   readonly #queue: RunQueue;
+  readonly #hold: QueueHold;
   readonly #records: RunRecords;
   readonly #events: RunEvents;
   readonly #execute: (job: Job) => Promise<void>;
@@ -28,9 +40,9 @@ export class Jobs {
   /** Ends of runs that did not start, while they are being recorded. */
   readonly #endings = new Set<Promise<void>>();
 
-  /** @param execute executes a run until its last process is gone. */
-  constructor(queue: RunQueue, records: RunRecords, events: RunEvents, execute: (job: Job) => Promise<void>) {
+  constructor({ queue, hold, records, events, execute }: JobsDependencies) {
     this.#queue = queue;
+    this.#hold = hold;
     this.#records = records;
     this.#events = events;
     this.#execute = execute;
@@ -45,18 +57,25 @@ export class Jobs {
     return [...this.#jobs.values()];
   }
 
+  /** The place of a run among those that wait; undefined if it does not wait. */
+  placeOf(id: string): number | undefined {
+    const place = [...this.#waiting].findIndex(({ run }) => run.id === id);
+    return place === -1 ? undefined : place + 1;
+  }
+
   /**
-   * Queues an accepted run.
+   * Queues an accepted run. It ends at once if a usage limit resets too late for it.
    * @param clients how many clients wait for its end.
    * @param waitMs how long it may wait from now on.
    */
   enqueue(run: Run, clients: number, waitMs: number): Job {
     const job = this.#add(run, clients, waitMs);
     this.#records.notify(run, () => this.#events.publish('queued', run));
-    job.timer = setTimeout(() => this.leaveQueue(job, timedOutInQueue), waitMs);
+    job.timer = setTimeout(() => this.leaveQueue(job, this.#endOfWait()), waitMs);
     this.#waiting.add(job);
     job.ticket = this.#queue.push(
       async () => {
+        this.#records.notify(run, () => this.#hold.started(run.id));
         clearTimeout(job.timer);
         this.#waiting.delete(job);
         this.#started.add(job);
@@ -65,7 +84,34 @@ export class Jobs {
       },
       lanesOf(run.request, run.sessionId),
     );
+    this.#endIfTooLate(job);
     return job;
+  }
+
+  /** Whether a usage limit resets too late for a run that may wait this long. */
+  waitsInVain(waitMs: number): boolean {
+    return waitMs < this.#untilResetMs();
+  }
+
+  /** Ends the waiting runs for which a usage limit resets too late. */
+  endThoseTooLate(): void {
+    for (const job of this.#waiting) this.#endIfTooLate(job);
+  }
+
+  #endIfTooLate(job: Job): void {
+    const { until } = this.#hold.current ?? {};
+    if (until === undefined || !this.waitsInVain(job.deadline - performance.now())) return;
+    this.leaveQueue(job, usageLimitedBeforeStart(until));
+  }
+
+  /** -Infinity if the queue waits for no reset. */
+  #untilResetMs(): number {
+    const { reason, until } = this.#hold.current ?? {};
+    return reason === 'usage_limit' && until !== undefined ? Date.parse(until) - Date.now() : -Infinity;
+  }
+
+  #endOfWait(): RunResult {
+    return this.#hold.current?.reason === 'outage' ? unavailableInQueue : timedOutInQueue;
   }
 
   /**

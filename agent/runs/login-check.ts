@@ -23,15 +23,26 @@ export class LoginCheck {
   readonly #claude: Claude;
   readonly #loginStatus: LoginStatus;
   readonly #workspace: Workspace;
+  readonly #onProbed: (finding: Finding) => void;
   #current: Promise<LoginReport> | undefined;
   #answeredAt: Date | undefined;
 
-  /** @param workspace where the small prompt runs. */
-  constructor(service: RunService, claude: Claude, loginStatus: LoginStatus, workspace: Workspace) {
+  /**
+   * @param workspace where the small prompt runs.
+   * @param onProbed called with what a small prompt has shown.
+   */
+  constructor(
+    service: RunService,
+    claude: Claude,
+    loginStatus: LoginStatus,
+    workspace: Workspace,
+    onProbed: (finding: Finding) => void,
+  ) {
     this.#service = service;
     this.#claude = claude;
     this.#loginStatus = loginStatus;
     this.#workspace = workspace;
+    this.#onProbed = onProbed;
   }
 
   /** When a check last returned a result; undefined before the first. */
@@ -78,7 +89,9 @@ export class LoginCheck {
     started(process);
     const report = await process.report;
     await process.reaped;
-    return findingOf(report, this.#loginStatus, version);
+    const finding = findingOf(report, this.#loginStatus, version);
+    this.#onProbed(finding);
+    return finding;
   }
 
   /** The report of what was found about the login, which concludes a check. */

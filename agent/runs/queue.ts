@@ -45,14 +45,18 @@ export class RunQueue {
   readonly #ahead: Entry[] = [];
   readonly #takenLanes = new Set<string>();
   #running = 0;
+  readonly #admits: () => number;
   #closed = true;
-  #paused = false;
 
-  /** @param onChange called whenever work was pushed, left, started or ended. */
-  constructor(limit: number, slots: number, onChange: () => void) {
+  /**
+   * @param onChange called whenever work was pushed, left, started or ended.
+   * @param admits how many of the waiting work may start; it counts down when work begins. Call {@link wake} when it grows.
+   */
+  constructor(limit: number, slots: number, onChange: () => void, admits: () => number = () => Infinity) {
     this.limit = limit;
     this.#slots = slots;
     this.#onChange = onChange;
+    this.#admits = admits;
   }
 
   /** Starts processing. */
@@ -86,7 +90,7 @@ export class RunQueue {
   /** Call it before you promise a place to a client, and push what it promised in the same turn of the event loop. */
   plan(): QueuePlan {
     const taken = new Set(this.#takenLanes);
-    let slots = this.#closed || this.#paused ? 0 : this.slots - this.#running;
+    let slots = this.#closed ? 0 : Math.min(this.slots - this.#running, this.#admits());
     let places = this.limit - this.#waiting.length;
     const starts = (lanes: readonly string[]) => slots > 0 && lanes.every((lane) => !taken.has(lane));
     return {
@@ -108,7 +112,7 @@ export class RunQueue {
 
   /**
    * @param lanes names of what the work must have to itself.
-   * @param ahead whether to go before all waiting work, regardless of the limit and of a pause.
+   * @param ahead whether to go before all waiting work, regardless of the limit and of how much may start.
    */
   push(work: () => Promise<void>, lanes: readonly string[] = [], { ahead = false } = {}): Ticket {
     const line = ahead ? this.#ahead : this.#waiting;
@@ -131,13 +135,8 @@ export class RunQueue {
     this.#closed = true;
   }
 
-  /** Starts no waiting work until it is resumed. */
-  pause(): void {
-    this.#paused = true;
-  }
-
-  resume(): void {
-    this.#paused = false;
+  /** Call when more of the waiting work may start. */
+  wake(): void {
     this.#next();
   }
 
@@ -152,7 +151,7 @@ export class RunQueue {
   }
 
   #firstInFreeLanes(): Entry | undefined {
-    if (this.#paused) return undefined;
+    if (this.#admits() <= 0) return undefined;
     const place = this.#waiting.findIndex(({ lanes }) => lanes.every((lane) => !this.#takenLanes.has(lane)));
     return place === -1 ? undefined : this.#waiting.splice(place, 1)[0];
   }

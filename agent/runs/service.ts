@@ -5,8 +5,11 @@ import type { ClaudeProcess } from '../claude/process.ts';
 import type { Decisions } from '../decisions/decisions.ts';
 import type { DecisionRequest } from '../http/api/decision.ts';
 import type { FileStore } from '../files/file-store.ts';
+import type { Hold } from '../http/api/state.ts';
+import type { PlaceInQueue } from '../http/api/run.ts';
 import type { Log } from '../log.ts';
 import type { LoginStatus } from '../login/status.ts';
+import type { QueueHold } from '../quota/queue-hold.ts';
 import {
   remainingWaitMs,
   type EndedRun,
@@ -42,6 +45,8 @@ export interface RunServiceDependencies {
   readonly files: FileStore;
   readonly steps: RunSteps;
   readonly budgets: Budgets;
+  /** Holds waiting runs back while Anthropic answers none. Tell {@link RunService.holdChanged} when it changes. */
+  readonly hold: QueueHold;
   readonly log: Log;
   /** How many runs may wait in the queue. */
   readonly queueLimit: number;
@@ -65,6 +70,7 @@ export class RunService {
   readonly #log: Log;
   readonly #workspace: Workspace;
   readonly #decisions: Decisions;
+  readonly #hold: QueueHold;
   readonly #records: RunRecords;
   readonly #queue: RunQueue;
   readonly #slots: Slots;
@@ -75,15 +81,21 @@ export class RunService {
   #pause: Pause | undefined;
 
   constructor(dependencies: RunServiceDependencies) {
-    const { store, claude, loginStatus, workspace, decisions, files, steps, budgets, log } = dependencies;
+    const { store, claude, loginStatus, workspace, decisions, files, steps, budgets, hold, log } = dependencies;
     const { queueLimit, slots, onStarted, onEnded } = dependencies;
     this.#store = store;
     this.#claude = claude;
     this.#log = log;
     this.#workspace = workspace;
     this.#decisions = decisions;
+    this.#hold = hold;
     this.#slots = new Slots(log);
-    this.#queue = new RunQueue(queueLimit, slots, () => this.#prepareSoon());
+    this.#queue = new RunQueue(
+      queueLimit,
+      slots,
+      () => this.#prepareSoon(),
+      () => (this.#pause ? 0 : hold.admits),
+    );
     this.#records = new RunRecords(store, log, this.events, steps, onEnded);
     const executor = new Executor({
       records: this.#records,
@@ -103,11 +115,16 @@ export class RunService {
       onEnded: (job, run) => {
         this.#slots.vacate(job);
         this.#jobs.resolve(job, run);
+        hold.ended({ id: run.id, result: run.result, answeredAt: job.answeredAt });
       },
     });
-    this.#jobs = new Jobs(this.#queue, this.#records, this.events, (job) =>
-      this.#slots.occupy(job, () => executor.execute(job)),
-    );
+    this.#jobs = new Jobs({
+      queue: this.#queue,
+      hold,
+      records: this.#records,
+      events: this.events,
+      execute: (job) => this.#slots.occupy(job, () => executor.execute(job)),
+    });
     this.#acceptance = new Acceptance({
       store,
       records: this.#records,
@@ -119,7 +136,6 @@ export class RunService {
       assertOpen: () => this.#assertOpen(),
     });
     this.#pause = store.pause;
-    if (this.#pause) this.#queue.pause();
   }
 
   /**
@@ -135,6 +151,23 @@ export class RunService {
   resize(slots: number): void {
     this.#queue.resize(slots);
     this.#prepareSoon();
+  }
+
+  /** Why waiting runs do not start although the agent is not paused; undefined while they do. */
+  get hold(): Hold | undefined {
+    return this.#hold.current;
+  }
+
+  /** Starts the runs that the hold lets start, and ends those that would wait for a reset in vain. */
+  holdChanged(): void {
+    this.#jobs.endThoseTooLate();
+    this.#queue.wake();
+  }
+
+  /** Where a run waits; undefined if it does not. */
+  placeOf({ id }: Pick<Run, 'id'>): PlaceInQueue | undefined {
+    const place = this.#jobs.placeOf(id);
+    return place === undefined ? undefined : { place, ...(this.hold && { hold: this.hold }) };
   }
 
   /** Why no run starts for now although none is in progress; undefined otherwise. Runs are accepted and wait. */
@@ -241,7 +274,6 @@ export class RunService {
     const pause: Pause = { since: new Date().toISOString(), ...(reason !== undefined && { reason }) };
     this.#records.setPause(pause);
     this.#pause = pause;
-    this.#queue.pause();
     this.#log.info({ reason }, 'paused');
     return pause;
   }
@@ -254,7 +286,7 @@ export class RunService {
     if (!this.#pause) return;
     this.#records.setPause(undefined);
     this.#pause = undefined;
-    this.#queue.resume();
+    this.#queue.wake();
     this.#log.info({}, 'resumed');
   }
 

@@ -37,6 +37,14 @@ export interface RunRequest {
   readonly files?: readonly RequestFile[];
 }
 
+/** A hold that outlives a restart: the queue waits for the reset of a usage limit. Times are ISO 8601. */
+export interface KeptHold {
+  readonly since: string;
+  readonly until: string;
+  /** Identifies the credential whose limit it is. Not secret. */
+  readonly credential: string;
+}
+
 /** The result of a run that ended without `claude`, without its outcome. */
 export const NO_OUTPUT = { output: '', permissionDenials: [], warnings: [] } as const;
 

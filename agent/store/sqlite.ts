@@ -7,7 +7,7 @@ import { fileRecords } from './file-records.ts';
 import { pruneIn } from './prune.ts';
 import { fromRow, objectFrom, UNREADABLE_RUN, type Row } from './rows.ts';
 import { OPERATOR } from '../contract.ts';
-import type { Idempotency, OutcomeCount, Pause, Run, RunSummary } from './run.ts';
+import type { Idempotency, KeptHold, OutcomeCount, Pause, Run, RunSummary } from './run.ts';
 import { SEARCHED, searchIn } from './search.ts';
 import { spendingRecords } from './spending-records.ts';
 import { stepRecords } from './step-records.ts';
@@ -99,6 +99,13 @@ function openWith(reserve: DiskReserve, file: string): RunStore {
       return write();
     }
   };
+  const kept = (key: string): unknown => {
+    const row = getMeta.get(key) as { value: string } | undefined;
+    return row && JSON.parse(row.value);
+  };
+  const keep = (key: string, value: object | undefined) => {
+    written(() => (value ? setMeta.run(key, JSON.stringify(value)) : removeMeta.run(key)));
+  };
   const decisions = decisionRecords(db, written);
   const files = fileRecords(db, written);
   const spending = spendingRecords(db, written);
@@ -122,12 +129,13 @@ function openWith(reserve: DiskReserve, file: string): RunStore {
     lostChanges,
     assertRoom: () => reserve.hold(),
     get pause() {
-      const row = getMeta.get('pause') as { value: string } | undefined;
-      return row && (JSON.parse(row.value) as Pause);
+      return kept('pause') as Pause | undefined;
     },
-    setPause(pause) {
-      written(() => (pause ? setMeta.run('pause', JSON.stringify(pause)) : removeMeta.run('pause')));
+    setPause: (pause) => keep('pause', pause),
+    get hold() {
+      return kept('hold') as KeptHold | undefined;
     },
+    setHold: (hold) => keep('hold', hold),
     accept({ callbackUrl, ...request }, sessionId, { idempotency, begins = false } = {}) {
       const acceptedAt = new Date().toISOString();
       const run: Run = {

@@ -6,6 +6,7 @@ import type { StepRecords } from './step-records.ts';
 import type {
   EndedRun,
   Idempotency,
+  KeptHold,
   OutcomeCount,
   Pause,
   Run,
@@ -51,6 +52,9 @@ export interface RunStore extends Disposable {
   /** The recorded pause; undefined if the agent is not paused. */
   readonly pause: Pause | undefined;
   setPause(pause: Pause | undefined): void;
+  /** Why waiting runs were held back when an earlier process ended. */
+  readonly hold: KeptHold | undefined;
+  setHold(hold: KeptHold | undefined): void;
   /** Records a run as queued, or as running if it starts at once. */
   accept(request: RunRequest, sessionId: string, options?: Acceptance): Run;
   /**

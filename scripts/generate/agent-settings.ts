@@ -30,6 +30,8 @@ const MEANING = {
   gatewayPort: 'its port',
   gatewayUrl: 'address of the gateway as runners reach it, such as `http://claude-code-agent:3001`',
   queueLimit: 'how many runs may wait for a slot',
+  onUsageLimit:
+    '`wait`: waiting runs start when the usage limit has reset; `fail`: they start and are `usage_limited`; see [quota](quota.md)',
   maxRunMinutes: `longest \`timeout\` of \`POST /runs\`, 1 to ${MAX_RUN_MINUTES}; \`POST /run\` takes ten minutes at most`,
   graceSeconds: 'how long runs in progress may continue after SIGTERM',
   model: 'model for runs that name none, by name or alias; if unset, the CLI chooses',

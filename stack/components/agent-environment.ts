@@ -69,6 +69,7 @@ export function agentEnvironment({
     [AGENT_ENV.decisionMinutes]: String(config.decisionMinutes),
     ...placeOfRuns(config),
     [AGENT_ENV.queueLimit]: String(config.queueLimit),
+    [AGENT_ENV.onUsageLimit]: config.onUsageLimit,
     [AGENT_ENV.maxRunMinutes]: String(config.maxRunMinutes),
     [AGENT_ENV.warmStart]: config.warmStart ? 'on' : 'off',
     [AGENT_ENV.warmStartFreeMegabytes]: String(config.warmStartFreeMegabytes),

@@ -6,9 +6,10 @@ import {
   MAX_DECISION_MINUTES,
   MAX_RUN_MINUTES,
   MAX_SLOTS,
+  ON_USAGE_LIMIT,
   PERMISSION_MODES,
 } from '../../agent/contract.ts';
-import type { AuthMode, PermissionMode } from '../../agent/contract.ts';
+import type { AuthMode, OnUsageLimit, PermissionMode } from '../../agent/contract.ts';
 import type { CallerSetting } from '../../agent/callers/rules.ts';
 import { readAzureConfig } from './azure.ts';
 import type { AzureConfig } from './azure.ts';
@@ -99,6 +100,7 @@ export interface StackConfig {
   /** Without runners, how many runs may be in progress. */
   readonly slots: number;
   readonly queueLimit: number;
+  readonly onUsageLimit: OnUsageLimit;
   readonly maxRunMinutes: number;
   readonly warmStart: boolean;
   readonly warmStartFreeMegabytes: number;
@@ -187,6 +189,7 @@ export function readConfig(source: ConfigSource): StackConfig {
     runners,
     slots: read.integer('slots', 1, MAX_SLOTS),
     queueLimit: read.integer('queueLimit', 0, 10_000),
+    onUsageLimit: read.oneOf('onUsageLimit', ON_USAGE_LIMIT),
     maxRunMinutes: read.integer('maxRunMinutes', 1, MAX_RUN_MINUTES),
     warmStart: read.boolean('warmStart'),
     warmStartFreeMegabytes: read.integer('warmStartFreeMegabytes', 0, 10_000_000),

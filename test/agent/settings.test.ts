@@ -48,6 +48,8 @@ describe('settings', () => {
     ['AGENT_RUNNER_KEY_FILE', '/etc/hostname', 'an existing file with an Ed25519 private key in PEM'],
     ['AGENT_GATEWAY_URL', 'http://agent:3001/v1', 'an http URL without user, path or query'],
     ['AGENT_QUEUE_LIMIT', '-1', 'a whole number from 0 to 10000'],
+    ['AGENT_ON_USAGE_LIMIT', 'pause', 'one of wait, fail'],
+    ['AGENT_ON_USAGE_LIMIT', '', 'one of wait, fail'],
     ['AGENT_MAX_RUN_MINUTES', '0', 'a whole number from 1 to 1440'],
     ['AGENT_MAX_RUN_MINUTES', '1441', 'a whole number from 1 to 1440'],
     ['AGENT_GRACE_SECONDS', 'soon', 'a whole number from 0 to 3600'],

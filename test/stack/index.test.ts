@@ -228,6 +228,7 @@ describe('the program', () => {
     const { resources } = await runProgram({
       warmRunners: '2',
       queueLimit: '7',
+      onUsageLimit: 'fail',
       maxRunMinutes: '240',
       fileMegabytes: '40',
       runFilesMegabytes: '200',
@@ -259,6 +260,7 @@ describe('the program', () => {
       AGENT_PERMISSION_MODE: 'acceptEdits',
       AGENT_APPROVE: '["WebFetch","Bash(git push*)"]',
       AGENT_DECISION_MINUTES: '60',
+      AGENT_ON_USAGE_LIMIT: 'fail',
       POD_IP: { fieldPath: 'status.podIP' },
       AGENT_RUNNERS: 'http://claude-code-runner:7070',
       AGENT_WARM_RUNNERS: '2',

@@ -73,6 +73,7 @@ export async function startGateway(
     credential,
     log: keepingLog(lines),
     onRefused: (refusal) => refused.push(refusal),
+    onResponse: () => undefined,
     onExchanged: (sessionId, one) => exchanged.push({ sessionId, ...one }),
     limits: { ...GATEWAY_LIMITS, ...limits },
   });

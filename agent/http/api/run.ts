@@ -4,6 +4,7 @@ import { component, refTo, time, type Sent } from './component.ts';
 import { decision } from './decision.ts';
 import { runFile } from './file.ts';
 import { requestEcho } from './run-request.ts';
+import { hold } from './state.ts';
 import { toolStep } from './transcript.ts';
 
 const OUTCOMES = Object.keys(EXIT_CODES) as [Outcome, ...Outcome[]];
@@ -93,10 +94,19 @@ const run = {
   decisions: z.array(decision).describe('What a person had to decide, in the order it was asked.').optional(),
 };
 
+const placeInQueue = component(
+  'PlaceInQueue',
+  z.object({
+    place: z.int().describe('1 for the run that has waited longest.'),
+    hold: hold.describe('Why no waiting run starts. Only while that is so.').optional(),
+  }),
+);
+
 const runUnderWay = component(
   'RunUnderWay',
   z.object({
     ...run,
+    queue: placeInQueue.describe('While the run is `queued`.').optional(),
     state: z.enum(['queued', 'running', 'waiting']).describe('`waiting`: in progress, until a person has decided.'),
   }),
 );
@@ -108,7 +118,7 @@ export const runResource = component('Run', z.discriminatedUnion('state', [runUn
 const listedRun = component(
   'ListedRun',
   z.discriminatedUnion('state', [
-    component('ListedRunUnderWay', runUnderWay.omit({ decisions: true })),
+    component('ListedRunUnderWay', runUnderWay.omit({ decisions: true, queue: true })),
     component('ListedEndedRun', endedRun.omit({ output: true, structuredOutput: true, decisions: true })),
   ]),
 );
@@ -146,6 +156,7 @@ export const runEvent = component(
 export type Usage = Sent<typeof usage>;
 /** How a run ended, and its output. */
 export type RunResult = Omit<Sent<z.ZodObject<typeof result>>, 'success' | 'exitCode'>;
+export type PlaceInQueue = Sent<typeof placeInQueue>;
 /** The state of a run's callback. */
 export type Callback = Sent<typeof callback>;
 export type RunAnswer = Sent<typeof runAnswer>;

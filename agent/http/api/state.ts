@@ -9,6 +9,28 @@ const load = {
 
 const pause = z.object({ since: time, reason: z.string().optional() });
 
+const quotaWindow = z.object({
+  window: z.string().describe('Such as `five_hour` or `seven_day`.'),
+  utilization: z.number().describe('The part of the window that is used: 0 to 1, and above 1 for what went over it.'),
+  status: z.enum(['allowed', 'allowed_warning', 'rejected']).optional(),
+  resetsAt: time,
+});
+
+/** Why waiting runs may not start. */
+export const HOLD_REASONS = ['usage_limit', 'outage'] as const;
+
+/** Why waiting runs do not start, and until when. */
+export const hold = component(
+  'Hold',
+  z.object({
+    reason: z
+      .enum(HOLD_REASONS)
+      .describe('`usage_limit`: until the limit resets. `outage`: several runs in a row were `unavailable`.'),
+    since: time,
+    until: time.describe('When one run goes first. Missing from then until Claude has answered it.').optional(),
+  }),
+);
+
 /** The response of `GET /health`. It needs no token, so it contains no secret. */
 export const health = component(
   'Health',
@@ -19,6 +41,11 @@ export const health = component(
     ...load,
     slots: z.int().describe('The most runs in progress at a time.'),
     paused: pause.describe('Only while the agent is paused.').optional(),
+    hold: hold.describe('Why waiting runs do not start. Only while Anthropic answers none.').optional(),
+    quota: z
+      .array(quotaWindow)
+      .describe("The windows of the subscription's usage limit. Only if Anthropic has told them.")
+      .optional(),
     files: z.string().describe('That the files of runs are nearly at their limit. Only while they are.').optional(),
     storage: z.string().describe('Why records of runs cannot be written. Only while they cannot.').optional(),
     auth: z.object({
@@ -84,6 +111,9 @@ export const pauseRequest = component(
 /** The response of `POST /pause` and of `POST /resume`. */
 export const pauseState = component('PauseState', z.object({ paused: z.boolean(), ...pause.partial().shape, ...load }));
 
+/** A window of the usage limit. Its name is that of the CLI. */
+export type QuotaWindow = Sent<typeof quotaWindow>;
+export type Hold = Sent<typeof hold>;
 /** A pause of the agent. */
 export type Pause = Sent<typeof pause>;
 export type Health = Sent<typeof health>;

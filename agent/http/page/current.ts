@@ -15,6 +15,7 @@ import {
   type Html,
   type PageContext,
 } from './parts.ts';
+import { held } from './held.ts';
 import type { Status } from './status.ts';
 import { count, duration, grouped } from './words.ts';
 
@@ -23,7 +24,7 @@ const SHOWN = 5;
 
 /** The runs in progress and the waiting runs. */
 export function current(status: Status, context: PageContext): Html {
-  const { running, waiting, load, now } = status;
+  const { running, waiting, load, hold, now } = status;
   const hidden = load.queued - waiting.length;
   const rows = waiting.map((run, i) => waitingRow(run, i + 1, now, context));
   const folded = rows.splice(rows.length > SHOWN + 1 ? SHOWN : rows.length);
@@ -34,7 +35,7 @@ export function current(status: Status, context: PageContext): Html {
       rows.length === 0
         ? ''
         : html`<h3 id="queue-title">Queue</h3>
-            ${queue('queue-title', rows, context)}`
+            ${hold ? html`<p class="waits">${held(hold, now)}</p>` : ''} ${queue('queue-title', rows, context)}`
     }
     ${
       folded.length === 0

@@ -1,6 +1,8 @@
 import { html } from 'hono/html';
+import type { PlaceInQueue } from '../api/run.ts';
 import type { RecordedSteps } from '../../store/step-records.ts';
 import { deadlineOf, type Run } from '../../store/run.ts';
+import { held } from './held.ts';
 import { factsOf } from './history.ts';
 import {
   badge,
@@ -22,6 +24,8 @@ import { bytes, dollars, duration, OUTCOME_WORDS, STATE_WORDS, type Words } from
 export interface OpenedRun {
   readonly now: Date;
   readonly run: Run;
+  /** Where it waits; undefined if it does not. */
+  readonly queue: PlaceInQueue | undefined;
   /** Without secrets; empty if it is not kept any more. */
   readonly prompt: string;
   /** What Claude did; undefined if it is not kept. */
@@ -47,13 +51,14 @@ export const noRun = (): Html =>
     <p>Its record may have been removed because of its age. <a href="/">All runs</a></p>
   </section>`;
 
-function overview({ run, now }: OpenedRun, context: PageContext): Html {
+function overview({ run, queue, now }: OpenedRun, context: PageContext): Html {
   const words = wordsOf(run);
   const { error, costUsd } = run.result ?? {};
   const facts = {
     Workflow: origin(run, context),
     Accepted: time(run.acceptedAt),
     ...timesOf(run, now),
+    ...(queue && { Place: String(queue.place) }),
     ...(costUsd !== undefined && { Cost: dollars(costUsd) }),
     ...factsOf(run),
   };
@@ -62,6 +67,7 @@ function overview({ run, now }: OpenedRun, context: PageContext): Html {
     ${heading('run', `Run ${shortId(run)}`)}
     <p role="status">${badge(words)}</p>
     ${error === undefined ? '' : html`<p class="error"><bdi>${error}</bdi></p>`}
+    ${queue?.hold ? html`<p class="waits">${held(queue.hold, now)}</p>` : ''}
     <dl class="facts">${Object.entries(facts).map(([name, value]) => fact(name, value))}</dl>
     ${run.state === 'ended' ? '' : cancelForm(run, context)}
   </section>`;

@@ -3,6 +3,8 @@ import type { Budgets } from '../../budgets/budgets.ts';
 import type { CredentialSource, CredentialStatus } from '../../login/credential.ts';
 import type { LoginAttempts, LoginAttemptsView } from '../../login/new-login/login-attempts.ts';
 import type { LoginStatus, LoginState } from '../../login/status.ts';
+import type { Hold, QuotaWindow } from '../api/state.ts';
+import type { Quota } from '../../quota/quota.ts';
 import type { OutcomeCount, Pause, Run, RunFilter, RunPage } from '../../store/run.ts';
 import type { RunService } from '../../runs/service.ts';
 
@@ -22,6 +24,10 @@ export interface Status {
   /** Why no run is accepted until someone frees space in the workspace. */
   readonly workspaceProblem: string | undefined;
   readonly startProblem: string | undefined;
+  /** Why waiting runs do not start. */
+  readonly hold: Hold | undefined;
+  /** The windows of the usage limit; empty if Anthropic has told none. */
+  readonly quota: readonly QuotaWindow[];
   /** In progress, also those that wait for a decision. */
   readonly running: readonly Run[];
   /** How long a decision may take, in milliseconds. */
@@ -41,13 +47,19 @@ export interface Status {
   readonly budgets: readonly BudgetState[];
 }
 
+/** What {@link statusOf} asks. */
+export interface StatusSources {
+  readonly service: RunService;
+  readonly loginStatus: LoginStatus;
+  readonly logins: LoginAttempts;
+  readonly budgets: Pick<Budgets, 'states'>;
+  readonly quota: Pick<Quota, 'windows'>;
+  readonly version: string;
+}
+
 /** Collects everything that the page shows. */
 export function statusOf(
-  service: RunService,
-  loginStatus: LoginStatus,
-  logins: LoginAttempts,
-  budgets: Pick<Budgets, 'states'>,
-  version: string,
+  { service, loginStatus, logins, budgets, quota, version }: StatusSources,
   filter: EndedFilter = {},
 ): Status {
   const now = new Date();
@@ -60,6 +72,8 @@ export function statusOf(
     unready: service.unready,
     workspaceProblem: service.workspaceProblem,
     startProblem: service.startProblem,
+    hold: service.hold,
+    quota: quota.windows,
     running: unfinished.filter(({ state }) => state === 'running' || state === 'waiting'),
     decisionMs: service.decisionMs,
     waiting: unfinished.filter(({ state }) => state === 'queued').slice(0, WAITING),

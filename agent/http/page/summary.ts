@@ -1,5 +1,6 @@
 import { html } from 'hono/html';
 import { form, heading, time, type Html, type PageContext } from './parts.ts';
+import { held } from './held.ts';
 import type { Status } from './status.ts';
 import { count, grouped, type Tone } from './words.ts';
 
@@ -11,13 +12,16 @@ export interface Headline {
 }
 
 /** The most urgent state of the agent. */
-export function headlineOf({ unready, paused, login, workspaceProblem, startProblem, load }: Status): Headline {
+export function headlineOf(status: Status): Headline {
+  const { unready, paused, login, workspaceProblem, startProblem, hold, load, now } = status;
   if (unready !== undefined) return { tone: 'badly', state: 'Not ready', why: unready };
   if (paused) {
     const reason = paused.reason === undefined ? '' : `: ${paused.reason}`;
     return { tone: 'waits', state: 'Paused', why: html`Since ${time(paused.since)}${reason}` };
   }
   if (login.state === 'auth_failed') return { tone: 'badly', state: 'Log in', why: login.detail };
+  if (hold?.reason === 'usage_limit') return { tone: 'waits', state: 'Usage limit', why: held(hold, now) };
+  if (hold) return { tone: 'badly', state: 'Claude unreachable', why: held(hold, now) };
   if (login.state === 'outage') return { tone: 'badly', state: 'Claude unreachable', why: login.detail };
   if (login.state === 'usage_limited') return { tone: 'waits', state: 'Usage limit', why: login.detail };
   if (workspaceProblem !== undefined) return { tone: 'badly', state: 'Workspace full', why: workspaceProblem };

@@ -1,12 +1,8 @@
 import { Hono, type Context } from 'hono';
-import type { Budgets } from '../../budgets/budgets.ts';
 import { CONTENT_SECURITY_POLICY, runPage, statusPage, tokenPage } from '../page/document.ts';
 import type { OpenedRun } from '../page/run.ts';
-import { statusOf } from '../page/status.ts';
+import { statusOf, type StatusSources } from '../page/status.ts';
 import { LoginError } from '../../login/new-login/errors.ts';
-import type { LoginAttempts } from '../../login/new-login/login-attempts.ts';
-import type { LoginStatus } from '../../login/status.ts';
-import type { RunService } from '../../runs/service.ts';
 import type { RunSteps } from '../../steps/run-steps.ts';
 import { withoutUndefined } from '../request/json-body.ts';
 import { isAllowed, seesAllRuns, type Callers } from '../../callers/callers.ts';
@@ -16,13 +12,8 @@ import { readForm, smallForm } from './page-form.ts';
 import { problem } from '../problem.ts';
 
 /** What the page needs. */
-export interface PageDependencies {
-  readonly service: RunService;
+export interface PageDependencies extends StatusSources {
   readonly steps: RunSteps;
-  readonly loginStatus: LoginStatus;
-  readonly logins: LoginAttempts;
-  readonly budgets: Budgets;
-  readonly version: string;
   readonly callers: Callers;
   /** Called for each request of a caller. */
   readonly onRequest: BearerOptions['onRequest'];
@@ -37,7 +28,7 @@ export interface PageDependencies {
  * send requests on someone's behalf.
  */
 export function pageRoute(dependencies: PageDependencies): Hono {
-  const { service, loginStatus, logins, budgets, version, callers, onRequest, n8nUrl } = dependencies;
+  const { service, logins, version, callers, onRequest, n8nUrl } = dependencies;
   const route = new Hono();
   const isKnown = (token: string) => callers.find(token) !== undefined;
   const refuse = (c: Context, status: 401 | 403 | 413 | 415, why = 'The token is not valid for this agent.') =>
@@ -74,7 +65,7 @@ export function pageRoute(dependencies: PageDependencies): Hono {
       return c.html(runPage(opened(run, dependencies), shown, { token, mayAct, filter: {}, n8nUrl, problem, run }));
     }
     const filter = withoutUndefined(asked);
-    const status = statusOf(service, loginStatus, logins, budgets, version, filter);
+    const status = statusOf(dependencies, filter);
     return c.html(statusPage(status, { token, mayAct, filter, n8nUrl, problem }));
   });
   route.all('/', (c) =>
@@ -87,7 +78,15 @@ export function pageRoute(dependencies: PageDependencies): Hono {
 
 function opened(id: string, { service, steps }: PageDependencies): OpenedRun | undefined {
   const run = service.find(id);
-  return run && { now: new Date(), run, prompt: steps.masked(run.request.prompt), steps: steps.of(id) };
+  return (
+    run && {
+      now: new Date(),
+      run,
+      queue: service.placeOf(run),
+      prompt: steps.masked(run.request.prompt),
+      steps: steps.of(id),
+    }
+  );
 }
 
 /** What goes wrong with a login is part of the page. */

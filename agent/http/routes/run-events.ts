@@ -19,7 +19,7 @@ export const WATCHING = {
   stalledMs: 60_000,
 } as const;
 
-type Watched = Pick<RunService, 'find' | 'events'>;
+type Watched = Pick<RunService, 'find' | 'events' | 'placeOf'>;
 /** The steps of runs whose events are no longer in memory. */
 type Kept = Pick<RunSteps, 'of' | 'has'>;
 type Watching = Readonly<Record<keyof typeof WATCHING, number>>;
@@ -68,7 +68,7 @@ function streamRunEvents(
         wake = Promise.withResolvers();
         if (events.length === 0) await stream.write(': keep-alive\n\n');
         for (const event of events.splice(0)) {
-          await stream.writeSSE({ id: event.id, event: event.type, data: JSON.stringify(dataOf(event)) });
+          await stream.writeSSE({ id: event.id, event: event.type, data: JSON.stringify(dataOf(event, service)) });
           if (event.type === 'ended') return;
         }
       }
@@ -85,8 +85,9 @@ function toolEventsAfter(after: string | undefined, steps: readonly Step[]): Run
   return tools.filter(({ number }) => number > seen).map(toolEvent);
 }
 
-function dataOf(event: RunEvent): TextPiece | Decision | ToolStep | RunResource {
+function dataOf(event: RunEvent, service: Watched): TextPiece | Decision | ToolStep | RunResource {
   if (event.type === 'tool') return event.step;
   if (event.type === 'decision') return event.decision;
-  return event.type === 'text' ? { text: event.text } : resourceOf(event.run);
+  if (event.type === 'text') return { text: event.text };
+  return resourceOf(event.run, event.type === 'queued' ? service.placeOf(event.run) : undefined);
 }

@@ -1,13 +1,16 @@
 import { callerNameOf } from '../../callers/callers.ts';
-import type { ListedRun, RunResource } from '../api/run.ts';
+import type { ListedRun, PlaceInQueue, RunResource } from '../api/run.ts';
 import { exitCodeOf } from '../../runs/outcome.ts';
 import { withoutUndefined } from '../request/json-body.ts';
 import type { Ended, Run, RunSummary } from '../../store/run.ts';
 
-/** A run for a client, without its prompt; for a summary also without Claude's output. */
-export function resourceOf(run: Run): RunResource;
+/**
+ * A run for a client, without its prompt; for a summary also without Claude's output.
+ * @param queue where it waits, if it does.
+ */
+export function resourceOf(run: Run, queue?: PlaceInQueue): RunResource;
 export function resourceOf(run: RunSummary): ListedRun;
-export function resourceOf(run: Run | RunSummary): RunResource | ListedRun {
+export function resourceOf(run: Run | RunSummary, queue?: PlaceInQueue): RunResource | ListedRun {
   const { id, acceptedAt, startedAt, sessionId, request, callback, decisions } = run;
   const { timeoutMs: timeout, queueTimeoutMs: queueTimeout, lane, workdir, options, labels, files } = request;
   const known = {
@@ -21,7 +24,7 @@ export function resourceOf(run: Run | RunSummary): RunResource | ListedRun {
     ...(callback && { callback }),
     ...(decisions && { decisions }),
   };
-  if (run.state !== 'ended') return { ...known, state: run.state };
+  if (run.state !== 'ended') return { ...known, state: run.state, ...(queue && { queue }) };
   const { state, endedAt, result } = run as Ended<Run | RunSummary>;
   const success = result.outcome === 'succeeded';
   return { ...known, state, endedAt, success, exitCode: exitCodeOf(result.outcome), ...result };

@@ -17,7 +17,7 @@ export function createRun(service: RunService, rules: CommonRules): Handler {
     using read = await readRun(c, own);
     const { request, idempotency } = read;
     const { run } = await service.accept(requestOf(c, request, service), false, idempotency);
-    return c.json(resourceOf(run), 202, { Location: `/runs/${run.id}` });
+    return c.json(resourceOf(run, service.placeOf(run)), 202, { Location: `/runs/${run.id}` });
   };
 }
 
@@ -39,7 +39,10 @@ export function listRuns(service: RunService): Handler {
 
 /** `GET /runs/{id}`: the current state of a run. */
 export function getRun(service: RunService): Handler {
-  return (c) => c.json(resourceOf(runOf(c, service, 'see')));
+  return (c) => {
+    const run = runOf(c, service, 'see');
+    return c.json(resourceOf(run, service.placeOf(run)));
+  };
 }
 
 /** `DELETE /runs/{id}`: cancels a run. */

@@ -2,6 +2,8 @@ import type { Handler } from 'hono';
 import { openApiDocument } from '../api/document.ts';
 import { pauseReason, pauseRequest, type Health, type LoginReport, type PauseState, type Ready } from '../api/state.ts';
 import type { FileStore } from '../../files/file-store.ts';
+import type { Quota } from '../../quota/quota.ts';
+import { sentenceOf } from '../../quota/sentence.ts';
 import type { LoginStatus } from '../../login/status.ts';
 import type { RunService } from '../../runs/service.ts';
 import type { LoginCheck } from '../../runs/login-check.ts';
@@ -9,14 +11,19 @@ import type { RunMetrics } from '../metrics.ts';
 import { problem } from '../problem.ts';
 import { parseJsonObject } from '../request/json-body.ts';
 
+/** What `GET /health` needs. */
+export interface HealthDependencies {
+  readonly service: RunService;
+  readonly loginStatus: LoginStatus;
+  readonly files: Pick<FileStore, 'problem'>;
+  readonly quota: Pick<Quota, 'windows'>;
+  readonly version: string;
+}
+
 /** `GET /health`: the process is alive, and its status. Needs no token, so it contains no secret. */
-export function getHealth(
-  service: RunService,
-  loginStatus: LoginStatus,
-  files: Pick<FileStore, 'problem'>,
-  version: string,
-): Handler {
+export function getHealth({ service, loginStatus, files, quota, version }: HealthDependencies): Handler {
   return (c) => {
+    const { windows } = quota;
     const { active, queued, slots } = service.load;
     const { login, credential } = loginStatus.current;
     const { mode, source } = loginStatus.credential;
@@ -28,6 +35,8 @@ export function getHealth(
       queued,
       slots,
       paused: service.paused,
+      hold: service.hold,
+      ...(windows.length > 0 && { quota: windows }),
       files: files.problem,
       storage: service.storageProblem,
       auth: {
@@ -49,9 +58,13 @@ export function getReadiness(service: RunService): Handler {
   return (c) => {
     const why = service.unready;
     return why === undefined
-      ? c.json({ status: 'ready', notice: service.startProblem } satisfies Ready)
+      ? c.json({ status: 'ready', notice: noticeOf(service) } satisfies Ready)
       : problem(c, 'not-ready', why);
   };
+}
+
+function noticeOf({ startProblem, hold }: RunService): string | undefined {
+  return startProblem ?? (hold && sentenceOf(hold));
 }
 
 /** `POST /pause`: stops accepting and starting runs, even after a restart. The body, `{"reason": …}`, is optional. */

@@ -34,7 +34,7 @@ describe('a client that watches a run', () => {
   beforeEach(async () => {
     events = new RunEvents();
     events.publish('queued', run);
-    const watch = watchRun({ find: () => run, events }, { keepAliveMs: 40, stalledMs: 1500 });
+    const watch = watchRun({ find: () => run, events, placeOf: () => undefined }, { keepAliveMs: 40, stalledMs: 1500 });
     const app = new Hono();
     app.use((c, next) => {
       setCaller(c, { name: OPERATOR, may: ['admin'], labels: {} });

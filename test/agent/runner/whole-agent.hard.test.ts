@@ -233,6 +233,20 @@ describe('an agent with a runner', needs(unless(NO_CONTAINER === undefined, NO_C
         expect(await waiting).toMatchObject({ success: true });
       });
 
+    it('knows the quota from the gateway, and holds the queue at the limit', async () => {
+      await startAgent({
+        AGENT_AUTH_MODE: 'oauthToken',
+        CLAUDE_CODE_OAUTH_TOKEN: 'sk-ant-oat01-own',
+        AGENT_MODEL: 'sonnet',
+      });
+      await slots(1);
+      const { resetsAt } = await agent.run('[[fail:usage_limit]] limited');
+      expect(await agent.health()).toMatchObject({
+        hold: { reason: 'usage_limit', until: resetsAt },
+        quota: [{ window: 'five_hour', utilization: 1, status: 'rejected', resetsAt }],
+      });
+    });
+
     it('checks the login without a runner, by the same way to the API', async () => {
       await runner[Symbol.asyncDispose]();
       await startAgent({ ...KEYED, AGENT_MODEL: 'sonnet' });

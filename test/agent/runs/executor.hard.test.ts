@@ -7,6 +7,7 @@ import { createClaude, type Claude } from '../../../agent/claude/claude.ts';
 import { Decisions } from '../../../agent/decisions/decisions.ts';
 import { variableCredential } from '../../../agent/login/credential.ts';
 import { LoginStatus } from '../../../agent/login/status.ts';
+import { QueueHold } from '../../../agent/quota/queue-hold.ts';
 import { RunService } from '../../../agent/runs/service.ts';
 import { Contents } from '../../../agent/files/contents.ts';
 import { FileStore } from '../../../agent/files/file-store.ts';
@@ -150,6 +151,15 @@ describe.each(slice([1, 4], 1))('an accepted run, with %i slot(s),', (slots) => 
           log: SILENT,
         }),
       ),
+      hold: new QueueHold({
+        waitsForReset: true,
+        stopsAllRuns: () => true,
+        credential: () => 'one',
+        kept: undefined,
+        keep: () => undefined,
+        onChange: () => service.holdChanged(),
+        log: SILENT,
+      }),
       log: SILENT,
       queueLimit: 10,
       slots,

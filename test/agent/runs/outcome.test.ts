@@ -203,6 +203,8 @@ describe('POST /run', () => {
     const answer = await agent.run(prompt, { ...schema });
     expect(answer).toMatchObject({ outcome, success: outcome === 'succeeded', exitCode: EXIT_CODES[outcome] });
     expect(answer.error === undefined).toBe(answer.success);
+    // After three in a row the queue would wait.
+    if (outcome === 'unavailable') await agent.run('an answer');
   });
 
   it('reports when the usage limit resets', async () => {

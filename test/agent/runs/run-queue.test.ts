@@ -6,21 +6,35 @@ const LIMIT = 5;
 let begun: string[];
 let ends: Map<string, () => void>;
 let changes: number;
+/** How many of the waiting pieces of work may begin. */
+let admitted: number;
 beforeEach(() => {
+  admitted = Infinity;
   begun = [];
   ends = new Map();
   changes = 0;
 });
 
 const queueOf = (slots: number, limit = LIMIT) => {
-  const queue = new RunQueue(limit, slots, () => (changes += 1));
+  const queue = new RunQueue(
+    limit,
+    slots,
+    () => (changes += 1),
+    () => admitted,
+  );
   queue.open();
   return queue;
+};
+
+const admit = (queue: RunQueue, count: number) => {
+  admitted = count;
+  queue.wake();
 };
 
 /** Work that begins, and ends when it is told to. */
 const work = (name: string) => () => {
   begun.push(name);
+  admitted -= 1;
   const { promise, resolve } = Promise.withResolvers<undefined>();
   ends.set(name, () => resolve(undefined));
   return promise;
@@ -83,25 +97,36 @@ describe('a queue with four slots', () => {
     expect(begun).toEqual(['a1', 'b1', 'c1', 'b2', 'a2', 'a3', 'ab1']);
   });
 
-  it('puts work ahead before all that waits, also while it is paused', async () => {
+  it('puts work ahead before all that waits, also while none of that may begin', async () => {
     const queue = queueOf(1);
     push(queue, 'a1');
     push(queue, 'b1');
     queue.push(work('check'), [], { ahead: true });
-    queue.pause();
+    admitted = 0;
     await end('a1');
     await end('check');
     expect(begun).toEqual(['a1', 'check']);
-    queue.resume();
+    admit(queue, Infinity);
     expect(begun).toEqual(['a1', 'check', 'b1']);
   });
 
-  it('begins as many as there are slots when it is resumed', () => {
+  it.each([
+    [0, []],
+    [1, ['a1']],
+    [Infinity, ['a1', 'b1']],
+  ])('begins as many as there are slots, and at most the %f that may begin', (count, expected) => {
     const queue = queueOf(2);
-    queue.pause();
+    admitted = 0;
     for (const name of ['a1', 'a2', 'b1', 'c1']) push(queue, name);
-    queue.resume();
-    expect(begun).toEqual(['a1', 'b1']);
+    admit(queue, count);
+    expect(begun).toEqual(expected);
+  });
+
+  it('begins the next one that comes if one may begin and none waits', () => {
+    const queue = queueOf(2);
+    admit(queue, 1);
+    for (const name of ['a1', 'b1']) push(queue, name);
+    expect(begun).toEqual(['a1']);
   });
 
   it('begins nothing once it is closed', async () => {
@@ -174,14 +199,17 @@ describe('the plan of a queue', () => {
     expect([plan.startsAtOnce([]), plan.startsAtOnce([])]).toEqual([true, true]);
   });
 
-  it('says that nothing starts while the queue is paused or not open yet', () => {
-    const paused = queueOf(4);
-    paused.pause();
-    const unopened = new RunQueue(LIMIT, 4, () => undefined);
-    expect([paused, unopened].map((queue) => planned(queue, ['a1', 'b1']))).toEqual([
-      ['waits', 'waits'],
-      ['waits', 'waits'],
-    ]);
+  it('says that nothing starts while the queue is not open yet', () => {
+    expect(planned(new RunQueue(LIMIT, 4, () => undefined), ['a1', 'b1'])).toEqual(['waits', 'waits']);
+  });
+
+  it.each([
+    [0, ['waits', 'waits', 'waits']],
+    [1, ['starts', 'waits', 'waits']],
+    [Infinity, ['starts', 'starts', 'waits']],
+  ])('says which start while %f may', (count, expected) => {
+    admitted = count;
+    expect(planned(queueOf(2), ['a1', 'b1', 'c1'])).toEqual(expected);
   });
 
   it('comes true for any work in any state of the queue', async () => {
@@ -227,15 +255,17 @@ describe('a queue that is used at random', () => {
       const startNext = () => {
         const expected: string[] = [];
         for (const [name, { lanes }] of waiting) {
-          if (running.size === slots || paused) break;
+          if (running.size === slots || may === 0) break;
           if (!isFree(lanes)) continue;
+          may -= 1;
           waiting.delete(name);
           running.set(name, lanes);
           expected.push(name);
         }
         return expected;
       };
-      let paused = false;
+      admitted = Infinity;
+      let may = Infinity;
       const all: string[] = [];
       for (let step = 0; step < STEPS; step += 1) {
         const action = random(10);
@@ -255,12 +285,9 @@ describe('a queue that is used at random', () => {
             expect(waiting.get(name)?.ticket.leave()).toBe(true);
             waiting.delete(name);
           }
-        } else if (paused) {
-          paused = false;
-          queue.resume();
         } else {
-          paused = true;
-          queue.pause();
+          may = [0, 1, Infinity][random(3)] ?? 0;
+          admit(queue, may);
         }
         all.push(...startNext());
         expect(begun, `seed ${seed}, step ${step}`).toEqual(all);

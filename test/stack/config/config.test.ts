@@ -119,6 +119,7 @@ describe('the configuration', () => {
     ['slots', '65', 'must be a whole number from 1 to 64'],
     ['maxRunMinutes', '0', 'must be a whole number from 1 to 1440'],
     ['maxRunMinutes', '1441', 'must be a whole number from 1 to 1440'],
+    ['onUsageLimit', 'pause', 'must be one of wait, fail'],
     ['queueLimit', '10001', 'must be a whole number from 0 to 10000'],
     ['graceSeconds', 'ten', 'must be a whole number from 1 to 3600'],
     ['recordDays', '0', 'must be a whole number from 1 to 3650'],
