@@ -113,7 +113,8 @@ function countOn(root) {
   const now = Date.now() + ahead;
   for (const element of root.querySelectorAll('[data-since]')) put(element, now - Number(element.dataset.since));
   for (const element of root.querySelectorAll('[data-until]')) put(element, Number(element.dataset.until) - now);
-  for (const bar of root.querySelectorAll('progress[data-from]')) bar.value = Math.min(bar.max, now - Number(bar.dataset.from));
+  for (const bar of root.querySelectorAll('progress[data-from]'))
+    bar.value = Math.min(bar.max, now - Number(bar.dataset.from));
 }
 
 function put(element, ms) {
