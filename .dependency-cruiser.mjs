@@ -112,7 +112,7 @@ export default {
       path('stack/'),
       {
         path: '^(agent|watchdog|test)/',
-        pathNot: '^(agent|watchdog)/contract\\.ts$|^agent/(claude-settings-keys|callers/rules)\\.ts$',
+        pathNot: '^(agent|watchdog)/contract\\.ts$|^agent/(claude-settings-keys|(budgets|callers)/rules)\\.ts$',
         dependencyTypesNot: ['type-only'],
       },
       'The stack shares names with the programs, and the shapes of what they send; not code.',

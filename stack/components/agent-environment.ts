@@ -85,6 +85,7 @@ export function agentEnvironment({
     [AGENT_ENV.logLevel]: config.logLevel,
     [AGENT_ENV.stack]: pulumi.getStack(),
     ...(config.callers.length === 0 ? {} : { [AGENT_ENV.callers]: JSON.stringify(config.callers) }),
+    ...(config.budgets.length === 0 ? {} : { [AGENT_ENV.budgets]: JSON.stringify(config.budgets) }),
     ...(login.kind === 'session'
       ? { [AGENT_ENV.sessionDir]: PATHS.session }
       : { [AGENT_ENV.credentialFile]: `${PATHS.credential}/${CREDENTIAL_KEY}` }),

@@ -10,9 +10,11 @@ import {
   PERMISSION_MODES,
 } from '../../agent/contract.ts';
 import type { AuthMode, OnUsageLimit, PermissionMode } from '../../agent/contract.ts';
+import type { BudgetSetting } from '../../agent/budgets/rules.ts';
 import type { CallerSetting } from '../../agent/callers/rules.ts';
 import { readAzureConfig } from './azure.ts';
 import type { AzureConfig } from './azure.ts';
+import { readBudgets } from './budgets.ts';
 import { readCallers } from './callers.ts';
 import { ANNOTATIONS, APPROVE, CALLBACK_HOSTS, EGRESS, EXTRAS, LABELS, SELECTOR, TOLERATIONS } from './items.ts';
 import type { Egress, Toleration } from './items.ts';
@@ -86,6 +88,7 @@ export interface StackConfig {
   /** One token, or two separated by a space while it is rotated, the newer one last. */
   readonly agentToken: pulumi.Output<string> | undefined;
   readonly callers: readonly CallerSetting[];
+  readonly budgets: readonly BudgetSetting[];
   /** JSON objects: MCP servers by name, and settings of `claude`. */
   readonly mcpServers: pulumi.Output<string> | undefined;
   readonly claudeSettings: pulumi.Output<string> | undefined;
@@ -164,6 +167,7 @@ export function readConfig(source: ConfigSource): StackConfig {
   const platform = read.oneOf('platform', ['linux/amd64', 'linux/arm64']);
   const authMode = read.oneOf('authMode', AUTH_MODES);
   const runners = readRunners(read);
+  const callers = readCallers(read);
   const config = {
     target,
     azure: readAzureConfig(read, target, platform),
@@ -179,7 +183,8 @@ export function readConfig(source: ConfigSource): StackConfig {
     sessionFrom: read.oneOf('sessionFrom', ['folder', 'cluster']),
     sessionExtras: read.list('sessionExtras', ...EXTRAS),
     agentToken: secret('agentToken'),
-    callers: readCallers(read),
+    callers,
+    budgets: readBudgets(read, callers),
     mcpServers: secret('mcpServers'),
     claudeSettings: secret('claudeSettings'),
     model: read.optional('model', ...TEXT.model),

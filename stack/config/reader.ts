@@ -116,6 +116,17 @@ export class ConfigReader {
     });
   }
 
+  /**
+   * A list by the rules of the program that gets it; empty if not given.
+   * @param mistakesIn a clause for each mistake in the list; it begins with the place in brackets if it concerns an item.
+   * @returns what was given, also if there are mistakes in it.
+   */
+  checkedList(key: string, allowed: string, mistakesIn: (items: readonly unknown[]) => string[]): readonly unknown[] {
+    const items = this.list<unknown>(key, { list: allowed, item: '' }, (item) => item);
+    for (const mistake of mistakesIn(items)) this.mistake(`${key}${mistake.startsWith('[') ? '' : ': '}${mistake}.`);
+    return items;
+  }
+
   /** A map of strings; empty if not given. */
   map(key: string, { map, entry: words, fits }: AllowedMap): Readonly<Record<string, string>> {
     const raw = this.#get(key);

@@ -225,6 +225,7 @@ describe('the program', () => {
 
   test('gives the agent its settings, and only references to the hashes of its tokens', async () => {
     const callers = JSON.stringify([{ name: 'n8n', sha256: ['a'.repeat(64)], may: ['run'] }]);
+    const budgets = JSON.stringify([{ usd: 5, per: 'hour', caller: 'n8n' }]);
     const { resources } = await runProgram({
       warmRunners: '2',
       queueLimit: '7',
@@ -243,9 +244,11 @@ describe('the program', () => {
       callbackGiveUpHours: '48',
       n8nUrl: 'https://n8n.example.com',
       callers,
+      budgets,
     });
     expect(envOf(resources)).toEqual({
       AGENT_CALLERS: callers,
+      AGENT_BUDGETS: budgets,
       HOME: '/data/home',
       AGENT_HOST: '0.0.0.0',
       AGENT_PORT: '3000',

@@ -7,10 +7,11 @@ import { shortImage } from '../../update-record.ts';
 
 /**
  * Config that a rollback does not change: where the stack is, its Azure resources, the volumes, which can neither shrink nor
- * change their class, n8nApiUrl, which needs a secret beside it, and the callers, whose retired tokens would be valid again.
+ * change their class, n8nApiUrl, which needs a secret beside it, the callers, whose retired tokens would be valid again, and the
+ * budgets, which belong to these callers and limit what is spent now.
  */
 const KEPT_KEY =
-  /^(target|registry|volumeSize|workspaceStorage|workspaceAccessMode|workspaceSize|storageClass|n8nApiUrl|callers|azure.*)$/;
+  /^(target|registry|volumeSize|workspaceStorage|workspaceAccessMode|workspaceSize|storageClass|n8nApiUrl|callers|budgets|azure.*)$/;
 
 /** Config of an update whose record lacks these keys: before there were runners, `claude` ran in the agent's pod. */
 const BEFORE_RUNNERS = {
@@ -20,6 +21,9 @@ const BEFORE_RUNNERS = {
   runnerRuntimeClass: '',
   runnerEgress: 'internet',
 };
+
+/** Lists that an earlier version may not know, and what that means. */
+const WITHOUT = { callers: 'their tokens get 401', budgets: 'nothing limits what runs spend' };
 
 /** What going back to an update does to the stack's file. */
 export interface RollbackPlan {
@@ -67,8 +71,10 @@ export function rollbackPlan(
       file.set(key, value);
     }
   }
-  if (!('callers' in record.config) && file.get('callers') !== '[]') {
-    kept.push('callers: that version knows none, so that their tokens get 401 until you go forward again');
+  for (const [key, consequence] of Object.entries(WITHOUT)) {
+    if (!(key in record.config) && file.get(key) !== '[]') {
+      kept.push(`${key}: that version knows none, so that ${consequence} until you go forward again`);
+    }
   }
   if (record.login !== current.login) kept.push('login was different: the login in the cluster stays');
   if (record.token !== current.token) kept.push('API token was different: the current one stays');

@@ -33,7 +33,9 @@ export interface Call {
 export function project() {
   const folder = partialCheckout([
     'stack',
+    'agent/budgets/rules.ts',
     'agent/callers/rules.ts',
+    'agent/rule-values.ts',
     'agent/claude-settings-keys.ts',
     'agent/contract.ts',
     'watchdog/contract.ts',

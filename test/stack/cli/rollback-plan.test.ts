@@ -71,6 +71,20 @@ config:
     expect(older.description).toContain('callers: that version knows none, so that their tokens get 401');
   });
 
+  test('keeps the budgets, and says so if that version knows none', () => {
+    const content = 'config:\n  claude-code-agent:budgets:\n    - { usd: 50, per: day }\n';
+    const plan = back(record(2, {}, { budgets: '[{"usd":5,"per":"day"}]' }), content);
+    expect((parse(plan.content) as { config: object }).config).toMatchObject({
+      'claude-code-agent:budgets': [{ usd: 50, per: 'day' }],
+    });
+    expect(plan.description).toContain('budgets was [{"usd":5,"per":"day"}]: stays [{"per":"day","usd":50}]');
+    const { budgets: _, ...before } = record(3).config;
+    const missing =
+      'budgets: that version knows none, so that nothing limits what runs spend until you go forward again';
+    expect(back({ ...record(3), config: before }, content).description).toContain(missing);
+    expect(back({ ...record(3), config: before }, 'config: {}\n').description).not.toContain('budgets');
+  });
+
   test("returns claude to the agent's pod if that update was made before there were runners", () => {
     const { runners: _runners, ...before } = DEFAULTS;
     const old = { ...record(2), config: { ...before, workspaceLifetime: 'keep' } };

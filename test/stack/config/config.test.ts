@@ -347,6 +347,49 @@ describe('the configuration', () => {
     expect(mistakesOf({ callers: '{}' })).toContain('callers is "{}"; it must be a list of callers, such as');
   });
 
+  test('has budgets, and reports everything that is wrong with them at once', () => {
+    const callers = JSON.stringify([{ name: 'n8n', sha256: ['a'.repeat(64)], may: ['run'] }]);
+    const budgets = [
+      { usd: 200, per: 'month' },
+      { usd: 0.5, per: 'hour', caller: 'n8n', label: 'workflow' },
+      { usd: 9, per: 'day', caller: 'operator' },
+    ];
+    expect(read({ callers, budgets: JSON.stringify(budgets) }).budgets).toEqual(budgets);
+    expect(read({}).budgets).toEqual([]);
+    const wrong = [
+      { usd: 0, per: 'day' },
+      { usd: -1, per: 'week', caller: 'grafana' },
+      { usd: 'much', per: 'day' },
+      { usd: 1, per: 'hour', label: '', team: 'x' },
+      7,
+    ];
+    const found = mistakesOf({ callers, budgets: JSON.stringify(wrong) });
+    for (const mistake of [
+      'budgets[0].usd is 0; it must be a number over 0, at most 1000000.',
+      'budgets[1].usd is -1; it must be',
+      'budgets[1].per is "week"; it must be one of hour, day, month.',
+      'budgets[1].caller is "grafana"; it must be one of the callers operator, n8n.',
+      'budgets[2].usd is "much"; it must be',
+      'budgets[2] has the same per, caller and label as [0].',
+      'budgets[3].label is ""; it must be the name of a label',
+      'budgets[3].team is unknown; a budget has usd, per, caller, label.',
+      'budgets[4] must be an object with usd, per, caller, label.',
+    ]) {
+      expect(found).toContain(mistake);
+    }
+    const many = Array.from({ length: 51 }, (_, at) => ({ usd: 1, per: 'day', label: `label-${at}` }));
+    expect(mistakesOf({ budgets: JSON.stringify(many) })).toContain(
+      'budgets: there are 51, and at most 50 are allowed',
+    );
+    expect(mistakesOf({ budgets: '{}' })).toContain('budgets is "{}"; it must be a list of budgets, such as');
+  });
+
+  test('reports budgets beside callers that are wrong, too', () => {
+    const found = mistakesOf({ callers: '[null]', budgets: '[{"usd": 0, "per": "day"}]' });
+    expect(found).toContain('callers[0] must be an object');
+    expect(found).toContain('budgets[0].usd is 0');
+  });
+
   test('needs no extra egress for a gateway on port 443 of the internet', () => {
     expect(read({ anthropicBaseUrl: 'https://gateway.example.org' }).anthropicBaseUrl).toBe(
       'https://gateway.example.org',
