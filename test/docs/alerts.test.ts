@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments, stringify } from 'yaml';
+import { BUDGET_WARNING } from '../../agent/contract.ts';
 import { labels, NAMES } from '../../stack/names.ts';
 import { TOKEN_KEYS } from '../../stack/components/secrets/tokens.ts';
 import { Agent } from '../support/agent.ts';
@@ -55,6 +56,11 @@ describe('docs/alerts.yaml', () => {
       key: TOKEN_KEYS.watchdogToken,
     });
     expect(manifests.map(({ metadata }) => metadata.namespace)).toEqual([NAMES.namespace, NAMES.namespace]);
+  });
+
+  it('speaks of a budget from the same share on as everybody else', () => {
+    const rule = rules.find(({ alert }) => alert === 'ClaudeBudgetNearlySpent');
+    expect(rule?.expr).toMatch(new RegExp(`>= ${BUDGET_WARNING}$`));
   });
 
   it('has a promtool test for every alert', () => {
