@@ -39,11 +39,12 @@ function prices(input: number, output: number, cacheRead = input / 10): TokenPri
   return { input, output, cacheRead, cacheWrite: input * 1.25, cacheWriteHour: input * 2 };
 }
 
+/** Rather too much than too little. */
 const UNKNOWN: ModelPrices = prices(5, 25);
 
 /**
  * List prices by the beginning of a model's id, as the pinned CLI calculates with them: a contract test compares them. The
- * longest beginning counts; the CLI assumes the same for a model that it does not know.
+ * longest beginning counts.
  */
 export const PRICES: Readonly<Record<string, ModelPrices>> = {
   'claude-3-5-haiku': prices(0.8, 4),
