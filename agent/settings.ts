@@ -316,7 +316,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     mistakes.push(`${AGENT_ENV.token} and ${AGENT_ENV.tokenSha256} are both set. Set only one of them.`);
   }
   mistakes.push(...tokenMistakes(values));
-  mistakes.push(...budgetMistakesIn(values));
+  mistakes.push(...budgetMistakes(values));
 
   const notes = unknownNames('the agent', 'AGENT_', variables, env);
   mistakes.push(...credentialMistakes(values.authMode, values.credentialFile, env));
@@ -340,15 +340,6 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     environment: env,
     notes,
   });
-}
-
-/** Values are missing if they are invalid; who may have a budget is then unknown. */
-function budgetMistakesIn({ budgets, callers }: Partial<Pick<Settings, 'budgets' | 'callers'>>): string[] {
-  if (!budgets || !callers) return [];
-  return budgetMistakes(
-    budgets,
-    callers.map(({ name }) => name),
-  );
 }
 
 /** Values are missing if they are invalid. */

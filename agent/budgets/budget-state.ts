@@ -18,11 +18,12 @@ export function wordsOf({ usd, per, caller, label, value, spentUsd, resetsAt }: 
     ...(caller === undefined ? [] : [`of the caller ${caller}`]),
     ...(label === undefined ? [] : [`of runs with the label ${label}=${JSON.stringify(value?.slice(0, 100))}`]),
   ];
-  const named = [`The budget of ${dollars(usd)} ${ADVERB[per]}`, ...whose].join(' ');
+  const named = [`The budget of ${dollars(usd)} ${A_PERIOD[per]}`, ...whose].join(' ');
   return `${named} is spent (${dollars(spentUsd)}). It resets at ${resetsAt}.`;
 }
 
-const ADVERB = { hour: 'an hour', day: 'a day', month: 'a month' } as const;
+/** How often a budget begins again, after its amount. */
+export const A_PERIOD = { hour: 'an hour', day: 'a day', month: 'a month' } as const;
 
 /** An amount; small ones have as many digits as they need. */
 const dollars = (usd: number) => `$${usd >= 1 || usd === 0 ? usd.toFixed(2) : usd.toPrecision(2)}`;

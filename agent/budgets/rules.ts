@@ -18,8 +18,7 @@ const KEYS = ['usd', 'per', 'caller', 'label'];
 const MAX_USD = 1_000_000;
 
 /** What identifies a budget among others: everything but its amount. */
-export const keyOf = ({ per, caller = '', label = '' }: Omit<BudgetSetting, 'usd'>) =>
-  JSON.stringify([per, caller, label]);
+const keyOf = ({ per, caller = '', label = '' }: Omit<BudgetSetting, 'usd'>) => JSON.stringify([per, caller, label]);
 
 /**
  * Everything that is wrong with a list of budgets, a clause each that begins with the place.

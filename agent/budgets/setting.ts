@@ -14,6 +14,17 @@ export const budgetsSetting = z
     return z.NEVER;
   });
 
-/** Everything that is wrong with the budgets, a sentence each. @param callers the names of the callers besides the operator. */
-export const budgetMistakes = (budgets: readonly BudgetSetting[], callers: readonly string[]): string[] =>
-  mistakesInBudgets(budgets, [OPERATOR, ...callers]).map((mistake) => `${AGENT_ENV.budgets}${mistake}.`);
+interface Checked {
+  readonly budgets?: readonly BudgetSetting[];
+  readonly callers?: readonly { readonly name: string }[];
+}
+
+/**
+ * Everything that is wrong with the budgets, a sentence each. What is missing is invalid itself: nothing is said then, because
+ * without the callers it is unknown who may have a budget.
+ */
+export function budgetMistakes({ budgets, callers }: Checked): string[] {
+  if (!budgets || !callers) return [];
+  const names = [OPERATOR, ...callers.map(({ name }) => name)];
+  return mistakesInBudgets(budgets, names).map((mistake) => `${AGENT_ENV.budgets}${mistake}.`);
+}

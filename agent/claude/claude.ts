@@ -132,7 +132,7 @@ export interface ClaudeOptions {
   readonly configurations: ClaudeConfigurations;
   /** The working directory of prompts that name none. */
   readonly workdir: string;
-  /** Whether a run needs a process of its own, because a person decides what it may do. */
+  /** Whether a run needs a process of its own: a person decides what it may do, or it gets what is left of a budget. */
   readonly startsCold: (options: RunOptions) => boolean;
   /** Called with each event of each prompt. Must not throw. */
   readonly onEvent?: ((event: unknown) => void) | undefined;

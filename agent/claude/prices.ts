@@ -86,6 +86,6 @@ export function costOf(usage: PricedUsage): number {
     cacheReadInputTokens * price.cacheRead +
     (cacheCreationInputTokens - hourCacheTokens) * price.cacheWrite +
     hourCacheTokens * price.cacheWriteHour;
-  const times = (usage.isFast ? (model.fast ?? 1) : 1) * (usage.isInUs ? IN_US : 1);
-  return (tokens / 1e6) * times + usage.webSearches * WEB_SEARCH_USD * (usage.isInUs ? IN_US : 1);
+  const fast = usage.isFast ? (model.fast ?? 1) : 1;
+  return ((tokens / 1e6) * fast + usage.webSearches * WEB_SEARCH_USD) * (usage.isInUs ? IN_US : 1);
 }

@@ -7,10 +7,11 @@ export interface MessageOnItsWay {
   readonly usage: MessageUsage | undefined;
 }
 
+/** The events that {@link MessageCounter} counts. Most others are pieces of text. */
 const streamed = z.object({
   type: z.literal('stream_event'),
   parent_tool_use_id: z.string().nullish(),
-  event: z.looseObject({ type: z.string() }),
+  event: z.looseObject({ type: z.enum(['message_start', 'message_delta']) }),
 });
 
 /** What the messages of a run have used and cost, as counted by the API. */

@@ -1,5 +1,5 @@
 import { html } from 'hono/html';
-import type { BudgetState } from '../../budgets/budget-state.ts';
+import { A_PERIOD, type BudgetState } from '../../budgets/budget-state.ts';
 import { BUDGET_WARNING } from '../../contract.ts';
 import { heading, left, row, table, type Html } from './parts.ts';
 import type { Status } from './status.ts';
@@ -14,7 +14,7 @@ export function budgets({ budgets: all, now }: Status): Html | string {
   const fullest = all.toSorted((a, b) => shareOf(b) - shareOf(a));
   const rows = fullest.slice(0, SHOWN).map((budget, i) =>
     row(`budget-${i}`, {
-      Budget: html`${dollars(budget.usd)} ${EACH[budget.per]}`,
+      Budget: html`${dollars(budget.usd)} ${A_PERIOD[budget.per]}`,
       Of: whose(budget),
       Spent: spent(budget),
       Left: budget.leftUsd === 0 ? 'nothing: runs are refused' : dollars(budget.leftUsd),
@@ -27,8 +27,6 @@ export function budgets({ budgets: all, now }: Status): Html | string {
     ${hidden > 0 ? html`<p class="quiet">${count(hidden, 'more budget')} with less spent of them.</p>` : ''}
   </section>`;
 }
-
-const EACH = { hour: 'an hour', day: 'a day', month: 'a month' } as const;
 
 const shareOf = ({ spentUsd, usd }: BudgetState) => spentUsd / usd;
 

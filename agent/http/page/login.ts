@@ -1,6 +1,6 @@
 import { html } from 'hono/html';
 import { isAboutLogin, newLogin } from './new-login.ts';
-import { badge, heading, left, time, type Html, type PageContext } from './parts.ts';
+import { badge, fact, heading, left, time, type Html, type PageContext } from './parts.ts';
 import type { QuotaWindow } from '../api/state.ts';
 import type { Status } from './status.ts';
 import { LOGIN_WORDS } from './words.ts';
@@ -42,9 +42,3 @@ const used = ({ utilization, resetsAt }: QuotaWindow, now: Date) =>
   html`<b>${Math.round(utilization * 100)} %</b> used<br /><span class="quiet"
       >resets in ${left(Date.parse(resetsAt), now)}</span
     >`;
-
-const fact = (name: string, value: Html) =>
-  html`<div>
-    <dt>${name}</dt>
-    <dd>${value}</dd>
-  </div>`;
