@@ -32,7 +32,7 @@ export function scriptClaude(folder: string, prompts: Readonly<Record<string, re
     existsSync(journal)
       ? readFileSync(journal, 'utf8')
           .split('\n')
-          .filter(Boolean)
+          .slice(0, -1) // What follows the last line break is empty, or a line that is still being written.
           .map((line) => JSON.parse(line) as JournalEntry)
       : [];
   return {
