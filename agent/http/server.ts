@@ -11,6 +11,11 @@ const KEEP_ALIVE_MS = 30_000;
 /** Time limits for receiving the headers of a request, and all of it: 128 MiB of files over half a MiB a second. */
 export const HEADERS_MS = 10_000;
 export const REQUEST_MS = 300_000;
+/**
+ * How long a connection stays open between two requests. A client or proxy that keeps it longer than the server sends into
+ * a closed one, and a POST is not sent again: so longer than the usual 60 seconds of those (nginx, Envoy, Azure).
+ */
+const IDLE_CONNECTION_MS = 75_000;
 const LAST_ANSWERS_MS = 2000;
 
 /** Thrown by {@link listen}; the message names the address. */
@@ -25,6 +30,7 @@ export function serverOf(fetch: Hono['fetch']): Server {
     {
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_MS,
+      keepAliveTimeout: IDLE_CONNECTION_MS,
       headersTimeout: HEADERS_MS,
       // Only for the request: the response may take as long as a run.
       requestTimeout: REQUEST_MS,

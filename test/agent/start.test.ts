@@ -100,6 +100,13 @@ describe('the start', () => {
     await second[Symbol.asyncDispose]();
   });
 
+  it('leads to a server that keeps connections longer than the 60 seconds of clients and proxies', async () => {
+    await agent.start();
+    const { headers } = await agent.fetch('/live');
+    const seconds = Number(/timeout=(\d+)/.exec(headers.get('keep-alive') ?? '')?.[1]);
+    expect(seconds).toBeGreaterThan(60);
+  });
+
   it('succeeds without a login, and /health reports that', async () => {
     await agent.start();
     expect((await agent.health()).auth).toMatchObject({
