@@ -1,7 +1,8 @@
 import { AdaptiveCard, SerializationContext, Versions } from 'adaptivecards';
 import { describe, expect, test } from 'vitest';
 
-import { type Card, cardOf } from '../../watchdog/teams/card.ts';
+import { cardOf } from '../../watchdog/teams/card.ts';
+import { type Card } from '../../watchdog/teams/layout.ts';
 import { CREDENTIAL_KINDS } from '../../watchdog/contract.ts';
 import { type LedgerState, type PausedWorkflow } from '../../watchdog/ledger/ledger.ts';
 import { CONTEXT, MORE, SAMPLES, type Sample } from './samples.ts';

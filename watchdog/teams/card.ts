@@ -1,6 +1,8 @@
 import { stillPaused, WATCHDOG_DEFAULTS } from '../contract.ts';
 import type { CredentialKind } from '../contract.ts';
 import type { DueCard, LedgerState, PausedWorkflow } from '../ledger/ledger.ts';
+import { capped, layOut, short } from './layout.ts';
+import type { Block, Card, Content } from './layout.ts';
 import { causeOf, fixOf, spanOf, timeOf, TITLES } from './words.ts';
 
 /** What a card needs to know besides the ledger. */
@@ -21,34 +23,11 @@ interface DrawContext extends CardContext {
   readonly maxNames: number;
 }
 
-/** A colour of Adaptive Cards: red, amber, green, blue. */
-type Style = 'attention' | 'warning' | 'good' | 'accent';
-
-interface Content {
-  readonly style: Style;
-  readonly title: string;
-  readonly lead: string;
-  readonly facts: readonly (readonly [title: string, value: string])[];
-  readonly blocks: readonly Block[];
-  readonly withRefresh: boolean;
-}
-
-/** A heading with lines below it, or nothing where there are no lines. */
-interface Block {
-  readonly heading: string;
-  readonly lines: readonly string[];
-  readonly isCode?: boolean;
-}
-
 /** Teams rejects a message above 28 KB; this leaves room for what wraps the card. */
 const MAX_CARD_BYTES = 26_000;
 
 /** How many names a list has at most, the rest is counted; fewer if the card gets too large. */
 const MAX_NAMES = [40, 20, 5, 0] as const;
-const MAX_TEXT = 600;
-
-/** An Adaptive Card as JSON. */
-export type Card = Readonly<Record<string, unknown>>;
 
 /** Draws a card for this state of the ledger. Pure. */
 export function cardOf(due: DueCard, state: LedgerState, context: CardContext): Card {
@@ -62,31 +41,8 @@ export function cardOf(due: DueCard, state: LedgerState, context: CardContext): 
 }
 
 /** @param context with how many names to list. */
-function draw(due: DueCard, state: LedgerState, context: DrawContext): Card {
-  const content = CONTENTS[due.kind](due, state, context);
-  const again = due.attemptedAt === undefined ? [] : [MAY_REPEAT];
-  return {
-    type: 'AdaptiveCard',
-    $schema: 'http://adaptivecards.io/schemas/adaptive-card.json',
-    version: '1.4',
-    fallbackText: content.title,
-    body: [
-      {
-        type: 'Container',
-        style: content.style,
-        bleed: true,
-        items: [text(content.title, { size: 'Large', weight: 'Bolder' }), text([content.lead, ...again].join(' '))],
-      },
-      ...(content.facts.length === 0
-        ? []
-        : [{ type: 'FactSet', facts: content.facts.map(([title, value]) => ({ title, value })) }]),
-      ...content.blocks.filter(({ lines }) => lines.length > 0).flatMap(blockOf),
-    ],
-    actions: actionsOf(content, context),
-  };
-}
-
-const MAY_REPEAT = 'You may have received this card before: it is unknown whether the first attempt arrived.';
+const draw = (due: DueCard, state: LedgerState, context: DrawContext): Card =>
+  layOut(CONTENTS[due.kind](due, state, context), due.attemptedAt !== undefined);
 
 const CONTENTS: Record<DueCard['kind'], (due: DueCard, state: LedgerState, context: DrawContext) => Content> = {
   trouble: troubleCard,
@@ -124,7 +80,7 @@ function troubleCard({ reminder }: DueCard, state: LedgerState, context: DrawCon
       },
       ...workflowBlocks(state, context),
     ],
-    withRefresh: isLogin,
+    buttons: [...(isLogin ? [{ title: 'Refresh Tokens', url: refreshUrlOf(context) }] : []), n8nButton(context)],
   };
 }
 
@@ -148,7 +104,7 @@ function overCard(state: LedgerState, context: DrawContext): Content {
       ...backBlocks(state, context),
       ...problemBlock(state, context),
     ],
-    withRefresh: false,
+    buttons: [n8nButton(context)],
   };
 }
 
@@ -159,7 +115,7 @@ function workflowsBackCard(state: LedgerState, context: DrawContext): Content {
     lead: 'n8n is available again, and the workflows that were waiting for it are published.',
     facts: [],
     blocks: backBlocks(state, context),
-    withRefresh: false,
+    buttons: [n8nButton(context)],
   };
 }
 
@@ -186,7 +142,7 @@ function maintenanceCard({ reminder }: DueCard, state: LedgerState, context: Dra
         isCode: true,
       },
     ],
-    withRefresh: false,
+    buttons: [n8nButton(context)],
   };
 }
 
@@ -230,33 +186,8 @@ const names = (workflows: readonly PausedWorkflow[], max: number): string[] =>
     max,
   );
 
-function capped(lines: readonly string[], max: number): string[] {
-  if (lines.length <= max) return [...lines];
-  return [...lines.slice(0, max), max === 0 ? `${lines.length}, too many to list` : `… and ${lines.length - max} more`];
-}
-
-function short(name: string): string {
-  const chars = Array.from(name);
-  return chars.length <= 80 ? name : `${chars.slice(0, 79).join('')}…`;
-}
-
-function blockOf({ heading, lines, isCode = false }: Block): Card[] {
-  const style = isCode ? { fontType: 'Monospace', size: 'Small' } : {};
-  return [
-    { ...text(heading, { weight: 'Bolder' }), separator: true, spacing: 'Medium' },
-    ...lines.map((line) => ({ ...text(line, style), spacing: 'Small' })),
-  ];
-}
-
-function actionsOf({ withRefresh }: Content, context: CardContext): Card[] {
-  const { n8nUrl } = context;
-  const refreshUrl = withRefresh ? refreshUrlOf(context) : undefined;
-  const open = (title: string, url: string) => ({ type: 'Action.OpenUrl', title, url });
-  return [
-    ...(refreshUrl === undefined ? [] : [open('Refresh Tokens', refreshUrl)]),
-    ...(n8nUrl === undefined ? [] : [open('Open n8n', n8nUrl)]),
-  ];
-}
+/** Leads to n8n. */
+const n8nButton = ({ n8nUrl }: CardContext) => ({ title: 'Open n8n', url: n8nUrl });
 
 /** Where a person gets the agent a new credential, or reads how. */
 function refreshUrlOf({ authMode, pageUrl, guideUrl }: CardContext): string | undefined {
@@ -266,11 +197,3 @@ function refreshUrlOf({ authMode, pageUrl, guideUrl }: CardContext): string | un
 
 /** The guide's section, unless the URL names one. */
 const sectionOf = (guideUrl: string): string => (guideUrl.includes('#') ? guideUrl : `${guideUrl}#refresh-tokens`);
-
-/** Plain text: unlike a TextBlock, a TextRun does not read a workflow's name as Markdown. */
-const text = (content: string, style: object = {}) => ({
-  type: 'RichTextBlock',
-  inlines: [
-    { type: 'TextRun', text: content.length <= MAX_TEXT ? content : `${content.slice(0, MAX_TEXT - 1)}…`, ...style },
-  ],
-});

@@ -1,4 +1,4 @@
-import type { Card } from './card.ts';
+import type { Card } from './layout.ts';
 import { backoff, NoAnswerError, send } from '../http/client.ts';
 import type { Reply } from '../http/client.ts';
 
