@@ -47,17 +47,20 @@ export class AgentClient {
   async request(
     method: 'GET' | 'POST',
     path: string,
-    { timeoutMs, retry, body }: Pick<Request, 'timeoutMs' | 'retry' | 'body'>,
+    {
+      maxBytes = MAX_BYTES,
+      ...options
+    }: Pick<Request, 'timeoutMs' | 'retry' | 'body'> & Partial<Pick<Request, 'maxBytes'>>,
   ): Promise<Reply> {
     const { agentUrl, token } = this.#options;
     const headers = { authorization: `Bearer ${token}` };
     const url = new URL(path, agentUrl);
     try {
-      return await send({ url, method, headers, body, timeoutMs, maxBytes: MAX_BYTES, retry });
+      return await send({ url, method, headers, maxBytes, ...options });
     } catch (error) {
       if (!(error instanceof NoAnswerError)) throw error;
       const why = error.isTimeout
-        ? `the agent did not answer within ${timeoutMs / 1000} s`
+        ? `the agent did not answer within ${options.timeoutMs / 1000} s`
         : `the agent can't be reached at ${agentUrl} (${error.message})`;
       throw new AgentError(why, { cause: error });
     }

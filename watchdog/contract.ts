@@ -16,7 +16,7 @@ export const stillPaused = (workflows: readonly PausedWorkflow[]): PausedWorkflo
 export const WATCHDOG_ENV = {
   /** Base URL of the agent, without a path. */
   agentUrl: 'WATCHDOG_AGENT_URL',
-  /** File that holds the bearer token for `/auth/check`, `/pause` and `/resume`. */
+  /** File that holds the bearer token for `/auth/check`, `/pause`, `/resume` and `/budgets`. */
   tokenFile: 'WATCHDOG_TOKEN_FILE',
   /** Where Claude's credential comes from; decides which commands renew it. */
   authMode: 'WATCHDOG_AUTH_MODE',
@@ -42,7 +42,7 @@ export const WATCHDOG_ENV = {
   n8nTag: 'WATCHDOG_N8N_TAG',
   /** URL of n8n for people, behind "Open n8n". */
   n8nUrl: 'WATCHDOG_N8N_URL',
-  /** URL of the agent's status page for people, behind "Refresh Tokens" where a person can log in there. */
+  /** URL of the agent's status page for people, behind "Open status page", and behind "Refresh Tokens" where a person can log in there. */
   pageUrl: 'WATCHDOG_PAGE_URL',
   /** URL of the guide, behind "Refresh Tokens" otherwise. */
   guideUrl: 'WATCHDOG_GUIDE_URL',
@@ -79,6 +79,9 @@ export const WATCHDOG_DEFAULTS = {
   maintenanceMinutes: 60,
   drainSeconds: 600,
 } as const;
+
+/** From this share on, a budget is nearly spent; the same as the agent's. */
+export const BUDGET_WARNING = 0.8;
 
 /** Exit codes of one pass. Only 57 means "log in again". */
 export const WATCHDOG_EXIT = { ok: 0, authFailed: 57, notOk: 1 } as const;

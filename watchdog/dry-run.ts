@@ -1,3 +1,4 @@
+import { dueWarnings } from './budgets/warnings.ts';
 import { stillPaused } from './contract.ts';
 import type { LedgerState } from './ledger/ledger.ts';
 import { N8nUnavailableError } from './n8n/client.ts';
@@ -8,7 +9,7 @@ import { timeOf, TITLES } from './teams/words.ts';
 export async function dryRunOf(
   before: LedgerState,
   next: LedgerState,
-  { n8n, n8nTag, webhookUrl }: Pick<Dependencies, 'n8n' | 'n8nTag' | 'webhookUrl'>,
+  { n8n, n8nTag, webhookUrl, budgets }: Pick<Dependencies, 'n8n' | 'n8nTag' | 'webhookUrl' | 'budgets'>,
 ): Promise<string[]> {
   const { trouble, suspicion, maintenance, recovery } = next;
   const lines: string[] = [];
@@ -27,11 +28,11 @@ export async function dryRunOf(
     lines.push('Would pause the agent and wait until no run is active.');
   }
   if (!maintenance && next.agentPause) lines.push('Would resume the agent.');
-  if (next.card) {
-    const sending =
-      webhookUrl === undefined ? 'Would send a card if a webhook were configured' : 'Would send a card to Teams';
-    lines.push(`${sending}: ${next.card.kind}${next.card.reminder ? ' (reminder)' : ''}.`);
-  }
+  const sending =
+    webhookUrl === undefined ? 'Would send a card if a webhook were configured' : 'Would send a card to Teams';
+  if (next.card) lines.push(`${sending}: ${next.card.kind}${next.card.reminder ? ' (reminder)' : ''}.`);
+  const nearlySpent = dueWarnings(budgets, next, new Date()).length;
+  if (nearlySpent > 0) lines.push(`${sending}: ${nearlySpent} budget(s) nearly spent.`);
   return lines.length === 0 ? ['Would do nothing.'] : lines;
 }
 

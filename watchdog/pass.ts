@@ -1,3 +1,6 @@
+import { budgetsOf } from './budgets/budget.ts';
+import type { Budget } from './budgets/budget.ts';
+import { withoutReset } from './budgets/warnings.ts';
 import { checkAgent } from './check.ts';
 import type { CheckResult } from './check.ts';
 import { MAINTENANCE_ANNOTATIONS, WATCHDOG_EXIT } from './contract.ts';
@@ -23,20 +26,24 @@ export interface PassOptions {
   readonly holder: string;
   /** Reports what would be done, and does nothing. */
   readonly dryRun: boolean;
-  readonly dependencies: Omit<Dependencies, 'log'>;
+  readonly dependencies: Omit<Dependencies, 'log' | 'budgets'>;
   readonly log: Log;
 }
 
 /**
- * One pass: checks the login, decides what follows from the result, writes that into the ledger, and reconciles n8n, the
- * agent and Teams with it.
+ * One pass: checks the login, asks for the budgets, decides what follows, writes that into the ledger, and reconciles n8n,
+ * the agent and Teams with it.
  * @returns the exit code: that of the result, or 1 if the login works but something else failed.
  */
 export async function runPass(options: PassOptions): Promise<number> {
   const began = new Date();
   const result = await checkLogin(options);
-  const done = await carryOut(options, ({ state }) => decide(state, result, { ...timing(options), began }));
-  return exitCodeOf(result, done);
+  const budgets = result.state === 'agent_down' ? [] : await budgetsOf(options.dependencies.agent, options.log);
+  const plan = ({ state }: LedgerEntry): LedgerState => {
+    const at = timing(options);
+    return decide(withoutReset(state, at.now), result, { ...at, began });
+  };
+  return exitCodeOf(result, await carryOut(options, plan, { budgets }));
 }
 
 /** Announces a maintenance, pauses the workflows and the agent, and waits for the active run to end. */
@@ -75,7 +82,8 @@ export async function endMaintenance(options: PassOptions): Promise<number> {
     }
     return ended ?? state;
   };
-  return exitCodeOf(result, await carryOut(options, plan, Object.values(MAINTENANCE_ANNOTATIONS)));
+  const annotationsToRemove = Object.values(MAINTENANCE_ANNOTATIONS);
+  return exitCodeOf(result, await carryOut(options, plan, { annotationsToRemove }));
 }
 
 async function checkLogin({ settings, dependencies, log }: PassOptions): Promise<CheckResult> {
@@ -87,14 +95,18 @@ async function checkLogin({ settings, dependencies, log }: PassOptions): Promise
 
 /**
  * Writes what is planned into the ledger and reconciles the world with it.
- * @param annotationsToRemove from the ledger, when all is done.
+ * @param more what the agent said of its budgets, and annotations to remove from the ledger when all is done.
  * @returns whether everything was done.
  */
 async function carryOut(
-  { ledger, holder, dryRun, dependencies, log }: PassOptions,
+  { ledger, holder, dryRun, dependencies: others, log }: PassOptions,
   plan: (entry: LedgerEntry) => LedgerState,
-  annotationsToRemove: readonly string[] = [],
+  {
+    budgets = [],
+    annotationsToRemove = [],
+  }: { readonly budgets?: readonly Budget[]; readonly annotationsToRemove?: readonly string[] } = {},
 ): Promise<boolean> {
+  const dependencies = { ...others, budgets, log };
   try {
     if (dryRun) {
       const entry = await ledger.read();
@@ -106,8 +118,8 @@ async function carryOut(
         {},
         `Another pass (${by}) holds the ledger. Waiting until it ends or has written nothing for ${Math.ceil(maxMs / 1000)} s.`,
       );
-    const lease = await LedgerLease.acquire(ledger, holder, plan, isReconciled, onWait);
-    return !lease || (await reconcile(lease, { ...dependencies, log }, annotationsToRemove));
+    const lease = await LedgerLease.acquire(ledger, holder, plan, (state) => isReconciled(state, budgets), onWait);
+    return !lease || (await reconcile(lease, dependencies, annotationsToRemove));
   } catch (error) {
     if (error instanceof LedgerConflictError) {
       log.warn({}, `Another pass is at work: ${error.message}. This pass ends.`);

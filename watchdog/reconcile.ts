@@ -1,3 +1,6 @@
+import { budgetCardOf } from './budgets/card.ts';
+import type { Budget } from './budgets/budget.ts';
+import { attemptOf, dueWarnings, remembered } from './budgets/warnings.ts';
 import { AgentError } from './agent.ts';
 import type { AgentClient } from './agent.ts';
 import { stillPaused } from './contract.ts';
@@ -9,6 +12,7 @@ import type { N8nClient } from './n8n/client.ts';
 import { listWorkflows, pauseWorkflows, resumeWorkflows } from './n8n/workflows.ts';
 import { cardOf } from './teams/card.ts';
 import type { CardContext } from './teams/card.ts';
+import type { Card } from './teams/layout.ts';
 import { postCard } from './teams/webhook.ts';
 
 /** What the ledger is reconciled with. */
@@ -20,15 +24,18 @@ export interface Dependencies {
   /** A secret. Undefined if no webhook is configured. */
   readonly webhookUrl: string | undefined;
   readonly card: Omit<CardContext, 'n8nProblem' | 'now'>;
+  /** What the agent says of its budgets. */
+  readonly budgets: readonly Budget[];
   readonly log: Log;
 }
 
 /** A card that may have arrived is not sent again before that. */
 const RESEND_AFTER_MS = 15 * 60_000;
 
-/** Whether nothing in this state is left to do. */
-export function isReconciled(state: LedgerState): boolean {
+/** Whether nothing in this state is left to do, and nothing is to be told of these budgets. */
+export function isReconciled(state: LedgerState, budgets: readonly Budget[]): boolean {
   const { trouble, maintenance, recovery, agentPause, card } = state;
+  if (dueWarnings(budgets, state, new Date()).length > 0) return false;
   return !trouble && !maintenance && !recovery && !agentPause && !card && stillPaused(state.workflows).length === 0;
 }
 
@@ -48,6 +55,15 @@ export async function reconcile(
   await reconciliation.run();
   await lease.release(lease.state.maintenance ? [] : annotationsToRemove);
   return !reconciliation.hasFailed;
+}
+
+/** A card to send. */
+interface Sending {
+  readonly draw: (now: string) => Card;
+  /** When it was sent, if it is unknown whether it arrived. */
+  readonly attempted: string | undefined;
+  /** What to write into the ledger before it is sent. */
+  readonly note: (attemptedAt: string) => Partial<LedgerState>;
 }
 
 class Reconciliation {
@@ -72,6 +88,7 @@ class Reconciliation {
       await lease.commit({ card: { kind: 'workflows-back', reminder: false } });
     }
     if (!isAnnouncement) await this.#sendCard(n8nProblem);
+    await this.#sendBudgetCard();
     if (n8nProblem === undefined && !lease.state.card) this.#closeRecovery();
   }
 
@@ -149,33 +166,57 @@ class Reconciliation {
   }
 
   async #sendCard(n8nProblem: string | undefined): Promise<void> {
-    const { webhookUrl, card: context } = this.#dependencies;
     const { card, recovery } = this.#lease.state;
     if (!card) return;
-    const now = new Date();
-    // A clock may have been set back since the attempt.
-    if (card.attemptedAt !== undefined && Math.abs(now.getTime() - Date.parse(card.attemptedAt)) < RESEND_AFTER_MS) {
-      this.#failed('It is unknown whether the last card arrived. It is sent again after 15 minutes.');
-      return;
-    }
-    if (webhookUrl !== undefined) {
-      const content = cardOf(card, this.#lease.state, { ...context, n8nProblem, now: now.toISOString() });
-      const title = String(content['fallbackText']);
-      await this.#lease.commit({ card: { ...card, attemptedAt: now.toISOString() } });
-      const delivery = await postCard(webhookUrl, content);
-      if (delivery.kind !== 'accepted') {
-        this.#failed(`The card "${title}" could not be sent to Teams: ${delivery.reason}.`);
-        if (delivery.kind === 'refused') await this.#lease.commit({ card });
-        return;
-      }
-      this.#done(`Sent the card "${title}" to Teams.`);
-    }
+    const isSent = await this.#send({
+      draw: (now) => cardOf(card, this.#lease.state, { ...this.#dependencies.card, n8nProblem, now }),
+      attempted: card.attemptedAt,
+      note: (attemptedAt) => ({ card: { ...card, attemptedAt } }),
+    });
+    if (!isSent) return;
     const toldOfWaiting = stillPaused(this.#lease.state.workflows).length > 0;
     await this.#lease.commit({
       card: undefined,
-      toldAt: recovery ? undefined : now.toISOString(),
+      toldAt: recovery ? undefined : new Date().toISOString(),
       ...(recovery && { recovery: { ...recovery, toldOfWaiting } }),
     });
+  }
+
+  async #sendBudgetCard(): Promise<void> {
+    const { state } = this.#lease;
+    const due = dueWarnings(this.#dependencies.budgets, state, new Date());
+    if (due.length === 0) return;
+    const attempted = attemptOf(due, state);
+    const isSent = await this.#send({
+      draw: () => budgetCardOf(due, this.#dependencies.card, attempted !== undefined),
+      attempted,
+      note: (attemptedAt) => ({ budgets: remembered(state, due, attemptedAt) }),
+    });
+    if (isSent) await this.#lease.commit({ budgets: remembered(state, due) });
+  }
+
+  /** Sends a card, unless no webhook is configured. @returns whether nothing is left to send. */
+  async #send({ draw, attempted, note }: Sending): Promise<boolean> {
+    const { webhookUrl } = this.#dependencies;
+    const now = new Date();
+    // A clock may have been set back since the attempt.
+    if (attempted !== undefined && Math.abs(now.getTime() - Date.parse(attempted)) < RESEND_AFTER_MS) {
+      this.#failed('It is unknown whether the last card arrived. It is sent again after 15 minutes.');
+      return false;
+    }
+    if (webhookUrl === undefined) return true;
+    const { card, budgets } = this.#lease.state;
+    const content = draw(now.toISOString());
+    const title = String(content['fallbackText']);
+    await this.#lease.commit(note(now.toISOString()));
+    const delivery = await postCard(webhookUrl, content);
+    if (delivery.kind !== 'accepted') {
+      this.#failed(`The card "${title}" could not be sent to Teams: ${delivery.reason}.`);
+      if (delivery.kind === 'refused') await this.#lease.commit({ card, budgets });
+      return false;
+    }
+    this.#done(`Sent the card "${title}" to Teams.`);
+    return true;
   }
 
   /** A recovery that was reported is forgotten once every workflow is back. */

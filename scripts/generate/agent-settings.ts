@@ -11,7 +11,7 @@ const MEANING = {
   tokenSha256: 'SHA-256 of the API token in hex, instead of the token',
   earlierTokenSha256: 'SHA-256 of the API token before its rotation, which is valid beside the current one',
   watchdogTokenSha256:
-    "SHA-256 of the watchdog's token, which opens only `/auth/check`, `/pause`, `/resume` and `/metrics`",
+    "SHA-256 of the watchdog's token, which opens only `/auth/check`, `/pause`, `/resume`, `/budgets` and `/metrics`",
   budgets:
     'how much runs may spend in a period, as a JSON list: `[{"usd": 50, "per": "day"}]`, see [budgets](budgets.md); in the stack `budgets`',
   callers:

@@ -17,7 +17,8 @@ const MEANING = {
   n8nApiKeyFile: "file with n8n's API key",
   n8nTag: 'tag of the workflows to pause',
   n8nUrl: 'URL of n8n for people, behind _Open n8n_; default `WATCHDOG_N8N_API_URL`',
-  pageUrl: "URL of the agent's status page for people, behind _Refresh Tokens_ with auth mode `session`",
+  pageUrl:
+    "URL of the agent's status page for people, behind _Open status page_, and behind _Refresh Tokens_ with auth mode `session`",
   guideUrl: 'URL of your guide, behind _Refresh Tokens_ otherwise; without both the card has no such button',
   reminderHours: 'hours between two cards about the same trouble',
   maintenanceReason: 'reason for a maintenance without `--reason` or the annotation',

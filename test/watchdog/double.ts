@@ -19,10 +19,11 @@ export interface Asked {
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** An agent that gives the answers of a list, and the last one from then on. */
+/** An agent that gives the answers of a list, and the last one from then on; it is older than budgets. */
 export async function agentDouble(...answers: Answer[]) {
   const asked: Asked[] = [];
   const server = createServer((request, response) => {
+    if (request.url === '/budgets') return void response.writeHead(404).end();
     const answer = answers[Math.min(asked.length, answers.length - 1)];
     asked.push({ method: request.method, url: request.url, authorization: request.headers.authorization });
     answer?.(request, response);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import '../support/two-at-a-time.ts';
+import { budget } from './agent-double.ts';
 import { later, type Kill, World } from './world.ts';
 import { rounds, slice } from '../support/lane.ts';
 
@@ -24,18 +25,26 @@ const login =
     return Promise.resolve();
   };
 
+const spend =
+  (...spent: readonly number[]): Act =>
+  (world) => {
+    world.agent.budgets = spent.map((spentUsd, at) => budget({ spentUsd, label: 'workflow', value: `${at}` }));
+    return Promise.resolve();
+  };
+
 /** A person edits a workflow that is paused. */
 const edit: Act = (world) => {
   world.n8n.workflows.edit(world.n8n.workflows.named('Edited').id);
   return Promise.resolve();
 };
 
-/** What happens to the world; passes are what is killed. `cards` may each come once at most. */
+/** What happens to the world; passes are what is killed. `cards` may each come once at most; `budgets` are told of at the end. */
 interface Story {
   readonly title: string;
   readonly acts: readonly Act[];
   readonly cards: readonly string[];
   readonly edited: boolean;
+  readonly budgets?: number;
 }
 
 const RED = 'Claude needs a new login';
@@ -58,6 +67,13 @@ const STORIES: readonly Story[] = [
     acts: [pass('maintenance-start'), pass(), pass('maintenance-end'), pass()],
     cards: ['Maintenance of the Claude agent', 'Maintenance is over'],
     edited: false,
+  },
+  {
+    title: 'budgets that are nearly spent',
+    acts: [spend(9, 8, 7), pass(), pass()],
+    cards: ['2 Claude budgets are nearly spent'],
+    edited: false,
+    budgets: 2,
   },
   {
     title: 'a login that fails during a maintenance',
@@ -109,7 +125,10 @@ async function tell(story: Story, kill?: Kill): Promise<number> {
   // What may have arrived is not sent again at once; a quarter of an hour later it is.
   await world.amend((state) => later(state, 1));
   await world.pass();
-  expect(await world.state()).toEqual({ format: 1, listed: false, workflows: [] });
+  const { budgets = [], ...state } = await world.state();
+  expect(state).toEqual({ format: 1, listed: false, workflows: [] });
+  expect(budgets).toHaveLength(story.budgets ?? 0);
+  expect(budgets.filter(({ attemptedAt }) => attemptedAt !== undefined)).toEqual([]);
   expect(world.titles.at(-1)).toBe(story.cards.at(-1));
   return calls;
 }

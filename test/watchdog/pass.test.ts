@@ -125,7 +125,7 @@ describe.concurrent('workflows that a person did something to meanwhile', () => 
     world.n8n.workflows.add('Faster');
     world.agent.login = { state: 'auth_failed' };
     const { id } = world.n8n.workflows.named('Faster');
-    await world.pass([], { call: 3, when: 'before' });
+    await world.pass([], { call: 4, when: 'before' });
     expect(await world.state()).toMatchObject({ listed: true, workflows: [{ step: 'planned' }] });
     world.n8n.workflows.unpublish(id);
     await world.pass();
@@ -232,7 +232,7 @@ describe.concurrent('Teams', () => {
   test('is not sent a card again that may have arrived, until a quarter of an hour later, and then the card says so', async () => {
     await using world = await World.make();
     world.agent.login = { state: 'auth_failed' };
-    await world.pass([], { call: 3, when: 'before' });
+    await world.pass([], { call: 4, when: 'before' });
     expect((await world.pass()).said).toContain('It is unknown whether the last card arrived');
     expect(world.titles).toEqual([]);
     await world.amend((state) => later(state, 0.3));
@@ -248,7 +248,7 @@ describe.concurrent('a clock that was set back', () => {
   test('keeps no card for longer than a quarter of an hour', async () => {
     await using world = await World.make();
     world.agent.login = { state: 'auth_failed' };
-    await world.pass([], { call: 3, when: 'before' });
+    await world.pass([], { call: 4, when: 'before' });
     await world.amend((state) => later(state, -1));
     expect((await world.pass()).said).toContain(`Sent the card "${RED}" to Teams.`);
     expect(world.titles).toEqual([RED]);

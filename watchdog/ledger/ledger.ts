@@ -66,6 +66,15 @@ const recovery = z.object({
   toldOfWaiting: z.boolean(),
 });
 
+/** A budget, or its part for one value of a label, of which a card told; kept until its reset. */
+const budget = z.object({
+  /** A hash of what identifies it. */
+  id: z.string(),
+  resetsAt: time,
+  /** Written before the card is sent; stays while it is unknown whether it arrived. */
+  attemptedAt: time.optional(),
+});
+
 /** Kinds of cards. */
 const CARD_KINDS = ['trouble', 'recovered', 'workflows-back', 'maintenance', 'maintenance-over'] as const;
 
@@ -95,6 +104,7 @@ const schema = z.object({
   listed: z.boolean(),
   workflows: z.array(workflow),
   card: card.optional(),
+  budgets: z.array(budget).optional(),
   /** When the last card about the trouble or maintenance was sent. */
   toldAt: time.optional(),
 });
