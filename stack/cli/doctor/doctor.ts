@@ -9,6 +9,7 @@ import { azureRegistryOf, contextOf, StackFile, stackFileOf } from '../../config
 import { readState } from '../system/state.ts';
 import { agent } from './agent.ts';
 import { beforehand } from './beforehand.ts';
+import { budgets } from './budgets.ts';
 import { callers } from './callers.ts';
 import { cluster } from './cluster.ts';
 import { kubectlOf } from '../system/kubectl.ts';
@@ -79,6 +80,7 @@ function checksOf(environment: CliEnvironment, stack: string, quick: boolean): C
     ...runners(kubectl),
     ...runs(context, token),
     ...callers(config, projectDir),
+    ...budgets(config, context, token),
     ...watchdog(kubectl),
     ...(quick ? [] : [about.drift]),
   ];

@@ -118,11 +118,18 @@ export function doctorProject() {
   };
 }
 
-/** Serves a list of runs, newest first, as the agent does, and returns the answer of `kubectl port-forward` to it. */
-export async function agentWithRuns(outcomes: readonly string[]) {
+/**
+ * Serves a list of runs, newest first, and budgets as the agent does, and returns the answer of `kubectl port-forward` to it.
+ * @param budgets undefined: the agent is older than budgets.
+ */
+export async function agentWithRuns(outcomes: readonly string[], budgets?: readonly object[]) {
   const runs = outcomes.map((outcome, id) => ({ id: `run-${id}`, acceptedAt: at(0), outcome }));
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '', 'http://agent');
+    if (url.pathname === '/budgets') {
+      response.statusCode = budgets ? 200 : 404;
+      return void response.end(JSON.stringify({ budgets }));
+    }
     response.end(JSON.stringify({ runs: runs.slice(0, Number(url.searchParams.get('limit'))) }));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

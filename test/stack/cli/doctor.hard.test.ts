@@ -195,6 +195,41 @@ describe("the doctor's check of recent runs", () => {
   });
 });
 
+describe("the doctor's check of budgets", () => {
+  const resetsAt = '2026-03-02T00:00:00.000Z';
+  const day = { usd: 50, per: 'day', spentUsd: 41.2, leftUsd: 8.8, resetsAt };
+  const loop = { usd: 5, per: 'hour', label: 'workflow', value: 'a "b"', spentUsd: 6, leftUsd: 0, resetsAt };
+  const found = async (configured: readonly object[], listed?: readonly object[]) => {
+    const doctor = doctorProject();
+    await using agent = await agentWithRuns([], listed);
+    doctor.kubectl.push(agent.forward);
+    writeFileSync(doctor.at('.local/agent-token'), 'token');
+    const config = { 'claude-code-agent:budgets': configured };
+    writeFileSync(doctor.at('Pulumi.dev.yaml'), JSON.stringify({ config }));
+    return (await doctor.look())['budgets'];
+  };
+
+  test.each(
+    slice(
+      [
+        ['spent: $6.00 of $5.00 per hour of workflow "a \\"b\\""', [day, loop], 'broken'],
+        ['the fullest: $41.20 of $50.00 per day', [day, { ...loop, spentUsd: 0, leftUsd: 5 }], 'ok'],
+        ['the agent does not have those of the config', [], 'broken'],
+        ['the agent does not have those of the config', undefined, 'broken'],
+      ] as const,
+      2,
+    ),
+  )('says: %s', async (detail, listed, state) => {
+    expect(await found([{ usd: 50, per: 'day' }], listed)).toMatchObject({ state, detail });
+  });
+
+  test('is left out without budgets, and passes if no value of a label has spent anything', async () => {
+    expect(await found([], [])).toBeUndefined();
+    const ofLabel = await found([{ usd: 5, per: 'hour', label: 'workflow' }], []);
+    expect(ofLabel).toMatchObject({ state: 'ok', detail: 'nothing is spent' });
+  });
+});
+
 describe('the cause of a failure that the doctor reports', () => {
   const KUBELOGIN = `E1128 00:00:00.000001    1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list"
 Unable to connect to the server: getting credentials: exec: executable kubelogin not found
