@@ -5,8 +5,8 @@ import { budget } from './agent-double.ts';
 import { later, type Kill, World } from './world.ts';
 import { rounds, slice } from '../support/lane.ts';
 
-/** How often a pass is killed in all, each time at another call; some 200 is every call of every story. */
-const KILLS = rounds(4, 240);
+/** How often a pass is killed in all at most, each time at another call; in the long lane at every call of every story. */
+const KILLS = rounds(4, 400);
 
 type Act = (world: World, kill?: Kill) => Promise<void>;
 
