@@ -109,7 +109,7 @@ export type BudgetPeriod = (typeof BUDGET_PERIODS)[number];
 /** How many budgets there may be. */
 export const MAX_BUDGETS = 50;
 
-/** From this share on, a budget is nearly spent: an alert fires, and the status page emphasizes it. */
+/** From this share on, a budget is nearly spent: an alert fires, the watchdog sends a card, and the status page emphasizes it. */
 export const BUDGET_WARNING = 0.8;
 
 /** The longest run that an agent can be set to accept, in minutes. */

@@ -44,9 +44,9 @@ function judged(all: readonly Budget[]): Finding {
   const spent = all.filter(({ leftUsd }) => leftUsd === 0);
   if (spent.length === 0) return ok(`the fullest: ${wordsOf(fullest)}`);
   const others = spent.length === 1 ? '' : ` and ${spent.length - 1} more`;
-  return broken(
-    `spent: ${wordsOf(fullest)}${others}`,
-    `wait until ${fullest.resetsAt}, or raise config budgets and run ${npmRun('up')}`,
+  // Nothing is broken: a budget that is spent does what it is for.
+  return ok(
+    `spent: ${wordsOf(fullest)}${others}. Its runs are refused until ${fullest.resetsAt}. To raise it: config budgets, then ${npmRun('up')}`,
   );
 }
 

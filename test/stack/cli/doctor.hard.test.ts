@@ -212,7 +212,11 @@ describe("the doctor's check of budgets", () => {
   test.each(
     slice(
       [
-        ['spent: $6.00 of $5.00 per hour of workflow "a \\"b\\""', [day, loop], 'broken'],
+        [
+          `spent: $6.00 of $5.00 per hour of workflow "a \\"b\\"". Its runs are refused until ${resetsAt}. To raise it: config budgets, then npm run up`,
+          [day, loop],
+          'ok',
+        ],
         ['the fullest: $41.20 of $50.00 per day', [day, { ...loop, spentUsd: 0, leftUsd: 5 }], 'ok'],
         ['the agent does not have those of the config', [], 'broken'],
         ['the agent does not have those of the config', undefined, 'broken'],
