@@ -1,7 +1,10 @@
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 
 /** A part of the tests: `vitest run --project agent`, or `npm run test:agent`. */
-const part = (name: string, ...include: string[]) => ({ extends: true, test: { name, include } }) as const;
+const part = (name: string, ...include: string[]): TestProjectInlineConfiguration => ({
+  extends: true,
+  test: { name, include, exclude: ['**/*.hard.test.ts'] },
+});
 
 export default defineConfig({
   test: {
