@@ -53,6 +53,14 @@ export class RunEvents {
     if (type === 'ended') this.#forget();
   }
 
+  /** Delivers `queued` again, with the same id, to those who watch a waiting run: its place may have changed. */
+  repeatQueued(): void {
+    for (const runId of this.#emitter.eventNames()) {
+      const last = this.#logs.get(String(runId))?.events.at(-1);
+      if (last?.type === 'queued') this.#emitter.emit(runId, last);
+    }
+  }
+
   /** Publishes a piece of text from Claude. */
   publishText(runId: string, text: string): void {
     const log = this.#logs.get(runId);

@@ -77,7 +77,7 @@ export class RunService {
   readonly #jobs: Jobs;
   readonly #acceptance: Acceptance;
   #draining = false;
-  #isPreparing = false;
+  #isFollowingUp = false;
   #pause: Pause | undefined;
 
   constructor(dependencies: RunServiceDependencies) {
@@ -93,7 +93,7 @@ export class RunService {
     this.#queue = new RunQueue(
       queueLimit,
       slots,
-      () => this.#prepareSoon(),
+      () => this.#followUpSoon(),
       () => (this.#pause ? 0 : hold.admits),
     );
     this.#records = new RunRecords(store, log, this.events, steps, onEnded);
@@ -109,7 +109,7 @@ export class RunService {
       budgets,
       log,
       onStarted: (process) => {
-        this.#prepareSoon();
+        this.#followUpSoon();
         onStarted(process);
       },
       onEnded: (job, run) => {
@@ -150,7 +150,7 @@ export class RunService {
   /** Changes how many runs may be in progress, and starts processes ahead where there is room. */
   resize(slots: number): void {
     this.#queue.resize(slots);
-    this.#prepareSoon();
+    this.#followUpSoon();
   }
 
   /** Why waiting runs do not start although the agent is not paused; undefined while they do. */
@@ -372,12 +372,16 @@ export class RunService {
     return result.promise.finally(() => clearTimeout(timer));
   }
 
-  /** Several changes in one turn of the event loop share one call. */
-  #prepareSoon(): void {
-    if (this.#isPreparing) return;
-    this.#isPreparing = true;
+  /**
+   * After a change of the queue: tells who watches a waiting run, and prepares processes. Several changes in one turn of the
+   * event loop share one call.
+   */
+  #followUpSoon(): void {
+    if (this.#isFollowingUp) return;
+    this.#isFollowingUp = true;
     setImmediate(() => {
-      this.#isPreparing = false;
+      this.#isFollowingUp = false;
+      this.events.repeatQueued();
       if (this.#draining) return;
       try {
         const upcoming = this.#jobs.upcoming(this.#queue.slots + PREPARED_BEYOND_SLOTS);

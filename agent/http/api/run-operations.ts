@@ -142,7 +142,7 @@ export const RUN_OPERATIONS = {
     rights: ['run', 'read'],
     summary: 'Watch a run',
     description:
-      'Server-sent events until the run has ended. The `ended` event has the final result; `text` events are a preview, and `tool` events are the calls of tools and their results. Lines that begin with a colon keep the connection open.',
+      'Server-sent events until the run has ended. `queued` comes again when `queue` of the run changes. The `ended` event has the final result; `text` events are a preview, and `tool` events are the calls of tools and their results. Lines that begin with a colon keep the connection open.',
     pathParameters: runId,
     headers: {
       'Last-Event-ID': {

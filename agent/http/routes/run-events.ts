@@ -52,6 +52,7 @@ function streamRunEvents(
     const isRemoved = run.state === 'ended' && steps?.has(run.id) === false;
     const take = (event: RunEvent) => {
       if (isRemoved && event.type === 'tool') return;
+      if (event === events.at(-1)) return;
       events.push(event);
       wake.resolve(undefined);
     };
@@ -62,13 +63,17 @@ function streamRunEvents(
     }
     const keepAlive = setInterval(() => wake.resolve(undefined), keepAliveMs);
     stream.onAbort(() => wake.resolve(undefined));
+    let lastQueued = '';
     try {
       while (!stream.aborted) {
         await wake.promise;
         wake = Promise.withResolvers();
         if (events.length === 0) await stream.write(': keep-alive\n\n');
         for (const event of events.splice(0)) {
-          await stream.writeSSE({ id: event.id, event: event.type, data: JSON.stringify(dataOf(event, service)) });
+          const data = JSON.stringify(dataOf(event, service));
+          if (event.type === 'queued' && data === lastQueued) continue;
+          if (event.type === 'queued') lastQueued = data;
+          await stream.writeSSE({ id: event.id, event: event.type, data });
           if (event.type === 'ended') return;
         }
       }

@@ -156,7 +156,7 @@ describe('GET /runs/{id}/events', () => {
   interface ServerSentEvent {
     readonly id: string;
     readonly event: string;
-    readonly data: { readonly text?: string; readonly outcome?: string };
+    readonly data: { readonly text?: string; readonly outcome?: string; readonly queue?: { readonly place: number } };
   }
 
   /** Reads events until the stream ends, or until `enough` returns true. */
@@ -191,6 +191,22 @@ describe('GET /runs/{id}/events', () => {
     expect(found.map(({ event }) => event)).toEqual(['queued', 'started', 'text', 'text', 'text', 'ended']);
     expect(found.map(({ data }) => data.text ?? '').join('')).toBe('one two three');
     expect(found.at(-1)).toMatchObject({ id: 'end', data: { outcome: 'succeeded' } });
+  });
+
+  it('sends `queued` again when a run has another place in the queue', async () => {
+    const first = await created({ prompt: 'hang' });
+    const second = await created({ prompt: 'hang' });
+    const third = await created({ prompt: 'streams' });
+    const places: (number | undefined)[] = [];
+    const found = await events(third, undefined, ({ event, data }) => {
+      if (event === 'queued') places.push(data.queue?.place);
+      const next = places.length === 1 ? second : first;
+      if (event === 'queued') void agent.fetch(`/runs/${next}`, { method: 'DELETE' });
+      return event === 'ended';
+    });
+    expect(places).toEqual([2, 1]);
+    expect(found.map(({ event }) => event)).toEqual(['queued', 'queued', 'started', 'text', 'text', 'text', 'ended']);
+    expect(found[1]?.id).toBe(found[0]?.id);
   });
 
   it('continues after the last event of a client, and tells a client that has all events to stop reconnecting', async () => {

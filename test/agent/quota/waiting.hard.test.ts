@@ -122,6 +122,7 @@ describe('at a usage limit', () => {
     expect(outcome).toBe('usage_limited');
     const first = await agent.submit(held('first'));
     const second = await agent.submit('second');
+    const third = await agent.submit('third');
     await until(() => agent.prompts.includes(held('first')), 'the first run');
     expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(resetsAt));
     const hold = { reason: 'usage_limit', since: expect.any(String) as string };
@@ -129,8 +130,9 @@ describe('at a usage limit', () => {
     expect((await agent.health()).hold).toEqual(hold);
     expect(agent.prompts).toEqual([limit(4), held('first')]);
     writeFileSync(gate(), '');
-    expect(await agent.outcomes(first, second)).toEqual(['succeeded', 'succeeded']);
-    expect(agent.prompts.at(-1)).toBe('second');
+    expect(await agent.outcomes(first, second, third)).toEqual(['succeeded', 'succeeded', 'succeeded']);
+    const { endedAt } = (await agent.get(first)) as { endedAt: string };
+    for (const id of [second, third]) expect((await agent.get(id)).startedAt ?? '').toSatisfy((at) => at >= endedAt);
     expect(await agent.health()).not.toHaveProperty('hold');
     expect(await agent.metrics()).toContain('claude_agent_queue_held{reason="usage_limit"} 0');
   });
