@@ -1,3 +1,4 @@
+import { dollars } from '../dollars.ts';
 import type { BudgetSetting } from './rules.ts';
 
 /** What has been spent of a budget in its period, in US dollars. */
@@ -24,6 +25,3 @@ export function wordsOf({ usd, per, caller, label, value, spentUsd, resetsAt }: 
 
 /** How often a budget begins again, after its amount. */
 export const A_PERIOD = { hour: 'an hour', day: 'a day', month: 'a month' } as const;
-
-/** An amount; small ones have as many digits as they need. */
-const dollars = (usd: number) => `$${usd >= 1 || usd === 0 ? usd.toFixed(2) : usd.toPrecision(2)}`;

@@ -1,6 +1,7 @@
 import { html } from 'hono/html';
 import { A_PERIOD, type BudgetState } from '../../budgets/budget-state.ts';
 import { BUDGET_WARNING } from '../../contract.ts';
+import { dollars } from '../../dollars.ts';
 import { heading, left, row, table, type Html } from './parts.ts';
 import type { Status } from './status.ts';
 import { count } from './words.ts';
@@ -29,9 +30,6 @@ export function budgets({ budgets: all, now }: Status): Html | string {
 }
 
 const shareOf = ({ spentUsd, usd }: BudgetState) => spentUsd / usd;
-
-const dollars = (usd: number) =>
-  `$${usd.toLocaleString('en', { minimumFractionDigits: 2, maximumFractionDigits: usd < 1 ? 4 : 2 })}`;
 
 function whose({ caller, label, value }: BudgetState): Html | string {
   if (caller === undefined && label === undefined) return 'all runs';

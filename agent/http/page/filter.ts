@@ -11,8 +11,8 @@ const OFFERED = 30;
 
 /** The form that filters the ended runs. */
 export function filterForm(status: Status, context: PageContext): Html {
-  const { outcome, workflow, lane, text } = status.filter;
-  const isFiltered = [outcome, workflow, lane, text].some((each) => each !== undefined);
+  const { outcome, workflow, lane, caller, text } = status.filter;
+  const isFiltered = [outcome, workflow, lane, caller, text].some((each) => each !== undefined);
   const everything = { ...context, filter: {} };
   return html`<div class="filter" role="search" aria-label="Ended runs">
     ${form(
@@ -37,6 +37,7 @@ export function filterForm(status: Status, context: PageContext): Html {
         </datalist>
         <label for="lane">Lane</label>
         <input id="lane" name="lane" maxlength="${RUN_LIMITS.laneChars}" autocomplete="off" value="${lane ?? ''}" />
+        ${status.callers.length > 1 || caller !== undefined ? callerField(status) : ''}
         <label for="text">Text</label>
         <input
           id="text"
@@ -52,6 +53,19 @@ export function filterForm(status: Status, context: PageContext): Html {
     ${isFiltered ? form('show', everything, html`<button>Show all</button>`) : ''}
   </div>`;
 }
+
+/** A retired caller, whose runs are still there, can be typed. */
+const callerField = ({ callers, filter: { caller } }: Status): Html =>
+  html`<label for="caller">Caller</label>
+    <input
+      id="caller"
+      name="caller"
+      list="callers"
+      maxlength="${SEARCH_CHARS}"
+      autocomplete="off"
+      value="${caller ?? ''}"
+    />
+    <datalist id="callers">${callers.map((name) => html`<option value="${name}"></option>`)}</datalist>`;
 
 function option(name: Outcome, isChosen: boolean): Html {
   const { words } = OUTCOME_WORDS[name];

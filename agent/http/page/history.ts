@@ -1,5 +1,6 @@
 import { html } from 'hono/html';
 import { callerNameOf } from '../../callers/callers.ts';
+import { dollars } from '../../dollars.ts';
 import type { Usage } from '../api/run.ts';
 import type { RunSummary } from '../../store/run.ts';
 import { filterForm, pages } from './filter.ts';
@@ -18,7 +19,7 @@ import {
   type PageContext,
 } from './parts.ts';
 import type { Status } from './status.ts';
-import { count, dollars, duration, grouped, OUTCOME_WORDS } from './words.ts';
+import { count, duration, grouped, OUTCOME_WORDS } from './words.ts';
 
 /** The maximum length of a run's error, in characters; `GET /runs/{id}` has all of it. */
 const ERROR_CHARS = 300;

@@ -7,7 +7,7 @@ const main = document.querySelector('main');
 /** How far the agent's clock is ahead of this one, in milliseconds. */
 let ahead = 0;
 /** The filter of the ended runs, and the run that is open. Every form has these fields, and so has every refresh. */
-const FILTER = ['outcome', 'workflow', 'lane', 'text', 'before', 'run'];
+const FILTER = ['outcome', 'workflow', 'lane', 'caller', 'text', 'before', 'run'];
 const opened = new URLSearchParams(location.search).get('run');
 let filter = opened === null ? {} : { run: opened };
 /** The number of the last request, and of the one that is shown: responses may arrive in another order. */

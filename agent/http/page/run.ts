@@ -1,4 +1,5 @@
 import { html } from 'hono/html';
+import { dollars } from '../../dollars.ts';
 import type { PlaceInQueue } from '../api/run.ts';
 import type { RecordedSteps } from '../../store/step-records.ts';
 import { deadlineOf, type Run } from '../../store/run.ts';
@@ -18,7 +19,7 @@ import {
   type PageContext,
 } from './parts.ts';
 import { stepList } from './steps.ts';
-import { bytes, dollars, duration, OUTCOME_WORDS, STATE_WORDS, type Words } from './words.ts';
+import { bytes, duration, OUTCOME_WORDS, STATE_WORDS, type Words } from './words.ts';
 
 /** A run that somebody opened. */
 export interface OpenedRun {

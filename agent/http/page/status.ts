@@ -1,5 +1,6 @@
 import type { BudgetState } from '../../budgets/budget-state.ts';
 import type { Budgets } from '../../budgets/budgets.ts';
+import type { Callers } from '../../callers/callers.ts';
 import type { CredentialSource, CredentialStatus } from '../../login/credential.ts';
 import type { LoginAttempts, LoginAttemptsView } from '../../login/new-login/login-attempts.ts';
 import type { LoginStatus, LoginState } from '../../login/status.ts';
@@ -12,7 +13,7 @@ const RUNS = 50;
 const WAITING = 100;
 
 /** Which ended runs to show. */
-export type EndedFilter = Pick<RunFilter, 'outcome' | 'workflow' | 'lane' | 'text' | 'before'>;
+export type EndedFilter = Pick<RunFilter, 'outcome' | 'workflow' | 'lane' | 'caller' | 'text' | 'before'>;
 
 /** Everything that the page shows, at one moment. */
 export interface Status {
@@ -45,6 +46,8 @@ export interface Status {
   readonly source: Pick<CredentialSource, 'mode' | 'source'>;
   readonly newLogin: LoginAttemptsView;
   readonly budgets: readonly BudgetState[];
+  /** The names of all callers, the operator first. */
+  readonly callers: readonly string[];
 }
 
 /** What {@link statusOf} asks. */
@@ -54,12 +57,13 @@ export interface StatusSources {
   readonly logins: LoginAttempts;
   readonly budgets: Pick<Budgets, 'states'>;
   readonly quota: Pick<Quota, 'windows'>;
+  readonly callers: Pick<Callers, 'names'>;
   readonly version: string;
 }
 
 /** Collects everything that the page shows. */
 export function statusOf(
-  { service, loginStatus, logins, budgets, quota, version }: StatusSources,
+  { service, loginStatus, logins, budgets, quota, callers, version }: StatusSources,
   filter: EndedFilter = {},
 ): Status {
   const now = new Date();
@@ -86,5 +90,6 @@ export function statusOf(
     source: loginStatus.credential,
     newLogin: logins.view,
     budgets: budgets.states,
+    callers: callers.names,
   };
 }

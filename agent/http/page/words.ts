@@ -71,11 +71,6 @@ export function duration(ms: number, { tenths = false } = {}): string {
   return parts.length > 0 ? parts.join(' ') : '0 s';
 }
 
-/** US dollars, with more digits for a small amount. */
-export function dollars(amount: number): string {
-  return `$${amount > 0 && amount < 0.1 ? amount.toFixed(4) : amount.toFixed(2)}`;
-}
-
 /** A whole number with separators, `12,345`. */
 export const grouped = (number: number): string => number.toLocaleString('en-US');
 

@@ -38,6 +38,7 @@ const fields = z.object({
   outcome: z.enum(outcomes).optional().catch(undefined),
   workflow: words,
   lane: lane.optional().catch(undefined),
+  caller: words,
   text: words,
   before: z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER).optional().catch(undefined),
 });

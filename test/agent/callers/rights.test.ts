@@ -243,6 +243,11 @@ describe('callers', () => {
     expect(read.text).toContain('Caller <bdi>mine</bdi>');
     expect(buttons(await page(TOKENS.chief))).toContain('pause');
     expect(buttons(await page(TOKEN))).toContain('pause');
+    const filtered = await page(TOKENS.reader, { caller: 'mine' });
+    expect(filtered.text).toContain('<option value="both">');
+    const rows = filtered.text.split('id="ended-').slice(1);
+    expect(rows.length).toBeGreaterThan(0);
+    for (const row of rows) expect(row).toContain('Caller <bdi>mine</bdi>');
     const pressed = await page(TOKENS.reader, { action: 'pause' });
     expect(pressed).toMatchObject({ status: 403, text: expect.stringContaining('needs the right admin') as string });
     expect(await page(TOKENS.mine)).toMatchObject({

@@ -101,7 +101,7 @@ describe('the status page without a script', () => {
   it('shows ended runs with outcome, duration, cost, workflow and a link to the execution', async () => {
     const [, first = ''] = (await look()).split('<tr role="row" id="ended-');
     expect(first).toContain('href="https://n8n.example.com/workflow/a%20b/executions/12"');
-    for (const text of ['Ask Claude', 'succeeded', '1 min 5 s', '$0.0123', '0.5 s']) expect(first).toContain(text);
+    for (const text of ['Ask Claude', 'succeeded', '1 min 5 s', '$0.012', '0.5 s']) expect(first).toContain(text);
   });
 
   it('shows why a run failed, in short', async () => {
