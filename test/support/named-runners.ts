@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Agent } from './agent.ts';
+import { AS_ROOT } from './claude.ts';
 import { closedPort } from './closed-port.ts';
 import { KEY, RunnerProgram } from './runner.ts';
 
@@ -28,8 +29,8 @@ export class NamedRunners implements AsyncDisposable {
   readonly #started = new Set<RunnerProgram>();
   #port = '0';
 
-  /** @param env for the agent. */
-  constructor(env: Readonly<Record<string, string>> = {}) {
+  /** @param env for the agent; with `AGENT_CLAUDE_PATH` undefined the real CLI is used, on the runners too. */
+  constructor(env: Readonly<Record<string, string | undefined>> = {}) {
     writeFileSync(path.join(this.folder, 'nsswitch.conf'), 'hosts: files\n');
     mkdirSync(path.join(this.folder, 'serviceaccount'));
     this.name([]);
@@ -67,7 +68,7 @@ export class NamedRunners implements AsyncDisposable {
       env: {
         RUNNER_HOST: `127.0.0.${host}`,
         RUNNER_PORT: this.#port,
-        RUNNER_CLAUDE_PATH: this.agent.claude.path,
+        ...('AGENT_CLAUDE_PATH' in this.agent.env ? AS_ROOT : { RUNNER_CLAUDE_PATH: this.agent.claude.path }),
       },
     });
     this.#started.add(runner);
