@@ -8,6 +8,8 @@ export interface Execution {
   readonly id: string;
   readonly status: 'success' | 'error' | 'waiting' | 'running' | 'crashed' | 'canceled' | 'new' | 'unknown';
   readonly mode: string;
+  /** When it goes on if it sleeps, ISO 8601. */
+  readonly waitTill?: string | null;
   readonly data: {
     readonly resultData: {
       readonly runData: Readonly<Record<string, readonly NodeRun[]>>;
@@ -157,6 +159,12 @@ export class Author {
     })) as { data: Credential };
     this.#credential = { id: data.id, name: data.name };
     return this.#credential;
+  }
+
+  /** Saves another value in a credential, as in its dialog. The workflows that have it use the value from now on. */
+  async change({ id, name }: Credential, value: string): Promise<void> {
+    const data = { name: 'Authorization', value };
+    await this.#n8n.rest('PATCH', `/rest/credentials/${id}`, { name, type: 'httpHeaderAuth', data });
   }
 }
 

@@ -2,8 +2,8 @@ import { describe, expect, it, vi } from 'vitest';
 import { missingN8n } from '../support/n8n-home.ts';
 import { TOKEN, until } from '../support/agent.ts';
 import { closedPort } from '../support/closed-port.ts';
-import { readDocument } from '../docs/markdown.ts';
-import { outputOf, runsOf, type Execution } from './author.ts';
+import { outputOf, runsOf } from './author.ts';
+import { endOf } from './end-of.ts';
 import { Site } from './site.ts';
 import type { WorkflowNode } from './workflow-file.ts';
 import { needs } from '../support/needs.ts';
@@ -15,22 +15,6 @@ const HANG = [{ do: 'hang' }] as const;
 const LOGIN = [{ do: 'refuse', kind: 'authentication_failed', status: 401, text: 'Invalid token' }] as const;
 const DOWN = [{ do: 'refuse', kind: 'server_error', status: 529, text: 'Overloaded' }] as const;
 const GO_ON = 'You were interrupted. Check what is already done, and continue.';
-
-const DOCUMENT = readDocument('docs/n8n.md');
-
-/** How an execution ended, in the words that n8n shows. Fails where docs/n8n.md does not know them. */
-function endOf({ status, data: { resultData } }: Execution) {
-  const { message, description, name } = resultData.error ?? {};
-  if (name === 'NodeApiError') expect(DOCUMENT).toContain(`| ${message} `);
-  const kind = /^[^:`]+: /.exec(description ?? '')?.[0];
-  if (kind !== undefined) expect(DOCUMENT).toContain(`| ${kind}`);
-  return {
-    status,
-    node: resultData.lastNodeExecuted,
-    ...(message && { message }),
-    ...(description && { description }),
-  };
-}
 
 /** Gives the runs of a workflow this time. */
 const withTimeout = (ms: number) => (node: WorkflowNode) =>

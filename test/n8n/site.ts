@@ -43,9 +43,9 @@ export class Site implements AsyncDisposable {
   }
 
   /** With the pinned CLI, on a double of the Anthropic API. */
-  static async real(): Promise<Site> {
+  static async real(env: Record<string, string> = {}): Promise<Site> {
     const api = await startAnthropicDouble();
-    const real = { AGENT_CLAUDE_PATH: undefined, ANTHROPIC_BASE_URL: api.url, ...AS_ROOT };
+    const real = { AGENT_CLAUDE_PATH: undefined, ANTHROPIC_BASE_URL: api.url, ...AS_ROOT, ...env };
     return Site.#start(
       theN8n(),
       (hosts) => {
