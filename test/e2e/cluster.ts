@@ -47,12 +47,14 @@ export interface Call {
 export interface Answer {
   readonly status: number;
   readonly answer: Record<string, unknown>;
+  /** The header `Retry-After`, in seconds; 0 without one. */
+  readonly retryAfter: number;
 }
 
 /** Calls the agent as n8n would: from a pod of another namespace, through the Service, with the token in a header. */
 export async function call(token: string, path: string, request: Call = {}): Promise<Answer> {
-  const { status, text } = await callForText(token, path, request);
-  return { status, answer: JSON.parse(text) as Record<string, unknown> };
+  const { text, ...rest } = await callForText(token, path, request);
+  return { ...rest, answer: JSON.parse(text) as Record<string, unknown> };
 }
 
 /** The same for an answer that may be no JSON. */
@@ -60,7 +62,7 @@ export async function callForText(
   token: string,
   path: string,
   { method = 'GET', body, headers, seconds = 100 }: Call = {},
-): Promise<{ readonly status: number; readonly text: string }> {
+): Promise<Omit<Answer, 'answer'> & { readonly text: string }> {
   const all = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json', ...headers };
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\n`);
   const data = body === undefined ? [] : ['--data-raw', typeof body === 'string' ? body : JSON.stringify(body)];
@@ -80,14 +82,17 @@ export async function callForText(
           method,
           ...data,
         ],
-        ...['--write-out', '\n%{http_code}', `http://claude-agent.claude-agent.svc${path}`],
+        ...['--write-out', '\n%{http_code} %header{retry-after}', `http://claude-agent.claude-agent.svc${path}`],
       ],
       lines.join(''),
     ),
   );
   const end = output.lastIndexOf('\n');
-  const [text, status] = [output.slice(0, end), output.slice(end + 1)];
-  return { status: Number(status), text };
+  const [status, retryAfter] = output
+    .slice(end + 1)
+    .split(' ')
+    .map(Number);
+  return { text: output.slice(0, end), status: status ?? 0, retryAfter: retryAfter ?? 0 };
 }
 
 /** curl's exit code for a connection that was refused: nothing was sent. */

@@ -19,7 +19,11 @@ const HELD = { accessToken: 'e2e-access-held-canary', refreshToken: 'e2e-refresh
 /** Within it the CLI renews a login. */
 const SOON_MS = 240_000;
 
+const CALLER = 'n8n-prod';
+
 let checkout: Checkout;
+/** The token of that caller. */
+let callerToken = '';
 let proxy: OauthProxy;
 const succeeds = async (name: string, ...args: string[]): Promise<string> => {
   const { exitCode, output } = await checkout.npm(name, ...args, '--yes', '--non-interactive');
@@ -147,45 +151,112 @@ describe('runners in the cluster', needs(await missingRequirement()), () => {
     });
     expect(ended).toMatchObject({ success: true, files: [{ name: 'loud words.txt', bytes: 11 }], warnings: [] });
     expect(ended['output']).toMatch(/3[0-9]{6}\s+claude-code-runner-/);
-    expect(await callForText(token, `${path}/files/loud%20words.txt`)).toEqual({ status: 200, text: 'HELLO THERE' });
+    expect(await callForText(token, `${path}/files/loud%20words.txt`)).toMatchObject({
+      status: 200,
+      text: 'HELLO THERE',
+    });
     const { answer: transcript } = await call(token, `${path}/transcript`);
     expect(JSON.stringify(transcript)).toContain('CLAUDE_RUN_OUT');
     const left = await Promise.all([1, 2].map(() => ask('[[bash:find ~/run -type f | wc -l; sleep 2]]')));
     for (const { output } of left) expect(output).toBe('tool: 0');
   });
 
-  test('serve a caller with a token of its own, which rotates without an outage', async () => {
+  test('serve a caller whose token rotates while it calls, and no call gets 401', async () => {
     const tokenOf = async (...args: string[]) => {
       const { exitCode, stdout, all } = await checkout.start('npm', ['run', '--silent', 'caller', '--', ...args]);
       expect(exitCode, all).toBe(0);
       return stdout.trim();
     };
-    const first = await tokenOf('add', 'n8n-prod', '--may', 'run');
+    const first = await tokenOf('add', CALLER, '--may', 'run');
     await up();
-    const second = await tokenOf('rotate', 'n8n-prod');
-    const seen = new Set<number>();
-    let isDone = false;
-    const calls = (async () => {
-      // Without a pod there is no connection for some seconds.
-      while (!isDone)
-        seen.add((await call(first, '/runs?limit=1', { seconds: 3 }).catch(() => ({ status: 0 }))).status);
-    })();
-    await up();
-    isDone = true;
-    await calls;
-    expect(seen).toContain(200);
-    expect(seen).not.toContain(401);
-    const { answer } = await run(second, { prompt: 'from n8n' });
-    expect(answer).toMatchObject({ success: true });
-    expect((await call(checkout.token(), `/runs/${String(answer['runId'])}`)).answer).toMatchObject({
-      caller: 'n8n-prod',
+    callerToken = await tokenOf('rotate', CALLER);
+    /** Calls in a loop while something is done. Returns how often each status came; 0 is no connection, as without a pod. */
+    const whileCalling = async (token: string, work: () => Promise<unknown>) => {
+      const counts = new Map<number, number>();
+      let isDone = false;
+      const calls = (async () => {
+        while (!isDone) {
+          const { status } = await call(token, '/runs?limit=1', { seconds: 3 }).catch(() => ({ status: 0 }));
+          counts.set(status, (counts.get(status) ?? 0) + 1);
+        }
+      })();
+      await work();
+      isDone = true;
+      await calls;
+      return counts;
+    };
+    const withFirst = await whileCalling(first, up);
+    const withSecond = await whileCalling(callerToken, async () => {
+      const { answer } = await run(callerToken, { prompt: 'from n8n' });
+      expect(answer).toMatchObject({ success: true });
+      const { answer: record } = await call(checkout.token(), `/runs/${String(answer['runId'])}`);
+      expect(record).toMatchObject({ caller: CALLER });
+      await tokenOf('retire', CALLER);
+      checkout.configure({ budgets: [{ usd: 1, per: 'month', caller: CALLER, label: 'workflow' }] });
+      await up();
     });
-    await tokenOf('retire', 'n8n-prod');
-    await up();
+    console.info('calls while a token rotates, by status:', withFirst, withSecond);
+    for (const counts of [withFirst, withSecond]) {
+      expect(counts.get(200)).toBeGreaterThan(0);
+      expect([...counts.keys()].filter((status) => status !== 200 && status !== 0)).toEqual([]);
+    }
     expect((await call(first, '/runs')).status).toBe(401);
-    expect((await call(second, '/runs')).status).toBe(200);
-    expect((await call(second, '/pause', { method: 'POST' })).status).toBe(403);
+    expect((await call(callerToken, '/pause', { method: 'POST' })).status).toBe(403);
     await slots(2);
+  });
+
+  test('stop a caller that has spent its budget, and let others go on', async () => {
+    // A dollar an answer, at the list price of the model.
+    const loop = `[[usage:{"output_tokens":100000}]] ${'[[bash:true]] '.repeat(5)} loop`;
+    const body = { prompt: loop, model: 'claude-sonnet-5-5', labels: { workflow: 'loop' } };
+    const { answer: stopped } = await run(callerToken, body);
+    expect(stopped).toMatchObject({ success: false, outcome: 'failed', costUsd: expect.closeTo(1, 2) as number });
+    expect(stopped['error']).toMatch(/^The budget of \$1\.00 a month of the caller n8n-prod of runs with .* is spent/);
+    expect(await timesAsked(loop)).toBe(1);
+    const refused = await call(callerToken, '/run', { method: 'POST', body });
+    expect(refused.status).toBe(429);
+    const { type, resetsAt } = refused.answer as { type: string; resetsAt: string };
+    expect(type).toContain('budget-spent');
+    const seconds = (Date.parse(resetsAt) - Date.now()) / 1000;
+    expect(Math.abs(refused.retryAfter - seconds)).toBeLessThan(60);
+    expect(await timesAsked(loop)).toBe(1);
+    expect((await call(callerToken, '/budgets')).answer['budgets']).toMatchObject([
+      { usd: 1, per: 'month', caller: CALLER, label: 'workflow', value: 'loop', leftUsd: 0, resetsAt },
+    ]);
+    expect(await ask('not in a loop', { labels: body.labels })).toMatchObject({ success: true });
+    const { output } = await checkout.npm('doctor', '--quick', '--json');
+    const { findings } = JSON.parse(output.slice(output.indexOf('{'))) as { findings: { check: string }[] };
+    expect(findings.find(({ check }) => check === 'budgets')).toMatchObject({
+      state: 'ok',
+      detail: expect.stringMatching(
+        /^spent: \$1\.00 of \$1\.00 per month of caller n8n-prod, workflow "loop"/,
+      ) as string,
+    });
+  });
+
+  test('wait while the usage limit is reached; after its reset one run goes first, and the others follow', async () => {
+    const { answer: limited } = await run(checkout.token(), { prompt: '[[fail:usage_limit]][[resets:8]] limited' });
+    expect(limited).toMatchObject({ outcome: 'usage_limited', resetsAt: expect.any(String) as string });
+    const submit = async (prompt: string) =>
+      String((await call(checkout.token(), '/runs', { method: 'POST', body: { prompt } })).answer['id']);
+    const look = async (id: string) => (await call(checkout.token(), `/runs/${id}`)).answer;
+    const ids = [
+      await submit('[[bash:sleep 4]] goes first'),
+      await submit('second in line'),
+      await submit('third in line'),
+    ];
+    const hold = { reason: 'usage_limit', until: limited['resetsAt'] };
+    expect(await look(ids[1] ?? '')).toMatchObject({ state: 'queued', queue: { place: 2, hold } });
+    await until('the first run', async () => ((await timesAsked('goes first')) > 0 ? true : undefined));
+    expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(String(limited['resetsAt'])));
+    expect(await look(ids[2] ?? '')).toMatchObject({ state: 'queued', queue: { place: 2 } });
+    const ended = await until('the end', async () => {
+      const runs = await Promise.all(ids.map(look));
+      return runs.every(({ state }) => state === 'ended') ? runs : undefined;
+    });
+    expect(ended.map(({ outcome }) => outcome)).toEqual(['succeeded', 'succeeded', 'succeeded']);
+    for (const run of ended.slice(1)) expect(String(run['startedAt']) >= String(ended[0]?.['endedAt'])).toBe(true);
+    expect(await timesAsked('second in line')).toBe(1);
   });
 
   test('that are killed interrupt their run, and the next run takes another one', async () => {
