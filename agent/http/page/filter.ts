@@ -18,36 +18,39 @@ export function filterForm(status: Status, context: PageContext): Html {
     ${form(
       'show',
       everything,
-      html`<label for="outcome">Outcome</label>
-        <select id="outcome" name="outcome">
-          <option value="">all</option>
-          ${(Object.keys(OUTCOME_WORDS) as Outcome[]).map((name) => option(name, name === outcome))}
-        </select>
-        <label for="workflow">Workflow</label>
-        <input
-          id="workflow"
-          name="workflow"
-          list="workflows"
-          maxlength="${SEARCH_CHARS}"
-          autocomplete="off"
-          value="${workflow ?? ''}"
-        />
+      html`<label
+          >Outcome
+          <select name="outcome">
+            <option value="">all</option>
+            ${(Object.keys(OUTCOME_WORDS) as Outcome[]).map((name) => option(name, name === outcome))}
+          </select></label
+        >
+        <label
+          >Workflow
+          <input
+            name="workflow"
+            list="workflows"
+            maxlength="${SEARCH_CHARS}"
+            autocomplete="off"
+            value="${workflow ?? ''}"
+        /></label>
         <datalist id="workflows">
           ${workflowsIn(status).map((name) => html`<option value="${name}"></option>`)}
         </datalist>
-        <label for="lane">Lane</label>
-        <input id="lane" name="lane" maxlength="${RUN_LIMITS.laneChars}" autocomplete="off" value="${lane ?? ''}" />
+        <label
+          >Lane <input name="lane" maxlength="${RUN_LIMITS.laneChars}" autocomplete="off" value="${lane ?? ''}"
+        /></label>
         ${status.callers.length > 1 || caller !== undefined ? callerField(status) : ''}
-        <label for="text">Text</label>
-        <input
-          id="text"
-          name="text"
-          type="search"
-          maxlength="${SEARCH_CHARS}"
-          autocomplete="off"
-          value="${text ?? ''}"
-          placeholder="error, label or id"
-        />
+        <label
+          >Text
+          <input
+            name="text"
+            type="search"
+            maxlength="${SEARCH_CHARS}"
+            autocomplete="off"
+            value="${text ?? ''}"
+            placeholder="error, label or id"
+        /></label>
         <button>Filter</button>`,
     )}
     ${isFiltered ? form('show', everything, html`<button>Show all</button>`) : ''}
@@ -56,15 +59,10 @@ export function filterForm(status: Status, context: PageContext): Html {
 
 /** A retired caller, whose runs are still there, can be typed. */
 const callerField = ({ callers, filter: { caller } }: Status): Html =>
-  html`<label for="caller">Caller</label>
-    <input
-      id="caller"
-      name="caller"
-      list="callers"
-      maxlength="${SEARCH_CHARS}"
-      autocomplete="off"
-      value="${caller ?? ''}"
-    />
+  html`<label
+      >Caller
+      <input name="caller" list="callers" maxlength="${SEARCH_CHARS}" autocomplete="off" value="${caller ?? ''}"
+    /></label>
     <datalist id="callers">${callers.map((name) => html`<option value="${name}"></option>`)}</datalist>`;
 
 function option(name: Outcome, isChosen: boolean): Html {
