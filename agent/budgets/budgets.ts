@@ -89,12 +89,22 @@ export class Budgets {
         each.cut(spent);
       }
     }
+    this.#keep(id, spender);
+  }
+
+  /** The agent may be killed before the run has a record of its cost. */
+  #keep(runId: string, { request, spentUsd }: Ongoing): void {
+    const usd = spentUsd();
+    const { labels } = request;
+    const endedAt = this.#now().toISOString();
+    if (usd > 0) this.#records.keep({ runId, caller: callerNameOf({ request }), labels, usd, endedAt });
   }
 
   /** Call when the end of a run is on disk: from now on its record counts. */
   settle(run: EndedRun): void {
+    const soFar = this.#ongoing.get(run.id)?.spentUsd() ?? 0;
     this.#ongoing.delete(run.id);
-    const { costUsd: usd = 0 } = run.result;
+    const { costUsd: usd = soFar } = run.result;
     const { labels } = run.request;
     if (usd > 0) this.#add({ runId: run.id, caller: callerNameOf(run), labels, usd, endedAt: run.endedAt });
   }

@@ -15,8 +15,13 @@ export interface RunSpending {
 
 /** What runs have cost. It outlives their records, which are removed by their number and size too. */
 export interface SpendingRecords {
-  /** Of the runs that ended at or after a time, ISO 8601. */
+  /**
+   * Of the runs that ended at or after a time, ISO 8601, and of those that the agent was killed in, which have what they had
+   * spent so far.
+   */
   since(time: string): RunSpending[];
+  /** Keeps what a run in progress has spent so far, as if it ended now. Its end replaces it. */
+  keep(spending: RunSpending): void;
   /** Forgets runs that ended before a time, ISO 8601. Returns how many. */
   removeBefore(time: string): number;
 }
@@ -41,7 +46,11 @@ export const SPENDING_SCHEMA = `
 /** @param db an open database that has the {@link SPENDING_SCHEMA}. */
 export function spendingRecords(db: DatabaseSync, written: <T>(write: () => T) => T): SpendingRecords & SpendingWrites {
   const insert = db.prepare(
-    'INSERT OR IGNORE INTO spendings (run_id, ended_at, usd, caller, labels) VALUES (?, ?, ?, ?, ?)',
+    'INSERT OR REPLACE INTO spendings (run_id, ended_at, usd, caller, labels) VALUES (?, ?, ?, ?, ?)',
+  );
+  const raise = db.prepare(
+    `INSERT INTO spendings (run_id, ended_at, usd, caller, labels) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT (run_id) DO UPDATE SET usd = excluded.usd, ended_at = excluded.ended_at WHERE excluded.usd > usd`,
   );
   const since = db.prepare(
     'SELECT run_id AS runId, ended_at AS endedAt, usd, caller, labels FROM spendings WHERE ended_at >= ?',
@@ -52,6 +61,9 @@ export function spendingRecords(db: DatabaseSync, written: <T>(write: () => T) =
       const { costUsd = 0 } = run.result;
       if (costUsd <= 0) return;
       insert.run(run.id, run.endedAt, costUsd, callerNameOf(run), JSON.stringify(run.request.labels));
+    },
+    keep({ runId, endedAt, usd, caller, labels }) {
+      written(() => raise.run(runId, endedAt, usd, caller, JSON.stringify(labels)));
     },
     since: (time) =>
       (since.all(time) as unknown as (Omit<RunSpending, 'labels'> & { labels: string })[]).map((row) => ({

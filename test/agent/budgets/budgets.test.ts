@@ -135,6 +135,30 @@ describe('budgets', () => {
     expect(budgets.tightest(request('n8n'))).toMatchObject({ spentUsd: 4.25, leftUsd: 0 });
   });
 
+  it('count what a run had spent when the agent was killed, once', () => {
+    let cost = 0;
+    const [killed, ended] = [start('n8n', { workflow: 'x' }), start('n8n')];
+    for (const run of [killed, ended])
+      budgets.follow(
+        run,
+        () => cost,
+        () => expect.unreachable(),
+      );
+    for (cost of [0.5, 1.25]) for (const run of [killed, ended]) budgets.look(run.id);
+    end(ended, 1);
+    reopen();
+    const all = [
+      ['day', '', 2.25],
+      ['hour', '', 2.25],
+      ['month', 'x', 1.25],
+    ];
+    expect(spent()).toEqual(all);
+    end(killed);
+    expect(spent()).toEqual(all);
+    reopen();
+    expect(spent()).toEqual(all);
+  });
+
   it('do not count a run twice whose end is on disk when the period begins', () => {
     const run = start();
     budgets.follow(
