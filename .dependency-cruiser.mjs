@@ -1,6 +1,6 @@
 /**
  * Import directions.
- * Agent: main → http → callbacks → runs → login → claude, with `store` and `workspace` below runs, and `gateway` above
+ * Agent: main → http, with `mcp` inside it → callbacks → runs → login → claude, with `store` and `workspace` below runs, and `gateway` above
  * login. `http/api` describes the interface and imports nothing of these; `http/page` draws.
  * Stack: index → components | azure → config | session. `pulumi-internals` has the code that depends on how Pulumi works inside. `cli`
  * and `plan` run the program; commands of `cli` share `cli/system` and `cli/arguments` (backup and restore also
@@ -9,7 +9,7 @@
 const forbid = (name, from, to, comment) => ({ name, severity: 'error', comment, from, to });
 const path = (...names) => ({ path: `^(${names.join('|')})` });
 /** The types of the interface, which `http/api` derives from its schemas, may be imported by all. */
-const HTTP = 'agent/http/(?!api/)';
+const HTTP = 'agent/(mcp/|http/(?!api/))';
 
 /** Files and folders of `stack/cli` that implement a command. */
 const COMMANDS = 'up|preview|plan|refresh|down|rollback|login|caller|doctor|backup|restore|pulumi';

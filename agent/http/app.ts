@@ -16,6 +16,7 @@ import { ownSite } from './own-site.ts';
 import { pageRoute } from './routes/page.ts';
 import { cancelLogin, completeLogin, startLogin } from './routes/login.ts';
 import { getRunFile, uploadFile } from './routes/files.ts';
+import { mcp } from '../mcp/route.ts';
 import { problem } from './problem.ts';
 import { refusalOf } from './refusals.ts';
 import { watchRun, WATCHING } from './routes/run-events.ts';
@@ -111,7 +112,7 @@ export function createApp(dependencies: AppDependencies): Hono {
 
 /** The handlers of each operation. The type ensures that every described operation has one, and no other. */
 function handlersOf(dependencies: AppDependencies): Record<OperationId, readonly H[]> {
-  const { service, steps, files, version } = dependencies;
+  const { service, steps, files, version, allowedHosts } = dependencies;
   return {
     run: [runBody(files), runAndWait(service, dependencies)],
     createRun: [runBody(files), createRun(service, dependencies)],
@@ -123,6 +124,7 @@ function handlersOf(dependencies: AppDependencies): Record<OperationId, readonly
     uploadFile: [uploadFile(files)],
     getRunFile: [getRunFile(service, files)],
     listBudgets: [listBudgets(dependencies.budgets)],
+    mcp: [ownSite(allowedHosts), jsonBody, mcp(dependencies)],
     decide: [jsonBody, decideRun(service)],
     checkLogin: [checkLogin(dependencies.loginCheck)],
     startLogin: [smallBody, startLogin(dependencies.logins)],

@@ -8,6 +8,7 @@ import type { Claude, StartedClaude } from '../claude/claude.ts';
 import { AUTH_STATES, EXIT_CODES } from '../contract.ts';
 import { HOLD_REASONS, type QuotaWindow } from './api/state.ts';
 import { REFUSALS, type Refusal } from '../gateway/refusals.ts';
+import { CALL_RESULTS, TOOL_NAMES, type CallResult, type ToolName } from '../mcp/names.ts';
 import type { Callback } from '../store/run.ts';
 import type { CallbackRecords } from '../store/callback-records.ts';
 import type { LoginStatus } from '../login/status.ts';
@@ -73,6 +74,11 @@ export class RunMetrics {
     ['caller', 'token'],
   );
 
+  readonly #mcpCalls = this.#counter('claude_agent_mcp_calls_total', 'Calls of tools over MCP, by tool and result.', [
+    'tool',
+    'result',
+  ]);
+
   /** @param callers the names of all callers. */
   constructor(callers: readonly string[]) {
     this.#callers = callers;
@@ -87,6 +93,7 @@ export class RunMetrics {
     for (const result of ['hit', 'miss']) this.#starts.inc({ result }, 0);
     for (const reason of REFUSALS) this.#refusals.inc({ reason }, 0);
     this.#passedOn.inc({ status: 200 }, 0);
+    for (const tool of TOOL_NAMES) for (const result of CALL_RESULTS) this.#mcpCalls.inc({ tool, result }, 0);
   }
 
   /** Counts the start of a run. */
@@ -112,6 +119,11 @@ export class RunMetrics {
     this.#tokens.inc({ kind: 'output' }, usage.outputTokens);
     this.#tokens.inc({ kind: 'cache_creation' }, usage.cacheCreationInputTokens);
     this.#tokens.inc({ kind: 'cache_read' }, usage.cacheReadInputTokens);
+  }
+
+  /** Counts a call of a tool over MCP. */
+  countMcpCall(tool: ToolName, result: CallResult): void {
+    this.#mcpCalls.inc({ tool, result });
   }
 
   /** Counts a request of a caller. */

@@ -6,14 +6,19 @@ import type { RunService } from '../runs/service.ts';
 import { callerOf, lackOf } from './bearer.ts';
 import { ProblemError } from './problem.ts';
 
+type Act = 'see' | 'change';
+
+/** The run of the path, as {@link runFor} finds it. */
+export function runOf(c: Context, service: Pick<RunService, 'find'>, act: Act): Run {
+  return runFor(callerOf(c), c.req.param('id') ?? '', service, act);
+}
+
 /**
- * The run of the path, if its caller may see it, or change it. Everything that belongs to a run is reached through this.
+ * A run, if the caller may see it, or change it. Everything that belongs to a run is reached through this.
  * @throws {ProblemError} if there is none, or it is that of another caller.
  */
-export function runOf(c: Context, service: Pick<RunService, 'find'>, act: 'see' | 'change'): Run {
-  const id = c.req.param('id') ?? '';
+export function runFor(caller: Caller, id: string, service: Pick<RunService, 'find'>, act: Act): Run {
   const run = service.find(id);
-  const caller = callerOf(c);
   if (!run || !(isOwn(run, caller) || seesAllRuns(caller))) throw noSuchRun(id);
   if (act === 'change' && !isOwn(run, caller) && !isAllowed(caller, [])) {
     throw new ProblemError('missing-right', lackOf(caller, 'changing a run of another caller', []));
@@ -34,8 +39,7 @@ export function noSuchRun(id: string): ProblemError {
  * The runs that a caller may list of those that it asks for.
  * @throws {ProblemError} if it asks for those of another caller.
  */
-export function visible(c: Context, filter: RunFilter): RunFilter {
-  const caller = callerOf(c);
+export function visible(caller: Caller, filter: RunFilter): RunFilter {
   if (seesAllRuns(caller)) return filter;
   if (filter.caller !== undefined && filter.caller !== caller.name) {
     throw new ProblemError('missing-right', lackOf(caller, 'listing the runs of another caller', ['read']));
@@ -48,11 +52,10 @@ export function visible(c: Context, filter: RunFilter): RunFilter {
  * @throws {ProblemError} if it continues a conversation that the caller may not see.
  */
 export function requestOf(
-  c: Context,
+  caller: Caller,
   request: RunRequest,
   service: Pick<RunService, 'isConversationOfOther'>,
 ): RunRequest {
-  const caller = callerOf(c);
   const { resume } = request;
   if (resume !== undefined && !seesAllRuns(caller) && service.isConversationOfOther(resume, caller.name)) {
     const message = '`sessionId` is the conversation of another caller. Leave it out to start a new one.';

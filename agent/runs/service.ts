@@ -76,7 +76,7 @@ export class RunService {
   readonly #slots: Slots;
   readonly #jobs: Jobs;
   readonly #acceptance: Acceptance;
-  #draining = false;
+  readonly #drain = new AbortController();
   #isFollowingUp = false;
   #pause: Pause | undefined;
 
@@ -180,9 +180,14 @@ export class RunService {
     return this.#pause;
   }
 
+  /** Aborts when the agent begins to shut down. */
+  get draining(): AbortSignal {
+    return this.#drain.signal;
+  }
+
   /** Why the agent is not ready to accept runs; undefined if it is. */
   get unready(): string | undefined {
-    if (this.#draining) return 'The agent is shutting down.';
+    if (this.draining.aborted) return 'The agent is shutting down.';
     return this.storageProblem;
   }
 
@@ -324,7 +329,7 @@ export class RunService {
    * @returns when all accepted runs are on disk and no process is left.
    */
   async drain(graceSeconds: number): Promise<void> {
-    this.#draining = true;
+    this.#drain.abort();
     this.#queue.close();
     this.#records.stopRetrying();
     for (const job of this.#jobs.all.filter(({ clients }) => clients < Infinity)) {
@@ -354,7 +359,7 @@ export class RunService {
     work: (started: (process: ClaudeProcess) => void) => Promise<T>,
     { waitMs, hasRoomBeside }: { waitMs: number; hasRoomBeside: boolean },
   ): Promise<T | 'busy'> {
-    if (this.#draining) return 'busy';
+    if (this.draining.aborted) return 'busy';
     const result = Promise.withResolvers<T | 'busy'>();
     const occupant: Occupant = {};
     const started = (process: ClaudeProcess) => {
@@ -382,7 +387,7 @@ export class RunService {
     setImmediate(() => {
       this.#isFollowingUp = false;
       this.events.repeatQueued();
-      if (this.#draining) return;
+      if (this.draining.aborted) return;
       try {
         const upcoming = this.#jobs.upcoming(this.#queue.slots + PREPARED_BEYOND_SLOTS);
         this.#claude.prepare({ idle: this.#queue.running === 0, ...upcoming });
@@ -393,7 +398,7 @@ export class RunService {
   }
 
   #assertOpen(): void {
-    if (this.#draining) throw new DrainingError();
+    if (this.draining.aborted) throw new DrainingError();
     if (this.#pause) throw new PausedError(this.#pause);
   }
 }

@@ -2,6 +2,7 @@ import { BUDGET_OPERATIONS } from './budget-operations.ts';
 import { LOGIN_OPERATIONS } from './login-operations.ts';
 import { DECISION_OPERATIONS } from './decision-operations.ts';
 import { FILE_OPERATIONS } from './file-operations.ts';
+import { MCP_OPERATIONS } from './mcp-operations.ts';
 import type { Operation } from './operation.ts';
 import { RUN_OPERATIONS } from './run-operations.ts';
 import { STATE_OPERATIONS } from './state-operations.ts';
@@ -14,6 +15,7 @@ export const OPERATIONS = {
   ...DECISION_OPERATIONS,
   ...FILE_OPERATIONS,
   ...BUDGET_OPERATIONS,
+  ...MCP_OPERATIONS,
   ...STATE_OPERATIONS,
   ...LOGIN_OPERATIONS,
 };

@@ -97,13 +97,13 @@ const options = {
     .max(LIMITS.tools, APPROVE)
     .meta({
       description:
-        'Only for `POST /runs`: tools that Claude may use only if a person allows each call. The run is `waiting` until then.',
+        'Not for `POST /run`: tools that Claude may use only if a person allows each call. The run is `waiting` until then.',
       examples: [['WebFetch', 'Bash']],
     })
     .optional(),
   askQuestions: z
     .boolean('true or false')
-    .describe('Only for `POST /runs`: whether Claude may ask questions. The run is `waiting` until a person answers.')
+    .describe('Not for `POST /run`: whether Claude may ask questions. The run is `waiting` until a person answers.')
     .optional(),
   maxTurns: whole(LIMITS.turns, turns).describe('The run fails if it needs more turns.').optional(),
   maxBudgetUsd: z

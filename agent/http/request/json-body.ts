@@ -71,17 +71,26 @@ function notJson(c: Context): Response | undefined {
 }
 
 /**
- * Reads a JSON object from a body.
- * @returns the object, or an error message.
+ * Reads JSON from a body.
+ * @returns the value, or an error message.
  */
-export function parseJsonObject(body: ArrayBuffer): Record<string, unknown> | string {
-  let value: unknown;
+export function parseJson(body: ArrayBuffer): { readonly value: unknown } | string {
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+    return { value: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) };
   } catch (error) {
     if (body.byteLength === 0) return 'The body is empty. Send a JSON object.';
     return error instanceof SyntaxError ? `The body is not valid JSON: ${error.message}.` : 'The body is not UTF-8.';
   }
+}
+
+/**
+ * Reads a JSON object from a body.
+ * @returns the object, or an error message.
+ */
+export function parseJsonObject(body: ArrayBuffer): Record<string, unknown> | string {
+  const parsed = parseJson(body);
+  if (typeof parsed === 'string') return parsed;
+  const { value } = parsed;
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   return `The body must be a JSON object; it is ${Array.isArray(value) ? 'an array' : describe(value)}.`;
 }

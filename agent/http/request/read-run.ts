@@ -9,7 +9,7 @@ import { callerOf } from '../bearer.ts';
 import { ProblemError } from '../problem.ts';
 import { isMultipart, parseJsonObject } from './json-body.ts';
 import { readMultipart } from './multipart.ts';
-import { storeAsked, type FilePart } from './request-files.ts';
+import { storeAsked, type FilePart, type RequestSource } from './request-files.ts';
 import { checkRunRequest, type RunRequestRules } from './run-request.ts';
 
 /** The parsed and checked request of a run. Disposing releases its files: its record must name them by then. */
@@ -19,6 +19,12 @@ export interface ReadRun extends Disposable {
   readonly warnings: readonly string[];
 }
 
+/** Who sent the request of a run, and what came with it. */
+interface RunSource extends RequestSource {
+  /** The idempotency key, not checked yet. */
+  readonly key?: unknown;
+}
+
 /**
  * Parses and checks the request of a run, and stores its files.
  * @throws {ProblemError | FileTooLargeError | FilesFullError} for an invalid request.
@@ -26,33 +32,40 @@ export interface ReadRun extends Disposable {
  */
 export async function readRun(c: Context, rules: RunRequestRules): Promise<ReadRun> {
   const contentType = c.req.header('Content-Type');
-  if (!isMultipart(contentType)) return readBody(c, await c.req.arrayBuffer(), [], rules);
+  if (!isMultipart(contentType)) return readRunFrom(bodyIn(await c.req.arrayBuffer()), sourceOf(c, []), rules);
   const { incoming } = c.env as { incoming: IncomingMessage };
   const { request, parts, release } = await readMultipart(incoming, contentType, rules.files);
   try {
-    return await readBody(c, request.buffer, parts, rules);
+    return await readRunFrom(bodyIn(request.buffer), sourceOf(c, parts), rules);
   } finally {
     release();
   }
 }
 
-async function readBody(
-  c: Context,
-  json: ArrayBuffer,
-  parts: readonly FilePart[],
-  rules: RunRequestRules,
-): Promise<ReadRun> {
+function bodyIn(json: ArrayBuffer): Record<string, unknown> {
   const body = parseJsonObject(json);
   if (typeof body === 'string') throw new ProblemError('invalid-json', body);
-  const key = c.req.header('Idempotency-Key');
-  if (key !== undefined && !idempotencyKey.safeParse(key).success) {
+  return body;
+}
+
+function sourceOf(c: Context, parts: readonly FilePart[]): RunSource {
+  return { caller: callerOf(c).name, key: c.req.header('Idempotency-Key'), parts };
+}
+
+/** The same for a request that is parsed already. */
+export async function readRunFrom(
+  body: Record<string, unknown>,
+  { caller: name, key, parts }: RunSource,
+  rules: RunRequestRules,
+): Promise<ReadRun> {
+  const checkedKey = idempotencyKey.optional().safeParse(key);
+  if (!checkedKey.success) {
     throw new ProblemError(
       'invalid-idempotency-key',
       'The Idempotency-Key must have 1 to 255 visible ASCII characters.',
     );
   }
   rules.workspace.ensure();
-  const { name } = callerOf(c);
   const checked = await checkRunRequest(body, { caller: name, parts }, rules);
   if ('errors' in checked) throw invalid(checked.errors);
   const { files, errors, release } = await storeAsked(checked.files, rules.files);
@@ -65,7 +78,8 @@ async function readBody(
   return {
     request,
     warnings: checked.warnings,
-    idempotency: key === undefined ? undefined : { key, caller, requestHash: hashOf(request) },
+    idempotency:
+      checkedKey.data === undefined ? undefined : { key: checkedKey.data, caller, requestHash: hashOf(request) },
     [Symbol.dispose]: release,
   };
 }

@@ -3,6 +3,7 @@ import type { FieldError } from '../api/problem.ts';
 import { runQuery } from '../api/run-query.ts';
 import { didYouMean, KnownNames } from '../../did-you-mean.ts';
 import type { RunFilter } from '../../store/run.ts';
+import { ProblemError } from '../problem.ts';
 import { describe, withoutUndefined } from './json-body.ts';
 
 /** The only parameter that may be repeated. */
@@ -12,7 +13,18 @@ const NAMED = 10;
 const parameters = Object.keys(runQuery.shape);
 const known = new KnownNames(parameters);
 
-/** Parses the query of `GET /runs`, and reports all errors at once. */
+/**
+ * Parses the query of `GET /runs`.
+ * @throws {ProblemError} with all errors at once.
+ */
+export function runFilterIn(query: URLSearchParams): RunFilter {
+  const read = readRunQuery(query);
+  if ('filter' in read) return read.filter;
+  const { errors } = read;
+  throw new ProblemError('invalid-query', errors.map(({ message }) => message).join(' '), { errors });
+}
+
+/** The same without an exception. */
 export function readRunQuery(query: URLSearchParams): { filter: RunFilter } | { errors: readonly FieldError[] } {
   const given = [...new Set(query.keys())].map((name) => [name, query.getAll(name)] as const);
   const unknown = given.filter(([name]) => !parameters.includes(name));

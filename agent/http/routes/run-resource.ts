@@ -1,8 +1,8 @@
 import { callerNameOf } from '../../callers/callers.ts';
-import type { ListedRun, PlaceInQueue, RunResource } from '../api/run.ts';
+import type { ListedRun, PlaceInQueue, RunPage, RunResource } from '../api/run.ts';
 import { exitCodeOf } from '../../runs/outcome.ts';
 import { withoutUndefined } from '../request/json-body.ts';
-import type { Ended, Run, RunSummary } from '../../store/run.ts';
+import type { Ended, Run, RunPage as StoredPage, RunSummary } from '../../store/run.ts';
 
 /**
  * A run for a client, without its prompt; for a summary also without Claude's output.
@@ -29,3 +29,9 @@ export function resourceOf(run: Run | RunSummary, queue?: PlaceInQueue): RunReso
   const success = result.outcome === 'succeeded';
   return { ...known, state, endedAt, success, exitCode: exitCodeOf(result.outcome), ...result };
 }
+
+/** A page of runs for a client. */
+export const pageOf = ({ runs, next }: StoredPage): RunPage => ({
+  runs: runs.map((run) => resourceOf(run)),
+  next: next === undefined ? null : String(next),
+});

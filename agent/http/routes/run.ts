@@ -4,6 +4,7 @@ import { runRequest } from '../api/run-request.ts';
 import { exitCodeOf } from '../../runs/outcome.ts';
 import { millisecondsBetween, type EndedRun } from '../../store/run.ts';
 import type { RunService } from '../../runs/service.ts';
+import { callerOf } from '../bearer.ts';
 import { requestOf } from '../own-runs.ts';
 import { readRun } from '../request/read-run.ts';
 import type { CommonRules } from '../request/run-request.ts';
@@ -14,7 +15,7 @@ export function runAndWait(service: RunService, rules: CommonRules): Handler {
   return async (c) => {
     using read = await readRun(c, own);
     const { request, idempotency, warnings } = read;
-    const accepted = await service.accept(requestOf(c, request, service), true, idempotency);
+    const accepted = await service.accept(requestOf(callerOf(c), request, service), true, idempotency);
     const client = c.req.raw.signal;
     if (client.aborted) accepted.abandon();
     else client.addEventListener('abort', () => accepted.abandon());

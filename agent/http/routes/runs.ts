@@ -1,13 +1,12 @@
 import type { Handler } from 'hono';
-import type { RunPage } from '../api/run.ts';
 import { runRequestUpTo } from '../api/run-request.ts';
 import type { RunService } from '../../runs/service.ts';
+import { callerOf } from '../bearer.ts';
 import { noSuchRun, requestOf, runOf, visible } from '../own-runs.ts';
-import { problem } from '../problem.ts';
 import { readRun } from '../request/read-run.ts';
 import type { CommonRules } from '../request/run-request.ts';
-import { readRunQuery } from '../request/run-query.ts';
-import { resourceOf } from './run-resource.ts';
+import { runFilterIn } from '../request/run-query.ts';
+import { pageOf, resourceOf } from './run-resource.ts';
 
 /** `POST /runs`: accepts a run without waiting for it. */
 export function createRun(service: RunService, rules: CommonRules): Handler {
@@ -16,7 +15,7 @@ export function createRun(service: RunService, rules: CommonRules): Handler {
   return async (c) => {
     using read = await readRun(c, own);
     const { request, idempotency } = read;
-    const { run } = await service.accept(requestOf(c, request, service), false, idempotency);
+    const { run } = await service.accept(requestOf(callerOf(c), request, service), false, idempotency);
     return c.json(resourceOf(run, service.placeOf(run)), 202, { Location: `/runs/${run.id}` });
   };
 }
@@ -24,16 +23,8 @@ export function createRun(service: RunService, rules: CommonRules): Handler {
 /** `GET /runs`: a page of runs, newest first. */
 export function listRuns(service: RunService): Handler {
   return (c) => {
-    const query = readRunQuery(new URL(c.req.url).searchParams);
-    if ('errors' in query) {
-      const { errors } = query;
-      return problem(c, 'invalid-query', errors.map(({ message }) => message).join(' '), { errors });
-    }
-    const { runs, next } = service.list(visible(c, query.filter));
-    return c.json({
-      runs: runs.map((run) => resourceOf(run)),
-      next: next === undefined ? null : String(next),
-    } satisfies RunPage);
+    const filter = runFilterIn(new URL(c.req.url).searchParams);
+    return c.json(pageOf(service.list(visible(callerOf(c), filter))));
   };
 }
 

@@ -53,6 +53,7 @@ const EXPECTED: Record<OperationId, { any: Statuses } | { own: Statuses; foreign
   },
   getTranscript: seen,
   listBudgets: { any: everybody(200) },
+  mcp: { any: everybody(200) },
   cancelRun: { own: seen.own, foreign: { mine: 404, reader: 403, both: 403, chief: 200 } },
   // The runs wait for no decision; what is not allowed is refused before that is known.
   decide: {
