@@ -100,6 +100,12 @@ export default {
       path('agent/(runs|store|claude|login|callbacks|workspace|decisions)/', 'agent/http/(?!api/)'),
       '',
     ),
+    forbid(
+      'mcp-is-loaded-on-use',
+      path('agent/'),
+      { path: '^agent/mcp/server\\.ts$', dynamic: false, dependencyTypesNot: ['type-only'] },
+      'Its SDK costs nothing before the first request.',
+    ),
     forbid('routes-below-app', path('agent/http/(?!app|server)'), path('agent/http/(app|server)'), ''),
     forbid(
       'watchdog-talks-http',

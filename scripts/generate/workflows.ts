@@ -14,6 +14,8 @@ export async function drawWorkflows(): Promise<void> {
   await using n8n = await RealN8n.start();
   await using editor = await Editor.open(n8n);
   const author = new Author(n8n);
+  // Nothing is executed; without a credential the editor marks the node as faulty.
+  await author.useModelAt('https://api.anthropic.com');
   for (const file of workflowFiles) {
     const { id } = await author.make(file, {});
     const image = path.join(IMAGES, `n8n-${file}.png`);

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { EXIT_CODES } from '../../agent/contract.ts';
+import { TOOL_NAMES } from '../../agent/mcp/names.ts';
+import { MAX_WAIT_SECONDS } from '../../agent/mcp/wait.ts';
 import { readWorkflow, textOf, workflowFiles, type WorkflowFile, type WorkflowNode } from '../n8n/workflow-file.ts';
 
 /** The error workflow. It does not call the agent, and must stay active while the others are paused. */
@@ -7,9 +9,17 @@ const ERROR_WORKFLOW = 'on-error';
 const workflows: [file: string, workflow: WorkflowFile][] = workflowFiles.map((file) => [file, readWorkflow(file)]);
 const AGENT = 'http://claude-agent.claude-agent.svc';
 
+/** The workflow of an AI Agent that has the agent as a tool, without an HTTP Request. */
+const TOOL_WORKFLOW = 'claude-as-a-tool';
+const endsIn = (by: WorkflowFile['connections'][string]) => Object.values(by).flatMap((outputs) => outputs.flat());
+
 /** The HTTP Request nodes that call the agent. */
 const callsOf = ({ nodes }: WorkflowFile) =>
   nodes.filter(({ parameters }) => parameters['genericAuthType'] === 'httpHeaderAuth');
+
+/** Whether a node is a part of another one, such as the model of an AI Agent. */
+const isPartOfAi = (by: WorkflowFile['connections'][string] = {}) =>
+  Object.keys(by).some((type) => type.startsWith('ai_'));
 
 type Parameters = WorkflowNode['parameters'];
 
@@ -38,6 +48,7 @@ describe('the workflows of docs/n8n', () => {
       'Ask Claude, long',
       'Ask Claude, long, by polling',
       'Batch',
+      'Claude as a tool',
       'Conversation',
       'Make a file',
       'On error',
@@ -56,12 +67,13 @@ describe('the workflows of docs/n8n', () => {
     const names = nodes.map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
     expect(new Set(nodes.map(({ id }) => id)).size).toBe(names.length);
-    const ends = Object.values(connections).flatMap(({ main }) => main.flat().map(({ node }) => node));
+    const ends = Object.values(connections).flatMap((by) => endsIn(by).map(({ node }) => node));
     expect([...Object.keys(connections), ...ends].filter((name) => !names.includes(name))).toEqual([]);
     const named = [...JSON.stringify(nodes).matchAll(/\$\('([^']+)'\)/g)].map(([, name]) => name ?? '');
     expect(named.filter((name) => !names.includes(name))).toEqual([]);
     const lonely = nodes.filter(
-      ({ name, type }) => !/stickyNote|Trigger$|\.webhook$/.test(type) && !ends.includes(name),
+      ({ name, type }) =>
+        !/stickyNote|Trigger$|\.webhook$/.test(type) && !ends.includes(name) && !isPartOfAi(connections[name]),
     );
     expect(lonely.map(({ name }) => name)).toEqual([]);
   });
@@ -91,7 +103,7 @@ describe('the workflows of docs/n8n', () => {
     expect(tags).toEqual([{ id: 'claude-agent', name: 'claude-agent' }]);
   });
 
-  it.each(workflows.filter(([file]) => file !== ERROR_WORKFLOW))(
+  it.each(workflows.filter(([file]) => file !== ERROR_WORKFLOW && file !== TOOL_WORKFLOW))(
     '%s calls the agent with the options that n8n needs',
     (_, workflow) => {
       const calls = callsOf(workflow);
@@ -130,6 +142,20 @@ describe('the workflows of docs/n8n', () => {
       }
     },
   );
+
+  it('claude-as-a-tool has the tools of the agent, and waits longer than they do', () => {
+    const { nodes, connections } = readWorkflow(TOOL_WORKFLOW);
+    const input = nodes.find(({ name }) => name === 'Input');
+    expect(JSON.stringify(input)).toContain(`"name":"agentUrl","value":"${AGENT}"`);
+    const tool = nodes.find(({ type }) => type.endsWith('.mcpClientTool'));
+    expect(tool?.parameters).toMatchObject({ endpointUrl: "={{ $('Input').first().json.agentUrl }}/mcp" });
+    const { timeout } = tool?.parameters['options'] as { timeout: number };
+    expect(timeout).toBeGreaterThan(MAX_WAIT_SECONDS * 1000);
+    const names: readonly string[] = TOOL_NAMES;
+    const included = tool?.parameters['includeTools'] as string[];
+    expect(included.filter((name) => !names.includes(name))).toEqual([]);
+    expect(endsIn(connections[tool?.name ?? ''] ?? {})).toEqual([{ node: 'AI Agent', type: 'ai_tool', index: 0 }]);
+  });
 
   it.each(workflows)('%s resumes only by POST if it waits for a webhook', (_, { nodes }) => {
     const sleeping = nodes.filter(({ parameters }) => parameters['resume'] === 'webhook');

@@ -67,6 +67,7 @@ export class Author {
   readonly #mailPort: number;
   #credential: Credential | undefined;
   #mail: Credential | undefined;
+  #model: Credential | undefined;
 
   /** @param mailPort where the mail server of the workflows listens on loopback. */
   constructor(n8n: RealN8n, mailPort = 25) {
@@ -84,6 +85,7 @@ export class Author {
     const credentials = {
       httpHeaderAuth: await this.#headerAuth(),
       ...(nodes.some(sendsMail) && { smtp: await this.#smtp() }),
+      ...(this.#model && { anthropicApi: this.#model }),
     };
     const body = {
       name,
@@ -124,7 +126,9 @@ export class Author {
   async leave(): Promise<void> {
     for (const id of this.#made.splice(0)) await this.#n8n.remove(id);
     if (this.#mail) await this.#n8n.rest('DELETE', `/rest/credentials/${this.#mail.id}`);
+    if (this.#model) await this.#n8n.rest('DELETE', `/rest/credentials/${this.#model.id}`);
     this.#mail = undefined;
+    this.#model = undefined;
   }
 
   async #definition(id: string) {
@@ -148,6 +152,16 @@ export class Author {
       (await this.#n8n.rest('POST', '/rest/credentials', { name: 'Mail', type: 'smtp', data })) as { data: Credential }
     ).data;
     return { id: this.#mail.id, name: this.#mail.name };
+  }
+
+  /** Takes the API at this URL for the models of all workflows from now on. */
+  async useModelAt(url: string): Promise<void> {
+    const { data } = (await this.#n8n.rest('POST', '/rest/credentials', {
+      name: 'Model',
+      type: 'anthropicApi',
+      data: { apiKey: 'sk-ant-api03-test', url },
+    })) as { data: Credential };
+    this.#model = { id: data.id, name: data.name };
   }
 
   /** A new Header Auth credential, taken for every workflow from now on. */
@@ -270,11 +284,16 @@ const sendsMail = ({ type }: WorkflowNode): boolean => type.endsWith('.emailSend
 
 function withCredential(
   node: WorkflowNode,
-  { httpHeaderAuth, smtp }: { httpHeaderAuth: Credential; smtp?: Credential },
+  { httpHeaderAuth, smtp, anthropicApi }: { httpHeaderAuth: Credential; smtp?: Credential; anthropicApi?: Credential },
 ) {
   if (sendsMail(node)) return { ...node, credentials: { smtp } };
-  return node.parameters['genericAuthType'] === 'httpHeaderAuth' ? { ...node, credentials: { httpHeaderAuth } } : node;
+  if (node.type.endsWith('.lmChatAnthropic')) return { ...node, credentials: { anthropicApi } };
+  return callsAgent(node) ? { ...node, credentials: { httpHeaderAuth } } : node;
 }
+
+/** Whether a node has the token of the agent: an HTTP Request, or the agent as a tool. */
+export const callsAgent = ({ parameters }: WorkflowNode): boolean =>
+  parameters['genericAuthType'] === 'httpHeaderAuth' || parameters['authentication'] === 'headerAuth';
 
 /** The node Input with other values. */
 function withInput(node: WorkflowNode, input: object): WorkflowNode {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { callsAgent } from './author.ts';
 import { NO_CHROMIUM } from '../support/chromium.ts';
 import { missingN8n } from '../support/n8n-home.ts';
 import { Editor } from './editor.ts';
@@ -17,9 +18,7 @@ describe('import in the editor', needs(missingN8n ?? NO_CHROMIUM), () => {
     const { nodes, tags } = readWorkflow(file);
     const { id, warnings, faults } = await editor.importFile(pathOf(file));
     expect(warnings).toEqual([]);
-    const without = nodes.filter(
-      ({ type, parameters }) => parameters['genericAuthType'] === 'httpHeaderAuth' || type.endsWith('.emailSend'),
-    );
+    const without = nodes.filter((node) => callsAgent(node) || /\.(emailSend|lmChatAnthropic)$/.test(node.type));
     expect([...faults].sort()).toEqual(without.map(({ name }) => name).sort());
     const imported = (await theN8n().api('GET', `/workflows/${id}`)) as { nodes: object[]; tags: { name: string }[] };
     expect(imported.nodes).toHaveLength(nodes.length);

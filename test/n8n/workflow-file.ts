@@ -30,7 +30,8 @@ interface Target {
 export interface WorkflowFile {
   readonly name: string;
   readonly nodes: readonly WorkflowNode[];
-  readonly connections: Readonly<Record<string, { readonly main: readonly (readonly Target[])[] }>>;
+  /** By the node that they begin at, and by type: `main`, or `ai_tool` and others into a node of n8n's AI. */
+  readonly connections: Readonly<Record<string, Readonly<Record<string, readonly (readonly Target[])[]>>>>;
   readonly settings: Readonly<Record<string, unknown>>;
   readonly tags: readonly { readonly id: string; readonly name: string }[];
 }
