@@ -1,4 +1,5 @@
 import type { RunEvent } from '../runs/events.ts';
+import type { Run } from '../store/run.ts';
 
 /** Between messages without news: clients that count from the last message must not give up. */
 const QUIET_MS = 10_000;
@@ -20,9 +21,14 @@ export class Progress implements Disposable {
     this.#timer = setInterval(() => this.#sayTime(), QUIET_MS);
   }
 
+  /** Says which run the client waits for, which it does not know yet if the call started it. */
+  begin({ id, state }: Run): void {
+    this.#runId = id;
+    this.#send(`Run ${id} is ${state}.`);
+  }
+
   /** Takes an event of the run. Its text is not sent: it comes in small pieces. */
   take(event: RunEvent): void {
-    if ('run' in event) this.#runId ??= event.run.id;
     const news = newsIn(event);
     if (news !== undefined) this.#send(news);
   }
@@ -45,7 +51,6 @@ export class Progress implements Disposable {
 }
 
 function newsIn(event: RunEvent): string | undefined {
-  if (event.type === 'queued') return `Run ${event.run.id} is in the queue.`;
   if (event.type === 'started') return `Run ${event.run.id} has started.`;
   if (event.type === 'decision' && event.decision.decidedAt === undefined)
     return 'Claude waits for a person to decide.';

@@ -12,6 +12,8 @@ import type { Json } from '../http/api/json-schema.ts';
 import type { RunMetrics } from '../http/metrics.ts';
 import type { ProblemError } from '../http/problem.ts';
 import { problemFor } from '../http/refusals.ts';
+import type { RunEvent } from '../runs/events.ts';
+import type { Run } from '../store/run.ts';
 import { TOOL_NAMES, type CallResult, type ToolName } from './names.ts';
 import { Progress } from './progress.ts';
 import { toolsOf, type Arguments, type ToolDependencies } from './tools.ts';
@@ -78,7 +80,11 @@ function register(
       log[result === 'failed' ? 'error' : 'info']({ tool: name, caller: caller.name, result, ms, ...more }, 'MCP call');
     };
     try {
-      const waiting = { signal: mcpReq.signal, onEvent: progress ? progress.take.bind(progress) : () => undefined };
+      const waiting = {
+        signal: mcpReq.signal,
+        onBegin: (run: Run) => progress?.begin(run),
+        onEvent: (event: RunEvent) => progress?.take(event),
+      };
       const result = await tool.call(caller, given as Arguments, waiting);
       done('ok', { runId: result['id'] });
       return { content: [{ type: 'text', text: JSON.stringify(result) }], structuredContent: result };

@@ -9,7 +9,9 @@ export const MAX_WAIT_SECONDS = 50;
 export interface Waiting {
   /** Aborts when the client is gone. */
   readonly signal: AbortSignal;
-  /** Called for what happens to the run in the meantime, and for what had happened before. */
+  /** Gets the run when the wait begins. */
+  readonly onBegin: (run: Run) => void;
+  /** Gets what happens to the run from then on, but its end. */
   readonly onEvent: (event: RunEvent) => void;
 }
 
@@ -29,10 +31,13 @@ export async function waitForEnd(run: Run, seconds: number, service: Watched, wa
   const timer = setTimeout(stop, seconds * 1000);
   waiting.signal.addEventListener('abort', stop);
   service.draining.addEventListener('abort', stopIfQueued);
+  waiting.onBegin(now());
+  let isNews = false;
   const unsubscribe = service.events.subscribe(run.id, undefined, (event) => {
-    waiting.onEvent(event);
     if (event.type === 'ended') over.resolve(event.run);
+    else if (isNews) waiting.onEvent(event);
   });
+  isNews = true;
   if (!unsubscribe || waiting.signal.aborted) stop();
   if (service.draining.aborted) stopIfQueued();
   try {

@@ -18,6 +18,8 @@ const CALLERS = [
 /** A caller whose budget is nothing that a run could be paid from. */
 const BUDGETS = [{ usd: 0.000_001, per: 'day', label: 'spent' }];
 
+const USES_A_TOOL = [call('a', 'Bash', { command: 'ls' }), answer('a', 'x'), { do: 'result', text: 'done' }] as const;
+
 describe('the tools', () => {
   let agent: Agent;
   let operator: McpClient;
@@ -36,7 +38,12 @@ describe('the tools', () => {
 
   beforeAll(async () => {
     agent = await Agent.start({
-      prompts: { ...gated('long'), ...gated('other long'), fails: [{ do: 'exit', code: 3 }] },
+      prompts: {
+        'uses a tool': USES_A_TOOL,
+        ...gated('long'),
+        ...gated('other long'),
+        fails: [{ do: 'exit', code: 3 }],
+      },
       env: {
         AGENT_CALLERS: JSON.stringify(CALLERS),
         AGENT_BUDGETS: JSON.stringify(BUDGETS),
@@ -148,7 +155,14 @@ describe('the tools', () => {
     expect((await mine.call('list_runs', { caller: 'other' })).isError).toBe(true);
   });
 
-  it('hand out the id of a run that takes longer, tell its progress, and cancel it', async () => {
+  it('tell the progress of a run, with its id first', async () => {
+    const messages: string[] = [];
+    const { content } = await mine.call('run', { prompt: 'uses a tool' }, (message) => messages.push(message));
+    expect(messages[0]).toMatch(new RegExp(`^Run ${content.id} is (queued|running)\\.$`));
+    expect(messages.at(-1)).toBe('Claude uses Bash.');
+  });
+
+  it('hand out the id of a run that takes longer, and cancel it', async () => {
     const messages: string[] = [];
     const started = await mine.call('run', { prompt: 'long', waitSeconds: 0 });
     const { id } = started.content;
@@ -169,7 +183,8 @@ describe('the tools', () => {
 
     const short = await mine.call('get_run', { id, waitSeconds: 1 }, (message) => messages.push(message));
     expect(short.content).toMatchObject({ id, state: 'running' });
-    expect(messages).toEqual([`Run ${id} is in the queue.`, `Run ${id} has started.`, 'Claude uses Bash.']);
+    // What had happened before is no news.
+    expect(messages).toEqual([`Run ${id} is running.`]);
     const rest = mine.call('get_run', { id, waitSeconds: 50 });
     writeFileSync(file(), '');
     expect((await rest).content).toMatchObject({ id, state: 'ended', output: 'done' });
