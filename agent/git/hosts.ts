@@ -1,0 +1,82 @@
+import type { GitError } from './errors.ts';
+import type { GitHostType } from './rules.ts';
+
+/** A repository that the configuration allows. */
+export interface GitRepository {
+  /** Its address without `.git`, such as `https://github.com/acme/shop`: one per repository, for records and lanes. */
+  readonly url: string;
+  /** The address for git, such as `https://github.com/acme/shop.git`. */
+  readonly remote: string;
+  /** Host name, with the port if it is not 443. */
+  readonly host: string;
+  readonly type: GitHostType;
+  /** Author and committer of commits. */
+  readonly author: GitIdentity;
+}
+
+/** Author or committer of a commit. */
+export interface GitIdentity {
+  readonly name: string;
+  readonly email: string;
+}
+
+/** What {@link GitHosts.find} returns: a repository, or why it cannot be used, as the end of a sentence about the URL. */
+export type FoundRepository =
+  | { readonly repository: GitRepository; readonly mistake?: undefined }
+  | { readonly mistake: string; readonly repository?: undefined };
+
+/** Lets `git` use one repository until it is disposed of, which also ends its requests. */
+export interface GitAccess extends Disposable {
+  /**
+   * Variables for `git`, besides those of its place. They lead the repository's address to the agent's proxy (`origin` shows
+   * the real one), and contain a token for it, never the credential of the host. They use `GIT_CONFIG_COUNT`, so whoever adds
+   * settings this way has to count on.
+   */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Bytes that the host has sent. */
+  readonly bytes: number;
+  /** Why the host or the proxy refused the last request; undefined if it did not. More exact than what `git` prints. */
+  readonly failure: GitError | undefined;
+}
+
+/** A pull request to open. */
+export interface PullRequest {
+  /** The branch with the changes, without `refs/heads/`. */
+  readonly head: string;
+  /** The branch that gets them. */
+  readonly base: string;
+  readonly title: string;
+  readonly body: string;
+  readonly draft: boolean;
+}
+
+/** What {@link GitHosts.check} found out about an entry of the configuration. */
+export interface GitHostCheck {
+  /** The first pattern of the entry. */
+  readonly name: string;
+  readonly ok: boolean;
+  /** A sentence, with what to do if it is not. */
+  readonly detail: string;
+}
+
+/** The hosts and repositories that runs may use. */
+export interface GitHosts {
+  /** Whether none is configured, which turns the feature off. */
+  readonly none: boolean;
+  /** The repository at a URL from a request. Asks nobody. */
+  find(url: string): FoundRepository;
+  /** Whether a branch must not be pushed to: the default branch, and those that the configuration protects. */
+  isProtected(repository: GitRepository, branch: string, defaultBranch: string): boolean;
+  /** For `git` in the place of a run: it may read, and is told that the agent pushes. */
+  accessForRun(repository: GitRepository, runId: string): GitAccess;
+  /** For the agent's own `git`, on this machine alone: it may read and push. */
+  accessForAgent(repository: GitRepository, runId: string): GitAccess;
+  /**
+   * Opens a pull request, or finds the open one of the same branches. Safe to repeat.
+   * @returns its address for a browser.
+   * @throws {GitError} Also `refused` for a host of type `plain`.
+   */
+  openPullRequest(repository: GitRepository, request: PullRequest, signal: AbortSignal): Promise<{ readonly url: string }>;
+  /** Asks each host whether it can be reached and whether it takes the credential. Never rejects. */
+  check(signal: AbortSignal): Promise<GitHostCheck[]>;
+}
