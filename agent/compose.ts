@@ -14,6 +14,7 @@ import { createClaude } from './claude/claude.ts';
 import { LocalHost } from './claude/local-host.ts';
 import { localPlace } from './claude/place.ts';
 import { composeRunners, type Runners } from './compose-runners.ts';
+import { composeGit, type Git } from './compose-git.ts';
 import { maskOfSecrets } from './compose-steps.ts';
 import { Decisions } from './decisions/decisions.ts';
 import { pruneConversations } from './conversations/prune.ts';
@@ -62,6 +63,8 @@ export interface Agent {
   readonly token: ApiToken;
   /** For runners; undefined without. It does not listen yet. */
   readonly gateway: Gateway | undefined;
+  /** For runs that work on repositories. Its server does not listen yet. */
+  readonly git: Git;
   /** Stops the background tasks and closes the records. */
   close(): void;
 }
@@ -85,6 +88,7 @@ export function composeAgent(settings: Settings, log: Logger, waits?: HoldWaits)
   const callers = callersOf(settings, token);
   const metrics = new RunMetrics(callers.names);
   const tokens = new RunTokens();
+  const git = opened.use(composeGit(settings, tokens, log));
   const onRunner = (id: string) => admit(tokens, settings.authMode, id);
   const configurations = configurationsOf(settings, log, settings.runners && onRunner);
   const credential = chooseCredential(settings);
@@ -296,6 +300,7 @@ export function composeAgent(settings: Settings, log: Logger, waits?: HoldWaits)
     app,
     service,
     gateway: runners?.gateway,
+    git,
     callbacks: [callbacks, notices],
     snapshots,
     credential,

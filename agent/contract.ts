@@ -58,6 +58,8 @@ export const AGENT_ENV = {
   callbackSecretFile: 'AGENT_CALLBACK_SECRET_FILE',
   callbackTimeoutSeconds: 'AGENT_CALLBACK_TIMEOUT_SECONDS',
   callbackGiveUpSeconds: 'AGENT_CALLBACK_GIVE_UP_SECONDS',
+  gitHosts: 'AGENT_GIT_HOSTS',
+  gitMegabytes: 'AGENT_GIT_MEGABYTES',
   n8nUrl: 'AGENT_N8N_URL',
   stack: 'AGENT_STACK',
   logLevel: 'AGENT_LOG_LEVEL',

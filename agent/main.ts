@@ -54,6 +54,7 @@ async function start(settings: Settings): Promise<void> {
         Promise.all([
           closeServer(server),
           agent?.gateway?.close(),
+          agent?.git.server?.close(),
           ...(agent?.callbacks ?? []).map((sender) => sender.stop()),
           agent?.snapshots.stop(),
         ]),
@@ -86,6 +87,7 @@ async function start(settings: Settings): Promise<void> {
     const { gatewayHost, gatewayPort } = settings.runners;
     await listen(agent.gateway.server, gatewayHost, gatewayPort, GATEWAY);
   }
+  await agent.git.server?.listen();
   await agent.service.recover();
   await agent.logins.recover();
   const { mode, source } = agent.credential;

@@ -33,6 +33,8 @@ import {
   type PermissionMode,
   type WorkspaceLifetime,
 } from './contract.ts';
+import type { GitHostSetting } from './git/rules.ts';
+import { gitHostsSetting } from './git/setting.ts';
 import { credentialMistakes, readFederation, strayCredentials } from './login/credential-settings.ts';
 import { readCluster, type Cluster } from './runner/client/kubernetes.ts';
 import {
@@ -146,6 +148,10 @@ export interface Settings {
   readonly callbackTimeoutSeconds: number;
   /** How long after the end of its run a callback is still attempted. */
   readonly callbackGiveUpSeconds: number;
+  /** Repositories that runs may work on, see `agent/git/rules.ts`. If there are none, a run with one is refused. */
+  readonly gitHosts: readonly GitHostSetting[];
+  /** How much a run may fetch from its repository, in mebibytes. */
+  readonly gitMegabytes: number;
   /** The URL of n8n for links on the status page, without a trailing slash. */
   readonly n8nUrl: string | undefined;
   /** The Pulumi stack that deployed the agent, for the commands that messages suggest. */
@@ -288,6 +294,8 @@ export const SCHEMAS = {
   ).optional(),
   callbackTimeoutSeconds: integer(1, 60).default(15),
   callbackGiveUpSeconds: integer(1, 604_800).default(86_400),
+  gitHosts: gitHostsSetting,
+  gitMegabytes: integer(1, 100_000).default(1024),
   n8nUrl: z
     .string()
     .regex(/^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/, 'an http(s) URL without user, query or fragment')

@@ -1,15 +1,21 @@
 import { createHash, randomBytes } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { RunUsage } from '../claude/run-usage.ts';
 
 const PREFIX = 'run_';
 const BYTES = 32;
 const TOKEN = new RegExp(`${PREFIX}[\\w-]+`, 'g');
 
+/** Answers the requests with a token. Never rejects because of a client. */
+export type TokenService = (request: IncomingMessage, response: ServerResponse, holder: TokenHolder) => Promise<void>;
+
 /** A run, or a process that is prepared for one, whose token is valid. */
 export interface TokenHolder {
   readonly sessionId: string;
   /** What its messages have used. */
   readonly usage: RunUsage;
+  /** Answers all its requests, if the token is for something else than the Anthropic API. */
+  readonly service: TokenService | undefined;
   /** How much work is registered. */
   readonly open: number;
   /**
@@ -26,9 +32,10 @@ export class RunTokens {
 
   /**
    * Makes a token for a run or a prepared process. It is valid until it is revoked.
+   * @param service for a token that is not for the Anthropic API.
    * @returns `run_` and 43 characters of base64url. The CLI accepts it as an OAuth token, as an API key, and as a bearer token.
    */
-  issue(sessionId: string): string {
+  issue(sessionId: string, service?: TokenService): string {
     const token = PREFIX + randomBytes(BYTES).toString('base64url');
     const aborts = new Set<() => void>();
     const during = (abort: () => void) => {
@@ -37,6 +44,7 @@ export class RunTokens {
     };
     const holder = {
       sessionId,
+      service,
       usage: new RunUsage(),
       get open() {
         return aborts.size;

@@ -45,7 +45,8 @@ export interface GatewayParts {
 
 /**
  * The way of runs to the Anthropic API: an HTTP server that replaces the token of a run by the agent's credential, and
- * streams both ways. It serves the two endpoints that the CLI calls, for runs whose token is valid.
+ * streams both ways. It serves the two endpoints that the CLI calls, for runs whose token is valid; a token with a service of its
+ * own is handed to it.
  */
 export class Gateway {
   readonly #parts: GatewayParts;
@@ -102,7 +103,12 @@ export class Gateway {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      const holder = this.#admit(request, response);
+      const caller = this.#parts.tokens.find(tokenIn(request.headers));
+      if (caller?.service) {
+        await caller.service(request, response, caller);
+        return;
+      }
+      const holder = this.#admit(caller, request, response);
       if (holder) await this.#exchange(holder, request, response);
     } catch (error) {
       this.#parts.log.error({ err: error }, 'a request to the gateway failed');
@@ -111,10 +117,9 @@ export class Gateway {
   }
 
   /** @returns undefined if the request was refused. */
-  #admit(request: IncomingMessage, response: ServerResponse): TokenHolder | undefined {
+  #admit(holder: TokenHolder | undefined, request: IncomingMessage, response: ServerResponse): TokenHolder | undefined {
     const { method, url = '', headers } = request;
     const refuse = (refusal: Refusal, fault: ApiFault) => this.#refuse(request, response, refusal, fault);
-    const holder = this.#parts.tokens.find(tokenIn(headers));
     if (method !== 'POST' || !PATHS.has(pathOf(url))) refuse('path', FORBIDDEN);
     else if (!holder) refuse('token', NO_RUN);
     else if (Number(headers['content-length'] ?? 0) > MAX_BODY_BYTES) refuse('body_too_large', TOO_LARGE);

@@ -11,7 +11,7 @@ const IDLE_MS = 30_000;
 const MAX_ANSWER_CHARS = 65_536;
 const DEFAULT_URL = 'https://api.anthropic.com';
 
-/** The Anthropic API, or what answers in its place. Connections are kept and reused. */
+/** The Anthropic API or what answers in its place, or another HTTP server. Connections are kept and reused. */
 export class Upstream {
   readonly #base: URL;
   readonly #prefix: string;
@@ -22,10 +22,15 @@ export class Upstream {
    * @param environment `ANTHROPIC_BASE_URL`, an http(s) URL that may have a path, and the proxy variables, both as the CLI
    *   understands them. Node itself reads `NODE_EXTRA_CA_CERTS` when it starts.
    * @param connectMs time limit for a connection, with the tunnel of a proxy and the handshake of TLS.
+   * @param baseUrl of a server instead of the API.
    */
-  constructor(environment: Readonly<Record<string, string | undefined>>, connectMs = CONNECT_MS) {
+  constructor(
+    environment: Readonly<Record<string, string | undefined>>,
+    connectMs = CONNECT_MS,
+    baseUrl = environment['ANTHROPIC_BASE_URL'] ?? DEFAULT_URL,
+  ) {
     this.#connectMs = connectMs;
-    this.#base = new URL(environment['ANTHROPIC_BASE_URL'] ?? DEFAULT_URL);
+    this.#base = new URL(baseUrl);
     this.#prefix = this.#base.pathname.replace(/\/+$/, '');
     const options = { keepAlive: true, timeout: IDLE_MS, proxyEnv: proxyEnvironment(environment) };
     this.#agent = this.#isSecure ? new HttpsAgent({ ...options, rejectUnauthorized: true }) : new HttpAgent(options);

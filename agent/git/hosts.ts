@@ -1,5 +1,5 @@
 import type { GitError } from './errors.ts';
-import type { GitHostType } from './rules.ts';
+import type { GitHostType, GitIdentity } from './rules.ts';
 
 /** A repository that the configuration allows. */
 export interface GitRepository {
@@ -12,12 +12,6 @@ export interface GitRepository {
   readonly type: GitHostType;
   /** Author and committer of commits. */
   readonly author: GitIdentity;
-}
-
-/** Author or committer of a commit. */
-export interface GitIdentity {
-  readonly name: string;
-  readonly email: string;
 }
 
 /** What {@link GitHosts.find} returns: a repository, or why it cannot be used, as the end of a sentence about the URL. */
@@ -71,12 +65,18 @@ export interface GitHosts {
   accessForRun(repository: GitRepository, runId: string): GitAccess;
   /** For the agent's own `git`, on this machine alone: it may read and push. */
   accessForAgent(repository: GitRepository, runId: string): GitAccess;
+  /** Why the host cannot take such a pull request, as a sentence; undefined if nothing is known against it. Asks nobody. */
+  pullRequestMistake(repository: GitRepository, request: Pick<PullRequest, 'title' | 'body'>): string | undefined;
   /**
    * Opens a pull request, or finds the open one of the same branches. Safe to repeat.
    * @returns its address for a browser.
    * @throws {GitError} Also `refused` for a host of type `plain`.
    */
-  openPullRequest(repository: GitRepository, request: PullRequest, signal: AbortSignal): Promise<{ readonly url: string }>;
+  openPullRequest(
+    repository: GitRepository,
+    request: PullRequest,
+    signal: AbortSignal,
+  ): Promise<{ readonly url: string }>;
   /** Asks each host whether it can be reached and whether it takes the credential. Never rejects. */
   check(signal: AbortSignal): Promise<GitHostCheck[]>;
 }

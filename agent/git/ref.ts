@@ -1,6 +1,6 @@
 const MAX_CHARS = 250;
 /** What git's check-ref-format forbids anywhere: control characters, space, and characters with a meaning of their own. */
-const FORBIDDEN = /[\u0000-\u0020\u007f~^:?*[\\]|\.\.|@\{|\/\//u;
+const FORBIDDEN = /[\p{Cc} ~^:?*[\\]|\.\.|@\{|\/\//u;
 const COMMIT = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
 
 /** Whether a ref is the full id of a commit. */

@@ -1,0 +1,49 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tokenIn } from '../gateway/headers.ts';
+import { GATEWAY_LIMITS, limitConnections } from '../gateway/limits.ts';
+import type { RunTokens } from '../gateway/run-tokens.ts';
+import type { Log } from '../log.ts';
+
+/** Serves tokens that have a service of their own to programs on this machine. */
+export class GitServer {
+  readonly #server: Server;
+
+  constructor(tokens: RunTokens, log: Pick<Log, 'error'>) {
+    this.#server = createServer({ headersTimeout: GATEWAY_LIMITS.headersMs }, (request, response) => {
+      const holder = tokens.find(tokenIn(request.headers));
+      if (!holder?.service) {
+        response.writeHead(403, { 'content-type': 'text/plain' }).end('The token belongs to no run in progress.\n');
+        return;
+      }
+      holder.service(request, response, holder).catch((error: unknown) => {
+        log.error({ err: error }, 'a request of git failed');
+        response.destroy();
+      });
+    });
+    limitConnections(this.#server, GATEWAY_LIMITS, () => undefined);
+  }
+
+  /** Its URL. @throws if it does not listen. */
+  get url(): string {
+    const address = this.#server.address() as AddressInfo | null;
+    if (!address) throw new Error('The server for git does not listen.');
+    return `http://127.0.0.1:${address.port}`;
+  }
+
+  /** Listens on a free port of this machine. */
+  async listen(): Promise<void> {
+    this.#server.listen(0, '127.0.0.1');
+    await once(this.#server, 'listening');
+  }
+
+  /** Stops listening and drops all connections. */
+  async close(): Promise<void> {
+    if (!this.#server.listening) return;
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await closed;
+  }
+}
