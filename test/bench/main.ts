@@ -14,6 +14,7 @@ import { burst } from './burst.ts';
 import { files } from './files.ts';
 import { fullQueue } from './full-queue.ts';
 import { gateway } from './gateway.ts';
+import { git } from './git.ts';
 import { largeOutput } from './large-output.ts';
 import { memory } from './memory.ts';
 import { ownShare } from './own-share.ts';
@@ -22,7 +23,7 @@ import { runnerMemory } from './runner-memory.ts';
 import { slots } from './slots.ts';
 import { warmStart } from './warm-start.ts';
 
-const ALL = [warmStart, fullQueue, ownShare, slots, burst, memory, largeOutput, files, gateway, runnerMemory];
+const ALL = [warmStart, fullQueue, ownShare, slots, burst, memory, largeOutput, files, gateway, git, runnerMemory];
 const LONGEST_MINUTES = 30;
 const DOCUMENT = path.join(import.meta.dirname, '..', '..', 'docs', 'benchmarks.md');
 

@@ -203,7 +203,7 @@ it('stops a repository that is too large', async () => {
 it('ends the requests of a run with its token', async () => {
   const dir = folder();
   await using own = await startGitHosts(withToken(dir));
-  await own.repositories.make('acme/shop', { large: randomBytes(20_000_000) });
+  await own.repositories.make('acme/shop', { large: randomBytes(6_000_000) });
   own.host.accounts.set(SECRET, { repositories: ['acme/shop'], may: 'read' });
   const access = own.hosts.accessForRun(own.repository('acme/shop'), 'run-1');
   const cloning = git(dir, ['clone', `${own.host.url}/acme/shop`, 'a'], access.environment);
