@@ -310,8 +310,14 @@ export const SCHEMAS = {
 
 const variables = Object.values(AGENT_ENV);
 
-/** Settings whose value never appears in a message. */
-const SECRET: ReadonlySet<string> = new Set(['token', 'tokenSha256', 'earlierTokenSha256', 'watchdogTokenSha256']);
+/** Settings whose value never appears in a message: it is a secret, or a secret may be there by mistake. */
+const SECRET: ReadonlySet<string> = new Set([
+  'gitHosts',
+  'token',
+  'tokenSha256',
+  'earlierTokenSha256',
+  'watchdogTokenSha256',
+]);
 
 /**
  * Reads and checks every setting of the agent. The only reader of the environment in the agent.

@@ -5,7 +5,7 @@ import { azureRepository } from './azure-path.ts';
 import { basic, type GitCredential } from './credential.ts';
 import { GitError } from './errors.ts';
 import type { GitRepository, PullRequest } from './hosts.ts';
-import { tooLong, type PullRequests } from './pull-requests.ts';
+import { bodyOf, tooLong, type PullRequests } from './pull-requests.ts';
 import { refusalOf } from './refusal.ts';
 import type { RestAnswer, RestApi, RestRequest } from './rest.ts';
 
@@ -15,8 +15,8 @@ const VERSION = 'api-version=7.1';
 const WHAT = 'open a pull request';
 /** "An active pull request for the source and target branch already exists." */
 const EXISTS = 409;
-/** The branches of a pull request are refused with 400 or 404 and one of these codes. */
-const NO_BRANCH = /TF401398|TF401175|does not exist|is not valid/u;
+/** How a branch that is not there is refused, with 400 or 404. */
+const NO_BRANCH = /TF401398|TF401175|\bbranch\b/iu;
 
 const pullRequest = z.object({ pullRequestId: z.number().int() });
 const list = z.object({ value: z.array(pullRequest) });
@@ -48,7 +48,7 @@ export class AzureDevOps implements PullRequests {
       isDraft: request.draft,
     };
     const answer = await this.#ask(repository, { method: 'POST', path, body }, signal);
-    if (answer.status === 201) return addressOf(repository, pullRequest.parse(answer.body));
+    if (answer.status === 201) return addressOf(repository, bodyOf(answer, pullRequest, repository));
     const concurrent = answer.status === EXISTS ? await this.#find(repository, request, signal) : undefined;
     if (concurrent) return concurrent;
     const said = saidBy(answer.body);
@@ -84,7 +84,7 @@ export class AzureDevOps implements PullRequests {
     const path = `${pathOf(repository)}/pullrequests?${query.toString()}&${VERSION}`;
     const answer = await this.#ask(repository, { method: 'GET', path }, signal);
     if (answer.status !== 200) throw this.#refusal(answer, repository, WHAT);
-    const [first] = list.parse(answer.body).value;
+    const [first] = bodyOf(answer, list, repository).value;
     return first && addressOf(repository, first);
   }
 

@@ -11,8 +11,8 @@ export function proxiedGit(repository: GitRepository, proxyUrl: string, token: s
     [`url.${proxyUrl}${proxyPath(repository)}.insteadOf`, repository.url],
     [`http.${proxyUrl}/.extraHeader`, `Authorization: Bearer ${token}`],
     [`http.${proxyUrl}/.proxy`, ''],
-    ['http.followRedirects', 'false'],
-    ['credential.helper', ''],
+    [`http.${proxyUrl}/.followRedirects`, 'false'],
+    [`credential.${proxyUrl}.helper`, ''],
   ];
   return {
     GIT_TERMINAL_PROMPT: '0',

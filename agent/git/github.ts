@@ -5,7 +5,7 @@ import { GitError } from './errors.ts';
 import { GithubApp } from './github-app.ts';
 import { githubName, GITHUB_HEADERS, saidByGithub } from './github-rest.ts';
 import type { GitRepository, PullRequest } from './hosts.ts';
-import { tooLong, type PullRequests } from './pull-requests.ts';
+import { bodyOf, tooLong, type PullRequests } from './pull-requests.ts';
 import { refusalOf } from './refusal.ts';
 import type { RestAnswer, RestApi, RestRequest } from './rest.ts';
 
@@ -37,7 +37,7 @@ export class Github implements PullRequests {
     const { owner, name } = githubName(repository);
     const path = `/repos/${owner}/${name}/pulls`;
     const answer = await this.#ask(repository, { method: 'POST', path, body: request }, signal);
-    if (answer.status === 201) return { url: pullRequest.parse(answer.body).html_url };
+    if (answer.status === 201) return { url: bodyOf(answer, pullRequest, repository).html_url };
     const concurrent = answer.status === 422 ? await this.#find(repository, request, signal) : undefined;
     if (concurrent) return concurrent;
     throw refusalOfPull(answer, repository, request);
@@ -66,7 +66,7 @@ export class Github implements PullRequests {
     const path = `/repos/${owner}/${name}/pulls?${query.toString()}`;
     const answer = await this.#ask(repository, { method: 'GET', path }, signal);
     if (answer.status !== 200) throw this.#refusal(answer, repository, WHAT, true);
-    const [first] = z.array(pullRequest).parse(answer.body);
+    const [first] = bodyOf(answer, z.array(pullRequest), repository);
     return first && { url: first.html_url };
   }
 

@@ -29,7 +29,7 @@ export interface GitAccess extends Disposable {
   readonly environment: Readonly<Record<string, string>>;
   /** Bytes that the host has sent. */
   readonly bytes: number;
-  /** Why the host or the proxy refused the last request; undefined if it did not. More exact than what `git` prints. */
+  /** Why the host or the proxy refused the last request; undefined if it did not. Says more than what `git` prints. */
   readonly failure: GitError | undefined;
 }
 

@@ -77,12 +77,14 @@ export class GitProxy {
     // Before the request counts itself.
     const isOneTooMany = holder.open >= MAX_REQUESTS;
     const left = holder.during(() => response.destroy());
+    this.failure = undefined;
     try {
       if (isOneTooMany) throw new GitError('rateLimited', 'This run has too many open requests to its repository.');
       await this.#passOn(request, response, this.#endpointOf(request));
     } catch (error) {
       if (!(error instanceof GitError)) throw error;
-      this.failure = error;
+      // A client that has gone does not say anything about the host.
+      if (!response.destroyed) this.failure = error;
       answerWith(error, request, response);
     } finally {
       left();
@@ -154,7 +156,7 @@ export class GitProxy {
     // A body is not sent twice. `git` asks for refs first.
     const another = isRefused && method === 'GET' ? await credential.token(repository) : token;
     if (another !== token) {
-      answer.resume();
+      answer.destroy();
       const second = await this.#send(method, endpoint, headers, another, signal);
       if (second.statusCode === 200) return second;
       throw this.#refusal(second, another);
@@ -176,7 +178,7 @@ export class GitProxy {
     const outgoing = upstream.request(method, path, { ...headers, ...authorization });
     outgoing.setTimeout(ANSWER_MS, () => outgoing.destroy(new Error(`silent for ${ANSWER_MS / 1000} seconds`)));
     const abort = () => outgoing.destroy();
-    signal.addEventListener('abort', abort);
+    signal.addEventListener('abort', abort, { once: true });
     if (signal.aborted) abort();
     let failure: unknown;
     try {
@@ -209,7 +211,7 @@ export class GitProxy {
   }
 
   #refusal(answer: IncomingMessage, token: string | undefined): GitError {
-    answer.resume();
+    answer.destroy();
     const { repository } = this.#target;
     const what = this.#rules.mayPush ? 'push' : 'read';
     const { statusCode: status = 0, headers } = answer;

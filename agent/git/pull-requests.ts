@@ -1,4 +1,7 @@
+import type { z } from 'zod';
+import { GitError } from './errors.ts';
 import type { GitHostCheck, GitRepository, PullRequest } from './hosts.ts';
+import type { RestAnswer } from './rest.ts';
 
 /** The pull requests of a type of host. */
 export interface PullRequests {
@@ -13,4 +16,14 @@ export interface PullRequests {
 /** A sentence if a text is too long for a host. */
 export function tooLong(what: string, text: string, most: number, host: string): string | undefined {
   return text.length > most ? `${what} has ${text.length} characters; ${host} takes at most ${most}.` : undefined;
+}
+
+/** The body of a successful answer. @throws {GitError} if it is something else. */
+export function bodyOf<T>(answer: RestAnswer, schema: z.ZodType<T>, { host }: Pick<GitRepository, 'host'>): T {
+  const { data, success } = schema.safeParse(answer.body);
+  if (success) return data;
+  throw new GitError(
+    'refused',
+    `${host} answered ${answer.status} with something else than its API. Check the type of the git host.`,
+  );
 }

@@ -108,12 +108,16 @@ function mistakesInRepositories(value: unknown, type: GitHostType, at: string): 
       typeof pattern === 'string' ? parseAddress(pattern) : { mistake: 'must be a URL', address: undefined };
     if (address) hosts.add(address.host);
     const wrong = mistake ?? (address.host.includes('*') ? "must have a host without '*'" : pathMistake(address, type));
-    return wrong === undefined ? [] : [`${at}[${i}] is ${shown(pattern)}; it ${wrong}`];
+    return wrong === undefined ? [] : [`${at}[${i}] is ${withoutUser(pattern)}; it ${wrong}`];
   });
   return hosts.size > 1
     ? [...mistakes, `${at} has ${[...hosts].join(' and ')}; a credential is for one host, so make an entry for each`]
     : mistakes;
 }
+
+/** A pattern in a message. What is before an `@` may be a password. */
+const withoutUser = (pattern: unknown) =>
+  shown(typeof pattern === 'string' ? pattern.replace(/^.*@/su, '…@') : pattern);
 
 /** Why an address or a pattern is that of no repository of a type of host, as the end of a sentence. */
 export function pathMistake(address: GitAddress, type: GitHostType): string | undefined {

@@ -6,22 +6,25 @@ import { GATEWAY_LIMITS, limitConnections } from '../gateway/limits.ts';
 import type { RunTokens } from '../gateway/run-tokens.ts';
 import type { Log } from '../log.ts';
 
-/** Serves tokens that have a service of their own to programs on this machine. */
+/** Serves tokens that have a service of their own to programs on this machine. A push may take long. */
 export class GitServer {
   readonly #server: Server;
 
   constructor(tokens: RunTokens, log: Pick<Log, 'error'>) {
-    this.#server = createServer({ headersTimeout: GATEWAY_LIMITS.headersMs }, (request, response) => {
-      const holder = tokens.find(tokenIn(request.headers));
-      if (!holder?.service) {
-        response.writeHead(403, { 'content-type': 'text/plain' }).end('The token belongs to no run in progress.\n');
-        return;
-      }
-      holder.service(request, response, holder).catch((error: unknown) => {
-        log.error({ err: error }, 'a request of git failed');
-        response.destroy();
-      });
-    });
+    this.#server = createServer(
+      { headersTimeout: GATEWAY_LIMITS.headersMs, requestTimeout: 0 },
+      (request, response) => {
+        const holder = tokens.find(tokenIn(request.headers));
+        if (!holder?.service) {
+          response.writeHead(403, { 'content-type': 'text/plain' }).end('The token belongs to no run in progress.\n');
+          return;
+        }
+        holder.service(request, response, holder).catch((error: unknown) => {
+          log.error({ err: error }, 'a request of git failed');
+          response.destroy();
+        });
+      },
+    );
     limitConnections(this.#server, GATEWAY_LIMITS, () => undefined);
   }
 

@@ -150,7 +150,7 @@ describe('the setting', () => {
     [[{ type: 'plain' }], 'it must be a list of 1 to 100 patterns'],
     [[{ ...GITHUB, repositories: ['https://github.com/*'] }], 'must have the owner and the name'],
     [[{ ...GITHUB, repositories: ['https://*.github.com/a/b'] }], "must have a host without '*'"],
-    [[{ ...GITHUB, repositories: ['https://x:y@github.com/a/b'] }], 'must not have a user'],
+    [[{ ...GITHUB, repositories: ['https://x:secret@github.com/a/b'] }], 'must not have a user'],
     [
       [{ ...AZURE, repositories: ['https://dev.azure.com/acme/web'] }],
       'must have organization, project and repository',
@@ -170,6 +170,7 @@ describe('the setting', () => {
     [[{ ...GITHUB, token: 'secret' }], '[0].token is unknown'],
   ])('reports what is wrong in %j', (value, mistake) => {
     expect(mistakesInGitHosts(value).join('; ')).toContain(mistake);
+    expect(mistakesInGitHosts(value).join('; ')).not.toContain('secret');
   });
 
   it('looks into the files, without showing them', () => {

@@ -34,9 +34,10 @@ beforeAll(async () => {
       { repositories: [`${url}/app/*`], type: 'github', appId: 42, privateKeyFile: path.join(dir, 'key') },
       { repositories: [`${url}/acme/*/_git/*`], type: 'azureDevOps', tokenFile },
       { repositories: [`${url}/plain/*`], type: 'plain' },
+      { repositories: [`${url}/open/shop`], type: 'plain' },
     ]),
   );
-  for (const name of [SHOP, APP_SHOP, AZURE_SHOP]) {
+  for (const name of [SHOP, APP_SHOP, AZURE_SHOP, 'open/shop']) {
     await gitOutput(await own.repositories.make(name), 'branch', 'mine', 'main');
   }
 });
@@ -45,6 +46,7 @@ afterAll(() => stack.disposeAsync());
 beforeEach(() => {
   const { host } = own;
   for (const list of [host.pulls, host.seen, host.failures]) list.length = 0;
+  host.open.add('open/shop');
   host.accounts.clear();
   host.accounts.set(TOKEN, { repositories: [SHOP, AZURE_SHOP], may: 'write' });
   host.app = {
@@ -224,6 +226,26 @@ describe('a GitHub App', () => {
   });
 });
 
+it('gives an error of its own for an answer that is something else', async () => {
+  for (const [name, at] of [
+    [SHOP, '/pulls'],
+    [AZURE_SHOP, '/pullrequests'],
+  ] as const) {
+    own.host.failures.push({ path: at, status: 200, body: { message: 'hello' } });
+    await expect(open(name)).rejects.toMatchObject({
+      kind: 'refused',
+      message: expect.stringContaining('something else') as string,
+    });
+  }
+});
+
+it('reads a repository whose address has an encoded space', async () => {
+  const repository = own.repository(encodeURI(AZURE_SHOP));
+  using access = own.hosts.accessForRun(repository, 'run-1');
+  expect(await git('/', ['ls-remote', repository.remote, 'mine'], access.environment)).toMatchObject({ ok: true });
+  expect(own.host.seen[0]?.credential).toBe(`:${TOKEN}`);
+});
+
 it('checks each entry for the doctor', async () => {
   const details = async () => (await own.hosts.check(NEVER)).map(({ ok, detail }) => [ok, detail]);
   expect(await details()).toEqual([
@@ -231,8 +253,10 @@ it('checks each entry for the doctor', async () => {
     [true, expect.stringContaining('knows the GitHub App shop-bot')],
     [true, expect.stringContaining('answers')],
     [true, expect.stringContaining('is asked when a run needs it')],
+    [true, `${own.host.url}/open/shop can be read.`],
   ]);
   own.host.accounts.clear();
   own.host.app = undefined;
-  expect((await details()).map(([ok]) => ok)).toEqual([false, false, false, true]);
+  own.host.open.clear();
+  expect((await details()).map(([ok]) => ok)).toEqual([false, false, false, true, false]);
 });
