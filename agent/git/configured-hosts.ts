@@ -73,7 +73,7 @@ export class ConfiguredGitHosts implements GitHosts, Disposable {
     if (canonical.includes('*')) return { mistake: "must be the URL of one repository, without '*'" };
     const entry = this.#entryOf(address);
     if (!entry) {
-      return { mistake: 'is not allowed: no entry of AGENT_GIT_HOSTS (config gitHosts of the stack) matches it' };
+      return { mistake: 'is not allowed: no entry of AGENT_GIT_HOSTS matches it' };
     }
     const { type, author = AUTHOR } = entry.setting;
     const wrong = pathMistake(address, type);
@@ -155,8 +155,7 @@ export class ConfiguredGitHosts implements GitHosts, Disposable {
   #configured({ url }: GitRepository): Entry {
     const { address } = parseAddress(url);
     const entry = address && this.#entryOf(address);
-    if (!entry)
-      throw new GitError('forbidden', `${url} is no longer allowed by AGENT_GIT_HOSTS (config gitHosts of the stack).`);
+    if (!entry) throw new GitError('forbidden', `${url} is no longer allowed by AGENT_GIT_HOSTS.`);
     return entry;
   }
 

@@ -223,7 +223,7 @@ export class GitProxy {
     const megabytes = Math.round(this.#rules.maxBytes / 1_048_576);
     return new GitError(
       'tooLarge',
-      `${repository.url} needs more than ${megabytes} MiB. Use a smaller repository or ref, or raise AGENT_GIT_MEGABYTES (config gitMegabytes of the stack).`,
+      `${repository.url} needs more than ${megabytes} MiB. Use a smaller repository or ref, or raise AGENT_GIT_MEGABYTES.`,
     );
   }
 
