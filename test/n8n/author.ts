@@ -64,6 +64,7 @@ interface Credential {
 export class Author {
   readonly #n8n: RealN8n;
   readonly #made: string[] = [];
+  readonly #credentials: Credential[] = [];
   readonly #mailPort: number;
   #credential: Credential | undefined;
   #mail: Credential | undefined;
@@ -122,11 +123,11 @@ export class Author {
     return workflow.startedBy(path);
   }
 
-  /** Removes the workflows that were made, and the mail credential, which the editor would choose for every import. */
+  /** Removes the workflows and credentials that were made: the editor would choose those for every import. */
   async leave(): Promise<void> {
     for (const id of this.#made.splice(0)) await this.#n8n.remove(id);
-    if (this.#mail) await this.#n8n.rest('DELETE', `/rest/credentials/${this.#mail.id}`);
-    if (this.#model) await this.#n8n.rest('DELETE', `/rest/credentials/${this.#model.id}`);
+    for (const { id } of this.#credentials.splice(0)) await this.#n8n.rest('DELETE', `/rest/credentials/${id}`);
+    this.#credential = undefined;
     this.#mail = undefined;
     this.#model = undefined;
   }
@@ -148,31 +149,26 @@ export class Author {
   /** The credential of a mail server without TLS on loopback, and with no login. */
   async #smtp(): Promise<Credential> {
     const data = { host: '127.0.0.1', port: this.#mailPort, secure: false, disableStartTls: true };
-    this.#mail ??= (
-      (await this.#n8n.rest('POST', '/rest/credentials', { name: 'Mail', type: 'smtp', data })) as { data: Credential }
-    ).data;
-    return { id: this.#mail.id, name: this.#mail.name };
+    this.#mail ??= await this.#create('Mail', 'smtp', data);
+    return this.#mail;
   }
 
   /** Takes the API at this URL for the models of all workflows from now on. */
   async useModelAt(url: string): Promise<void> {
-    const { data } = (await this.#n8n.rest('POST', '/rest/credentials', {
-      name: 'Model',
-      type: 'anthropicApi',
-      data: { apiKey: 'sk-ant-api03-test', url },
-    })) as { data: Credential };
-    this.#model = { id: data.id, name: data.name };
+    this.#model = await this.#create('Model', 'anthropicApi', { apiKey: 'sk-ant-api03-test', url });
   }
 
   /** A new Header Auth credential, taken for every workflow from now on. */
   async credential(value: string): Promise<Credential> {
-    const { data } = (await this.#n8n.rest('POST', '/rest/credentials', {
-      name: 'Claude agent',
-      type: 'httpHeaderAuth',
-      data: { name: 'Authorization', value },
-    })) as { data: Credential };
-    this.#credential = { id: data.id, name: data.name };
+    this.#credential = await this.#create('Claude agent', 'httpHeaderAuth', { name: 'Authorization', value });
     return this.#credential;
+  }
+
+  async #create(name: string, type: string, data: object): Promise<Credential> {
+    const created = (await this.#n8n.rest('POST', '/rest/credentials', { name, type, data })) as { data: Credential };
+    const credential = { id: created.data.id, name: created.data.name };
+    this.#credentials.push(credential);
+    return credential;
   }
 
   /** Saves another value in a credential, as in its dialog. The workflows that have it use the value from now on. */

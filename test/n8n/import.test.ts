@@ -34,12 +34,14 @@ describe('import of docs/n8n', needs(missingN8n), () => {
   });
 
   it('finds every node in this n8n, in its version', () => {
-    const file = path.join(N8N_HOME, 'node_modules/n8n-nodes-base/dist/types/nodes.json');
-    const types = JSON.parse(readFileSync(file, 'utf8')) as NodeType[];
+    const types = ['n8n-nodes-base', '@n8n/n8n-nodes-langchain'].flatMap((from) => {
+      const file = path.join(N8N_HOME, 'node_modules', from, 'dist/types/nodes.json');
+      return (JSON.parse(readFileSync(file, 'utf8')) as NodeType[]).map((type) => ({ ...type, from }));
+    });
     for (const { name: workflow, nodes } of workflowFiles.map(readWorkflow)) {
       for (const { name, type, typeVersion } of nodes) {
         const versions = types
-          .filter((known) => `n8n-nodes-base.${known.name}` === type)
+          .filter((known) => `${known.from}.${known.name}` === type)
           .flatMap(({ version }) => version);
         expect(versions, `${workflow}: ${name}`).toContain(typeVersion);
       }
