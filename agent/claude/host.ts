@@ -1,4 +1,5 @@
 import type { CollectedFiles, FilesOfPrompt, InputFile } from '../files/run-files.ts';
+import type { Afterwards } from './programs.ts';
 
 /**
  * In arguments, variables and paths of a {@link ProcessCommand}: the HOME and the working folder of the runner that starts
@@ -86,8 +87,9 @@ export interface HostedProcess {
   /**
    * Kills the process and all its descendants, and no other, and removes its folder, and on a runner all files after a last
    * pull. Settles when none is left, or its runner is gone; rejects if one cannot be killed, or the folder not be removed.
+   * @param afterwards work in its place when all its processes are gone, before its files are removed on a runner.
    */
-  sweep(): Promise<void>;
+  sweep(afterwards?: Afterwards): Promise<void>;
   /** On a runner: copies new parts of its conversations, in `.claude/projects` of its HOME, to the mirror. Never rejects. */
   pull?(): Promise<void>;
   /** Memory of the process without its descendants, in bytes; 0 if it has ended or that is unknown. Never rejects. */

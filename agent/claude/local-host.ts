@@ -1,14 +1,24 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import type { HostedProcess, ProcessCommand, ProcessExit, ProcessHost, ProcessOutput } from './host.ts';
+import type { HostedProcess, ProcessCommand, ProcessExit, ProcessOutput } from './host.ts';
 import { LocalFolder, removeFolders } from './local-folder.ts';
+import { runHere } from './local-program.ts';
 import { clockTicks, residentBytesOf } from './proc.ts';
+import type { ClaimableHost, ClaimedPlace } from './programs.ts';
 import { lockLimitOf, withLockLimit } from './run-mark.ts';
 import { sweep, type Other } from './sweep.ts';
 
 /** Starts processes on this machine. */
-export class LocalHost implements ProcessHost {
+export class LocalHost implements ClaimableHost {
   /** The processes that are not swept yet. */
   readonly #inProgress = new Set<Other>();
+
+  claim(mark: string): ClaimedPlace {
+    return {
+      run: (command) => runHere(command, mark, this.#inProgress),
+      start: (command, output) => this.start(command, output),
+      release: () => Promise.resolve(),
+    };
+  }
 
   start(command: ProcessCommand, output: ProcessOutput): HostedProcess {
     const exit = Promise.withResolvers<ProcessExit>();
@@ -56,13 +66,14 @@ export class LocalHost implements ProcessHost {
       exit: exit.promise,
       outputEnd: outputEnd.promise,
       folder,
-      sweep: async () => {
+      sweep: async (afterwards) => {
         try {
           const leader = child.pid === undefined ? undefined : { pid: child.pid, startedAt };
           await sweep(command.mark, leader, this.#inProgress);
         } finally {
           this.#inProgress.delete(own);
         }
+        await afterwards?.(this.claim(command.mark));
         await folder?.remove();
       },
       residentBytes: () => Promise.resolve(child.pid === undefined ? 0 : residentBytesOf(child.pid)),

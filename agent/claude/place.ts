@@ -1,14 +1,15 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { availableMemory } from './available-memory.ts';
-import { RUNNER_CLAUDE, RUNNER_HOME, RUNNER_WORKSPACE, type ProcessFile, type ProcessHost } from './host.ts';
+import { RUNNER_CLAUDE, RUNNER_HOME, RUNNER_WORKSPACE, type ProcessFile } from './host.ts';
 import type { Log } from '../log.ts';
 import { PINNED_CLAUDE } from './pinned.ts';
+import type { ClaimableHost } from './programs.ts';
 import type { RunnerHost } from './runner-host.ts';
 
 /** Where processes of `claude` run, and what that means for their command. */
 export interface ClaudePlace {
-  readonly host: ProcessHost;
+  readonly host: ClaimableHost;
   /** The executable. */
   readonly file: string;
   /** The variables of the machine, of which a process gets a few. */
@@ -39,7 +40,7 @@ export interface ClaudePlace {
 
 /** This machine. */
 export function localPlace(
-  host: ProcessHost,
+  host: ClaimableHost,
   options: {
     /** The executable; undefined for the pinned CLI. */
     readonly claudePath: string | undefined;

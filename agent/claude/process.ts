@@ -5,7 +5,9 @@ import { CappedText } from './capped-text.ts';
 import { Deadline } from './deadline.ts';
 import type { CollectedFiles, FilesOfPrompt } from '../files/run-files.ts';
 import type { ProcessCommand, ProcessExit, ProcessHost } from './host.ts';
+import type { ContentBlock } from './inline-file.ts';
 import { LineSplitter } from './lines.ts';
+import type { Afterwards } from './programs.ts';
 import { PromptFiles } from './prompt-files.ts';
 import { Transcript } from './transcript.ts';
 
@@ -37,7 +39,11 @@ export type EndReason =
 /** The one prompt of a process, and its limits. */
 export interface ClaudeTurn {
   readonly prompt: string;
+  /** What the message has before the prompt, and before what is said about files. */
+  readonly before?: readonly ContentBlock[] | undefined;
   readonly files?: FilesOfPrompt | undefined;
+  /** Called when none of its processes is left; see {@link ClaudeProcess.reaped}. */
+  readonly afterwards?: Afterwards | undefined;
   /** When the run is ended, in milliseconds of `performance.now()`, which is independent of the system clock. */
   readonly deadline: number;
   /** How long the CLI may wait for retries in total, in milliseconds. */
@@ -107,7 +113,7 @@ export interface ClaudeProcess {
  * Starts `claude` on a host; its prompt may come later.
  * @throws what {@link ProcessHost.start} throws.
  */
-export function startClaude(command: ProcessCommand, host: ProcessHost): WaitingClaude {
+export function startClaude(command: ProcessCommand, host: Pick<ProcessHost, 'start'>): WaitingClaude {
   const transcript = new Transcript();
   const splitter = new LineSplitter(MAX_LINE_BYTES);
   const stderr = new CappedText(STDERR_CHARS);
@@ -184,12 +190,12 @@ export function startClaude(command: ProcessCommand, host: ProcessHost): Waiting
     if (!(await exitsWithin(KILL_MS))) exited.resolve(undefined);
   }
 
-  async function prompt(text: string): Promise<void> {
+  async function prompt({ prompt: text, before = [] }: ClaudeTurn): Promise<void> {
     try {
-      const before = files && (await files.give());
+      const blocks = [...before, ...((await files?.give()) ?? [])];
       if (!isWanted()) return;
       isPrompted = true;
-      const content = before ? [...before, { type: 'text', text }] : text;
+      const content = blocks.length > 0 ? [...blocks, { type: 'text', text }] : text;
       write({ type: 'user', message: { role: 'user', content } });
     } catch (error) {
       unprompted.resolve(error instanceof Error ? error.message : String(error));
@@ -219,10 +225,10 @@ export function startClaude(command: ProcessCommand, host: ProcessHost): Waiting
     return { ...report, collected: await files?.collect(transcript.removedMedia) };
   }
 
-  async function reap(): Promise<void> {
+  async function reap(afterwards?: Afterwards): Promise<void> {
     hosted.closeStdin();
     if (!(await exitsWithin(CLOSED_STDIN_MS))) await terminate();
-    await hosted.sweep();
+    await hosted.sweep(afterwards);
   }
 
   async function interrupt(): Promise<void> {
@@ -257,9 +263,9 @@ export function startClaude(command: ProcessCommand, host: ProcessHost): Waiting
       const tell = (message: object) => isWanted() && write(message);
       if (turn.answer) asks = new Asks(turn.answer, tell, (open) => deadline?.pause(open > 0));
       files = turn.files && new PromptFiles(turn.files, hosted.folder);
-      void prompt(turn.prompt);
+      void prompt(turn);
       const report = finish(turn.deadline);
-      return { report, reaped: report.then(reap), end };
+      return { report, reaped: report.then(() => reap(turn.afterwards)), end };
     },
     discard(continues) {
       if (continues) hosted.signal('SIGKILL');

@@ -1,6 +1,7 @@
 import { Link, type LinkOptions, type LinkState, type RunnerAddress } from '../runner/client/link.ts';
 import { PING_MS, SILENCE_MS } from '../runner/protocol.ts';
-import type { HostedProcess, ProcessCommand, ProcessHost, ProcessOutput } from './host.ts';
+import type { HostedProcess, ProcessCommand, ProcessOutput } from './host.ts';
+import type { ClaimableHost, ClaimedPlace } from './programs.ts';
 
 /** Thrown when a process cannot be started because no runner is ready. */
 export class NoRunnerError extends Error {
@@ -23,7 +24,7 @@ export interface RunnerHostOptions extends Omit<LinkOptions, 'pingMs' | 'silence
 }
 
 /** Starts processes on runners, one on each at a time. */
-export class RunnerHost implements ProcessHost, Disposable {
+export class RunnerHost implements ClaimableHost, Disposable {
   readonly #options: RunnerHostOptions;
   /** By address and port; those that are ready for the longest time first. */
   readonly #links = new Map<string, Link>();
@@ -82,9 +83,14 @@ export class RunnerHost implements ProcessHost, Disposable {
 
   /** @throws {NoRunnerError} */
   start(command: ProcessCommand, output: ProcessOutput): HostedProcess {
+    return this.claim().start(command, output);
+  }
+
+  /** @throws {NoRunnerError} */
+  claim(): ClaimedPlace {
     const link = [...this.#links.values()].find(({ state }) => state === 'ready');
     if (!link) throw new NoRunnerError();
-    return link.start(command, output);
+    return link.claim();
   }
 
   /** A runner ends a run when the connection of its agent ends, so an earlier agent has left nothing. */

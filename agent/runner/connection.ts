@@ -67,7 +67,15 @@ export class Connection {
       void this.#giveBack();
     });
     const { home, workspace } = options;
-    this.#say({ type: 'hello', nonce: this.#nonce, name: hostname(), home, workspace, takesFiles: true });
+    this.#say({
+      type: 'hello',
+      nonce: this.#nonce,
+      name: hostname(),
+      home,
+      workspace,
+      takesFiles: true,
+      runsPrograms: true,
+    });
   }
 
   /** Whether the agent is at the other end. */
@@ -88,16 +96,16 @@ export class Connection {
       this.#authenticate(message);
       return;
     }
-    if (message.type === 'start') {
-      this.#start(message);
-      return;
+    if (message.type === 'start' || message.type === 'program') {
+      this.#isLast = message.isLast === true;
+      this.#run ??= this.#begin();
     }
     if (!this.#run) throw new ProtocolError(`${message.type} before a start`);
     if (message.type === 'clean') {
       this.#clean();
       return;
     }
-    if (message.type === 'put') this.#options.runner.use({ isLast: this.#isLast });
+    if (message.type === 'put' || message.type === 'program') this.#options.runner.use({ isLast: this.#isLast });
     if (message.type === 'sweep') this.#isSwept = true;
     this.#run.take(message);
   }
@@ -119,12 +127,10 @@ export class Connection {
     this.#say({ type: 'ready' });
   }
 
-  #start(message: Extract<ToRunner, { type: 'start' }>): void {
-    if (this.#run) throw new ProtocolError('a second start');
+  #begin(): Run {
     const { runner } = this.#options;
     runner.begin();
-    this.#isLast = message.isLast === true;
-    this.#run = new Run(message, {
+    return new Run({
       ...this.#options,
       kill: () => runner.kill(),
       say: (answer) => this.#say(answer),

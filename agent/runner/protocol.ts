@@ -4,7 +4,8 @@
  * Text frames are JSON; binary frames are one byte that names the channel, and data. First the runner says `hello`, the agent
  * `authenticate`, the runner `ready`. Then the agent may `start` one process, once. At the end it says `sweep` (the runner
  * kills everything and says `swept`), may still `pull` files, and says `clean`: the runner removes all files and closes the
- * connection. A connection that ends earlier has the same effect.
+ * connection. A connection that ends earlier has the same effect. Before `start` and after `swept` it may have a `program`
+ * run to its end, and then another one.
  * @module
  */
 import { z } from 'zod';
@@ -73,6 +74,20 @@ const toRunner = z.discriminatedUnion('type', [
     /** Whether the process has a folder, `run` in HOME, with `in` and `out`. */
     hasFolder: z.boolean().optional(),
   }),
+  /** Its output comes in the channels of a process; a signal reaches it, too. */
+  z.object({
+    type: z.literal('program'),
+    file: z.string(),
+    args: z.array(z.string()),
+    /** Besides the variables that the runner sets. */
+    env: z.record(z.string(), z.string()),
+    /** Relative to the workspace, or absolute. */
+    cwd: z.string(),
+    /** Its whole stdin. */
+    input: z.string().max(65_536),
+    /** As in `start`, but any program uses the runner. */
+    isLast: z.boolean().optional(),
+  }),
   /** Files for `in` of the folder, before the input. Their contents follow in the channel `file`. */
   z.object({ type: z.literal('put'), files: z.array(z.object({ name: z.string(), bytes: count })) }),
   /** Asks for what is in `out` of the folder. */
@@ -89,6 +104,14 @@ const toRunner = z.discriminatedUnion('type', [
 /** What the agent says. */
 export type ToRunner = z.output<typeof toRunner>;
 
+/** How a process or a program ended. */
+const ending = {
+  code: z.number().int().optional(),
+  signal: z.string().max(20).optional(),
+  startError: z.string().max(10_000).optional(),
+  reason: z.string().max(1000).optional(),
+};
+
 const fromRunner = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('hello'),
@@ -101,15 +124,13 @@ const fromRunner = z.discriminatedUnion('type', [
     workspace: z.string(),
     /** Whether processes can have a folder for files; earlier runners have none. */
     takesFiles: z.boolean().optional(),
+    /** Whether it runs programs; earlier runners do not. */
+    runsPrograms: z.boolean().optional(),
   }),
   z.object({ type: z.literal('ready') }),
-  z.object({
-    type: z.literal('exit'),
-    code: z.number().int().optional(),
-    signal: z.string().max(20).optional(),
-    startError: z.string().max(10_000).optional(),
-    reason: z.string().max(1000).optional(),
-  }),
+  z.object({ type: z.literal('exit'), ...ending }),
+  /** A program has ended, all its output is sent, and nothing that it started is left. */
+  z.object({ type: z.literal('programEnd'), ...ending }),
   z.object({ type: z.literal('outputEnd') }),
   /** Answers `measure`. */
   z.object({ type: z.literal('memory'), residentBytes: count }),

@@ -15,6 +15,7 @@ const RUN_IN_HOME = 'run';
 const OWNER_MAY_READ = 0o400;
 
 type Start = Extract<ToRunner, { type: 'start' }>;
+type Program = Extract<ToRunner, { type: 'program' }>;
 
 /** What a {@link Run} needs. */
 export interface RunOptions {
@@ -33,12 +34,14 @@ export interface RunOptions {
   readonly log: Log;
 }
 
-/** One process for the agent, from its `start` until the connection ends. */
+/** One process for the agent, and programs before and after it, until the connection ends. */
 export class Run {
   readonly #options: RunOptions;
   readonly #queues: Readonly<Record<'stdin' | 'file', ByteQueue>>;
   readonly #outlets: Readonly<Record<'stdout' | 'stderr' | 'file', Outlet>>;
   #child: Child | undefined;
+  #program: Child | undefined;
+  #isStarted = false;
   /** Why the files could not be written. */
   #written: Promise<string | undefined> = Promise.resolve(undefined);
   #isSwept = false;
@@ -49,20 +52,19 @@ export class Run {
   #reason: string | undefined;
   #endWatch: (() => void) | undefined;
 
-  constructor(start: Start, options: RunOptions) {
+  constructor(options: RunOptions) {
     this.#options = options;
     const queue = (channel: Channel) => new ByteQueue((bytes) => options.say({ type: 'acknowledge', channel, bytes }));
     const outlet = (channel: Channel) => new Outlet(channel, options.send);
     this.#queues = { stdin: queue('stdin'), file: queue('file') };
     this.#outlets = { stdout: outlet('stdout'), stderr: outlet('stderr'), file: outlet('file') };
-    this.#start(start).catch(options.fail);
   }
 
   /** @throws {ProtocolError} */
   take(message: ToRunner): void {
     switch (message.type) {
       case 'signal':
-        return this.#child?.signal(message.name);
+        return (this.#program ?? this.#child)?.signal(message.name);
       case 'closeStdin':
         this.#queues.stdin.end();
         return;
@@ -90,8 +92,16 @@ export class Run {
       case 'sweep':
         this.#sweep().catch(this.#options.fail);
         return;
-      case 'authenticate':
       case 'start':
+        if (this.#isStarted || this.#program) throw new ProtocolError('no time for start');
+        this.#isStarted = true;
+        this.#start(message).catch(this.#options.fail);
+        return;
+      case 'program':
+        if (this.#program || (this.#isStarted && !this.#isSwept)) throw new ProtocolError('no time for program');
+        this.#runProgram(message).catch(this.#options.fail);
+        return;
+      case 'authenticate':
       case 'clean':
         throw new ProtocolError(`no time for ${message.type}`);
     }
@@ -119,7 +129,7 @@ export class Run {
   }
 
   async #start({ file, args, env, cwd, files, hasFolder = false }: Start): Promise<void> {
-    const { claudePath, home, workspace, environment, say, log } = this.#options;
+    const { claudePath, home, workspace, say, log } = this.#options;
     const folder = path.resolve(workspace, cwd);
     const problem =
       (await this.#write(files, [home, workspace])) ??
@@ -135,8 +145,7 @@ export class Run {
     const command = {
       file: file === 'claude' ? claudePath : file,
       args,
-      // The gateway is called directly, whatever proxy the runner has.
-      env: { ...env, ...environment, ...withoutProxyTo(env['ANTHROPIC_BASE_URL'] ?? '', environment) },
+      env: this.#environmentOf(env),
       cwd: folder,
     };
     this.#endWatch = watchMemory((reason) => this.#endFor(reason));
@@ -151,6 +160,35 @@ export class Run {
     const { code, signal, startError } = exit;
     log.info({ code, signal, startError }, 'exited');
     say({ type: 'exit', ...exit, ...(this.#reason !== undefined && { reason: this.#reason }) });
+  }
+
+  async #runProgram({ file, args, env, cwd, input }: Program): Promise<void> {
+    const { workspace, say, log, kill } = this.#options;
+    const folder = path.resolve(workspace, cwd);
+    const problem = folderProblem(folder);
+    if (problem !== undefined) {
+      say({ type: 'programEnd', startError: problem });
+      return;
+    }
+    const stdin = new ByteQueue(() => undefined);
+    if (input !== '') stdin.push(Buffer.from(input));
+    stdin.end();
+    const { stdout, stderr } = this.#outlets;
+    const endWatch = watchMemory((reason) => this.#endFor(reason));
+    this.#program = new Child({ file, args, env: this.#environmentOf(env), cwd: folder }, { stdin, stdout, stderr });
+    const exit = await this.#program.exit;
+    endWatch();
+    await kill();
+    await this.#program.outputEnd;
+    this.#program = undefined;
+    log.info({ code: exit.code, signal: exit.signal, startError: exit.startError }, 'a program ended');
+    say({ type: 'programEnd', ...exit, ...(this.#reason !== undefined && { reason: this.#reason }) });
+  }
+
+  /** The gateway is called directly, whatever proxy the runner has. */
+  #environmentOf(env: Readonly<Record<string, string>>): Record<string, string> {
+    const { environment } = this.#options;
+    return { ...env, ...environment, ...withoutProxyTo(env['ANTHROPIC_BASE_URL'] ?? '', environment) };
   }
 
   /** Returns why it cannot be made. */
@@ -200,6 +238,8 @@ export class Run {
   async #sweep(): Promise<void> {
     await this.#stop();
     await this.#options.kill();
+    // The output of a program must not mix with it.
+    await this.#child?.outputEnd;
     this.#options.say({ type: 'swept' });
   }
 

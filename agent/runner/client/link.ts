@@ -1,7 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import { WebSocket } from 'ws';
-import type { ProcessCommand, ProcessOutput } from '../../claude/host.ts';
 import type { Log } from '../../log.ts';
 import { signChallenge } from '../key.ts';
 import {
@@ -14,7 +13,7 @@ import {
   type ToRunner,
 } from '../protocol.ts';
 import { endWhenSilent } from '../silence.ts';
-import { RemoteProcess } from './remote-process.ts';
+import { ClaimedRunner } from './claimed-runner.ts';
 import type { Retirement } from './retirement.ts';
 
 /** A runner: an IP address and a port. */
@@ -34,7 +33,7 @@ const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5000;
 
 /** What a runner says about itself, before it has. */
-const NOTHING = { name: '', home: '', workspace: '', takesFiles: false };
+const NOTHING = { name: '', home: '', workspace: '', takesFiles: false, runsPrograms: false };
 
 /** What a {@link Link} needs. */
 export interface LinkOptions {
@@ -56,7 +55,7 @@ export class Link {
   readonly #options: LinkOptions;
   #state: LinkState = 'connecting';
   #socket: WebSocket | undefined;
-  #process: RemoteProcess | undefined;
+  #claimed: ClaimedRunner | undefined;
   #told = NOTHING;
   #retry: NodeJS.Timeout | undefined;
   #failures = 0;
@@ -78,11 +77,11 @@ export class Link {
     return this.#isReturning;
   }
 
-  /** Starts a process. Call it only in state `ready`. */
-  start(command: ProcessCommand, output: ProcessOutput): RemoteProcess {
+  /** Takes the runner for a run. Call it only in state `ready`. */
+  claim(): ClaimedRunner {
     const [socket, { retirement }] = [this.#socket, this.#options];
     const { name, ...there } = this.#told;
-    this.#process = new RemoteProcess(command, output, {
+    this.#claimed = new ClaimedRunner({
       ...there,
       isLast: retirement !== undefined,
       onUse: () => retirement?.use(name),
@@ -92,14 +91,14 @@ export class Link {
       log: this.#options.log,
     });
     this.#become('busy');
-    return this.#process;
+    return this.#claimed;
   }
 
   /** Connects no more. A run in progress goes on, unless it is told to end; a process that waits for one ends. */
   close({ endRun = false } = {}): void {
     this.#isClosed = true;
     clearTimeout(this.#retry);
-    if (this.#process?.isUsed !== true || endRun) this.#socket?.terminate();
+    if (this.#claimed?.isUsed !== true || endRun) this.#socket?.terminate();
   }
 
   #connect(): void {
@@ -133,13 +132,13 @@ export class Link {
   }
 
   #take(message: FromRunner, socket: WebSocket): void {
-    if (this.#process) {
-      this.#process.take(message);
+    if (this.#claimed) {
+      this.#claimed.take(message);
       return;
     }
     if (message.type === 'hello') {
-      const { name, home, workspace, takesFiles = false } = message;
-      this.#told = { name, home, workspace, takesFiles };
+      const { name, home, workspace, takesFiles = false, runsPrograms = false } = message;
+      this.#told = { name, home, workspace, takesFiles, runsPrograms };
       const { retirement } = this.#options;
       retirement?.check(name);
       if (retirement?.isLeaving(name) === true) {
@@ -157,8 +156,8 @@ export class Link {
 
   #takeData(frame: Buffer): void {
     const { channel, data } = readFrame(frame);
-    if (!this.#process) throw new ProtocolError('data without a process');
-    this.#process.takeData(channel, data);
+    if (!this.#claimed) throw new ProtocolError('data without a process');
+    this.#claimed.takeData(channel, data);
   }
 
   #giveUp(problem: unknown): void {
@@ -170,17 +169,17 @@ export class Link {
   /** The connection has ended, or could not be made. */
   #lose(code: number): void {
     const { log } = this.#options;
-    const [before, process] = [this.#state, this.#process];
-    if (process && code !== CLOSE.clean)
+    const [before, claimed] = [this.#state, this.#claimed];
+    if (claimed && code !== CLOSE.clean)
       log.warn({ ...this.runner, code }, 'the connection to a runner is lost in a run');
     if (code === CLOSE.unauthorized && before !== 'unreachable') {
       log.error({ ...this.runner }, "a runner refuses the agent's key");
     }
-    this.#process = undefined;
+    this.#claimed = undefined;
     this.#socket = undefined;
-    if (this.#isUsed(process)) {
+    if (this.#isUsed(claimed)) {
       void this.#retire();
-      process?.lose(code);
+      claimed?.lose(code);
       return;
     }
     const isExpected = [CLOSE.clean, CLOSE.busy, CLOSE.draining].some((each) => each === code);
@@ -193,13 +192,13 @@ export class Link {
     }
     this.#isReturning = code === CLOSE.clean;
     this.#become(failed ? 'unreachable' : 'connecting');
-    process?.lose(code);
+    claimed?.lose(code);
   }
 
   /** Whether the runner may have no further run. */
-  #isUsed(process: RemoteProcess | undefined): boolean {
+  #isUsed(claimed: ClaimedRunner | undefined): boolean {
     const { retirement } = this.#options;
-    return retirement !== undefined && (process?.isUsed === true || retirement.isLeaving(this.#told.name));
+    return retirement !== undefined && (claimed?.isUsed === true || retirement.isLeaving(this.#told.name));
   }
 
   /** What answers at the address after that is another runner. */

@@ -8,7 +8,8 @@ import {
   type ProcessOutput,
   type RunFolder,
 } from '../../claude/host.ts';
-import { ByteQueue, Inlet, Outlet } from '../flow.ts';
+import type { Afterwards, Programs } from '../../claude/programs.ts';
+import { ByteQueue, Outlet, type Inlet } from '../flow.ts';
 import { CLOSE, ProtocolError, type Channel, type FromRunner } from '../protocol.ts';
 import { FileExchange } from './exchange.ts';
 import { Pull, type Speech } from './pull.ts';
@@ -26,6 +27,9 @@ export interface Way extends Speech {
   readonly isLast: boolean;
   /** Whether processes can have a folder for files there. */
   readonly takesFiles: boolean;
+  /** What the process and programs there write. */
+  readonly inlets: Readonly<Record<'stdout' | 'stderr', Inlet>>;
+  readonly programs: Programs;
   /** Called before its process gets any input. */
   readonly onUse: () => void;
 }
@@ -41,7 +45,6 @@ export class RemoteProcess implements HostedProcess {
   readonly #swept = Promise.withResolvers<undefined>();
   readonly #gone = Promise.withResolvers<undefined>();
   readonly #outlets: Readonly<Record<'stdin' | 'file', Outlet>>;
-  readonly #inlets: Readonly<Record<'stdout' | 'stderr', Inlet>>;
   readonly #content: ByteQueue;
   readonly #pull: Pull;
   readonly #exchange: FileExchange;
@@ -50,7 +53,6 @@ export class RemoteProcess implements HostedProcess {
   readonly folder: RunFolder | undefined;
   readonly #measures: ((bytes: number) => void)[] = [];
   #isWritable = true;
-  #isUsed = false;
   #isSwept = false;
   #isGone = false;
 
@@ -59,10 +61,7 @@ export class RemoteProcess implements HostedProcess {
     this.#output = output;
     this.exit = this.#exit.promise;
     this.outputEnd = this.#outputEnd.promise;
-    const acknowledge = (channel: 'stdout' | 'stderr') => (bytes: number) =>
-      way.say({ type: 'acknowledge', channel, bytes });
     this.#outlets = { stdin: new Outlet('stdin', way.send), file: new Outlet('file', way.send) };
-    this.#inlets = { stdout: new Inlet(acknowledge('stdout')), stderr: new Inlet(acknowledge('stderr')) };
     this.#content = new ByteQueue((bytes) => way.say({ type: 'acknowledge', channel: 'file', bytes }));
     this.#pull = new Pull(command.mirror, way, this.#content);
     this.#exchange = new FileExchange(way, this.#outlets.file, this.#content);
@@ -89,13 +88,8 @@ export class RemoteProcess implements HostedProcess {
     return this.#isWritable;
   }
 
-  /** Whether it got any input. Before, nothing of a run is on its runner. */
-  get isUsed(): boolean {
-    return this.#isUsed;
-  }
-
   write(text: string): void {
-    this.#use();
+    this.#way.onUse();
     if (this.#isWritable) this.#outlets.stdin.write(Buffer.from(text));
   }
 
@@ -122,16 +116,19 @@ export class RemoteProcess implements HostedProcess {
     await this.#pull.now();
   }
 
-  async sweep(): Promise<void> {
-    const late = setTimeout(() => this.#way.giveUp(new Error('its run was not cleaned away in time')), SWEEP_MS);
-    this.#isSwept = true;
-    this.#way.say({ type: 'sweep' });
-    await Promise.race([this.#swept.promise, this.#gone.promise]);
-    await this.#collected;
-    await this.#pull.last();
-    this.#way.say({ type: 'clean' });
-    await this.#gone.promise;
-    clearTimeout(late);
+  async sweep(afterwards?: Afterwards): Promise<void> {
+    await inTime(this.#way, async () => {
+      this.#isSwept = true;
+      this.#way.say({ type: 'sweep' });
+      await Promise.race([this.#swept.promise, this.#gone.promise]);
+      await this.#collected;
+      await this.#pull.last();
+    });
+    await afterwards?.(this.#way.programs);
+    await inTime(this.#way, async () => {
+      this.#way.say({ type: 'clean' });
+      await this.#gone.promise;
+    });
   }
 
   /** @throws {ProtocolError} */
@@ -166,6 +163,7 @@ export class RemoteProcess implements HostedProcess {
       case 'collectEnd':
         this.#exchange.take(message);
         return;
+      case 'programEnd':
       case 'hello':
       case 'ready':
         throw new ProtocolError(`no time for ${message.type}`);
@@ -179,9 +177,10 @@ export class RemoteProcess implements HostedProcess {
       this.#content.push(data);
       return;
     }
-    this.#inlets[channel].receive(data.length);
+    const inlet = this.#way.inlets[channel];
+    inlet.receive(data.length);
     this.#output[channel](data);
-    this.#inlets[channel].take(data.length);
+    inlet.take(data.length);
   }
 
   /**
@@ -201,17 +200,12 @@ export class RemoteProcess implements HostedProcess {
     void this.#pull.end().then(() => this.#gone.resolve(undefined));
   }
 
-  #use(): void {
-    if (!this.#isUsed) this.#way.onUse();
-    this.#isUsed = true;
-  }
-
   #folderAt(own: string): RunFolder {
     return {
       in: `${own}/in`,
       out: `${own}/out`,
       put: (files) => {
-        this.#use();
+        this.#way.onUse();
         return this.#exchange.put(files);
       },
       collect: (to) => {
@@ -221,4 +215,11 @@ export class RemoteProcess implements HostedProcess {
       },
     };
   }
+}
+
+/** Cleans a run away, and gives its runner up if that takes too long. */
+export async function inTime({ giveUp }: Pick<Way, 'giveUp'>, clean: () => Promise<void>): Promise<void> {
+  const late = setTimeout(() => giveUp(new Error('its run was not cleaned away in time')), SWEEP_MS);
+  await clean();
+  clearTimeout(late);
 }
