@@ -44,8 +44,11 @@ export default {
     ),
     forbid(
       'one-way-to-processes',
-      { path: '^agent/', pathNot: '^agent/(compose\\.ts|claude/(local-host|sweep|proc)\\.ts|runner/[^/]+\\.ts)$' },
-      path('agent/claude/(local-host|sweep|proc)\\.ts'),
+      {
+        path: '^agent/',
+        pathNot: '^agent/(compose\\.ts|claude/(local-host|local-program|sweep|proc)\\.ts|runner/[^/]+\\.ts)$',
+      },
+      path('agent/claude/(local-host|local-program|sweep|proc)\\.ts'),
       'What reads the CLI works on any host; only compose.ts knows which.',
     ),
     forbid(

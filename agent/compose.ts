@@ -33,6 +33,7 @@ import { LoginCheck } from './runs/login-check.ts';
 import { RunMetrics } from './http/metrics.ts';
 import { Contents } from './files/contents.ts';
 import { FileStore } from './files/file-store.ts';
+import { GitRuns } from './git/run/git-runs.ts';
 import { RunService } from './runs/service.ts';
 import type { EndedRun, KeptHold } from './store/run.ts';
 import type { RunStore } from './store/store.ts';
@@ -230,9 +231,19 @@ export function composeAgent(settings: Settings, log: Logger, waits?: HoldWaits)
   });
   const files = filesOf(settings, store, log);
   opened.defer(pruneHourly('files', () => files.prune(), { megabytes: settings.filesMegabytes }, log));
+  const gitRuns = new GitRuns({
+    hosts: git.hosts,
+    records: store.git,
+    folder: path.join(settings.stateDir, 'git'),
+    workspaceDir: workspace.dir,
+    path: settings.environment['PATH'],
+    maxBytes: settings.gitMegabytes * 1_048_576,
+    log,
+  });
   const service = new RunService({
     store,
     files,
+    git: gitRuns,
     claude,
     loginStatus,
     workspace,
@@ -286,6 +297,7 @@ export function composeAgent(settings: Settings, log: Logger, waits?: HoldWaits)
     workspace,
     allowedHosts: allowedHostsOf(settings),
     callbackHosts,
+    gitHosts: git.hosts,
     files,
     decisions,
     steps,

@@ -3,13 +3,14 @@ import { QUESTION_TOOL, type Answerer } from './asks.ts';
 import { RUN_LIMITS, type AuthMode, type PermissionMode } from '../contract.ts';
 import type { ClaudeConfigurations, ProcessConfiguration } from './configuration.ts';
 import { ConfiguredClaude } from './configured.ts';
-import { claudeEnvironment, isLong, retriesWithin, retryWaitWithin } from './environment.ts';
+import { claudeEnvironment, isLong, passedFrom, retriesWithin, retryWaitWithin } from './environment.ts';
 import type { LoginModel } from './login-model.ts';
 import type { FilesOfPrompt } from '../files/run-files.ts';
-import { RUN_FOLDER } from './host.ts';
+import { RUN_FOLDER, type ProcessHost, type ClaimedPlace, type Programs } from './host.ts';
 import { argumentsOf } from './options.ts';
 import type { ClaudePlace } from './place.ts';
 import type { RunOptions } from '../http/api/run-request.ts';
+import type { PromptPlace, PromptWork } from './prompt-work.ts';
 import { startClaude, type ClaudeProcess, type ClaudeReport, type EndReason } from './process.ts';
 import { RunUsage } from './run-usage.ts';
 import { settingsVersion } from './settings-version.ts';
@@ -43,6 +44,8 @@ export interface Prompt {
   readonly files?: FilesOfPrompt | undefined;
   /** Called whenever it has spent more. Must not throw. */
   readonly onSpent?: () => void;
+  /** Work in the place of its process; undefined for none. Its process is then started for it alone. */
+  readonly work?: PromptWork | undefined;
 }
 
 /** How a person decides what a prompt may do. */
@@ -163,7 +166,7 @@ export function createClaude(options: ClaudeOptions): Claude {
       const start = startFor(run, EXPECTED_RUN_MS);
       if (start.isInRepository) return undefined;
       return {
-        fingerprint: start.fingerprint,
+        fingerprint: start.fingerprint(),
         start: async () => {
           const configuration = await configurationFor(run);
           if (place.hasRoom()) return start.start(configuration, `prepared-${sessionId}-${randomUUID()}`);
@@ -177,7 +180,7 @@ export function createClaude(options: ClaudeOptions): Claude {
   });
 
   function startFor(
-    prompt: Pick<Prompt, 'sessionId' | 'resume' | 'options' | 'textOnly' | 'workdir' | 'asks'>,
+    prompt: Pick<Prompt, 'sessionId' | 'resume' | 'options' | 'textOnly' | 'workdir' | 'asks' | 'work'>,
     remainingMs: number,
   ) {
     const args = argumentsFor(prompt, options);
@@ -190,19 +193,25 @@ export function createClaude(options: ClaudeOptions): Claude {
     const isInRepository = place.isInRepository(prompt.workdir);
     return {
       isInRepository,
-      fingerprint: JSON.stringify([
-        args,
-        own,
-        prompt.workdir,
-        place.versionOf(prompt.workdir),
-        isInRepository,
-        settingsVersion({ configDir: configurations.sharedDir, mcpConfig, claudeSettings }),
-        retries,
-        // A warm process has too little time for the retries and commands of a long run.
-        isLong(remainingMs),
-      ]),
+      /** Its working directory must exist. */
+      fingerprint: () =>
+        JSON.stringify([
+          args,
+          own,
+          prompt.workdir,
+          place.versionOf(prompt.workdir),
+          isInRepository,
+          settingsVersion({ configDir: configurations.sharedDir, mcpConfig, claudeSettings }),
+          retries,
+          // A warm process has too little time for the retries and commands of a long run.
+          isLong(remainingMs),
+        ]),
       /** Ends the configuration if the process cannot be started. */
-      start(configuration: ProcessConfiguration, name: string): ConfiguredClaude {
+      start(
+        configuration: ProcessConfiguration,
+        name: string,
+        host: Pick<ProcessHost, 'start'> = place.host,
+      ): ConfiguredClaude {
         const mark = `${instanceId}/${name}`;
         const command = {
           file: place.file,
@@ -210,6 +219,7 @@ export function createClaude(options: ClaudeOptions): Claude {
           env: {
             ...claudeEnvironment(place.environment, { ...own, ...configuration.environment }, mark, remainingMs),
             ...(!prompt.textOnly && FOLDER_VARIABLES),
+            ...prompt.work?.environment,
           },
           cwd: place.cwdOf(prompt.workdir),
           mark,
@@ -218,7 +228,7 @@ export function createClaude(options: ClaudeOptions): Claude {
           ...(configuration.mirror !== undefined && { mirror: configuration.mirror }),
         };
         try {
-          return new ConfiguredClaude(startClaude(command, place.host), configuration);
+          return new ConfiguredClaude(startClaude(command, host), configuration);
         } catch (error) {
           void configuration.end();
           throw error;
@@ -253,6 +263,29 @@ export function createClaude(options: ClaudeOptions): Claude {
     } finally {
       started();
     }
+  }
+
+  /** The same after the work of the prompt in its place. */
+  async function startAfter(work: PromptWork, prompt: Prompt, start: ReturnType<typeof startFor>) {
+    const started = await place.whenRoom(() => warm.giveUpOne());
+    let claimed: ClaimedPlace;
+    try {
+      claimed = place.host.claim(`${instanceId}/${prompt.runId}`);
+    } finally {
+      started();
+    }
+    try {
+      const before = await work.before(placeOf(prompt, claimed));
+      const configuration = await configurationFor(prompt);
+      return { process: start.start(configuration, prompt.runId, claimed), before };
+    } catch (error) {
+      await claimed.release();
+      throw error;
+    }
+  }
+
+  function placeOf({ workdir }: Pick<Prompt, 'workdir'>, programs: Programs): PromptPlace {
+    return { programs, cwd: place.cwdOf(workdir), environment: passedFrom(place.environment) };
   }
 
   /** What a conversation has spent so far; 'unknown' if that cannot be read. */
@@ -315,14 +348,18 @@ export function createClaude(options: ClaudeOptions): Claude {
       await loginModel?.known();
       const remainingMs = prompt.deadline - performance.now();
       const fresh = startFor(prompt, remainingMs);
-      const taken = await warm.take(prompt.sessionId, fresh.fingerprint);
-      const waiting = taken ?? (await startNew(prompt, fresh));
+      const { work } = prompt;
+      const worked = work && (await startAfter(work, prompt, fresh));
+      const taken = worked ? undefined : await warm.take(prompt.sessionId, fresh.fingerprint());
+      const waiting = worked?.process ?? taken ?? (await startNew(prompt, fresh));
       const { configuration } = waiting;
       const before = prompt.resume ? await spentBefore(configuration) : undefined;
       const usage = configuration.usage ?? new RunUsage();
       usage.onChange = prompt.onSpent;
       const process = await waiting.begin({
         prompt: prompt.text,
+        before: worked?.before,
+        afterwards: work && ((programs) => work.afterwards(placeOf(prompt, programs))),
         files: prompt.files,
         deadline: prompt.deadline,
         retryWaitMs: retryWaitWithin(remainingMs),

@@ -1,5 +1,4 @@
 import type { CollectedFiles, FilesOfPrompt, InputFile } from '../files/run-files.ts';
-import type { Afterwards } from './programs.ts';
 
 /**
  * In arguments, variables and paths of a {@link ProcessCommand}: the HOME and the working folder of the runner that starts
@@ -109,4 +108,49 @@ export interface ProcessHost {
    * @throws if one cannot be killed.
    */
   killLeftovers(instance: string): Promise<number>;
+}
+
+/** A program that runs to its end. Nothing else is inherited; `RUNNER_HOME` and `RUNNER_WORKSPACE` may be in its texts. */
+export interface ProgramCommand extends Pick<ProcessCommand, 'file' | 'args' | 'env' | 'cwd'> {
+  /** Its whole stdin, at most 64 KiB. */
+  readonly input?: string;
+  /** Takes its stdout, piece by piece. The program waits until it settles, and is killed if it rejects. */
+  readonly stdout?: (chunk: Buffer) => Promise<void> | void;
+  /** Kills the program. */
+  readonly signal: AbortSignal;
+}
+
+/** How a program ended. */
+export interface ProgramExit extends ProcessExit {
+  /** The end of what it wrote there. */
+  readonly stderr: string;
+}
+
+/** Runs programs in the place of a run, one after the other. */
+export interface Programs {
+  /**
+   * Settles when the program has ended and no process that it started is left.
+   * @throws the reason of its signal, what its `stdout` rejected with, or an `EarlierRunnerError`.
+   */
+  run(command: ProgramCommand): Promise<ProgramExit>;
+}
+
+/** Work in the place of a process when none of its processes is left. Must not reject. */
+export type Afterwards = (programs: Programs) => Promise<void>;
+
+/** A place that is taken for a run before its process is started: programs come first. */
+export interface ClaimedPlace extends Programs {
+  /** Starts the process, once. @throws what {@link ProcessHost.start} throws. */
+  start(command: ProcessCommand, output: ProcessOutput): HostedProcess;
+  /** Gives the place back if no process was started. Settles when nothing of its programs is left, or the runner is gone. */
+  release(): Promise<void>;
+}
+
+/** A process host whose places can be taken. */
+export interface ClaimableHost extends ProcessHost {
+  /**
+   * @param mark the run mark of the process that is started there.
+   * @throws what {@link ProcessHost.start} throws.
+   */
+  claim(mark: string): ClaimedPlace;
 }

@@ -1,9 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import type { HostedProcess, ProcessCommand, ProcessExit, ProcessOutput } from './host.ts';
+import type { HostedProcess, ProcessCommand, ProcessExit, ProcessOutput, ClaimableHost, ClaimedPlace } from './host.ts';
 import { LocalFolder, removeFolders } from './local-folder.ts';
 import { runHere } from './local-program.ts';
 import { clockTicks, residentBytesOf } from './proc.ts';
-import type { ClaimableHost, ClaimedPlace } from './programs.ts';
 import { lockLimitOf, withLockLimit } from './run-mark.ts';
 import { sweep, type Other } from './sweep.ts';
 

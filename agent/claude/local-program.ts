@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { clockTicks } from './proc.ts';
-import { TextEnd, type ProgramCommand, type ProgramExit } from './programs.ts';
+import type { ProgramCommand, ProgramExit } from './host.ts';
+import { TextEnd } from './programs.ts';
 import { lockLimitOf, RUN_MARK, withLockLimit } from './run-mark.ts';
 import { sweep, type Other } from './sweep.ts';
 

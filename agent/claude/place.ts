@@ -1,10 +1,9 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { availableMemory } from './available-memory.ts';
-import { RUNNER_CLAUDE, RUNNER_HOME, RUNNER_WORKSPACE, type ProcessFile } from './host.ts';
+import { RUNNER_CLAUDE, RUNNER_HOME, RUNNER_WORKSPACE, type ProcessFile, type ClaimableHost } from './host.ts';
 import type { Log } from '../log.ts';
 import { PINNED_CLAUDE } from './pinned.ts';
-import type { ClaimableHost } from './programs.ts';
 import type { RunnerHost } from './runner-host.ts';
 
 /** Where processes of `claude` run, and what that means for their command. */

@@ -4,10 +4,9 @@ import { Asks, type Answerer } from './asks.ts';
 import { CappedText } from './capped-text.ts';
 import { Deadline } from './deadline.ts';
 import type { CollectedFiles, FilesOfPrompt } from '../files/run-files.ts';
-import type { ProcessCommand, ProcessExit, ProcessHost } from './host.ts';
+import type { ProcessCommand, ProcessExit, ProcessHost, Afterwards } from './host.ts';
 import type { ContentBlock } from './inline-file.ts';
 import { LineSplitter } from './lines.ts';
-import type { Afterwards } from './programs.ts';
 import { PromptFiles } from './prompt-files.ts';
 import { Transcript } from './transcript.ts';
 

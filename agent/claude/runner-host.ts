@@ -1,7 +1,6 @@
 import { Link, type LinkOptions, type LinkState, type RunnerAddress } from '../runner/client/link.ts';
 import { PING_MS, SILENCE_MS } from '../runner/protocol.ts';
-import type { HostedProcess, ProcessCommand, ProcessOutput } from './host.ts';
-import type { ClaimableHost, ClaimedPlace } from './programs.ts';
+import type { HostedProcess, ProcessCommand, ProcessOutput, ClaimableHost, ClaimedPlace } from './host.ts';
 
 /** Thrown when a process cannot be started because no runner is ready. */
 export class NoRunnerError extends Error {

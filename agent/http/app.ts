@@ -29,6 +29,7 @@ import type { LoginStatus } from '../login/status.ts';
 import type { LoginCheck } from '../runs/login-check.ts';
 import type { RunMetrics } from './metrics.ts';
 import type { Quota } from '../quota/quota.ts';
+import type { GitHosts } from '../git/hosts.ts';
 import type { FileStore } from '../files/file-store.ts';
 import type { RunService } from '../runs/service.ts';
 import type { RunSteps } from '../steps/run-steps.ts';
@@ -48,6 +49,7 @@ export interface AppDependencies {
   /** Host names of the agent besides those of its machine, see {@link ownSite}. */
   readonly allowedHosts: readonly string[];
   readonly callbackHosts: CallbackHosts;
+  readonly gitHosts: GitHosts;
   /** Where files of runs are kept. */
   readonly files: FileStore;
   readonly decisions: Decisions;

@@ -25,6 +25,16 @@ const SECONDS = [0.5, 1, 2, 5, 10, 20, 60, 120, 300, 600, 1800, 3600, 7200, 14_4
 /** For a run of a caller that is no longer configured. */
 const REMOVED = '(removed)';
 
+/** `not_pushed`: there was nothing to push, or it was not asked for. `not_cloned`: Claude had no prompt. */
+const GIT_RESULTS = ['proposed', 'pushed', 'not_pushed', 'not_cloned', 'failed'] as const;
+
+function gitResultOf({ outcome, git }: EndedRun['result']): (typeof GIT_RESULTS)[number] {
+  if (git?.base === undefined) return 'not_cloned';
+  if (git.pullRequestUrl !== undefined) return 'proposed';
+  if (outcome !== 'succeeded') return 'failed';
+  return git.pushed ? 'pushed' : 'not_pushed';
+}
+
 /** Counts runs for Prometheus. The counters start at 0 with the process. */
 export class RunMetrics {
   readonly #registry = new Registry();
@@ -56,6 +66,12 @@ export class RunMetrics {
     'claude_agent_gateway_requests_total',
     'Requests that the gateway for runners passed on, by status of the API (none: no response).',
     ['status'],
+  );
+
+  readonly #repositories = this.#counter(
+    'claude_agent_git_runs_total',
+    'Runs on a repository that ended, by what became of it.',
+    ['result'],
   );
 
   readonly #callers: readonly string[];
@@ -94,6 +110,7 @@ export class RunMetrics {
     for (const reason of REFUSALS) this.#refusals.inc({ reason }, 0);
     this.#passedOn.inc({ status: 200 }, 0);
     for (const tool of TOOL_NAMES) for (const result of CALL_RESULTS) this.#mcpCalls.inc({ tool, result }, 0);
+    for (const result of GIT_RESULTS) this.#repositories.inc({ result }, 0);
   }
 
   /** Counts the start of a run. */
@@ -112,6 +129,7 @@ export class RunMetrics {
       this.#wait.observe(millisecondsBetween(acceptedAt, startedAt) / 1000);
       this.#duration.observe(millisecondsBetween(startedAt, endedAt) / 1000);
     }
+    if (request.git) this.#repositories.inc({ result: gitResultOf(result) });
     this.#cost.inc(result.costUsd ?? 0);
     const { usage } = result;
     if (!usage) return;

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Budgets } from '../budgets/budgets.ts';
 import type { Claude } from '../claude/claude.ts';
 import { cancelledBeforeStart } from './endings.ts';
@@ -103,7 +104,7 @@ export class Acceptance {
     // It takes no place in the queue.
     const waitsInVain = jobs.waitsInVain(waitLimitMs(request));
     const begins = !waitsInVain && plan.startsAtOnce(lanesOf(request, resume));
-    const sessionId = resume ?? claude.newSessionId(request);
+    const sessionId = resume ?? (request.git ? randomUUID() : claude.newSessionId(request));
     const run = records.accept(clients === Infinity ? request : { ...request, isAwaited: true }, sessionId, {
       idempotency,
       begins,

@@ -1,5 +1,6 @@
 import type { RunAsks } from '../decisions/decisions.ts';
 import type { ClaudeProcess, EndReason } from '../claude/process.ts';
+import type { GitRun } from '../git/run/git-run.ts';
 import type { Ticket } from './queue.ts';
 import type { EndedRun, Run, RunRequest } from '../store/run.ts';
 
@@ -17,6 +18,8 @@ export interface Job {
   clients: number;
   ticket?: Ticket;
   process?: ClaudeProcess;
+  /** The repository that it works on, from its start on. */
+  git?: GitRun;
   /** Where it runs; undefined before. */
   folder?: string;
   /** What a person decides about it. */
@@ -58,7 +61,8 @@ export function jobFor(run: Run, clients: number, waitMs: number): Job {
 }
 
 /** Ends a job that has started or is about to. */
-export function requestEnd(job: Pick<Job, 'process' | 'endReason'>, reason: EndReason): void {
+export function requestEnd(job: Pick<Job, 'process' | 'git' | 'endReason'>, reason: EndReason): void {
   job.endReason ??= reason;
+  job.git?.end(reason);
   job.process?.end(reason);
 }

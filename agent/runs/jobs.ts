@@ -131,9 +131,14 @@ export class Jobs {
     this.#endUnbegun(this.#add(run, Infinity, 0), result, {});
   }
 
+  /** Goes on with a run that an earlier agent left unfinished. It waits for nothing. */
+  finishLeftover(run: Run): void {
+    void this.#execute(this.#add(run, Infinity, 0));
+  }
+
   /**
    * Runs without a process: those that start, and at most `count` of those that wait, without those whose conversation
-   * an earlier run will have changed by then.
+   * an earlier run will have changed by then, and those whose repository is cloned first.
    */
   upcoming(count: number): Omit<Upcoming<UpcomingRun>, 'idle'> {
     const waiting: UpcomingRun[] = [];
@@ -142,7 +147,7 @@ export class Jobs {
       if (waiting.length === count) break;
       const { sessionId, request } = run;
       const { options, workdir, resume, timeoutMs } = request;
-      if (!conversations.has(sessionId)) {
+      if (!conversations.has(sessionId) && !request.git) {
         waiting.push({ sessionId, resume: resume !== undefined, options, workdir, timeoutMs });
       }
       conversations.add(sessionId);

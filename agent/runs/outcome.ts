@@ -2,6 +2,7 @@ import { EXIT_CODES, type Outcome } from '../contract.ts';
 import type { Bounded } from '../claude/bounded.ts';
 import { firstChars } from '../claude/capped-text.ts';
 import type { RunReport } from '../claude/claude.ts';
+import type { EndReason } from '../claude/process.ts';
 import type { ResultEvent } from '../claude/events.ts';
 import { interruptedWith, UNSAVED } from './endings.ts';
 import type { RunOptions } from '../http/api/run-request.ts';
@@ -17,6 +18,8 @@ export const MAX_ERROR_CHARS = 10_000;
 const LAST_SECOND = 253_402_300_799;
 
 type Verdict = { readonly outcome: Outcome; readonly error?: string; readonly resetsAt?: string };
+
+const cancelled: Verdict = { outcome: 'cancelled', error: 'The run was cancelled.' };
 
 /** Whether the answer is what the request asked for. */
 type Answer = { readonly present: true } | { readonly missing: string };
@@ -78,7 +81,7 @@ function verdictOf(report: RunReport, answer: Answer): Verdict {
     case 'deadline':
       return { outcome: 'timed_out', error: 'The run timed out. The output is what Claude had written by then.' };
     case 'cancelled':
-      return { outcome: 'cancelled', error: 'The run was cancelled.' };
+      return cancelled;
     case 'shutdown':
       return interruptedWith('shut down', report.isUnsaved);
     case 'overflow':
@@ -164,6 +167,24 @@ function verdictOfStatus(
     return { outcome: 'unavailable', error: message };
   }
   return failed(message);
+}
+
+/** The result of a run that was ended before its prompt. */
+export function endedBeforePrompt(reason: EndReason): RunResult {
+  switch (reason) {
+    case 'deadline':
+      return { ...NO_OUTPUT, outcome: 'timed_out', error: 'The run timed out before Claude had its prompt.' };
+    case 'cancelled':
+      return { ...NO_OUTPUT, ...cancelled };
+    case 'shutdown':
+      return { ...NO_OUTPUT, ...interruptedWith('shut down', true) };
+    case 'budget':
+    case 'fault':
+    case 'overflow':
+    case 'retries':
+    case 'workspace':
+      return { ...NO_OUTPUT, ...failed(`The run was ended before Claude had its prompt (${reason}).`) };
+  }
 }
 
 /** The result of a run that was ended by an exception in the agent. */

@@ -5,6 +5,7 @@ import type { ClaudeProcess } from '../claude/process.ts';
 import type { Decisions } from '../decisions/decisions.ts';
 import type { DecisionRequest } from '../http/api/decision.ts';
 import type { FileStore } from '../files/file-store.ts';
+import type { GitRuns } from '../git/run/git-runs.ts';
 import type { Hold } from '../http/api/state.ts';
 import type { PlaceInQueue } from '../http/api/run.ts';
 import type { Log } from '../log.ts';
@@ -43,6 +44,7 @@ export interface RunServiceDependencies {
   readonly workspace: Workspace;
   readonly decisions: Decisions;
   readonly files: FileStore;
+  readonly git: GitRuns;
   readonly steps: RunSteps;
   readonly budgets: Budgets;
   /** Holds waiting runs back while Anthropic answers none. Tell {@link RunService.holdChanged} when it changes. */
@@ -70,6 +72,7 @@ export class RunService {
   readonly #log: Log;
   readonly #workspace: Workspace;
   readonly #decisions: Decisions;
+  readonly #git: GitRuns;
   readonly #hold: QueueHold;
   readonly #records: RunRecords;
   readonly #queue: RunQueue;
@@ -81,13 +84,14 @@ export class RunService {
   #pause: Pause | undefined;
 
   constructor(dependencies: RunServiceDependencies) {
-    const { store, claude, loginStatus, workspace, decisions, files, steps, budgets, hold, log } = dependencies;
+    const { store, claude, loginStatus, workspace, decisions, files, git, steps, budgets, hold, log } = dependencies;
     const { queueLimit, slots, onStarted, onEnded } = dependencies;
     this.#store = store;
     this.#claude = claude;
     this.#log = log;
     this.#workspace = workspace;
     this.#decisions = decisions;
+    this.#git = git;
     this.#hold = hold;
     this.#slots = new Slots(log);
     this.#queue = new RunQueue(
@@ -106,6 +110,7 @@ export class RunService {
       workspace,
       decisions,
       files,
+      git,
       budgets,
       log,
       onStarted: (process) => {
@@ -296,8 +301,8 @@ export class RunService {
   }
 
   /**
-   * Continues where an earlier agent on the same store stopped: runs in progress end as interrupted, and waiting runs
-   * are queued again unless they have timed out.
+   * Continues where an earlier agent on the same store stopped: runs in progress end as interrupted, unless only
+   * their work is to be published, and waiting runs are queued again unless they have timed out.
    */
   async recover(): Promise<void> {
     try {
@@ -307,8 +312,10 @@ export class RunService {
       this.#log.error({ err: error }, 'processes left behind by an earlier agent cannot be killed');
     }
     this.#workspace.cleanUp();
+    await this.#git.recover();
     for (const run of this.#store.unfinished()) {
       if (this.#store.lostChanges) this.#jobs.endLeftover(run, interruptedByDamage);
+      else if (this.#git.unpublished(run)) this.#jobs.finishLeftover(run);
       else if (run.state !== 'queued') this.#jobs.endLeftover(run, interruptedByCrash(await this.#isUnsaved(run)));
       else this.#jobs.enqueue(run, Infinity, remainingWaitMs(run));
     }

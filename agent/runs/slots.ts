@@ -2,7 +2,7 @@ import { requestEnd, type Job } from './job.ts';
 import type { Log } from '../log.ts';
 
 /** What may have a process of Claude: a run or a login check. */
-export type Occupant = Pick<Job, 'process' | 'endReason'>;
+export type Occupant = Pick<Job, 'process' | 'git' | 'endReason'>;
 
 /** The runs and login checks in progress. */
 export class Slots {

@@ -4,6 +4,7 @@ import { backup, DatabaseSync } from 'node:sqlite';
 import { CALLBACK_SCHEMA } from './callback-records.ts';
 import { DECISION_SCHEMA } from './decision-records.ts';
 import { FILE_SCHEMA } from './file-records.ts';
+import { GIT_SCHEMA } from './git-records.ts';
 import { addEarlierSpending, SPENDING_SCHEMA } from './spending-records.ts';
 import { STEP_SCHEMA } from './step-records.ts';
 import { StoreDamagedError, StoreInUseError } from './store.ts';
@@ -55,7 +56,7 @@ export function openDatabase(file: string): OpenDatabase {
     // Kilobytes of the agent's memory. The system caches the file too.
     db.exec('PRAGMA cache_size = -512');
     lostChanges = commits > 0 && commits > framesRead(db);
-    db.exec(SCHEMA + CALLBACK_SCHEMA + DECISION_SCHEMA + FILE_SCHEMA + STEP_SCHEMA + SPENDING_SCHEMA);
+    db.exec(SCHEMA + CALLBACK_SCHEMA + DECISION_SCHEMA + FILE_SCHEMA + STEP_SCHEMA + SPENDING_SCHEMA + GIT_SCHEMA);
     addEarlierSpending(db);
     db.prepare('INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING').run('instance', randomUUID());
   } catch (error) {

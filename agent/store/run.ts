@@ -1,5 +1,6 @@
 import type { RunOptions } from '../http/api/run-request.ts';
 import type { Decision } from '../http/api/decision.ts';
+import type { GitRequest } from '../http/api/git.ts';
 import type { Callback, RunResult } from '../http/api/run.ts';
 import type { Outcome } from '../contract.ts';
 import type { InputFile } from '../files/run-files.ts';
@@ -25,7 +26,7 @@ export interface RunRequest {
   readonly timeoutMs: number;
   /** How many milliseconds the run may wait in the queue; undefined if only `timeoutMs` limits that. */
   readonly queueTimeoutMs?: number;
-  /** Absolute path of an existing folder inside the workspace. */
+  /** Absolute path of an existing folder inside the workspace. With `git` it is not used. */
   readonly workdir: string;
   /** The URL of the callback. Known only at acceptance: it may be a secret, and records do not show it. */
   readonly callbackUrl?: string;
@@ -35,6 +36,8 @@ export interface RunRequest {
   readonly isAwaited?: boolean;
   /** The files that it is given. */
   readonly files?: readonly RequestFile[];
+  /** The repository that it works on. */
+  readonly git?: GitRequest;
 }
 
 /** A hold that outlives a restart: the queue waits for the reset of a usage limit. Times are ISO 8601. */

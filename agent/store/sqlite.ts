@@ -4,6 +4,7 @@ import { decisionRecords, DECISIONS, STATE } from './decision-records.ts';
 import { openDatabase, snapshotOf } from './database.ts';
 import { DiskReserve } from './disk-reserve.ts';
 import { fileRecords } from './file-records.ts';
+import { gitRecords, type GitRecords } from './git-records.ts';
 import { pruneIn } from './prune.ts';
 import { fromRow, objectFrom, UNREADABLE_RUN, type Row } from './rows.ts';
 import { OPERATOR } from '../contract.ts';
@@ -109,6 +110,16 @@ function openWith(reserve: DiskReserve, file: string): RunStore {
   const decisions = decisionRecords(db, written);
   const files = fileRecords(db, written);
   const spending = spendingRecords(db, written);
+  const ofGit = gitRecords(db, written);
+  const git: GitRecords = {
+    ...ofGit,
+    put: (runId, progress) =>
+      atOnce(() => {
+        ofGit.put(runId, progress);
+        // Until the run ends, only this record names them.
+        if (progress.step === 'received') files.use(runId, progress.result.files);
+      }),
+  };
   const atOnce = <T>(write: () => T): T => (isNested() ? write() : written(() => transaction(write)));
   const transaction = <T>(write: () => T): T => {
     db.exec('BEGIN IMMEDIATE');
@@ -173,6 +184,7 @@ function openWith(reserve: DiskReserve, file: string): RunStore {
         const changed = toEnded.run(endedAt, result.outcome, JSON.stringify(result), Number(keyIsFree), run.id);
         changedOne(changed, run, 'end');
         files.use(run.id, result.files);
+        ofGit.remove(run.id);
         if (run.callback) callbacks.becomeDue(run.id, endedAt);
         spending.add({ ...run, state: 'ended', endedAt, result });
         return decisions.closeAll(run.id, endedAt);
@@ -242,6 +254,7 @@ function openWith(reserve: DiskReserve, file: string): RunStore {
     callbacks,
     decisions,
     files,
+    git,
     spending,
     steps: stepRecords(db, transaction, forget),
     atOnce,

@@ -1,6 +1,7 @@
 import type { CallbackRecords } from './callback-records.ts';
 import type { DecisionRecords } from './decision-records.ts';
 import type { FileRecords } from './file-records.ts';
+import type { GitRecords } from './git-records.ts';
 import type { SpendingRecords } from './spending-records.ts';
 import type { StepRecords } from './step-records.ts';
 import type {
@@ -96,6 +97,7 @@ export interface RunStore extends Disposable {
   readonly callbacks: CallbackRecords;
   readonly decisions: DecisionRecords;
   readonly files: FileRecords;
+  readonly git: GitRecords;
   readonly steps: StepRecords;
   readonly spending: SpendingRecords;
   /** Performs several changes with one write to disk: all of them, or none if one throws. */

@@ -13,6 +13,7 @@ import { approveRuleMistake } from './approve-rule.ts';
 import { denyRuleMistake } from './deny-rule.ts';
 import { component, type Sent } from './component.ts';
 import { inputFile, requestFiles } from './file.ts';
+import { gitEcho, gitRequest } from './git.ts';
 
 const text = (max: number, what: string) => z.string(what).min(1, what).max(max, what);
 /** Passed to `claude` as an argument, which ends at a NUL. */
@@ -176,6 +177,7 @@ export const runRequest = component(
       })
       .default({}),
     files: requestFiles.optional(),
+    git: gitRequest.optional(),
     ...queueing,
     callbackUrl: z
       .string(CALLBACK_URL)
@@ -211,6 +213,7 @@ export const requestEcho = z.object({
   timeout: z.int(),
   workdir: z.string(),
   files: z.array(inputFile).optional(),
+  git: gitEcho.optional(),
   ...queueing,
   ...options,
 });

@@ -3,6 +3,7 @@ import { EXIT_CODES, type Outcome } from '../../contract.ts';
 import { component, refTo, time, type Sent } from './component.ts';
 import { decision } from './decision.ts';
 import { runFile } from './file.ts';
+import { gitResult } from './git.ts';
 import { requestEcho } from './run-request.ts';
 import { hold } from './state.ts';
 import { toolStep } from './transcript.ts';
@@ -48,6 +49,7 @@ const result = {
     .array(runFile)
     .describe('The files that the run left, for `GET /runs/{id}/files/{name}`. Missing if there are none.')
     .optional(),
+  git: gitResult.describe('With `git`, from the clone on: what became of the repository.').optional(),
   permissionDenials: z.array(denial).describe('Tool calls that were denied. A run can succeed in spite of them.'),
   warnings: z.array(z.string()).describe('Notices for the client that did not stop the run.'),
 };

@@ -18,6 +18,7 @@ import {
   type Html,
   type PageContext,
 } from './parts.ts';
+import { repositoryFacts } from './repository.ts';
 import type { Status } from './status.ts';
 import { count, duration, grouped, OUTCOME_WORDS } from './words.ts';
 
@@ -93,6 +94,7 @@ export function factsOf({
     Session: html`<code>${sessionId}</code>`,
     Caller: html`<bdi>${callerNameOf({ request })}</bdi>`,
     ...(request.lane !== undefined && { Lane: html`<bdi>${request.lane}</bdi>` }),
+    ...repositoryFacts({ request, ...(result && { result }) }),
     ...(startedAt !== undefined && { Waited: took(acceptedAt, startedAt) }),
     ...(model !== undefined && { Model: model }),
     ...(turns !== undefined && { Turns: String(turns) }),

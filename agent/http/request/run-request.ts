@@ -1,12 +1,15 @@
 import type { z } from 'zod';
+import type { GitRequest } from '../api/git.ts';
 import type { FieldError } from '../api/problem.ts';
 import { CALLBACK_URL, OUTPUT_SCHEMA, type runRequest } from '../api/run-request.ts';
 import type { Decisions } from '../../decisions/decisions.ts';
 import type { CallbackHosts } from '../../callbacks/hosts.ts';
-import { AGENT_ENV } from '../../contract.ts';
+import { AGENT_ENV, RUN_LIMITS } from '../../contract.ts';
 import type { FileStore } from '../../files/file-store.ts';
+import type { GitHosts } from '../../git/hosts.ts';
 import type { RunRequest } from '../../store/run.ts';
 import type { Workspace } from '../../workspace/workspace.ts';
+import { gitErrors, gitIssue } from './git-request.ts';
 import { describe, withoutUndefined } from './json-body.ts';
 import { askedFiles, type AskedFile, type RequestSource } from './request-files.ts';
 import { schemaMistake } from './output-schema.ts';
@@ -24,6 +27,7 @@ export interface RunRequestRules {
   readonly schema: typeof runRequest;
   readonly workspace: Workspace;
   readonly callbackHosts: CallbackHosts;
+  readonly gitHosts: GitHosts;
   /** Whether unknown fields are ignored with a warning, or refused. */
   readonly unknownFields: 'ignored' | 'refused';
   readonly decisions: Pick<Decisions, 'conflictOf'>;
@@ -50,7 +54,7 @@ export async function checkRunRequest(
   source: RequestSource,
   rules: RunRequestRules,
 ): Promise<CheckedRunRequest> {
-  const { schema, workspace, callbackHosts, decisions, waits, unknownFields: otherFields } = rules;
+  const { schema, workspace, callbackHosts, gitHosts, decisions, waits, unknownFields: otherFields } = rules;
   const tooLarge = sizeErrors(body);
   if (tooLarge.length > 0) return { errors: tooLarge };
   const parsed = schema.safeParse(body);
@@ -61,7 +65,15 @@ export async function checkRunRequest(
   const unmeetable = await schemaErrors(body['outputSchema']);
   const asked = askedFiles(body['files'], source, rules.files);
   const undecidable = parsed.success ? decisionErrors(parsed.data, decisions, waits) : [];
-  const others = [...undecidable, ...uncallable, ...unmeetable, ...labelErrors(body['labels']), ...unknown.errors];
+  const unclonable = parsed.success ? gitErrors(parsed.data.git, body['workdir'], gitHosts) : [];
+  const others = [
+    ...unclonable,
+    ...undecidable,
+    ...uncallable,
+    ...unmeetable,
+    ...labelErrors(body['labels']),
+    ...unknown.errors,
+  ];
   if (!parsed.success || 'problem' in folder || 'errors' in asked || others.length > 0) {
     const outside = 'problem' in folder ? [fieldError('workdir', folder.problem, workdir)] : [];
     const misshapen = (parsed.error?.issues ?? []).map((issue) => issueError(issue, body, rules));
@@ -69,7 +81,7 @@ export async function checkRunRequest(
     return { errors: onePerField([...unusable, ...misshapen, ...outside, ...others]) };
   }
   const { prompt, timeout: timeoutMs, queueTimeout: queueTimeoutMs, workdir: _, files: __, ...rest } = parsed.data;
-  const { sessionId, labels, lane, callbackUrl, ...options } = rest;
+  const { sessionId, labels, callbackUrl, git, lane = git && laneOf(git, gitHosts), ...options } = rest;
   const request: RunRequest = {
     prompt,
     timeoutMs,
@@ -80,8 +92,17 @@ export async function checkRunRequest(
     labels,
     ...(lane !== undefined && { lane }),
     ...(callbackUrl !== undefined && { callbackUrl }),
+    ...(git && { git: withoutUndefined(git) }),
   };
   return { request, files: asked.files, warnings: unknown.warnings };
+}
+
+/** Two runs on one branch would push past each other. */
+function laneOf({ url, branch }: GitRequest, hosts: GitHosts): string | undefined {
+  const { repository } = hosts.find(url);
+  return repository && branch !== undefined
+    ? `git:${repository.url}#${branch}`.slice(0, RUN_LIMITS.laneChars)
+    : undefined;
 }
 
 function folderFor(workdir: unknown, workspace: Workspace): ReturnType<Workspace['check']> {
@@ -90,6 +111,7 @@ function folderFor(workdir: unknown, workspace: Workspace): ReturnType<Workspace
 
 function issueError(issue: z.core.$ZodIssue, body: Record<string, unknown>, rules: RunRequestRules): FieldError {
   const [name, entry] = issue.path;
+  if (name === 'git') return gitIssue(issue, body['git']);
   const field = String(name);
   const allowed = `must be ${issue.message}`;
   if (entry === undefined) {

@@ -1,4 +1,5 @@
 import { callerNameOf } from '../../callers/callers.ts';
+import type { GitRequest } from '../api/git.ts';
 import type { ListedRun, PlaceInQueue, RunPage, RunResource } from '../api/run.ts';
 import { exitCodeOf } from '../../runs/outcome.ts';
 import { withoutUndefined } from '../request/json-body.ts';
@@ -12,7 +13,7 @@ export function resourceOf(run: Run, queue?: PlaceInQueue): RunResource;
 export function resourceOf(run: RunSummary): ListedRun;
 export function resourceOf(run: Run | RunSummary, queue?: PlaceInQueue): RunResource | ListedRun {
   const { id, acceptedAt, startedAt, sessionId, request, callback, decisions } = run;
-  const { timeoutMs: timeout, queueTimeoutMs: queueTimeout, lane, workdir, options, labels, files } = request;
+  const { timeoutMs: timeout, queueTimeoutMs: queueTimeout, lane, workdir, options, labels, files, git } = request;
   const known = {
     id,
     acceptedAt,
@@ -20,7 +21,12 @@ export function resourceOf(run: Run | RunSummary, queue?: PlaceInQueue): RunReso
     sessionId,
     caller: callerNameOf(run),
     labels,
-    request: { timeout, workdir, ...withoutUndefined({ queueTimeout, lane, files }), ...options },
+    request: {
+      timeout,
+      workdir,
+      ...withoutUndefined({ queueTimeout, lane, files, git: git && echoOf(git) }),
+      ...options,
+    },
     ...(callback && { callback }),
     ...(decisions && { decisions }),
   };
@@ -35,3 +41,10 @@ export const pageOf = ({ runs, next }: StoredPage): RunPage => ({
   runs: runs.map((run) => resourceOf(run)),
   next: next === undefined ? null : String(next),
 });
+
+/** Without the text of the pull request, which can be long. */
+function echoOf({ pullRequest, ...git }: GitRequest) {
+  if (!pullRequest) return git;
+  const { body: _, ...rest } = pullRequest;
+  return { ...git, pullRequest: rest };
+}

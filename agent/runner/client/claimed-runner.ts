@@ -1,5 +1,13 @@
-import { RUNNER_HOME, RUNNER_WORKSPACE, type ProcessCommand, type ProcessOutput } from '../../claude/host.ts';
-import { EarlierRunnerError, type ClaimedPlace, type ProgramCommand, type ProgramExit } from '../../claude/programs.ts';
+import {
+  RUNNER_HOME,
+  RUNNER_WORKSPACE,
+  type ProcessCommand,
+  type ProcessOutput,
+  type ClaimedPlace,
+  type ProgramCommand,
+  type ProgramExit,
+} from '../../claude/host.ts';
+import { EarlierRunnerError } from '../../claude/programs.ts';
 import { Inlet } from '../flow.ts';
 import { ProtocolError, type Channel, type FromRunner } from '../protocol.ts';
 import { inTime, RemoteProcess, type Way } from './remote-process.ts';

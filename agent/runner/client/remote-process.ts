@@ -7,8 +7,9 @@ import {
   type ProcessExit,
   type ProcessOutput,
   type RunFolder,
+  type Afterwards,
+  type Programs,
 } from '../../claude/host.ts';
-import type { Afterwards, Programs } from '../../claude/programs.ts';
 import { ByteQueue, Outlet, type Inlet } from '../flow.ts';
 import { CLOSE, ProtocolError, type Channel, type FromRunner } from '../protocol.ts';
 import { FileExchange } from './exchange.ts';

@@ -1,5 +1,5 @@
-import type { ProcessExit } from '../../claude/host.ts';
-import { TextEnd, type ProgramCommand, type ProgramExit } from '../../claude/programs.ts';
+import type { ProcessExit, ProgramCommand, ProgramExit } from '../../claude/host.ts';
+import { TextEnd } from '../../claude/programs.ts';
 import { ProtocolError, type Channel } from '../protocol.ts';
 import type { Way } from './remote-process.ts';
 

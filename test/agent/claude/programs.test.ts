@@ -5,7 +5,7 @@ import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LocalHost } from '../../../agent/claude/local-host.ts';
-import type { ClaimableHost, ClaimedPlace, ProgramCommand, Programs } from '../../../agent/claude/programs.ts';
+import type { ClaimableHost, ClaimedPlace, ProgramCommand, Programs } from '../../../agent/claude/host.ts';
 import { WINDOW_BYTES } from '../../../agent/runner/protocol.ts';
 import { needs } from '../../support/needs.ts';
 import { NO_CONTAINER, RunnerProgram, runnersAt, type TestRunnerHost } from '../../support/runner.ts';

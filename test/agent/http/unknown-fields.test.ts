@@ -58,7 +58,8 @@ describe('unknown fields of a run', () => {
   });
 
   it('are listed only up to a limit', async () => {
-    const many = Object.fromEntries(Array.from({ length: 110_000 }, (_, i) => [i.toString(36), 1]));
+    const names = Array.from({ length: 110_001 }, (_, at) => at.toString(36)).filter((name) => name !== 'git');
+    const many = Object.fromEntries(names.map((name) => [name, 1]));
     const response = await sendTo('/run', { ...many, prompt: 'with many' });
     expect(response.status).toBe(200);
     const { warnings } = (await response.json()) as { warnings: string[] };

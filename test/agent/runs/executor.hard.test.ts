@@ -10,6 +10,9 @@ import { LoginStatus } from '../../../agent/login/status.ts';
 import { QueueHold } from '../../../agent/quota/queue-hold.ts';
 import { RunService } from '../../../agent/runs/service.ts';
 import { Contents } from '../../../agent/files/contents.ts';
+import { ConfiguredGitHosts } from '../../../agent/git/configured-hosts.ts';
+import { RunTokens } from '../../../agent/gateway/run-tokens.ts';
+import { GitRuns } from '../../../agent/git/run/git-runs.ts';
 import { FileStore } from '../../../agent/files/file-store.ts';
 import { openStore } from '../../../agent/store/sqlite.ts';
 import { type RunStore } from '../../../agent/store/store.ts';
@@ -148,6 +151,26 @@ describe.each(slice([1, 4], 1))('an accepted run, with %i slot(s),', (slots) => 
           contents: new Contents(path.join(folder, 'files'), 1_000_000),
           records: store.files,
           sizes: { fileBytes: 1000, runBytes: 1000 },
+          log: SILENT,
+        }),
+      ),
+      git: sabotage.of(
+        'git',
+        new GitRuns({
+          hosts: new ConfiguredGitHosts({
+            settings: [],
+            environment: {},
+            tokens: new RunTokens(),
+            urlForRuns: () => '',
+            urlForAgent: () => '',
+            megabytes: 1,
+            log: SILENT,
+          }),
+          records: store.git,
+          folder: path.join(folder, 'git'),
+          workspaceDir: dir,
+          path: process.env['PATH'],
+          maxBytes: 1000,
           log: SILENT,
         }),
       ),

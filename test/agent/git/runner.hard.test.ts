@@ -1,0 +1,66 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startAnthropicDouble, type AnthropicDouble } from '../../doubles/anthropic/server.ts';
+import { AS_ROOT } from '../../support/claude.ts';
+import { closedPort } from '../../support/closed-port.ts';
+import { gitOutput } from '../../support/git.ts';
+import { GIT_SECRET, startGitAgent, type GitAgent } from '../../support/git-agent.ts';
+import { needs } from '../../support/needs.ts';
+import { KEY, NO_CONTAINER, RunnerProgram } from '../../support/runner.ts';
+
+const API_KEY = 'sk-ant-api03-the-agents-own';
+
+describe('the real CLI on a runner, with a repository', needs(NO_CONTAINER), () => {
+  let api: AnthropicDouble;
+  let runner: RunnerProgram;
+  let own: GitAgent;
+  beforeAll(async () => {
+    api = await startAnthropicDouble();
+    runner = await RunnerProgram.start({ env: { HTTPS_PROXY: await closedPort(), ...AS_ROOT } });
+    const keyFile = path.join(runner.folder, 'key.pem');
+    writeFileSync(keyFile, KEY.export({ format: 'pem', type: 'pkcs8' }));
+    const { port } = new URL(await closedPort());
+    own = await startGitAgent({
+      env: {
+        AGENT_CLAUDE_PATH: undefined,
+        ANTHROPIC_BASE_URL: api.url,
+        AGENT_AUTH_MODE: 'apiKey',
+        ANTHROPIC_API_KEY: API_KEY,
+        AGENT_RUNNERS: `http://127.0.0.1:${runner.address.port}`,
+        AGENT_GATEWAY_PORT: port,
+        AGENT_GATEWAY_URL: `http://127.0.0.1:${port}`,
+        AGENT_RUNNER_KEY_FILE: keyFile,
+        ...AS_ROOT,
+      },
+    });
+  });
+  afterAll(async () => {
+    await own[Symbol.asyncDispose]();
+    await runner[Symbol.asyncDispose]();
+    await api.close();
+  });
+
+  it('commits with its Bash tool; the agent pushes, and no credential of the host is on the runner', async () => {
+    const prompt =
+      '[[bash:echo mine > mine.md; git add .; git commit -qm mine; git fetch -q && echo fetched; env; cat .git/config]]';
+    const answer = await own.agent.run(prompt, { git: { url: own.url, branch: 'mine', push: true } });
+    expect(answer).toMatchObject({
+      outcome: 'succeeded',
+      git: { branch: 'mine', commit: await own.tip('mine'), ahead: 1, pushed: true },
+    });
+    expect(answer.output).toContain('fetched');
+    expect(answer.output).not.toContain(GIT_SECRET);
+    expect(JSON.stringify(api.messages().map(({ body }) => body))).not.toContain(GIT_SECRET);
+    expect(await gitOutput(own.bare, 'show', 'mine:mine.md')).toBe('mine');
+  });
+
+  it('continues the conversation in a new clone', async () => {
+    const first = await own.agent.run('remember the heron', { git: { url: own.url } });
+    const prompt = '[[bash:ls mine.md]] which bird';
+    const second = await own.agent.run(prompt, { git: { url: own.url, branch: 'mine' }, sessionId: first.sessionId });
+    expect(second).toMatchObject({ outcome: 'succeeded', sessionId: first.sessionId });
+    expect(second.output).toContain('mine.md');
+    expect(JSON.stringify(api.messages().at(-1)?.body)).toContain('remember the heron');
+  });
+});
