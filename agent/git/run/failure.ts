@@ -6,22 +6,26 @@ const SHOWN_CHARS = 500;
 /** What git says, where the host does not tell more. */
 const SAID: readonly (readonly [pattern: RegExp, kind: GitErrorKind, what: string])[] = [
   [
-    /couldn't find remote ref|not our ref|unadvertised object|no matching remote head/i,
+    /Remote branch .* not found|couldn't find remote ref|not our ref|unadvertised object|no matching remote head/i,
     'unknownRef',
     'The repository has no such branch, tag or commit. Check `git.ref`.',
   ],
   [
-    /non-fast-forward|fetch first|stale info|cannot lock ref|reference already exists|failed to update ref/i,
-    'conflict',
-    'The branch of the host has changed meanwhile, and nothing is pushed by force. Send the run again: it starts from the branch as it is now.',
-  ],
-  [
-    /protected branch|GH006|TF402455/i,
+    /protected branch|GH006|GH013|TF402455/i,
     'protected',
     'The host does not allow a push to this branch. Name another `git.branch`.',
   ],
+  [
+    /non-fast-forward|fetch first|stale info|cannot lock ref|incorrect old value|reference already exists|failed to update ref/i,
+    'conflict',
+    'The branch of the host has changed meanwhile, and nothing is pushed by force. Send the run again: it starts from the branch as it is now.',
+  ],
   [/exceeds maximum allowed size|pack exceeds/i, 'tooLarge', 'There is more data than the agent takes.'],
-  [/Permission denied|403|not permitted|TF401027/i, 'forbidden', 'The credential of the agent lacks a right for this.'],
+  [
+    /Permission denied|returned error: 403|not permitted|TF401027/i,
+    'forbidden',
+    'The credential of the agent lacks a right for this.',
+  ],
   [
     /Could not resolve host|Failed to connect|Connection (refused|reset)|timed out|early EOF|hung up|The requested URL returned error: 5/i,
     'hostDown',

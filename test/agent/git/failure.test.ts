@@ -1,10 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
-import { failureIn } from '../../../agent/git/git-output.ts';
+import { gitFailure } from '../../../agent/git/run/failure.ts';
 import { git, gitOutput, Repositories } from '../../support/git.ts';
-
-const SHOP = { url: 'https://git.example/acme/shop' };
 
 it('tells apart what git says about refs and pushes', async () => {
   using repositories = new Repositories();
@@ -12,7 +10,7 @@ it('tells apart what git says about refs and pushes', async () => {
   const bare = await repositories.make('acme/shop');
   const kindOf = async (cwd: string, ...args: string[]) => {
     const { ok, stderr } = await git(cwd, args);
-    return [ok, failureIn(stderr, SHOP, 'mine')?.kind];
+    return [ok, gitFailure('git', stderr).kind];
   };
   expect(await kindOf(root, 'clone', '--branch', 'nothing', bare, 'x')).toEqual([false, 'unknownRef']);
   const clone = path.join(root, 'clone');
@@ -31,5 +29,5 @@ it('tells apart what git says about refs and pushes', async () => {
   expect(await kindOf(clone, 'push', 'origin', 'HEAD:refs/heads/other')).toEqual([false, 'protected']);
   hook('The message needs a ticket.');
   expect(await kindOf(clone, 'push', 'origin', 'HEAD:refs/heads/other')).toEqual([false, 'refused']);
-  expect(await kindOf(clone, 'frobnicate')).toEqual([false, undefined]);
+  expect(await kindOf(clone, 'frobnicate')).toEqual([false, 'refused']);
 });
