@@ -121,7 +121,8 @@ export default {
       path('stack/'),
       {
         path: '^(agent|watchdog|test)/',
-        pathNot: '^(agent|watchdog)/contract\\.ts$|^agent/(claude-settings-keys|(budgets|callers)/rules)\\.ts$',
+        pathNot:
+          '^(agent|watchdog)/contract\\.ts$|^agent/(claude-settings-keys|rule-values|(budgets|callers|git)/rules|git/address)\\.ts$',
         dependencyTypesNot: ['type-only'],
       },
       'The stack shares names with the programs, and the shapes of what they send; not code.',

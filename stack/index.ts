@@ -15,10 +15,12 @@ import { AgentService } from './components/agent-service.ts';
 import { apiServer } from './components/api-server.ts';
 import { ClaudeConfig } from './components/secrets/claude-config.ts';
 import { engineConfig } from './config/engine-source.ts';
+import { credentialsOf } from './config/git-hosts.ts';
 import { readConfig } from './config/config.ts';
 import type { StackConfig } from './config/config.ts';
 import { CredentialSecret, federatedLogin } from './components/secrets/credential.ts';
 import { withLabels } from './components/extra-labels.ts';
+import { GitCredentials } from './components/secrets/git-credentials.ts';
 import { AgentImage } from './components/image.ts';
 import { livePolicies } from './components/live-policies.ts';
 import { AgentNamespace } from './components/namespace.ts';
@@ -89,6 +91,7 @@ const tokens = new Tokens(
 
 const credential = login();
 const claude = claudeConfig();
+const git = gitCredentials();
 const service = new AgentService(
   'agent',
   {
@@ -98,6 +101,7 @@ const service = new AgentService(
     login: credential,
     tokens,
     claudeConfig: claude,
+    gitCredentials: git,
     identityClientId,
   },
   // A pod never exists without the network policies, not even when an update is cut off.
@@ -139,6 +143,7 @@ new UpdateHistory(
     loginChecksum: credential.checksum,
     tokenChecksum: tokens.checksum,
     claudeChecksum: claude?.checksum,
+    gitChecksum: git?.checksum,
     config: config.plain,
     // Must be read before this is registered: the read returns the state at that moment.
     earlier: await earlier,
@@ -182,6 +187,13 @@ function claudeConfig(): ClaudeConfig | undefined {
   const { mcpServers, claudeSettings } = config;
   if (mcpServers === undefined && claudeSettings === undefined) return undefined;
   return new ClaudeConfig('claude-config', { namespace: namespaceName, mcpServers, claudeSettings }, opts);
+}
+
+function gitCredentials(): GitCredentials | undefined {
+  const { gitHosts, gitCredentials: all } = config;
+  const names = credentialsOf(gitHosts);
+  if (all === undefined || names.length === 0) return undefined;
+  return new GitCredentials('git-credentials', { namespace: namespaceName, all, names }, opts);
 }
 
 function login(): Login {

@@ -13,6 +13,7 @@ export const NAMES = {
   sessionSecret: 'claude-session',
   credentialSecret: 'claude-credential',
   configSecret: 'claude-config',
+  gitSecret: 'claude-git',
   agentTokenSecret: 'claude-agent-token',
   watchdogTokenSecret: 'claude-watchdog-token',
   callbackSecret: 'claude-callback-secret',
@@ -69,6 +70,7 @@ export const PATHS = {
   credential: '/var/run/claude-credential',
   callback: '/var/run/claude-callback',
   config: '/var/run/claude-config',
+  git: '/var/run/claude-git',
   runnerKey: '/var/run/claude-runner-key',
   runnerHome: '/home/runner',
   /** Where a client in a pod looks for its ServiceAccount. */

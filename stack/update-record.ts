@@ -8,6 +8,8 @@ export interface UpdateContent {
   readonly token: string;
   /** The same for the Secret with the MCP servers and settings of `claude`; empty if there is none. */
   readonly claude: string;
+  /** The same for the Secret with the credentials for git hosts; empty if there is none. */
+  readonly git: string;
   /** Config by key as text, defaults included; without secrets and without {@link MACHINE_KEYS}. */
   readonly config: Readonly<Record<string, string>>;
 }
@@ -31,13 +33,14 @@ export type RecordTexts = Readonly<Record<string, string>>;
 
 /** The stored form of records. The keys have a fixed order, so that the text of a record never changes. */
 export function textsOf(records: readonly UpdateRecord[]): RecordTexts {
-  const text = ({ time, image, login, token, claude, config }: UpdateRecord): string =>
+  const text = ({ time, image, login, token, claude, git, config }: UpdateRecord): string =>
     JSON.stringify({
       time,
       image,
       login,
       token,
       claude,
+      ...(git === '' ? {} : { git }),
       config: Object.fromEntries(Object.entries(config).sort()),
     });
   return Object.fromEntries(records.map((record) => [String(record.number), text(record)]));
@@ -50,8 +53,10 @@ export function textsOf(records: readonly UpdateRecord[]): RecordTexts {
 export function recordsIn(stored: RecordTexts | readonly UpdateRecord[] = {}): readonly UpdateRecord[] {
   return Object.entries(stored)
     .map(([number, value]: [string, string | UpdateRecord]): UpdateRecord => {
-      if (typeof value !== 'string') return value;
-      return { number: Number(number), ...(JSON.parse(value) as Omit<UpdateRecord, 'number'>) };
+      // Earlier versions knew no git hosts.
+      if (typeof value !== 'string') return { ...value, git: '' };
+      const content = JSON.parse(value) as Omit<UpdateRecord, 'number' | 'git'> & { readonly git?: string };
+      return { git: '', ...content, number: Number(number) };
     })
     .sort((a, b) => b.number - a.number);
 }
@@ -76,8 +81,8 @@ export function withRecord(
 
 /** A difference between two updates. */
 export interface Change {
-  /** `image`, `login`, `token`, `claude`, or `config` and the key. */
-  readonly what: 'image' | 'login' | 'token' | 'claude' | `config ${string}`;
+  /** `image`, `login`, `token`, `claude`, `git`, or `config` and the key. */
+  readonly what: 'image' | 'login' | 'token' | 'claude' | 'git' | `config ${string}`;
   /** Undefined if the key did not exist in the earlier update. */
   readonly from: string | undefined;
   readonly to: string | undefined;
@@ -91,6 +96,7 @@ export function changesBetween(from: UpdateContent, to: UpdateContent): readonly
     { what: 'login', from: from.login, to: to.login },
     { what: 'token', from: from.token, to: to.token },
     { what: 'claude', from: from.claude, to: to.claude },
+    { what: 'git', from: from.git, to: to.git },
     ...keys.map((key) => ({ what: `config ${key}` as const, from: from.config[key], to: to.config[key] })),
   ];
   return all.filter((change) => change.from !== change.to);

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { GitError } from './errors.ts';
 import type { GitRepository } from './hosts.ts';
-import { isToken } from './setting.ts';
+import { isToken } from './rules.ts';
 
 /** The credential for the repositories of an entry of the configuration. */
 export interface GitCredential {

@@ -2,6 +2,7 @@
  * What the list of git hosts may look like, for the agent and the stack.
  * @module
  */
+import { createPrivateKey } from 'node:crypto';
 import { isObject, shown } from '../rule-values.ts';
 import { parseAddress, type GitAddress } from './address.ts';
 import { azureRepository } from './azure-path.ts';
@@ -162,4 +163,18 @@ function isIdentity(value: unknown): boolean {
   const isText = (text: unknown): text is string =>
     typeof text === 'string' && text.trim() !== '' && text.length <= 200 && !NOT_IN_IDENTITY.test(text);
   return isText(name) && isText(email) && EMAIL.test(email) && Object.keys(others).length === 0;
+}
+
+/** Whether the content of a file is a private RSA key in PEM. */
+export function isRsaKey(pem: string): boolean {
+  try {
+    return createPrivateKey(pem).asymmetricKeyType === 'rsa';
+  } catch {
+    return false;
+  }
+}
+
+/** Whether the content of a file is a token, with white space around it. */
+export function isToken(content: string): boolean {
+  return /^[\x21-\x7e]{1,4096}$/u.test(content.trim());
 }

@@ -1,8 +1,7 @@
-import { createPrivateKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { jsonOf } from '../json.ts';
-import { GIT_HOSTS_ALLOWED, mistakesInGitHosts, type GitHostSetting } from './rules.ts';
+import { GIT_HOSTS_ALLOWED, isRsaKey, isToken, mistakesInGitHosts, type GitHostSetting } from './rules.ts';
 
 /** The setting with the git hosts, as JSON. What an issue says completes "it must be". */
 export const gitHostsSetting = z
@@ -35,11 +34,4 @@ function holds(file: string, check: (content: string) => boolean): boolean {
   } catch {
     return false;
   }
-}
-
-const isRsaKey = (pem: string) => createPrivateKey(pem).asymmetricKeyType === 'rsa';
-
-/** Whether the content of a file is a token, with white space around it. */
-export function isToken(content: string): boolean {
-  return /^[\x21-\x7e]{1,4096}$/u.test(content.trim());
 }

@@ -66,7 +66,8 @@ const MEANING = {
     'file with the secrets that sign callbacks, one per line; if unset, the agent creates one in the state folder',
   callbackTimeoutSeconds: 'timeout of one attempt of a callback',
   callbackGiveUpSeconds: 'time after the end of a run until its callback is given up',
-  gitHosts: 'repositories that runs may work on and the credentials for them, as a JSON list, see [git](git.md)',
+  gitHosts:
+    'repositories that runs may work on and the credentials for them, as a JSON list, see [git](git.md); in the stack `gitHosts`',
   gitMegabytes: 'how much a run may fetch from its repository, and how much may be pushed for it',
   stack: 'Pulumi stack; suggested commands name it unless it is `dev`',
   n8nUrl: 'address of n8n for people, for links on the [status page](status-page.md); in the stack `n8nUrl`',

@@ -7,9 +7,11 @@ import { federationEnvironment } from '../config/federation.ts';
 import { mebibytesOf } from '../config/quantity.ts';
 import { proxied } from './pod.ts';
 import { CONFIG_FILES } from './secrets/claude-config.ts';
+import type { GitHostsConfig } from '../config/git-hosts.ts';
 import type { ClaudeConfig } from './secrets/claude-config.ts';
 import { CREDENTIAL_KEY } from './secrets/credential.ts';
 import type { Login } from './secrets/credential.ts';
+import type { GitCredentials } from './secrets/git-credentials.ts';
 import { TOKEN_KEYS } from './secrets/tokens.ts';
 import type { Tokens } from './secrets/tokens.ts';
 import { agentWorkspaceSize } from './workspace.ts';
@@ -25,6 +27,8 @@ export interface AgentPodArgs {
   readonly tokens: Tokens;
   /** MCP servers and settings for every run. */
   readonly claudeConfig: ClaudeConfig | undefined;
+  /** Credentials for git hosts; undefined if none needs one. */
+  readonly gitCredentials: GitCredentials | undefined;
 }
 
 const CONFIG_SETTINGS = { mcpServers: AGENT_ENV.mcpConfig, claudeSettings: AGENT_ENV.claudeSettings } as const;
@@ -86,6 +90,7 @@ export function agentEnvironment({
     [AGENT_ENV.stack]: pulumi.getStack(),
     ...(config.callers.length === 0 ? {} : { [AGENT_ENV.callers]: JSON.stringify(config.callers) }),
     ...(config.budgets.length === 0 ? {} : { [AGENT_ENV.budgets]: JSON.stringify(config.budgets) }),
+    ...gitSettings(config),
     ...(login.kind === 'session'
       ? { [AGENT_ENV.sessionDir]: PATHS.session }
       : { [AGENT_ENV.credentialFile]: `${PATHS.credential}/${CREDENTIAL_KEY}` }),
@@ -108,6 +113,20 @@ export function agentEnvironment({
     hash(AGENT_ENV.earlierTokenSha256, TOKEN_KEYS.earlierAgentSha256, { optional: true }),
     hash(AGENT_ENV.watchdogTokenSha256, TOKEN_KEYS.watchdogSha256),
   ];
+}
+
+/** For the agent, a credential is a file. */
+function gitSettings({
+  gitHosts,
+  gitMegabytes,
+}: Pick<StackConfig, 'gitHosts' | 'gitMegabytes'>): Record<string, string> {
+  if (gitHosts.length === 0) return {};
+  const inPod = gitHosts.map(({ privateKeyFile, tokenFile, ...host }): GitHostsConfig[number] => ({
+    ...host,
+    ...(privateKeyFile === undefined ? {} : { privateKeyFile: `${PATHS.git}/${privateKeyFile}` }),
+    ...(tokenFile === undefined ? {} : { tokenFile: `${PATHS.git}/${tokenFile}` }),
+  }));
+  return { [AGENT_ENV.gitHosts]: JSON.stringify(inPod), [AGENT_ENV.gitMegabytes]: String(gitMegabytes) };
 }
 
 /**

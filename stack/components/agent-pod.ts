@@ -37,7 +37,7 @@ export interface Claims {
 
 /** The pod of the agent. */
 export function agentPod(args: AgentPodArgs, claims: Claims, serviceAccountName: pulumi.Input<string>) {
-  const { config, image, login, tokens, claudeConfig } = args;
+  const { config, image, login, tokens, claudeConfig, gitCredentials } = args;
   const { runners } = config;
   const deletesPods = runners?.reuse === false;
   const loginPath = login.kind === 'session' ? PATHS.session : PATHS.credential;
@@ -82,6 +82,7 @@ export function agentPod(args: AgentPodArgs, claims: Claims, serviceAccountName:
           { name: 'login', mountPath: loginPath, readOnly: true },
           { name: 'callback', mountPath: PATHS.callback, readOnly: true },
           ...(claudeConfig ? [{ name: 'config', mountPath: PATHS.config, readOnly: true }] : []),
+          ...(gitCredentials ? [{ name: 'git', mountPath: PATHS.git, readOnly: true }] : []),
           ...(tokens.runnerKey ? [{ name: 'runner-key', mountPath: PATHS.runnerKey, readOnly: true }] : []),
           ...(deletesPods ? [{ name: 'account', mountPath: PATHS.account, readOnly: true }] : []),
         ],
@@ -97,6 +98,9 @@ export function agentPod(args: AgentPodArgs, claims: Claims, serviceAccountName:
       { name: 'login', ...loginVolume(login) },
       ...(claudeConfig
         ? [{ name: 'config', secret: { secretName: claudeConfig.secretName, defaultMode: SECRET_MODE } }]
+        : []),
+      ...(gitCredentials
+        ? [{ name: 'git', secret: { secretName: gitCredentials.secretName, defaultMode: SECRET_MODE } }]
         : []),
       ...(tokens.runnerKey
         ? [{ name: 'runner-key', secret: { secretName: tokens.runnerKey.secretName, defaultMode: SECRET_MODE } }]

@@ -102,6 +102,7 @@ export class AgentService extends pulumi.ComponentResource {
                 ...config.podAnnotations,
                 [`${ANNOTATION}/login-checksum`]: args.login.checksum,
                 [`${ANNOTATION}/token-checksum`]: args.tokens.checksum,
+                ...(args.gitCredentials && { [`${ANNOTATION}/git-checksum`]: args.gitCredentials.checksum }),
                 ...(args.claudeConfig && { [`${ANNOTATION}/config-checksum`]: args.claudeConfig.checksum }),
               },
             },

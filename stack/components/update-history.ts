@@ -17,6 +17,8 @@ export interface UpdateHistoryArgs {
   readonly tokenChecksum: pulumi.Output<string>;
   /** Of the MCP servers and settings of `claude`, if any. */
   readonly claudeChecksum: pulumi.Output<string> | undefined;
+  /** Of the credentials for git hosts, if any. */
+  readonly gitChecksum: pulumi.Output<string> | undefined;
   /** Every config key with its value as text, secrets left out. */
   readonly config: Readonly<Record<string, string>>;
   /** From {@link earlierRecords}. */
@@ -40,12 +42,12 @@ export class UpdateHistory extends pulumi.ComponentResource {
     warnOfRunners(earlier, args.config);
     const short = (checksum: string | undefined): string => (checksum ?? '').slice(0, 12);
     const records = pulumi
-      .all([args.image, args.loginChecksum, args.tokenChecksum, args.claudeChecksum])
-      .apply(([image, login, token, claude]) =>
+      .all([args.image, args.loginChecksum, args.tokenChecksum, args.claudeChecksum, args.gitChecksum])
+      .apply(([image, login, token, claude, git]) =>
         textsOf(
           withRecord(
             earlier,
-            { image, login: short(login), token: short(token), claude: short(claude), config },
+            { image, login: short(login), token: short(token), claude: short(claude), git: short(git), config },
             new Date(),
           ),
         ),

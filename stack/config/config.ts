@@ -27,6 +27,8 @@ import { crossChecks } from './cross-checks.ts';
 import { TEXT } from './values.ts';
 import { readFederation } from './federation.ts';
 import type { Federation } from './federation.ts';
+import { readGitHosts } from './git-hosts.ts';
+import type { GitHostsConfig } from './git-hosts.ts';
 import { readWorkspace } from './workspace.ts';
 import type { WorkspaceConfig } from './workspace.ts';
 
@@ -89,6 +91,10 @@ export interface StackConfig {
   readonly agentToken: pulumi.Output<string> | undefined;
   readonly callers: readonly CallerSetting[];
   readonly budgets: readonly BudgetSetting[];
+  readonly gitHosts: GitHostsConfig;
+  /** A JSON object: tokens and private keys by name. */
+  readonly gitCredentials: pulumi.Output<string> | undefined;
+  readonly gitMegabytes: number;
   /** JSON objects: MCP servers by name, and settings of `claude`. */
   readonly mcpServers: pulumi.Output<string> | undefined;
   readonly claudeSettings: pulumi.Output<string> | undefined;
@@ -185,6 +191,9 @@ export function readConfig(source: ConfigSource): StackConfig {
     agentToken: secret('agentToken'),
     callers,
     budgets: readBudgets(read, callers),
+    gitHosts: readGitHosts(read, source.peek('gitCredentials')),
+    gitCredentials: secret('gitCredentials'),
+    gitMegabytes: read.integer('gitMegabytes', 1, 100_000),
     mcpServers: secret('mcpServers'),
     claudeSettings: secret('claudeSettings'),
     model: read.optional('model', ...TEXT.model),

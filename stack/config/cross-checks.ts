@@ -1,4 +1,6 @@
 import { CALLBACK_HOST } from '../../agent/contract.ts';
+import { parseAddress } from '../../agent/git/address.ts';
+import { isObject } from '../../agent/rule-values.ts';
 import type { Egress } from './items.ts';
 import { quantity } from './quantity.ts';
 
@@ -21,6 +23,8 @@ export interface CrossChecked {
   readonly anthropicBaseUrl: string | undefined;
   readonly httpsProxy: string | undefined;
   readonly extraEgress: readonly Egress[];
+  /** As they were read: their mistakes are reported, but still in them. */
+  readonly gitHosts: readonly unknown[];
   readonly n8nApiUrl: string | undefined;
   /** Whether the secret is set; its value is not available to the npm commands. */
   readonly hasN8nApiKey: boolean;
@@ -48,6 +52,7 @@ export function crossChecks(config: CrossChecked): string[] {
     ...outOfReach('httpsProxy', httpsProxy, config),
     ...oneWithoutOther(config),
     ...(ofN8n(config) ? [] : outOfReach('n8nApiUrl', config.n8nApiUrl, config)),
+    ...config.gitHosts.flatMap((host, index) => gitHostOutOfReach(host, index, config)),
     ...config.callbackHosts.flatMap((host, index) => hostOutOfReach(host, index, config)),
   ];
 }
@@ -123,4 +128,12 @@ function outOfReach(key: string, address: string | undefined, config: CrossCheck
   return [
     `${key} is ${address}, which the network policy blocks. Allow it in extraEgress, such as [{"namespace": "llm", "port": 8080}].`,
   ];
+}
+
+/** All repositories of an entry have the same host. */
+function gitHostOutOfReach(entry: unknown, index: number, config: CrossChecked): string[] {
+  const repositories: unknown = isObject(entry) ? entry['repositories'] : undefined;
+  const first: unknown = Array.isArray(repositories) ? repositories[0] : undefined;
+  const { address } = typeof first === 'string' ? parseAddress(first) : {};
+  return address ? outOfReach(`gitHosts[${index}].repositories[0]`, `https://${address.host}`, config) : [];
 }

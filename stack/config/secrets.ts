@@ -42,6 +42,12 @@ export const SECRETS = {
     description: 'Settings of claude for every run, a JSON object with the keys that the pinned claude knows.',
     mistakeIn: mistakeInSettings,
   },
+  gitCredentials: {
+    description:
+      'Tokens and private keys for gitHosts, a JSON object by name. To set one: `config set --secret --path gitCredentials.NAME`, with `< FILE` for a private key.',
+    mistakeIn: mistakeInCredentials,
+    mustBeEncrypted: true,
+  },
   callbackSecret: {
     description:
       'Secret that signs callbacks (whsec_…, or two separated by a space). If unset, it is derived from the API token.',
@@ -62,6 +68,9 @@ export const SECRETS = {
     mistakeIn: unless(/^[\x21-\x7e]+$/, 'an API key of n8n, without spaces'),
   },
 } as const satisfies Record<string, SecretKey>;
+
+/** Of an MCP server or a credential. */
+const NAME = /^[\w-]{1,64}$/;
 
 /** The secrets that sign callbacks; there may be several, separated by spaces. */
 export function secretsIn(text: string): string[] {
@@ -94,11 +103,18 @@ function unknownIn(settings: object, place: string): string[] {
 
 /** Names the servers that `claude` silently ignores. The agent checks them in more detail. */
 function mistakeInServers(text: string): string | undefined {
-  const wrong = Object.entries(objectIn(text) ?? {}).filter(
-    ([name, server]) => !/^[\w-]{1,64}$/.test(name) || !isServer(server),
-  );
+  const wrong = Object.entries(objectIn(text) ?? {}).filter(([name, server]) => !NAME.test(name) || !isServer(server));
   if (wrong.length === 0) return mistakeInObject(text);
   return `(not shown): ${wrong.map(([name]) => name).join(', ')} must be {"command": PROGRAM, "args"?, "env"?} or {"type": "http" or "sse", "url": URL, "headers"?}, with a name of 1 to 64 letters, digits, _ and -.`;
+}
+
+/** Which of them is a token and which a private key is checked with the hosts that use them. */
+function mistakeInCredentials(text: string): string | undefined {
+  const wrong = Object.entries(objectIn(text) ?? {}).filter(
+    ([name, value]: [string, unknown]) => !NAME.test(name) || typeof value !== 'string' || value.trim() === '',
+  );
+  if (wrong.length === 0) return mistakeInObject(text);
+  return `(not shown): ${wrong.map(([name]) => name).join(', ')} must be a token or a private key in PEM, with a name of 1 to 64 letters, digits, _ and -.`;
 }
 
 function isServer(server: unknown): boolean {

@@ -36,8 +36,10 @@ const STAND_INS: Readonly<Record<string, string>> = {
   callbackSecret: `whsec_${Buffer.alloc(32).toString('base64')}`,
   mcpServers: '{}',
   claudeSettings: '{}',
+  gitCredentials: '{}',
 };
-const ENCRYPTED = '[encrypted]';
+/** The placeholder for any other encrypted value. */
+export const ENCRYPTED = '[encrypted]';
 const standInFor = (key: string): string => STAND_INS[key] ?? ENCRYPTED;
 
 /** A config value as the engine passes it to a program, with a placeholder for each encrypted part. */

@@ -34,6 +34,10 @@ const CONFIGS: Record<string, Record<string, string>> = {
     mcpServers: '{"tickets":{"type":"http","url":"https://t.example.org","headers":{"Authorization":"canary-of-mcp"}}}',
     claudeSettings: '{"env":{"A":"canary-of-settings"}}',
   },
+  'git hosts': {
+    gitHosts: '[{"repositories":["https://github.com/acme/*"],"type":"github","tokenFile":"acme"}]',
+    gitCredentials: '{"acme":"canary-of-git-host"}',
+  },
   'everything that can be created in Azure': AZURE,
   'an existing registry and cluster in Azure': {
     ...AZURE,

@@ -446,6 +446,47 @@ describe('the program', () => {
     expect(checksum(await runProgram())).toBeUndefined();
   });
 
+  test('mounts the credentials that git hosts use in the agent alone, and replaces the pod when they change', async () => {
+    const config = (azure: string) => ({
+      gitHosts: JSON.stringify([
+        { repositories: ['https://dev.azure.com/acme/web/_git/*'], type: 'azureDevOps', tokenFile: 'azure' },
+        { repositories: ['https://git.example.org/tools/*'], type: 'plain' },
+      ]),
+      gitCredentials: JSON.stringify({ azure, unused: 'canary-of-nobody' }),
+      gitMegabytes: '64',
+    });
+    const { resources, outputs } = await runProgram(config('canary-of-git'));
+    expect(secretOf(resources, 'claude-git')).toEqual({ azure: 'canary-of-git' });
+    expect(envOf(resources)).toMatchObject({ AGENT_GIT_MEGABYTES: '64' });
+    expect(JSON.parse(envOf(resources)['AGENT_GIT_HOSTS'] as string)).toEqual([
+      {
+        repositories: ['https://dev.azure.com/acme/web/_git/*'],
+        type: 'azureDevOps',
+        tokenFile: '/var/run/claude-git/azure',
+      },
+      { repositories: ['https://git.example.org/tools/*'], type: 'plain' },
+    ]);
+    const withMount = podsOf(resources).filter(({ volumes }) =>
+      volumes.some(({ secret }) => secret?.secretName === 'claude-git'),
+    );
+    expect(withMount.map(({ containers: [{ name }] }) => name)).toEqual(['claude-code-agent']);
+    expect(withMount[0]?.containers[0].volumeMounts.find(({ name }) => name === 'git')).toEqual({
+      name: 'git',
+      mountPath: '/var/run/claude-git',
+      readOnly: true,
+    });
+    const open = resources.filter(({ type }) => type !== 'kubernetes:core/v1:Secret');
+    expect(JSON.stringify([open, outputs])).not.toMatch(/canary-of-(git|nobody)/);
+
+    const checksum = ({ resources: all }: { resources: Rendered[] }) =>
+      deploymentOf(all).spec.template.metadata.annotations['claude-agent/git-checksum'];
+    expect(checksum({ resources })).toMatch(/^[0-9a-f]{64}$/);
+    expect(checksum(await runProgram(config('another')))).not.toBe(checksum({ resources }));
+    const without = await runProgram();
+    expect(checksum(without)).toBeUndefined();
+    expect(envOf(without.resources)).not.toHaveProperty('AGENT_GIT_HOSTS');
+  });
+
   test('builds nothing and pulls the pinned image when the config names one', async () => {
     const pinned = `example.azurecr.io/claude-agent@sha256:${'cd'.repeat(32)}`;
     const { resources, outputs } = await runProgram({ image: pinned });

@@ -9,6 +9,7 @@ const content = (changes: Partial<UpdateContent> = {}): UpdateContent => ({
   login: '111111111111',
   token: '222222222222',
   claude: '',
+  git: '',
   config: { queueLimit: '100' },
   ...changes,
 });
@@ -28,6 +29,7 @@ describe('the records of updates', () => {
     ['login', { login: '333333333333' }],
     ['token', { token: '333333333333' }],
     ['set of MCP servers', { claude: '333333333333' }],
+    ['credential for git hosts', { git: '333333333333' }],
     ['config', { config: { queueLimit: '50' } }],
     ['set of keys', { config: { queueLimit: '100', aNewKey: '' } }],
   ])('get a new first record for another %s', (_what, changes) => {
@@ -49,7 +51,7 @@ describe('the records of updates', () => {
     const records = Array.from({ length: 12 }, (_, index) => ({
       number: 12 - index,
       time: NOW.toISOString(),
-      ...content(),
+      ...content(index === 0 ? { git: '333333333333' } : {}),
     }));
     expect(recordsIn(textsOf(records))).toEqual(records);
     expect(recordsIn(undefined)).toEqual([]);

@@ -7,11 +7,11 @@ import { shortImage } from '../../update-record.ts';
 
 /**
  * Config that a rollback does not change: where the stack is, its Azure resources, the volumes, which can neither shrink nor
- * change their class, n8nApiUrl, which needs a secret beside it, the callers, whose retired tokens would be valid again, and the
+ * change their class, n8nApiUrl and gitHosts, which need a secret beside them, the callers, whose retired tokens would be valid again, and the
  * budgets, which belong to these callers and limit what is spent now.
  */
 const KEPT_KEY =
-  /^(target|registry|volumeSize|workspaceStorage|workspaceAccessMode|workspaceSize|storageClass|n8nApiUrl|callers|budgets|azure.*)$/;
+  /^(target|registry|volumeSize|workspaceStorage|workspaceAccessMode|workspaceSize|storageClass|n8nApiUrl|callers|budgets|gitHosts|azure.*)$/;
 
 /** Config of an update whose record lacks these keys: before there were runners, `claude` ran in the agent's pod. */
 const BEFORE_RUNNERS = {
@@ -23,7 +23,11 @@ const BEFORE_RUNNERS = {
 };
 
 /** Lists that an earlier version may not know, and what that means. */
-const WITHOUT = { callers: 'their tokens get 401', budgets: 'nothing limits what runs spend' };
+const WITHOUT = {
+  callers: 'their tokens get 401',
+  budgets: 'nothing limits what runs spend',
+  gitHosts: 'runs with git are refused',
+};
 
 /** What going back to an update does to the stack's file. */
 export interface RollbackPlan {
@@ -80,6 +84,7 @@ export function rollbackPlan(
   if (record.token !== current.token) kept.push('API token was different: the current one stays');
   if (record.claude !== current.claude)
     kept.push("claude's MCP servers or settings were different: the current ones stay");
+  if (record.git !== current.git) kept.push('credentials for git hosts were different: the current ones stay');
   const lines = [
     `Roll back to update ${record.number} of ${record.time}:`,
     ...[...changes, ...kept].map((line) => `  ${line}`),

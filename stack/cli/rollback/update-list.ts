@@ -30,6 +30,7 @@ export const shown = (value: string | undefined): string => (value === undefined
 function inShort({ what, from, to }: Change): string {
   if (what === 'config image') return to ? 'pinned' : 'no longer pinned';
   if (what === 'claude') return "claude's MCP servers or settings";
+  if (what === 'git') return 'credentials for git hosts';
   if (!what.startsWith('config ')) return what;
   return `${what.slice('config '.length)} ${shown(from)} -> ${shown(to)}`;
 }

@@ -253,6 +253,7 @@ describe('npm run rollback', () => {
     login: '111111111111',
     token: '222222222222',
     claude: '',
+    git: '',
     config: { queueLimit, image: '', runners: '1' },
   });
   const SESSION = { type: 'kubernetes:core/v1:Secret', urn: 's', inputs: { metadata: { name: 'claude-session' } } };

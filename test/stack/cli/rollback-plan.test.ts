@@ -23,6 +23,7 @@ const record = (number: number, changes: Partial<UpdateRecord> = {}, config: Rec
   login: '111111111111',
   token: '222222222222',
   claude: '',
+  git: '',
   ...changes,
   config: { ...DEFAULTS, ...config },
 });
@@ -83,6 +84,22 @@ config:
       'budgets: that version knows none, so that nothing limits what runs spend until you go forward again';
     expect(back({ ...record(3), config: before }, content).description).toContain(missing);
     expect(back({ ...record(3), config: before }, 'config: {}\n').description).not.toContain('budgets');
+  });
+
+  test('keeps the git hosts, which need the secret that stays, and says so if that version knows none', () => {
+    const host = (organization: string) => ({ repositories: [`https://github.com/${organization}/*`], type: 'github' });
+    const content = `config:\n  claude-code-agent:gitHosts:\n    - ${JSON.stringify(host('acme'))}\n`;
+    const earlier = record(2, { git: 'another' }, { gitHosts: JSON.stringify([host('former')]) });
+    const plan = back(earlier, content);
+    expect((parse(plan.content) as { config: object }).config).toMatchObject({
+      'claude-code-agent:gitHosts': [host('acme')],
+    });
+    expect(plan.description).toMatch(/gitHosts was .*former.*: stays .*acme/);
+    expect(plan.description).toContain('credentials for git hosts were different: the current ones stay');
+    const { gitHosts: _, ...before } = record(3).config;
+    expect(back({ ...record(3), config: before }, content).description).toContain(
+      'gitHosts: that version knows none, so that runs with git are refused until you go forward again',
+    );
   });
 
   test("returns claude to the agent's pod if that update was made before there were runners", () => {
@@ -158,12 +175,12 @@ describe('the list of updates', () => {
   test('has a line per update: number, time, image, what it changed', () => {
     const records = [
       record(3, { image: image('1') }, { queueLimit: '50', image: image('1') }),
-      record(2, { login: '3', claude: '4' }, { queueLimit: '50' }),
+      record(2, { login: '3', claude: '4', git: '5' }, { queueLimit: '50' }),
       record(1),
     ];
     expect(listOf(records)).toBe(`update  when               image         what it changed
-3       2026-01-03 03:04Z  111111111111  image, login, claude's MCP servers or settings, pinned
-2       2026-01-02 03:04Z  222222222222  image, login, claude's MCP servers or settings, queueLimit 100 -> 50
+3       2026-01-03 03:04Z  111111111111  image, login, claude's MCP servers or settings, credentials for git hosts, pinned
+2       2026-01-02 03:04Z  222222222222  image, login, claude's MCP servers or settings, credentials for git hosts, queueLimit 100 -> 50
 1       2026-01-01 03:04Z  111111111111  oldest recorded update
 
 To roll back to one of them: npm run rollback -- NUMBER

@@ -4,48 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 
 import { readProject } from '../../../stack/config/stack-file.ts';
-import { ConfigError, ownKeys } from '../../../stack/config/reader.ts';
-import type { ConfigSource } from '../../../stack/config/reader.ts';
 import { SECRETS } from '../../../stack/config/secrets.ts';
-import { readConfig } from '../../../stack/config/config.ts';
-import type { StackConfig } from '../../../stack/config/config.ts';
-import { defaults } from '../program.ts';
-
-function read(
-  given: Record<string, string> = {},
-  onRead: (key: string) => void = () => undefined,
-  plain: readonly string[] = [],
-): StackConfig {
-  const config = {
-    ...defaults(),
-    ...Object.fromEntries(Object.entries(given).map(([key, value]) => [full(key), value])),
-  };
-  const source: ConfigSource = {
-    get: (key) => {
-      onRead(key);
-      return config[full(key)];
-    },
-    getSecret: (key) => {
-      onRead(key);
-      return undefined;
-    },
-    peek: (key) => config[full(key)],
-    isPlain: (key) => plain.includes(key),
-    keys: () => ownKeys(config, 'claude-code-agent'),
-  };
-  return readConfig(source);
-}
-const full = (key: string): string => `claude-code-agent:${key}`;
-
-function mistakesOf(given: Record<string, string>): string {
-  try {
-    read(given);
-  } catch (error) {
-    if (error instanceof ConfigError) return error.message;
-    throw error;
-  }
-  throw new Error('The configuration was accepted.');
-}
+import { mistakesOf, read } from './read.ts';
 
 const AZURE = {
   target: 'azure',
@@ -187,6 +147,9 @@ describe('the configuration', () => {
     ['mcpServers', '{"a":{"url":"https://canary"}}', ': a must be {"command": PROGRAM'],
     ['mcpServers', '{"a b":{"command":"canary"}}', ': a b must be'],
     ['claudeSettings', '"canary"', 'is not a JSON object'],
+    ['gitCredentials', 'canary', 'is not a JSON object'],
+    ['gitCredentials', '{"acme":7}', ': acme must be a token or a private key in PEM'],
+    ['gitCredentials', '{"acme.pem":"canary"}', ': acme.pem must be'],
     ['teamsWebhookUrl', 'canary.example.org', 'must be the http(s) URL of a Teams Workflows webhook'],
     ['teamsWebhookUrl', 'https://', 'must be the http(s) URL'],
   ])('rejects the secret %s %j without showing it', (key, value, words) => {
