@@ -2,12 +2,14 @@ import { Hono } from 'hono';
 import type { H } from 'hono/types';
 import type { Logger } from 'pino';
 import { OPERATIONS, operations, type OperationId } from './api/operations.ts';
+import type { GitHosts } from '../git/hosts.ts';
 import type { Budgets } from '../budgets/budgets.ts';
 import type { CallbackHosts } from '../callbacks/hosts.ts';
 import type { Callers, KnownCaller } from '../callers/callers.ts';
 import { CALLER_RIGHTS } from '../contract.ts';
 import { bearer, knownCallerOf } from './bearer.ts';
 import type { Decisions } from '../decisions/decisions.ts';
+import { checkGit } from './routes/git.ts';
 import { listBudgets } from './routes/budgets.ts';
 import { decideRun } from './routes/decisions.ts';
 import { checkLogin, getHealth, getMetrics, getOpenApi, getReadiness, pause, resume } from './routes/state.ts';
@@ -55,6 +57,7 @@ export interface AppDependencies {
   readonly decisions: Decisions;
   readonly steps: RunSteps;
   readonly budgets: Budgets;
+  readonly gitHosts: GitHosts;
   readonly quota: Quota;
   /** The longest `timeout` of `POST /runs`. */
   readonly maxRunMinutes: number;
@@ -126,6 +129,7 @@ function handlersOf(dependencies: AppDependencies): Record<OperationId, readonly
     uploadFile: [uploadFile(files)],
     getRunFile: [getRunFile(service, files)],
     listBudgets: [listBudgets(dependencies.budgets)],
+    checkGit: [checkGit(dependencies.gitHosts)],
     mcp: [ownSite(allowedHosts), jsonBody, mcp(dependencies)],
     decide: [jsonBody, decideRun(service)],
     checkLogin: [checkLogin(dependencies.loginCheck)],

@@ -112,3 +112,24 @@ export const gitResult = component(
 export type GitRequest = Sent<typeof gitRequest>;
 /** What became of it. */
 export type GitResult = Sent<typeof gitResult>;
+
+/** The response of `POST /git/check`. */
+export const gitCheck = component(
+  'GitCheck',
+  z.object({
+    hosts: z
+      .array(
+        component(
+          'GitHost',
+          z.object({
+            name: z.string().describe('The first of its `repositories`.'),
+            ok: z.boolean().describe('Whether it was reached and took the credential.'),
+            detail: z.string().describe('A sentence; with what to do if `ok` is false.'),
+          }),
+        ),
+      )
+      .describe('In the order of the configuration.'),
+  }),
+);
+
+export type GitCheck = Sent<typeof gitCheck>;

@@ -2,6 +2,7 @@ import { BUDGET_OPERATIONS } from './budget-operations.ts';
 import { LOGIN_OPERATIONS } from './login-operations.ts';
 import { DECISION_OPERATIONS } from './decision-operations.ts';
 import { FILE_OPERATIONS } from './file-operations.ts';
+import { GIT_OPERATIONS } from './git-operations.ts';
 import { MCP_OPERATIONS } from './mcp-operations.ts';
 import type { Operation } from './operation.ts';
 import { RUN_OPERATIONS } from './run-operations.ts';
@@ -15,6 +16,7 @@ export const OPERATIONS = {
   ...DECISION_OPERATIONS,
   ...FILE_OPERATIONS,
   ...BUDGET_OPERATIONS,
+  ...GIT_OPERATIONS,
   ...MCP_OPERATIONS,
   ...STATE_OPERATIONS,
   ...LOGIN_OPERATIONS,

@@ -15,6 +15,7 @@ import { cluster } from './cluster.ts';
 import { kubectlOf } from '../system/kubectl.ts';
 import { examine } from './finding.ts';
 import type { Check, Named } from './finding.ts';
+import { git } from './git.ts';
 import { runners } from './runners.ts';
 import { runs } from './runs.ts';
 import { stack as stackChecks } from './stack.ts';
@@ -81,6 +82,7 @@ function checksOf(environment: CliEnvironment, stack: string, quick: boolean): C
     ...runs(context, token),
     ...callers(config, projectDir),
     ...budgets(config, context, token),
+    ...git(config, context, token),
     ...watchdog(kubectl),
     ...(quick ? [] : [about.drift]),
   ];

@@ -60,6 +60,7 @@ const EXPECTED: Record<OperationId, { any: Statuses } | { own: Statuses; foreign
     own: { mine: 404, both: 404, chief: 404 },
     foreign: { mine: 404, reader: 403, both: 403, chief: 404 },
   },
+  checkGit: { any: admin(200) },
   checkLogin: { any: admin(200) },
   startLogin: { any: admin(201) },
   completeLogin: { any: admin(404) },

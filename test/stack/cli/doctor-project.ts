@@ -119,16 +119,25 @@ export function doctorProject() {
 }
 
 /**
- * Serves a list of runs, newest first, and budgets as the agent does, and returns the answer of `kubectl port-forward` to it.
+ * Serves a list of runs, newest first, budgets and git hosts as the agent does, and returns the answer of `kubectl port-forward` to it.
  * @param budgets undefined: the agent is older than budgets.
+ * @param gitHosts undefined: it is older than these.
  */
-export async function agentWithRuns(outcomes: readonly string[], budgets?: readonly object[]) {
+export async function agentWithRuns(
+  outcomes: readonly string[],
+  budgets?: readonly object[],
+  gitHosts?: readonly object[],
+) {
   const runs = outcomes.map((outcome, id) => ({ id: `run-${id}`, acceptedAt: at(0), outcome }));
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '', 'http://agent');
     if (url.pathname === '/budgets') {
       response.statusCode = budgets ? 200 : 404;
       return void response.end(JSON.stringify({ budgets }));
+    }
+    if (url.pathname === '/git/check') {
+      response.statusCode = gitHosts ? 200 : 404;
+      return void response.end(JSON.stringify({ hosts: gitHosts }));
     }
     response.end(JSON.stringify({ runs: runs.slice(0, Number(url.searchParams.get('limit'))) }));
   });

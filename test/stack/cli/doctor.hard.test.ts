@@ -234,6 +234,38 @@ describe("the doctor's check of budgets", () => {
   });
 });
 
+describe("the doctor's check of git hosts", () => {
+  const shop = { name: 'https://github.com/acme/*', ok: true, detail: 'The app can be used.' };
+  const wiki = { name: 'https://git.example.org/wiki', ok: false, detail: 'git.example.org cannot be reached.' };
+  const found = async (configured: readonly object[], checked?: readonly object[]) => {
+    const doctor = doctorProject();
+    await using agent = await agentWithRuns([], [], checked);
+    doctor.kubectl.push(agent.forward);
+    writeFileSync(doctor.at('.local/agent-token'), 'token');
+    const config = { 'claude-code-agent:gitHosts': configured };
+    writeFileSync(doctor.at('Pulumi.dev.yaml'), JSON.stringify({ config }));
+    return (await doctor.look())['git hosts'];
+  };
+
+  test.each(
+    slice(
+      [
+        ['https://github.com/acme/*: The app can be used.', [shop], 'ok'],
+        ['https://git.example.org/wiki: git.example.org cannot be reached.', [wiki], 'broken'],
+        ['the agent does not have those of the config', [], 'broken'],
+        ['the agent does not have those of the config', undefined, 'broken'],
+      ] as const,
+      2,
+    ),
+  )('says: %s', async (detail, checked, state) => {
+    expect(await found([{}], checked)).toMatchObject({ state, detail });
+  });
+
+  test('is left out without git hosts', async () => {
+    expect(await found([], [])).toBeUndefined();
+  });
+});
+
 describe('the cause of a failure that the doctor reports', () => {
   const KUBELOGIN = `E1128 00:00:00.000001    1 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list"
 Unable to connect to the server: getting credentials: exec: executable kubelogin not found
