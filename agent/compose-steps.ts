@@ -16,14 +16,16 @@ export interface OtherSecrets {
 
 /**
  * The mask for everything secret that the agent knows: its token if it has it in clear, the credential and what it is renewed
- * to, the keys of callbacks and runners, and the variables and headers of its configuration of claude.
+ * to, those of git hosts, the keys of callbacks and runners, and the variables and headers of its configuration of claude.
  */
 export function maskOfSecrets(settings: Settings, { token, credential, callbackSecrets }: OtherSecrets): () => Mask {
-  const { environment, mcpConfig, claudeSettings, credentialFile, runners } = settings;
+  const { environment, mcpConfig, claudeSettings, credentialFile, gitHosts, runners } = settings;
   const configs = [mcpConfig, claudeSettings, ...userSettingsOf(settings)].filter((file) => file !== undefined);
   const files: SecretFile[] = [
     { path: credential.source, read: secretsOfLogin },
-    ...(credentialFile === undefined ? [] : [{ path: credentialFile, read: wholeFile }]),
+    ...[credentialFile, ...gitHosts.flatMap(({ privateKeyFile, tokenFile }) => [privateKeyFile, tokenFile])]
+      .filter((path) => path !== undefined)
+      .map((path) => ({ path, read: wholeFile })),
     ...configs.map((path) => ({ path, read: secretsOfConfig })),
   ];
   const fixed = [

@@ -302,7 +302,6 @@ export function composeAgent(settings: Settings, log: Logger, waits?: HoldWaits)
     decisions,
     steps,
     budgets,
-    gitHosts: git.hosts,
     quota,
     maxRunMinutes: settings.maxRunMinutes,
     version: packageJson.version,

@@ -2,7 +2,6 @@ import { Hono } from 'hono';
 import type { H } from 'hono/types';
 import type { Logger } from 'pino';
 import { OPERATIONS, operations, type OperationId } from './api/operations.ts';
-import type { GitHosts } from '../git/hosts.ts';
 import type { Budgets } from '../budgets/budgets.ts';
 import type { CallbackHosts } from '../callbacks/hosts.ts';
 import type { Callers, KnownCaller } from '../callers/callers.ts';
@@ -57,7 +56,6 @@ export interface AppDependencies {
   readonly decisions: Decisions;
   readonly steps: RunSteps;
   readonly budgets: Budgets;
-  readonly gitHosts: GitHosts;
   readonly quota: Quota;
   /** The longest `timeout` of `POST /runs`. */
   readonly maxRunMinutes: number;

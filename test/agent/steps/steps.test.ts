@@ -38,7 +38,7 @@ const secrets: ClaudeStep[] = [
   call('s1', 'Bash', { command: `curl -H 'Authorization: Bearer ${TOKEN}'`, raw: SECRET_VALUE }),
   answer('s1', `${'z'.repeat(4090)}${TOKEN} and ${JSON.stringify({ a: SECRET_VALUE })}`),
   answer('s1', JSON.stringify({ a: JSON.stringify({ b: SECRET_VALUE }) })),
-  answer('s1', 'sk-ant-oat01-of-the-login-file, sk-ant-ort01-of-the-login-file, hunter2hunter2'),
+  answer('s1', 'sk-ant-oat01-of-the-login-file, sk-ant-ort01-of-the-login-file, hunter2hunter2, git-host-token'),
   { do: 'say', text: `The token is ${TOKEN}.` },
   { do: 'result', text: 'done' },
 ];
@@ -72,7 +72,13 @@ beforeAll(async () => {
     path.join(agent.folder, 'config/.credentials.json'),
     JSON.stringify({ claudeAiOauth: { ...login, expiresAt: Date.now() + 8 * 3_600_000 } }),
   );
-  Object.assign(agent.env, { AGENT_MCP_CONFIG: config, CLAUDE_CONFIG_DIR: path.join(agent.folder, 'config') });
+  const tokenFile = path.join(agent.folder, 'git-token');
+  writeFileSync(tokenFile, 'git-host-token\n');
+  Object.assign(agent.env, {
+    AGENT_MCP_CONFIG: config,
+    AGENT_GIT_HOSTS: JSON.stringify([{ repositories: ['https://git.example.org/*'], type: 'plain', tokenFile }]),
+    CLAUDE_CONFIG_DIR: path.join(agent.folder, 'config'),
+  });
   await agent.start();
 });
 afterAll(() => agent[Symbol.asyncDispose]());
@@ -143,7 +149,7 @@ describe('what Claude did', () => {
     const id = await idOf('secrets');
     const { steps } = await transcriptOf(id);
     const text = JSON.stringify(steps) + JSON.stringify(await eventsOf(id));
-    for (const secret of [TOKEN, TOKEN.slice(0, 12), 'of-the-login-file', 'hunter2', 'quoted']) {
+    for (const secret of [TOKEN, TOKEN.slice(0, 12), 'of-the-login-file', 'hunter2', 'git-host-token', 'quoted']) {
       expect(text).not.toContain(secret);
     }
     expect(steps[0]).toMatchObject({
