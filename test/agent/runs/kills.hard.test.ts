@@ -14,7 +14,7 @@ const prompts = {
   ],
 } as const;
 /** How often the agent is killed, each time at a random moment. */
-const KILLS = rounds(2, 60);
+const KILLS = rounds(2, 40);
 
 let agent: Agent;
 afterEach(() => agent[Symbol.asyncDispose]());
