@@ -30,7 +30,8 @@ export interface QueueHoldParts {
 /** How a run ended. */
 export interface EndOfRun {
   readonly id: string;
-  readonly result: Pick<RunResult, 'outcome' | 'resetsAt'>;
+  /** What its prompt came to; undefined if Claude had none. */
+  readonly result: Pick<RunResult, 'outcome' | 'resetsAt'> | undefined;
   /** When the API last began to answer it, in milliseconds since the epoch; undefined if it never did. */
   readonly answeredAt: number | undefined;
 }
@@ -105,9 +106,14 @@ export class QueueHold {
   }
 
   /** Call when the end of a run that had started is on disk. */
-  ended({ id, result: { outcome, resetsAt }, answeredAt }: EndOfRun): void {
+  ended({ id, result, answeredAt }: EndOfRun): void {
     const trial = this.#held?.trial;
     const isTrial = typeof trial === 'object' && trial.runId === id;
+    if (!result) {
+      if (isTrial) this.#tryNext();
+      return;
+    }
+    const { outcome, resetsAt } = result;
     if (outcome === 'usage_limited') this.#limited(resetsAt, isTrial);
     else if (outcome === 'unavailable') this.#unavailable(isTrial);
     else if (this.#isAnswer(outcome, answeredAt, isTrial)) this.release('Claude answers again');

@@ -116,6 +116,7 @@ export class Executor {
     const judged = budget.explained(judge(report, job.run.request.options), report);
     const result = loginStatus.reclassify(judged, report.transcript.apiError?.status, version);
     records.notify(job.run, () => loginStatus.observe(result));
+    job.answer = result;
     const whole = report.collected ? withFiles(result, job, await files.keep(job.run, report.collected)) : result;
     return git ? git.finish(whole, process.reaped) : whole;
   }

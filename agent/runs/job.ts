@@ -2,7 +2,7 @@ import type { RunAsks } from '../decisions/decisions.ts';
 import type { ClaudeProcess, EndReason } from '../claude/process.ts';
 import type { GitRun } from '../git/run/git-run.ts';
 import type { Ticket } from './queue.ts';
-import type { EndedRun, Run, RunRequest } from '../store/run.ts';
+import type { EndedRun, Run, RunRequest, RunResult } from '../store/run.ts';
 
 /** A run that has not ended, and the clients that wait for it. */
 export interface Job {
@@ -26,6 +26,8 @@ export interface Job {
   asks?: RunAsks | undefined;
   /** When the API last began to answer it, in milliseconds since the epoch; undefined if it never did. */
   answeredAt?: number | undefined;
+  /** What its prompt came to, whatever becomes of its repository; undefined if Claude had none. */
+  answer?: RunResult;
   /** Releases the files that it left; their record is on disk by then. */
   releaseFiles?: () => void;
   /** Stops watching the disk use of the run. */

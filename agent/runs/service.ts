@@ -120,7 +120,7 @@ export class RunService {
       onEnded: (job, run) => {
         this.#slots.vacate(job);
         this.#jobs.resolve(job, run);
-        hold.ended({ id: run.id, result: run.result, answeredAt: job.answeredAt });
+        hold.ended({ id: run.id, result: job.answer, answeredAt: job.answeredAt });
       },
     });
     this.#jobs = new Jobs({

@@ -182,6 +182,14 @@ describe('a run on a repository', () => {
     expect(own.agent.claude.begun()).toHaveLength(begun);
   });
 
+  it('does not make the queue wait for Claude when its host is down', async () => {
+    for (let times = 0; times < 3; times += 1) {
+      own.host.failures.push({ path: '/acme/shop/info/refs', status: 503 });
+      expect(await own.agent.run('commits', request())).toMatchObject({ outcome: 'unavailable' });
+    }
+    expect((await own.agent.health()).hold).toBeUndefined();
+  });
+
   it.each([
     { git: 'x', says: '`git` must be an object' },
     { git: {}, says: '`git.url` must be the https URL of a repository' },
