@@ -53,6 +53,7 @@ describe('the workflows of docs/n8n', () => {
       'Make a file',
       'On error',
       'Structured answer',
+      'Work on a repository',
     ]);
   });
 
