@@ -58,7 +58,7 @@ describe('Ask a person first', needs(missingN8n), () => {
     expect(first.mail).toContain('Subject: Claude wants to use Bash');
     expect(first.mail).toContain('touch allowed.txt');
     // A mail filter that opens the link decides nothing.
-    expect((await fetch(first.form, { headers: BROWSER })).status).toBe(200);
+    expect(await open(first.form)).toBe(200);
     expect(existsSync(fileOf('allowed.txt'))).toBe(false);
     await submit(first.form, 'Allow', '');
 
@@ -123,13 +123,15 @@ async function submit(form: string, decision: 'Allow' | 'Deny', reason: string):
   const body = new FormData();
   body.set('field-0', decision);
   body.set('field-1', reason);
-  // n8n answers 409 until it has put the execution to sleep.
-  await eventually(async () => {
-    const { ok, status } = await fetch(form, { method: 'POST', headers: BROWSER, body });
-    if (!ok && status !== 409) throw new Error(`The form answered ${status}.`);
-    return ok || undefined;
-  }, 'the form');
+  expect(await open(form, { method: 'POST', body })).toBe(200);
 }
+
+/** Sends a request to the form as a browser does. n8n answers 409 until it has put the execution to sleep. @returns the status. */
+const open = (form: string, request: RequestInit = {}): Promise<number> =>
+  eventually(async () => {
+    const { status } = await fetch(form, { ...request, headers: BROWSER });
+    return status === 409 ? undefined : status;
+  }, 'the form');
 
 /** The execution of a workflow in which a node ran, when it has ended. */
 async function executionWith(workflow: Workflow, node: string): Promise<Execution> {
