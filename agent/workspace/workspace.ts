@@ -107,8 +107,9 @@ export class Workspace {
 
   /** Checks a folder that a request names. @returns its path, or what it must be. */
   check(workdir: string): { path: string } | { problem: string } {
-    if (!this.#isElsewhere) return insideWorkspace(workdir, this.dir);
+    // It is made again before each start: a run may remove it at any moment.
     if (workdir === this.runDir) return { path: workdir };
+    if (!this.#isElsewhere) return insideWorkspace(workdir, this.dir);
     if (this.#dependencies.lifetime === 'run')
       return {
         problem: `must be left out, because each run has a new, empty folder on a runner; ${AGENT_ENV.workspaceLifetime} is run (in the stack, set workspaceStorage to volume)`,
