@@ -1,5 +1,5 @@
 import { BUDGET_PERIODS, MAX_BUDGETS, type BudgetPeriod } from '../contract.ts';
-import { isObject, shown } from '../rule-values.ts';
+import { isObject, mistakesInList, shown } from '../rule-values.ts';
 
 /** A budget as it is configured; the same in the agent's settings and in the config of the stack. */
 export interface BudgetSetting {
@@ -25,21 +25,16 @@ const keyOf = ({ per, caller = '', label = '' }: Omit<BudgetSetting, 'usd'>) => 
  * @param callers the names of all callers.
  */
 export function mistakesInBudgets(value: unknown, callers: readonly string[]): string[] {
-  if (!Array.isArray(value)) return [`it must be ${BUDGETS_ALLOWED}`];
-  const items: readonly unknown[] = value;
+  const list = { allowed: BUDGETS_ALLOWED, most: MAX_BUDGETS, keys: KEYS };
+  return mistakesInList(value, list, (item, at) => mistakesInBudget(item, at, callers), twice);
+}
+
+function twice(items: readonly unknown[]): string[] {
   const keys = items.map((item) => (isObject(item) ? keyOf(item as never) : undefined));
-  return [
-    ...(items.length > MAX_BUDGETS ? [`there are ${items.length}, and at most ${MAX_BUDGETS} are allowed`] : []),
-    ...items.flatMap((item, at) =>
-      isObject(item)
-        ? mistakesInBudget(item, `[${at}]`, callers)
-        : [`[${at}] must be an object with ${KEYS.join(', ')}`],
-    ),
-    ...keys.flatMap((key, at) => {
-      const first = keys.indexOf(key);
-      return key === undefined || first === at ? [] : [`[${at}] has the same per, caller and label as [${first}]`];
-    }),
-  ];
+  return keys.flatMap((key, at) => {
+    const first = keys.indexOf(key);
+    return key === undefined || first === at ? [] : [`[${at}] has the same per, caller and label as [${first}]`];
+  });
 }
 
 function mistakesInBudget(

@@ -1,5 +1,5 @@
 import { CALLER_NAME, CALLER_RIGHTS, MAX_CALLERS, OPERATOR, RUN_LIMITS, type CallerRight } from '../contract.ts';
-import { isObject, shown } from '../rule-values.ts';
+import { isObject, mistakesInList, shown } from '../rule-values.ts';
 
 /** A caller as it is configured; the same in the agent's settings and in the config of the stack. */
 export interface CallerSetting {
@@ -30,15 +30,8 @@ export function callerNameMistake(name: unknown): string | undefined {
 
 /** Everything that is wrong with a list of callers, a clause each that begins with the place. */
 export function mistakesInCallers(value: unknown): string[] {
-  if (!Array.isArray(value)) return [`it must be ${CALLERS_ALLOWED}`];
-  const items: readonly unknown[] = value;
-  return [
-    ...(items.length > MAX_CALLERS ? [`there are ${items.length}, and at most ${MAX_CALLERS} are allowed`] : []),
-    ...items.flatMap((item, at) =>
-      isObject(item) ? mistakesInCaller(item, `[${at}]`) : [`[${at}] must be an object with ${KEYS.join(', ')}`],
-    ),
-    ...twice(items.filter(isObject)),
-  ];
+  const list = { allowed: CALLERS_ALLOWED, most: MAX_CALLERS, keys: KEYS };
+  return mistakesInList(value, list, mistakesInCaller, (items) => twice(items.filter(isObject)));
 }
 
 function mistakesInCaller(caller: Readonly<Record<string, unknown>>, at: string): string[] {

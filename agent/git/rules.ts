@@ -3,7 +3,7 @@
  * @module
  */
 import { createPrivateKey } from 'node:crypto';
-import { isObject, shown } from '../rule-values.ts';
+import { isObject, mistakesInList, shown } from '../rule-values.ts';
 import { parseAddress, type GitAddress } from './address.ts';
 import { azureRepository } from './azure-path.ts';
 
@@ -63,14 +63,7 @@ type Entry = Readonly<Record<string, unknown>>;
 
 /** Everything that is wrong with a list of git hosts, a clause each that begins with the place. */
 export function mistakesInGitHosts(value: unknown): string[] {
-  if (!Array.isArray(value)) return [`it must be ${GIT_HOSTS_ALLOWED}`];
-  const items: readonly unknown[] = value;
-  return [
-    ...(items.length > MAX_ENTRIES ? [`there are ${items.length}, and at most ${MAX_ENTRIES} are allowed`] : []),
-    ...items.flatMap((item, at) =>
-      isObject(item) ? mistakesInEntry(item, `[${at}]`) : [`[${at}] must be an object with ${KEYS.join(', ')}`],
-    ),
-  ];
+  return mistakesInList(value, { allowed: GIT_HOSTS_ALLOWED, most: MAX_ENTRIES, keys: KEYS }, mistakesInEntry);
 }
 
 function mistakesInEntry(entry: Entry, at: string): string[] {

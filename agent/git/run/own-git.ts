@@ -7,12 +7,11 @@ import { gitFailure } from './failure.ts';
 import { GitError } from '../errors.ts';
 import type { GitAccess } from '../hosts.ts';
 
-/** Neither a file of the machine nor one of the user decides what git does, and nobody is asked for a password. */
+/** Neither a file of the machine nor one of the user decides what git does. The variables of an access add the rest. */
 export const ISOLATED = {
   GIT_CONFIG_NOSYSTEM: '1',
   GIT_CONFIG_GLOBAL: '/dev/null',
   GIT_ATTR_NOSYSTEM: '1',
-  GIT_TERMINAL_PROMPT: '0',
   GIT_LFS_SKIP_SMUDGE: '1',
   LC_ALL: 'C',
 } as const;

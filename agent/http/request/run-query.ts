@@ -18,14 +18,6 @@ const known = new KnownNames(parameters);
  * @throws {ProblemError} with all errors at once.
  */
 export function runFilterIn(query: URLSearchParams): RunFilter {
-  const read = readRunQuery(query);
-  if ('filter' in read) return read.filter;
-  const { errors } = read;
-  throw new ProblemError('invalid-query', errors.map(({ message }) => message).join(' '), { errors });
-}
-
-/** The same without an exception. */
-export function readRunQuery(query: URLSearchParams): { filter: RunFilter } | { errors: readonly FieldError[] } {
   const given = [...new Set(query.keys())].map((name) => [name, query.getAll(name)] as const);
   const unknown = given.filter(([name]) => !parameters.includes(name));
   const twice = given.filter(([name, values]) => parameters.includes(name) && name !== REPEATED && values.length > 1);
@@ -36,7 +28,8 @@ export function readRunQuery(query: URLSearchParams): { filter: RunFilter } | { 
     ...twice.map(([field]) => ({ field, message: `\`${field}\` may be given only once.` })),
     ...(parsed.error?.issues ?? []).map((issue) => wrongParameter(issue, query)),
   ];
-  return parsed.success && errors.length === 0 ? { filter: filterOf(parsed.data) } : { errors };
+  if (parsed.success && errors.length === 0) return filterOf(parsed.data);
+  throw new ProblemError('invalid-query', errors.map(({ message }) => message).join(' '), { errors });
 }
 
 function filterOf({ cursor, label, since, until, ...rest }: z.output<typeof runQuery>): RunFilter {

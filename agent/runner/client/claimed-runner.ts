@@ -1,6 +1,4 @@
 import {
-  RUNNER_HOME,
-  RUNNER_WORKSPACE,
   type ProcessCommand,
   type ProcessOutput,
   type ClaimedPlace,
@@ -10,7 +8,7 @@ import {
 import { EarlierRunnerError } from '../../claude/programs.ts';
 import { Inlet } from '../flow.ts';
 import { ProtocolError, type Channel, type FromRunner } from '../protocol.ts';
-import { inTime, RemoteProcess, type Way } from './remote-process.ts';
+import { commandOn, inTime, RemoteProcess, type Way } from './remote-process.ts';
 import { RemoteProgram } from './remote-program.ts';
 
 /** The connection of a {@link ClaimedRunner}. */
@@ -47,16 +45,13 @@ export class ClaimedRunner implements ClaimedPlace {
     command.signal.throwIfAborted();
     if (this.#isGone) return { lost: true, stderr: '' };
     this.#use();
-    const { home, workspace, isLast, say } = this.#way;
-    const there = (text: string) => text.replaceAll(RUNNER_HOME, home).replaceAll(RUNNER_WORKSPACE, workspace);
+    const { isLast, say } = this.#way;
     const program = new RemoteProgram(command, this.#inlets, () => say({ type: 'signal', name: 'SIGKILL' }));
     this.#program = program;
     say({
       type: 'program',
       file: command.file,
-      args: command.args.map(there),
-      env: Object.fromEntries(Object.entries(command.env).map(([name, value]) => [name, there(value)])),
-      cwd: there(command.cwd),
+      ...commandOn(this.#way, command),
       input: command.input ?? '',
       isLast,
     });

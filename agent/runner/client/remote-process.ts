@@ -35,6 +35,29 @@ export interface Way extends Speech {
   readonly onUse: () => void;
 }
 
+type Places = Pick<Way, 'home' | 'workspace'>;
+
+const ownFolder = ({ home }: Places) => `${home}/run`;
+
+/** Puts the paths of a runner in place of the marks for them in a text. */
+function placesOn(way: Places): (text: string) => string {
+  return (text) =>
+    text
+      .replaceAll(RUNNER_HOME, way.home)
+      .replaceAll(RUNNER_WORKSPACE, way.workspace)
+      .replaceAll(RUN_FOLDER, ownFolder(way));
+}
+
+/** The parts of a command that have paths, with those of a runner. */
+export function commandOn(way: Places, { args, env, cwd }: Pick<ProcessCommand, 'args' | 'env' | 'cwd'>) {
+  const there = placesOn(way);
+  return {
+    args: args.map(there),
+    env: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, there(value)])),
+    cwd: there(cwd),
+  };
+}
+
 /** A process on a runner, from its start until the connection ends. */
 export class RemoteProcess implements HostedProcess {
   readonly exit: Promise<ProcessExit>;
@@ -66,18 +89,15 @@ export class RemoteProcess implements HostedProcess {
     this.#content = new ByteQueue((bytes) => way.say({ type: 'acknowledge', channel: 'file', bytes }));
     this.#pull = new Pull(command.mirror, way, this.#content);
     this.#exchange = new FileExchange(way, this.#outlets.file, this.#content);
-    const own = `${way.home}/run`;
+    const own = ownFolder(way);
     const hasFolder = command.hasFolder === true && way.takesFiles;
     this.folder = hasFolder ? this.#folderAt(own) : undefined;
-    const there = (text: string) =>
-      text.replaceAll(RUNNER_HOME, way.home).replaceAll(RUNNER_WORKSPACE, way.workspace).replaceAll(RUN_FOLDER, own);
+    const there = placesOn(way);
     const files = command.files ?? [];
     way.say({
       type: 'start',
       file: command.file,
-      args: command.args.map(there),
-      env: Object.fromEntries(Object.entries(command.env).map(([name, value]) => [name, there(value)])),
-      cwd: there(command.cwd),
+      ...commandOn(way, command),
       files: files.map(({ path, mode, content }) => ({ path: there(path), mode, bytes: content.length })),
       isLast: way.isLast,
       ...(hasFolder && { hasFolder }),
