@@ -4,7 +4,7 @@ import { parseAddress } from './address.ts';
 import { azureRepository } from './azure-path.ts';
 import { basic, type GitCredential } from './credential.ts';
 import { GitError } from './errors.ts';
-import type { GitRepository, PullRequest } from './hosts.ts';
+import type { GitRepository, OpenPullRequest, PullRequest } from './hosts.ts';
 import { bodyOf, tooLong, type PullRequests } from './pull-requests.ts';
 import { refusalOf } from './refusal.ts';
 import type { RestAnswer, RestApi, RestRequest } from './rest.ts';
@@ -36,9 +36,23 @@ export class AzureDevOps implements PullRequests {
     return tooLong('The title', title, MAX_TITLE_CHARS, host) ?? tooLong('The body', body, MAX_BODY_CHARS, host);
   }
 
-  async open(repository: GitRepository, request: PullRequest, signal: AbortSignal): Promise<{ readonly url: string }> {
-    const present = await this.#find(repository, request, signal);
+  async open(repository: GitRepository, request: PullRequest, signal: AbortSignal): Promise<OpenPullRequest> {
+    const present = await this.#find(repository, request, 'active', signal);
+    return present ?? this.#create(repository, request, signal);
+  }
+
+  async openMissing(
+    repository: GitRepository,
+    request: PullRequest,
+    signal: AbortSignal,
+  ): Promise<OpenPullRequest | undefined> {
+    const present = await this.#find(repository, request, 'active', signal);
     if (present) return present;
+    const earlier = await this.#find(repository, request, 'all', signal);
+    return earlier ? undefined : this.#create(repository, request, signal);
+  }
+
+  async #create(repository: GitRepository, request: PullRequest, signal: AbortSignal): Promise<OpenPullRequest> {
     const path = `${pathOf(repository)}/pullrequests?${VERSION}`;
     const body = {
       sourceRefName: `refs/heads/${request.head}`,
@@ -49,7 +63,7 @@ export class AzureDevOps implements PullRequests {
     };
     const answer = await this.#ask(repository, { method: 'POST', path, body }, signal);
     if (answer.status === 201) return addressOf(repository, bodyOf(answer, pullRequest, repository));
-    const concurrent = answer.status === EXISTS ? await this.#find(repository, request, signal) : undefined;
+    const concurrent = answer.status === EXISTS ? await this.#find(repository, request, 'active', signal) : undefined;
     if (concurrent) return concurrent;
     const said = saidBy(answer.body);
     if ([400, 404].includes(answer.status) && NO_BRANCH.test(said)) {
@@ -73,12 +87,13 @@ export class AzureDevOps implements PullRequests {
   async #find(
     repository: GitRepository,
     { head, base }: PullRequest,
+    status: 'active' | 'all',
     signal: AbortSignal,
-  ): Promise<{ readonly url: string } | undefined> {
+  ): Promise<OpenPullRequest | undefined> {
     const query = new URLSearchParams({
       'searchCriteria.sourceRefName': `refs/heads/${head}`,
       'searchCriteria.targetRefName': `refs/heads/${base}`,
-      'searchCriteria.status': 'active',
+      'searchCriteria.status': status,
       $top: '1',
     });
     const path = `${pathOf(repository)}/pullrequests?${query.toString()}&${VERSION}`;
@@ -116,7 +131,7 @@ function pathOf(repository: GitRepository): string {
   return `/${[...collection, project, '_apis', 'git', 'repositories', name].map(encodeURIComponent).join('/')}`;
 }
 
-function addressOf({ url }: GitRepository, { pullRequestId }: z.output<typeof pullRequest>): { readonly url: string } {
+function addressOf({ url }: GitRepository, { pullRequestId }: z.output<typeof pullRequest>): OpenPullRequest {
   return { url: `${url}/pullrequest/${pullRequestId}` };
 }
 

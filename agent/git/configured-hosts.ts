@@ -9,7 +9,15 @@ import { GitError } from './errors.ts';
 import { Github } from './github.ts';
 import { GithubApp } from './github-app.ts';
 import { githubApiUrl } from './github-rest.ts';
-import type { FoundRepository, GitAccess, GitHostCheck, GitHosts, GitRepository, PullRequest } from './hosts.ts';
+import type {
+  FoundRepository,
+  GitAccess,
+  GitHostCheck,
+  GitHosts,
+  GitRepository,
+  OpenPullRequest,
+  PullRequest,
+} from './hosts.ts';
 import { GitProxy, type Target } from './proxy.ts';
 import type { PullRequests } from './pull-requests.ts';
 import { RestApi } from './rest.ts';
@@ -105,10 +113,16 @@ export class ConfiguredGitHosts implements GitHosts, Disposable {
     repository: GitRepository,
     request: PullRequest,
     signal: AbortSignal,
-  ): Promise<{ readonly url: string }> {
-    const { pullRequests } = this.#configured(repository);
-    if (!pullRequests) throw new GitError('refused', NO_PULL_REQUESTS);
-    return pullRequests.open(repository, request, signal);
+  ): Promise<OpenPullRequest> {
+    return this.#pullRequestsOf(repository).open(repository, request, signal);
+  }
+
+  async openMissingPullRequest(
+    repository: GitRepository,
+    request: PullRequest,
+    signal: AbortSignal,
+  ): Promise<OpenPullRequest | undefined> {
+    return this.#pullRequestsOf(repository).openMissing(repository, request, signal);
   }
 
   async check(signal: AbortSignal): Promise<GitHostCheck[]> {
@@ -149,6 +163,13 @@ export class ConfiguredGitHosts implements GitHosts, Disposable {
       },
       [Symbol.dispose]: () => tokens.revoke(token),
     };
+  }
+
+  /** @throws {GitError} if the host has none. */
+  #pullRequestsOf(repository: GitRepository): PullRequests {
+    const { pullRequests } = this.#configured(repository);
+    if (!pullRequests) throw new GitError('refused', NO_PULL_REQUESTS);
+    return pullRequests;
   }
 
   /** @throws {GitError} if the configuration has changed since the repository was found. */

@@ -4,7 +4,7 @@ import type { GitCredential } from './credential.ts';
 import { GitError } from './errors.ts';
 import { GithubApp } from './github-app.ts';
 import { githubName, GITHUB_HEADERS, saidByGithub } from './github-rest.ts';
-import type { GitRepository, PullRequest } from './hosts.ts';
+import type { GitRepository, OpenPullRequest, PullRequest } from './hosts.ts';
 import { bodyOf, tooLong, type PullRequests } from './pull-requests.ts';
 import { refusalOf } from './refusal.ts';
 import type { RestAnswer, RestApi, RestRequest } from './rest.ts';
@@ -14,6 +14,7 @@ const MAX_BODY_CHARS = 65_536;
 
 const pullRequest = z.object({ html_url: z.url() });
 const WHAT = 'open a pull request';
+const NOTHING_NEW = /\bno commits between\b/iu;
 
 /** Pull requests of GitHub. See https://docs.github.com/en/rest/pulls/pulls. */
 export class Github implements PullRequests {
@@ -31,14 +32,33 @@ export class Github implements PullRequests {
     );
   }
 
-  async open(repository: GitRepository, request: PullRequest, signal: AbortSignal): Promise<{ readonly url: string }> {
-    const present = await this.#find(repository, request, signal);
+  async open(repository: GitRepository, request: PullRequest, signal: AbortSignal): Promise<OpenPullRequest> {
+    const present = await this.#find(repository, request, 'open', signal);
+    return present ?? this.#create(repository, request, signal);
+  }
+
+  async openMissing(
+    repository: GitRepository,
+    request: PullRequest,
+    signal: AbortSignal,
+  ): Promise<OpenPullRequest | undefined> {
+    const present = await this.#find(repository, request, 'open', signal);
     if (present) return present;
+    if (await this.#find(repository, request, 'closed', signal)) return undefined;
+    try {
+      return await this.#create(repository, request, signal);
+    } catch (error) {
+      if (error instanceof GitError && NOTHING_NEW.test(error.message)) return undefined;
+      throw error;
+    }
+  }
+
+  async #create(repository: GitRepository, request: PullRequest, signal: AbortSignal): Promise<OpenPullRequest> {
     const { owner, name } = githubName(repository);
     const path = `/repos/${owner}/${name}/pulls`;
     const answer = await this.#ask(repository, { method: 'POST', path, body: request }, signal);
     if (answer.status === 201) return { url: bodyOf(answer, pullRequest, repository).html_url };
-    const concurrent = answer.status === 422 ? await this.#find(repository, request, signal) : undefined;
+    const concurrent = answer.status === 422 ? await this.#find(repository, request, 'open', signal) : undefined;
     if (concurrent) return concurrent;
     throw refusalOfPull(answer, repository, request);
   }
@@ -59,10 +79,11 @@ export class Github implements PullRequests {
   async #find(
     repository: GitRepository,
     { head, base }: PullRequest,
+    state: 'open' | 'closed',
     signal: AbortSignal,
-  ): Promise<{ readonly url: string } | undefined> {
+  ): Promise<OpenPullRequest | undefined> {
     const { owner, name } = githubName(repository);
-    const query = new URLSearchParams({ state: 'open', head: `${owner}:${head}`, base, per_page: '1' });
+    const query = new URLSearchParams({ state, head: `${owner}:${head}`, base, per_page: '1' });
     const path = `/repos/${owner}/${name}/pulls?${query.toString()}`;
     const answer = await this.#ask(repository, { method: 'GET', path }, signal);
     if (answer.status !== 200) throw this.#refusal(answer, repository, WHAT, true);

@@ -44,6 +44,12 @@ export interface PullRequest {
   readonly draft: boolean;
 }
 
+/** A pull request that is open. */
+export interface OpenPullRequest {
+  /** Its address for a browser. */
+  readonly url: string;
+}
+
 /** What {@link GitHosts.check} found out about an entry of the configuration. */
 export interface GitHostCheck {
   /** The first pattern of the entry. */
@@ -69,14 +75,19 @@ export interface GitHosts {
   pullRequestMistake(repository: GitRepository, request: Pick<PullRequest, 'title' | 'body'>): string | undefined;
   /**
    * Opens a pull request, or finds the open one of the same branches. Safe to repeat.
-   * @returns its address for a browser.
    * @throws {GitError} Also `refused` for a host of type `plain`.
    */
-  openPullRequest(
+  openPullRequest(repository: GitRepository, request: PullRequest, signal: AbortSignal): Promise<OpenPullRequest>;
+  /**
+   * The same for a branch that is as it was: opens none if one of the same branches was closed or merged, or if the host says that
+   * the branch has nothing new.
+   * @returns undefined then.
+   */
+  openMissingPullRequest(
     repository: GitRepository,
     request: PullRequest,
     signal: AbortSignal,
-  ): Promise<{ readonly url: string }>;
+  ): Promise<OpenPullRequest | undefined>;
   /** Asks each host whether it can be reached and whether it takes the credential. Never rejects. */
   check(signal: AbortSignal): Promise<GitHostCheck[]>;
 }

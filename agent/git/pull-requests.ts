@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { GitError } from './errors.ts';
-import type { GitHostCheck, GitRepository, PullRequest } from './hosts.ts';
+import type { GitHostCheck, GitRepository, OpenPullRequest, PullRequest } from './hosts.ts';
 import type { RestAnswer } from './rest.ts';
 
 /** The pull requests of a type of host. */
@@ -8,7 +8,13 @@ export interface PullRequests {
   /** Why the host cannot take such a pull request, as a sentence. */
   mistake(request: Pick<PullRequest, 'title' | 'body'>): string | undefined;
   /** See `GitHosts.openPullRequest`. @throws {GitError} */
-  open(repository: GitRepository, request: PullRequest, signal: AbortSignal): Promise<{ readonly url: string }>;
+  open(repository: GitRepository, request: PullRequest, signal: AbortSignal): Promise<OpenPullRequest>;
+  /** See `GitHosts.openMissingPullRequest`. @throws {GitError} */
+  openMissing(
+    repository: GitRepository,
+    request: PullRequest,
+    signal: AbortSignal,
+  ): Promise<OpenPullRequest | undefined>;
   /** Whether the host takes the credential. @throws {GitError} */
   check(repository: GitRepository, signal: AbortSignal): Promise<Pick<GitHostCheck, 'detail'>>;
 }

@@ -110,13 +110,23 @@ describe('Work on a repository', needs(missingN8n), () => {
   });
 
   it('stops with the branch if it was pushed and the pull request could not be opened', async () => {
-    shop.host.failures.push({ path: '/pulls', status: 429, headers: { 'retry-after': '300' } });
+    shop.host.failures.push({ path: '/pulls', status: 403, body: { message: 'Resource not accessible' } });
     const execution = await execute({ issue: '46', body: COMMITS });
     const { node, message } = endOf(execution);
     expect(node).toBe('Failed');
     expect(message).toContain(`The branch is pushed: ${shop.url}/tree/claude/issue-46`);
     expect(runsOf(execution, 'Send')).toBe(1);
     expect(await shop.tip('claude/issue-46')).toBeDefined();
+  });
+
+  it('opens the pull request with a new run if the host took the branch and limited requests then', async () => {
+    shop.host.failures.push({ path: '/pulls', status: 429, headers: { 'retry-after': '300' } });
+    const body = '[[bash:test -e done.md || { touch done.md && git add . && git commit -qm "Do it"; }]]';
+    const execution = await execute({ issue: '48', body });
+    expect(endOf(execution)).toEqual({ status: 'success', node: 'Pull request' });
+    expect(runsOf(execution, 'Send')).toBe(2);
+    expect(await gitOutput(shop.bare, 'rev-list', '--count', 'main..claude/issue-48')).toBe('1');
+    expect(shop.host.pulls.filter(({ head }) => head === 'claude/issue-48')).toHaveLength(1);
   });
 
   it('starts again when the host was unavailable, with a new run', async () => {

@@ -16,7 +16,7 @@ import { handOver, type HandedOver } from './hand-over.ts';
 import { OwnGit } from './own-git.ts';
 import { PlaceGit } from './place-git.ts';
 import { planFor, type GitPlan } from './plan.ts';
-import { publish } from './publish.ts';
+import { branchAddress, publish } from './publish.ts';
 
 /** How long the agent takes at most to get and publish the work of a run, in milliseconds. */
 const PUBLISH_MS = 15 * 60_000;
@@ -132,14 +132,19 @@ export class GitRun implements PromptWork {
       this.#warnings = [...this.#warnings, ...handed.warnings];
       const { base } = this.#git ?? {};
       if (!this.#git || base === undefined || !this.#plan) throw new Error('a result without a clone');
-      const git = { ...this.#git, base, commit: handed.commit };
-      if (handed.commit === base) {
-        this.#warnings = [...this.#warnings, 'The run has no new commits, so nothing was pushed.'];
-        return this.#with(result, unchanged(git));
-      }
-      const { defaultBranch, pullRequestBase } = this.#plan;
+      const { defaultBranch, pullRequestBase, hasWork, branch } = this.#plan;
+      const isUnchanged = handed.commit === base;
+      const git = {
+        ...this.#git,
+        base,
+        commit: handed.commit,
+        ...(isUnchanged && UNCHANGED),
+        ...(isUnchanged && hasWork && branchAddress(this.#repository(), branch)),
+      };
+      if (isUnchanged) this.#warnings = [...this.#warnings, 'The run has no new commits, so nothing was pushed.'];
+      if (isUnchanged && !hasWork) return this.#with(result, git);
       const progress: GitProgress = {
-        step: 'received',
+        step: isUnchanged ? 'opening' : 'received',
         git,
         defaultBranch,
         pullRequestBase,
@@ -257,9 +262,7 @@ export class GitRun implements PromptWork {
 /** The names of clones in the workspace begin with it. */
 export const CLONE = 'repository-';
 
-function unchanged(git: GitResult): GitResult {
-  return { ...git, ahead: 0, diffStat: { files: 0, insertions: 0, deletions: 0 } };
-}
+const UNCHANGED = { ahead: 0, diffStat: { files: 0, insertions: 0, deletions: 0 } } as const;
 
 function instructions(claudeMd: string): string {
   return `<repository-instructions file="CLAUDE.md">\n${claudeMd}\n</repository-instructions>`;

@@ -14,6 +14,8 @@ export interface GitPlan {
   readonly defaultBranch: string;
   /** The branch that the pull request is for; undefined if none was asked for. */
   readonly pullRequestBase: string | undefined;
+  /** Whether the host has the branch, and it is not at the same commit as {@link pullRequestBase}. */
+  readonly hasWork: boolean;
 }
 
 const SYMREF = /^ref: refs\/heads\/(\S+)\tHEAD$/;
@@ -82,12 +84,15 @@ export async function planFor(
       `A pull request from ${branch} to itself is not possible. Name another \`git.branch\`.`,
     );
   }
+  const idOf = (name: string) => refs.get(head(name)) ?? (name === defaultBranch ? refs.get('HEAD') : undefined);
+  const tip = refs.get(head(branch));
   return {
-    from: refs.has(head(branch)) ? head(branch) : start,
+    from: tip === undefined ? start : head(branch),
     ref: ref ?? defaultBranch,
     branch,
     defaultBranch,
     pullRequestBase,
+    hasWork: tip !== undefined && pullRequestBase !== undefined && tip !== idOf(pullRequestBase),
   };
 }
 

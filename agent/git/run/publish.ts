@@ -22,7 +22,7 @@ export interface Publication {
   /** The file with the objects of the commits. */
   readonly pack: string;
   readonly maxBytes: number;
-  readonly hosts: Pick<GitHosts, 'isProtected' | 'openPullRequest'>;
+  readonly hosts: Pick<GitHosts, 'isProtected' | 'openPullRequest' | 'openMissingPullRequest'>;
   /** In a bare repository of the agent. */
   readonly git: OwnGit;
   /** Puts the next step on disk. */
@@ -62,8 +62,12 @@ async function attemptTo(publication: Publication): Promise<GitProgress> {
   const { pullRequestBase: base, git } = progress;
   if (base === undefined || request.pullRequest === undefined) return progress;
   const { title, body = firstChars(progress.result.output, DEFAULT_BODY_CHARS), draft = false } = request.pullRequest;
-  const { url } = await hosts.openPullRequest(repository, { head: git.branch, base, title, body, draft }, signal);
-  const opened: GitProgress = { ...progress, git: { ...git, pullRequestUrl: url } };
+  const wanted = { head: git.branch, base, title, body, draft };
+  const open = git.pushed
+    ? await hosts.openPullRequest(repository, wanted, signal)
+    : await hosts.openMissingPullRequest(repository, wanted, signal);
+  if (!open) return progress;
+  const opened: GitProgress = { ...progress, git: { ...git, pullRequestUrl: open.url } };
   publication.save(opened);
   return opened;
 }
@@ -103,7 +107,8 @@ async function push(publication: Publication): Promise<GitProgress> {
   return pushed;
 }
 
-function branchAddress({ url, type }: GitRepository, branch: string): { readonly branchUrl?: string } {
+/** The address of a branch for a browser, if the host shows branches. */
+export function branchAddress({ url, type }: GitRepository, branch: string): { readonly branchUrl?: string } {
   const name = branch.split('/').map(encodeURIComponent);
   switch (type) {
     case 'github':

@@ -38,7 +38,9 @@ beforeAll(async () => {
     ]),
   );
   for (const name of [SHOP, APP_SHOP, AZURE_SHOP, 'open/shop']) {
-    await gitOutput(await own.repositories.make(name), 'branch', 'mine', 'main');
+    const bare = await own.repositories.make(name);
+    const commit = await gitOutput(bare, 'commit-tree', 'main^{tree}', '-p', 'main', '-m', 'mine');
+    await gitOutput(bare, 'branch', 'mine', commit);
   }
 });
 afterAll(() => stack.disposeAsync());
@@ -104,6 +106,16 @@ describe.each([
     own.host.pulls.forEach((pull) => (pull.state = 'closed'));
     await open(repository);
     expect(own.host.pulls).toHaveLength(2);
+  });
+
+  it('that is missing is opened only if there was none before', async () => {
+    const openMissing = () => own.hosts.openMissingPullRequest(own.repository(encodeURI(repository)), REQUEST, NEVER);
+    const address = { url: `${own.host.url}/${url}` };
+    expect(await openMissing()).toEqual(address);
+    expect(await openMissing()).toEqual(address);
+    own.host.pulls.forEach((pull) => (pull.state = 'closed'));
+    expect(await openMissing()).toBeUndefined();
+    expect(own.host.pulls).toHaveLength(1);
   });
 
   it('needs its branches', async () => {

@@ -134,6 +134,45 @@ describe('a run on a repository', () => {
     expect(await own.tip(`claude/${answer.runId.slice(0, 8)}`)).toBeUndefined();
   });
 
+  it('opens the pull request of a branch that an earlier run pushed without one, and only while there was none', async () => {
+    const git = request({ branch: 'late', push: true, pullRequest: { title: 'Late' } });
+    own.host.failures.push({ path: '/pulls', status: 403, body: { message: 'Resource not accessible' } });
+    const first = await own.agent.run('commits', git);
+    expect(first).toMatchObject({ outcome: 'failed', git: { pushed: true } });
+    const pulls = () => own.host.pulls.filter(({ head }) => head === 'late');
+    expect(pulls()).toEqual([]);
+    const commit = await own.tip('late');
+    const second = await own.agent.run('ask', git);
+    expect(second).toMatchObject({ outcome: 'succeeded', git: { commit, ahead: 0, pushed: false } });
+    expect(second.git?.branchUrl).toBe(`${own.url}/tree/late`);
+    expect(second.warnings).toContain('The run has no new commits, so nothing was pushed.');
+    expect(pulls()).toMatchObject([{ title: 'Late', state: 'open' }]);
+    const third = await own.agent.run('ask', git);
+    expect(third.git?.pullRequestUrl).toBe(second.git?.pullRequestUrl);
+    pulls().forEach((pull) => (pull.state = 'closed'));
+    const fourth = await own.agent.run('ask', git);
+    expect(fourth).toMatchObject({ outcome: 'succeeded', git: { pushed: false } });
+    expect(fourth.git).not.toHaveProperty('pullRequestUrl');
+    expect(pulls()).toHaveLength(1);
+  });
+
+  it('opens no pull request for a branch that has nothing which its base has not', async () => {
+    for (const [branch, start] of [
+      ['same', 'main'],
+      ['behind', 'main^'],
+    ] as const) {
+      if (branch === 'behind') {
+        const next = await gitOutput(own.bare, 'commit-tree', 'main^{tree}', '-p', 'main', '-m', 'next');
+        await gitOutput(own.bare, 'update-ref', 'refs/heads/main', next);
+      }
+      await gitOutput(own.bare, 'branch', branch, start);
+      const answer = await own.agent.run('ask', request({ branch, push: true, pullRequest: { title: 'None' } }));
+      expect(answer, branch).toMatchObject({ outcome: 'succeeded', git: { pushed: false } });
+      expect(answer.git).not.toHaveProperty('pullRequestUrl');
+      expect(own.host.pulls.filter(({ head }) => head === branch)).toEqual([]);
+    }
+  });
+
   it('fetches during the run, and cannot push itself', async () => {
     const answer = await own.agent.run('pushes', request({ branch: 'pushes', push: true }));
     expect(answer).toMatchObject({ outcome: 'succeeded', git: { pushed: true } });

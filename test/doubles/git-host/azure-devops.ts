@@ -25,15 +25,19 @@ export async function azureDevOps(state: HostState, request: RestRequest): Promi
     );
   }
   const branchOf = (ref: unknown) => String(ref).replace('refs/heads/', '');
-  const isSame = (head: unknown, base: unknown) => (pull: StoredPull) =>
-    pull.state === 'open' &&
-    pull.repository === repository &&
-    pull.head === branchOf(head) &&
-    pull.base === branchOf(base);
+  const isSame =
+    (head: unknown, base: unknown, status: string | null = 'active') =>
+    (pull: StoredPull) =>
+      (status === 'all' || (pull.state === 'open') === (status === 'active')) &&
+      pull.repository === repository &&
+      pull.head === branchOf(head) &&
+      pull.base === branchOf(base);
   const shown = ({ number }: StoredPull) => ({ pullRequestId: number });
   if (method === 'GET') {
     const asked = (key: string) => url.searchParams.get(`searchCriteria.${key}`);
-    const value = state.pulls.filter(isSame(asked('sourceRefName'), asked('targetRefName'))).map(shown);
+    const value = state.pulls
+      .filter(isSame(asked('sourceRefName'), asked('targetRefName'), asked('status')))
+      .map(shown);
     return reply(200, { value, count: value.length });
   }
   if (account.may !== 'write') return error(403, 'TF401027: You need the Git PullRequestContribute permission.');

@@ -13,3 +13,11 @@ export async function commitOf(root: string, repository: string, branch: string)
     () => undefined,
   );
 }
+
+/** How many commits a branch has that another one has not. */
+export async function countAhead(root: string, repository: string, base: string, branch: string): Promise<number> {
+  const dir = path.join(root, `${repository}.git`);
+  const range = `refs/heads/${base}..refs/heads/${branch}`;
+  const { stdout } = await run('git', ['--git-dir', dir, 'rev-list', '--count', range]);
+  return Number(stdout);
+}

@@ -1,5 +1,5 @@
 import { createVerify, randomUUID } from 'node:crypto';
-import { commitOf } from './branches.ts';
+import { commitOf, countAhead } from './branches.ts';
 import type { HostState, Reply, StoredPull } from './state.ts';
 
 const PREFIX = '/api/v3';
@@ -44,12 +44,15 @@ async function pulls(state: HostState, repository: string, { method, url, body, 
     number: pull.number,
     html_url: `${url.origin}/${repository}/pull/${pull.number}`,
   });
-  const isSame = (head: unknown, base: unknown) => (pull: StoredPull) =>
-    pull.state === 'open' && pull.repository === repository && pull.head === head && pull.base === base;
+  const isSame =
+    (head: unknown, base: unknown, state = 'open') =>
+    (pull: StoredPull) =>
+      pull.state === state && pull.repository === repository && pull.head === head && pull.base === base;
   const owner = repository.split('/')[0] ?? '';
   if (method === 'GET') {
     const head = url.searchParams.get('head')?.replace(`${owner}:`, '');
-    return reply(200, state.pulls.filter(isSame(head, url.searchParams.get('base'))).map(shown));
+    const asked = url.searchParams.get('state') ?? 'open';
+    return reply(200, state.pulls.filter(isSame(head, url.searchParams.get('base'), asked)).map(shown));
   }
   if (account.may !== 'write') return reply(403, { message: 'Resource not accessible by integration' });
   const { head, base, title, body: text, draft } = body as unknown as StoredPull;
@@ -63,6 +66,8 @@ async function pulls(state: HostState, repository: string, { method, url, body, 
       { resource: 'PullRequest', code: 'custom', message: `A pull request already exists for ${owner}:${head}.` },
     ]);
   }
+  if ((await countAhead(state.root, repository, base, head)) === 0)
+    return invalid([{ resource: 'PullRequest', code: 'custom', message: `No commits between ${base} and ${head}` }]);
   const pull: StoredPull = {
     number: state.pulls.length + 1,
     repository,
