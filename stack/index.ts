@@ -13,6 +13,7 @@ import { AGENT_PORT } from '../agent/contract.ts';
 import type { Login } from './components/secrets/credential.ts';
 import { AgentService } from './components/agent-service.ts';
 import { apiServer } from './components/api-server.ts';
+import { Certificates } from './components/certificates.ts';
 import { ClaudeConfig } from './components/secrets/claude-config.ts';
 import { engineConfig } from './config/engine-source.ts';
 import { credentialsOf } from './config/git-hosts.ts';
@@ -92,6 +93,10 @@ const tokens = new Tokens(
 const credential = login();
 const claude = claudeConfig();
 const git = gitCredentials();
+const certificates =
+  config.extraCertificates === undefined
+    ? undefined
+    : new Certificates('certificates', { namespace: namespaceName, pem: config.extraCertificates }, opts);
 const service = new AgentService(
   'agent',
   {
@@ -102,6 +107,7 @@ const service = new AgentService(
     tokens,
     claudeConfig: claude,
     gitCredentials: git,
+    certificates,
     identityClientId,
   },
   // A pod never exists without the network policies, not even when an update is cut off.
@@ -131,6 +137,7 @@ const watchdog = new Watchdog(
     image: built.reference,
     config,
     tokens,
+    certificates,
   },
   // The policies here too: the watchdog does not wait for the agent, whose pod takes the longest.
   { ...opts, dependsOn: [network, built] },

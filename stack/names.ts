@@ -21,6 +21,7 @@ export const NAMES = {
   watchdogNotifySecret: 'claude-watchdog-notify',
   volume: 'claude-agent-data',
   workspaceVolume: 'claude-agent-workspace',
+  certificates: 'claude-certificates',
   updates: 'claude-agent-updates',
 } as const;
 
@@ -71,6 +72,7 @@ export const PATHS = {
   callback: '/var/run/claude-callback',
   config: '/var/run/claude-config',
   git: '/var/run/claude-git',
+  certificates: '/var/run/claude-certificates',
   runnerKey: '/var/run/claude-runner-key',
   runnerHome: '/home/runner',
   /** Where a client in a pod looks for its ServiceAccount. */

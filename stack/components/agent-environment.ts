@@ -5,6 +5,8 @@ import { AGENT_ENV, AGENT_PORT, GATEWAY_PORT, RUNNER_PORT } from '../../agent/co
 import type { StackConfig } from '../config/config.ts';
 import { federationEnvironment } from '../config/federation.ts';
 import { mebibytesOf } from '../config/quantity.ts';
+import { trusting } from './certificates.ts';
+import type { Certificates } from './certificates.ts';
 import { proxied } from './pod.ts';
 import { CONFIG_FILES } from './secrets/claude-config.ts';
 import type { GitHostsConfig } from '../config/git-hosts.ts';
@@ -27,6 +29,8 @@ export interface AgentPodArgs {
   readonly tokens: Tokens;
   /** MCP servers and settings for every run. */
   readonly claudeConfig: ClaudeConfig | undefined;
+  /** Undefined: the pod trusts the public authorities alone. */
+  readonly certificates: Certificates | undefined;
   /** Credentials for git hosts; undefined if none needs one. */
   readonly gitCredentials: GitCredentials | undefined;
 }
@@ -57,6 +61,7 @@ export function agentEnvironment({
   login,
   tokens,
   claudeConfig,
+  certificates,
 }: AgentPodArgs): k8s.types.input.core.v1.EnvVar[] {
   const plain: Record<string, string> = {
     HOME: PATHS.home,
@@ -100,6 +105,7 @@ export function agentEnvironment({
     ...(config.n8nUrl === undefined ? {} : { [AGENT_ENV.n8nUrl]: config.n8nUrl }),
     ...(config.anthropicBaseUrl === undefined ? {} : { ANTHROPIC_BASE_URL: config.anthropicBaseUrl }),
     ...proxied(config),
+    ...trusting(certificates).environment,
   };
   const hash = (name: string, key: string, more = {}) => ({
     name,

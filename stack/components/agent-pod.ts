@@ -5,6 +5,7 @@ import { AGENT_PORT, GATEWAY_PORT } from '../../agent/contract.ts';
 import { NAMES, PATHS } from '../names.ts';
 import { agentEnvironment } from './agent-environment.ts';
 import type { AgentPodArgs } from './agent-environment.ts';
+import { trusting } from './certificates.ts';
 import {
   ACCOUNT_SOURCES,
   CONTAINER_SECURITY,
@@ -37,7 +38,8 @@ export interface Claims {
 
 /** The pod of the agent. */
 export function agentPod(args: AgentPodArgs, claims: Claims, serviceAccountName: pulumi.Input<string>) {
-  const { config, image, login, tokens, claudeConfig, gitCredentials } = args;
+  const { config, image, login, tokens, claudeConfig, gitCredentials, certificates } = args;
+  const trusted = trusting(certificates);
   const { runners } = config;
   const deletesPods = runners?.reuse === false;
   const loginPath = login.kind === 'session' ? PATHS.session : PATHS.credential;
@@ -83,6 +85,7 @@ export function agentPod(args: AgentPodArgs, claims: Claims, serviceAccountName:
           { name: 'callback', mountPath: PATHS.callback, readOnly: true },
           ...(claudeConfig ? [{ name: 'config', mountPath: PATHS.config, readOnly: true }] : []),
           ...(gitCredentials ? [{ name: 'git', mountPath: PATHS.git, readOnly: true }] : []),
+          ...trusted.mounts,
           ...(tokens.runnerKey ? [{ name: 'runner-key', mountPath: PATHS.runnerKey, readOnly: true }] : []),
           ...(deletesPods ? [{ name: 'account', mountPath: PATHS.account, readOnly: true }] : []),
         ],
@@ -96,6 +99,7 @@ export function agentPod(args: AgentPodArgs, claims: Claims, serviceAccountName:
       { name: 'tmp', emptyDir: { sizeLimit: TMP_SIZE } },
       { name: 'callback', secret: { secretName: tokens.callbackSecretName, defaultMode: SECRET_MODE } },
       { name: 'login', ...loginVolume(login) },
+      ...trusted.volumes,
       ...(claudeConfig
         ? [{ name: 'config', secret: { secretName: claudeConfig.secretName, defaultMode: SECRET_MODE } }]
         : []),

@@ -103,6 +103,7 @@ export class AgentService extends pulumi.ComponentResource {
                 [`${ANNOTATION}/login-checksum`]: args.login.checksum,
                 [`${ANNOTATION}/token-checksum`]: args.tokens.checksum,
                 ...(args.gitCredentials && { [`${ANNOTATION}/git-checksum`]: args.gitCredentials.checksum }),
+                ...(args.certificates && { [`${ANNOTATION}/certificates-checksum`]: args.certificates.checksum }),
                 ...(args.claudeConfig && { [`${ANNOTATION}/config-checksum`]: args.claudeConfig.checksum }),
               },
             },

@@ -4,6 +4,8 @@ import * as pulumi from '@pulumi/pulumi';
 import { WATCHDOG_ENV } from '../../watchdog/contract.ts';
 import type { StackConfig } from '../config/config.ts';
 import { NAMES, PATHS, SERVICE_URL } from '../names.ts';
+import { trusting } from './certificates.ts';
+import type { Certificates } from './certificates.ts';
 import { ACCOUNT_SOURCES, CONTAINER_SECURITY, placed, POD_BASE, proxied, SECRET_MODE } from './pod.ts';
 import { TOKEN_KEYS } from './secrets/tokens.ts';
 import type { Tokens } from './secrets/tokens.ts';
@@ -18,6 +20,8 @@ export interface WatchdogPodArgs {
   readonly config: StackConfig;
   readonly tokens: Tokens;
   readonly serviceAccountName: pulumi.Input<string>;
+  /** Undefined: the pod trusts the public authorities alone. */
+  readonly certificates: Certificates | undefined;
   /** The Secret with {@link NOTIFY_KEYS}; undefined if neither is configured. */
   readonly notifySecretName: pulumi.Output<string> | undefined;
 }
@@ -30,6 +34,7 @@ const NOTIFY_PATH = '/var/run/claude-watchdog-notify';
  * @param command `maintenance-start` or `maintenance-end`; without one it makes a pass.
  */
 export function watchdogPod(args: WatchdogPodArgs, ...command: string[]): k8s.types.input.core.v1.PodSpec {
+  const trusted = trusting(args.certificates);
   const mount = (name: string, mountPath: string) => ({ name, mountPath, readOnly: true });
   return {
     ...POD_BASE,
@@ -52,6 +57,7 @@ export function watchdogPod(args: WatchdogPodArgs, ...command: string[]): k8s.ty
         volumeMounts: [
           mount('token', TOKEN_PATH),
           mount('account', PATHS.account),
+          ...trusted.mounts,
           ...(args.notifySecretName === undefined ? [] : [mount('notify', NOTIFY_PATH)]),
         ],
       },
@@ -59,6 +65,7 @@ export function watchdogPod(args: WatchdogPodArgs, ...command: string[]): k8s.ty
     volumes: [
       { name: 'token', secret: { secretName: args.tokens.watchdogSecretName, defaultMode: SECRET_MODE } },
       { name: 'account', projected: { defaultMode: SECRET_MODE, sources: ACCOUNT_SOURCES } },
+      ...trusted.volumes,
       ...(args.notifySecretName === undefined
         ? []
         : [{ name: 'notify', secret: { secretName: args.notifySecretName, defaultMode: SECRET_MODE } }]),
@@ -66,7 +73,7 @@ export function watchdogPod(args: WatchdogPodArgs, ...command: string[]): k8s.ty
   };
 }
 
-function environment({ config }: WatchdogPodArgs): Record<string, string | number | undefined> {
+function environment({ config, certificates }: WatchdogPodArgs): Record<string, string | number | undefined> {
   const { teamsWebhookUrl, n8nApiUrl, n8nUrl } = config;
   return {
     HOME: '/tmp',
@@ -86,6 +93,7 @@ function environment({ config }: WatchdogPodArgs): Record<string, string | numbe
     [WATCHDOG_ENV.maintenanceReason]: config.maintenanceReason,
     [WATCHDOG_ENV.maintenanceMinutes]: config.maintenanceMinutes,
     ...proxied(config),
+    ...trusting(certificates).environment,
     // Without it `fetch` uses no proxy.
     ...(config.httpsProxy !== undefined && { NODE_USE_ENV_PROXY: '1' }),
   };

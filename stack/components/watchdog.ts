@@ -6,6 +6,7 @@ import type * as k8s from '@pulumi/kubernetes';
 import * as pulumi from '@pulumi/pulumi';
 
 import type { StackConfig } from '../config/config.ts';
+import type { Certificates } from './certificates.ts';
 import { permit } from './permissions.ts';
 import { HIDDEN_METADATA, nameOf } from './secrets/kept-secret.ts';
 import { labels, NAMES } from '../names.ts';
@@ -20,6 +21,8 @@ export interface WatchdogArgs {
   readonly image: pulumi.Output<string>;
   readonly config: StackConfig;
   readonly tokens: Tokens;
+  /** Undefined: its pods trust the public authorities alone. */
+  readonly certificates: Certificates | undefined;
 }
 
 /** A suspended CronJob needs a schedule, too. */
@@ -33,7 +36,7 @@ export class Watchdog extends pulumi.ComponentResource {
   /** @param name The _unique_ name of this component. */
   constructor(name: string, args: WatchdogArgs, opts?: pulumi.ComponentResourceOptions) {
     super('claude-code-agent:stack:Watchdog', name, {}, opts);
-    const { namespace, image, config, tokens } = args;
+    const { namespace, image, config, tokens, certificates } = args;
     const parent = { parent: this };
     const metadata = { name: NAMES.watchdog, namespace, labels: labels('watchdog') };
     const account = new ServiceAccount(`${name}-account`, { metadata, automountServiceAccountToken: false }, parent);
@@ -42,6 +45,7 @@ export class Watchdog extends pulumi.ComponentResource {
       image,
       config,
       tokens,
+      certificates,
       serviceAccountName: account.metadata.name,
       notifySecretName: this.#notifySecret(name, namespace, config),
     };

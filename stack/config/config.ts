@@ -15,6 +15,7 @@ import type { CallerSetting } from '../../agent/callers/rules.ts';
 import { readAzureConfig } from './azure.ts';
 import type { AzureConfig } from './azure.ts';
 import { readBudgets } from './budgets.ts';
+import { readCertificates } from './certificates.ts';
 import { readCallers } from './callers.ts';
 import { ANNOTATIONS, APPROVE, CALLBACK_HOSTS, EGRESS, EXTRAS, LABELS, SELECTOR, TOLERATIONS } from './items.ts';
 import type { Egress, Toleration } from './items.ts';
@@ -142,6 +143,8 @@ export interface StackConfig {
   readonly httpsProxy: string | undefined;
   /** Separated by commas. Undefined: only addresses in the cluster. */
   readonly noProxy: string | undefined;
+  /** In PEM. Undefined: none besides the public authorities. */
+  readonly extraCertificates: string | undefined;
   readonly placement: Placement;
   readonly extraLabels: Readonly<Record<string, string>>;
   readonly podAnnotations: Readonly<Record<string, string>>;
@@ -241,6 +244,7 @@ export function readConfig(source: ConfigSource): StackConfig {
     extraEgress: read.list('extraEgress', ...EGRESS),
     httpsProxy: read.optional('httpsProxy', ...TEXT.proxy),
     noProxy: read.optional('noProxy', ...TEXT.hosts),
+    extraCertificates: readCertificates(read),
     placement: {
       nodeSelector: read.map('nodeSelector', SELECTOR),
       tolerations: read.list('tolerations', ...TOLERATIONS),

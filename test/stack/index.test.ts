@@ -4,6 +4,7 @@ import * as path from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 
+import { makeCertificates } from '../doubles/oauth-proxy/certificates.ts';
 import {
   API_TOKEN,
   CALLBACK_SECRET,
@@ -485,6 +486,35 @@ describe('the program', () => {
     const without = await runProgram();
     expect(checksum(without)).toBeUndefined();
     expect(envOf(without.resources)).not.toHaveProperty('AGENT_GIT_HOSTS');
+  });
+
+  test('lets agent and watchdog trust the authorities of the config, and replaces the agent when they change', async () => {
+    await using made = await makeCertificates('git.example.org');
+    const extraCertificates = readFileSync(made.caFile, 'utf8');
+    const { resources } = await runProgram({ extraCertificates });
+    const data = { 'certificates.pem': extraCertificates };
+    expect(find(resources, 'kubernetes:core/v1:ConfigMap', 'claude-certificates')).toMatchObject({ data });
+    const [agent, runner, ...watchdogs] = podsOf(resources);
+    const trusts = (pod: typeof agent) => ({
+      variable: pod?.containers[0].env.find(({ name }) => name === 'NODE_EXTRA_CA_CERTS')?.value,
+      mount: pod?.containers[0].volumeMounts.find(({ name }) => name === 'certificates')?.mountPath,
+      volume: pod?.volumes.find(({ name }) => name === 'certificates'),
+    });
+    for (const pod of [agent, ...watchdogs]) {
+      expect(trusts(pod)).toEqual({
+        variable: '/var/run/claude-certificates/certificates.pem',
+        mount: '/var/run/claude-certificates',
+        volume: { name: 'certificates', configMap: { name: 'claude-certificates' } },
+      });
+    }
+    expect(trusts(runner)).toEqual({});
+    const checksum = ({ resources: all }: { resources: Rendered[] }) =>
+      deploymentOf(all).spec.template.metadata.annotations['claude-agent/certificates-checksum'];
+    expect(checksum({ resources })).toMatch(/^[0-9a-f]{64}$/);
+    expect(checksum(await runProgram({ extraCertificates: made.cert }))).not.toBe(checksum({ resources }));
+    const without = await runProgram();
+    expect(checksum(without)).toBeUndefined();
+    expect(trusts(podsOf(without.resources)[0])).toEqual({});
   });
 
   test('builds nothing and pulls the pinned image when the config names one', async () => {
