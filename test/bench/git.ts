@@ -6,13 +6,29 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
-import { atMost, mb, ms, p50, percentile, ratio, seen, shuffled, timed, type Benchmark } from './figures.ts';
-import { Repositories } from '../support/git.ts';
+import { gitOutput, Repositories } from '../support/git.ts';
+import {
+  atMost,
+  mb,
+  ms,
+  p50,
+  p50AndP95,
+  ratio,
+  seen,
+  shuffled,
+  timed,
+  type Benchmark,
+  type Figure,
+} from './figures.ts';
+import { QUICK_CLAUDE } from './quick-claude.ts';
+import { runWell } from './run-well.ts';
+import { startWithRunners } from './runners.ts';
 
 const MEBIBYTES = 100;
 const FILES = 100;
 const PAIRS = 7;
 const SLOWER = 1.05;
+const RUN_SLOWER = 1.3;
 const PROXY = path.join(import.meta.dirname, '..', 'support', 'git-proxy-program.ts');
 const HOST = path.join(import.meta.dirname, '..', 'doubles', 'git-host', 'main.ts');
 const REPOSITORY = 'acme/shop';
@@ -21,35 +37,86 @@ const run = promisify(execFile);
 
 export const git: Benchmark = {
   name: 'git',
-  title: 'Clones through the proxy',
-  about: `Clones a repository of ${MEBIBYTES} MiB in ${FILES} files that cannot be compressed, with \`--depth 1 --single-branch --no-tags\`: from
-a host with TLS itself, and through the agent's proxy. Host and proxy are processes of their own. There are ${PAIRS} pairs in random order
-within each pair, after one pair of warm-up.`,
+  title: 'Clones of repositories',
+  about: `A repository of ${MEBIBYTES} MiB in ${FILES} files that cannot be compressed, packed as hosts have it, on a host with TLS that is a
+process of its own. First, \`git clone --depth 1 --single-branch --no-tags\` from the host itself, and through the agent's proxy. Then
+the same from the host, and by a run: what \`POST /run\` on the repository takes longer than without one, with a \`claude\` in shell on
+a runner. That has the plan, the clone through the gateway and its removal. There are ${PAIRS} rounds of each in random order, after one
+of warm-up.`,
   async run() {
     using repositories = new Repositories();
     const files = Array.from({ length: FILES }, (_, i) => [`file-${i}`, randomBytes((MEBIBYTES / FILES) * 1_048_576)]);
-    await repositories.make(REPOSITORY, Object.fromEntries(files) as Record<string, Buffer>);
+    const bare = await repositories.make(REPOSITORY, Object.fromEntries(files) as Record<string, Buffer>);
+    await gitOutput(bare, 'repack', '-a', '-d', '-q');
     await using host = await start(HOST, ['--root', repositories.root, '--open', REPOSITORY], {});
-    const { url: hostUrl, caFile } = host.told as { url: string; caFile: string };
-    const url = `${hostUrl}/${REPOSITORY}`;
-    await using proxy = await start(PROXY, [url], { NODE_EXTRA_CA_CERTS: caFile });
-    const environments = { direct: { GIT_SSL_CAINFO: caFile }, through: proxy.told as Record<string, string> };
-    const times = { direct: [] as number[], through: [] as number[] };
-    for (let i = 0; i <= PAIRS; i += 1) {
-      for (const way of shuffled(['direct', 'through'] as const)) {
-        const time = await timed(() => clone(url, environments[way]));
-        if (i > 0) times[way].push(time);
-      }
-    }
-    const ratios = times.through.map((time, i) => time / (times.direct[i] ?? NaN));
-    return [
-      seen('clone from the host p50, p95', `${ms(p50(times.direct))}, ${ms(percentile(times.direct, 0.95))}`),
-      seen('clone through the proxy p50, p95', `${ms(p50(times.through))}, ${ms(percentile(times.through, 0.95))}`),
-      seen('peak RSS of the proxy', mb(proxy.peakBytes())),
-      atMost('through the proxy / from the host, p50 of the pairs', p50(ratios), SLOWER, ratio),
-    ];
+    const { url, caFile } = host.told as { url: string; caFile: string };
+    return [...(await throughProxy(`${url}/${REPOSITORY}`, caFile)), ...(await byRuns(`${url}/${REPOSITORY}`, caFile))];
   },
 };
+
+async function throughProxy(url: string, caFile: string): Promise<Figure[]> {
+  await using proxy = await start(PROXY, [url], { NODE_EXTRA_CA_CERTS: caFile });
+  const times = await rounds({
+    direct: () => clone(url, { GIT_SSL_CAINFO: caFile }),
+    through: () => clone(url, proxy.told as Record<string, string>),
+  });
+  return [
+    seen('clone from the host: p50, p95', p50AndP95(times.direct)),
+    seen('clone through the proxy: p50, p95', p50AndP95(times.through)),
+    seen('peak RSS of the proxy', mb(proxy.peakBytes())),
+    atMost('through the proxy / from the host, p50 of the rounds', ratioOf(times.through, times.direct), SLOWER, ratio),
+  ];
+}
+
+async function byRuns(url: string, caFile: string): Promise<Figure[]> {
+  await using own = await startWithRunners({
+    count: 1,
+    runnerEnv: { RUNNER_CLAUDE_PATH: QUICK_CLAUDE },
+    env: {
+      AGENT_GIT_HOSTS: JSON.stringify([{ repositories: [url], type: 'plain' }]),
+      NODE_EXTRA_CA_CERTS: caFile,
+    },
+  });
+  const once = async (fields: object) => {
+    await runWell(own.agent, 'hello', fields);
+  };
+  const times = await rounds(
+    {
+      direct: () => clone(url, { GIT_SSL_CAINFO: caFile }),
+      with: () => once({ git: { url } }),
+      without: () => once({}),
+    },
+    () => own.idle(),
+  );
+  const added = times.with.map((time, i) => time - (times.without[i] ?? NaN));
+  return [
+    seen('clone by hand: p50, p95', p50AndP95(times.direct)),
+    seen('a run with the repository: p50, p95', p50AndP95(times.with)),
+    seen('a run without: p50, p95', p50AndP95(times.without)),
+    seen('what the repository adds to a run, p50', ms(p50(added))),
+    atMost('added to a run / clone by hand, p50 of the rounds', ratioOf(added, times.direct), RUN_SLOWER, ratio),
+  ];
+}
+
+/** Times each way once a round, in random order, after a round of warm-up. @param settled is awaited after each. */
+async function rounds<Way extends string>(
+  ways: Readonly<Record<Way, () => Promise<void>>>,
+  settled: () => Promise<void> = () => Promise.resolve(),
+): Promise<Record<Way, number[]>> {
+  const names = Object.keys(ways) as Way[];
+  const times = Object.fromEntries(names.map((way) => [way, []])) as unknown as Record<Way, number[]>;
+  for (let i = 0; i <= PAIRS; i += 1) {
+    for (const way of shuffled(names)) {
+      const time = await timed(ways[way]);
+      if (i > 0) times[way].push(time);
+      await settled();
+    }
+  }
+  return times;
+}
+
+const ratioOf = (times: readonly number[], others: readonly number[]) =>
+  p50(times.map((time, i) => time / (others[i] ?? NaN)));
 
 async function clone(url: string, environment: Record<string, string>): Promise<void> {
   const folder = mkdtempSync(path.join(tmpdir(), 'clone-'));

@@ -60,7 +60,7 @@ export async function startWithRunners({
   await Promise.all(Array.from({ length: STARTED_AT_ONCE }, startEach));
 
   const hosts = path.join(folder, 'hosts');
-  writeFileSync(hosts, addresses.map((address) => `${address} ${NAME}\n`).join(''));
+  writeFileSync(hosts, ['127.0.0.1 localhost\n', ...addresses.map((address) => `${address} ${NAME}\n`)].join(''));
   const keyFile = path.join(folder, 'key.pem');
   writeFileSync(keyFile, KEY.export({ format: 'pem', type: 'pkcs8' }));
   const gatewayUrl = await closedPort();

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { firstChars } from '../../claude/capped-text.ts';
 import type { GitRequest } from '../../http/api/git.ts';
@@ -81,8 +82,15 @@ async function push(publication: Publication): Promise<GitProgress> {
   }
   const name = `refs/heads/${branch}`;
   const tip = (await refsOf(repository, [name], git)).refs.get(name);
+  const hasCommits = existsSync(publication.pack);
+  if (!hasCommits && tip !== commit) {
+    throw new GitError(
+      'refused',
+      'The agent no longer has the commits of the run, as after it was restored from a backup. Send the run again.',
+    );
+  }
   const known: GitProgress =
-    progress.git.ahead === undefined
+    hasCommits && progress.git.ahead === undefined
       ? { ...progress, git: { ...progress.git, ...(await measure(publication)) } }
       : progress;
   if (tip !== commit) {

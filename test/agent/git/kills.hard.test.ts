@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { RunResource } from '../../../agent/http/api/run.ts';
@@ -85,6 +85,22 @@ describe('work on a repository', () => {
     expect(await ended(own, id)).toMatchObject({ outcome: 'interrupted' });
     expect(await own.tip('mine')).toBeUndefined();
     expect(readdirSync(own.agent.workspaceDir)).toEqual([]);
+  });
+
+  it('fails with a reason if the agent has lost the commits meanwhile', async () => {
+    await using own = await startGitAgent({ prompts: PROMPTS, env: { AGENT_GRACE_SECONDS: '0' } });
+    for (let times = 0; times < 4; times += 1) own.host.failures.push({ path: 'git-receive-pack', status: 503 });
+    const id = await own.agent.submit('commits', { git: { url: own.url, branch: 'mine', push: true } });
+    await until(() => saw('GET', 'git-receive-pack')(own), 'it pushes');
+    await own.agent.end('SIGKILL');
+    own.host.failures.length = 0;
+    rmSync(path.join(own.agent.stateDir, 'git', id), { recursive: true });
+    await own.agent.start();
+    expect(await ended(own, id)).toMatchObject({
+      outcome: 'failed',
+      error: expect.stringContaining('Send the run again') as string,
+    });
+    expect(await own.tip('mine')).toBeUndefined();
   });
 
   it('goes on after a shutdown', async () => {
