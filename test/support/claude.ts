@@ -5,7 +5,6 @@ import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { claudeEvent, type ClaudeEvent } from './claude-event.ts';
 import type { Home } from './home.ts';
-import { isHard } from './lane.ts';
 
 /** The pinned CLI. */
 export const CLAUDE = join(import.meta.dirname, '..', '..', 'node_modules', '.bin', 'claude');
@@ -50,7 +49,7 @@ export const AS_ROOT: Readonly<Record<string, string>> = process.getuid?.() === 
  */
 export const REAL_CLAUDE = {
   AGENT_CLAUDE_PATH: undefined,
-  AGENT_WARM_START: isHard ? 'on' : 'off',
+  AGENT_WARM_START: process.env['TEST_LANE'] === 'hard' ? 'on' : 'off',
   ...AS_ROOT,
 } as const;
 

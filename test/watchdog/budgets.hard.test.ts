@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 
 import { Agent } from '../support/agent.ts';
-import { isHard, slice } from '../support/lane.ts';
 import { endless } from '../support/misbehaving.ts';
 import '../support/two-at-a-time.ts';
 import { budget } from './agent-double.ts';
@@ -37,21 +36,20 @@ describe.concurrent('a pass', () => {
     expect(await world.state()).toEqual({ format: 1, listed: false, workflows: [] });
   });
 
-  if (isHard)
-    test('sends it again a quarter of an hour after it may have arrived, says so, and then no more', async () => {
-      await using world = await World.make();
-      world.agent.budgets = [budget()];
-      await world.pass([], { call: 3, when: 'after' });
-      expect(world.titles).toEqual([ONE]);
-      const soon = await world.pass();
-      expect(soon.said).toContain('It is unknown whether the last card arrived');
-      expect(soon.exitCode).toBe(1);
-      await world.amend((state) => later(state, 0.3));
-      await world.pass();
-      expect(JSON.stringify(world.teams.cards[1])).toContain('You may have received this card before');
-      expect((await world.pass()).exitCode).toBe(0);
-      expect(world.titles).toEqual([ONE, ONE]);
-    });
+  test('sends it again a quarter of an hour after it may have arrived, says so, and then no more', async () => {
+    await using world = await World.make();
+    world.agent.budgets = [budget()];
+    await world.pass([], { call: 3, when: 'after' });
+    expect(world.titles).toEqual([ONE]);
+    const soon = await world.pass();
+    expect(soon.said).toContain('It is unknown whether the last card arrived');
+    expect(soon.exitCode).toBe(1);
+    await world.amend((state) => later(state, 0.3));
+    await world.pass();
+    expect(JSON.stringify(world.teams.cards[1])).toContain('You may have received this card before');
+    expect((await world.pass()).exitCode).toBe(0);
+    expect(world.titles).toEqual([ONE, ONE]);
+  });
 
   test('leaves a card that Teams refuses to the next pass', async () => {
     await using world = await World.make();
@@ -75,49 +73,39 @@ describe.concurrent('a pass', () => {
     expect(world.published).toEqual({});
   });
 
-  if (isHard)
-    test('tells of no budget during a maintenance, and of each after it', async () => {
-      await using world = await World.make();
-      const [announced, over] = ['Maintenance of the Claude agent', 'Maintenance is over'];
-      await world.pass(['maintenance-start']);
-      world.agent.budgets = [budget()];
-      await world.pass();
-      await world.pass(['maintenance-end']);
-      expect(world.titles).toEqual([announced, over]);
-      await world.pass();
-      expect(world.titles).toEqual([announced, over, ONE]);
-    });
+  test('tells of no budget during a maintenance, and of each after it', async () => {
+    await using world = await World.make();
+    const [announced, over] = ['Maintenance of the Claude agent', 'Maintenance is over'];
+    await world.pass(['maintenance-start']);
+    world.agent.budgets = [budget()];
+    await world.pass();
+    await world.pass(['maintenance-end']);
+    expect(world.titles).toEqual([announced, over]);
+    await world.pass();
+    expect(world.titles).toEqual([announced, over, ONE]);
+  });
 
-  if (isHard)
-    test('with --dry-run says what card it would send, and sends none', async () => {
-      await using world = await World.make();
-      world.agent.budgets = [budget(), budget({ per: 'month' })];
-      expect((await world.pass(['--dry-run'])).said).toContain('Would send a card to Teams: 2 budget(s) nearly spent.');
-      expect(world.titles).toEqual([]);
-      expect(await world.state()).toEqual({ format: 1, listed: false, workflows: [] });
-    });
+  test('with --dry-run says what card it would send, and sends none', async () => {
+    await using world = await World.make();
+    world.agent.budgets = [budget(), budget({ per: 'month' })];
+    expect((await world.pass(['--dry-run'])).said).toContain('Would send a card to Teams: 2 budget(s) nearly spent.');
+    expect(world.titles).toEqual([]);
+    expect(await world.state()).toEqual({ format: 1, listed: false, workflows: [] });
+  });
 
-  test.each(slice([404, 403, 401], 1))(
-    'asks an agent that answers HTTP %i for its budgets without a word',
-    async (status) => {
-      await using world = await World.make();
-      world.agent.budgets = status;
-      const { exitCode, logged } = await world.pass();
-      expect([exitCode, logged.length]).toEqual([0, 1]);
-      expect(world.agent.requests).toEqual(['POST /auth/check', 'GET /budgets']);
-    },
-  );
+  test.each([404, 403, 401])('asks an agent that answers HTTP %i for its budgets without a word', async (status) => {
+    await using world = await World.make();
+    world.agent.budgets = status;
+    const { exitCode, logged } = await world.pass();
+    expect([exitCode, logged.length]).toEqual([0, 1]);
+    expect(world.agent.requests).toEqual(['POST /auth/check', 'GET /budgets']);
+  });
 
-  test.each(
-    slice(
-      [
-        [500, 'the agent answered GET /budgets with HTTP 500'],
-        ['<html>', "the agent's answer to GET /budgets is invalid"],
-        ['{"budgets":[{"usd":0}]}', "the agent's answer to GET /budgets is invalid"],
-      ] as const,
-      1,
-    ),
-  )('finds out the same about the login if the budgets are %j, and logs that', async (answer, why) => {
+  test.each([
+    [500, 'the agent answered GET /budgets with HTTP 500'],
+    ['<html>', "the agent's answer to GET /budgets is invalid"],
+    ['{"budgets":[{"usd":0}]}', "the agent's answer to GET /budgets is invalid"],
+  ] as const)('finds out the same about the login if the budgets are %j, and logs that', async (answer, why) => {
     await using world = await World.make();
     world.agent.budgets = answer;
     const well = await world.pass();
@@ -128,24 +116,22 @@ describe.concurrent('a pass', () => {
     expect(world.titles).toEqual([RED]);
   });
 
-  if (isHard)
-    test('does not ask an agent for its budgets that does not answer', async () => {
-      await using world = await World.make();
-      await using agent = await endless(200);
-      world.env['WATCHDOG_AGENT_URL'] = agent.url;
-      expect((await world.pass()).said).not.toContain('budgets');
-    });
+  test('does not ask an agent for its budgets that does not answer', async () => {
+    await using world = await World.make();
+    await using agent = await endless(200);
+    world.env['WATCHDOG_AGENT_URL'] = agent.url;
+    expect((await world.pass()).said).not.toContain('budgets');
+  });
 
-  if (isHard)
-    test('reads five thousand budgets', async () => {
-      await using world = await World.make();
-      world.agent.budgets = Array.from({ length: 5000 }, (_, index) =>
-        budget({ label: 'workflow', value: `${index}`.padEnd(200, 'ä') }),
-      );
-      expect((await world.pass()).exitCode).toBe(0);
-      expect(world.titles).toEqual(['5000 Claude budgets are nearly spent']);
-      expect((await world.state()).budgets).toHaveLength(5000);
-    });
+  test('reads five thousand budgets', async () => {
+    await using world = await World.make();
+    world.agent.budgets = Array.from({ length: 5000 }, (_, index) =>
+      budget({ label: 'workflow', value: `${index}`.padEnd(200, 'ä') }),
+    );
+    expect((await world.pass()).exitCode).toBe(0);
+    expect(world.titles).toEqual(['5000 Claude budgets are nearly spent']);
+    expect((await world.state()).budgets).toHaveLength(5000);
+  });
 
   test("asks a real agent with the watchdog's token, and tells of what a run has spent there", async () => {
     await using world = await World.make();

@@ -9,7 +9,6 @@ import { REAL_CLAUDE } from '../support/claude.ts';
 import { identityToken } from '../support/identity-token.ts';
 import '../support/two-at-a-time.ts';
 import { World } from './world.ts';
-import { slice } from '../support/lane.ts';
 
 const FIRST = { accessToken: 'sk-ant-oat01-first', refreshToken: 'sk-ant-ort01-first' };
 const HOUR = 3_600_000;
@@ -97,7 +96,7 @@ const TABLE: readonly Situation[] = [
 ];
 
 describe.concurrent('the real CLI, an agent and a pass of the watchdog', () => {
-  test.each(slice(TABLE, 2))(
+  test.each(TABLE)(
     '$title: $state',
     async (situation) => {
       const { api: mode = '', baseUrl, accepted = true, renewedAccepted = true, env } = situation;

@@ -9,7 +9,6 @@ import { openStore } from '../../../agent/store/sqlite.ts';
 import { makeCertificates } from '../../doubles/oauth-proxy/certificates.ts';
 import { Receiver, type Message, type Reaction } from '../../doubles/receiver/server.ts';
 import { Agent, until } from '../../support/agent.ts';
-import { isHard } from '../../support/lane.ts';
 
 const NAMES = path.join(import.meta.dirname, '..', '..', 'doubles', 'names.ts');
 
@@ -243,62 +242,60 @@ describe('after a restart', () => {
     expect(await callbackOf(id)).toMatchObject({ attempts: 1 });
   });
 
-  if (isHard)
-    it('a run that ends within the grace time is reported before the agent exits', async () => {
-      await start();
-      await create({ prompt: 'slow', callbackUrl: receiver.url('/hook') });
-      await until(() => agent.claude.begun().length === 1);
-      expect(await agent.end('SIGTERM')).toBe(0);
-      expect(receiver.messages.map((message) => dataOf(message).outcome)).toEqual(['succeeded']);
-    });
+  it('a run that ends within the grace time is reported before the agent exits', async () => {
+    await start();
+    await create({ prompt: 'slow', callbackUrl: receiver.url('/hook') });
+    await until(() => agent.claude.begun().length === 1);
+    expect(await agent.end('SIGTERM')).toBe(0);
+    expect(receiver.messages.map((message) => dataOf(message).outcome)).toEqual(['succeeded']);
+  });
 });
 
-if (isHard)
-  describe('hundreds of callbacks', () => {
-    afterEach(stop);
+describe('hundreds of callbacks', () => {
+  afterEach(stop);
 
-    /** Records ended runs whose callbacks are due. */
-    function fill(count: number, url: string) {
-      mkdirSync(agent.stateDir);
-      const store = openStore(path.join(agent.stateDir, 'runs.db'));
-      for (let i = 0; i < count; i += 1) {
-        const request = { prompt: 'x', timeoutMs: 1000, workdir: '/', options: {}, labels: {}, callbackUrl: url };
-        const run = store.accept(request, 'a-session');
-        store.end(store.begin(run), { outcome: 'succeeded', output: 'x', permissionDenials: [], warnings: [] });
-      }
-      store[Symbol.dispose]();
+  /** Records ended runs whose callbacks are due. */
+  function fill(count: number, url: string) {
+    mkdirSync(agent.stateDir);
+    const store = openStore(path.join(agent.stateDir, 'runs.db'));
+    for (let i = 0; i < count; i += 1) {
+      const request = { prompt: 'x', timeoutMs: 1000, workdir: '/', options: {}, labels: {}, callbackUrl: url };
+      const run = store.accept(request, 'a-session');
+      store.end(store.begin(run), { outcome: 'succeeded', output: 'x', permissionDenials: [], warnings: [] });
     }
+    store[Symbol.dispose]();
+  }
 
-    it('for a receiver that hangs delay neither runs nor other callbacks nor the shutdown', async () => {
-      const slow = await Receiver.start({ '/hang': ['hang'] });
-      await prepare({}, { AGENT_CALLBACK_TIMEOUT_SECONDS: '60' });
-      fill(300, slow.url('/hang'));
-      agent.env['AGENT_CALLBACK_HOSTS'] = `${receiver.host},${slow.host}`;
-      await agent.start();
-      await until(() => slow.messages.length > 0);
-      const { id } = await create({ prompt: 'x', callbackUrl: receiver.url('/hook') });
-      await delivered(id);
-      expect(slow.messages).toHaveLength(4);
-      expect(await (await agent.fetch('/metrics')).text()).toContain('claude_agent_callbacks_pending 300');
-      expect(await agent.end('SIGTERM')).toBe(0);
-      await slow.stop();
-    });
-
-    it('are all delivered, once each', async () => {
-      await prepare();
-      fill(300, receiver.url('/hook'));
-      await agent.start();
-      await until(
-        async () => /callbacks_pending 0$/m.test(await (await agent.fetch('/metrics')).text()),
-        'all delivered',
-      );
-      expect(new Set(receiver.messages.map(({ headers }) => headers['webhook-id'])).size).toBe(300);
-      expect(receiver.messages).toHaveLength(300);
-      const metrics = await (await agent.fetch('/metrics')).text();
-      expect(metrics).toContain('claude_agent_callbacks_total{result="delivered"} 300');
-      expect(metrics).toContain('claude_agent_callback_failures_total 0');
-    });
+  it('for a receiver that hangs delay neither runs nor other callbacks nor the shutdown', async () => {
+    const slow = await Receiver.start({ '/hang': ['hang'] });
+    await prepare({}, { AGENT_CALLBACK_TIMEOUT_SECONDS: '60' });
+    fill(300, slow.url('/hang'));
+    agent.env['AGENT_CALLBACK_HOSTS'] = `${receiver.host},${slow.host}`;
+    await agent.start();
+    await until(() => slow.messages.length > 0);
+    const { id } = await create({ prompt: 'x', callbackUrl: receiver.url('/hook') });
+    await delivered(id);
+    expect(slow.messages).toHaveLength(4);
+    expect(await (await agent.fetch('/metrics')).text()).toContain('claude_agent_callbacks_pending 300');
+    expect(await agent.end('SIGTERM')).toBe(0);
+    await slow.stop();
   });
+
+  it('are all delivered, once each', async () => {
+    await prepare();
+    fill(300, receiver.url('/hook'));
+    await agent.start();
+    await until(
+      async () => /callbacks_pending 0$/m.test(await (await agent.fetch('/metrics')).text()),
+      'all delivered',
+    );
+    expect(new Set(receiver.messages.map(({ headers }) => headers['webhook-id'])).size).toBe(300);
+    expect(receiver.messages).toHaveLength(300);
+    const metrics = await (await agent.fetch('/metrics')).text();
+    expect(metrics).toContain('claude_agent_callbacks_total{result="delivered"} 300');
+    expect(metrics).toContain('claude_agent_callback_failures_total 0');
+  });
+});
 
 describe('a callbackUrl', () => {
   afterEach(stop);
@@ -347,25 +344,24 @@ describe('a callbackUrl', () => {
     expect(body).not.toContain('canary');
   });
 
-  if (isHard)
-    it('is in no log and no response, and is deleted after delivery', async () => {
-      await start({ '/canary': [500, 200] });
-      const { id } = await create({ prompt: 'x', callbackUrl: receiver.url('/canary') });
-      await delivered(id);
-      const answers = await Promise.all(
-        ['/runs', `/runs/${id}`, `/runs/${id}/events`].map(async (route) => (await agent.fetch(route)).text()),
-      );
-      await agent.end('SIGTERM');
-      const told = agent.lines.filter((line) => line.includes('"msg":"callback'));
-      expect(told.map((line) => JSON.parse(line) as object)).toMatchObject([
-        { level: 'warn', msg: 'callback failed', runId: id, host: receiver.host, status: 500 },
-        { level: 'info', msg: 'callback delivered', runId: id, host: receiver.host, status: 200 },
-      ]);
-      expect([...answers, ...agent.lines].join('\n')).not.toContain('canary');
-      const db = new DatabaseSync(path.join(agent.stateDir, 'runs.db'), { readOnly: true });
-      expect(db.prepare('SELECT url FROM callbacks').all()).toEqual([{ url: null }]);
-      db.close();
-    });
+  it('is in no log and no response, and is deleted after delivery', async () => {
+    await start({ '/canary': [500, 200] });
+    const { id } = await create({ prompt: 'x', callbackUrl: receiver.url('/canary') });
+    await delivered(id);
+    const answers = await Promise.all(
+      ['/runs', `/runs/${id}`, `/runs/${id}/events`].map(async (route) => (await agent.fetch(route)).text()),
+    );
+    await agent.end('SIGTERM');
+    const told = agent.lines.filter((line) => line.includes('"msg":"callback'));
+    expect(told.map((line) => JSON.parse(line) as object)).toMatchObject([
+      { level: 'warn', msg: 'callback failed', runId: id, host: receiver.host, status: 500 },
+      { level: 'info', msg: 'callback delivered', runId: id, host: receiver.host, status: 200 },
+    ]);
+    expect([...answers, ...agent.lines].join('\n')).not.toContain('canary');
+    const db = new DatabaseSync(path.join(agent.stateDir, 'runs.db'), { readOnly: true });
+    expect(db.prepare('SELECT url FROM callbacks').all()).toEqual([{ url: null }]);
+    db.close();
+  });
 });
 
 describe('the address of the connection', () => {
@@ -425,28 +421,26 @@ describe('the address of the connection', () => {
     expect(receiver.messages[0]?.headers.host).toBe(`n8n.example.test:${receiver.port}`);
   });
 
-  if (isHard)
-    it("must have the host's certificate if the URL is https", async () => {
-      await using certificates = await makeCertificates('n8n.example.test');
-      await using overTls = await Receiver.start({}, { tls: certificates });
-      const names = { 'n8n.example.test': ['127.0.0.1'], 'other.example.test': ['127.0.0.1'] };
-      await startWith(names, () => `n8n.example.test:${overTls.port},other.example.test:${overTls.port}`, {
-        NODE_EXTRA_CA_CERTS: certificates.caFile,
-      });
-      const callbackUrl = (name: string) => `https://${name}:${overTls.port}/hook`;
-      await delivered((await create({ prompt: 'x', callbackUrl: callbackUrl('n8n.example.test') })).id);
-      const { id } = await create({ prompt: 'x', callbackUrl: callbackUrl('other.example.test') });
-      await until(async () => (await callbackOf(id))?.attempts === 1);
-      expect((await callbackOf(id))?.lastError).toContain("does not match certificate's altnames");
-      expect(overTls.messages).toHaveLength(1);
+  it("must have the host's certificate if the URL is https", async () => {
+    await using certificates = await makeCertificates('n8n.example.test');
+    await using overTls = await Receiver.start({}, { tls: certificates });
+    const names = { 'n8n.example.test': ['127.0.0.1'], 'other.example.test': ['127.0.0.1'] };
+    await startWith(names, () => `n8n.example.test:${overTls.port},other.example.test:${overTls.port}`, {
+      NODE_EXTRA_CA_CERTS: certificates.caFile,
     });
+    const callbackUrl = (name: string) => `https://${name}:${overTls.port}/hook`;
+    await delivered((await create({ prompt: 'x', callbackUrl: callbackUrl('n8n.example.test') })).id);
+    const { id } = await create({ prompt: 'x', callbackUrl: callbackUrl('other.example.test') });
+    await until(async () => (await callbackOf(id))?.attempts === 1);
+    expect((await callbackOf(id))?.lastError).toContain("does not match certificate's altnames");
+    expect(overTls.messages).toHaveLength(1);
+  });
 
-  if (isHard)
-    it('is used without a proxy, whatever the environment says', async () => {
-      const proxy = await Receiver.start();
-      await start({}, { HTTP_PROXY: proxy.url(''), http_proxy: proxy.url(''), NODE_USE_ENV_PROXY: '1' });
-      await delivered((await create({ prompt: 'x', callbackUrl: receiver.url('/hook') })).id);
-      expect(proxy.messages).toEqual([]);
-      await proxy.stop();
-    });
+  it('is used without a proxy, whatever the environment says', async () => {
+    const proxy = await Receiver.start();
+    await start({}, { HTTP_PROXY: proxy.url(''), http_proxy: proxy.url(''), NODE_USE_ENV_PROXY: '1' });
+    await delivered((await create({ prompt: 'x', callbackUrl: receiver.url('/hook') })).id);
+    expect(proxy.messages).toEqual([]);
+    await proxy.stop();
+  });
 });

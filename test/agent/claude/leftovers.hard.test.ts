@@ -2,7 +2,6 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Step } from '../../doubles/claude/script.ts';
 import { Agent, until } from '../../support/agent.ts';
 import { HOSTS } from '../../support/hosts.ts';
-import { slice } from '../../support/lane.ts';
 import { needs, unless } from '../../support/needs.ts';
 import { ProcessShapes } from '../../support/process-shapes.ts';
 
@@ -77,7 +76,7 @@ async function shutDownBy(signal: NodeJS.Signals): Promise<void> {
 describe.each(HOSTS)(
   'of the processes of a run %s, none',
   needs(unless(process.platform === 'linux', 'It reads /proc, which only Linux has.')),
-  (_, { agent: command, inAgent }) => {
+  (_, { agent: command }) => {
     beforeEach(async () => {
       shapes = new ProcessShapes();
       const start: Step = { do: 'shell', command: shapes.command };
@@ -93,7 +92,6 @@ describe.each(HOSTS)(
       shapes[Symbol.dispose]();
     });
 
-    // More of the agent's own host, because what it kills is the agent's promise.
-    it.each(slice(ENDINGS, inAgent ? 4 : 1))('is left after %s', (_, ends) => ends());
+    it.each(ENDINGS)('is left after %s', (_, ends) => ends());
   },
 );

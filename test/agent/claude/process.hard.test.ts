@@ -3,7 +3,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startClaude } from '../../../agent/claude/process.ts';
 import { Agent, isAlive, until } from '../../support/agent.ts';
 import { HOSTS } from '../../support/hosts.ts';
-import { slice } from '../../support/lane.ts';
 import type { Step } from '../../doubles/claude/script.ts';
 
 const prompts: Record<string, readonly Step[]> = {
@@ -31,7 +30,7 @@ const prompts: Record<string, readonly Step[]> = {
   'says much and hangs': [{ do: 'messages', count: 3 }, { do: 'hang' }],
 };
 
-describe.each(slice(HOSTS, 1))('a process %s', (_, { agent: command, create, inAgent }) => {
+describe.each(HOSTS)('a process %s', (_, { agent: command, create, inAgent }) => {
   let agent: Agent;
   beforeAll(async () => {
     agent = await Agent.start({

@@ -6,7 +6,6 @@ import { startAnthropicDouble, type AnthropicDouble } from '../../doubles/anthro
 import { startOauthProxy, type OauthProxy, type RefreshMode } from '../../doubles/oauth-proxy/server.ts';
 import { Agent, isAlive, until } from '../../support/agent.ts';
 import { REAL_CLAUDE } from '../../support/claude.ts';
-import { isHard, rounds, slice } from '../../support/lane.ts';
 
 const FIRST = { accessToken: 'sk-ant-oat01-first', refreshToken: 'sk-ant-ort01-first' };
 const IN_EIGHT_HOURS = Date.now() + 8 * 3_600_000;
@@ -71,7 +70,7 @@ describe('the agent with the real CLI', () => {
   it('reports for each run of a conversation only what that run spent', async () => {
     const { sessionId, ...first } = await agent.run('count this');
     const later = [];
-    for (let i = 0; i < rounds(1, 3); i += 1) later.push(await agent.run('count this', { sessionId }));
+    for (let i = 0; i < 3; i += 1) later.push(await agent.run('count this', { sessionId }));
     expect(first.costUsd).toBeGreaterThan(0);
     for (const { costUsd, usage } of later) {
       expect(costUsd).toBeCloseTo(first.costUsd ?? 0, 10);
@@ -79,22 +78,21 @@ describe('the agent with the real CLI', () => {
     }
   });
 
-  if (isHard)
-    it('waits for a sub-agent and counts its tokens', async () => {
-      const plain = await agent.run('count this');
-      const task = {
-        description: 'd',
-        prompt: '[[bash:sleep 1; echo done-$((40+2))]] sub',
-        subagent_type: 'general-purpose',
-      };
-      const input = JSON.stringify(task).replaceAll('[', '\\u005b').replaceAll(']', '\\u005d');
-      const answer = await agent.run(`[[tool:Agent ${input}]] delegate`);
-      expect(answer).toMatchObject({ success: true });
-      expect(answer.output).toContain('done-42');
-      const told = api.messages().filter(({ prompt }) => /sub$|delegate$/.test(prompt));
-      expect(told.length).toBeGreaterThan(2);
-      expect(answer.usage?.outputTokens).toBeGreaterThan((plain.usage?.outputTokens ?? 0) * 2);
-    });
+  it('waits for a sub-agent and counts its tokens', async () => {
+    const plain = await agent.run('count this');
+    const task = {
+      description: 'd',
+      prompt: '[[bash:sleep 1; echo done-$((40+2))]] sub',
+      subagent_type: 'general-purpose',
+    };
+    const input = JSON.stringify(task).replaceAll('[', '\\u005b').replaceAll(']', '\\u005d');
+    const answer = await agent.run(`[[tool:Agent ${input}]] delegate`);
+    expect(answer).toMatchObject({ success: true });
+    expect(answer.output).toContain('done-42');
+    const told = api.messages().filter(({ prompt }) => /sub$|delegate$/.test(prompt));
+    expect(told.length).toBeGreaterThan(2);
+    expect(answer.usage?.outputTokens).toBeGreaterThan((plain.usage?.outputTokens ?? 0) * 2);
+  });
 
   it('lets Claude use Bash in the workspace', async () => {
     const answer = await agent.run('[[bash:pwd]] where');
@@ -102,26 +100,21 @@ describe('the agent with the real CLI', () => {
     expect(answer.output).toContain(agent.workspaceDir);
   });
 
-  it.each(
-    slice<[prompt: string, outcome: Outcome]>(
-      [
-        ['[[fail:token_revoked]]', 'auth_failed'],
-        ['[[fail:org_not_allowed]]', 'auth_failed'],
-        ['[[fail:credit_too_low]]', 'auth_failed'],
-        ['[[fail:rate_limit]]', 'unavailable'],
-        ['[[fail:usage_limit]]', 'usage_limited'],
-        ['[[fail:overloaded]]', 'unavailable'],
-        ['[[fail:server_error]]', 'unavailable'],
-        ['[[fail:busy]]', 'unavailable'],
-        ['[[cut:0]]', 'unavailable'],
-        ['[[empty]]', 'failed'],
-        ['/clear', 'failed'],
-        ['[[slow:500]] one two three four five six seven eight nine ten', 'timed_out'],
-        ['[[hang]]', 'timed_out'],
-      ],
-      2,
-    ),
-  )('reports the outcome of "%s"', async (prompt, outcome) => {
+  it.each<[prompt: string, outcome: Outcome]>([
+    ['[[fail:token_revoked]]', 'auth_failed'],
+    ['[[fail:org_not_allowed]]', 'auth_failed'],
+    ['[[fail:credit_too_low]]', 'auth_failed'],
+    ['[[fail:rate_limit]]', 'unavailable'],
+    ['[[fail:usage_limit]]', 'usage_limited'],
+    ['[[fail:overloaded]]', 'unavailable'],
+    ['[[fail:server_error]]', 'unavailable'],
+    ['[[fail:busy]]', 'unavailable'],
+    ['[[cut:0]]', 'unavailable'],
+    ['[[empty]]', 'failed'],
+    ['/clear', 'failed'],
+    ['[[slow:500]] one two three four five six seven eight nine ten', 'timed_out'],
+    ['[[hang]]', 'timed_out'],
+  ])('reports the outcome of "%s"', async (prompt, outcome) => {
     const answer = await agent.run(prompt, { timeout: 3900 });
     expect(answer).toMatchObject({ outcome, success: false });
     // After three in a row the queue would wait.
@@ -138,15 +131,10 @@ describe('the agent with the real CLI', () => {
     await until(() => pids.every((pid) => !isAlive(pid)), 'both ended');
   });
 
-  it.each(
-    slice(
-      [
-        ['succeeded', '', 'succeeded'],
-        ['timed out', '; tail -f /dev/null', 'timed_out'],
-      ] as const,
-      1,
-    ),
-  )('ends processes without an environment after a run that %s', async (_, end, outcome) => {
+  it.each([
+    ['succeeded', '', 'succeeded'],
+    ['timed out', '; tail -f /dev/null', 'timed_out'],
+  ] as const)('ends processes without an environment after a run that %s', async (_, end, outcome) => {
     const file = path.join(agent.folder, `without-environment-${outcome}`);
     const command = `env -i setsid sh -c 'echo $$ > ${file}; exec tail -f /dev/null' >/dev/null 2>&1 &`;
     const wait = `until [ -s ${file} ]; do sleep 0.1; done`;
@@ -156,22 +144,20 @@ describe('the agent with the real CLI', () => {
     await until(() => !isAlive(pid), 'it ended');
   });
 
-  if (isHard)
-    it('ends the background processes of a run that succeeded', async () => {
-      const file = path.join(agent.folder, 'left');
-      await agent.run(`[[bash:setsid tail -f /dev/null >/dev/null 2>&1 & echo $! > ${file}]] x`);
-      const pid = Number(readFileSync(file, 'utf8'));
-      await until(() => !isAlive(pid), 'it ended');
-    });
+  it('ends the background processes of a run that succeeded', async () => {
+    const file = path.join(agent.folder, 'left');
+    await agent.run(`[[bash:setsid tail -f /dev/null >/dev/null 2>&1 & echo $! > ${file}]] x`);
+    const pid = Number(readFileSync(file, 'utf8'));
+    await until(() => !isAlive(pid), 'it ended');
+  });
 
-  if (isHard)
-    it('returns denied tool calls although the run succeeds', async () => {
-      await agent.end('SIGTERM');
-      agent.env['AGENT_PERMISSION_MODE'] = 'dontAsk';
-      await agent.start();
-      const answer = await agent.run('[[bash:touch denied]] x');
-      expect(answer).toMatchObject({ success: true, permissionDenials: [{ toolName: 'Bash' }] });
-    });
+  it('returns denied tool calls although the run succeeds', async () => {
+    await agent.end('SIGTERM');
+    agent.env['AGENT_PERMISSION_MODE'] = 'dontAsk';
+    await agent.start();
+    const answer = await agent.run('[[bash:touch denied]] x');
+    expect(answer).toMatchObject({ success: true, permissionDenials: [{ toolName: 'Bash' }] });
+  });
 });
 
 describe('custody of the session', () => {
@@ -215,32 +201,30 @@ describe('custody of the session', () => {
     expect(proxy.refreshes).toHaveLength(1);
   });
 
-  if (isHard)
-    it('distinguishes a revoked login from one that could not be refreshed', async () => {
-      await startWith('unreachable', FIRST);
-      expect(await check()).toMatchObject({ state: 'outage', evidence: 'probe' });
-      proxy.setMode('revoked');
-      expect(await check()).toMatchObject({ state: 'auth_failed', evidence: 'probe' });
-      expect(await check()).toMatchObject({ state: 'auth_failed', evidence: 'none' });
-      expect((await agent.health()).auth).toMatchObject({ state: 'auth_failed' });
-    });
+  it('distinguishes a revoked login from one that could not be refreshed', async () => {
+    await startWith('unreachable', FIRST);
+    expect(await check()).toMatchObject({ state: 'outage', evidence: 'probe' });
+    proxy.setMode('revoked');
+    expect(await check()).toMatchObject({ state: 'auth_failed', evidence: 'probe' });
+    expect(await check()).toMatchObject({ state: 'auth_failed', evidence: 'none' });
+    expect((await agent.health()).auth).toMatchObject({ state: 'auth_failed' });
+  });
 
   const told = async () => {
     const answer = await agent.run('hello');
     return { answer, health: (await agent.health()).auth, checked: await check() };
   };
 
-  if (isHard)
-    it('that was renewed during a run and is refused nevertheless is a failed login, in the words of the run', async () => {
-      await startWith('rotate', FIRST, false);
-      const { answer, health, checked } = await told();
-      expect(proxy.refreshes.length).toBeGreaterThan(0);
-      expect(answer).toMatchObject({ success: false, outcome: 'auth_failed', exitCode: 57 });
-      expect(health).toMatchObject({ state: 'auth_failed' });
-      expect(checked).toMatchObject({ state: 'auth_failed' });
-    });
+  it('that was renewed during a run and is refused nevertheless is a failed login, in the words of the run', async () => {
+    await startWith('rotate', FIRST, false);
+    const { answer, health, checked } = await told();
+    expect(proxy.refreshes.length).toBeGreaterThan(0);
+    expect(answer).toMatchObject({ success: false, outcome: 'auth_failed', exitCode: 57 });
+    expect(health).toMatchObject({ state: 'auth_failed' });
+    expect(checked).toMatchObject({ state: 'auth_failed' });
+  });
 
-  it.each(slice(['unreachable', 'failing'] as const, 1))(
+  it.each(['unreachable', 'failing'] as const)(
     'that could not be renewed because the renewal server is %s is an outage, in the words of the run',
     async (mode) => {
       await startWith(mode, FIRST);
@@ -252,26 +236,20 @@ describe('custody of the session', () => {
     },
   );
 
-  if (isHard)
-    it('counts a recent successful run as a check, and sends no prompt', async () => {
-      await startWith('rotate', FIRST);
-      await agent.run('hello');
-      const asked = api.messages().length;
-      expect(await check()).toMatchObject({ state: 'ok', evidence: 'recent-run' });
-      expect(api.messages()).toHaveLength(asked);
-    });
+  it('counts a recent successful run as a check, and sends no prompt', async () => {
+    await startWith('rotate', FIRST);
+    await agent.run('hello');
+    const asked = api.messages().length;
+    expect(await check()).toMatchObject({ state: 'ok', evidence: 'recent-run' });
+    expect(api.messages()).toHaveLength(asked);
+  });
 });
 
 describe('a credential that is not a session', () => {
-  it.each(
-    slice(
-      [
-        ['oauthToken', 'sk-ant-oat01-long', 'bearer'],
-        ['apiKey', 'sk-ant-api03-key', 'api-key'],
-      ] as const,
-      1,
-    ),
-  )('of mode %s comes from its file and never appears', async (mode, value, scheme) => {
+  it.each([
+    ['oauthToken', 'sk-ant-oat01-long', 'bearer'],
+    ['apiKey', 'sk-ant-api03-key', 'api-key'],
+  ] as const)('of mode %s comes from its file and never appears', async (mode, value, scheme) => {
     await using api = await startAnthropicDouble({ accept: [value] });
     await using agent = realAgent(api, { AGENT_AUTH_MODE: mode });
     const file = path.join(agent.folder, 'token');

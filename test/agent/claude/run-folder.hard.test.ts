@@ -7,13 +7,12 @@ import { RUN_FOLDER, type HostedProcess } from '../../../agent/claude/host.ts';
 import type { CollectedFiles } from '../../../agent/files/run-files.ts';
 import { until } from '../../support/agent.ts';
 import { PORT_HOSTS } from '../../support/hosts.ts';
-import { slice } from '../../support/lane.ts';
 import { needs } from '../../support/needs.ts';
 import { filesIn, inputFile } from '../../support/run-files.ts';
 
 const MEBIBYTE = 1_048_576;
 
-for (const [where, { create, close, leavesProcesses, missing }] of slice(PORT_HOSTS, 2))
+for (const [where, { create, close, leavesProcesses, missing }] of PORT_HOSTS)
   describe(`the folder of a process ${where}`, needs(missing), () => {
     let host: Awaited<ReturnType<typeof create>>;
     let folder: string;

@@ -2,7 +2,6 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startAnthropicDouble, type AnthropicDouble } from '../../doubles/anthropic/server.ts';
-import { isHard, slice } from '../../support/lane.ts';
 import { contentOf, DecidedAgent, inside } from './deciding.ts';
 
 const MCP_DOUBLE = path.join(import.meta.dirname, '../../doubles/mcp/main.ts');
@@ -84,22 +83,17 @@ describe('an agent whose runs may do everything', () => {
     expect(await agent.ended(id)).toMatchObject({ output: 'tool: asked' });
   });
 
-  it.each(
-    slice(
-      [
-        'touch $F',
-        'sh -c "touch $F"',
-        'eval touch $F',
-        'python3 -c "open(\\"$F\\", \\"w\\")"',
-        'echo "touch $F" > s.sh; sh s.sh',
-        ': > $F',
-        'cat /dev/null | tee $F',
-        'ls',
-        'find . -maxdepth 0 -exec touch $F \\;',
-      ],
-      3,
-    ),
-  )('asks before "%s", whatever its spelling', async (command) => {
+  it.each([
+    'touch $F',
+    'sh -c "touch $F"',
+    'eval touch $F',
+    'python3 -c "open(\\"$F\\", \\"w\\")"',
+    'echo "touch $F" > s.sh; sh s.sh',
+    ': > $F',
+    'cat /dev/null | tee $F',
+    'ls',
+    'find . -maxdepth 0 -exec touch $F \\;',
+  ])('asks before "%s", whatever its spelling', async (command) => {
     const file = agent.file('spelled');
     const id = await agent.submit(bash(command.replaceAll('$F', file)), { approve: ['Bash'] });
     await agent.next(id, { allow: false });
@@ -107,15 +101,10 @@ describe('an agent whose runs may do everything', () => {
     expect(contentOf(file)).toBeUndefined();
   });
 
-  it.each(
-    slice(
-      [
-        ['mcp__double__repeat', { text: 'said' }, 'tool: said'],
-        ['Write', { file_path: 'written', content: 'x' }, 'tool: File created successfully at: written'],
-      ] as const,
-      1,
-    ),
-  )('asks before %s, and uses it when a person allows that', async (name, input, output) => {
+  it.each([
+    ['mcp__double__repeat', { text: 'said' }, 'tool: said'],
+    ['Write', { file_path: 'written', content: 'x' }, 'tool: File created successfully at: written'],
+  ] as const)('asks before %s, and uses it when a person allows that', async (name, input, output) => {
     for (const allow of [false, true]) {
       const id = await agent.submit(`${tool(name, input)} x`, { approve: [name] });
       await agent.next(id, { allow });
@@ -126,23 +115,21 @@ describe('an agent whose runs may do everything', () => {
     }
   });
 
-  if (isHard) {
-    it('asks before WebFetch, and fetches nothing when a person denies it', async () => {
-      const url = `${api.url}/page-to-fetch`;
-      const id = await agent.submit(`${tool('WebFetch', { url, prompt: 'read it' })} x`, { approve: ['WebFetch'] });
-      await agent.next(id, { allow: false });
-      expect(await agent.ended(id)).toMatchObject({ decisions: [{ tool: 'WebFetch', allowed: false }] });
-      expect(api.requests.map((request) => request.path)).not.toContain('/page-to-fetch');
-    });
+  it('asks before WebFetch, and fetches nothing when a person denies it', async () => {
+    const url = `${api.url}/page-to-fetch`;
+    const id = await agent.submit(`${tool('WebFetch', { url, prompt: 'read it' })} x`, { approve: ['WebFetch'] });
+    await agent.next(id, { allow: false });
+    expect(await agent.ended(id)).toMatchObject({ decisions: [{ tool: 'WebFetch', allowed: false }] });
+    expect(api.requests.map((request) => request.path)).not.toContain('/page-to-fetch');
+  });
 
-    it('asks in a sub-agent, and not for its questions', async () => {
-      const question = { questions: [{ question: 'Q?', header: 'Q', options: [], multiSelect: false }] };
-      const prompt = `[[tool:AskUserQuestion ${JSON.stringify(question)}]] sub`;
-      const task = { description: 'd', prompt, subagent_type: 'general-purpose' };
-      const id = await agent.submit(`[[tool:Agent ${inside(JSON.stringify(task))}]] x`, { askQuestions: true });
-      expect((await agent.ended(id)).decisions).toBeUndefined();
-    });
-  }
+  it('asks in a sub-agent, and not for its questions', async () => {
+    const question = { questions: [{ question: 'Q?', header: 'Q', options: [], multiSelect: false }] };
+    const prompt = `[[tool:AskUserQuestion ${JSON.stringify(question)}]] sub`;
+    const task = { description: 'd', prompt, subagent_type: 'general-purpose' };
+    const id = await agent.submit(`[[tool:Agent ${inside(JSON.stringify(task))}]] x`, { askQuestions: true });
+    expect((await agent.ended(id)).decisions).toBeUndefined();
+  });
 });
 
 describe('an agent without settings for all runs', () => {
@@ -185,12 +172,12 @@ describe('an agent without settings for all runs', () => {
     'python3 -c "import os; os.remove(\\"$F\\")"',
   ];
 
-  it.each(slice(['acceptEdits', 'default'] as const, 1))(
+  it.each(['acceptEdits', 'default'] as const)(
     'in %s, a pattern is asked about or denied, whatever the spelling',
     async (permissionMode) => {
       const file = agent.file('kept');
       writeFileSync(file, '');
-      const commands = slice(SPELLINGS, 5).map((command) => command.replaceAll('$F', file));
+      const commands = SPELLINGS.map((command) => command.replaceAll('$F', file));
       const id = await agent.submit(bash(...commands), { permissionMode, approve: ['Bash(rm *)'] });
       for (let asked = 0; asked <= commands.length; asked += 1) {
         const open = await agent.askedOrEnded(id);

@@ -8,7 +8,6 @@ import type { Status } from '../../../agent/http/page/status.ts';
 import { headlineOf } from '../../../agent/http/page/summary.ts';
 import { Agent, TOKEN, until } from '../../support/agent.ts';
 import { NO_CHROMIUM, openStatusPage, startChromium } from '../../support/chromium.ts';
-import { slice } from '../../support/lane.ts';
 import { recordRuns, type RecordedRun } from '../../support/recorded-runs.ts';
 import { needs } from '../../support/needs.ts';
 
@@ -186,32 +185,26 @@ describe('the same in a browser', needs(NO_CHROMIUM), () => {
       `[...document.querySelectorAll(${JSON.stringify(selector)})].map((each) => each.getBoundingClientRect().toJSON())`,
     );
 
-  it.each(slice([1280, 390], 1))(
-    'shows the whole heading of the chart next to eight outcomes, on %i pixels',
-    async (width) => {
-      await page.setViewportSize({ width, height: 1000 });
-      const [heading, legend] = await boxes('#day h2, #day .legend');
-      expect(heading?.height).toBeLessThan(40);
-      expect(heading?.width).toBeGreaterThan(100);
-      expect(legend?.height).toBeLessThan(width === 1280 ? 80 : 200);
-      expect((await boxes('#day .legend .badge')).length).toBe(8);
-    },
-  );
+  it.each([1280, 390])('shows the whole heading of the chart next to eight outcomes, on %i pixels', async (width) => {
+    await page.setViewportSize({ width, height: 1000 });
+    const [heading, legend] = await boxes('#day h2, #day .legend');
+    expect(heading?.height).toBeLessThan(40);
+    expect(heading?.width).toBeGreaterThan(100);
+    expect(legend?.height).toBeLessThan(width === 1280 ? 80 : 200);
+    expect((await boxes('#day .legend .badge')).length).toBe(8);
+  });
 
-  it.each(slice([1280, 390], 1))(
-    'cuts long names after two lines, and shows them in full on hover, on %i',
-    async (width) => {
-      await page.setViewportSize({ width, height: 1000 });
-      for (const { height } of await boxes('.name')) expect(height).toBeLessThan(60);
-      const title = await page
-        .locator('#history .name', { hasText: LONG.slice(0, 30) })
-        .first()
-        .getAttribute('title');
-      expect(title).toBe(LONG);
-    },
-  );
+  it.each([1280, 390])('cuts long names after two lines, and shows them in full on hover, on %i', async (width) => {
+    await page.setViewportSize({ width, height: 1000 });
+    for (const { height } of await boxes('.name')) expect(height).toBeLessThan(60);
+    const title = await page
+      .locator('#history .name', { hasText: LONG.slice(0, 30) })
+      .first()
+      .getAttribute('title');
+    expect(title).toBe(LONG);
+  });
 
-  it.each(slice([1280, 390], 1))('does not cover other rows with the details of a run, on %i pixels', async (width) => {
+  it.each([1280, 390])('does not cover other rows with the details of a run, on %i pixels', async (width) => {
     await page.setViewportSize({ width, height: 1000 });
     for (const i of [0, 1, 2]) await page.locator('#history summary').nth(i).click();
     const rows = await boxes('#history tbody tr');

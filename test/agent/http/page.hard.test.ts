@@ -7,7 +7,6 @@ import type { Step } from '../../doubles/claude/script.ts';
 import { Agent, TOKEN, until } from '../../support/agent.ts';
 import { NO_CHROMIUM, openStatusPage, startChromium } from '../../support/chromium.ts';
 import { recordRuns } from '../../support/recorded-runs.ts';
-import { slice } from '../../support/lane.ts';
 import { needs } from '../../support/needs.ts';
 
 const HOUR = 3_600_000;
@@ -288,7 +287,7 @@ describe('the status page in a browser', needs(NO_CHROMIUM), () => {
     ['dark', 360],
     ['dark', 1100],
   ] as const;
-  it.each(slice(SCREENS, 2))('fits and can be read in %s on %i pixels', async (colorScheme, width) => {
+  it.each(SCREENS)('fits and can be read in %s on %i pixels', async (colorScheme, width) => {
     await accept('hangs');
     const waiting = await accept('after that');
     await page.emulateMedia({ colorScheme });

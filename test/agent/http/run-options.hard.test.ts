@@ -4,7 +4,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startAnthropicDouble, type AnthropicDouble } from '../../doubles/anthropic/server.ts';
 import { Agent } from '../../support/agent.ts';
 import { REAL_CLAUDE } from '../../support/claude.ts';
-import { isHard } from '../../support/lane.ts';
 
 describe('options of a run with the real CLI', () => {
   let api: AnthropicDouble;
@@ -44,64 +43,59 @@ describe('options of a run with the real CLI', () => {
     expect(wrong.status).toBe(400);
   });
 
-  if (isHard)
-    it('maxTurns and maxBudgetUsd end a run with an explanation', async () => {
-      const turns = await agent.run('[[bash:true]] x', { maxTurns: 1 });
-      expect(turns).toMatchObject({
-        outcome: 'failed',
-        error: expect.stringContaining('maximum number of turns') as string,
-      });
-      const budget = await agent.run('[[bash:true]] x', { maxBudgetUsd: 0.000_001 });
-      expect(budget).toMatchObject({ outcome: 'failed', error: expect.stringContaining('maximum budget') as string });
+  it('maxTurns and maxBudgetUsd end a run with an explanation', async () => {
+    const turns = await agent.run('[[bash:true]] x', { maxTurns: 1 });
+    expect(turns).toMatchObject({
+      outcome: 'failed',
+      error: expect.stringContaining('maximum number of turns') as string,
     });
+    const budget = await agent.run('[[bash:true]] x', { maxBudgetUsd: 0.000_001 });
+    expect(budget).toMatchObject({ outcome: 'failed', error: expect.stringContaining('maximum budget') as string });
+  });
 
-  if (isHard)
-    it('sessionId continues the conversation, also after a crash of the agent', async () => {
-      const { sessionId } = await agent.run('first');
-      await agent.crash();
-      const second = await agent.run('second', { sessionId });
-      expect(second).toMatchObject({ success: true, sessionId });
-      expect(JSON.stringify(api.messages().at(-1)?.body)).toContain('echo: first');
-      const unknown = await agent.run('third', { sessionId: '00000000-0000-4000-8000-000000000000' });
-      expect(unknown).toMatchObject({
-        outcome: 'failed',
-        error: expect.stringContaining('No conversation found') as string,
-      });
+  it('sessionId continues the conversation, also after a crash of the agent', async () => {
+    const { sessionId } = await agent.run('first');
+    await agent.crash();
+    const second = await agent.run('second', { sessionId });
+    expect(second).toMatchObject({ success: true, sessionId });
+    expect(JSON.stringify(api.messages().at(-1)?.body)).toContain('echo: first');
+    const unknown = await agent.run('third', { sessionId: '00000000-0000-4000-8000-000000000000' });
+    expect(unknown).toMatchObject({
+      outcome: 'failed',
+      error: expect.stringContaining('No conversation found') as string,
     });
+  });
 
-  if (isHard)
-    it('in a continued conversation Claude gets the system prompt of each run', async () => {
-      const systemOf = (prompt: string) =>
-        JSON.stringify(
-          (api.messages().findLast((request) => request.prompt === prompt)?.body as { system: unknown }).system,
-        );
-      const { sessionId } = await agent.run('sys one', { appendSystemPrompt: 'Say egret.' });
-      expect(systemOf('sys one')).toContain('Say egret.');
-      await agent.run('sys two', { sessionId, appendSystemPrompt: 'Say heron.' });
-      expect(systemOf('sys two')).toContain('Say heron.');
-      expect(systemOf('sys two')).not.toContain('Say egret.');
-      await agent.run('sys three', { sessionId, systemPrompt: 'You are a stork.' });
-      expect(systemOf('sys three')).toContain('You are a stork.');
-      expect(systemOf('sys three')).not.toContain('Say egret.');
-    });
+  it('in a continued conversation Claude gets the system prompt of each run', async () => {
+    const systemOf = (prompt: string) =>
+      JSON.stringify(
+        (api.messages().findLast((request) => request.prompt === prompt)?.body as { system: unknown }).system,
+      );
+    const { sessionId } = await agent.run('sys one', { appendSystemPrompt: 'Say egret.' });
+    expect(systemOf('sys one')).toContain('Say egret.');
+    await agent.run('sys two', { sessionId, appendSystemPrompt: 'Say heron.' });
+    expect(systemOf('sys two')).toContain('Say heron.');
+    expect(systemOf('sys two')).not.toContain('Say egret.');
+    await agent.run('sys three', { sessionId, systemPrompt: 'You are a stork.' });
+    expect(systemOf('sys three')).toContain('You are a stork.');
+    expect(systemOf('sys three')).not.toContain('Say egret.');
+  });
 
-  if (isHard)
-    it('disallowedTools are denied although the mode allows everything', async () => {
-      const options = { permissionMode: 'bypassPermissions' };
-      const free = await agent.run('[[bash:echo ran]] x', options);
-      expect(free.output).toContain('ran');
-      const withPattern = await agent.run('[[bash:echo ran]] x', { ...options, disallowedTools: ['Bash(echo:*)'] });
-      expect(withPattern.permissionDenials).toHaveLength(1);
-      const whole = await agent.run('[[bash:echo ran]] x', { ...options, disallowedTools: ['Bash'] });
-      expect(whole.output).toContain('No such tool available: Bash');
-    });
+  it('disallowedTools are denied although the mode allows everything', async () => {
+    const options = { permissionMode: 'bypassPermissions' };
+    const free = await agent.run('[[bash:echo ran]] x', options);
+    expect(free.output).toContain('ran');
+    const withPattern = await agent.run('[[bash:echo ran]] x', { ...options, disallowedTools: ['Bash(echo:*)'] });
+    expect(withPattern.permissionDenials).toHaveLength(1);
+    const whole = await agent.run('[[bash:echo ran]] x', { ...options, disallowedTools: ['Bash'] });
+    expect(whole.output).toContain('No such tool available: Bash');
+  });
 
-  if (isHard)
-    it('effort and fallbackModel are accepted', async () => {
-      await agent.run('effort', { effort: 'low', model: 'sonnet', fallbackModel: 'haiku' });
-      const request = api.messages().findLast(({ prompt }) => prompt === 'effort');
-      expect(request?.body).toMatchObject({ output_config: { effort: 'low' } });
-    });
+  it('effort and fallbackModel are accepted', async () => {
+    await agent.run('effort', { effort: 'low', model: 'sonnet', fallbackModel: 'haiku' });
+    const request = api.messages().findLast(({ prompt }) => prompt === 'effort');
+    expect(request?.body).toMatchObject({ output_config: { effort: 'low' } });
+  });
 
   it('model, appendSystemPrompt and allowedTools reach Claude', async () => {
     await agent.run('x', {

@@ -4,7 +4,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startAnthropicDouble, type AnthropicDouble } from '../../doubles/anthropic/server.ts';
 import { Agent } from '../../support/agent.ts';
 import { AS_ROOT } from '../../support/claude.ts';
-import { isHard, slice } from '../../support/lane.ts';
 
 const HOUR = 3_600_000;
 
@@ -98,7 +97,7 @@ describe('what a prompt writes into the configuration of claude', () => {
   });
 
   it('is gone after a restart with the same seed, whether the agent was stopped or killed', async () => {
-    for (const signal of slice(['SIGKILL', 'SIGTERM'] as const, 1)) {
+    for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
       await agent.run(planting(at('evil'), at('state/claude')));
       await agent.end(signal);
       await agent.start();
@@ -155,18 +154,17 @@ describe('what a prompt writes into the home folder of the pod', () => {
     expect(readdirSync(agent.folder).filter((name) => name.startsWith('trace-'))).toEqual([]);
   });
 
-  if (isHard)
-    it('stays if the home folder belongs to a person', async () => {
-      await using api = await startAnthropicDouble();
-      await using agent = realAgent(api, { AGENT_AUTH_MODE: 'apiKey', ANTHROPIC_API_KEY: 'sk-ant-api03-test' });
-      const own = { '.claude/settings.json': '{"model":"opus"}', '.claude/CLAUDE.md': 'Mine.', '.bashrc': '# mine\n' };
-      writeIn(path.join(agent.folder, 'home'), own);
-      await agent.start();
-      await agent.run('[[bash:echo more >> ~/.claude/CLAUDE.md]] write');
-      await agent.run('again');
-      for (const [name, content] of Object.entries(own)) {
-        expect(readFileSync(path.join(agent.folder, 'home', name), 'utf8')).toMatch(new RegExp(`^${content.trim()}`));
-      }
-      expect(readFileSync(path.join(agent.folder, 'home/.claude/CLAUDE.md'), 'utf8')).toContain('more');
-    });
+  it('stays if the home folder belongs to a person', async () => {
+    await using api = await startAnthropicDouble();
+    await using agent = realAgent(api, { AGENT_AUTH_MODE: 'apiKey', ANTHROPIC_API_KEY: 'sk-ant-api03-test' });
+    const own = { '.claude/settings.json': '{"model":"opus"}', '.claude/CLAUDE.md': 'Mine.', '.bashrc': '# mine\n' };
+    writeIn(path.join(agent.folder, 'home'), own);
+    await agent.start();
+    await agent.run('[[bash:echo more >> ~/.claude/CLAUDE.md]] write');
+    await agent.run('again');
+    for (const [name, content] of Object.entries(own)) {
+      expect(readFileSync(path.join(agent.folder, 'home', name), 'utf8')).toMatch(new RegExp(`^${content.trim()}`));
+    }
+    expect(readFileSync(path.join(agent.folder, 'home/.claude/CLAUDE.md'), 'utf8')).toContain('more');
+  });
 });

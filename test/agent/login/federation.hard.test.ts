@@ -7,7 +7,6 @@ import { Agent } from '../../support/agent.ts';
 import { REAL_CLAUDE } from '../../support/claude.ts';
 import { closedPort } from '../../support/closed-port.ts';
 import { identityToken } from '../../support/identity-token.ts';
-import { isHard, slice } from '../../support/lane.ts';
 
 const AUDIENCE = 'https://api.anthropic.com';
 const EXCHANGE = '/v1/oauth/token';
@@ -89,15 +88,10 @@ describe('an agent whose credential is an identity token', () => {
     expect(paths().slice(-4)).toEqual([EXCHANGE, MESSAGES, EXCHANGE, MESSAGES]);
   });
 
-  it.each(
-    slice<[failure: string, outcome: Outcome]>(
-      [
-        ['no_such_rule', 'auth_failed'],
-        ['overloaded', 'unavailable'],
-      ],
-      1,
-    ),
-  )('reports the outcome of an exchange that fails with %s', async (failure, outcome) => {
+  it.each<[failure: string, outcome: Outcome]>([
+    ['no_such_rule', 'auth_failed'],
+    ['overloaded', 'unavailable'],
+  ])('reports the outcome of an exchange that fails with %s', async (failure, outcome) => {
     api.configure({ federation: { failure } });
     issue(identityToken());
     await agent.start();
@@ -106,34 +100,31 @@ describe('an agent whose credential is an identity token', () => {
     expect(answer.error).toContain('Token exchange failed with status');
   });
 
-  if (isHard)
-    it.each([
-      ['no_federation', 'auth_failed'],
-      ['server_error', 'outage'],
-    ])('reports the state after %s to the watchdog, too', async (failure, state) => {
-      api.configure({ federation: { failure } });
-      issue(identityToken());
-      await agent.start();
-      expect(await check()).toMatchObject({ state, evidence: 'probe' });
-    });
+  it.each([
+    ['no_federation', 'auth_failed'],
+    ['server_error', 'outage'],
+  ])('reports the state after %s to the watchdog, too', async (failure, state) => {
+    api.configure({ federation: { failure } });
+    issue(identityToken());
+    await agent.start();
+    expect(await check()).toMatchObject({ state, evidence: 'probe' });
+  });
 
-  if (isHard)
-    it('reports that the server is unreachable', async () => {
-      agent.env['ANTHROPIC_BASE_URL'] = await closedPort();
-      issue(identityToken());
-      await agent.start();
-      expect(await agent.run('hello', FEW_RETRIES)).toMatchObject({ outcome: 'unavailable' });
-      expect((await agent.health()).auth).toMatchObject({ state: 'outage' });
-    });
+  it('reports that the server is unreachable', async () => {
+    agent.env['ANTHROPIC_BASE_URL'] = await closedPort();
+    issue(identityToken());
+    await agent.start();
+    expect(await agent.run('hello', FEW_RETRIES)).toMatchObject({ outcome: 'unavailable' });
+    expect((await agent.health()).auth).toMatchObject({ state: 'outage' });
+  });
 
-  if (isHard)
-    it('treats an access token that the API keeps refusing as a failed login', async () => {
-      api.configure({ accept: [] });
-      issue(identityToken());
-      await agent.start();
-      expect(await agent.run('hello', FEW_RETRIES)).toMatchObject({ outcome: 'auth_failed' });
-      expect((await agent.health()).auth).toMatchObject({ state: 'auth_failed' });
-    });
+  it('treats an access token that the API keeps refusing as a failed login', async () => {
+    api.configure({ accept: [] });
+    issue(identityToken());
+    await agent.start();
+    expect(await agent.run('hello', FEW_RETRIES)).toMatchObject({ outcome: 'auth_failed' });
+    expect((await agent.health()).auth).toMatchObject({ state: 'auth_failed' });
+  });
 
   it('reports that the token is gone, and sends nothing', async () => {
     issue(identityToken());

@@ -5,7 +5,6 @@ import { startAnthropicDouble, type AnthropicDouble } from '../../doubles/anthro
 import { startOauthProxy, type OauthProxy } from '../../doubles/oauth-proxy/server.ts';
 import { Agent, until } from '../../support/agent.ts';
 import { REAL_CLAUDE } from '../../support/claude.ts';
-import { isHard, slice } from '../../support/lane.ts';
 
 const HOUR = 3_600_000;
 const FIRST = { accessToken: 'sk-ant-oat01-first', refreshToken: 'sk-ant-ort01-first' };
@@ -67,15 +66,10 @@ afterEach(async () => {
 });
 
 describe('a login that a prompt wrote', () => {
-  it.each(
-    slice<[string, number]>(
-      [
-        ['an impossible', 8e15],
-        ['a plausible', Date.now() + 8 * HOUR],
-      ],
-      1,
-    ),
-  )('with %s expiry is not used, not even after a restart, and a newer seed is adopted', async (_, expiresAt) => {
+  it.each([
+    ['an impossible', 8e15],
+    ['a plausible', Date.now() + 8 * HOUR],
+  ])('with %s expiry is not used, not even after a restart, and a newer seed is adopted', async (_, expiresAt) => {
     await startWith({ ...FIRST, expiresAt: inEightHours() });
     await plant({ ...PLANTED, expiresAt });
     expect(await used()).toBe(FIRST.accessToken);
@@ -95,32 +89,26 @@ describe('a login that a prompt wrote', () => {
     expect(agent.lines.join('\n')).not.toMatch(/sk-ant-o[ar]t01/);
   });
 
-  if (isHard)
-    it.each<[what: string, command: (file: string) => string]>([
-      ['nothing', (file) => `rm ${file}`],
-      ['a named pipe', (file) => `rm ${file}; mkfifo ${file}`],
-    ])('as %s is restored, and the agent responds meanwhile', async (_, command) => {
-      await startWith({ ...FIRST, expiresAt: inEightHours() });
-      // Without its login the run itself may fail.
-      const spoilt = agent.run(`[[bash:${command(at(LIVING))}; touch ${at('spoilt')}]] spoil`, { timeout: 5000 });
-      await until(() => existsSync(at('spoilt')));
-      expect(await agent.health()).toMatchObject({ status: 'ok' });
-      await spoilt;
-      expect(await used()).toBe(FIRST.accessToken);
-      expect(readFileSync(at(LIVING), 'utf8')).toContain(FIRST.refreshToken);
-    });
+  it.each<[what: string, command: (file: string) => string]>([
+    ['nothing', (file) => `rm ${file}`],
+    ['a named pipe', (file) => `rm ${file}; mkfifo ${file}`],
+  ])('as %s is restored, and the agent responds meanwhile', async (_, command) => {
+    await startWith({ ...FIRST, expiresAt: inEightHours() });
+    // Without its login the run itself may fail.
+    const spoilt = agent.run(`[[bash:${command(at(LIVING))}; touch ${at('spoilt')}]] spoil`, { timeout: 5000 });
+    await until(() => existsSync(at('spoilt')));
+    expect(await agent.health()).toMatchObject({ status: 'ok' });
+    await spoilt;
+    expect(await used()).toBe(FIRST.accessToken);
+    expect(readFileSync(at(LIVING), 'utf8')).toContain(FIRST.refreshToken);
+  });
 });
 
 describe('a login that claude renewed', () => {
-  it.each(
-    slice<[string, number, string[] | undefined]>(
-      [
-        ['because it was about to expire', Date.now() + 60_000, undefined],
-        ['because the API refused it', Date.now() + 8 * HOUR, ['nothing']],
-      ],
-      1,
-    ),
-  )('%s stays, even if the same prompt overwrites it, and across restarts', async (_, expiresAt, accept) => {
+  it.each([
+    ['because it was about to expire', Date.now() + 60_000, undefined],
+    ['because the API refused it', Date.now() + 8 * HOUR, ['nothing']],
+  ])('%s stays, even if the same prompt overwrites it, and across restarts', async (_, expiresAt, accept) => {
     await startWith({ ...FIRST, expiresAt }, accept);
     await plant({ ...PLANTED, expiresAt: inEightHours() });
     const renewed = proxy.current.accessToken;
@@ -131,15 +119,14 @@ describe('a login that claude renewed', () => {
     expect(proxy.refreshes).toHaveLength(1);
   });
 
-  if (isHard)
-    it('for someone who uses claude outside the agent stays', async () => {
-      await startWith({ ...FIRST, expiresAt: inEightHours() });
-      expect(await used()).toBe(FIRST.accessToken);
-      await until(() => agent.isIdle(), 'no process of the run is left');
-      const beside = { accessToken: 'sk-ant-oat01-beside', refreshToken: 'sk-ant-ort01-beside' };
-      writeFileSync(at(LIVING), text({ ...beside, expiresAt: inEightHours() }));
-      expect(await used()).toBe(beside.accessToken);
-      await restart('SIGKILL');
-      expect(await used()).toBe(beside.accessToken);
-    });
+  it('for someone who uses claude outside the agent stays', async () => {
+    await startWith({ ...FIRST, expiresAt: inEightHours() });
+    expect(await used()).toBe(FIRST.accessToken);
+    await until(() => agent.isIdle(), 'no process of the run is left');
+    const beside = { accessToken: 'sk-ant-oat01-beside', refreshToken: 'sk-ant-ort01-beside' };
+    writeFileSync(at(LIVING), text({ ...beside, expiresAt: inEightHours() }));
+    expect(await used()).toBe(beside.accessToken);
+    await restart('SIGKILL');
+    expect(await used()).toBe(beside.accessToken);
+  });
 });

@@ -5,7 +5,6 @@ import { startAnthropicDouble, type AnthropicDouble } from '../../doubles/anthro
 import { startOauthProxy, type OauthProxy, type RefreshMode } from '../../doubles/oauth-proxy/server.ts';
 import { Agent, until } from '../../support/agent.ts';
 import { REAL_CLAUDE } from '../../support/claude.ts';
-import { isHard, slice } from '../../support/lane.ts';
 import { sendCode, startLogin } from '../../support/login.ts';
 
 const SEED = { accessToken: 'sk-ant-oat01-seed', refreshToken: 'sk-ant-ort01-seed' };
@@ -75,7 +74,7 @@ describe('with the real CLI, a code', () => {
     await api.close();
   });
 
-  it.each(slice(CASES, 1))('$what changes nothing', async ({ code, mode = 'rotate', api: directive = '', answer }) => {
+  it.each(CASES)('$what changes nothing', async ({ code, mode = 'rotate', api: directive = '', answer }) => {
     const before = file();
     const { body } = await startLogin(agent);
     proxy.setMode(mode);
@@ -88,31 +87,29 @@ describe('with the real CLI, a code', () => {
     expect(api.messages().at(-1)?.credential.value).toBe(SEED.accessToken);
   });
 
-  if (isHard) {
-    it('replaces the login of a run in progress, which continues with it', async () => {
-      const go = path.join(agent.folder, 'go');
-      const answer = agent.run(`[[bash:until [ -e ${go} ]; do sleep 0.05; done; echo gone]]`);
-      const { length } = api.messages();
-      await until(() => api.messages().length > length, 'the run is at work');
-      const { body } = await startLogin(agent);
-      expect(await sendCode(agent, body.id, 'five#state')).toMatchObject({ body: { state: 'ok' } });
-      api.configure({ accept: [proxy.current.accessToken] });
-      writeFileSync(go, '');
-      expect(await answer).toMatchObject({ outcome: 'succeeded', output: 'tool: gone' });
-      expect(JSON.parse(file())).toMatchObject({ claudeAiOauth: proxy.current });
-      api.configure({ accept: null });
-    });
+  it('replaces the login of a run in progress, which continues with it', async () => {
+    const go = path.join(agent.folder, 'go');
+    const answer = agent.run(`[[bash:until [ -e ${go} ]; do sleep 0.05; done; echo gone]]`);
+    const { length } = api.messages();
+    await until(() => api.messages().length > length, 'the run is at work');
+    const { body } = await startLogin(agent);
+    expect(await sendCode(agent, body.id, 'five#state')).toMatchObject({ body: { state: 'ok' } });
+    api.configure({ accept: [proxy.current.accessToken] });
+    writeFileSync(go, '');
+    expect(await answer).toMatchObject({ outcome: 'succeeded', output: 'tool: gone' });
+    expect(JSON.parse(file())).toMatchObject({ claudeAiOauth: proxy.current });
+    api.configure({ accept: null });
+  });
 
-    it('of another account replaces the login, and the next run uses it', async () => {
-      for (const code of ['three', 'four']) {
-        const { body } = await startLogin(agent);
-        expect(await sendCode(agent, body.id, `${code}#state`)).toMatchObject({ body: { state: 'ok' } });
-        expect(JSON.parse(file())).toMatchObject({ claudeAiOauth: { ...proxy.current, accountUuid: CODES[code] } });
-        expect((await agent.run('hello')).output).toBe('echo: hello');
-        expect(api.messages().at(-1)?.credential.value).toBe(proxy.current.accessToken);
-      }
-    });
-  }
+  it('of another account replaces the login, and the next run uses it', async () => {
+    for (const code of ['three', 'four']) {
+      const { body } = await startLogin(agent);
+      expect(await sendCode(agent, body.id, `${code}#state`)).toMatchObject({ body: { state: 'ok' } });
+      expect(JSON.parse(file())).toMatchObject({ claudeAiOauth: { ...proxy.current, accountUuid: CODES[code] } });
+      expect((await agent.run('hello')).output).toBe('echo: hello');
+      expect(api.messages().at(-1)?.credential.value).toBe(proxy.current.accessToken);
+    }
+  });
 
   it('is never in the log, nor is an address or a token', () => {
     const log = agent.lines.join('\n');

@@ -3,7 +3,6 @@ import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'nod
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Agent } from '../../support/agent.ts';
-import { slice } from '../../support/lane.ts';
 
 const HOUR = 3_600_000;
 
@@ -36,26 +35,23 @@ describe('an agent starts', () => {
     ['a link to nowhere', (file) => symlinkSync('/nowhere', file)],
     ['a named pipe', (file) => execFileSync('mkfifo', [file])],
   ];
-  it.each(slice(broken, 2))(
-    'although the record of its seed is %s, reports it, and keeps a renewed login',
-    async (_, spoil) => {
-      seed(text('first', Date.now() + 60_000));
-      await agent.start();
-      const renewed = text('renewed', Date.now() + 8 * HOUR);
-      writeFileSync(at('state/claude/.credentials.json'), renewed);
-      await agent.end('SIGTERM');
-      rmSync(at('state/seed.json'));
-      spoil(at('state/seed.json'));
-      await agent.start();
-      expect(said()).toContain('the record of the seed cannot be read');
-      expect(living()).toBe(renewed);
-      expect(await agent.run('hello')).toMatchObject({ success: true });
-      await restart();
-      expect(living()).toBe(renewed);
-    },
-  );
+  it.each(broken)('although the record of its seed is %s, reports it, and keeps a renewed login', async (_, spoil) => {
+    seed(text('first', Date.now() + 60_000));
+    await agent.start();
+    const renewed = text('renewed', Date.now() + 8 * HOUR);
+    writeFileSync(at('state/claude/.credentials.json'), renewed);
+    await agent.end('SIGTERM');
+    rmSync(at('state/seed.json'));
+    spoil(at('state/seed.json'));
+    await agent.start();
+    expect(said()).toContain('the record of the seed cannot be read');
+    expect(living()).toBe(renewed);
+    expect(await agent.run('hello')).toMatchObject({ success: true });
+    await restart();
+    expect(living()).toBe(renewed);
+  });
 
-  it.each(slice([1e300, -1e300, 8.64e15 + 1], 1))(
+  it.each([1e300, -1e300, 8.64e15 + 1])(
     'although the login of a seed expires at %d, and adopts the next seed',
     async (end) => {
       seed(text('odd', end));
@@ -69,15 +65,12 @@ describe('an agent starts', () => {
     },
   );
 
-  it.each(slice(['', '{', '[]', '"x"', '{"claudeAiOauth":[]}'], 2))(
-    'although the login of its seed is %j',
-    async (content) => {
-      seed(content);
-      await agent.start();
-      expect((await agent.health()).auth).toMatchObject({ state: 'auth_failed' });
-      expect(said()).toContain('contains no login');
-    },
-  );
+  it.each(['', '{', '[]', '"x"', '{"claudeAiOauth":[]}'])('although the login of its seed is %j', async (content) => {
+    seed(content);
+    await agent.start();
+    expect((await agent.health()).auth).toMatchObject({ state: 'auth_failed' });
+    expect(said()).toContain('contains no login');
+  });
 
   it('although its seed has settings that claude does not know, and lists them', async () => {
     seed('{"permisions": {"deny": ["Bash"]}, "permissions": {"denny": ["canary"]}}', 'settings.json');

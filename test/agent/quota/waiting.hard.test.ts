@@ -13,7 +13,6 @@ import { readSettings } from '../../../agent/settings.ts';
 import { startAnthropicDouble, type AnthropicDouble } from '../../doubles/anthropic/server.ts';
 import { TOKEN, until } from '../../support/agent.ts';
 import { AS_ROOT } from '../../support/claude.ts';
-import { isHard, slice } from '../../support/lane.ts';
 import { assertDocumented } from '../../support/openapi.ts';
 
 /** The agent in the process of the test, with the pinned CLI: the waits of the queue are no setting. */
@@ -183,54 +182,47 @@ describe('at a usage limit', () => {
     expect(await agent.outcomes(patient)).toEqual(['succeeded']);
   });
 
-  if (isHard)
-    it('the wait does not survive a restart with another login', async () => {
-      await agent.start();
-      await agent.run(limit(3600));
-      await agent.stop();
-      agent.env = { CLAUDE_CODE_OAUTH_TOKEN: 'sk-ant-oat01-another' };
-      await agent.start();
-      expect(await agent.health()).not.toHaveProperty('hold');
-      expect((await agent.run('hello')).outcome).toBe('succeeded');
-    });
+  it('the wait does not survive a restart with another login', async () => {
+    await agent.start();
+    await agent.run(limit(3600));
+    await agent.stop();
+    agent.env = { CLAUDE_CODE_OAUTH_TOKEN: 'sk-ant-oat01-another' };
+    await agent.start();
+    expect(await agent.health()).not.toHaveProperty('hold');
+    expect((await agent.run('hello')).outcome).toBe('succeeded');
+  });
 
-  it.each(slice([-60, 9 * 86_400, 'none'] as const, 1))(
-    'with a reset in %s seconds the queue does not wait',
-    async (resets) => {
-      await agent.start();
-      expect((await agent.run(limit(resets))).outcome).toBe('usage_limited');
-      expect(await agent.health()).not.toHaveProperty('hold');
-      expect((await agent.run('hello')).outcome).toBe('succeeded');
-    },
-  );
+  it.each([-60, 9 * 86_400, 'none'] as const)('with a reset in %s seconds the queue does not wait', async (resets) => {
+    await agent.start();
+    expect((await agent.run(limit(resets))).outcome).toBe('usage_limited');
+    expect(await agent.health()).not.toHaveProperty('hold');
+    expect((await agent.run('hello')).outcome).toBe('succeeded');
+  });
 
-  if (isHard)
-    it('with AGENT_ON_USAGE_LIMIT=fail the queue does not wait', async () => {
-      agent.env = { AGENT_ON_USAGE_LIMIT: 'fail' };
-      await agent.start();
-      expect((await agent.run(limit(3600))).outcome).toBe('usage_limited');
-      expect((await agent.run('hello')).outcome).toBe('succeeded');
-    });
+  it('with AGENT_ON_USAGE_LIMIT=fail the queue does not wait', async () => {
+    agent.env = { AGENT_ON_USAGE_LIMIT: 'fail' };
+    await agent.start();
+    expect((await agent.run(limit(3600))).outcome).toBe('usage_limited');
+    expect((await agent.run('hello')).outcome).toBe('succeeded');
+  });
 
-  if (isHard)
-    it('that a login check meets, runs wait too', async () => {
-      api.configure({ mode: limit(3600) });
-      await agent.start();
-      const { state, resetsAt } = await agent.check();
-      expect([state, (await agent.health()).hold?.until]).toEqual(['usage_limited', resetsAt]);
-    });
+  it('that a login check meets, runs wait too', async () => {
+    api.configure({ mode: limit(3600) });
+    await agent.start();
+    const { state, resetsAt } = await agent.check();
+    expect([state, (await agent.health()).hold?.until]).toEqual(['usage_limited', resetsAt]);
+  });
 
-  if (isHard)
-    it('a run finds no full queue if it does not wait: it ends at once', async () => {
-      agent.env = { AGENT_QUEUE_LIMIT: '1' };
-      await agent.start();
-      await agent.run(limit(3600));
-      await agent.submit('patient', { queueTimeout: 7_200_000 });
-      expect((await agent.run('early')).outcome).toBe('usage_limited');
-      expect(await agent.ask('POST', '/runs', { prompt: 'one too many', queueTimeout: 7_200_000 })).toMatchObject({
-        status: 429,
-      });
+  it('a run finds no full queue if it does not wait: it ends at once', async () => {
+    agent.env = { AGENT_QUEUE_LIMIT: '1' };
+    await agent.start();
+    await agent.run(limit(3600));
+    await agent.submit('patient', { queueTimeout: 7_200_000 });
+    expect((await agent.run('early')).outcome).toBe('usage_limited');
+    expect(await agent.ask('POST', '/runs', { prompt: 'one too many', queueTimeout: 7_200_000 })).toMatchObject({
+      status: 429,
     });
+  });
 });
 
 describe('what is known about the quota', () => {
@@ -268,42 +260,41 @@ describe('what is known about the quota', () => {
   });
 });
 
-if (isHard)
-  describe('in an outage', () => {
-    /** The CLI sends a request again for a quarter of the time of its run. */
-    const SHORT = { timeout: 8000 };
-    const fail = async () => {
-      const ids = await Promise.all(['a', 'b', 'c'].map((name) => agent.submit(`[[fail:overloaded]] ${name}`, SHORT)));
-      expect(await agent.outcomes(...ids)).toEqual(['unavailable', 'unavailable', 'unavailable']);
-    };
+describe('in an outage', () => {
+  /** The CLI sends a request again for a quarter of the time of its run. */
+  const SHORT = { timeout: 8000 };
+  const fail = async () => {
+    const ids = await Promise.all(['a', 'b', 'c'].map((name) => agent.submit(`[[fail:overloaded]] ${name}`, SHORT)));
+    expect(await agent.outcomes(...ids)).toEqual(['unavailable', 'unavailable', 'unavailable']);
+  };
 
-    it('of three runs the queue waits, one goes first, and the others follow when it succeeded', async () => {
-      await agent.start();
-      await fail();
-      const first = await agent.submit(held('first'));
-      const second = await agent.submit('second');
-      expect(await agent.get(second)).toMatchObject({
-        queue: { place: expect.any(Number) as number, hold: { reason: 'outage' } },
-      });
-      await until(() => agent.prompts.includes(held('first')), 'the first run');
-      expect(await agent.get(second)).toMatchObject({
-        state: 'queued',
-        queue: { place: 1, hold: { reason: 'outage' } },
-      });
-      writeFileSync(gate(), '');
-      expect(await agent.outcomes(first, second)).toEqual(['succeeded', 'succeeded']);
-      expect(await agent.health()).not.toHaveProperty('hold');
+  it('of three runs the queue waits, one goes first, and the others follow when it succeeded', async () => {
+    await agent.start();
+    await fail();
+    const first = await agent.submit(held('first'));
+    const second = await agent.submit('second');
+    expect(await agent.get(second)).toMatchObject({
+      queue: { place: expect.any(Number) as number, hold: { reason: 'outage' } },
     });
-
-    it('that goes on the next try comes later, and a run whose time ends until then is unavailable', async () => {
-      await agent.start();
-      await fail();
-      expect((await agent.run('[[fail:overloaded]] first', SHORT)).outcome).toBe('unavailable');
-      const { hold } = await agent.health();
-      expect(Date.parse(hold?.until ?? '')).toBeGreaterThan(Date.now() + 500_000);
-      const waited = await agent.run('waits', { timeout: 200 });
-      expect(waited).toMatchObject({ outcome: 'unavailable', exitCode: 69 });
-      expect(waited.error).toContain('not started');
-      expect(agent.prompts).not.toContain('waits');
+    await until(() => agent.prompts.includes(held('first')), 'the first run');
+    expect(await agent.get(second)).toMatchObject({
+      state: 'queued',
+      queue: { place: 1, hold: { reason: 'outage' } },
     });
+    writeFileSync(gate(), '');
+    expect(await agent.outcomes(first, second)).toEqual(['succeeded', 'succeeded']);
+    expect(await agent.health()).not.toHaveProperty('hold');
   });
+
+  it('that goes on the next try comes later, and a run whose time ends until then is unavailable', async () => {
+    await agent.start();
+    await fail();
+    expect((await agent.run('[[fail:overloaded]] first', SHORT)).outcome).toBe('unavailable');
+    const { hold } = await agent.health();
+    expect(Date.parse(hold?.until ?? '')).toBeGreaterThan(Date.now() + 500_000);
+    const waited = await agent.run('waits', { timeout: 200 });
+    expect(waited).toMatchObject({ outcome: 'unavailable', exitCode: 69 });
+    expect(waited.error).toContain('not started');
+    expect(agent.prompts).not.toContain('waits');
+  });
+});

@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { attackFromHere, foundIn } from '../../support/attacks.ts';
-import { slice } from '../../support/lane.ts';
 import { needs } from '../../support/needs.ts';
 import { NO_CONTAINER, RunnerProgram, runnersAt } from '../../support/runner.ts';
 
@@ -17,40 +16,33 @@ const OVERLOADS = [
   ['processes', 'failed', /^claude ended without a result .* 1 line/],
 ] as const;
 
-describe.each(slice(OVERLOADS, 1))(
-  'a run that overloads its runner (%s)',
-  needs(NO_CONTAINER),
-  (kind, outcome, error) => {
-    let runner: RunnerProgram;
-    let other: RunnerProgram;
-    beforeEach(async () => {
-      [runner, other] = await Promise.all([
-        RunnerProgram.start({ asUser: true, before: SMALL }),
-        RunnerProgram.start(),
-      ]);
-    });
-    afterEach(() => Promise.all([runner, other].map((each) => each[Symbol.asyncDispose]())));
+describe.each(OVERLOADS)('a run that overloads its runner (%s)', needs(NO_CONTAINER), (kind, outcome, error) => {
+  let runner: RunnerProgram;
+  let other: RunnerProgram;
+  beforeEach(async () => {
+    [runner, other] = await Promise.all([RunnerProgram.start({ asUser: true, before: SMALL }), RunnerProgram.start()]);
+  });
+  afterEach(() => Promise.all([runner, other].map((each) => each[Symbol.asyncDispose]())));
 
-    it('ends with a reason, others go on, and the next one finds nothing of it', async () => {
-      await using host = await runnersAt([runner.address], kind === 'stop' ? SOON : {});
-      await using elsewhere = await runnersAt([other.address]);
-      const untouched = elsewhere.shell('cat');
-      expect(await host.resultOf(attackFromHere('overload', kind, '1e9'))).toMatchObject({
-        outcome,
-        error: expect.stringMatching(error) as string,
-      });
-      untouched.write('goes on');
-      untouched.closeStdin();
-      expect(await untouched.exit).toEqual({ code: 0 });
-      expect(untouched.said.stdout).toBe('goes on');
-
-      if (kind === 'stop') process.kill(runner.pid, 'SIGCONT');
-      await host.until('ready');
-      const roots = FOLDERS.flatMap((name) => ['--root', runner.path(name)]);
-      const next = host.shell(attackFromHere('traces', ...roots));
-      expect(await next.exit).toEqual({ code: 0 });
-      expect(next.said.stdout).toContain('"attack":"traces"');
-      expect(foundIn(next.said.stdout)).toEqual([]);
+  it('ends with a reason, others go on, and the next one finds nothing of it', async () => {
+    await using host = await runnersAt([runner.address], kind === 'stop' ? SOON : {});
+    await using elsewhere = await runnersAt([other.address]);
+    const untouched = elsewhere.shell('cat');
+    expect(await host.resultOf(attackFromHere('overload', kind, '1e9'))).toMatchObject({
+      outcome,
+      error: expect.stringMatching(error) as string,
     });
-  },
-);
+    untouched.write('goes on');
+    untouched.closeStdin();
+    expect(await untouched.exit).toEqual({ code: 0 });
+    expect(untouched.said.stdout).toBe('goes on');
+
+    if (kind === 'stop') process.kill(runner.pid, 'SIGCONT');
+    await host.until('ready');
+    const roots = FOLDERS.flatMap((name) => ['--root', runner.path(name)]);
+    const next = host.shell(attackFromHere('traces', ...roots));
+    expect(await next.exit).toEqual({ code: 0 });
+    expect(next.said.stdout).toContain('"attack":"traces"');
+    expect(foundIn(next.said.stdout)).toEqual([]);
+  });
+});

@@ -13,7 +13,6 @@ import { AS_ROOT, CLAUDE } from '../../support/claude.ts';
 import { closedPort } from '../../support/closed-port.ts';
 import { needs, unless } from '../../support/needs.ts';
 import { NO_CONTAINER, RunnerProgram } from '../../support/runner.ts';
-import { isHard } from '../../support/lane.ts';
 
 const KEY = 'sk-ant-api03-the-agents-own';
 const FIRST = { accessToken: 'sk-ant-oat01-first', refreshToken: 'sk-ant-ort01-first' };
@@ -128,7 +127,7 @@ describe('an agent with a runner', needs(unless(NO_CONTAINER === undefined, NO_C
 
       const note = { name: 'note.txt', base64: btoa('the word is avocet') };
       const read = JSON.stringify({ file_path: path.join(runner.path('home'), 'run/in/note.txt') });
-      for (const permissionMode of isHard ? ['default', 'plan', 'acceptEdits', 'dontAsk'] : ['plan']) {
+      for (const permissionMode of ['default', 'plan', 'acceptEdits', 'dontAsk']) {
         const answer = await agent.run(`[[tool:Read ${read}]] Read it.`, { files: [note], permissionMode });
         expect(answer, permissionMode).toMatchObject({ success: true, permissionDenials: [] });
         expect(answer.output).toContain('the word is avocet');
@@ -166,72 +165,68 @@ describe('an agent with a runner', needs(unless(NO_CONTAINER === undefined, NO_C
       });
     });
 
-    if (isHard)
-      it('gives it the settings and MCP servers of the agent, also from files of the same name', async () => {
-        const files = { mcp: { mcpServers: {} }, settings: { env: { GIVEN: 'by-the-settings' } } };
-        for (const [name, content] of Object.entries(files)) {
-          mkdirSync(path.join(agent.folder, name));
-          writeFileSync(path.join(agent.folder, name, 'config.json'), JSON.stringify(content));
-        }
-        await startAgent({
-          ...KEYED,
-          AGENT_MCP_CONFIG: path.join(agent.folder, 'mcp/config.json'),
-          AGENT_CLAUDE_SETTINGS: path.join(agent.folder, 'settings/config.json'),
-        });
-        expect(await agent.run('[[bash:echo $GIVEN; cat ~/.claude/settings.json]] x')).toMatchObject({
-          success: true,
-          output: 'tool: by-the-settings\n{"skipWebFetchPreflight":true}',
-        });
+    it('gives it the settings and MCP servers of the agent, also from files of the same name', async () => {
+      const files = { mcp: { mcpServers: {} }, settings: { env: { GIVEN: 'by-the-settings' } } };
+      for (const [name, content] of Object.entries(files)) {
+        mkdirSync(path.join(agent.folder, name));
+        writeFileSync(path.join(agent.folder, name, 'config.json'), JSON.stringify(content));
+      }
+      await startAgent({
+        ...KEYED,
+        AGENT_MCP_CONFIG: path.join(agent.folder, 'mcp/config.json'),
+        AGENT_CLAUDE_SETTINGS: path.join(agent.folder, 'settings/config.json'),
       });
+      expect(await agent.run('[[bash:echo $GIVEN; cat ~/.claude/settings.json]] x')).toMatchObject({
+        success: true,
+        output: 'tool: by-the-settings\n{"skipWebFetchPreflight":true}',
+      });
+    });
 
-    if (isHard)
-      it('works in the folders of a workspace that is kept there', async () => {
-        await runner[Symbol.asyncDispose]();
-        runner = await startRunner(0, { RUNNER_KEEP_WORKSPACE: 'true' });
-        await startAgent({ ...KEYED, AGENT_WORKSPACE_LIFETIME: 'keep' });
-        expect(await agent.run('[[bash:mkdir mine; echo kept > mine/file; touch no-folder]] x')).toMatchObject({
-          success: true,
-        });
-        const inFolder = (name: string) =>
-          agent.run('[[bash:pwd; cat file]] x', { workdir: `${agent.workspaceDir}/${name}` });
-        expect(await inFolder('mine')).toMatchObject({
-          output: `tool: ${runner.path('workspace')}/mine\nkept`,
-        });
-        expect((await inFolder('other')).error).toContain(`${runner.path('workspace')}/other cannot be used (ENOENT)`);
-        expect((await inFolder('no-folder')).error).toContain('no-folder is no folder');
-        const outside = await agent.post({ prompt: 'x', workdir: '/etc' });
-        expect(JSON.stringify(await outside.json())).toContain('must be an absolute path inside the workspace');
+    it('works in the folders of a workspace that is kept there', async () => {
+      await runner[Symbol.asyncDispose]();
+      runner = await startRunner(0, { RUNNER_KEEP_WORKSPACE: 'true' });
+      await startAgent({ ...KEYED, AGENT_WORKSPACE_LIFETIME: 'keep' });
+      expect(await agent.run('[[bash:mkdir mine; echo kept > mine/file; touch no-folder]] x')).toMatchObject({
+        success: true,
       });
+      const inFolder = (name: string) =>
+        agent.run('[[bash:pwd; cat file]] x', { workdir: `${agent.workspaceDir}/${name}` });
+      expect(await inFolder('mine')).toMatchObject({
+        output: `tool: ${runner.path('workspace')}/mine\nkept`,
+      });
+      expect((await inFolder('other')).error).toContain(`${runner.path('workspace')}/other cannot be used (ENOENT)`);
+      expect((await inFolder('no-folder')).error).toContain('no-folder is no folder');
+      const outside = await agent.post({ prompt: 'x', workdir: '/etc' });
+      expect(JSON.stringify(await outside.json())).toContain('must be an absolute path inside the workspace');
+    });
 
-    if (isHard)
-      it('prepares a process on it, which makes room for a run with other options', async () => {
-        await startAgent(KEYED);
-        await until(async () => (await metric('claude_agent_warm_processes')) === 1, 'a warm process');
-        expect(await agent.run('x', { model: 'opus' })).toMatchObject({ success: true });
-        await until(async () => (await metric('claude_agent_warm_processes')) === 1, 'a warm process');
-        expect(await agent.run('x')).toMatchObject({ success: true });
-        expect(await metric('claude_agent_warm_starts_total{result="hit"}')).toBe(1);
-        expect(await metric('claude_agent_warm_starts_total{result="miss"}')).toBe(1);
-      });
+    it('prepares a process on it, which makes room for a run with other options', async () => {
+      await startAgent(KEYED);
+      await until(async () => (await metric('claude_agent_warm_processes')) === 1, 'a warm process');
+      expect(await agent.run('x', { model: 'opus' })).toMatchObject({ success: true });
+      await until(async () => (await metric('claude_agent_warm_processes')) === 1, 'a warm process');
+      expect(await agent.run('x')).toMatchObject({ success: true });
+      expect(await metric('claude_agent_warm_starts_total{result="hit"}')).toBe(1);
+      expect(await metric('claude_agent_warm_starts_total{result="miss"}')).toBe(1);
+    });
 
-    if (isHard)
-      it('has room for a login check although the process of a run that waits is on the only runner', async () => {
-        await startAgent(KEYED);
-        await slots(1);
-        const held = await agent.submit('[[bash:sleep 60]] x');
-        await until(() => api.messages().length > 0, 'the run is at work');
-        const waiting = agent.run('waits', { model: 'opus' });
-        await until(async () => (await agent.health()).queued === 1);
-        await agent.fetch('/pause', { method: 'POST' });
-        await agent.fetch(`/runs/${held}`, { method: 'DELETE' });
-        await until(async () => (await metric('claude_agent_warm_processes')) === 1, 'a warm process');
-        expect(await (await agent.fetch('/auth/check', { method: 'POST' })).json()).toMatchObject({
-          state: 'ok',
-          evidence: 'probe',
-        });
-        await agent.fetch('/resume', { method: 'POST' });
-        expect(await waiting).toMatchObject({ success: true });
+    it('has room for a login check although the process of a run that waits is on the only runner', async () => {
+      await startAgent(KEYED);
+      await slots(1);
+      const held = await agent.submit('[[bash:sleep 60]] x');
+      await until(() => api.messages().length > 0, 'the run is at work');
+      const waiting = agent.run('waits', { model: 'opus' });
+      await until(async () => (await agent.health()).queued === 1);
+      await agent.fetch('/pause', { method: 'POST' });
+      await agent.fetch(`/runs/${held}`, { method: 'DELETE' });
+      await until(async () => (await metric('claude_agent_warm_processes')) === 1, 'a warm process');
+      expect(await (await agent.fetch('/auth/check', { method: 'POST' })).json()).toMatchObject({
+        state: 'ok',
+        evidence: 'probe',
       });
+      await agent.fetch('/resume', { method: 'POST' });
+      expect(await waiting).toMatchObject({ success: true });
+    });
 
     it('knows the quota from the gateway, and holds the queue at the limit', async () => {
       await startAgent({
@@ -283,64 +278,63 @@ describe('an agent with a runner', needs(unless(NO_CONTAINER === undefined, NO_C
     });
   });
 
-  if (isHard)
-    it('and a login sends the same as the CLI with that login, and gives the rest of the session to runs', async () => {
-      const canary = (name: string) => `canary of ${name}`;
-      const session = {
-        'CLAUDE.md': canary('CLAUDE.md'),
-        'settings.json': JSON.stringify({
-          env: { CANARY: canary('settings.json') },
-          hooks: { SessionStart: [{ hooks: [{ type: 'command', command: 'touch "$HOME/hook"' }] }] },
-        }),
-        'skills/one/SKILL.md': `---\nname: one\ndescription: ${canary('skills')}\n---\n`,
-        'agents/two.md': `---\nname: two\ndescription: ${canary('agents')}\n---\n`,
-        'commands/three.md': canary('commands'),
-      };
-      const seed = path.join(agent.folder, 'seed');
-      for (const [name, content] of Object.entries(session)) {
-        mkdirSync(path.dirname(path.join(seed, name)), { recursive: true });
-        writeFileSync(path.join(seed, name), content);
-      }
-      logIn(seed, { subscriptionType: 'max' });
-      await using proxy = await startOauthProxy({ tokens: FIRST, accountUuid: ACCOUNT });
-      await startAgent({ AGENT_SESSION_DIR: seed, ...proxy.env });
-      const look = 'cd; find . -type f; grep -rhoE "canary of [a-zA-Z.]+|sk-ant-[a-z0-9-]+" . | sort -u; env';
-      const { output } = await agent.run(`[[bash:${look}]] x`);
-      const said = output.split('\n');
-      for (const name of Object.keys(session)) expect(said).toContain(`./.claude/${name}`);
-      for (const name of ['CLAUDE.md', 'settings.json', 'skills', 'agents', 'commands'])
-        expect(said).toContain(canary(name));
-      expect(said).toContain(`CANARY=${canary('settings.json')}`);
-      expect(output).not.toContain('.credentials.json');
-      for (const secret of Object.values(FIRST)) expect(output).not.toContain(secret);
-      expect(agent.lines.join('\n')).not.toContain('did not name');
-      // Hooks run where runs do.
-      expect(output).toContain('./hook\n');
-      expect(existsSync(path.join(agent.folder, 'home/hook'))).toBe(false);
+  it('and a login sends the same as the CLI with that login, and gives the rest of the session to runs', async () => {
+    const canary = (name: string) => `canary of ${name}`;
+    const session = {
+      'CLAUDE.md': canary('CLAUDE.md'),
+      'settings.json': JSON.stringify({
+        env: { CANARY: canary('settings.json') },
+        hooks: { SessionStart: [{ hooks: [{ type: 'command', command: 'touch "$HOME/hook"' }] }] },
+      }),
+      'skills/one/SKILL.md': `---\nname: one\ndescription: ${canary('skills')}\n---\n`,
+      'agents/two.md': `---\nname: two\ndescription: ${canary('agents')}\n---\n`,
+      'commands/three.md': canary('commands'),
+    };
+    const seed = path.join(agent.folder, 'seed');
+    for (const [name, content] of Object.entries(session)) {
+      mkdirSync(path.dirname(path.join(seed, name)), { recursive: true });
+      writeFileSync(path.join(seed, name), content);
+    }
+    logIn(seed, { subscriptionType: 'max' });
+    await using proxy = await startOauthProxy({ tokens: FIRST, accountUuid: ACCOUNT });
+    await startAgent({ AGENT_SESSION_DIR: seed, ...proxy.env });
+    const look = 'cd; find . -type f; grep -rhoE "canary of [a-zA-Z.]+|sk-ant-[a-z0-9-]+" . | sort -u; env';
+    const { output } = await agent.run(`[[bash:${look}]] x`);
+    const said = output.split('\n');
+    for (const name of Object.keys(session)) expect(said).toContain(`./.claude/${name}`);
+    for (const name of ['CLAUDE.md', 'settings.json', 'skills', 'agents', 'commands'])
+      expect(said).toContain(canary(name));
+    expect(said).toContain(`CANARY=${canary('settings.json')}`);
+    expect(output).not.toContain('.credentials.json');
+    for (const secret of Object.values(FIRST)) expect(output).not.toContain(secret);
+    expect(agent.lines.join('\n')).not.toContain('did not name');
+    // Hooks run where runs do.
+    expect(output).toContain('./hook\n');
+    expect(existsSync(path.join(agent.folder, 'home/hook'))).toBe(false);
 
-      await agent.end('SIGTERM');
-      proxy.setMode('unreachable');
-      await agent.start();
-      expect(await agent.run('again')).toMatchObject({ success: true });
-      const { exitCode, stdout } = await execa('sh', ['agent/claude-wrapper.sh', '-p', 'test'], {
-        env: { ...agent.environment, AGENT_CLAUDE_PATH: CLAUDE, AGENT_STATE_DIR: agent.stateDir },
-        extendEnv: false,
-        stdin: 'ignore',
-      });
-      expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: 'echo: test' });
-
-      const sent = api.messages().map(({ model, body, credential }) => ({ model, ...deviceOf(body), ...credential }));
-      expect(sent.length).toBeGreaterThanOrEqual(4);
-      for (const each of sent.slice(0, -1)) expect({ ...each, account_uuid: ACCOUNT }).toEqual(sent[0]);
-      expect(sent[0]).toMatchObject({
-        model: expect.stringContaining('opus') as string,
-        account_uuid: ACCOUNT,
-        scheme: 'bearer',
-        value: FIRST.accessToken,
-      });
-      const { account_uuid: _, ...same } = sent[0] ?? {};
-      expect(sent.at(-1)).toMatchObject(same);
+    await agent.end('SIGTERM');
+    proxy.setMode('unreachable');
+    await agent.start();
+    expect(await agent.run('again')).toMatchObject({ success: true });
+    const { exitCode, stdout } = await execa('sh', ['agent/claude-wrapper.sh', '-p', 'test'], {
+      env: { ...agent.environment, AGENT_CLAUDE_PATH: CLAUDE, AGENT_STATE_DIR: agent.stateDir },
+      extendEnv: false,
+      stdin: 'ignore',
     });
+    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: 'echo: test' });
+
+    const sent = api.messages().map(({ model, body, credential }) => ({ model, ...deviceOf(body), ...credential }));
+    expect(sent.length).toBeGreaterThanOrEqual(4);
+    for (const each of sent.slice(0, -1)) expect({ ...each, account_uuid: ACCOUNT }).toEqual(sent[0]);
+    expect(sent[0]).toMatchObject({
+      model: expect.stringContaining('opus') as string,
+      account_uuid: ACCOUNT,
+      scheme: 'bearer',
+      value: FIRST.accessToken,
+    });
+    const { account_uuid: _, ...same } = sent[0] ?? {};
+    expect(sent.at(-1)).toMatchObject(same);
+  });
 
   it('and a login keeps it, renews it while a run goes on, and uses a new one of another account', async () => {
     const seed = path.join(agent.folder, 'seed');

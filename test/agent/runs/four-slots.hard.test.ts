@@ -4,7 +4,6 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RunAnswer, RunResource } from '../../../agent/http/api/run.ts';
 import { Receiver } from '../../doubles/receiver/server.ts';
 import { Agent, until } from '../../support/agent.ts';
-import { isHard } from '../../support/lane.ts';
 
 /** Ends when the test opens it. */
 const HELD = [
@@ -50,8 +49,6 @@ describe('with four slots', () => {
     expect(again.runId).toBe(runs[0]?.runId);
     expect(begun('held-a')).toBe(1);
   });
-
-  if (!isHard) return;
 
   it('each run has its own outcome and its callback once, in whatever order they end', async () => {
     const outcomes = { refused: 'unavailable', dies: 'failed', 'held-b': 'succeeded', 'held-c': 'succeeded' };

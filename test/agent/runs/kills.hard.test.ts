@@ -4,7 +4,6 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { RunResource } from '../../../agent/http/api/run.ts';
 import { Receiver } from '../../doubles/receiver/server.ts';
 import { Agent, until } from '../../support/agent.ts';
-import { rounds, slice } from '../../support/lane.ts';
 import { recordsOf } from '../../support/recorded-runs.ts';
 
 const prompts = {
@@ -14,7 +13,7 @@ const prompts = {
   ],
 } as const;
 /** How often the agent is killed, each time at a random moment. */
-const KILLS = rounds(2, 40);
+const KILLS = 40;
 
 let agent: Agent;
 afterEach(() => agent[Symbol.asyncDispose]());
@@ -24,7 +23,7 @@ async function killWithin(ms: number): Promise<void> {
   await agent.crash();
 }
 
-describe.each(slice([4, 1], 1))(
+describe.each([4, 1])(
   `an agent with %i slot(s) that is killed ${KILLS} times, each time at a random moment`,
   (slots) => {
     const env = { AGENT_RUNNERS: `local:${slots}` };

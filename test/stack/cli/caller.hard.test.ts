@@ -7,7 +7,6 @@ import { parse } from 'yaml';
 import { callers } from '../../../stack/cli/doctor/callers.ts';
 import { configOf } from '../../../stack/config/check.ts';
 import { StackFile } from '../../../stack/config/stack-file.ts';
-import { isHard } from '../../support/lane.ts';
 import { project } from './project.ts';
 
 const hash = (token: string) => createHash('sha256').update(token.trim()).digest('hex');
@@ -95,26 +94,24 @@ describe('npm run caller', () => {
     expect(made.content()).not.toContain('callers');
   });
 
-  if (isHard)
-    test('begins the list of callers in a file that has none, or has it as text', async () => {
-      const made = checkout("config:\n  claude-code-agent:callers: '[]'\n");
-      expect((await made.caller('add', 'first')).exitCode).toBe(0);
-      expect(made.callers()).toMatchObject([{ name: 'first', may: ['run'] }]);
-      writeFileSync(made.at(FILE), '');
-      expect((await made.caller('add', 'first')).exitCode).toBe(0);
-      expect(made.callers()).toMatchObject([{ name: 'first', may: ['run'] }]);
-    });
+  test('begins the list of callers in a file that has none, or has it as text', async () => {
+    const made = checkout("config:\n  claude-code-agent:callers: '[]'\n");
+    expect((await made.caller('add', 'first')).exitCode).toBe(0);
+    expect(made.callers()).toMatchObject([{ name: 'first', may: ['run'] }]);
+    writeFileSync(made.at(FILE), '');
+    expect((await made.caller('add', 'first')).exitCode).toBe(0);
+    expect(made.callers()).toMatchObject([{ name: 'first', may: ['run'] }]);
+  });
 
-  if (isHard)
-    test('changes nothing if that is not possible, and says why', async () => {
-      const made = checkout();
-      for (const [args, why] of REFUSED) {
-        const { exitCode, stdout, stderr } = await made.caller(...args);
-        expect([args, exitCode, stdout]).toEqual([args, 1, '']);
-        expect(stderr).toContain(why);
-      }
-      expect(made.content()).toBe(CONTENT);
-    });
+  test('changes nothing if that is not possible, and says why', async () => {
+    const made = checkout();
+    for (const [args, why] of REFUSED) {
+      const { exitCode, stdout, stderr } = await made.caller(...args);
+      expect([args, exitCode, stdout]).toEqual([args, 1, '']);
+      expect(stderr).toContain(why);
+    }
+    expect(made.content()).toBe(CONTENT);
+  });
 
   test('rotates the API token, which stays valid until it is retired', async () => {
     const made = checkout();
@@ -136,26 +133,24 @@ describe('npm run caller', () => {
     expect((await made.caller('retire', 'operator')).stderr).toContain('There is no earlier API token.');
   });
 
-  if (isHard)
-    test('is suggested by the doctor while a rotation has not ended', async () => {
-      const look = async (content: string, folder: string) => {
-        const [check] = callers(new StackFile(content, process.cwd()), folder);
-        return check?.when?.() === true ? (await check.look()).detail : undefined;
-      };
-      const made = checkout();
-      expect(await look('', made.at())).toBeUndefined();
-      expect(await look(CONTENT, made.at())).toBe('1 besides the operator');
-      mkdirSync(made.at('.local'));
-      writeFileSync(made.at('.local', 'agent-token-earlier'), 'first\n');
-      expect(await look('', made.at())).toBe(
-        '0 besides the operator; two tokens each: operator. When the older one is no longer used: npm run caller -- retire operator',
-      );
-    });
+  test('is suggested by the doctor while a rotation has not ended', async () => {
+    const look = async (content: string, folder: string) => {
+      const [check] = callers(new StackFile(content, process.cwd()), folder);
+      return check?.when?.() === true ? (await check.look()).detail : undefined;
+    };
+    const made = checkout();
+    expect(await look('', made.at())).toBeUndefined();
+    expect(await look(CONTENT, made.at())).toBe('1 besides the operator');
+    mkdirSync(made.at('.local'));
+    writeFileSync(made.at('.local', 'agent-token-earlier'), 'first\n');
+    expect(await look('', made.at())).toBe(
+      '0 besides the operator; two tokens each: operator. When the older one is no longer used: npm run caller -- retire operator',
+    );
+  });
 
-  if (isHard)
-    test('names the command for an API token that is in the config', async () => {
-      const made = checkout(`${CONTENT}  claude-code-agent:agentToken:\n    secure: v1:x\n`);
-      expect((await made.caller('rotate', 'operator')).stderr).toContain('config set --secret agentToken');
-      expect(readFileSync(made.at(FILE), 'utf8')).toContain('secure: v1:x');
-    });
+  test('names the command for an API token that is in the config', async () => {
+    const made = checkout(`${CONTENT}  claude-code-agent:agentToken:\n    secure: v1:x\n`);
+    expect((await made.caller('rotate', 'operator')).stderr).toContain('config set --secret agentToken');
+    expect(readFileSync(made.at(FILE), 'utf8')).toContain('secure: v1:x');
+  });
 });

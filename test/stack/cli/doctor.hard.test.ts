@@ -4,7 +4,6 @@ import { describe, expect, test } from 'vitest';
 
 import { examine, ok } from '../../../stack/cli/doctor/finding.ts';
 import type { Check, Named } from '../../../stack/cli/doctor/finding.ts';
-import { slice } from '../../support/lane.ts';
 import { agentWithRuns, at, cronJobOf, doctorProject, passOf, HEALTH } from './doctor-project.ts';
 
 async function examined(checks: readonly Check[]): Promise<Named[]> {
@@ -145,30 +144,21 @@ describe("the doctor's check of runners", () => {
 
 describe("the doctor's check of recent runs", () => {
   const [good, bad, gone] = ['succeeded', 'failed', 'cancelled'];
-  test.each(
-    slice(
-      [
-        ['ok', [], 'none yet'],
-        ['ok', [bad], '0 of the last 1 succeeded'],
-        ['ok', [bad, bad], '0 of the last 2 succeeded'],
-        [
-          'broken',
-          [gone, 'auth_failed', bad, gone, bad, good],
-          '1 of the last 4 succeeded (2 more were cancelled or interrupted); the last: auth_failed',
-        ],
-        [
-          'ok',
-          [gone, bad, gone, 'interrupted', bad],
-          '0 of the last 2 succeeded (3 more were cancelled or interrupted)',
-        ],
-        ['ok', [gone, gone, gone, good], '1 of the last 1 succeeded (3 more were cancelled or interrupted)'],
-        ['ok', [bad, bad, good, bad], '1 of the last 4 succeeded'],
-        ['broken', [bad, 'timed_out', 'unavailable'], '0 of the last 3 succeeded; the last: failed'],
-        ['ok', [gone, gone, gone], 'none that counts (3 more were cancelled or interrupted)'],
-      ] as const,
-      3,
-    ),
-  )('is %s if the runs ended, newest first, as %j', async (state, outcomes, detail) => {
+  test.each([
+    ['ok', [], 'none yet'],
+    ['ok', [bad], '0 of the last 1 succeeded'],
+    ['ok', [bad, bad], '0 of the last 2 succeeded'],
+    [
+      'broken',
+      [gone, 'auth_failed', bad, gone, bad, good],
+      '1 of the last 4 succeeded (2 more were cancelled or interrupted); the last: auth_failed',
+    ],
+    ['ok', [gone, bad, gone, 'interrupted', bad], '0 of the last 2 succeeded (3 more were cancelled or interrupted)'],
+    ['ok', [gone, gone, gone, good], '1 of the last 1 succeeded (3 more were cancelled or interrupted)'],
+    ['ok', [bad, bad, good, bad], '1 of the last 4 succeeded'],
+    ['broken', [bad, 'timed_out', 'unavailable'], '0 of the last 3 succeeded; the last: failed'],
+    ['ok', [gone, gone, gone], 'none that counts (3 more were cancelled or interrupted)'],
+  ] as const)('is %s if the runs ended, newest first, as %j', async (state, outcomes, detail) => {
     const doctor = doctorProject();
     await using agent = await agentWithRuns(outcomes as readonly string[]);
     doctor.kubectl.push(agent.forward);
@@ -176,18 +166,13 @@ describe("the doctor's check of recent runs", () => {
     expect((await doctor.look())['runs']).toMatchObject({ state, detail });
   });
 
-  test.each(
-    slice(
-      [
-        [
-          'E1128 00:00:00.000001    1 portforward.go:1] "log"\nerror: unable to forward port because pod is not running\nmore\n',
-          'kubectl port-forward: error: unable to forward port because pod is not running',
-        ],
-        ['', 'kubectl port-forward: it printed nothing (Command failed with exit code 1)'],
-      ],
-      1,
-    ),
-  )('fails with the reason if kubectl prints %j', async (err, detail) => {
+  test.each([
+    [
+      'E1128 00:00:00.000001    1 portforward.go:1] "log"\nerror: unable to forward port because pod is not running\nmore\n',
+      'kubectl port-forward: error: unable to forward port because pod is not running',
+    ],
+    ['', 'kubectl port-forward: it printed nothing (Command failed with exit code 1)'],
+  ])('fails with the reason if kubectl prints %j', async (err, detail) => {
     const doctor = doctorProject();
     doctor.kubectl.push({ to: 'port-forward', err, code: 1 });
     writeFileSync(doctor.at('.local/agent-token'), 'token');
@@ -209,21 +194,16 @@ describe("the doctor's check of budgets", () => {
     return (await doctor.look())['budgets'];
   };
 
-  test.each(
-    slice(
-      [
-        [
-          `spent: $6.00 of $5.00 per hour of workflow "a \\"b\\"". Its runs are refused until ${resetsAt}. To raise it: config budgets, then npm run up`,
-          [day, loop],
-          'ok',
-        ],
-        ['the fullest: $41.20 of $50.00 per day', [day, { ...loop, spentUsd: 0, leftUsd: 5 }], 'ok'],
-        ['the agent does not have those of the config', [], 'broken'],
-        ['the agent does not have those of the config', undefined, 'broken'],
-      ] as const,
-      2,
-    ),
-  )('says: %s', async (detail, listed, state) => {
+  test.each([
+    [
+      `spent: $6.00 of $5.00 per hour of workflow "a \\"b\\"". Its runs are refused until ${resetsAt}. To raise it: config budgets, then npm run up`,
+      [day, loop],
+      'ok',
+    ],
+    ['the fullest: $41.20 of $50.00 per day', [day, { ...loop, spentUsd: 0, leftUsd: 5 }], 'ok'],
+    ['the agent does not have those of the config', [], 'broken'],
+    ['the agent does not have those of the config', undefined, 'broken'],
+  ] as const)('says: %s', async (detail, listed, state) => {
     expect(await found([{ usd: 50, per: 'day' }], listed)).toMatchObject({ state, detail });
   });
 
@@ -247,17 +227,12 @@ describe("the doctor's check of git hosts", () => {
     return (await doctor.look())['git hosts'];
   };
 
-  test.each(
-    slice(
-      [
-        ['https://github.com/acme/*: The app can be used.', [shop], 'ok'],
-        ['https://git.example.org/wiki: git.example.org cannot be reached.', [wiki], 'broken'],
-        ['the agent does not have those of the config', [], 'broken'],
-        ['the agent does not have those of the config', undefined, 'broken'],
-      ] as const,
-      2,
-    ),
-  )('says: %s', async (detail, checked, state) => {
+  test.each([
+    ['https://github.com/acme/*: The app can be used.', [shop], 'ok'],
+    ['https://git.example.org/wiki: git.example.org cannot be reached.', [wiki], 'broken'],
+    ['the agent does not have those of the config', [], 'broken'],
+    ['the agent does not have those of the config', undefined, 'broken'],
+  ] as const)('says: %s', async (detail, checked, state) => {
     expect(await found([{}], checked)).toMatchObject({ state, detail });
   });
 
@@ -275,32 +250,27 @@ It looks like you are trying to use a client-go credential plugin that is not in
 To learn more about this feature, consult the documentation available at:
       https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins
 `;
-  test.each(
-    slice(
-      [
-        [
-          '/readyz',
-          KUBELOGIN,
-          'cluster',
-          'Unable to connect to the server: getting credentials: exec: executable kubelogin not found',
-        ],
-        ['/readyz', 'error: context "nowhere" does not exist\n', 'cluster', 'error: context "nowhere" does not exist'],
-        [
-          'localhost:3000/ready',
-          "curl: (7) Failed to connect to localhost port 3000: Couldn't connect\ncommand terminated with exit code 7\n",
-          'readiness',
-          "curl: (7) Failed to connect to localhost port 3000: Couldn't connect",
-        ],
-        [
-          'namespace/',
-          'Warning: v1 is deprecated\nError from server (Forbidden): namespaces "claude-agent" is forbidden\n',
-          'namespace',
-          'Error from server (Forbidden): namespaces "claude-agent" is forbidden',
-        ],
-      ],
-      2,
-    ),
-  )('is the line of the output of kubectl %s that contains it', async (to, err, check, detail) => {
+  test.each([
+    [
+      '/readyz',
+      KUBELOGIN,
+      'cluster',
+      'Unable to connect to the server: getting credentials: exec: executable kubelogin not found',
+    ],
+    ['/readyz', 'error: context "nowhere" does not exist\n', 'cluster', 'error: context "nowhere" does not exist'],
+    [
+      'localhost:3000/ready',
+      "curl: (7) Failed to connect to localhost port 3000: Couldn't connect\ncommand terminated with exit code 7\n",
+      'readiness',
+      "curl: (7) Failed to connect to localhost port 3000: Couldn't connect",
+    ],
+    [
+      'namespace/',
+      'Warning: v1 is deprecated\nError from server (Forbidden): namespaces "claude-agent" is forbidden\n',
+      'namespace',
+      'Error from server (Forbidden): namespaces "claude-agent" is forbidden',
+    ],
+  ])('is the line of the output of kubectl %s that contains it', async (to, err, check, detail) => {
     const doctor = doctorProject();
     doctor.kubectl.push({ to, err });
     expect((await doctor.look())[check]).toMatchObject({ state: 'broken', detail });
@@ -312,37 +282,35 @@ To learn more about this feature, consult the documentation available at:
     expect((await doctor.look())['cluster']?.detail).toMatch(/exit code 9/);
   });
 
-  test.each(
-    slice(
-      [
-        [
-          'pulumi',
-          'version',
-          'npm warn exec The following package was not found\nnpm error code E404\nnpm error 404 Not Found - GET https://registry.example.com/pulumi\nnpm error A complete log of this run is in x\n',
-          'npm error code E404 npm error 404 Not Found - GET https://registry.example.com/pulumi',
-        ],
-        [
-          'state',
-          'stack ls',
-          'warning: A new version of Pulumi is available.\nerror: could not list stacks: unable to open bucket file:///nowhere:\n  stat /nowhere: no such file or directory\n',
-          'error: could not list stacks: unable to open bucket file:///nowhere: stat /nowhere: no such file or directory',
-        ],
-        ['state', 'stack ls', '', /exit code 3/],
-      ] as const,
-      1,
-    ),
-  )('for the check %s comes from the output or the exit code of `pulumi %s`', async (check, command, err, detail) => {
-    const doctor = doctorProject();
-    const program = `#!/bin/sh
+  test.each([
+    [
+      'pulumi',
+      'version',
+      'npm warn exec The following package was not found\nnpm error code E404\nnpm error 404 Not Found - GET https://registry.example.com/pulumi\nnpm error A complete log of this run is in x\n',
+      'npm error code E404 npm error 404 Not Found - GET https://registry.example.com/pulumi',
+    ],
+    [
+      'state',
+      'stack ls',
+      'warning: A new version of Pulumi is available.\nerror: could not list stacks: unable to open bucket file:///nowhere:\n  stat /nowhere: no such file or directory\n',
+      'error: could not list stacks: unable to open bucket file:///nowhere: stat /nowhere: no such file or directory',
+    ],
+    ['state', 'stack ls', '', /exit code 3/],
+  ] as const)(
+    'for the check %s comes from the output or the exit code of `pulumi %s`',
+    async (check, command, err, detail) => {
+      const doctor = doctorProject();
+      const program = `#!/bin/sh
 case "$*" in "${command}"*) printf '%s' '${err}' >&2; exit 3;; esac
 case "$*" in "stack ls"*) echo '[]';; *) echo v3;; esac
 `;
-    writeFileSync(doctor.at('bin/pulumi'), program, { mode: 0o755 });
-    const found = (await doctor.look())[check];
-    expect(found?.state).toBe('broken');
-    if (typeof detail === 'string') expect(found?.detail).toBe(detail);
-    else expect(found?.detail).toMatch(detail);
-  });
+      writeFileSync(doctor.at('bin/pulumi'), program, { mode: 0o755 });
+      const found = (await doctor.look())[check];
+      expect(found?.state).toBe('broken');
+      if (typeof detail === 'string') expect(found?.detail).toBe(detail);
+      else expect(found?.detail).toMatch(detail);
+    },
+  );
 });
 
 describe('a preview that fails', () => {
@@ -408,17 +376,12 @@ describe('the doctor before the first deployment', () => {
     });
   });
 
-  test.each(
-    slice(
-      [
-        ['missing', undefined, 'there is no .credentials.json in '],
-        ['not JSON', 'x', 'is not JSON'],
-        ['empty', { accessToken: '', refreshToken: '' }, 'contains no login'],
-        ['expired', { accessToken: 'a', expiresAt: Date.now() - HOUR }, "and can't be renewed"],
-      ],
-      1,
-    ),
-  )('suggests a login if the existing one is %s', async (_what, login, detail) => {
+  test.each([
+    ['missing', undefined, 'there is no .credentials.json in '],
+    ['not JSON', 'x', 'is not JSON'],
+    ['empty', { accessToken: '', refreshToken: '' }, 'contains no login'],
+    ['expired', { accessToken: 'a', expiresAt: Date.now() - HOUR }, "and can't be renewed"],
+  ])('suggests a login if the existing one is %s', async (_what, login, detail) => {
     const found = await withLogin(login).look();
     expect(found['local login']).toMatchObject({
       state: 'broken',
@@ -427,17 +390,12 @@ describe('the doctor before the first deployment', () => {
     });
   });
 
-  test.each(
-    slice(
-      [
-        ['oauthToken', '', 'broken'],
-        ['apiKey', '', 'broken'],
-        ['apiKey', '  claude-code-agent:claudeToken:\n    secure: v1:x\n', 'ok'],
-        ['federation', '', 'skipped'],
-      ],
-      2,
-    ),
-  )('with authMode %s and config %j reports the login as %s', async (mode, more, state) => {
+  test.each([
+    ['oauthToken', '', 'broken'],
+    ['apiKey', '', 'broken'],
+    ['apiKey', '  claude-code-agent:claudeToken:\n    secure: v1:x\n', 'ok'],
+    ['federation', '', 'skipped'],
+  ])('with authMode %s and config %j reports the login as %s', async (mode, more, state) => {
     const doctor = doctorProject();
     writeFileSync(doctor.at('Pulumi.dev.yaml'), `config:\n  claude-code-agent:authMode: ${mode}\n${more}`);
     expect((await doctor.look())['local login']).toMatchObject({ state });
@@ -445,27 +403,22 @@ describe('the doctor before the first deployment', () => {
 
   const REFUSED =
     'failed to configure transport: error pinging v2 registry: Get "https://127.0.0.1:5000/v2/": dial tcp 127.0.0.1:5000: connect: connection refused\n';
-  test.each(
-    slice(
-      [
-        ['does not have the image yet', 'manifest unknown\n', 'ok', undefined],
-        ['does not answer', REFUSED, 'broken', /^start it, or .*config set registry/],
-        [
-          'requires a login',
-          'Get "http://127.0.0.1:5000/v2/x": no basic auth credentials\n',
-          'broken',
-          /^docker login 127\.0\.0\.1:5000$/,
-        ],
-        [
-          'requires another login',
-          'errors:\ndenied: requested access to the resource is denied\n',
-          'broken',
-          /^docker login /,
-        ],
-      ],
-      2,
-    ),
-  )('checks a registry that %s', async (_what, err, state, next) => {
+  test.each([
+    ['does not have the image yet', 'manifest unknown\n', 'ok', undefined],
+    ['does not answer', REFUSED, 'broken', /^start it, or .*config set registry/],
+    [
+      'requires a login',
+      'Get "http://127.0.0.1:5000/v2/x": no basic auth credentials\n',
+      'broken',
+      /^docker login 127\.0\.0\.1:5000$/,
+    ],
+    [
+      'requires another login',
+      'errors:\ndenied: requested access to the resource is denied\n',
+      'broken',
+      /^docker login /,
+    ],
+  ])('checks a registry that %s', async (_what, err, state, next) => {
     const doctor = doctorProject();
     doctor.docker.push({ to: 'manifest inspect', err });
     const found = (await doctor.look())['registry'];

@@ -8,7 +8,6 @@ import { parse } from 'yaml';
 import { SECRETS } from '../../../stack/config/secrets.ts';
 import { withoutSecrets } from '../../../stack/pulumi-internals/secrets.ts';
 import { COMPILE_CACHE } from '../../support/compile-cache.ts';
-import { slice } from '../../support/lane.ts';
 import { partialCheckout } from '../../support/partial-checkout.ts';
 import { loginFolder, REFRESH_TOKEN } from '../program.ts';
 
@@ -111,15 +110,10 @@ describe('npm run plan', () => {
     expect(byFile.stdout).not.toContain('docker:');
   });
 
-  test.each(
-    slice(
-      [
-        ['a registry and a cluster that are there', 'rg-shared/', ['ResourceGroup', 'UserAssignedIdentity']],
-        ['all that can be made', '', ['ResourceGroup', 'Registry', 'ManagedCluster', 'AgentPool', 'RoleAssignment']],
-      ],
-      1,
-    ),
-  )('shows a stack on Azure with %s, without Azure', async (_what, group, made) => {
+  test.each([
+    ['a registry and a cluster that are there', 'rg-shared/', ['ResourceGroup', 'UserAssignedIdentity']],
+    ['all that can be made', '', ['ResourceGroup', 'Registry', 'ManagedCluster', 'AgentPool', 'RoleAssignment']],
+  ])('shows a stack on Azure with %s, without Azure', async (_what, group, made) => {
     const { at, plan } = clone();
     const config = {
       target: 'azure',
@@ -153,16 +147,11 @@ describe('npm run plan', () => {
     expect(existsSync(at('.local', 'plan'))).toBe(false);
   });
 
-  test.each(
-    slice(
-      [
-        [['--config-file', 'none.yaml'], 'none.yaml does not exist'],
-        [['--target', 'azure'], "Unknown option '--target'"],
-        [['prod'], "Unexpected argument 'prod'"],
-      ],
-      1,
-    ),
-  )('rejects %j with the reason', async (args, words) => {
+  test.each([
+    [['--config-file', 'none.yaml'], 'none.yaml does not exist'],
+    [['--target', 'azure'], "Unknown option '--target'"],
+    [['prod'], "Unexpected argument 'prod'"],
+  ])('rejects %j with the reason', async (args, words) => {
     const { exitCode, stderr } = await clone().plan(...args);
     expect(exitCode).toBe(1);
     expect(stderr).toContain(words);
@@ -180,7 +169,7 @@ describe('npm run plan', () => {
 });
 
 describe('what npm run plan does not do', () => {
-  test.each(slice(['--help', '-h'], 1))('is to plan with %s, which prints the help', async (help) => {
+  test.each(['--help', '-h'])('is to plan with %s, which prints the help', async (help) => {
     const { at, plan } = clone();
     const { exitCode, stdout } = await plan(help);
     expect(exitCode).toBe(0);
@@ -199,19 +188,14 @@ describe('what npm run plan does not do', () => {
     expect(below.stderr).not.toContain('    at ');
   });
 
-  test.each(
-    slice(
-      [
-        ['claudeToken', 'sk-ant-canary', 'claudeToken (not shown) is in plain text.'],
-        [
-          'claudeSettings',
-          '{"permissions":{"denny":["Bash"]}}',
-          'claude has no setting permissions.denny (did you mean deny?)',
-        ],
-      ],
-      1,
-    ),
-  )('is to accept %s %j: like `up`, it names the stack in each command', async (key, value, words) => {
+  test.each([
+    ['claudeToken', 'sk-ant-canary', 'claudeToken (not shown) is in plain text.'],
+    [
+      'claudeSettings',
+      '{"permissions":{"denny":["Bash"]}}',
+      'claude has no setting permissions.denny (did you mean deny?)',
+    ],
+  ])('is to accept %s %j: like `up`, it names the stack in each command', async (key, value, words) => {
     const { at, plan, up } = clone();
     writeFileSync(at('Pulumi.prod.yaml'), JSON.stringify({ config: { [`claude-code-agent:${key}`]: value } }));
     const planned = await plan('--stack', 'prod');

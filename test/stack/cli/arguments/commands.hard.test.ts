@@ -7,7 +7,6 @@ import { causeLines } from '../../../../stack/exec.ts';
 import { optionsOf } from '../../../../stack/cli/arguments/pulumi-options.ts';
 import { USAGES } from '../../../../stack/cli/arguments/usages.ts';
 import { project } from '../project.ts';
-import { slice } from '../../../support/lane.ts';
 import { needs, unless } from '../../../support/needs.ts';
 
 const engine = await execa('pulumi', ['version'], { reject: false });
@@ -17,38 +16,33 @@ const made = ({ at }: ReturnType<typeof project>): string[] =>
   readdirSync(at()).filter((name) => name.startsWith('.') && name !== '.git');
 
 describe('the arguments of an npm command', () => {
-  test.each(
-    slice(
-      COMMANDS.map((name, index) => [name, index % 3 === 0 ? '-h' : '--help'] as const),
-      2,
-    ),
-  )('%s %s prints what the command does and accepts, and does nothing', async (name, help) => {
-    const checkout = project();
-    const { exitCode, stdout, stderr } = await checkout.launch([name, help]);
-    expect(exitCode, stderr).toBe(0);
-    expect(stdout).toContain(`npm run ${name}`);
-    expect(stdout).toContain('--stack NAME');
-    expect(stderr).toBe('');
-    expect(existsSync(checkout.at('bin', 'calls'))).toBe(false);
-    expect(existsSync(checkout.at('bin', 'claude.json'))).toBe(false);
-    expect(made(checkout)).toEqual([]);
-  });
-
-  test.each(slice(Object.keys(USAGES), 2))(
-    'that %s does not accept are refused before anything is done',
-    async (name) => {
+  test.each(COMMANDS.map((name, index) => [name, index % 3 === 0 ? '-h' : '--help'] as const))(
+    '%s %s prints what the command does and accepts, and does nothing',
+    async (name, help) => {
       const checkout = project();
-      const { exitCode, stdout, stderr } = await checkout.launch([name, '--stak', 'prod']);
-      expect(exitCode).toBe(1);
-      expect(stderr).toContain("Unknown option '--stak'. Did you mean --stack?");
-      expect(stderr).toContain(`npm run ${name}`);
-      expect(stderr).not.toContain('    at ');
-      expect(stdout).toBe('');
+      const { exitCode, stdout, stderr } = await checkout.launch([name, help]);
+      expect(exitCode, stderr).toBe(0);
+      expect(stdout).toContain(`npm run ${name}`);
+      expect(stdout).toContain('--stack NAME');
+      expect(stderr).toBe('');
       expect(existsSync(checkout.at('bin', 'calls'))).toBe(false);
       expect(existsSync(checkout.at('bin', 'claude.json'))).toBe(false);
       expect(made(checkout)).toEqual([]);
     },
   );
+
+  test.each(Object.keys(USAGES))('that %s does not accept are refused before anything is done', async (name) => {
+    const checkout = project();
+    const { exitCode, stdout, stderr } = await checkout.launch([name, '--stak', 'prod']);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("Unknown option '--stak'. Did you mean --stack?");
+    expect(stderr).toContain(`npm run ${name}`);
+    expect(stderr).not.toContain('    at ');
+    expect(stdout).toBe('');
+    expect(existsSync(checkout.at('bin', 'calls'))).toBe(false);
+    expect(existsSync(checkout.at('bin', 'claude.json'))).toBe(false);
+    expect(made(checkout)).toEqual([]);
+  });
 
   test.each([
     [['up', 'prod'], 'To select a stack, use --stack: npm run up -- --stack prod'],
@@ -119,12 +113,7 @@ describe('a stack that does not exist', () => {
     ['pulumi', 'stack', 'output'],
     ['pulumi', 'up', '--yes'],
   ];
-  test.each(
-    slice(
-      ARGS.map((args) => [args.join(' '), args] as const),
-      2,
-    ),
-  )('is not created by `npm run %s`', async (_, args) => {
+  test.each(ARGS.map((args) => [args.join(' '), args] as const))('is not created by `npm run %s`', async (_, args) => {
     const { at, calls, launch } = project();
     writeFileSync(at('bin', 'stacks.json'), '[{"name":"dev","resourceCount":3},{"name":"prod","resourceCount":3}]');
     const { exitCode, stderr } = await launch([...args, '--stack', 'prdo'], { PULUMI_CONFIG_PASSPHRASE: 'x' });
