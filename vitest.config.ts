@@ -16,7 +16,7 @@ export default defineConfig({
       part('contract', 'test/contract/**/*.test.ts'),
       {
         extends: true,
-        test: { name: 'hard', include: ['test/**/*.hard.test.ts'], env: { TEST_LANE: 'hard' } },
+        test: { name: 'hard', include: ['test/**/*.hard.test.ts'], env: { TEST_LANE: 'hard' }, testTimeout: 120_000 },
       },
     ],
     // Most tests wait for a process of their own, so four workers keep two cores busy.

@@ -41,10 +41,10 @@ async function startWith(login: object, accept?: readonly string[]): Promise<voi
   await agent.start();
 }
 
-/** Has a prompt overwrite the login. */
-async function plant(login: object): Promise<void> {
+/** Has a prompt overwrite the login. @param before commands of the prompt before that. */
+async function plant(login: object, before = ''): Promise<void> {
   writeFileSync(at('evil.json'), text(login));
-  const { success } = await agent.run(`[[bash:cp ${at('evil.json')} ${at(LIVING)}]] plant`);
+  const { success } = await agent.run(`[[bash:${before}cp ${at('evil.json')} ${at(LIVING)}]] plant`);
   expect(success).toBe(true);
 }
 
@@ -110,7 +110,8 @@ describe('a login that claude renewed', () => {
     ['because the API refused it', Date.now() + 8 * HOUR, ['nothing']],
   ])('%s stays, even if the same prompt overwrites it, and across restarts', async (_, expiresAt, accept) => {
     await startWith({ ...FIRST, expiresAt }, accept);
-    await plant({ ...PLANTED, expiresAt: inEightHours() });
+    // The agent looks at the file when it changes: on a busy machine not before the next command of the same prompt.
+    await plant({ ...PLANTED, expiresAt: inEightHours() }, 'sleep 1; ');
     const renewed = proxy.current.accessToken;
     expect(renewed).not.toBe(FIRST.accessToken);
     expect(await used()).toBe(renewed);
