@@ -69,6 +69,22 @@ export class Repositories implements Disposable {
     return bare;
   }
 
+  /** Adds a file to what a commit has. @returns the id of the new commit, to which no branch leads. */
+  async commit(bare: string, parent: string, file: string): Promise<string> {
+    const index = { GIT_INDEX_FILE: path.join(this.root, 'index') };
+    const output = async (...args: string[]) => {
+      const { ok, stdout, stderr } = await git(bare, args, index);
+      if (!ok) throw new Error(`git ${args.join(' ')}: ${stderr}`);
+      return stdout.trim();
+    };
+    const content = path.join(this.root, 'content');
+    writeFileSync(content, `${file}\n`);
+    await output('read-tree', parent);
+    const blob = await output('hash-object', '-w', content);
+    await output('update-index', '--add', '--cacheinfo', `100644,${blob},${file}`);
+    return output('commit-tree', await output('write-tree'), '-p', parent, '-m', file);
+  }
+
   /** Removes all of them. */
   [Symbol.dispose](): void {
     rmSync(this.root, { recursive: true });

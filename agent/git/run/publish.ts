@@ -142,7 +142,8 @@ async function measure({ repository, progress, pack, maxBytes, git }: Publicatio
       'The commits of the run do not follow the commit that it started from, for example because it was changed. Nothing was pushed.',
     );
   }
-  const ahead = Number(await git.output(['rev-list', '--count', commit, `^${base}`]));
+  // What git got from the host when it missed something, such as the parents of a merged commit, is no work of the run.
+  const ahead = Number(await git.output(['rev-list', '--count', '--exclude-promisor-objects', commit, `^${base}`]));
   const changed = await git.output(['diff', '--shortstat', '--no-ext-diff', '--no-textconv', base, commit]);
   const amount = (pattern: RegExp) => Number(pattern.exec(changed)?.[1] ?? 0);
   const diffStat = {
