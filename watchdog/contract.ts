@@ -20,6 +20,8 @@ export const WATCHDOG_ENV = {
   tokenFile: 'WATCHDOG_TOKEN_FILE',
   /** Where Claude's credential comes from; decides which commands renew it. */
   authMode: 'WATCHDOG_AUTH_MODE',
+  /** How the agent is deployed; decides which commands are suggested. */
+  deployment: 'WATCHDOG_DEPLOYMENT',
   /** The Pulumi stack that suggested commands name. */
   stack: 'WATCHDOG_STACK',
   /** Seconds to wait for one answer; the agent's probe itself may take 90. */
@@ -56,6 +58,12 @@ export const WATCHDOG_ENV = {
   drainSeconds: 'WATCHDOG_DRAIN_SECONDS',
 } as const;
 
+/** How the agent is deployed: by this repository's Pulumi stack, or by its compose.yaml. */
+export const DEPLOYMENTS = ['stack', 'compose'] as const;
+
+/** One of {@link DEPLOYMENTS}. */
+export type Deployment = (typeof DEPLOYMENTS)[number];
+
 /** Where Claude's credential comes from. */
 export const CREDENTIAL_KINDS = ['session', 'oauthToken', 'apiKey', 'federation'] as const;
 
@@ -67,6 +75,7 @@ export const WATCHDOG_DEFAULTS = {
   agentUrl: 'http://127.0.0.1:3000',
   tokenFile: '.local/agent-token',
   authMode: 'session',
+  deployment: 'stack',
   /** The stack of a command that names none. */
   stack: 'dev',
   timeoutSeconds: 100,

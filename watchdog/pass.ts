@@ -88,7 +88,7 @@ export async function endMaintenance(options: PassOptions): Promise<number> {
 
 async function checkLogin({ settings, dependencies, log }: PassOptions): Promise<CheckResult> {
   const result = await checkAgent(dependencies.agent, settings);
-  const { level, exitCode, sentence } = reportOf(result, settings.authMode, settings.stack);
+  const { level, exitCode, sentence } = reportOf(result, settings.authMode, dependencies.card.commands);
   log[level]({ ...result, exitCode }, sentence);
   return result;
 }

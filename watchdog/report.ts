@@ -1,7 +1,8 @@
-import { WATCHDOG_DEFAULTS, WATCHDOG_EXIT } from './contract.ts';
+import { WATCHDOG_EXIT } from './contract.ts';
 import type { CredentialKind } from './contract.ts';
 import type { CheckResult, LoginStatus } from './check.ts';
-import { asSentence, npmRun } from './teams/words.ts';
+import type { Commands } from './teams/commands.ts';
+import { asSentence } from './teams/words.ts';
 
 /** A check result as a log line: a sentence for the operator, its level, and the exit code of the Job. */
 export interface Report {
@@ -11,11 +12,7 @@ export interface Report {
 }
 
 /** Describes a check result. Only `auth_failed` asks for a new login. */
-export function reportOf(
-  result: CheckResult,
-  authMode: CredentialKind,
-  stack: string = WATCHDOG_DEFAULTS.stack,
-): Report {
+export function reportOf(result: CheckResult, authMode: CredentialKind, { remedy, look }: Commands): Report {
   const { notOk } = WATCHDOG_EXIT;
   switch (result.state) {
     case 'ok':
@@ -28,7 +25,7 @@ export function reportOf(
       return {
         exitCode: WATCHDOG_EXIT.authFailed,
         level: 'error',
-        sentence: `Claude's login no longer works: ${asSentence(result.detail)} ${remedyOf(authMode, stack)}`,
+        sentence: `Claude's login no longer works: ${asSentence(result.detail)} ${remedy[authMode]}`,
       };
     case 'usage_limited':
       return {
@@ -52,7 +49,7 @@ export function reportOf(
       return {
         exitCode: notOk,
         level: 'error',
-        sentence: `The login could not be checked: ${asSentence(result.reason)} See: kubectl describe deployment/claude-code-agent -n claude-agent`,
+        sentence: `The login could not be checked: ${asSentence(result.reason)} See: ${look[0]}`,
       };
   }
 }
@@ -71,18 +68,4 @@ function evidenceOf(evidence: 'recent-run' | 'probe' | 'none'): string {
 function pauseOf({ paused }: LoginStatus): string {
   if (!paused) return '';
   return ` The agent has been paused since ${paused.since} (${paused.reason ?? 'no reason given'}).`;
-}
-
-function remedyOf(authMode: CredentialKind, stack: string): string {
-  const up = npmRun(stack, 'up');
-  switch (authMode) {
-    case 'oauthToken':
-      return `Create a new token with \`claude setup-token\`, set it as the secret claudeToken, and run \`${up}\`.`;
-    case 'apiKey':
-      return `Check the key and its credit in the Anthropic Console, set it as the secret claudeToken, and run \`${up}\`.`;
-    case 'federation':
-      return 'Compare the rule in the Claude Console with the pod\'s identity token: docs/configuration.md, "Federation".';
-    case 'session':
-      return `Log in again: \`${npmRun(stack, 'login')} && ${up}\`.`;
-  }
 }

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 
 import { z } from 'zod';
 
-import { CREDENTIAL_KINDS, WATCHDOG_DEFAULTS, WATCHDOG_ENV } from './contract.ts';
-import type { CredentialKind } from './contract.ts';
+import { CREDENTIAL_KINDS, DEPLOYMENTS, WATCHDOG_DEFAULTS, WATCHDOG_ENV } from './contract.ts';
+import type { CredentialKind, Deployment } from './contract.ts';
 import type { N8nOptions } from './n8n/client.ts';
 
 /** The settings of the watchdog; times in milliseconds. */
@@ -12,6 +12,7 @@ export interface WatchdogSettings {
   /** Bearer token of the agent. A secret: never log it. */
   readonly token: string;
   readonly authMode: CredentialKind;
+  readonly deployment: Deployment;
   /** The Pulumi stack that suggested commands name. */
   readonly stack: string;
   readonly timeoutMs: number;
@@ -74,6 +75,7 @@ const schema = z.object({
   [WATCHDOG_ENV.authMode]: z
     .enum(CREDENTIAL_KINDS, `must be one of ${CREDENTIAL_KINDS.join(', ')}`)
     .default(D.authMode),
+  [WATCHDOG_ENV.deployment]: z.enum(DEPLOYMENTS, `must be one of ${DEPLOYMENTS.join(', ')}`).default(D.deployment),
   [WATCHDOG_ENV.stack]: z
     .string()
     .regex(/^[\w./-]+$/, "must be the name of a stack: letters, digits, '_', '-', '.' and '/'")
@@ -118,6 +120,7 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env): Watc
     agentUrl: value[WATCHDOG_ENV.agentUrl],
     token: value[WATCHDOG_ENV.tokenFile],
     authMode: value[WATCHDOG_ENV.authMode],
+    deployment: value[WATCHDOG_ENV.deployment],
     stack: value[WATCHDOG_ENV.stack],
     timeoutMs: value[WATCHDOG_ENV.timeoutSeconds] * 1000,
     attempts: value[WATCHDOG_ENV.attempts],

@@ -5,6 +5,8 @@ const MEANING = {
   agentUrl: 'URL of the agent',
   tokenFile: "file with the agent's token",
   authMode: "where Claude's credential comes from: `session`, `oauthToken`, `apiKey` or `federation`",
+  deployment:
+    'how the agent is deployed: `stack` (Pulumi) or `compose` (docker compose); decides which commands cards and log lines suggest',
   stack: 'Pulumi stack that suggested commands name, unless it is `dev`',
   timeoutSeconds: 'timeout for one answer of the agent; its probe alone may take 90 seconds',
   attempts: 'attempts to reach the agent before it counts as down',

@@ -10,7 +10,7 @@ describe('the arguments of the watchdog', () => {
   test.each(['--help', '-h'])('%s prints the help and does nothing else', async (help) => {
     const { exitCode, stdout, stderr } = await watchdog(['maintenance-start', help]);
     expect(exitCode).toBe(0);
-    expect(stdout).toMatch(/^npm run watchdog -- \[--dry-run\]/);
+    expect(stdout).toMatch(/^npm run watchdog -- \[--dry-run\] \[--every MINUTES\]/);
     expect(stdout).toContain('--expected-end TIME');
     expect(stderr).toBe('');
   });
@@ -19,11 +19,14 @@ describe('the arguments of the watchdog', () => {
     [['--dry'], "Unknown option '--dry'"],
     [['pass'], 'unknown command'],
     [['--reason', 'x'], 'options of maintenance-start'],
+    [['--every', '0'], 'a whole number of minutes from 1 to 1440'],
+    [['--every', '*/30 * * * *'], 'a whole number of minutes from 1 to 1440'],
+    [['maintenance-end', '--every', '5'], 'no option of maintenance-end'],
   ])('%j are refused with what is allowed', async (args, why) => {
     const { exitCode, stdout } = await watchdog(args);
     expect(exitCode).toBe(1);
     expect(stdout).toContain(why);
-    expect(stdout).toContain('Arguments: [--dry-run] | maintenance-start [--reason TEXT]');
+    expect(stdout).toContain('Arguments: [--dry-run] [--every MINUTES] | maintenance-start [--reason TEXT]');
   });
 
   test('that npm took are refused: a dry run would become a real pass', async () => {

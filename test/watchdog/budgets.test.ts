@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import * as agentContract from '../../agent/contract.ts';
+import { commandsOf } from '../../watchdog/teams/commands.ts';
 import { budgetCardOf } from '../../watchdog/budgets/card.ts';
 import { dueWarnings, remembered, withoutReset } from '../../watchdog/budgets/warnings.ts';
 import { BUDGET_WARNING } from '../../watchdog/contract.ts';
@@ -92,7 +93,7 @@ describe('the card about budgets', () => {
   });
 
   test('leads to the status page and n8n, and names the stack if it is not the usual one', () => {
-    const card = draw([budget()], { pageUrl: 'https://agent.example.com/', stack: 'prod' });
+    const card = draw([budget()], { pageUrl: 'https://agent.example.com/', commands: commandsOf('stack', 'prod') });
     expect(card['actions']).toEqual([
       { type: 'Action.OpenUrl', title: 'Open status page', url: 'https://agent.example.com/' },
       { type: 'Action.OpenUrl', title: 'Open n8n', url: 'https://n8n.example.com' },

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { cardOf } from '../../watchdog/teams/card.ts';
+import { commandsOf } from '../../watchdog/teams/commands.ts';
 import { type Card } from '../../watchdog/teams/layout.ts';
 import { CREDENTIAL_KINDS } from '../../watchdog/contract.ts';
 import { type LedgerState, type PausedWorkflow } from '../../watchdog/ledger/ledger.ts';
@@ -98,11 +99,28 @@ describe('the red card', () => {
   );
 
   test.each(CREDENTIAL_KINDS)('names the stack in each command where it is not the usual one: %s', (authMode) => {
-    const text = textOf(made({ ...SAMPLES['login-failed'], context: { authMode, stack: 'prod' } }));
+    const text = textOf(
+      made({ ...SAMPLES['login-failed'], context: { authMode, commands: commandsOf('stack', 'prod') } }),
+    );
     const commands = [...text.matchAll(/npm run (?:(?! {3}|&&|,)[^\n])*/g)].map(([command]) => command.trim());
     expect(commands.length).toBeGreaterThan(0);
     for (const command of commands) expect(command).toMatch(/ -- (?:.* )?--stack prod(?: |$)/);
   });
+
+  test.each(CREDENTIAL_KINDS)(
+    'names no command that only a cluster has where docker compose runs it: %s',
+    (authMode) => {
+      const commands = commandsOf('compose', 'dev');
+      const { due, state } = SAMPLES['login-failed'];
+      const down = { ...state.trouble, state: 'agent_down', host: undefined } as const;
+      const cards: Sample[] = [{ due, state }, { due, state: { ...state, trouble: down } }, SAMPLES.maintenance];
+      const text = cards.map((sample) => textOf(made({ ...sample, context: { authMode, commands } }))).join('\n');
+      expect(text).not.toMatch(/kubectl|npm run|pulumi|namespace/i);
+      expect(text).toContain('docker compose exec watchdog node watchdog/main.ts   (or wait for the next check');
+      expect(text).toContain('docker compose logs --tail 100 agent');
+      expect(text).toContain('docker compose exec watchdog node watchdog/main.ts maintenance-end');
+    },
+  );
 
   test('leads to the section of the guide and to n8n', () => {
     expect(made(SAMPLES['login-failed'])['actions']).toEqual([

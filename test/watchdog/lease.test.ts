@@ -1,5 +1,5 @@
 import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -35,6 +35,13 @@ async function claimed(until: string) {
   await vi.advanceTimersByTimeAsync(0);
   return { claim, waits, outcome: () => outcome };
 }
+
+test('a claim by the process itself is that of an earlier one with the same id, which has ended', () => {
+  const ledger = new FileLedger(path.join(mkdtempSync(path.join(tmpdir(), 'lease-')), 'ledger.db'));
+  expect(ledger.isGone(`${hostname()}/${process.pid}`)).toBe(true);
+  expect(ledger.isGone(`${hostname()}/${process.ppid}`)).toBe(false);
+  expect(ledger.isGone(`elsewhere/${process.pid}`)).toBe(false);
+});
 
 describe('a claim of another pass', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['Date', 'performance', 'setTimeout'] }));

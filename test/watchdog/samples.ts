@@ -1,4 +1,5 @@
 import type { CardContext } from '../../watchdog/teams/card.ts';
+import { commandsOf } from '../../watchdog/teams/commands.ts';
 import type { DueCard, LedgerState } from '../../watchdog/ledger/ledger.ts';
 import { parseLedger } from '../../watchdog/ledger/ledger.ts';
 
@@ -13,6 +14,7 @@ export interface Sample {
 }
 
 export const CONTEXT: CardContext = {
+  commands: commandsOf('stack', 'dev'),
   authMode: 'session',
   pageUrl: undefined,
   guideUrl: 'https://wiki.example.com/claude-agent',

@@ -1,8 +1,7 @@
-import { WATCHDOG_DEFAULTS } from '../contract.ts';
 import type { CardContext } from '../teams/card.ts';
 import { capped, layOut, short } from '../teams/layout.ts';
 import type { Card } from '../teams/layout.ts';
-import { npmRun, timeOf } from '../teams/words.ts';
+import { timeOf } from '../teams/words.ts';
 import type { Budget } from './budget.ts';
 
 const MAX_LINES = 10;
@@ -14,7 +13,7 @@ const MAX_LINES = 10;
  */
 export function budgetCardOf(
   budgets: readonly Budget[],
-  { stack = WATCHDOG_DEFAULTS.stack, pageUrl, n8nUrl }: Pick<CardContext, 'stack' | 'pageUrl' | 'n8nUrl'>,
+  { commands, pageUrl, n8nUrl }: Pick<CardContext, 'commands' | 'pageUrl' | 'n8nUrl'>,
   mayRepeat: boolean,
 ): Card {
   const spent = budgets.filter(({ leftUsd }) => leftUsd === 0).length;
@@ -30,7 +29,7 @@ export function budgetCardOf(
           heading: 'What to do',
           lines: [
             "Look at the agent's status page: which runs cost so much, and are they meant to? Stop a workflow in a loop in n8n.",
-            `If a budget is too small, raise it in config budgets (Pulumi.${stack}.yaml), then: ${npmRun(stack, 'up')}`,
+            `If a budget is too small, ${commands.raiseBudget}`,
           ],
         },
       ],

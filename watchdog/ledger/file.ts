@@ -46,6 +46,8 @@ export class FileLedger implements Ledger {
   isGone(holder: string): boolean {
     const [host, pid] = holder.split('/');
     if (host !== hostname()) return false;
+    // A process makes one pass at a time. In a container that was restarted, an earlier process had the same id.
+    if (Number(pid) === process.pid) return true;
     try {
       process.kill(Number(pid), 0);
       return false;

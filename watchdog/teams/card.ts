@@ -1,6 +1,7 @@
-import { stillPaused, WATCHDOG_DEFAULTS } from '../contract.ts';
+import { stillPaused } from '../contract.ts';
 import type { CredentialKind } from '../contract.ts';
 import type { DueCard, LedgerState, PausedWorkflow } from '../ledger/ledger.ts';
+import type { Commands } from './commands.ts';
 import { capped, layOut, short } from './layout.ts';
 import type { Block, Card, Content } from './layout.ts';
 import { causeOf, fixOf, spanOf, timeOf, TITLES } from './words.ts';
@@ -8,8 +9,7 @@ import { causeOf, fixOf, spanOf, timeOf, TITLES } from './words.ts';
 /** What a card needs to know besides the ledger. */
 export interface CardContext {
   readonly authMode: CredentialKind;
-  /** The stack that suggested commands name; undefined: the default one. */
-  readonly stack?: string;
+  readonly commands: Commands;
   /** The agent's status page, where a person can log in if `authMode` is `session`. */
   readonly pageUrl: string | undefined;
   readonly guideUrl: string | undefined;
@@ -65,7 +65,7 @@ function troubleCard({ reminder }: DueCard, state: LedgerState, context: DrawCon
     title,
     lead: `${cause}${advice}`,
     facts: [
-      ['Pod', trouble.host ?? 'deployment/claude-code-agent (namespace claude-agent)'],
+      [context.commands.place.kind, trouble.host ?? context.commands.place.name],
       ['Since', `${timeOf(trouble.since)}${reminder ? ` (${spanOf(trouble.since, context.now)})` : ''}`],
       ...(trouble.state === 'usage_limited'
         ? [['Limit ends', trouble.resetsAt === undefined ? 'unknown' : timeOf(trouble.resetsAt)] as const]
@@ -75,7 +75,7 @@ function troubleCard({ reminder }: DueCard, state: LedgerState, context: DrawCon
       { heading: 'Details', lines: trouble.detail === '' || cause.includes(trouble.detail) ? [] : [trouble.detail] },
       {
         heading: isLogin ? 'What to do' : 'Where to look',
-        lines: fixOf(trouble, context.authMode, context.stack ?? WATCHDOG_DEFAULTS.stack),
+        lines: fixOf(trouble, context.authMode, context.commands),
         isCode: true,
       },
       ...workflowBlocks(state, context),
@@ -138,7 +138,7 @@ function maintenanceCard({ reminder }: DueCard, state: LedgerState, context: Dra
       ...workflowBlocks(state, context),
       {
         heading: 'To end it',
-        lines: ['kubectl create job --from=cronjob/claude-maintenance-end maintenance-end -n claude-agent'],
+        lines: [context.commands.endMaintenance],
         isCode: true,
       },
     ],

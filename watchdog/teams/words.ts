@@ -1,6 +1,6 @@
-import { WATCHDOG_DEFAULTS } from '../contract.ts';
 import type { CredentialKind } from '../contract.ts';
 import type { Trouble, TroubleState } from '../ledger/ledger.ts';
+import type { Commands } from './commands.ts';
 
 /** Titles of the troubles. */
 export const TITLES: Record<TroubleState, string> = {
@@ -47,56 +47,26 @@ export function causeOf({ state, cause = '', detail }: Trouble, authMode: Creden
   return CAUSES[cause] ?? asSentence(detail);
 }
 
-const CHECK = 'kubectl create job --from=cronjob/claude-auth-watchdog check-now -n claude-agent';
-
-/** The last of the three lines: a pass that finds the login working resumes everything. */
-const THEN = `${CHECK}   (or wait for the next check; workflows resume automatically)`;
-
-/** A command of this repository for a stack, as you type it; the default stack needs no name. */
-export function npmRun(stack: string, name: string, args = ''): string {
-  const all = [args, stack === WATCHDOG_DEFAULTS.stack ? '' : `--stack ${stack}`].filter(Boolean).join(' ');
-  return `npm run ${name}${all === '' ? '' : ` -- ${all}`}`;
-}
-
-function renewal(authMode: CredentialKind, stack: string): readonly [string, string] {
-  const up = npmRun(stack, 'up');
-  const setToken = `${npmRun(stack, 'pulumi', 'config set --secret claudeToken')} && ${up}`;
-  switch (authMode) {
-    case 'session':
-      return [`${npmRun(stack, 'login')}   (in the checkout of claude-code-agent)`, up];
-    case 'oauthToken':
-      return ['claude setup-token   (on your machine; it prints a token)', setToken];
-    case 'apiKey':
-      return ['Create a key in the Anthropic Console (Settings → API keys)', setToken];
-    case 'federation':
-      return [
-        'Claude Console → the federation rule: compare issuer, subject and audience with the identity token',
-        `${npmRun(stack, 'pulumi', 'config set …')}   (if the rule or the organisation changed) && ${up}`,
-      ];
-  }
-}
-
 /** What a person has to do, in three lines; none if waiting is all there is to do. */
-export function fixOf({ state, cause }: Trouble, authMode: CredentialKind, stack: string): readonly string[] {
+export function fixOf({ state, cause }: Trouble, authMode: CredentialKind, commands: Commands): readonly string[] {
+  const renewal = commands.renewal[authMode];
+  // The last of the three lines: a pass that finds the login working resumes everything.
+  const then = `${commands.check}   (or wait for the next check; workflows resume automatically)`;
   switch (state) {
     case 'auth_failed':
       if (cause === 'billing') {
-        return ['Anthropic Console → Plans & Billing: add credit or fix the payment', 'No deployment is needed', THEN];
+        return ['Anthropic Console → Plans & Billing: add credit or fix the payment', 'No deployment is needed', then];
       }
       if (cause === 'organization') {
         return [
           'Ask an admin of the organisation to allow Claude Code, or use another account:',
-          renewal(authMode, stack).join(' && '),
-          THEN,
+          renewal.join(' && '),
+          then,
         ];
       }
-      return [...renewal(authMode, stack), THEN];
+      return [...renewal, then];
     case 'agent_down':
-      return [
-        'kubectl get pods -n claude-agent',
-        'kubectl describe deployment/claude-code-agent -n claude-agent',
-        'kubectl logs deployment/claude-code-agent -n claude-agent',
-      ];
+      return commands.look;
     case 'usage_limited':
     case 'outage':
       return [];
