@@ -28,8 +28,11 @@ export function chooseCredential(settings: Settings): CredentialSource {
   return sessionCredential(configDirOf(settings), homeOf(settings), loginRemedy(settings));
 }
 
-/** How to log in: in the stack, or on this machine, where another credential may be set. */
+/** How to log in: in the stack, in a container without one, or on this machine, where another credential may be set. */
 function loginRemedy({ sessionDir, environment, stack }: Settings): string {
+  if (sessionDir !== undefined && stack === undefined) {
+    return `Log in on the status page, or put a login into ${sessionDir} and restart the agent.`;
+  }
   if (sessionDir !== undefined) return `Run \`${npmRun(stack, 'login')}\` and then \`${npmRun(stack, 'up')}\`.`;
   const others = Object.entries(CREDENTIAL_VARIABLES).filter(([, variable]) => environment[variable]);
   return [

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import path from 'node:path';
 import { askDefaultModel } from './claude/default-model.ts';
@@ -19,6 +20,7 @@ import type { Log } from './log.ts';
 import type { Configurations } from './login/configurations.ts';
 import type { CredentialSource } from './login/credential.ts';
 import { RunnerAddresses } from './runner/client/addresses.ts';
+import { ownRunnerKey, publishRunnerKey } from './runner/client/own-key.ts';
 import { Retirement, type KeptNames } from './runner/client/retirement.ts';
 import type { RunnersSettings, Settings } from './settings.ts';
 import { readOwnFile, writeOwnFile } from './workspace/own-files.ts';
@@ -43,6 +45,8 @@ export interface Runners extends Disposable {
 interface Parts {
   readonly settings: Settings;
   readonly runners: RunnersSettings;
+  /** By which runners know the agent. */
+  readonly privateKey: KeyObject;
   /** The workspace in the paths that requests name. */
   readonly workspaceDir: string;
   readonly credential: CredentialSource;
@@ -61,10 +65,20 @@ interface Parts {
   readonly onChange: () => void;
 }
 
+/**
+ * The key by which runners know the agent, and its public part in the file from which they read it.
+ * @throws {CannotStartError} if it cannot be read or written for a reason other than the disk.
+ */
+export function runnerKeyOf({ privateKey, publicKeyFile }: RunnersSettings, stateDir: string): KeyObject {
+  const key = privateKey ?? ownRunnerKey(stateDir);
+  if (publicKeyFile !== undefined) publishRunnerKey(key, publicKeyFile);
+  return key;
+}
+
 /** Connects to the runners. The gateway does not listen yet. */
 export function composeRunners(parts: Parts): Runners {
-  const { settings, runners, log, onChange, onRefused, onResponse, onPassedOn } = parts;
-  const { name, port, privateKey, gatewayUrl, warm, cluster } = runners;
+  const { settings, runners, privateKey, log, onChange, onRefused, onResponse, onPassedOn } = parts;
+  const { name, port, gatewayUrl, warm, cluster } = runners;
   const upstream = new Upstream(settings.environment);
   const gateway = new Gateway({
     tokens: parts.tokens,

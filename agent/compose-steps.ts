@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { userSettingsOf } from './compose-login.ts';
 import { CREDENTIAL_VARIABLES } from './contract.ts';
@@ -12,14 +13,17 @@ export interface OtherSecrets {
   readonly token: ApiToken;
   readonly credential: CredentialSource;
   readonly callbackSecrets: readonly Buffer[];
+  /** By which runners know the agent. */
+  readonly runnerKey: KeyObject | undefined;
 }
 
 /**
  * The mask for everything secret that the agent knows: its token if it has it in clear, the credential and what it is renewed
  * to, those of git hosts, the keys of callbacks and runners, and the variables and headers of its configuration of claude.
  */
-export function maskOfSecrets(settings: Settings, { token, credential, callbackSecrets }: OtherSecrets): () => Mask {
-  const { environment, mcpConfig, claudeSettings, credentialFile, gitHosts, runners } = settings;
+export function maskOfSecrets(settings: Settings, others: OtherSecrets): () => Mask {
+  const { token, credential, callbackSecrets, runnerKey } = others;
+  const { environment, mcpConfig, claudeSettings, credentialFile, gitHosts } = settings;
   const configs = [mcpConfig, claudeSettings, ...userSettingsOf(settings)].filter((file) => file !== undefined);
   const files: SecretFile[] = [
     { path: credential.source, read: secretsOfLogin },
@@ -32,7 +36,7 @@ export function maskOfSecrets(settings: Settings, { token, credential, callbackS
     settings.token ?? (token.file === undefined ? undefined : readFileSync(token.file, 'utf8').trim()),
     ...Object.values(CREDENTIAL_VARIABLES).map((name) => environment[name]),
     ...callbackSecrets.map((secret) => secret.toString('base64').replace(/=+$/, '')),
-    runners?.privateKey.export({ type: 'pkcs8', format: 'der' }).toString('base64'),
+    runnerKey?.export({ type: 'pkcs8', format: 'der' }).toString('base64'),
   ];
   return maskOf({ fixed: fixed.filter((secret) => secret !== undefined), files });
 }

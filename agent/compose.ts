@@ -13,7 +13,7 @@ import { callbackSecrets } from './callbacks/signature.ts';
 import { createClaude } from './claude/claude.ts';
 import { LocalHost } from './claude/local-host.ts';
 import { localPlace } from './claude/place.ts';
-import { composeRunners, type Runners } from './compose-runners.ts';
+import { composeRunners, runnerKeyOf, type Runners } from './compose-runners.ts';
 import { composeGit, type Git } from './compose-git.ts';
 import { maskOfSecrets } from './compose-steps.ts';
 import { Decisions } from './decisions/decisions.ts';
@@ -21,7 +21,7 @@ import { pruneConversations } from './conversations/prune.ts';
 import { type CredentialSource } from './login/credential.ts';
 import { AGENT_ENV, FILES_FOLDER } from './contract.ts';
 import { isInside } from './is-inside.ts';
-import { makeFolder } from './workspace/folders.ts';
+import { makeFolder, unwritableBecause } from './workspace/folders.ts';
 import { admit } from './gateway/admission.ts';
 import { RunTokens } from './gateway/run-tokens.ts';
 import type { Gateway } from './gateway/server.ts';
@@ -41,7 +41,7 @@ import type { Log } from './log.ts';
 import { RunSteps } from './steps/run-steps.ts';
 import { Workspace } from './workspace/workspace.ts';
 import { SettingsError, type Settings } from './settings.ts';
-import { apiToken, type ApiToken } from './http/token.ts';
+import { apiToken, watchdogTokenSha256, type ApiToken } from './http/token.ts';
 import { identityOf } from './login/credential.ts';
 import { QueueHold, type HoldWaits } from './quota/queue-hold.ts';
 import { Quota } from './quota/quota.ts';
@@ -122,12 +122,15 @@ export function composeAgent(settings: Settings, log: Logger, waits?: HoldWaits)
     log,
   });
   const takeQuota = (reading: QuotaReading | undefined) => reading && quota.take(reading);
+  const runnerKey = settings.runners && runnerKeyOf(settings.runners, settings.stateDir);
   const runners: Runners | undefined =
     settings.runners &&
+    runnerKey &&
     opened.use(
       composeRunners({
         settings,
         runners: settings.runners,
+        privateKey: runnerKey,
         workspaceDir: workspace.dir,
         credential,
         tokens,
@@ -202,7 +205,7 @@ export function composeAgent(settings: Settings, log: Logger, waits?: HoldWaits)
   const steps = new RunSteps({
     store: store.steps,
     isKept: transcriptDays > 0,
-    mask: maskOfSecrets(settings, { token, credential, callbackSecrets: secrets }),
+    mask: maskOfSecrets(settings, { token, credential, callbackSecrets: secrets, runnerKey }),
     onTool: (runId, step) => service.events.publishTool(runId, step),
     onForgotten: (runId) => service.events.forgetTools(runId),
     log,
@@ -341,14 +344,14 @@ function filesOf(settings: Settings, { files: records }: RunStore, log: Log): Fi
 }
 
 /**
- * @throws {SettingsError} that lists every folder that cannot be created.
+ * @throws {SettingsError} that lists every folder that cannot be created or written to.
  * @throws if the disk cannot be written.
  */
 function makeFolders(settings: Settings): void {
   const { stateDir, workspaceDir } = settings;
   const folders = { [AGENT_ENV.stateDir]: stateDir, [AGENT_ENV.workspaceDir]: workspaceDir, HOME: homeOf(settings) };
   const wrong = Object.entries(folders).flatMap(([name, folder]) => {
-    const problem = makeFolder(folder);
+    const problem = makeFolder(folder) ?? (name === 'HOME' ? undefined : unwritableBecause(folder));
     return problem === undefined ? [] : [{ name, folder, problem }];
   });
   // A folder inside a wrong one is not reported itself.
@@ -362,7 +365,9 @@ function makeFolders(settings: Settings): void {
 }
 
 /** @throws {SettingsError} if a caller has the API token that the agent created. */
-function callersOf({ earlierTokenSha256, watchdogTokenSha256: watchdog, callers }: Settings, token: ApiToken): Callers {
+function callersOf(settings: Settings, token: ApiToken): Callers {
+  const { earlierTokenSha256, callers } = settings;
+  const watchdog = watchdogTokenSha256(settings);
   const operator = [earlierTokenSha256, token.sha256].filter((hash) => hash !== undefined);
   const shared = sharedHashes(callers, { operator, watchdog });
   if (shared.length > 0) throw new SettingsError(shared);

@@ -56,8 +56,10 @@ export interface RunnersSettings {
   /** The host name whose addresses are the runners. */
   readonly name: string;
   readonly port: number;
-  /** The agent's Ed25519 key; a secret. */
-  readonly privateKey: KeyObject;
+  /** The agent's Ed25519 key, a secret; undefined for one that the agent makes. */
+  readonly privateKey: KeyObject | undefined;
+  /** Where the agent writes the public key for runners. */
+  readonly publicKeyFile: string | undefined;
   /** How many runners are kept for processes that are started ahead, beyond those that have a run. */
   readonly warm: number;
   /** Where the pod of a runner is deleted after its run; undefined if runners are for many runs. */
@@ -84,6 +86,8 @@ export interface Settings {
   readonly earlierTokenSha256: string | undefined;
   /** SHA-256 of the watchdog's token, which gives access to `/auth/check`, `/pause`, `/resume` and `/metrics` only. */
   readonly watchdogTokenSha256: string | undefined;
+  /** A file with that token instead, which the agent makes. */
+  readonly watchdogTokenFile: string | undefined;
   /** Callers besides the operator and the watchdog. */
   readonly callers: readonly CallerSetting[];
   /** How much runs may spend in a period. */
@@ -235,6 +239,7 @@ export const SCHEMAS = {
   tokenSha256: sha256.optional(),
   earlierTokenSha256: sha256.optional(),
   watchdogTokenSha256: sha256.optional(),
+  watchdogTokenFile: absolute.optional(),
   callers: callersSetting,
   budgets: budgetsSetting,
   stateDir: absolute.default(path.resolve('.local')),
@@ -254,6 +259,7 @@ export const SCHEMAS = {
     'an existing file with an Ed25519 private key in PEM',
     (file) => keyIn(file) !== undefined,
   ).optional(),
+  runnerPublicKeyFile: absolute.optional(),
   gatewayHost: z.string().regex(/^\S+$/, 'a host name or an IP address to listen on').default('127.0.0.1'),
   gatewayPort: integer(0, 65_535).default(GATEWAY_PORT),
   gatewayUrl: z
@@ -329,6 +335,11 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   if (values.token !== undefined && values.tokenSha256 !== undefined) {
     mistakes.push(`${AGENT_ENV.token} and ${AGENT_ENV.tokenSha256} are both set. Set only one of them.`);
   }
+  if (values.watchdogTokenFile !== undefined && values.watchdogTokenSha256 !== undefined) {
+    mistakes.push(
+      `${AGENT_ENV.watchdogTokenFile} and ${AGENT_ENV.watchdogTokenSha256} are both set. Set only one of them.`,
+    );
+  }
   mistakes.push(...tokenMistakes(values));
   mistakes.push(...budgetMistakes(values));
 
@@ -382,12 +393,19 @@ function listIn(json: string): string[] | undefined {
 
 type RunnerValues = Pick<
   { [K in keyof typeof SCHEMAS]: z.output<(typeof SCHEMAS)[K]> },
-  'runners' | 'warmRunners' | 'runnerReuse' | 'runnerKeyFile' | 'gatewayHost' | 'gatewayPort' | 'gatewayUrl'
+  | 'runners'
+  | 'warmRunners'
+  | 'runnerReuse'
+  | 'runnerKeyFile'
+  | 'runnerPublicKeyFile'
+  | 'gatewayHost'
+  | 'gatewayPort'
+  | 'gatewayUrl'
 >;
 
 /** What runners need and is not set. `runners` is undefined if it is invalid. */
 function runnerMistakes(
-  { runners, runnerReuse, runnerKeyFile, gatewayUrl }: Partial<RunnerValues>,
+  { runners, runnerReuse, runnerKeyFile, runnerPublicKeyFile, gatewayUrl }: Partial<RunnerValues>,
   env: NodeJS.ProcessEnv,
 ): string[] {
   if (runners === undefined) return [];
@@ -404,7 +422,11 @@ function runnerMistakes(
             `missing: ${cluster.missing.join(', ')}.`,
         ]
       : [];
-  const needed = { [AGENT_ENV.runnerKeyFile]: runnerKeyFile, [AGENT_ENV.gatewayUrl]: gatewayUrl };
+  const needed = {
+    // Without its own file, the key is one that runners learn by the other.
+    [AGENT_ENV.runnerKeyFile]: runnerKeyFile ?? runnerPublicKeyFile,
+    [AGENT_ENV.gatewayUrl]: gatewayUrl,
+  };
   return [
     ...Object.entries(needed)
       .filter(([, value]) => value === undefined)
@@ -416,11 +438,11 @@ function runnerMistakes(
 function runnersOf(values: RunnerValues, env: NodeJS.ProcessEnv): RunnersSettings | undefined {
   const [, name, port] = REMOTE.exec(values.runners) ?? [];
   const privateKey = values.runnerKeyFile === undefined ? undefined : keyIn(values.runnerKeyFile);
-  const { warmRunners: warm, gatewayHost, gatewayPort, gatewayUrl } = values;
-  if (name === undefined || privateKey === undefined || gatewayUrl === undefined) return undefined;
+  const { warmRunners: warm, runnerPublicKeyFile: publicKeyFile, gatewayHost, gatewayPort, gatewayUrl } = values;
+  if (name === undefined || gatewayUrl === undefined) return undefined;
   const found = values.runnerReuse === 'off' ? readCluster(env) : undefined;
   const cluster = found && 'host' in found ? found : undefined;
-  return { name, port: Number(port), privateKey, warm, cluster, gatewayHost, gatewayPort, gatewayUrl };
+  return { name, port: Number(port), privateKey, publicKeyFile, warm, cluster, gatewayHost, gatewayPort, gatewayUrl };
 }
 
 /** The Ed25519 private key in a file; undefined if there is none. */

@@ -1,8 +1,8 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { CannotStartError, asCannotStart } from '../cannot-start.ts';
+import { CannotStartError } from '../cannot-start.ts';
 import { CALLBACK_SECRET, CALLBACK_SECRET_FILE } from '../contract.ts';
+import { keptSecret } from '../kept-secret.ts';
 
 const NEW_BYTES = 32;
 
@@ -23,15 +23,9 @@ export function parseSecrets(text: string): Buffer[] | undefined {
  */
 export function callbackSecrets(givenFile: string | undefined, stateDir: string): Buffer[] {
   const file = givenFile ?? path.join(stateDir, CALLBACK_SECRET_FILE);
-  try {
-    if (givenFile === undefined && !existsSync(file)) {
-      writeFileSync(file, `whsec_${randomBytes(NEW_BYTES).toString('base64')}\n`, { mode: 0o600, flag: 'wx' });
-    }
-    const secrets = parseSecrets(readFileSync(file, 'utf8'));
-    if (secrets) return secrets;
-  } catch (error) {
-    throw asCannotStart(error, (why) => `${file}, which holds the callback secret, cannot be used (${why}). Fix that.`);
-  }
+  const make = () => `whsec_${randomBytes(NEW_BYTES).toString('base64')}`;
+  const secrets = parseSecrets(keptSecret(file, { what: 'the callback secret', make, remedy: 'Fix that.' }));
+  if (secrets) return secrets;
   throw new CannotStartError(`${file} contains no callback secret (whsec_…). Delete it so that a new one is created.`);
 }
 

@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { CannotStartError, asCannotStart } from '../cannot-start.ts';
+import { CannotStartError } from '../cannot-start.ts';
 import { AGENT_ENV, TOKEN_FILE } from '../contract.ts';
+import { keptSecret } from '../kept-secret.ts';
 
 const GIVE_ONE = `set ${AGENT_ENV.token} to a token of your own`;
 
@@ -24,24 +24,28 @@ export function apiToken(
   if (given.tokenSha256 !== undefined) return { sha256: given.tokenSha256 };
   if (given.token !== undefined) return { sha256: sha256(given.token) };
   const file = path.join(stateDir, TOKEN_FILE);
-  const token = keptToken(file);
-  if (token === '')
-    throw new CannotStartError(`${file} is empty. Delete it so that a new token is created, or ${GIVE_ONE}.`);
-  return { sha256: sha256(token), file };
+  return { sha256: sha256(tokenIn(file, 'the API token', GIVE_ONE)), file };
 }
 
-function keptToken(file: string): string {
-  try {
-    if (!existsSync(file)) {
-      writeFileSync(file, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600, flag: 'wx' });
-    }
-    return readFileSync(file, 'utf8').trim();
-  } catch (error) {
-    throw asCannotStart(
-      error,
-      (why) => `${file}, which holds the API token, cannot be used (${why}). Fix that, or ${GIVE_ONE}.`,
-    );
-  }
+/**
+ * The SHA-256 of the watchdog's token: given as such, or of the token in a file, which is generated on first use (mode 0600).
+ * Undefined if neither is set.
+ * @throws {CannotStartError} as {@link apiToken}.
+ */
+export function watchdogTokenSha256(given: {
+  watchdogTokenSha256: string | undefined;
+  watchdogTokenFile: string | undefined;
+}): string | undefined {
+  const { watchdogTokenFile: file } = given;
+  if (file === undefined) return given.watchdogTokenSha256;
+  return sha256(tokenIn(file, "the watchdog's token", `set ${AGENT_ENV.watchdogTokenSha256} instead`));
+}
+
+function tokenIn(file: string, what: string, otherwise: string): string {
+  const make = () => randomBytes(32).toString('base64url');
+  const token = keptSecret(file, { what, make, remedy: `Fix that, or ${otherwise}.` });
+  if (token !== '') return token;
+  throw new CannotStartError(`${file} is empty. Delete it so that a new token is created, or ${otherwise}.`);
 }
 
 function sha256(token: string): string {

@@ -200,7 +200,8 @@ function remedyFor(
     mode === 'oauthToken'
       ? 'Create a new token with `npx claude setup-token`'
       : 'Create a new key in the Claude Console (https://platform.claude.com)';
-  return file === undefined
-    ? `${what}, and restart the agent with it in ${CREDENTIAL_VARIABLES[mode]}.`
+  if (file === undefined) return `${what}, and restart the agent with it in ${CREDENTIAL_VARIABLES[mode]}.`;
+  return stack === undefined
+    ? `${what}, and put it into ${file}.`
     : `${what}, and put it into ${file}. In a stack, run \`${npmRun(stack, 'pulumi', 'config set --secret claudeToken')}\` and \`${npmRun(stack, 'up')}\`.`;
 }

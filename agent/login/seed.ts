@@ -35,11 +35,16 @@ export function readSeed(
       return names.flatMap((name) => walk(path.join(relative, name)));
     } catch (error) {
       if (!isFileError(error)) throw error;
-      onUnread(relative, error.code ?? error.message);
+      onUnread(relative, whyUnread(error));
       return [];
     }
   };
   return new Map(SESSION_ENTRIES.flatMap(walk));
+}
+
+function whyUnread({ code, message }: NodeJS.ErrnoException): string {
+  if (code !== 'EACCES') return code ?? message;
+  return `EACCES: this process runs as user ${process.getuid?.()}, which may not read it; let that user read it, or log in on the status page`;
 }
 
 /**

@@ -49,3 +49,9 @@ export function publicKeyOf(base64: string): KeyObject | undefined {
   if (raw.length !== PUBLIC_KEY_BYTES || raw.toString('base64') !== base64) return undefined;
   return createPublicKey({ key: Buffer.concat([SPKI_PREFIX, raw]), format: 'der', type: 'spki' });
 }
+
+/** The raw 32 bytes of the public key of an Ed25519 private key, in base64. */
+export function rawPublicKey(privateKey: KeyObject): string {
+  const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
+  return spki.subarray(SPKI_PREFIX.length).toString('base64');
+}

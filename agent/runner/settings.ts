@@ -1,4 +1,5 @@
-import { existsSync, lstatSync } from 'node:fs';
+import type { KeyObject } from 'node:crypto';
+import { constants, existsSync, lstatSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { CannotStartError } from '../cannot-start.ts';
@@ -8,7 +9,9 @@ import {
   integer,
   invalidSettings,
   isExecutable,
+  isFile,
   isFolder,
+  mayBe,
   existing,
   oneOf,
   readAll,
@@ -23,14 +26,21 @@ const ownFolder = existing(
   (folder) => isFolder(folder) && !lstatSync(folder).isSymbolicLink() && path.dirname(folder) !== folder,
 );
 
+const PUBLIC_KEY = 'the base64 of the 32 bytes of an Ed25519 public key';
+
 /** The allowed values of each setting, and its default if that is fixed. */
 const SCHEMAS = {
   host: z.string().regex(/^\S+$/, 'a host name or an IP address to listen on').optional(),
   port: integer(0, 65_535).default(RUNNER_PORT),
   publicKey: z
-    .string('the base64 of the 32 bytes of an Ed25519 public key')
+    .string()
     .transform(publicKeyOf)
-    .refine((key) => key !== undefined, 'the base64 of the 32 bytes of an Ed25519 public key'),
+    .refine((key) => key !== undefined, PUBLIC_KEY)
+    .optional(),
+  publicKeyFile: existing(
+    `an existing file with ${PUBLIC_KEY}, which the agent writes when it starts`,
+    (file) => keyIn(file) !== undefined,
+  ).optional(),
   home: ownFolder,
   workspace: ownFolder,
   keepWorkspace: oneOf(['true', 'false'])
@@ -59,12 +69,25 @@ export function readRunnerSettings(env: NodeJS.ProcessEnv = process.env) {
     const around = known.find(([other, outer]) => other !== name && (folder === outer || isInside(folder, outer)));
     if (around) mistakes.push(`${name} is in ${around[0]}, or the same; they must be separate folders.`);
   }
-  if (mistakes.length > 0) throw new CannotStartError(invalidSettings('The runner', mistakes));
+  const { publicKeyFile } = values;
+  const publicKey = publicKeyFile === undefined ? values.publicKey : keyIn(publicKeyFile);
+  if (env[RUNNER_ENV.publicKey] === undefined && env[RUNNER_ENV.publicKeyFile] === undefined) {
+    mistakes.unshift(
+      `${RUNNER_ENV.publicKey} is not set; it must be ${PUBLIC_KEY}, or ${RUNNER_ENV.publicKeyFile} a file with it.`,
+    );
+  }
+  if (mistakes.length > 0 || !publicKey) throw new CannotStartError(invalidSettings('The runner', mistakes));
   return Object.freeze({
     ...values,
+    publicKey,
     tmp,
     /** The variables that the runner gives to each process. */
     environment: { ...passedFrom(env), HOME: values.home, TMPDIR: tmp },
     notes: unknownNames('the runner', 'RUNNER_', Object.values(RUNNER_ENV), env),
   });
+}
+
+/** The public key in a file; undefined if there is none. */
+function keyIn(file: string): KeyObject | undefined {
+  return isFile(file) && mayBe(file, constants.R_OK) ? publicKeyOf(readFileSync(file, 'utf8').trim()) : undefined;
 }

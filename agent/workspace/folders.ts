@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { chmodSync, lstatSync, mkdirSync, realpathSync, renameSync, statSync } from 'node:fs';
+import { accessSync, chmodSync, constants, lstatSync, mkdirSync, realpathSync, renameSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { isStorageFailure } from '../store/storage-failure.ts';
 
@@ -22,6 +22,22 @@ export function makeFolder(folder: string, mode = OWNER_MAY_ALL): string | undef
   } catch (error) {
     if (isStorageFailure(error)) throw error;
     return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/**
+ * @returns why this process may not write to an existing folder, and what to do; undefined if it may, or if the reason is
+ * another one, such as the disk.
+ */
+export function unwritableBecause(folder: string): string | undefined {
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+    return undefined;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EACCES') return undefined;
+    const { uid, gid } = statSync(folder);
+    const user = `${process.getuid?.()}:${process.getgid?.()}`;
+    return `this process runs as user ${user} and may not write to it; it belongs to ${uid}:${gid}. To give it to that user: chown -R ${user} FOLDER`;
   }
 }
 

@@ -12,6 +12,7 @@ const MEANING = {
   earlierTokenSha256: 'SHA-256 of the API token before its rotation, which is valid beside the current one',
   watchdogTokenSha256:
     "SHA-256 of the watchdog's token, which opens only `/auth/check`, `/pause`, `/resume`, `/budgets` and `/metrics`",
+  watchdogTokenFile: 'file with that token instead, which the agent creates if it is missing and the watchdog reads',
   budgets:
     'how much runs may spend in a period, as a JSON list: `[{"usd": 50, "per": "day"}]`, see [budgets](budgets.md); in the stack `budgets`',
   callers:
@@ -25,7 +26,9 @@ const MEANING = {
   warmRunners: 'how many runners are kept for processes that are started ahead',
   runnerReuse:
     '`off`: each runner has one run, and the agent then deletes its pod through the API of the cluster, with its ServiceAccount',
-  runnerKeyFile: 'file with the Ed25519 private key (PEM) by which runners know the agent',
+  runnerKeyFile:
+    'file with the Ed25519 private key (PEM) by which runners know the agent; if unset, the agent creates one in the state folder',
+  runnerPublicKeyFile: 'file that the agent writes its public key to, for `RUNNER_PUBLIC_KEY_FILE` of runners',
   gatewayHost: 'address on which the gateway for runners listens',
   gatewayPort: 'its port',
   gatewayUrl: 'address of the gateway as runners reach it, such as `http://claude-code-agent:3001`',

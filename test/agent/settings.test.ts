@@ -85,6 +85,24 @@ describe('settings', () => {
     expect(readSettings({ AGENT_RUNNERS: value, IS_SANDBOX: '1' }).slots).toBe(slots);
   });
 
+  it('for runners need a key, or a file for the public part of one that the agent makes', () => {
+    const runners = { AGENT_RUNNERS: 'http://runner:7070', AGENT_GATEWAY_URL: 'http://agent:3001', IS_SANDBOX: '1' };
+    expect(mistakes(runners)).toEqual([
+      'AGENT_RUNNER_KEY_FILE is not set; AGENT_RUNNERS is "http://runner:7070", which needs it.',
+    ]);
+    expect(readSettings({ ...runners, AGENT_RUNNER_PUBLIC_KEY_FILE: '/shared/key' }).runners).toMatchObject({
+      privateKey: undefined,
+      publicKeyFile: '/shared/key',
+    });
+  });
+
+  it('accept the hash of a token of the watchdog or a file for it, not both', () => {
+    const both = { AGENT_WATCHDOG_TOKEN_FILE: '/x', AGENT_WATCHDOG_TOKEN_SHA256: 'a'.repeat(64), IS_SANDBOX: '1' };
+    expect(mistakes(both)).toEqual([
+      'AGENT_WATCHDOG_TOKEN_FILE and AGENT_WATCHDOG_TOKEN_SHA256 are both set. Set only one of them.',
+    ]);
+  });
+
   it('for runners of one run each need the API of a cluster', () => {
     const off = { AGENT_RUNNER_REUSE: 'off', IS_SANDBOX: '1' };
     expect(mistakes(off)).toEqual([

@@ -48,7 +48,7 @@ describe('without a login', () => {
   it('a pod names the commands of the stack', async () => {
     const seed = path.join(agent.folder, 'seed');
     mkdirSync(seed);
-    agent.env['AGENT_SESSION_DIR'] = seed;
+    Object.assign(agent.env, { AGENT_SESSION_DIR: seed, AGENT_STACK: 'dev' });
     await agent.start();
     expect((await agent.health()).auth.problem).toMatch(/No login: .* Run `npm run login` and then `npm run up`\.$/);
     await agent.end('SIGTERM');
@@ -56,6 +56,16 @@ describe('without a login', () => {
     await agent.start();
     expect((await agent.health()).auth.problem).toContain(
       'Run `npm run login -- --stack prod` and then `npm run up -- --stack prod`.',
+    );
+  });
+
+  it('a container without a stack names the status page and its folder', async () => {
+    const seed = path.join(agent.folder, 'seed');
+    mkdirSync(seed);
+    agent.env['AGENT_SESSION_DIR'] = seed;
+    await agent.start();
+    expect((await agent.health()).auth.problem).toContain(
+      `Log in on the status page, or put a login into ${seed} and restart the agent.`,
     );
   });
 

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -32,8 +32,18 @@ describe('the settings of a runner', () => {
       notes: [],
     });
     expect(() => readRunnerSettings({})).toThrow(
-      /Invalid settings \(3\):\n.*RUNNER_PUBLIC_KEY is undefined.*\n.*RUNNER_HOME is undefined.*\n.*RUNNER_WORKSPACE/,
+      /Invalid settings \(3\):\n.*RUNNER_PUBLIC_KEY is not set; .*or RUNNER_PUBLIC_KEY_FILE a file with it.*\n.*RUNNER_HOME is undefined.*\n.*RUNNER_WORKSPACE/,
     );
+  });
+
+  it('take the key from a file too, which the agent writes', () => {
+    const { RUNNER_PUBLIC_KEY: key = '', ...others } = env;
+    const file = path.join(folder, 'key');
+    const inFile = { ...others, RUNNER_PUBLIC_KEY_FILE: file };
+    expect(messageOf(inFile)).toContain(`RUNNER_PUBLIC_KEY_FILE is "${file}"; it must be an existing file`);
+    writeFileSync(file, `${key}\n`);
+    const { publicKey } = readRunnerSettings(inFile);
+    expect(publicKey.equals(readRunnerSettings(env).publicKey)).toBe(true);
   });
 
   it('are all reported when they are wrong', () => {
