@@ -13,6 +13,7 @@ const HOW = {
   kubeconform: 'go install github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0',
   checkov: 'pip install checkov==3.3.30',
   promtool: 'apt-get install prometheus',
+  'docker-compose': 'apt-get install docker-compose-v2, or docker-compose-plugin of docker.com',
   actionlint: 'go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12',
 } as const;
 
