@@ -109,6 +109,22 @@ export default {
       { path: '^agent/mcp/server\\.ts$', dynamic: false, dependencyTypesNot: ['type-only'] },
       'Its SDK costs nothing before the first request.',
     ),
+    forbid(
+      'tracing-below-runs',
+      path('agent/tracing/'),
+      path(HTTP, 'agent/(callbacks|runs|login|workspace|backup|runner|conversations|decisions|steps)/'),
+      'It learns what happens to runs, and does nothing with them.',
+    ),
+    forbid(
+      'opentelemetry-is-loaded-on-use',
+      { path: '^agent/', pathNot: '^agent/tracing/otlp\\.ts$' },
+      {
+        path: '^agent/tracing/otlp\\.ts$|node_modules/@opentelemetry/',
+        dynamic: false,
+        dependencyTypesNot: ['type-only'],
+      },
+      'Without a collector, nothing of the SDK is loaded.',
+    ),
     forbid('routes-below-app', path('agent/http/(?!app|server)'), path('agent/http/(app|server)'), ''),
     forbid(
       'watchdog-talks-http',

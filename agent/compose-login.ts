@@ -6,6 +6,7 @@ import type { Log } from './log.ts';
 import { ConversationStore } from './conversations/store.ts';
 import { Configurations, type Admission } from './login/configurations.ts';
 import { PINNED_CLAUDE } from './claude/pinned.ts';
+import type { ProcessTrace } from './claude/process-trace.ts';
 import { Custody } from './login/custody.ts';
 import { npmRun, sessionCredential, variableCredential, type CredentialSource } from './login/credential.ts';
 import { federatedCredential } from './login/federation.ts';
@@ -44,12 +45,14 @@ function loginRemedy({ sessionDir, environment, stack }: Settings): string {
 /**
  * The configuration of the processes of `claude`. Conversations in the state folder are kept in a store.
  * @param admit for processes on runners.
+ * @param trace takes the spans of processes.
  * @throws if the disk cannot be written.
  */
 export function configurationsOf(
   settings: Settings,
   log: Log,
   admit?: (sessionId: string) => Admission,
+  trace?: (sessionId: string) => ProcessTrace,
 ): Configurations {
   const { authMode, stateDir, conversationMegabytes } = settings;
   const named = configDirOf(settings);
@@ -62,6 +65,7 @@ export function configurationsOf(
     environment: named === undefined ? {} : { CLAUDE_CONFIG_DIR: named },
     ownFolders: admit !== undefined || (isOwn && custody !== undefined && authMode !== 'session'),
     ...(admit && { admit }),
+    trace,
     custody,
     // A person's own folder holds that person's conversations.
     conversations: isOwn || admit ? new ConversationStore(stateDir, conversationMegabytes * 1_048_576) : undefined,

@@ -14,7 +14,8 @@ import { createClaude } from './claude/claude.ts';
 import { LocalHost } from './claude/local-host.ts';
 import { localPlace } from './claude/place.ts';
 import { composeRunners, runnerKeyOf, type Runners } from './compose-runners.ts';
-import { composeGit, type Git } from './compose-git.ts';
+import { composeGit } from './compose-git.ts';
+import { composeTracing } from './compose-tracing.ts';
 import { maskOfSecrets } from './compose-steps.ts';
 import { Decisions } from './decisions/decisions.ts';
 import { pruneConversations } from './conversations/prune.ts';
@@ -23,6 +24,7 @@ import { AGENT_ENV, FILES_FOLDER } from './contract.ts';
 import { isInside } from './is-inside.ts';
 import { makeFolder, unwritableBecause } from './workspace/folders.ts';
 import { admit } from './gateway/admission.ts';
+import { LocalServer } from './gateway/local-server.ts';
 import { RunTokens } from './gateway/run-tokens.ts';
 import type { Gateway } from './gateway/server.ts';
 import type { RunOptions } from './http/api/run-request.ts';
@@ -39,6 +41,7 @@ import type { EndedRun, KeptHold } from './store/run.ts';
 import type { RunStore } from './store/store.ts';
 import type { Log } from './log.ts';
 import { RunSteps } from './steps/run-steps.ts';
+import type { SpanExport } from './tracing/span-export.ts';
 import { Workspace } from './workspace/workspace.ts';
 import { SettingsError, type Settings } from './settings.ts';
 import { apiToken, watchdogTokenSha256, type ApiToken } from './http/token.ts';
@@ -64,8 +67,10 @@ export interface Agent {
   readonly token: ApiToken;
   /** For runners; undefined without. It does not listen yet. */
   readonly gateway: Gateway | undefined;
-  /** For runs that work on repositories. Its server does not listen yet. */
-  readonly git: Git;
+  /** For programs of runs on this machine; undefined if none needs it. It does not listen yet. */
+  readonly local: LocalServer | undefined;
+  /** Load it when the agent listens, and close it last; undefined if runs have no spans. */
+  readonly spans: SpanExport | undefined;
   /** Stops the background tasks and closes the records. */
   close(): void;
 }
@@ -89,9 +94,11 @@ export function composeAgent(settings: Settings, log: Logger, waits?: HoldWaits)
   const callers = callersOf(settings, token);
   const metrics = new RunMetrics(callers.names);
   const tokens = new RunTokens();
-  const git = opened.use(composeGit(settings, tokens, log));
+  const local = new LocalServer(tokens, log);
+  const git = opened.use(composeGit(settings, tokens, local, log));
+  const tracing = settings.tracing && composeTracing(settings, settings.tracing, { tokens, local, metrics, log });
   const onRunner = (id: string) => admit(tokens, settings.authMode, id);
-  const configurations = configurationsOf(settings, log, settings.runners && onRunner);
+  const configurations = configurationsOf(settings, log, settings.runners && onRunner, tracing?.openProcess);
   const credential = chooseCredential(settings);
   const loginStatus = new LoginStatus(credential);
   const quota = new Quota();
@@ -253,6 +260,7 @@ export function composeAgent(settings: Settings, log: Logger, waits?: HoldWaits)
     decisions,
     steps,
     budgets,
+    tracing: tracing?.runs,
     hold,
     log,
     queueLimit: settings.queueLimit,
@@ -261,6 +269,7 @@ export function composeAgent(settings: Settings, log: Logger, waits?: HoldWaits)
     onEnded: (run) => {
       metrics.count(run);
       budgets.settle(run);
+      tracing?.runs.ended(run);
       forget();
       if (run.callback) callbacks.wake();
     },
@@ -305,6 +314,7 @@ export function composeAgent(settings: Settings, log: Logger, waits?: HoldWaits)
     decisions,
     steps,
     budgets,
+    tracing: tracing?.runs,
     quota,
     maxRunMinutes: settings.maxRunMinutes,
     version: packageJson.version,
@@ -315,7 +325,8 @@ export function composeAgent(settings: Settings, log: Logger, waits?: HoldWaits)
     app,
     service,
     gateway: runners?.gateway,
-    git,
+    local: git.hosts.none && !(tracing && !runners) ? undefined : local,
+    spans: tracing?.spans,
     callbacks: [callbacks, notices],
     snapshots,
     credential,

@@ -63,9 +63,43 @@ export const AGENT_ENV = {
   gitHosts: 'AGENT_GIT_HOSTS',
   gitMegabytes: 'AGENT_GIT_MEGABYTES',
   n8nUrl: 'AGENT_N8N_URL',
+  otlpHeadersFile: 'AGENT_OTLP_HEADERS_FILE',
   stack: 'AGENT_STACK',
   logLevel: 'AGENT_LOG_LEVEL',
 } as const;
+
+/** The variables of the OpenTelemetry specification that the agent reads; `agent/tracing/setting.ts` has their values. */
+export const OTEL_ENV = {
+  disabled: 'OTEL_SDK_DISABLED',
+  exporter: 'OTEL_TRACES_EXPORTER',
+  endpoint: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+  tracesEndpoint: 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT',
+  protocol: 'OTEL_EXPORTER_OTLP_PROTOCOL',
+  tracesProtocol: 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL',
+  headers: 'OTEL_EXPORTER_OTLP_HEADERS',
+  tracesHeaders: 'OTEL_EXPORTER_OTLP_TRACES_HEADERS',
+  timeout: 'OTEL_EXPORTER_OTLP_TIMEOUT',
+  tracesTimeout: 'OTEL_EXPORTER_OTLP_TRACES_TIMEOUT',
+  compression: 'OTEL_EXPORTER_OTLP_COMPRESSION',
+  tracesCompression: 'OTEL_EXPORTER_OTLP_TRACES_COMPRESSION',
+  serviceName: 'OTEL_SERVICE_NAME',
+  resource: 'OTEL_RESOURCE_ATTRIBUTES',
+  sampler: 'OTEL_TRACES_SAMPLER',
+  samplerArgument: 'OTEL_TRACES_SAMPLER_ARG',
+  queueSize: 'OTEL_BSP_MAX_QUEUE_SIZE',
+  batchSize: 'OTEL_BSP_MAX_EXPORT_BATCH_SIZE',
+  delay: 'OTEL_BSP_SCHEDULE_DELAY',
+} as const;
+
+/** The values of {@link OTEL_ENV}`.sampler`. */
+export const TRACE_SAMPLERS = [
+  'always_on',
+  'always_off',
+  'traceidratio',
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio',
+] as const;
 
 /** The port of the agent's gateway for runners, unless it is set. */
 export const GATEWAY_PORT = 3001;

@@ -54,11 +54,12 @@ async function start(settings: Settings): Promise<void> {
         Promise.all([
           closeServer(server),
           agent?.gateway?.close(),
-          agent?.git.server?.close(),
+          agent?.local?.close(),
           ...(agent?.callbacks ?? []).map((sender) => sender.stop()),
           agent?.snapshots.stop(),
         ]),
       )
+      .then(() => agent?.spans?.close())
       .then(() => {
         agent?.close();
         log.info('drained');
@@ -87,7 +88,7 @@ async function start(settings: Settings): Promise<void> {
     const { gatewayHost, gatewayPort } = settings.runners;
     await listen(agent.gateway.server, gatewayHost, gatewayPort, GATEWAY);
   }
-  await agent.git.server?.listen();
+  await agent.local?.listen();
   await agent.service.recover();
   await agent.logins.recover();
   const { mode, source } = agent.credential;
@@ -96,6 +97,7 @@ async function start(settings: Settings): Promise<void> {
   const { present, problem } = agent.credential.status();
   if (!present) log.warn({ source }, problem ?? 'no credential');
   for (const sender of agent.callbacks) sender.start();
+  void agent.spans?.load();
   if (settings.tokenSha256 === undefined) process.stdout.write(banner(url, agent.token));
 }
 

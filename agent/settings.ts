@@ -37,6 +37,7 @@ import type { GitHostSetting } from './git/rules.ts';
 import { gitHostsSetting } from './git/setting.ts';
 import { credentialMistakes, readFederation, strayCredentials } from './login/credential-settings.ts';
 import { readCluster, type Cluster } from './runner/client/kubernetes.ts';
+import { readTracing, type TracingSettings } from './tracing/setting.ts';
 import {
   absolute,
   existing,
@@ -158,6 +159,8 @@ export interface Settings {
   readonly gitMegabytes: number;
   /** The URL of n8n for links on the status page, without a trailing slash. */
   readonly n8nUrl: string | undefined;
+  /** Where the spans of runs go; undefined if there are none. */
+  readonly tracing: TracingSettings | undefined;
   /** The Pulumi stack that deployed the agent, for the commands that messages suggest. */
   readonly stack: string | undefined;
   readonly logLevel: string;
@@ -307,6 +310,10 @@ export const SCHEMAS = {
     .regex(/^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/, 'an http(s) URL without user, query or fragment')
     .transform((value) => value.replace(/\/+$/, ''))
     .optional(),
+  otlpHeadersFile: existing(
+    'an existing file with HTTP headers, each as KEY=VALUE in a line of its own',
+    isFile,
+  ).optional(),
   stack: z
     .string()
     .regex(/^[\w./-]+$/, "the name of a stack: letters, digits, '_', '-', '.' and '/'")
@@ -347,6 +354,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   mistakes.push(...credentialMistakes(values.authMode, values.credentialFile, env));
   notes.push(...strayCredentials(values.authMode, env));
   mistakes.push(...runnerMistakes(values, env));
+  const tracing = readTracing(env, values.otlpHeadersFile, mistakes);
   const permissionMode = choosePermissionMode(values.permissionMode, env, mistakes, notes);
   // It is missing if it is invalid.
   const { approve: rules } = values as { readonly approve?: readonly string[] };
@@ -362,6 +370,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     workspaceDir: values.workspaceDir ?? path.join(values.stateDir, 'workspace'),
     permissionMode,
     federation: readFederation(values.authMode, values.credentialFile, env),
+    tracing,
     environment: env,
     notes,
   });

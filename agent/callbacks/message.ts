@@ -15,13 +15,22 @@ export interface Occasion {
   readonly at: string;
   /** For the receiver. */
   readonly data: object;
+  /** The trace of the run, as headers. */
+  readonly traceHeaders: Readonly<Record<string, string>>;
   /** For the log. */
-  readonly names: { readonly runId: string; readonly decisionId?: string };
+  readonly names: { readonly runId: string; readonly traceId?: string; readonly decisionId?: string };
 }
 
 /** The message about an occasion. Id and body are the same for every attempt; the signature includes the current time. */
-export function messageOf({ type, id, at, data }: Occasion, secrets: readonly Buffer[], userAgent: string): Message {
+export function messageOf(
+  { type, id, at, data, traceHeaders }: Occasion,
+  secrets: readonly Buffer[],
+  userAgent: string,
+): Message {
   const body = Buffer.from(JSON.stringify({ type, timestamp: at, data }));
   const signature = signatureHeaders(id, Math.floor(Date.now() / 1000), body, secrets);
-  return { headers: { 'Content-Type': 'application/json', 'User-Agent': userAgent, ...signature }, body };
+  return {
+    headers: { 'Content-Type': 'application/json', 'User-Agent': userAgent, ...traceHeaders, ...signature },
+    body,
+  };
 }

@@ -11,6 +11,7 @@ import { argumentsOf } from './options.ts';
 import type { ClaudePlace } from './place.ts';
 import type { RunOptions } from '../http/api/run-request.ts';
 import type { PromptPlace, PromptWork } from './prompt-work.ts';
+import type { ParentSpan } from './process-trace.ts';
 import { startClaude, type ClaudeProcess, type ClaudeReport, type EndReason } from './process.ts';
 import { RunUsage } from './run-usage.ts';
 import { settingsVersion } from './settings-version.ts';
@@ -46,6 +47,8 @@ export interface Prompt {
   readonly onSpent?: () => void;
   /** Work in the place of its process; undefined for none. Its process is then started for it alone. */
   readonly work?: PromptWork | undefined;
+  /** The span that its process works within; undefined for none. */
+  readonly trace?: ParentSpan | undefined;
 }
 
 /** How a person decides what a prompt may do. */
@@ -180,7 +183,7 @@ export function createClaude(options: ClaudeOptions): Claude {
   });
 
   function startFor(
-    prompt: Pick<Prompt, 'sessionId' | 'resume' | 'options' | 'textOnly' | 'workdir' | 'asks' | 'work'>,
+    prompt: Pick<Prompt, 'sessionId' | 'resume' | 'options' | 'textOnly' | 'workdir' | 'asks' | 'work' | 'trace'>,
     remainingMs: number,
   ) {
     const args = argumentsFor(prompt, options);
@@ -220,6 +223,7 @@ export function createClaude(options: ClaudeOptions): Claude {
             ...claudeEnvironment(place.environment, { ...own, ...configuration.environment }, mark, remainingMs),
             ...(!prompt.textOnly && FOLDER_VARIABLES),
             ...prompt.work?.environment,
+            ...(!prompt.textOnly && configuration.trace?.environment(prompt.trace)),
           },
           cwd: place.cwdOf(prompt.workdir),
           mark,
@@ -353,6 +357,7 @@ export function createClaude(options: ClaudeOptions): Claude {
       const taken = worked ? undefined : await warm.take(prompt.sessionId, fresh.fingerprint());
       const waiting = worked?.process ?? taken ?? (await startNew(prompt, fresh));
       const { configuration } = waiting;
+      if (prompt.trace) configuration.trace?.join(prompt.trace);
       const before = prompt.resume ? await spentBefore(configuration) : undefined;
       const usage = configuration.usage ?? new RunUsage();
       usage.onChange = prompt.onSpent;

@@ -1,4 +1,5 @@
 import type { ProcessFile } from './host.ts';
+import type { ProcessTrace } from './process-trace.ts';
 import type { RunUsage } from './run-usage.ts';
 import type { ApiError } from './transcript.ts';
 
@@ -44,6 +45,8 @@ export interface ProcessConfiguration {
   readonly files: readonly ProcessFile[];
   /** For a process on a runner: what its messages have used so far, as counted by the API. */
   readonly usage: RunUsage | undefined;
+  /** Takes the spans of the process; undefined if there are none. */
+  readonly trace: ProcessTrace | undefined;
   /** For a process on a runner: where its conversations are copied to while it works. */
   readonly mirror: string | undefined;
   /**

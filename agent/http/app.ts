@@ -34,6 +34,7 @@ import type { GitHosts } from '../git/hosts.ts';
 import type { FileStore } from '../files/file-store.ts';
 import type { RunService } from '../runs/service.ts';
 import type { RunSteps } from '../steps/run-steps.ts';
+import type { Tracing } from '../tracing/tracing.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
 /** What the application needs. */
@@ -56,6 +57,8 @@ export interface AppDependencies {
   readonly decisions: Decisions;
   readonly steps: RunSteps;
   readonly budgets: Budgets;
+  /** Undefined if runs have no spans. */
+  readonly tracing: Tracing | undefined;
   readonly quota: Quota;
   /** The longest `timeout` of `POST /runs`. */
   readonly maxRunMinutes: number;

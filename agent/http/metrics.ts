@@ -7,6 +7,7 @@ import type { Decisions } from '../decisions/decisions.ts';
 import type { Claude, StartedClaude } from '../claude/claude.ts';
 import { AUTH_STATES, EXIT_CODES } from '../contract.ts';
 import { HOLD_REASONS, type QuotaWindow } from './api/state.ts';
+import { SPAN_RESULTS, type SpanResult } from '../tracing/span-export.ts';
 import { REFUSALS, type Refusal } from '../gateway/refusals.ts';
 import { CALL_RESULTS, TOOL_NAMES, type CallResult, type ToolName } from '../mcp/names.ts';
 import type { Callback } from '../store/run.ts';
@@ -137,6 +138,17 @@ export class RunMetrics {
     this.#tokens.inc({ kind: 'output' }, usage.outputTokens);
     this.#tokens.inc({ kind: 'cache_creation' }, usage.cacheCreationInputTokens);
     this.#tokens.inc({ kind: 'cache_read' }, usage.cacheReadInputTokens);
+  }
+
+  /** Adds the counter of spans, and returns what counts them. */
+  watchSpans(): (result: SpanResult, spans: number) => void {
+    const counter = this.#counter(
+      'claude_agent_spans_total',
+      'Spans by what became of them: exported, failed (the collector did not take them) or dropped (too many waited).',
+      ['result'],
+    );
+    for (const result of SPAN_RESULTS) counter.inc({ result }, 0);
+    return (result, spans) => counter.inc({ result }, spans);
   }
 
   /** Counts a call of a tool over MCP. */

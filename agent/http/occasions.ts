@@ -1,6 +1,7 @@
 import type { Occasion } from '../callbacks/message.ts';
 import type { EndedRun, Run } from '../store/run.ts';
-import { resourceOf } from './routes/run-resource.ts';
+import { traceHeadersOf } from '../tracing/trace.ts';
+import { resourceOf, traceIdOf } from './routes/run-resource.ts';
 
 /** What a callback reports about a run that has ended. */
 export function endOf(run: EndedRun): Occasion {
@@ -9,7 +10,8 @@ export function endOf(run: EndedRun): Occasion {
     id: `run_ended_${run.id}`,
     at: run.endedAt,
     data: dataOf(run),
-    names: { runId: run.id },
+    traceHeaders: traceHeadersOf(run.request.trace),
+    names: { runId: run.id, ...traceIdOf(run) },
   };
 }
 
@@ -22,7 +24,8 @@ export function needOf(run: Run | undefined, decisionId: string): Occasion {
     id: `run_needs_decision_${decisionId}`,
     at: decision.askedAt,
     data: { ...dataOf(run), decision },
-    names: { runId: run.id, decisionId },
+    traceHeaders: traceHeadersOf(run.request.trace),
+    names: { runId: run.id, ...traceIdOf(run), decisionId },
   };
 }
 

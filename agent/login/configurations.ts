@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { ClaudeConfigurations, ProcessConfiguration } from '../claude/configuration.ts';
+import type { ProcessTrace } from '../claude/process-trace.ts';
 import type { RunUsage } from '../claude/run-usage.ts';
 import { PROCESS_FOLDERS } from '../contract.ts';
 import type { ConversationStore } from '../conversations/store.ts';
@@ -29,6 +30,8 @@ export interface ConfigurationPlaces {
    * @returns the variables for that, and what ends it.
    */
   readonly admit?: (sessionId: string) => Admission;
+  /** Takes the spans of a process; undefined if there are none. */
+  readonly trace?: ((sessionId: string) => ProcessTrace) | undefined;
   /** Whether the processes that it admits are beside the agent. */
   readonly isBeside?: boolean;
   /** Restores what belongs to the agent; undefined if all of it belongs to a person. */
@@ -100,11 +103,13 @@ export class Configurations implements ClaudeConfigurations {
   }
 
   open(sessionId: string, workdir: string): ProcessConfiguration {
-    const { custody, conversations, ownFolders, configDir, environment, admit, isBeside = false, log } = this.#places;
+    const { custody, conversations, ownFolders, configDir, environment, admit, trace, isBeside = false } = this.#places;
+    const { log } = this.#places;
     custody?.restore(this.#users);
     const admission = admit?.(sessionId);
     const given = admission ? custody?.givenWithAccount : custody?.given;
     const dir = ownFolders ? this.#newFolder(given) : configDir;
+    const traced = trace?.(sessionId);
     const isSent = admission !== undefined && !isBeside;
     const opened = new OpenConfiguration({
       dir,
@@ -114,6 +119,7 @@ export class Configurations implements ClaudeConfigurations {
         ...admission?.environment,
       },
       admission,
+      trace: traced,
       isSent,
       sessionId,
       workdir,
@@ -123,6 +129,7 @@ export class Configurations implements ClaudeConfigurations {
       onEnd: (isTaken) => {
         this.#open.delete(opened);
         admission?.end();
+        traced?.end();
         this.#restoreAfter(dir, isTaken);
       },
     });

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { NoConversationError, type ProcessConfiguration } from '../claude/configuration.ts';
 import { RUNNER_HOME, type ProcessFile } from '../claude/host.ts';
+import type { ProcessTrace } from '../claude/process-trace.ts';
 import type { RunUsage } from '../claude/run-usage.ts';
 import type { ApiError } from '../claude/transcript.ts';
 import type { ConversationStore } from '../conversations/store.ts';
@@ -26,6 +27,7 @@ export interface OpenConfigurationOptions {
   readonly environment: Readonly<Record<string, string>>;
   /** What lets it call the API through the agent's gateway. */
   readonly admission: { readonly usage: RunUsage | undefined; end(): void } | undefined;
+  readonly trace: ProcessTrace | undefined;
   /** Whether it is on a runner, where `dir` is sent to. */
   readonly isSent: boolean;
   readonly sessionId: string;
@@ -67,6 +69,10 @@ export class OpenConfiguration implements ProcessConfiguration {
 
   get usage(): RunUsage | undefined {
     return this.#options.admission?.usage;
+  }
+
+  get trace(): ProcessTrace | undefined {
+    return this.#options.trace;
   }
 
   withdraw(): void {

@@ -1,5 +1,6 @@
 import type { Context, Handler } from 'hono';
 import { callerOf, tokenOf } from '../http/bearer.ts';
+import { traceHeadersIn } from '../http/request/read-run.ts';
 import { parseJson } from '../http/request/json-body.ts';
 import type { McpDependencies } from './server.ts';
 
@@ -16,7 +17,7 @@ export function mcp(dependencies: McpDependencies): Handler {
     }
     loaded ??= load(dependencies);
     const { handler, authOf } = await loaded;
-    const authInfo = authOf(callerOf(c), tokenOf(c) ?? '');
+    const authInfo = authOf(callerOf(c), tokenOf(c) ?? '', traceHeadersIn(c));
     return handler.fetch(requestOf(c), { parsedBody: body.value, authInfo });
   };
 }

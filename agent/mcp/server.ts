@@ -14,6 +14,7 @@ import type { ProblemError } from '../http/problem.ts';
 import { problemFor } from '../http/refusals.ts';
 import type { RunEvent } from '../runs/events.ts';
 import type { Run } from '../store/run.ts';
+import type { TraceHeaders } from '../tracing/trace.ts';
 import { TOOL_NAMES, type CallResult, type ToolName } from './names.ts';
 import { Progress } from './progress.ts';
 import { toolsOf, type Arguments, type ToolDependencies } from './tools.ts';
@@ -29,12 +30,12 @@ const REASON_CHARS = 200;
 const INSTRUCTIONS =
   'Runs tasks with Claude Code on another machine, and keeps a record of each. Use run to give it a task, and get_run for the result of a run that takes longer.';
 
-/** The caller of a request, as it is handed through the SDK. */
-export const authOf = (caller: Caller, token: string) => ({
+/** The caller of a request and its trace, as they are handed through the SDK. */
+export const authOf = (caller: Caller, token: string, traceHeaders: TraceHeaders) => ({
   token,
   clientId: caller.name,
   scopes: [],
-  extra: { caller },
+  extra: { caller, traceHeaders },
 });
 
 /** The MCP server of the agent. It has no sessions: each request gets a server of its own, on any agent. */
@@ -44,7 +45,8 @@ export function mcpServer(dependencies: McpDependencies): McpHttpHandler {
   return createMcpHandler(
     ({ authInfo }) => {
       const server = new McpServer({ name: 'claude-code-agent', version }, { instructions: INSTRUCTIONS });
-      for (const name of TOOL_NAMES) register(server, name, tools, authInfo?.extra?.['caller'] as Caller, dependencies);
+      const from = authInfo?.extra as { readonly caller: Caller; readonly traceHeaders: TraceHeaders };
+      for (const name of TOOL_NAMES) register(server, name, tools, from, dependencies);
       return server;
     },
     {
@@ -58,7 +60,7 @@ function register(
   server: McpServer,
   name: ToolName,
   tools: ReturnType<typeof toolsOf>,
-  caller: Caller,
+  { caller, traceHeaders }: { readonly caller: Caller; readonly traceHeaders: TraceHeaders },
   { log, metrics }: McpDependencies,
 ): void {
   const tool = tools[name];
@@ -85,7 +87,7 @@ function register(
         onBegin: (run: Run) => progress?.begin(run),
         onEvent: (event: RunEvent) => progress?.take(event),
       };
-      const result = await tool.call(caller, given as Arguments, waiting);
+      const result = await tool.call(caller, given as Arguments, waiting, traceHeaders);
       done('ok', { runId: result['id'] });
       return { content: [{ type: 'text', text: JSON.stringify(result) }], structuredContent: result };
     } catch (error) {

@@ -13,9 +13,10 @@ import { describe } from '../http/request/json-body.ts';
 import { readRunFrom } from '../http/request/read-run.ts';
 import type { CommonRules } from '../http/request/run-request.ts';
 import { runFilterIn } from '../http/request/run-query.ts';
-import { pageOf, resourceOf } from '../http/routes/run-resource.ts';
+import { acceptedResourceOf, pageOf } from '../http/routes/run-resource.ts';
 import type { RunService } from '../runs/service.ts';
 import type { Run } from '../store/run.ts';
+import type { TraceHeaders } from '../tracing/trace.ts';
 import type { ToolName } from './names.ts';
 import { toolSchemaOf } from './schema.ts';
 import { MAX_WAIT_SECONDS, waitForEnd, type Waiting } from './wait.ts';
@@ -46,7 +47,7 @@ export interface Tool {
    * Does what the tool does, for a caller that has the right.
    * @throws what {@link problemFor} knows, if it is refused.
    */
-  call(caller: Caller, given: Arguments, waiting: Waiting): Promise<Json>;
+  call(caller: Caller, given: Arguments, waiting: Waiting, traceHeaders: TraceHeaders): Promise<Json>;
 }
 
 const seconds = `a whole number of seconds from 0 to ${MAX_WAIT_SECONDS}`;
@@ -85,13 +86,13 @@ export function toolsOf(dependencies: ToolDependencies): Readonly<Record<ToolNam
       ),
       output: runOutput,
       annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
-      call: async (caller, given, waiting) => {
+      call: async (caller, given, waiting, traceHeaders) => {
         assertMay(caller, 'run', OPERATIONS.createRun);
         const { waitSeconds: wait, idempotencyKey: key, ...body } = given;
         const checkedWait = checked('waitSeconds', waitSeconds.default(MAX_WAIT_SECONDS), wait);
-        using read = await readRunFrom(body, { caller: caller.name, key, parts: [] }, rules);
+        using read = await readRunFrom(body, { caller: caller.name, key, parts: [], traceHeaders }, rules);
         const { run } = await service.accept(requestOf(caller, read.request, service), false, read.idempotency);
-        return resultOf(await waitForEnd(run, checkedWait, service, waiting), service);
+        return resultOf(await waitForEnd(run, checkedWait, service, waiting), service, read.warnings);
       },
     },
     get_run: {
@@ -144,8 +145,8 @@ export function toolsOf(dependencies: ToolDependencies): Readonly<Record<ToolNam
   };
 }
 
-function resultOf(run: Run, service: RunService): Json {
-  const resource: RunResource = resourceOf(run, service.placeOf(run));
+function resultOf(run: Run, service: RunService, warnings: readonly string[] = []): Json {
+  const resource = acceptedResourceOf(run, service.placeOf(run), warnings);
   return resource.state === 'ended' ? { ...resource } : { ...resource, hint: hintFor(resource) };
 }
 

@@ -21,6 +21,7 @@ import type { Log } from '../log.ts';
 import type { RunSteps } from '../steps/run-steps.ts';
 import type { GitProgress } from '../store/git-records.ts';
 import { NO_OUTPUT, type EndedRun, type RunResult } from '../store/run.ts';
+import type { Tracing } from '../tracing/tracing.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
 /** What an {@link Executor} needs. */
@@ -35,6 +36,8 @@ export interface ExecutorDependencies {
   readonly files: FileStore;
   readonly git: GitRuns;
   readonly budgets: Budgets;
+  /** Undefined if runs have no spans. */
+  readonly tracing: Tracing | undefined;
   readonly log: Log;
   /** Called with the process of the run after it has started. */
   readonly onStarted: (process: StartedClaude) => void;
@@ -131,7 +134,7 @@ export class Executor {
   }
 
   async #start(job: Job, workdir: string, budget: RunBudget): Promise<StartedClaude | RunResult> {
-    const { claude, events, steps, records, decisions, files } = this.#dependencies;
+    const { claude, events, steps, records, decisions, files, tracing } = this.#dependencies;
     const { run, deadline } = job;
     const { prompt, options, resume } = run.request;
     const conflict = decisions.conflictOf(options);
@@ -153,9 +156,13 @@ export class Executor {
         asks: job.asks,
         files: files.forRun(run),
         onText: (text) => events.publishText(run.id, text),
-        onEvent: (event) => records.notify(run, () => steps.take(run.id, event)),
+        onEvent: (event) => {
+          records.notify(run, () => steps.take(run.id, event));
+          records.notify(run, () => tracing?.take(run, event));
+        },
         onSpent: () => records.notify(run, () => budget.look()),
         work: job.git,
+        trace: tracing?.spanOfProcess(run),
       });
     } catch (error) {
       if (error instanceof NoRunnerError) return noRunner;

@@ -103,7 +103,7 @@ export class RunRecords {
   announceStart({ run }: Job): void {
     this.notify(run, () => this.#events.publish('started', run));
     const waitedMs = millisecondsBetween(run.acceptedAt, run.startedAt ?? run.acceptedAt);
-    this.#log.info({ runId: run.id, caller: callerNameOf(run), waitedMs }, 'run started');
+    this.#log.info({ ...namesOf(run), waitedMs }, 'run started');
   }
 
   /**
@@ -206,10 +206,13 @@ export class RunRecords {
     if (!run) return undefined;
     const { outcome, usage, costUsd } = run.result;
     const durationMs = millisecondsBetween(run.acceptedAt, run.endedAt);
-    this.#log.info({ runId: run.id, caller: callerNameOf(run), outcome, durationMs, usage, costUsd }, 'run ended');
+    this.#log.info({ ...namesOf(run), outcome, durationMs, usage, costUsd }, 'run ended');
     this.notify(run, () => this.#events.publish('ended', run));
     this.notify(run, () => this.#steps.end(run.id));
     this.notify(run, () => this.#onEnded(run));
     return run;
   }
 }
+
+/** What log lines name a run by. */
+const namesOf = (run: Run) => ({ runId: run.id, caller: callerNameOf(run), traceId: run.request.trace?.traceId });

@@ -24,6 +24,7 @@ import {
 } from '../store/run.ts';
 import type { RunStore } from '../store/store.ts';
 import type { RunSteps } from '../steps/run-steps.ts';
+import type { Tracing } from '../tracing/tracing.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { Acceptance, type AcceptedRun } from './acceptance.ts';
 import { cancelledByShutdown, cancelledWhileWaiting, interruptedByCrash, interruptedByDamage } from './endings.ts';
@@ -47,6 +48,8 @@ export interface RunServiceDependencies {
   readonly git: GitRuns;
   readonly steps: RunSteps;
   readonly budgets: Budgets;
+  /** Undefined if runs have no spans. */
+  readonly tracing: Tracing | undefined;
   /** Holds waiting runs back while Anthropic answers none. Tell {@link RunService.holdChanged} when it changes. */
   readonly hold: QueueHold;
   readonly log: Log;
@@ -85,7 +88,7 @@ export class RunService {
 
   constructor(dependencies: RunServiceDependencies) {
     const { store, claude, loginStatus, workspace, decisions, files, git, steps, budgets, hold, log } = dependencies;
-    const { queueLimit, slots, onStarted, onEnded } = dependencies;
+    const { queueLimit, slots, tracing, onStarted, onEnded } = dependencies;
     this.#store = store;
     this.#claude = claude;
     this.#log = log;
@@ -112,6 +115,7 @@ export class RunService {
       files,
       git,
       budgets,
+      tracing,
       log,
       onStarted: (process) => {
         this.#followUpSoon();

@@ -4,6 +4,7 @@ import type { GitRequest } from '../http/api/git.ts';
 import type { Callback, RunResult } from '../http/api/run.ts';
 import type { Outcome } from '../contract.ts';
 import type { InputFile } from '../files/run-files.ts';
+import type { Trace } from '../tracing/trace.ts';
 
 export type { Decision } from '../http/api/decision.ts';
 export type { Callback, RunResult } from '../http/api/run.ts';
@@ -38,6 +39,8 @@ export interface RunRequest {
   readonly files?: readonly RequestFile[];
   /** The repository that it works on. */
   readonly git?: GitRequest;
+  /** The trace that it belongs to; undefined if its client named none and the agent makes no spans. */
+  readonly trace?: Trace;
 }
 
 /** A hold that outlives a restart: the queue waits for the reset of a usage limit. Times are ISO 8601. */

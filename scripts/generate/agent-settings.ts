@@ -72,6 +72,8 @@ const MEANING = {
   gitHosts:
     'repositories that runs may work on and the credentials for them, as a JSON list, see [git](git.md); in the stack `gitHosts`',
   gitMegabytes: 'how much a run may fetch from its repository, and how much may be pushed for it',
+  otlpHeadersFile:
+    'file with HTTP headers for the collector of traces, each as `KEY=VALUE` in a line of its own, see [tracing](tracing.md); in the stack `otlpHeaders`',
   stack: 'Pulumi stack; suggested commands name it unless it is `dev`',
   n8nUrl: 'address of n8n for people, for links on the [status page](status-page.md); in the stack `n8nUrl`',
   logLevel: '`trace` to `silent`',

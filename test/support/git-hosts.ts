@@ -3,7 +3,7 @@ import tls from 'node:tls';
 import { ConfiguredGitHosts } from '../../agent/git/configured-hosts.ts';
 import type { GitHosts, GitRepository } from '../../agent/git/hosts.ts';
 import type { GitHostSetting } from '../../agent/git/rules.ts';
-import { GitServer } from '../../agent/git/server.ts';
+import { LocalServer } from '../../agent/gateway/local-server.ts';
 import { RunTokens } from '../../agent/gateway/run-tokens.ts';
 import { startGitHost, type GitHost } from '../doubles/git-host/server.ts';
 import { Repositories } from './git.ts';
@@ -42,7 +42,7 @@ export async function startGitHosts(
   const tokens = new RunTokens();
   const lines: string[] = [];
   const log = keepingLog(lines);
-  const server = new GitServer(tokens, log);
+  const server = new LocalServer(tokens, log);
   await server.listen();
   opened.defer(() => server.close());
   const url = () => server.url;

@@ -5,12 +5,12 @@
  */
 import { RunTokens } from '../../agent/gateway/run-tokens.ts';
 import { ConfiguredGitHosts } from '../../agent/git/configured-hosts.ts';
-import { GitServer } from '../../agent/git/server.ts';
+import { LocalServer } from '../../agent/gateway/local-server.ts';
 
 const [url = ''] = process.argv.slice(2);
 const tokens = new RunTokens();
 const log = { info: () => undefined, error: (fields: object) => console.error(fields) };
-const server = new GitServer(tokens, log);
+const server = new LocalServer(tokens, log);
 await server.listen();
 const hosts = new ConfiguredGitHosts({
   settings: [{ repositories: [url], type: 'plain' }],

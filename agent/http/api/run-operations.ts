@@ -22,6 +22,17 @@ const takesRuns = {
       schema: idempotencyKey,
       example: 'execution-4711',
     },
+    traceparent: {
+      description:
+        'The trace and the span of the client, by W3C Trace Context: the run belongs to that trace. A value of another form is ignored, and named in `warnings`.',
+      schema: z.string(),
+      example: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+    },
+    tracestate: {
+      description: 'What goes with `traceparent` from one system to the next. The agent keeps it and passes it on.',
+      schema: z.string(),
+      example: 'vendor=value',
+    },
   },
   problems: [
     'unsupported-media-type',

@@ -26,6 +26,13 @@ const denial = z.object({ toolName: z.string(), toolUseId: z.string(), toolInput
 
 const sessionId = z.uuid().describe('The id of the conversation, for the `sessionId` of a later run.');
 
+const traceId = z
+  .string()
+  .regex(/^[0-9a-f]{32}$/)
+  .describe(
+    'The id of the trace that the run belongs to: that of the header `traceparent`, or a new one while the agent exports spans.',
+  );
+
 /** The fields of a run that has ended. */
 const result = {
   success: z.boolean().describe('Whether the run succeeded.'),
@@ -63,6 +70,7 @@ export const runAnswer = component(
     queuedMs: z.int().describe('Milliseconds of `duration` that the run waited in the queue.'),
     runId: z.uuid().describe('The `id` of the run under `/runs`.'),
     sessionId,
+    traceId: traceId.optional(),
   }),
 );
 
@@ -88,6 +96,7 @@ const run = {
   startedAt: time.optional(),
   sessionId,
   caller: z.string().describe('Who sent the request: the name of a caller, or `operator` for the API token.'),
+  traceId: traceId.optional(),
   labels: z.record(z.string(), z.string()),
   request: requestEcho.describe('The request without the prompt.'),
   callback: callback
@@ -110,6 +119,10 @@ const runUnderWay = component(
     ...run,
     queue: placeInQueue.describe('While the run is `queued`.').optional(),
     state: z.enum(['queued', 'running', 'waiting']).describe('`waiting`: in progress, until a person has decided.'),
+    warnings: z
+      .array(z.string())
+      .describe('What is ignored in the request. Only in the response to it, and only if there is something.')
+      .optional(),
   }),
 );
 const endedRun = component('EndedRun', z.object({ ...run, state: z.literal('ended'), endedAt: time, ...result }));
@@ -120,7 +133,7 @@ export const runResource = component('Run', z.discriminatedUnion('state', [runUn
 const listedRun = component(
   'ListedRun',
   z.discriminatedUnion('state', [
-    component('ListedRunUnderWay', runUnderWay.omit({ decisions: true, queue: true })),
+    component('ListedRunUnderWay', runUnderWay.omit({ decisions: true, queue: true, warnings: true })),
     component('ListedEndedRun', endedRun.omit({ output: true, structuredOutput: true, decisions: true })),
   ]),
 );

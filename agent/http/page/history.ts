@@ -92,6 +92,7 @@ export function factsOf({
   return {
     Run: html`<a href="${addressOf({ id })}"><code>${id}</code></a>`,
     Session: html`<code>${sessionId}</code>`,
+    ...(request.trace && { Trace: html`<code>${request.trace.traceId}</code>` }),
     Caller: html`<bdi>${callerNameOf({ request })}</bdi>`,
     ...(request.lane !== undefined && { Lane: html`<bdi>${request.lane}</bdi>` }),
     ...repositoryFacts({ request, ...(result && { result }) }),

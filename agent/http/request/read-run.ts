@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Context } from 'hono';
 import { OPERATOR } from '../../contract.ts';
 import type { Idempotency, RunRequest } from '../../store/run.ts';
+import { traceContextIn, type TraceHeaders } from '../../tracing/trace.ts';
 import type { FieldError } from '../api/problem.ts';
 import { idempotencyKey } from '../api/run-request.ts';
 import { callerOf } from '../bearer.ts';
@@ -23,6 +24,7 @@ export interface ReadRun extends Disposable {
 interface RunSource extends RequestSource {
   /** The idempotency key, not checked yet. */
   readonly key?: unknown;
+  readonly traceHeaders: TraceHeaders;
 }
 
 /**
@@ -49,13 +51,18 @@ function bodyIn(json: ArrayBuffer): Record<string, unknown> {
 }
 
 function sourceOf(c: Context, parts: readonly FilePart[]): RunSource {
-  return { caller: callerOf(c).name, key: c.req.header('Idempotency-Key'), parts };
+  return { caller: callerOf(c).name, key: c.req.header('Idempotency-Key'), parts, traceHeaders: traceHeadersIn(c) };
+}
+
+/** The headers of a request that name its trace. */
+export function traceHeadersIn(c: Context): TraceHeaders {
+  return { traceparent: c.req.header('traceparent'), tracestate: c.req.header('tracestate') };
 }
 
 /** The same for a request that is parsed already. */
 export async function readRunFrom(
   body: Record<string, unknown>,
-  { caller: name, key, parts }: RunSource,
+  { caller: name, key, parts, traceHeaders }: RunSource,
   rules: RunRequestRules,
 ): Promise<ReadRun> {
   const checkedKey = idempotencyKey.optional().safeParse(key);
@@ -74,10 +81,12 @@ export async function readRunFrom(
     throw invalid(errors);
   }
   const request = { ...checked.request, ...(files.length > 0 && { files }) };
+  const context = traceContextIn(traceHeaders);
+  const trace = rules.tracing?.traceFor(context.trace) ?? context.trace;
   const caller = name === OPERATOR ? undefined : name;
   return {
-    request,
-    warnings: checked.warnings,
+    request: { ...request, ...(trace && { trace }) },
+    warnings: [...checked.warnings, ...context.warnings],
     idempotency:
       checkedKey.data === undefined ? undefined : { key: checkedKey.data, caller, requestHash: hashOf(request) },
     [Symbol.dispose]: release,

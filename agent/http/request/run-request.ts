@@ -8,6 +8,7 @@ import { AGENT_ENV, RUN_LIMITS } from '../../contract.ts';
 import type { FileStore } from '../../files/file-store.ts';
 import type { GitHosts } from '../../git/hosts.ts';
 import type { RunRequest } from '../../store/run.ts';
+import type { Tracing } from '../../tracing/tracing.ts';
 import type { Workspace } from '../../workspace/workspace.ts';
 import { gitErrors, gitIssue } from './git-request.ts';
 import { describe, withoutUndefined } from './json-body.ts';
@@ -35,6 +36,8 @@ export interface RunRequestRules {
   readonly waits: boolean;
   /** The longest `timeout` of `POST /runs`. */
   readonly maxRunMinutes: number;
+  /** Undefined if runs have no spans. */
+  readonly tracing: Pick<Tracing, 'traceFor'> | undefined;
 }
 
 /** What is the same for `POST /run` and `POST /runs`. */

@@ -20,6 +20,7 @@ export function resourceOf(run: Run | RunSummary, queue?: PlaceInQueue): RunReso
     startedAt,
     sessionId,
     caller: callerNameOf(run),
+    ...traceIdOf(run),
     labels,
     request: {
       timeout,
@@ -34,6 +35,25 @@ export function resourceOf(run: Run | RunSummary, queue?: PlaceInQueue): RunReso
   const { state, endedAt, result } = run as Ended<Run | RunSummary>;
   const success = result.outcome === 'succeeded';
   return { ...known, state, endedAt, success, exitCode: exitCodeOf(result.outcome), ...result };
+}
+
+/** The trace of a run, if it has one. */
+export function traceIdOf({ request: { trace } }: Pick<RunSummary, 'request'>): { traceId?: string } {
+  return trace ? { traceId: trace.traceId } : {};
+}
+
+/**
+ * A run for the client that has just sent it, with what is ignored in its request.
+ * @param warnings those of the request; the record has none of them.
+ */
+export function acceptedResourceOf(
+  run: Run,
+  queue: PlaceInQueue | undefined,
+  warnings: readonly string[],
+): RunResource {
+  const resource = resourceOf(run, queue);
+  if (warnings.length === 0) return resource;
+  return { ...resource, warnings: [...warnings, ...(resource.warnings ?? [])] };
 }
 
 /** A page of runs for a client. */

@@ -6,6 +6,7 @@ import { millisecondsBetween, type EndedRun } from '../../store/run.ts';
 import type { RunService } from '../../runs/service.ts';
 import { callerOf } from '../bearer.ts';
 import { requestOf } from '../own-runs.ts';
+import { traceIdOf } from './run-resource.ts';
 import { readRun } from '../request/read-run.ts';
 import type { CommonRules } from '../request/run-request.ts';
 
@@ -34,6 +35,7 @@ function answer(run: EndedRun, warnings: readonly string[]): RunAnswer {
     outcome,
     runId: run.id,
     sessionId: run.sessionId,
+    ...traceIdOf(run),
     queuedMs: millisecondsBetween(run.acceptedAt, run.startedAt ?? run.endedAt),
     ...rest,
     permissionDenials,

@@ -6,7 +6,7 @@ import { noSuchRun, requestOf, runOf, visible } from '../own-runs.ts';
 import { readRun } from '../request/read-run.ts';
 import type { CommonRules } from '../request/run-request.ts';
 import { runFilterIn } from '../request/run-query.ts';
-import { pageOf, resourceOf } from './run-resource.ts';
+import { acceptedResourceOf, pageOf, resourceOf } from './run-resource.ts';
 
 /** `POST /runs`: accepts a run without waiting for it. */
 export function createRun(service: RunService, rules: CommonRules): Handler {
@@ -14,9 +14,9 @@ export function createRun(service: RunService, rules: CommonRules): Handler {
   const own = { ...rules, schema, unknownFields: 'refused', waits: false } as const;
   return async (c) => {
     using read = await readRun(c, own);
-    const { request, idempotency } = read;
+    const { request, idempotency, warnings } = read;
     const { run } = await service.accept(requestOf(callerOf(c), request, service), false, idempotency);
-    return c.json(resourceOf(run, service.placeOf(run)), 202, { Location: `/runs/${run.id}` });
+    return c.json(acceptedResourceOf(run, service.placeOf(run), warnings), 202, { Location: `/runs/${run.id}` });
   };
 }
 

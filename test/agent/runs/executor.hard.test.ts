@@ -129,6 +129,7 @@ describe.each([1, 4])('an accepted run, with %i slot(s),', (slots) => {
           log: SILENT,
         }),
       ),
+      tracing: undefined,
       budgets: sabotage.of('budgets', new Budgets([{ usd: 100, per: 'day' }], store.spending)),
       decisions: sabotage.of(
         'decisions',

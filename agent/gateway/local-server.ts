@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tokenIn } from '../gateway/headers.ts';
-import { GATEWAY_LIMITS, limitConnections } from '../gateway/limits.ts';
-import type { RunTokens } from '../gateway/run-tokens.ts';
+import { tokenIn } from './headers.ts';
+import { GATEWAY_LIMITS, limitConnections } from './limits.ts';
+import type { RunTokens } from './run-tokens.ts';
 import type { Log } from '../log.ts';
 
-/** Serves tokens that have a service of their own to programs on this machine. A push may take long. */
-export class GitServer {
+/** Serves tokens that have a service of their own to programs on this machine. A push of `git` may take long. */
+export class LocalServer {
   readonly #server: Server;
 
   constructor(tokens: RunTokens, log: Pick<Log, 'error'>) {
@@ -20,7 +20,7 @@ export class GitServer {
           return;
         }
         holder.service(request, response, holder).catch((error: unknown) => {
-          log.error({ err: error }, 'a request of git failed');
+          log.error({ err: error }, 'a request of a program on this machine failed');
           response.destroy();
         });
       },
@@ -31,7 +31,7 @@ export class GitServer {
   /** Its URL. @throws if it does not listen. */
   get url(): string {
     const address = this.#server.address() as AddressInfo | null;
-    if (!address) throw new Error('The server for git does not listen.');
+    if (!address) throw new Error('The server for programs on this machine does not listen.');
     return `http://127.0.0.1:${address.port}`;
   }
 

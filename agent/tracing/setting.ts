@@ -1,0 +1,154 @@
+import { constants, readFileSync } from 'node:fs';
+import { validateHeaderName, validateHeaderValue } from 'node:http';
+import { z } from 'zod';
+import { AGENT_ENV, OTEL_ENV, TRACE_SAMPLERS } from '../contract.ts';
+import { integer, isFile, mayBe, oneOf, readAll } from '../setting-values.ts';
+import { pairsIn, type Pairs } from './pairs.ts';
+import type { SamplerSetting } from './sampler.ts';
+
+/** Where spans go, and how. */
+export interface TracingSettings extends SamplerSetting {
+  /** The full URL for traces. */
+  readonly url: string;
+  readonly protocol: 'http/protobuf' | 'http/json';
+  /** Of each request; may contain a secret. */
+  readonly headers: Pairs;
+  /** A file with more of them, which is read for each request. */
+  readonly headersFile: string | undefined;
+  readonly timeoutMs: number;
+  readonly compression: 'none' | 'gzip';
+  /** What the spans are of: attributes such as `service.name`. */
+  readonly resource: Pairs;
+  /** How many spans may wait, and how many are sent together. */
+  readonly queueSize: number;
+  readonly batchSize: number;
+  /** How long spans wait for others, in milliseconds. */
+  readonly delayMs: number;
+}
+
+const DEFAULT_SERVICE = 'claude-code-agent';
+const URL_ALLOWED = 'an http(s) URL without user and fragment, such as http://collector:4318';
+const PAIRS_ALLOWED = 'KEY=VALUE pairs, separated by commas, with percent-encoded values';
+
+const url = z
+  .string()
+  .refine((value) => isCollector(value), URL_ALLOWED)
+  .optional();
+const protocol = oneOf(['http/protobuf', 'http/json']).optional();
+const timeout = integer(1, 600_000).optional();
+const compression = oneOf(['none', 'gzip']).optional();
+const pairs = z
+  .string()
+  .transform((value, context): Pairs => {
+    const read = pairsIn(value);
+    if (read) return read;
+    context.addIssue(PAIRS_ALLOWED);
+    return z.NEVER;
+  })
+  .optional();
+const headers = pairs.refine(
+  (read) => read === undefined || areHeaders(read),
+  `${PAIRS_ALLOWED}, that are HTTP headers`,
+);
+
+const SCHEMAS = {
+  disabled: z.string().optional(),
+  exporter: oneOf(['otlp', 'none']).optional(),
+  endpoint: url,
+  tracesEndpoint: url,
+  protocol,
+  tracesProtocol: protocol,
+  headers,
+  tracesHeaders: headers,
+  timeout,
+  tracesTimeout: timeout,
+  compression,
+  tracesCompression: compression,
+  serviceName: z.string().max(200, 'at most 200 characters').optional(),
+  resource: pairs,
+  sampler: oneOf(TRACE_SAMPLERS).optional(),
+  samplerArgument: z
+    .string()
+    .regex(/^(?:0(?:\.\d+)?|1(?:\.0+)?)$/, 'a number from 0 to 1')
+    .transform(Number)
+    .optional(),
+  queueSize: integer(1, 100_000).optional(),
+  batchSize: integer(1, 10_000).optional(),
+  delay: integer(1, 600_000).optional(),
+} satisfies Record<keyof typeof OTEL_ENV, z.ZodType>;
+
+const SECRET: ReadonlySet<string> = new Set(['headers', 'tracesHeaders', 'endpoint', 'tracesEndpoint']);
+
+/**
+ * Reads the standard variables of OpenTelemetry for traces. An empty one is unset, as the standard says.
+ * @param headersFile the file with headers, if there is one.
+ * @param mistakes gets a sentence for each invalid value.
+ * @returns undefined if traces are off.
+ */
+export function readTracing(
+  env: NodeJS.ProcessEnv,
+  headersFile: string | undefined,
+  mistakes: string[],
+): TracingSettings | undefined {
+  const set = Object.fromEntries(
+    Object.values(OTEL_ENV).flatMap((name) => (env[name]?.trim() ? [[name, env[name].trim()]] : [])),
+  );
+  const isDisabled = set[OTEL_ENV.disabled]?.toLowerCase() === 'true' || set[OTEL_ENV.exporter] === 'none';
+  const { endpoint, tracesEndpoint } = OTEL_ENV;
+  const isOn = !isDisabled && (set[endpoint] ?? set[tracesEndpoint]) !== undefined;
+  if (headersFile !== undefined && !isDisabled && !isOn) {
+    mistakes.push(
+      `${AGENT_ENV.otlpHeadersFile} is set, but neither ${endpoint} nor ${tracesEndpoint} is. Set one of them.`,
+    );
+  }
+  if (!isOn) return undefined;
+  const { values, mistakes: wrong } = readAll(SCHEMAS, OTEL_ENV, SECRET, set);
+  mistakes.push(...wrong);
+  if (headersFile !== undefined && headersIn(headersFile) === undefined) {
+    mistakes.push(
+      `${AGENT_ENV.otlpHeadersFile} is ${JSON.stringify(headersFile)}; it must be a readable file with HTTP headers, each as KEY=VALUE in a line of its own.`,
+    );
+  }
+  return {
+    url: values.tracesEndpoint ?? `${values.endpoint?.replace(/\/+$/, '')}/v1/traces`,
+    protocol: values.tracesProtocol ?? values.protocol ?? 'http/protobuf',
+    headers: { ...values.headers, ...values.tracesHeaders },
+    headersFile,
+    timeoutMs: values.tracesTimeout ?? values.timeout ?? 10_000,
+    compression: values.tracesCompression ?? values.compression ?? 'none',
+    resource: {
+      'service.name': DEFAULT_SERVICE,
+      ...values.resource,
+      ...(values.serviceName !== undefined && { 'service.name': values.serviceName }),
+    },
+    sampler: values.sampler ?? 'parentbased_always_on',
+    ratio: values.samplerArgument ?? 1,
+    queueSize: values.queueSize ?? 2048,
+    batchSize: Math.min(values.batchSize ?? 512, values.queueSize ?? 2048),
+    delayMs: values.delay ?? 5000,
+  };
+}
+
+/** The headers in a file; undefined if it cannot be read, or has none. */
+export function headersIn(file: string): Pairs | undefined {
+  if (!isFile(file) || !mayBe(file, constants.R_OK)) return undefined;
+  const read = pairsIn(readFileSync(file, 'utf8'));
+  return read && Object.keys(read).length > 0 && areHeaders(read) ? read : undefined;
+}
+
+function isCollector(value: string): boolean {
+  const parsed = URL.parse(value);
+  return parsed !== null && /^https?:$/.test(parsed.protocol) && parsed.username + parsed.password + parsed.hash === '';
+}
+
+function areHeaders(given: Pairs): boolean {
+  try {
+    for (const [name, value] of Object.entries(given)) {
+      validateHeaderName(name);
+      validateHeaderValue(name, value);
+    }
+    return true;
+  } catch {
+    return false;
+  }
+}
