@@ -91,6 +91,9 @@ export const OTEL_ENV = {
   delay: 'OTEL_BSP_SCHEDULE_DELAY',
 } as const;
 
+/** The values of {@link OTEL_ENV}`.protocol` that the agent speaks. */
+export const OTLP_PROTOCOLS = ['http/protobuf', 'http/json'] as const;
+
 /** The values of {@link OTEL_ENV}`.sampler`. */
 export const TRACE_SAMPLERS = [
   'always_on',

@@ -22,6 +22,7 @@ import type { StackConfig } from './config/config.ts';
 import { CredentialSecret, federatedLogin } from './components/secrets/credential.ts';
 import { withLabels } from './components/extra-labels.ts';
 import { GitCredentials } from './components/secrets/git-credentials.ts';
+import { TracingHeaders } from './components/secrets/tracing-headers.ts';
 import { AgentImage } from './components/image.ts';
 import { livePolicies } from './components/live-policies.ts';
 import { AgentNamespace } from './components/namespace.ts';
@@ -108,6 +109,7 @@ const service = new AgentService(
     claudeConfig: claude,
     gitCredentials: git,
     certificates,
+    tracingHeaders: tracingHeaders(),
     identityClientId,
   },
   // A pod never exists without the network policies, not even when an update is cut off.
@@ -201,6 +203,11 @@ function gitCredentials(): GitCredentials | undefined {
   const names = credentialsOf(gitHosts);
   if (all === undefined || names.length === 0) return undefined;
   return new GitCredentials('git-credentials', { namespace: namespaceName, all, names }, opts);
+}
+
+function tracingHeaders(): TracingHeaders | undefined {
+  const { otlpHeaders: headers } = config;
+  return headers && new TracingHeaders('tracing-headers', { namespace: namespaceName, headers }, opts);
 }
 
 function login(): Login {

@@ -14,6 +14,7 @@ export const NAMES = {
   credentialSecret: 'claude-credential',
   configSecret: 'claude-config',
   gitSecret: 'claude-git',
+  tracingSecret: 'claude-tracing',
   agentTokenSecret: 'claude-agent-token',
   watchdogTokenSecret: 'claude-watchdog-token',
   callbackSecret: 'claude-callback-secret',
@@ -73,6 +74,7 @@ export const PATHS = {
   config: '/var/run/claude-config',
   git: '/var/run/claude-git',
   certificates: '/var/run/claude-certificates',
+  tracing: '/var/run/claude-tracing',
   runnerKey: '/var/run/claude-runner-key',
   runnerHome: '/home/runner',
   /** Where a client in a pod looks for its ServiceAccount. */

@@ -1,16 +1,27 @@
 import { constants, readFileSync } from 'node:fs';
-import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { z } from 'zod';
-import { AGENT_ENV, OTEL_ENV, TRACE_SAMPLERS } from '../contract.ts';
+import { AGENT_ENV, OTEL_ENV, OTLP_PROTOCOLS, TRACE_SAMPLERS } from '../contract.ts';
 import { integer, isFile, mayBe, oneOf, readAll } from '../setting-values.ts';
-import { pairsIn, type Pairs } from './pairs.ts';
+import {
+  areHeaders,
+  COLLECTOR_ALLOWED,
+  HEADERS_ALLOWED,
+  isCollector,
+  MAX_SERVICE_CHARS,
+  MAX_TIMEOUT_MS,
+  PAIRS_ALLOWED,
+  pairsIn,
+  RATIO,
+  RATIO_ALLOWED,
+  type Pairs,
+} from './rules.ts';
 import type { SamplerSetting } from './sampler.ts';
 
 /** Where spans go, and how. */
 export interface TracingSettings extends SamplerSetting {
   /** The full URL for traces. */
   readonly url: string;
-  readonly protocol: 'http/protobuf' | 'http/json';
+  readonly protocol: (typeof OTLP_PROTOCOLS)[number];
   /** Of each request; may contain a secret. */
   readonly headers: Pairs;
   /** A file with more of them, which is read for each request. */
@@ -27,15 +38,13 @@ export interface TracingSettings extends SamplerSetting {
 }
 
 const DEFAULT_SERVICE = 'claude-code-agent';
-const URL_ALLOWED = 'an http(s) URL without user and fragment, such as http://collector:4318';
-const PAIRS_ALLOWED = 'KEY=VALUE pairs, separated by commas, with percent-encoded values';
 
 const url = z
   .string()
-  .refine((value) => isCollector(value), URL_ALLOWED)
+  .refine((value) => isCollector(value), COLLECTOR_ALLOWED)
   .optional();
-const protocol = oneOf(['http/protobuf', 'http/json']).optional();
-const timeout = integer(1, 600_000).optional();
+const protocol = oneOf(OTLP_PROTOCOLS).optional();
+const timeout = integer(1, MAX_TIMEOUT_MS).optional();
 const compression = oneOf(['none', 'gzip']).optional();
 const pairs = z
   .string()
@@ -46,10 +55,7 @@ const pairs = z
     return z.NEVER;
   })
   .optional();
-const headers = pairs.refine(
-  (read) => read === undefined || areHeaders(read),
-  `${PAIRS_ALLOWED}, that are HTTP headers`,
-);
+const headers = pairs.refine((read) => read === undefined || areHeaders(read), HEADERS_ALLOWED);
 
 const SCHEMAS = {
   disabled: z.string().optional(),
@@ -64,14 +70,10 @@ const SCHEMAS = {
   tracesTimeout: timeout,
   compression,
   tracesCompression: compression,
-  serviceName: z.string().max(200, 'at most 200 characters').optional(),
+  serviceName: z.string().max(MAX_SERVICE_CHARS, `at most ${MAX_SERVICE_CHARS} characters`).optional(),
   resource: pairs,
   sampler: oneOf(TRACE_SAMPLERS).optional(),
-  samplerArgument: z
-    .string()
-    .regex(/^(?:0(?:\.\d+)?|1(?:\.0+)?)$/, 'a number from 0 to 1')
-    .transform(Number)
-    .optional(),
+  samplerArgument: z.string().regex(RATIO, RATIO_ALLOWED).transform(Number).optional(),
   queueSize: integer(1, 100_000).optional(),
   batchSize: integer(1, 10_000).optional(),
   delay: integer(1, 600_000).optional(),
@@ -134,21 +136,4 @@ export function headersIn(file: string): Pairs | undefined {
   if (!isFile(file) || !mayBe(file, constants.R_OK)) return undefined;
   const read = pairsIn(readFileSync(file, 'utf8'));
   return read && Object.keys(read).length > 0 && areHeaders(read) ? read : undefined;
-}
-
-function isCollector(value: string): boolean {
-  const parsed = URL.parse(value);
-  return parsed !== null && /^https?:$/.test(parsed.protocol) && parsed.username + parsed.password + parsed.hash === '';
-}
-
-function areHeaders(given: Pairs): boolean {
-  try {
-    for (const [name, value] of Object.entries(given)) {
-      validateHeaderName(name);
-      validateHeaderValue(name, value);
-    }
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -19,7 +19,7 @@ export function stackTables(projectDir: string): string {
     Object.entries(SECRETS).map(([key, { description }]) => [code(key), description]),
   );
   const howTo =
-    'Set one with `npm run pulumi -- config set --secret KEY`, which asks for the value. `claudeToken` and `gitCredentials` are refused in plain text.';
+    'Set one with `npm run pulumi -- config set --secret KEY`, which asks for the value. `claudeToken`, `gitCredentials` and `otlpHeaders` are refused in plain text.';
   return [...groups, `### Secrets\n\n${howTo}\n\n${secrets}`].join('\n\n');
 }
 

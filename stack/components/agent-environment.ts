@@ -1,7 +1,7 @@
 import type * as k8s from '@pulumi/kubernetes';
 import * as pulumi from '@pulumi/pulumi';
 
-import { AGENT_ENV, AGENT_PORT, GATEWAY_PORT, RUNNER_PORT } from '../../agent/contract.ts';
+import { AGENT_ENV, AGENT_PORT, GATEWAY_PORT, OTEL_ENV, RUNNER_PORT } from '../../agent/contract.ts';
 import type { StackConfig } from '../config/config.ts';
 import { federationEnvironment } from '../config/federation.ts';
 import { mebibytesOf } from '../config/quantity.ts';
@@ -14,6 +14,9 @@ import type { ClaudeConfig } from './secrets/claude-config.ts';
 import { CREDENTIAL_KEY } from './secrets/credential.ts';
 import type { Login } from './secrets/credential.ts';
 import type { GitCredentials } from './secrets/git-credentials.ts';
+import { isTraced } from '../config/tracing.ts';
+import { TRACING_KEY } from './secrets/tracing-headers.ts';
+import type { TracingHeaders } from './secrets/tracing-headers.ts';
 import { TOKEN_KEYS } from './secrets/tokens.ts';
 import type { Tokens } from './secrets/tokens.ts';
 import { agentWorkspaceSize } from './workspace.ts';
@@ -33,6 +36,8 @@ export interface AgentPodArgs {
   readonly certificates: Certificates | undefined;
   /** Credentials for git hosts; undefined if none needs one. */
   readonly gitCredentials: GitCredentials | undefined;
+  /** Headers for the collector of traces; undefined if it needs none. */
+  readonly tracingHeaders: TracingHeaders | undefined;
 }
 
 const CONFIG_SETTINGS = { mcpServers: AGENT_ENV.mcpConfig, claudeSettings: AGENT_ENV.claudeSettings } as const;
@@ -62,6 +67,7 @@ export function agentEnvironment({
   tokens,
   claudeConfig,
   certificates,
+  tracingHeaders,
 }: AgentPodArgs): k8s.types.input.core.v1.EnvVar[] {
   const plain: Record<string, string> = {
     HOME: PATHS.home,
@@ -96,6 +102,8 @@ export function agentEnvironment({
     ...(config.callers.length === 0 ? {} : { [AGENT_ENV.callers]: JSON.stringify(config.callers) }),
     ...(config.budgets.length === 0 ? {} : { [AGENT_ENV.budgets]: JSON.stringify(config.budgets) }),
     ...gitSettings(config),
+    ...tracingSettings(config),
+    ...(tracingHeaders ? { [AGENT_ENV.otlpHeadersFile]: `${PATHS.tracing}/${TRACING_KEY}` } : {}),
     ...(login.kind === 'session'
       ? { [AGENT_ENV.sessionDir]: PATHS.session }
       : { [AGENT_ENV.credentialFile]: `${PATHS.credential}/${CREDENTIAL_KEY}` }),
@@ -119,6 +127,23 @@ export function agentEnvironment({
     hash(AGENT_ENV.earlierTokenSha256, TOKEN_KEYS.earlierAgentSha256, { optional: true }),
     hash(AGENT_ENV.watchdogTokenSha256, TOKEN_KEYS.watchdogSha256),
   ];
+}
+
+/** By the names of OpenTelemetry. */
+function tracingSettings({ tracing }: Pick<StackConfig, 'tracing'>): Record<string, string> {
+  if (!isTraced(tracing)) return {};
+  const { endpoint, tracesEndpoint, resourceAttributes } = tracing;
+  const attributes = Object.entries(resourceAttributes).map(([key, value]) => `${key}=${encodeURIComponent(value)}`);
+  return {
+    ...(endpoint === undefined ? {} : { [OTEL_ENV.endpoint]: endpoint }),
+    ...(tracesEndpoint === undefined ? {} : { [OTEL_ENV.tracesEndpoint]: tracesEndpoint }),
+    [OTEL_ENV.protocol]: tracing.protocol,
+    [OTEL_ENV.timeout]: String(tracing.timeout),
+    [OTEL_ENV.serviceName]: tracing.serviceName,
+    ...(attributes.length === 0 ? {} : { [OTEL_ENV.resource]: attributes.join(',') }),
+    [OTEL_ENV.sampler]: tracing.sampler,
+    [OTEL_ENV.samplerArgument]: tracing.samplerArg,
+  };
 }
 
 /** For the agent, a credential is a file. */

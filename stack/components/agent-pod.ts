@@ -38,7 +38,7 @@ export interface Claims {
 
 /** The pod of the agent. */
 export function agentPod(args: AgentPodArgs, claims: Claims, serviceAccountName: pulumi.Input<string>) {
-  const { config, image, login, tokens, claudeConfig, gitCredentials, certificates } = args;
+  const { config, image, login, tokens, claudeConfig, gitCredentials, certificates, tracingHeaders } = args;
   const trusted = trusting(certificates);
   const { runners } = config;
   const deletesPods = runners?.reuse === false;
@@ -86,6 +86,7 @@ export function agentPod(args: AgentPodArgs, claims: Claims, serviceAccountName:
           ...(claudeConfig ? [{ name: 'config', mountPath: PATHS.config, readOnly: true }] : []),
           ...(gitCredentials ? [{ name: 'git', mountPath: PATHS.git, readOnly: true }] : []),
           ...trusted.mounts,
+          ...(tracingHeaders ? [{ name: 'tracing', mountPath: PATHS.tracing, readOnly: true }] : []),
           ...(tokens.runnerKey ? [{ name: 'runner-key', mountPath: PATHS.runnerKey, readOnly: true }] : []),
           ...(deletesPods ? [{ name: 'account', mountPath: PATHS.account, readOnly: true }] : []),
         ],
@@ -105,6 +106,9 @@ export function agentPod(args: AgentPodArgs, claims: Claims, serviceAccountName:
         : []),
       ...(gitCredentials
         ? [{ name: 'git', secret: { secretName: gitCredentials.secretName, defaultMode: SECRET_MODE } }]
+        : []),
+      ...(tracingHeaders
+        ? [{ name: 'tracing', secret: { secretName: tracingHeaders.secretName, defaultMode: SECRET_MODE } }]
         : []),
       ...(tokens.runnerKey
         ? [{ name: 'runner-key', secret: { secretName: tokens.runnerKey.secretName, defaultMode: SECRET_MODE } }]

@@ -30,6 +30,8 @@ import { readFederation } from './federation.ts';
 import type { Federation } from './federation.ts';
 import { readGitHosts } from './git-hosts.ts';
 import type { GitHostsConfig } from './git-hosts.ts';
+import { readTracing } from './tracing.ts';
+import type { TracingConfig } from './tracing.ts';
 import { readWorkspace } from './workspace.ts';
 import type { WorkspaceConfig } from './workspace.ts';
 
@@ -145,6 +147,9 @@ export interface StackConfig {
   readonly noProxy: string | undefined;
   /** In PEM. Undefined: none besides the public authorities. */
   readonly extraCertificates: string | undefined;
+  readonly tracing: TracingConfig;
+  /** Headers for the collector, as in `OTEL_EXPORTER_OTLP_HEADERS`. */
+  readonly otlpHeaders: pulumi.Output<string> | undefined;
   readonly placement: Placement;
   readonly extraLabels: Readonly<Record<string, string>>;
   readonly podAnnotations: Readonly<Record<string, string>>;
@@ -245,6 +250,8 @@ export function readConfig(source: ConfigSource): StackConfig {
     httpsProxy: read.optional('httpsProxy', ...TEXT.proxy),
     noProxy: read.optional('noProxy', ...TEXT.hosts),
     extraCertificates: readCertificates(read),
+    tracing: readTracing(read),
+    otlpHeaders: secret('otlpHeaders'),
     placement: {
       nodeSelector: read.map('nodeSelector', SELECTOR),
       tolerations: read.list('tolerations', ...TOLERATIONS),
@@ -264,7 +271,8 @@ export function readConfig(source: ConfigSource): StackConfig {
     maintenanceMinutes: read.integer('maintenanceMinutes', 1, 10_080),
   };
   const hasN8nApiKey = source.peek('n8nApiKey') !== undefined;
-  for (const mistake of crossChecks({ ...config, hasN8nApiKey })) read.mistake(mistake);
+  const hasOtlpHeaders = source.peek('otlpHeaders') !== undefined;
+  for (const mistake of crossChecks({ ...config, hasN8nApiKey, hasOtlpHeaders })) read.mistake(mistake);
   read.finish();
   return Object.freeze({ ...config, plain: read.plain() });
 }

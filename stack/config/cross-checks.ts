@@ -3,6 +3,8 @@ import { parseAddress } from '../../agent/git/address.ts';
 import { isObject } from '../../agent/rule-values.ts';
 import type { Egress } from './items.ts';
 import { quantity } from './quantity.ts';
+import { isTraced } from './tracing.ts';
+import type { TracingConfig } from './tracing.ts';
 
 /** The part of the configuration whose keys concern each other. */
 export interface CrossChecked {
@@ -26,8 +28,10 @@ export interface CrossChecked {
   /** As they were read: their mistakes are reported, but still in them. */
   readonly gitHosts: readonly unknown[];
   readonly n8nApiUrl: string | undefined;
-  /** Whether the secret is set; its value is not available to the npm commands. */
+  readonly tracing: TracingConfig;
+  /** Whether the secrets are set; their values are not available to the npm commands. */
   readonly hasN8nApiKey: boolean;
+  readonly hasOtlpHeaders: boolean;
 }
 
 /** Errors that concern more than one key. A quantity that is invalid by itself is not compared. */
@@ -50,7 +54,10 @@ export function crossChecks(config: CrossChecked): string[] {
     ...above('runFilesMegabytes', `${ofRun}Mi`, 'filesMegabytes', `${ofAll}Mi`),
     ...outOfReach('anthropicBaseUrl', anthropicBaseUrl, config),
     ...outOfReach('httpsProxy', httpsProxy, config),
+    ...outOfReach('otlpEndpoint', config.tracing.endpoint, config),
+    ...outOfReach('otlpTracesEndpoint', config.tracing.tracesEndpoint, config),
     ...oneWithoutOther(config),
+    ...headersForNobody(config),
     ...(ofN8n(config) ? [] : outOfReach('n8nApiUrl', config.n8nApiUrl, config)),
     ...config.gitHosts.flatMap((host, index) => gitHostOutOfReach(host, index, config)),
     ...config.callbackHosts.flatMap((host, index) => hostOutOfReach(host, index, config)),
@@ -111,6 +118,14 @@ function oneWithoutOther({ n8nApiUrl, hasN8nApiKey }: CrossChecked): string[] {
   if ((n8nApiUrl !== undefined) === hasN8nApiKey) return [];
   const [has, lacks] = hasN8nApiKey ? ['n8nApiKey', 'n8nApiUrl'] : ['n8nApiUrl', 'n8nApiKey'];
   return [`${has} is set, but ${lacks} is not. The watchdog needs both to pause workflows. Set both or neither.`];
+}
+
+function headersForNobody({ tracing, hasOtlpHeaders }: CrossChecked): string[] {
+  return hasOtlpHeaders && !isTraced(tracing)
+    ? [
+        'otlpHeaders is set, but otlpEndpoint is not, so the agent makes no spans. Set otlpEndpoint, or remove otlpHeaders.',
+      ]
+    : [];
 }
 
 /** Whether the URL is n8n's own Service, by any of its names in the cluster. */

@@ -37,6 +37,7 @@ const STAND_INS: Readonly<Record<string, string>> = {
   mcpServers: '{}',
   claudeSettings: '{}',
   gitCredentials: '{}',
+  otlpHeaders: 'encrypted=encrypted',
 };
 /** The placeholder for any other encrypted value. */
 export const ENCRYPTED = '[encrypted]';

@@ -38,6 +38,10 @@ const CONFIGS: Record<string, Record<string, string>> = {
     gitHosts: '[{"repositories":["https://github.com/acme/*"],"type":"github","tokenFile":"acme"}]',
     gitCredentials: '{"acme":"canary-of-git-host"}',
   },
+  tracing: {
+    otlpEndpoint: 'https://otlp.example.org',
+    otlpHeaders: 'Authorization=Bearer%20canary-of-tracing',
+  },
   'everything that can be created in Azure': AZURE,
   'an existing registry and cluster in Azure': {
     ...AZURE,

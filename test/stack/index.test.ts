@@ -517,6 +517,33 @@ describe('the program', () => {
     expect(trusts(podsOf(without.resources)[0])).toEqual({});
   });
 
+  test("tells the agent alone where spans go, with the collector's headers in a file", async () => {
+    const { resources, outputs } = await runProgram({
+      otlpEndpoint: 'https://otlp.example.org',
+      otlpHeaders: 'Authorization=Bearer%20canary-of-tracing',
+      otelResourceAttributes: '{"deployment.environment.name":"a,b"}',
+      otelTracesSampler: 'parentbased_traceidratio',
+      otelTracesSamplerArg: '0.1',
+    });
+    expect(envOf(resources)).toMatchObject({
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'https://otlp.example.org',
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf',
+      OTEL_EXPORTER_OTLP_TIMEOUT: '10000',
+      OTEL_SERVICE_NAME: 'claude-code-agent',
+      OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=a%2Cb',
+      OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
+      OTEL_TRACES_SAMPLER_ARG: '0.1',
+      AGENT_OTLP_HEADERS_FILE: '/var/run/claude-tracing/headers',
+    });
+    expect(secretOf(resources, 'claude-tracing')).toEqual({ headers: 'Authorization=Bearer%20canary-of-tracing' });
+    const withMount = podsOf(resources).filter(({ volumes }) =>
+      volumes.some(({ secret }) => secret?.secretName === 'claude-tracing'),
+    );
+    expect(withMount.map(({ containers: [{ name }] }) => name)).toEqual(['claude-code-agent']);
+    const open = resources.filter(({ type }) => type !== 'kubernetes:core/v1:Secret');
+    expect(JSON.stringify([open, outputs])).not.toContain('canary-of-tracing');
+  });
+
   test('builds nothing and pulls the pinned image when the config names one', async () => {
     const pinned = `example.azurecr.io/claude-agent@sha256:${'cd'.repeat(32)}`;
     const { resources, outputs } = await runProgram({ image: pinned });
