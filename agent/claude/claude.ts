@@ -99,7 +99,7 @@ export interface Claude {
 }
 
 /** A run without a process. */
-export interface UpcomingRun extends Pick<Prompt, 'sessionId' | 'resume' | 'options' | 'workdir'> {
+export interface UpcomingRun extends Pick<Prompt, 'sessionId' | 'resume' | 'options' | 'workdir' | 'trace'> {
   /** How long it may take, in milliseconds. */
   readonly timeoutMs: number;
 }

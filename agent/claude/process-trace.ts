@@ -12,7 +12,7 @@ export interface ParentSpan {
 export interface ProcessTrace {
   /**
    * The variables with which the process makes spans and sends them.
-   * @param parent undefined for a process that is started ahead: nobody knows its run yet.
+   * @param parent undefined for a process that is started ahead for any run.
    */
   environment(parent: ParentSpan | undefined): Readonly<Record<string, string>>;
   /** Call when the process gets its prompt: puts its spans into the trace. Without, they are ignored. */

@@ -21,6 +21,7 @@ import type { Log } from '../log.ts';
 import type { RunSteps } from '../steps/run-steps.ts';
 import type { GitProgress } from '../store/git-records.ts';
 import { NO_OUTPUT, type EndedRun, type RunResult } from '../store/run.ts';
+import { processSpanOf } from '../tracing/trace.ts';
 import type { Tracing } from '../tracing/tracing.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
@@ -162,7 +163,7 @@ export class Executor {
         },
         onSpent: () => records.notify(run, () => budget.look()),
         work: job.git,
-        trace: tracing?.spanOfProcess(run),
+        trace: processSpanOf(run.request.trace),
       });
     } catch (error) {
       if (error instanceof NoRunnerError) return noRunner;

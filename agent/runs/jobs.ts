@@ -7,6 +7,7 @@ import type { QueueHold } from '../quota/queue-hold.ts';
 import type { RunQueue } from './queue.ts';
 import type { RunRecords } from './records.ts';
 import type { EndedRun, Run, RunResult } from '../store/run.ts';
+import { processSpanOf } from '../tracing/trace.ts';
 
 /** What happens to the key and the client of a run that ends without having started. */
 export interface UnbegunEnd {
@@ -148,7 +149,8 @@ export class Jobs {
       const { sessionId, request } = run;
       const { options, workdir, resume, timeoutMs } = request;
       if (!conversations.has(sessionId) && !request.git) {
-        waiting.push({ sessionId, resume: resume !== undefined, options, workdir, timeoutMs });
+        const trace = processSpanOf(request.trace);
+        waiting.push({ sessionId, resume: resume !== undefined, options, workdir, timeoutMs, trace });
       }
       conversations.add(sessionId);
     }

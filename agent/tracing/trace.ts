@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import type { ParentSpan } from '../claude/process-trace.ts';
 
 /** The trace that a run belongs to. Ids are lower-case hex. */
 export interface Trace {
@@ -76,6 +77,13 @@ export function traceHeadersOf(trace: Trace | undefined): Record<string, string>
     traceparent: traceparentOf(trace, parent),
     ...(trace.state !== undefined && { tracestate: trace.state }),
   };
+}
+
+/** The span that the processes of a run work within; undefined for a run without spans. */
+export function processSpanOf(trace: Trace | undefined): ParentSpan | undefined {
+  if (trace?.spanId === undefined) return undefined;
+  const { traceId, sampled, state } = trace;
+  return { traceId, sampled, state, spanId: spanIdWithin(trace.spanId, 'running') };
 }
 
 /** The header `traceparent` for what happens within a span. */

@@ -1,5 +1,4 @@
 import { callerNameOf } from '../callers/callers.ts';
-import type { ParentSpan } from '../claude/process-trace.ts';
 import type { EndedRun, Run } from '../store/run.ts';
 import { ClaudeCalls } from './claude-calls.ts';
 import { isSampled, type SamplerSetting } from './sampler.ts';
@@ -39,14 +38,6 @@ export class Tracing {
   traceFor(incoming: Trace | undefined): Trace {
     const traceId = incoming?.traceId ?? newTraceId();
     return { ...incoming, traceId, sampled: isSampled(this.#sampler, traceId, incoming), spanId: newSpanId() };
-  }
-
-  /** The span that the processes of a run work within; undefined for a run without spans. */
-  spanOfProcess({ request }: Pick<Run, 'request'>): ParentSpan | undefined {
-    const { trace } = request;
-    if (!isOwn(trace)) return undefined;
-    const { traceId, sampled, state } = trace;
-    return { traceId, sampled, state, spanId: spanIdWithin(trace.spanId, 'running') };
   }
 
   /** Takes an event of the CLI in a run. */
