@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, request as ask, type IncomingMessage } from 'node:http';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
+import { startDoubleProgram } from '../support/double-program.ts';
 
 /** The CLI's first request has about this size. */
 export const BODY_BYTES = 50_000;
@@ -19,19 +18,8 @@ export const HELLO = body('hello');
 
 /** Starts the double of the API in a process of its own. */
 export async function startDouble(): Promise<AsyncDisposable & { readonly url: string }> {
-  const child = spawn(process.execPath, [DOUBLE], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const kill = () => void child.kill();
-  process.once('exit', kill);
-  const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
-  return {
-    url: (JSON.parse(line) as { url: string }).url,
-    async [Symbol.asyncDispose]() {
-      process.off('exit', kill);
-      const exited = once(child, 'exit');
-      child.kill();
-      await exited;
-    },
-  };
+  const { told, ...program } = await startDoubleProgram<{ url: string }>(DOUBLE);
+  return { ...program, url: told.url };
 }
 
 /** Sends a request to the API or the gateway. @throws if the status of the response is not 200. */

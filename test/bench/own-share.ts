@@ -1,4 +1,6 @@
+import path from 'node:path';
 import { until, type Agent } from '../support/agent.ts';
+import { startDoubleProgram } from '../support/double-program.ts';
 import { startAgent } from './agents.ts';
 import { untilResult, type Command } from './direct.ts';
 import { atMost, ms, p50, p50AndP95, seen, shuffled, timed, type Benchmark, type Figure } from './figures.ts';
@@ -10,6 +12,7 @@ const WARM_UP = 20;
 const PAIRS = 200;
 const SHARE_MS = 5;
 const RUNNER_SHARE_MS = 8;
+const TRACED_SHARE_MS = 8;
 
 /** Durations in milliseconds. Values at the same index are one pair. */
 interface Times {
@@ -17,6 +20,7 @@ interface Times {
   readonly direct: number[];
 }
 
+const COLLECTOR = path.join(import.meta.dirname, '..', 'doubles', 'collector', 'main.ts');
 const ARGS = ['-p', '--input-format', 'stream-json', '--output-format', 'stream-json', '--verbose'];
 
 export const ownShare: Benchmark = {
@@ -27,7 +31,7 @@ input, until its result line. There are ${PAIRS} pairs in random order within ea
 Each measurement starts when the previous process has ended. The agent's warm start is off, because it would hide the
 start of the CLI and with it the overhead. The run records are in the system's temporary folder. Each run waits for that
 disk twice, when it is accepted and when it ends. The second group uses a \`claude\` that is a few lines of shell, whose
-times vary less. The third group is the same on a runner.`,
+times vary less. The third group is the same on a runner, and the fourth the same with [tracing](tracing.md).`,
   async run() {
     await using agent = await startAgent({ env: { AGENT_WARM_START: 'off' } });
     await using quick = await startAgent({ env: { AGENT_WARM_START: 'off', AGENT_CLAUDE_PATH: QUICK_CLAUDE } });
@@ -36,15 +40,27 @@ times vary less. The third group is the same on a runner.`,
       env: { AGENT_WARM_START: 'off' },
       runnerEnv: { RUNNER_CLAUDE_PATH: QUICK_CLAUDE },
     });
+    await using collector = await startDoubleProgram<{ url: string }>(COLLECTOR);
+    await using traced = await startAgent({
+      env: {
+        AGENT_WARM_START: 'off',
+        AGENT_CLAUDE_PATH: QUICK_CLAUDE,
+        OTEL_EXPORTER_OTLP_ENDPOINT: collector.told.url,
+        OTEL_BSP_SCHEDULE_DELAY: '500',
+      },
+    });
     const scripted = await pairs(agent, { ...commandOf(agent), file: agent.claude.path });
     const shell = await pairs(quick, { ...commandOf(quick), file: QUICK_CLAUDE });
     const there = await pairs(onRunner.agent, { ...commandOf(onRunner.agent), file: QUICK_CLAUDE }, () =>
       onRunner.idle(),
     );
+    const withSpans = await pairs(traced, { ...commandOf(traced), file: QUICK_CLAUDE });
+    await assertExported(traced);
     return [
       ...figuresOf('scripted CLI', scripted, SHARE_MS),
       ...figuresOf('shell', shell, SHARE_MS),
       ...figuresOf('shell on a runner', there, RUNNER_SHARE_MS),
+      ...figuresOf('shell, with spans', withSpans, TRACED_SHARE_MS),
       seen('shell: time of a run, back to back', ms(await backToBack(quick))),
     ];
   },
@@ -90,6 +106,12 @@ async function pairs(
     }
   }
   return times;
+}
+
+/** @throws if the agent exported no spans, because the figures would mean nothing. */
+async function assertExported(agent: Agent): Promise<void> {
+  const metrics = await (await agent.fetch('/metrics')).text();
+  if (!/^claude_agent_spans_total\{result="exported"\} [1-9]/m.test(metrics)) throw new Error('There were no spans.');
 }
 
 async function backToBack(agent: Agent): Promise<number> {
