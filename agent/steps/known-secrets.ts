@@ -52,6 +52,11 @@ export function secretsOfLogin(text: string): string[] {
   return typeof value === 'object' && value !== null ? namedSecrets(value) : wholeFile(text);
 }
 
+/** The secrets in headers: their values, and the last words of those, such as the token after `Bearer`. */
+export function secretsOfHeaders(headers: Readonly<Record<string, string>>): string[] {
+  return Object.values(headers).flatMap((value) => [value, value.split(' ').at(-1) ?? '']);
+}
+
 /** The values of variables and headers in a file with MCP servers, or with settings of claude. */
 export function secretsOfConfig(text: string): string[] {
   const { env, mcpServers } = objectOf(jsonOf(text));

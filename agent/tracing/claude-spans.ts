@@ -91,26 +91,14 @@ export class ClaudeSpans {
   /** @returns undefined if the request was refused. */
   async #bodyOf(request: IncomingMessage, response: ServerResponse, holder: TokenHolder): Promise<string | undefined> {
     const { sessionId } = holder;
-    const refuse = (status: number, why: string) => {
-      this.#refuse(response, status, why, sessionId);
+    const refusal = refusalOf(request, holder);
+    if (refusal) {
+      this.#refuse(response, ...refusal, sessionId);
       request.resume();
       return undefined;
-    };
-    const isOneTooMany = holder.open >= MAX_REQUESTS;
+    }
     const left = holder.during(() => response.destroy());
     try {
-      if (request.method !== 'POST' || request.url !== TRACES_PATH) {
-        refuse(404, 'another path');
-        return;
-      }
-      if (isOneTooMany) {
-        refuse(429, 'too many open requests');
-        return;
-      }
-      if (request.headers['content-encoding'] !== undefined) {
-        refuse(415, 'a compressed body');
-        return;
-      }
       const chunks: Buffer[] = [];
       let bytes = 0;
       for await (const chunk of request as AsyncIterable<Buffer>) {
@@ -135,6 +123,13 @@ export class ClaudeSpans {
     this.#refusals.warn('claude-spans', { why, sessionId }, 'spans of claude were refused');
     if (!response.destroyed) response.writeHead(status, { 'content-type': 'application/json' }).end('{}');
   }
+}
+
+/** Why a request is refused before its body is read: a status, and words for the log. */
+function refusalOf({ method, url, headers }: IncomingMessage, { open }: TokenHolder): [number, string] | undefined {
+  if (method !== 'POST' || url !== TRACES_PATH) return [404, 'another path'];
+  if (open >= MAX_REQUESTS) return [429, 'too many open requests'];
+  return headers['content-encoding'] === undefined ? undefined : [415, 'a compressed body'];
 }
 
 /** A span of the CLI within the trace of its run; those without a parent, or with that of the start, are below the run's. */

@@ -17,7 +17,13 @@ const TELLS_LOADED = [
   'agent/main.ts',
 ];
 const SECRET = 'the-contents';
+const TOKEN_OF_COLLECTOR = 'canary-of-the-collector';
 const PROMPTS = {
+  'prints the header': [
+    call('t1', 'Bash', { command: 'env' }),
+    answer('t1', `got ${TOKEN_OF_COLLECTOR}`),
+    { do: 'result', text: 'done' },
+  ],
   [`uses a tool ${SECRET}`]: [
     call('t1', 'Bash', { command: SECRET }),
     answer('t1', SECRET),
@@ -45,7 +51,7 @@ describe('the spans of a run', () => {
     const env = {
       ...QUICK,
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
-      OTEL_EXPORTER_OTLP_HEADERS: 'x-tenant=mine',
+      OTEL_EXPORTER_OTLP_HEADERS: `x-tenant=mine,authorization=Bearer%20${TOKEN_OF_COLLECTOR}`,
       OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test',
       AGENT_CALLBACK_HOSTS: receiver.host,
       AGENT_WARM_START: 'off',
@@ -136,6 +142,13 @@ describe('the spans of a run', () => {
     await post('x', from(next));
     await spansOf(next);
     expect(collector.of(traceId)).toEqual([]);
+  });
+
+  it('go to the collector with a header that is masked in transcripts', async () => {
+    const { runId } = await post('prints the header', {});
+    const transcript = await (await agent.fetch(`/runs/${runId}/transcript`)).text();
+    expect(transcript).toContain('[masked]');
+    expect(transcript).not.toContain(TOKEN_OF_COLLECTOR);
   });
 
   it('of a failed one are errors without its message', async () => {
