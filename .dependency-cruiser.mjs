@@ -138,7 +138,7 @@ export default {
       {
         path: '^(agent|watchdog|test)/',
         pathNot:
-          '^(agent|watchdog)/contract\\.ts$|^agent/(claude-settings-keys|rule-values|(budgets|callers|git|tracing)/rules|git/address)\\.ts$',
+          '^(agent|watchdog)/contract\\.ts$|^agent/(claude-settings-keys|rule-values|(budgets|callers|git|http/reach|tracing)/rules|git/address)\\.ts$',
         dependencyTypesNot: ['type-only'],
       },
       'The stack shares names with the programs, and the shapes of what they send; not code.',

@@ -33,6 +33,7 @@ import { LoginStatus } from './login/status.ts';
 import { scheduleForget, pruneHourly, pruneRecordsHourly, openOrReplaceStore } from './store/housekeeping.ts';
 import { LoginCheck } from './runs/login-check.ts';
 import { RunMetrics } from './http/metrics.ts';
+import { Reach } from './http/reach/reach.ts';
 import { Contents } from './files/contents.ts';
 import { FileStore } from './files/file-store.ts';
 import { GitRuns } from './git/run/git-runs.ts';
@@ -298,6 +299,7 @@ export function composeAgent(settings: Settings, log: Logger, waits?: HoldWaits)
     reportOf: (finding) => loginCheck.report('probe', finding),
     log,
   });
+  const reach = opened.use(new Reach(settings, log, (reason) => metrics.countHttpRefusal(reason)));
   const app = createApp({
     service,
     loginStatus,
@@ -308,6 +310,7 @@ export function composeAgent(settings: Settings, log: Logger, waits?: HoldWaits)
     callers,
     workspace,
     allowedHosts: allowedHostsOf(settings),
+    reach,
     callbackHosts,
     gitHosts: git.hosts,
     files,
@@ -386,6 +389,6 @@ function callersOf(settings: Settings, token: ApiToken): Callers {
 }
 
 /** Host names of the agent besides those of its machine. */
-export function allowedHostsOf({ host, allowedHosts }: Settings): string[] {
-  return [host, ...allowedHosts];
+export function allowedHostsOf({ host, allowedHosts, pageUrl }: Settings): string[] {
+  return [host, ...allowedHosts, ...(pageUrl === undefined ? [] : [new URL(pageUrl).hostname])];
 }

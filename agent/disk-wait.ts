@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Health } from './http/api/state.ts';
 import { ownSite } from './http/own-site.ts';
 import { problem } from './http/problem.ts';
+import type { Reach } from './http/reach/reach.ts';
 import type { Settings } from './settings.ts';
 import { isStorageFailure } from './store/storage-failure.ts';
 
@@ -20,14 +21,19 @@ export class DiskWait {
   readonly #stop = new AbortController();
   #problem = '';
 
-  /** @param allowedHosts see {@link ownSite}. */
+  /**
+   * @param allowedHosts see {@link ownSite}.
+   * @param reach from where it may be called.
+   */
   constructor(
     { authMode, slots }: Pick<Settings, 'authMode' | 'slots'>,
     version: string,
     log: Logger,
     allowedHosts: readonly string[],
+    reach: Pick<Reach, 'guard'>,
   ) {
     this.#log = log;
+    this.app.use(reach.guard);
     this.app.use(ownSite(allowedHosts));
     this.app.get('/health', (c) =>
       c.json({

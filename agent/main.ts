@@ -4,6 +4,7 @@ import { CannotStartError } from './cannot-start.ts';
 import { DiskWait } from './disk-wait.ts';
 import { StoreInUseError } from './store/store.ts';
 import { CannotListenError, closeServer, listen, serverOf } from './http/server.ts';
+import { Reach } from './http/reach/reach.ts';
 import { AGENT_ENV } from './contract.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { startLog } from './log.ts';
@@ -35,7 +36,7 @@ try {
 async function start(settings: Settings): Promise<void> {
   const log = startLog(settings.logLevel, process.stdout);
   for (const note of settings.notes) log.warn(note);
-  const disk = new DiskWait(settings, packageJson.version, log, allowedHostsOf(settings));
+  const disk = new DiskWait(settings, packageJson.version, log, allowedHostsOf(settings), new Reach(settings, log));
   let agent: Agent | undefined;
   const server = serverOf((...request) => (agent?.app ?? disk.app).fetch(...request));
 

@@ -35,6 +35,7 @@ import {
 } from './contract.ts';
 import type { GitHostSetting } from './git/rules.ts';
 import { gitHostsSetting } from './git/setting.ts';
+import { reachMistakes, sourceRangesSetting, type ReachSettings } from './http/reach/settings.ts';
 import { credentialMistakes, readFederation, strayCredentials } from './login/credential-settings.ts';
 import { readCluster, type Cluster } from './runner/client/kubernetes.ts';
 import { readTracing, type TracingSettings } from './tracing/setting.ts';
@@ -73,7 +74,7 @@ export interface RunnersSettings {
 }
 
 /** The settings of one agent process. Paths are absolute. */
-export interface Settings {
+export interface Settings extends ReachSettings {
   readonly host: string;
   /** With 0 the operating system chooses a free port. */
   readonly port: number;
@@ -225,6 +226,13 @@ const approve = z
     return z.NEVER;
   });
 
+const webUrl = z
+  .string()
+  .refine(
+    (value) => /^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/.test(value) && URL.canParse(value),
+    'an http(s) URL without user, query or fragment',
+  );
+
 const sha256 = z
   .string()
   .regex(/^[0-9a-fA-F]{64}$/, 'the 64 hex digits of a SHA-256')
@@ -235,6 +243,9 @@ export const SCHEMAS = {
   host: z.string().regex(/^\S+$/, 'a host name or an IP address to listen on').default('127.0.0.1'),
   port: integer(0, 65_535).default(AGENT_PORT),
   allowedHosts,
+  pageUrl: webUrl.optional(),
+  trustedProxies: integer(0, 10).default(0),
+  sourceRanges: sourceRangesSetting,
   token: z
     .string()
     .regex(/^[\x21-\x7e]+$/, 'visible ASCII characters without white space')
@@ -305,11 +316,7 @@ export const SCHEMAS = {
   callbackGiveUpSeconds: integer(1, 604_800).default(86_400),
   gitHosts: gitHostsSetting,
   gitMegabytes: integer(1, 100_000).default(1024),
-  n8nUrl: z
-    .string()
-    .regex(/^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/, 'an http(s) URL without user, query or fragment')
-    .transform((value) => value.replace(/\/+$/, ''))
-    .optional(),
+  n8nUrl: webUrl.transform((value) => value.replace(/\/+$/, '')).optional(),
   otlpHeadersFile: existing(
     'an existing file with HTTP headers, each as KEY=VALUE in a line of its own',
     isFile,
@@ -349,6 +356,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   }
   mistakes.push(...tokenMistakes(values));
   mistakes.push(...budgetMistakes(values));
+  mistakes.push(...reachMistakes(values));
 
   const notes = unknownNames('the agent', 'AGENT_', variables, env);
   mistakes.push(...credentialMistakes(values.authMode, values.credentialFile, env));

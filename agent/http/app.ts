@@ -7,6 +7,8 @@ import type { CallbackHosts } from '../callbacks/hosts.ts';
 import type { Callers, KnownCaller } from '../callers/callers.ts';
 import { CALLER_RIGHTS } from '../contract.ts';
 import { bearer, knownCallerOf } from './bearer.ts';
+import type { Reach } from './reach/reach.ts';
+import { seenSource } from './reach/source.ts';
 import type { Decisions } from '../decisions/decisions.ts';
 import { checkGit } from './routes/git.ts';
 import { listBudgets } from './routes/budgets.ts';
@@ -50,6 +52,8 @@ export interface AppDependencies {
   readonly workspace: Workspace;
   /** Host names of the agent besides those of its machine, see {@link ownSite}. */
   readonly allowedHosts: readonly string[];
+  /** From where it may be called. */
+  readonly reach: Reach;
   readonly callbackHosts: CallbackHosts;
   readonly gitHosts: GitHosts;
   /** Where files of runs are kept. */
@@ -69,31 +73,36 @@ export interface AppDependencies {
 
 /** Builds the app from its routes. Does not listen. */
 export function createApp(dependencies: AppDependencies): Hono {
-  const { log, callers, metrics } = dependencies;
+  const { log, callers, metrics, reach } = dependencies;
   const app = new Hono();
+
+  app.use(reach.guard);
 
   app.use(async (c, next) => {
     const begun = performance.now();
     await next();
-    const level = QUIET.has(c.req.path) ? 'debug' : 'info';
     const ms = Math.round(performance.now() - begun);
-    log[level](
-      { method: c.req.method, path: c.req.path, status: c.res.status, ms, caller: knownCallerOf(c)?.name },
-      'request',
-    );
+    const { address, isForwarded = false } = seenSource(c) ?? {};
+    const caller = knownCallerOf(c)?.name;
+    const { status } = c.res;
+    const isUnknown = caller === undefined && (status === 401 || status === 429);
+    const fields = { method: c.req.method, path: c.req.path, status, ms, caller };
+    if (isUnknown) reach.logUnknown({ ...fields, address });
+    else log[QUIET.has(c.req.path) ? 'debug' : 'info']({ ...fields, ...(isForwarded && { address }) }, 'request');
   });
 
   const withoutToken = ownSite(dependencies.allowedHosts);
   app.use('/', withoutToken);
   const onRequest = (known: KnownCaller) => metrics.countRequest(known);
   app.route('/', pageRoute({ ...dependencies, onRequest }));
+  const guards = { callers, onRequest, reach };
 
   const handlers = handlersOf(dependencies);
   for (const [id, { method, path, rights }] of operations) {
-    const guard = rights.length > 0 ? [fairness, bearer({ callers, onRequest }, rights)] : [withoutToken];
+    const guard = rights.length > 0 ? [fairness, bearer(guards, rights)] : [withoutToken];
     app.on(method, [honoPath(path)], ...guard, ...handlers[id]);
   }
-  app.use(bearer({ callers, onRequest }, CALLER_RIGHTS));
+  app.use(bearer(guards, CALLER_RIGHTS));
 
   app.notFound((c) => {
     const methods = operations.filter(([, { path }]) => matches(path, c.req.path)).map(([, { method }]) => method);

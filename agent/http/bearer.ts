@@ -1,22 +1,28 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { isAllowed, type Caller, type Callers, type KnownCaller } from '../callers/callers.ts';
 import { problem } from './problem.ts';
+import type { Reach } from './reach/reach.ts';
 import type { Operation } from './api/operation.ts';
 
 const CALLER = 'caller';
+
+/** For somebody who has sent a wrong token again and again. */
+export const TOO_MANY =
+  'The token does not give access, and too many wrong tokens came from this address in a minute. Send the right one, which passes at once.';
 
 /** What {@link bearer} needs. */
 export interface BearerOptions {
   readonly callers: Callers;
   /** Called for each request of a caller, also if it lacks a right. */
   readonly onRequest: (known: KnownCaller) => void;
+  readonly reach: Pick<Reach, 'countWrongToken'>;
 }
 
 /**
  * Lets requests pass whose caller has one of the rights. A handler gets the caller from {@link callerOf}.
  * @param rights of callers; `admin` is always enough. The watchdog is unknown where it has no right.
  */
-export function bearer({ callers, onRequest }: BearerOptions, rights: Operation['rights']): MiddlewareHandler {
+export function bearer({ callers, onRequest, reach }: BearerOptions, rights: Operation['rights']): MiddlewareHandler {
   return async (c, next) => {
     const token = tokenOf(c);
     if (token === undefined) {
@@ -30,6 +36,10 @@ export function bearer({ callers, onRequest }: BearerOptions, rights: Operation[
       setCaller(c, known.caller);
     }
     if (known && isAllowed(known.caller, rights)) return next();
+    const seconds = known ? undefined : reach.countWrongToken(c);
+    if (seconds !== undefined) {
+      return problem(c, 'too-many-wrong-tokens', TOO_MANY, { headers: { 'Retry-After': String(seconds) } });
+    }
     if (known && !known.caller.may.includes('watchdog')) {
       return problem(c, 'missing-right', lackOf(known.caller, `${c.req.method} ${c.req.path}`, rights));
     }

@@ -14,6 +14,7 @@ import type { Callback } from '../store/run.ts';
 import type { CallbackRecords } from '../store/callback-records.ts';
 import type { LoginStatus } from '../login/status.ts';
 import type { LoginCheck } from '../runs/login-check.ts';
+import { HTTP_REFUSALS, type HttpRefusal } from './reach/refusals.ts';
 import type { QueueHold } from '../quota/queue-hold.ts';
 import type { Quota } from '../quota/quota.ts';
 import { millisecondsBetween, type EndedRun } from '../store/run.ts';
@@ -69,6 +70,12 @@ export class RunMetrics {
     ['status'],
   );
 
+  readonly #httpRefusals = this.#counter(
+    'claude_agent_http_refusals_total',
+    'Requests that were refused because of their token or the address that they came from, by reason.',
+    ['reason'],
+  );
+
   readonly #repositories = this.#counter(
     'claude_agent_git_runs_total',
     'Runs on a repository that ended, by what became of it.',
@@ -109,6 +116,7 @@ export class RunMetrics {
     for (const result of ['delivered', 'given_up']) this.#callbacks.inc({ result }, 0);
     for (const result of ['hit', 'miss']) this.#starts.inc({ result }, 0);
     for (const reason of REFUSALS) this.#refusals.inc({ reason }, 0);
+    for (const reason of HTTP_REFUSALS) this.#httpRefusals.inc({ reason }, 0);
     this.#passedOn.inc({ status: 200 }, 0);
     for (const tool of TOOL_NAMES) for (const result of CALL_RESULTS) this.#mcpCalls.inc({ tool, result }, 0);
     for (const result of GIT_RESULTS) this.#repositories.inc({ result }, 0);
@@ -159,6 +167,11 @@ export class RunMetrics {
   /** Counts a request of a caller. */
   countRequest({ caller: { name: caller }, token }: KnownCaller): void {
     this.#callerRequests.inc({ caller, token });
+  }
+
+  /** Counts a request that was refused because of its token or its address. */
+  countHttpRefusal(reason: HttpRefusal): void {
+    this.#httpRefusals.inc({ reason });
   }
 
   /** Counts an attempt of a callback, given its state after the attempt. */

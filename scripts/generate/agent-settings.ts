@@ -7,6 +7,12 @@ const MEANING = {
   port: 'port to listen on; 0 takes a free one',
   allowedHosts:
     'further names that a browser or a proxy may use to call the agent, separated by commas; `*.example.org` for all names below it; see [below](#who-may-call-without-a-token)',
+  pageUrl:
+    'address under which people reach the status page, an http(s) URL; its host is allowed like those above, and with https, browsers are told to use nothing else for it; in the stack `pageUrl`',
+  trustedProxies:
+    'how many proxies stand in front of the agent, each of which adds the address of its caller to `X-Forwarded-For`, see [reach](reach.md); in the stack `trustedProxies`',
+  sourceRanges:
+    'ranges of addresses from which the agent may be called through these proxies, separated by commas, such as `203.0.113.0/24, 2001:db8::/32`; without, from everywhere; in the stack `sourceRanges`',
   token: 'API token in plain text, visible ASCII; if unset, the agent creates one in the state folder',
   tokenSha256: 'SHA-256 of the API token in hex, instead of the token',
   earlierTokenSha256: 'SHA-256 of the API token before its rotation, which is valid beside the current one',

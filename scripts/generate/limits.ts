@@ -8,6 +8,7 @@ import { MAX_OUTPUT_CHARS } from '../../agent/claude/events.ts';
 import { AGENT_ENV, RUN_LIMITS } from '../../agent/contract.ts';
 import { SEARCH_CHARS } from '../../agent/http/page/filter.ts';
 import { FORM_BYTES } from '../../agent/http/routes/page-form.ts';
+import { WINDOW_MS, WRONG_TOKENS } from '../../agent/http/reach/wrong-tokens.ts';
 import { WATCHING } from '../../agent/http/routes/run-events.ts';
 import { LIFETIME_MS } from '../../agent/login/new-login/login-attempts.ts';
 import { REMEMBERED } from '../../agent/runs/events.ts';
@@ -51,6 +52,11 @@ function ofTransport(): Limit[] {
   return [
     ['body of a request', bytes(RUN_LIMITS.bodyBytes), '`413`'],
     ['form of the status page', bytes(FORM_BYTES), '`413`'],
+    [
+      'wrong tokens from one address, or one IPv6 network of 64 bits',
+      `${WRONG_TOKENS} in ${seconds(WINDOW_MS)}`,
+      '`429`',
+    ],
     ['headers of a request in total', bytes(maxHeaderSize), '`431`'],
     ['time to receive the headers of a request', seconds(HEADERS_MS), '`408`'],
     ['time to receive a whole request', seconds(REQUEST_MS), '`408`'],

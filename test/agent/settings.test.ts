@@ -38,6 +38,12 @@ describe('settings', () => {
     ['AGENT_PORT', '3000.5', 'a whole number'],
     ['AGENT_PORT', '', 'a whole number'],
     ['AGENT_HOST', 'a b', 'a host name'],
+    ['AGENT_TRUSTED_PROXIES', '-1', 'a whole number from 0 to 10'],
+    ['AGENT_TRUSTED_PROXIES', 'true', 'a whole number from 0 to 10'],
+    ['AGENT_SOURCE_RANGES', 'all', 'ranges of IP addresses, separated by commas: 203.0.113.0/24'],
+    ['AGENT_SOURCE_RANGES', '10.0.0.0/8, 203.0.113.7/24', 'the range with that address is 203.0.113.0/24'],
+    ['AGENT_PAGE_URL', 'claude.example.org', 'an http(s) URL without user, query or fragment'],
+    ['AGENT_PAGE_URL', 'https://[claude', 'an http(s) URL'],
     ['AGENT_RUNNERS', 'local:0', 'local, local:N for N runs at a time (1 to 64), or http://NAME:PORT'],
     ['AGENT_RUNNERS', 'local:65', '1 to 64'],
     ['AGENT_RUNNERS', 'local:', 'local, local:N'],
@@ -171,6 +177,12 @@ describe('settings', () => {
 
   it('accept a token or its hash, not both', () => {
     expect(mistakes({ AGENT_TOKEN: 'x', AGENT_TOKEN_SHA256: 'a'.repeat(64) })[0]).toContain('Set only one of them');
+  });
+
+  it('do not accept source ranges that no address is compared with', () => {
+    const AGENT_SOURCE_RANGES = '203.0.113.0/24';
+    expect(mistakes({ AGENT_SOURCE_RANGES })[0]).toContain('AGENT_TRUSTED_PROXIES is 0');
+    expect(mistakes({ AGENT_SOURCE_RANGES, AGENT_TRUSTED_PROXIES: '1', IS_SANDBOX: '1' })).toEqual([]);
   });
 
   it('warn about unused credentials and unknown variables', () => {

@@ -57,7 +57,9 @@ export interface Content {
 }
 
 /** Every operation that needs a token also needs the records. */
-const OF_WHAT_NEEDS_A_TOKEN = ['unauthorized', 'storage'] as const;
+const OF_WHAT_NEEDS_A_TOKEN = ['unauthorized', 'too-many-wrong-tokens', 'storage'] as const;
+/** Every operation may be called from the wrong place. */
+const OF_ADDRESSES = ['unknown-address', 'address-not-allowed'] as const;
 
 /** Every kind of problem that an operation can respond with. */
 export function problemsOf({ rights, problems }: Operation): ProblemKind[] {
@@ -65,5 +67,5 @@ export function problemsOf({ rights, problems }: Operation): ProblemKind[] {
   const mayLackRight =
     rights.length > 0 && !CALLER_RIGHTS.every((right) => right === 'admin' || rights.includes(right));
   const lacking = mayLackRight ? (['missing-right'] as const) : [];
-  return [...new Set([...usual, ...lacking, ...problems, 'internal' as const])];
+  return [...new Set([...OF_ADDRESSES, ...usual, ...lacking, ...problems, 'internal' as const])];
 }

@@ -56,6 +56,18 @@ export const PROBLEMS = {
       "The request has no token, and comes from a web page of another site or uses a host name that is not the agent's.",
     remedy: "Use the agent's own address. If the host name is the agent's, add it to `AGENT_ALLOWED_HOSTS`.",
   },
+  'unknown-address': {
+    status: 403,
+    title: 'Unknown address',
+    means: `The header \`X-Forwarded-For\` has fewer entries than \`${AGENT_ENV.trustedProxies}\`, or the one that counts is no IP address.`,
+    remedy: `Send the request through all of the proxies, or set \`${AGENT_ENV.trustedProxies}\` (config \`trustedProxies\`) to the number of proxies in front of the agent.`,
+  },
+  'address-not-allowed': {
+    status: 403,
+    title: 'Address not allowed',
+    means: 'The agent may not be called from the address of the caller. `detail` has the address.',
+    remedy: `Call from an allowed address, or add this one to \`${AGENT_ENV.sourceRanges}\` (config \`sourceRanges\`).`,
+  },
   'missing-right': {
     status: 403,
     title: 'Right missing',
@@ -173,6 +185,12 @@ export const PROBLEMS = {
     means:
       'A budget that the run counts for is spent. `detail` names it, and `resetsAt` is when it resets. The run was not accepted.',
     remedy: 'Send the request again at that time, after `Retry-After` seconds, or raise the budget (config `budgets`).',
+  },
+  'too-many-wrong-tokens': {
+    status: 429,
+    title: 'Too many wrong tokens',
+    means: 'The token is wrong, like many others from this address in the last minute.',
+    remedy: 'Send the right token, which passes at once. Others are looked at again after `Retry-After` seconds.',
   },
   internal: {
     status: 500,

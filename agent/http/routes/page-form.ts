@@ -46,19 +46,24 @@ const fields = z.object({
 /** The fields of a form of the page. Missing and invalid ones are left out. */
 export type PageForm = z.output<typeof fields>;
 
+/** What {@link smallForm} needs. */
+export interface FormAnswers {
+  /** Recognizes a token. */
+  readonly isKnown: (token: string) => boolean;
+  /** Responds with the status and a message. */
+  readonly refuse: (c: Context, status: 413 | 415, why: string) => Response | Promise<Response>;
+  /** Responds to a form without a valid token. */
+  readonly refuseToken: (c: Context, token: string | undefined) => Response | Promise<Response>;
+}
+
 /**
  * Lets forms pass that may have a known token. A token in the header is checked before the body is read; one in a field
  * needs a small form.
- * @param isKnown recognizes the token.
- * @param refuse responds with the status and a message.
  */
-export function smallForm(
-  isKnown: (token: string) => boolean,
-  refuse: (c: Context, status: 401 | 413 | 415, why?: string) => Response | Promise<Response>,
-) {
+export function smallForm({ isKnown, refuse, refuseToken }: FormAnswers) {
   const tokenFirst = createMiddleware(async (c, next) => {
     const token = tokenOf(c);
-    if (token === undefined ? !isForm(c) : !isKnown(token)) return refuse(c, 401);
+    if (token === undefined ? !isForm(c) : !isKnown(token)) return refuseToken(c, token);
     return isForm(c) ? next() : refuse(c, 415, `Forms of this page must be sent as ${FORM_TYPE}.`);
   });
   const within = bodyWithin(FORM_BYTES, (c) => {

@@ -6,7 +6,7 @@ import { LoginError } from '../../login/new-login/errors.ts';
 import type { RunSteps } from '../../steps/run-steps.ts';
 import { withoutUndefined } from '../request/json-body.ts';
 import { isAllowed, seesAllRuns, type Callers } from '../../callers/callers.ts';
-import { lackOf, setCaller, tokenOf, type BearerOptions } from '../bearer.ts';
+import { lackOf, setCaller, tokenOf, TOO_MANY, type BearerOptions } from '../bearer.ts';
 import { decideOnPage } from './page-decision.ts';
 import { readForm, smallForm } from './page-form.ts';
 import { problem } from '../problem.ts';
@@ -17,6 +17,7 @@ export interface PageDependencies extends StatusSources {
   readonly callers: Callers;
   /** Called for each request of a caller. */
   readonly onRequest: BearerOptions['onRequest'];
+  readonly reach: BearerOptions['reach'];
   /** The URL of n8n, for links to executions. */
   readonly n8nUrl: string | undefined;
 }
@@ -28,11 +29,17 @@ export interface PageDependencies extends StatusSources {
  * send requests on someone's behalf.
  */
 export function pageRoute(dependencies: PageDependencies): Hono {
-  const { service, logins, version, callers, onRequest, n8nUrl } = dependencies;
+  const { service, logins, version, callers, onRequest, reach, n8nUrl } = dependencies;
   const route = new Hono();
   const isKnown = (token: string) => callers.find(token) !== undefined;
-  const refuse = (c: Context, status: 401 | 403 | 413 | 415, why = 'The token is not valid for this agent.') =>
-    c.html(tokenPage(version, why), status);
+  const refuse = (c: Context, status: 401 | 403 | 413 | 415, why?: string) => c.html(tokenPage(version, why), status);
+  const refuseToken = (c: Context, token: string | undefined) => {
+    const isWrong = token !== undefined && token !== '' && !isKnown(token);
+    const seconds = isWrong ? reach.countWrongToken(c) : undefined;
+    if (seconds === undefined) return refuse(c, 401, 'The token is not valid for this agent.');
+    c.header('Retry-After', String(seconds));
+    return c.html(tokenPage(version, TOO_MANY), 429);
+  };
 
   route.use('/', async (c, next) => {
     await next();
@@ -43,11 +50,12 @@ export function pageRoute(dependencies: PageDependencies): Hono {
     c.header('X-Content-Type-Options', 'nosniff');
   });
   route.get('/', (c) => c.html(tokenPage(version, undefined, c.req.query('run'))));
-  route.post('/', ...smallForm(isKnown, refuse), async (c) => {
+  route.post('/', ...smallForm({ isKnown, refuse, refuseToken }), async (c) => {
     const { form, all } = await readForm(c);
     const { action, id, run, decision: _, reason, code, replace, token, ...asked } = form;
-    const known = callers.find(tokenOf(c) ?? token ?? '');
-    if (!known || known.caller.may.includes('watchdog')) return refuse(c, 401);
+    const given = tokenOf(c) ?? token;
+    const known = callers.find(given ?? '');
+    if (!known || known.caller.may.includes('watchdog')) return refuseToken(c, given);
     onRequest(known);
     setCaller(c, known.caller);
     const mayAct = isAllowed(known.caller, []);
