@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { AGENT_ENV } from '../contract.ts';
+import { lingerAfter } from './linger.ts';
 
 /** TCP keep-alive detects dead clients, and keeps a load balancer's idle timeout (Azure: 4 minutes) from cutting responses. */
 const KEEP_ALIVE_MS = 30_000;
@@ -35,7 +36,10 @@ export function serverOf(fetch: Hono['fetch']): Server {
       // Only for the request: the response may take as long as a run.
       requestTimeout: REQUEST_MS,
     },
-    (incoming, outgoing) => void serve(incoming, outgoing),
+    (incoming, outgoing) => {
+      lingerAfter(incoming);
+      void serve(incoming, outgoing);
+    },
   );
 }
 
