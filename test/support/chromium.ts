@@ -15,10 +15,13 @@ export const CHROMIUM = [process.env['CHROMIUM'] ?? '', ...PLACES].find((place) 
 export const NO_CHROMIUM =
   CHROMIUM === undefined ? 'There is no Chromium: apt-get install chromium, or name one in CHROMIUM.' : undefined;
 
-/** Starts it without a window. */
-export function startChromium(): Promise<Browser> {
+/** Starts it without a window. @param args further arguments. */
+export function startChromium(args: readonly string[] = []): Promise<Browser> {
   if (CHROMIUM === undefined) throw new Error(NO_CHROMIUM);
-  return chromium.launch({ executablePath: CHROMIUM, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] });
+  return chromium.launch({
+    executablePath: CHROMIUM,
+    args: [...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), ...args],
+  });
 }
 
 /** Opens the status page of an agent, as a person with its token does. */

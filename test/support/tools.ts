@@ -15,6 +15,9 @@ const HOW = {
   promtool: 'apt-get install prometheus',
   'docker-compose': 'apt-get install docker-compose-v2, or docker-compose-plugin of docker.com',
   actionlint: 'go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12',
+  nginx: 'apt-get install nginx-light',
+  haproxy: 'apt-get install haproxy',
+  openssl: 'apt-get install openssl',
 } as const;
 
 /** The name of a program that tests need. */
@@ -22,7 +25,7 @@ export type Tool = keyof typeof HOW;
 
 /** A tool on the PATH or in the cache; otherwise the reason to skip. */
 export async function findTool(tool: Tool): Promise<{ program: string } | { missing: string }> {
-  const candidates = [tool, path.join(CACHE, 'bin', tool), path.join(CACHE, 'venv', 'bin', tool)];
+  const candidates = [tool, path.join(CACHE, 'bin', tool), path.join(CACHE, 'venv', 'bin', tool), `/usr/sbin/${tool}`];
   for (const program of candidates.filter((candidate) => candidate === tool || existsSync(candidate))) {
     const { exitCode } = await execa(program, ['-h'], { reject: false, timeout: 60_000 });
     if (exitCode !== undefined) return { program };
