@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { UploadedFile } from '../../agent/http/api/file.ts';
 import type { RunAnswer } from '../../agent/http/api/run.ts';
 import { missingN8n } from '../support/n8n-home.ts';
 import { needs } from '../support/needs.ts';
 import { RealN8n } from '../support/n8n.ts';
 import { itemsOf, outputOf, runsOf, type Execution } from './author.ts';
+import { trustOf } from '../support/proxies.ts';
 import { Site, theN8n } from './site.ts';
 import { readWorkflow, type WorkflowNode } from './workflow-file.ts';
 
@@ -80,13 +81,17 @@ async function filesFrom(n8n: RealN8n, execution: Execution) {
 
 describe.each([
   ['filesystem, its default', 'filesystem-v2', () => undefined],
-  ['database', 'database', () => RealN8n.start({ N8N_DEFAULT_BINARY_DATA_MODE: 'database' })],
+  [
+    'database',
+    'database',
+    () => RealN8n.start({ ...trustOf(inject('certificate')), N8N_DEFAULT_BINARY_DATA_MODE: 'database' }),
+  ],
 ])('files with an n8n that keeps binary data in mode %s', needs(missingN8n), (_, mode, startOwn) => {
   let own: RealN8n | undefined;
   let site: Site;
   beforeAll(async () => {
     own = await startOwn();
-    site = await Site.scripted(prompts, { AGENT_FILE_MEGABYTES: '1' }, own ?? theN8n());
+    site = await Site.scripted(prompts, { AGENT_FILE_MEGABYTES: '1' }, { n8n: own ?? theN8n() });
   });
   afterAll(async () => {
     try {

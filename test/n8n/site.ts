@@ -6,6 +6,7 @@ import type { Step } from '../doubles/claude/script.ts';
 import { Agent } from '../support/agent.ts';
 import { AS_ROOT } from '../support/claude.ts';
 import { RealN8n } from '../support/n8n.ts';
+import { missingProxies, Proxy, type Certificate } from '../support/proxies.ts';
 import { Author } from './author.ts';
 import { Relay } from './relay.ts';
 
@@ -16,7 +17,24 @@ export function theN8n(): RealN8n {
   return RealN8n.at(handle);
 }
 
-/** An agent of its own, an author who uses it, and a relay between the agent and n8n. */
+function theCertificate(): Certificate {
+  const certificate = inject('certificate');
+  if (certificate === undefined) throw new Error(missingProxies);
+  return certificate;
+}
+
+/** A proxy with TLS between n8n and the agent. */
+type ProxyKind = 'nginx' | 'haproxy';
+
+/** `AGENT_BEHIND=nginx npm run test:n8n` puts a proxy in front of every agent. */
+const BEHIND = behind(process.env['AGENT_BEHIND']);
+
+function behind(value: string | undefined): ProxyKind | undefined {
+  if (value === undefined || value === 'nginx' || value === 'haproxy') return value;
+  throw new Error(`AGENT_BEHIND is ${JSON.stringify(value)}; it must be nginx or haproxy.`);
+}
+
+/** An agent of its own, an author who uses it, and a relay between the agent and n8n, which may be behind a proxy. */
 export class Site implements AsyncDisposable {
   readonly n8n: RealN8n;
   readonly agent: Agent;
@@ -24,11 +42,18 @@ export class Site implements AsyncDisposable {
   readonly author: Author;
   /** Where the real CLI is, the API that it asks. */
   readonly api: AnthropicDouble | undefined;
+  readonly #proxy: Proxy | undefined;
 
-  private constructor(n8n: RealN8n, agent: Agent, relay: Relay, api?: AnthropicDouble) {
+  private constructor(
+    n8n: RealN8n,
+    agent: Agent,
+    relay: Relay,
+    { api, proxy }: { api?: AnthropicDouble; proxy?: Proxy },
+  ) {
     this.n8n = n8n;
     this.agent = agent;
     this.relay = relay;
+    this.#proxy = proxy;
     this.author = new Author(n8n);
     this.api = api;
   }
@@ -37,9 +62,9 @@ export class Site implements AsyncDisposable {
   static scripted(
     prompts: Readonly<Record<string, readonly Step[]>> = {},
     env: Record<string, string> = {},
-    n8n = theN8n(),
+    { n8n = theN8n(), proxy = BEHIND }: { readonly n8n?: RealN8n; readonly proxy?: ProxyKind | undefined } = {},
   ): Promise<Site> {
-    return Site.#start(n8n, (hosts) => new Agent({ prompts, env: { ...hosts, ...env } }));
+    return Site.#start(n8n, (hosts) => new Agent({ prompts, env: { ...hosts, ...env } }), { proxy });
   }
 
   /** With the pinned CLI, on a double of the Anthropic API. */
@@ -61,27 +86,30 @@ export class Site implements AsyncDisposable {
         writeFileSync(path.join(home, '.credentials.json'), JSON.stringify({ claudeAiOauth }));
         return agent;
       },
-      api,
+      { api, proxy: BEHIND },
     );
   }
 
   static async #start(
     n8n: RealN8n,
-    make: (hosts: Record<string, string>) => Agent,
-    api?: AnthropicDouble,
+    make: (settings: Record<string, string>) => Agent,
+    { api, proxy: kind }: { readonly api?: AnthropicDouble; readonly proxy: ProxyKind | undefined },
   ): Promise<Site> {
-    const agent = make({ AGENT_CALLBACK_HOSTS: n8n.host });
+    const agent = make({ AGENT_CALLBACK_HOSTS: n8n.host, AGENT_TRUSTED_PROXIES: kind ? '1' : '0' });
     await agent.start();
-    return new Site(n8n, agent, await Relay.start(() => agent.url), api);
+    const relay = await Relay.start(() => agent.url);
+    const proxy = kind && (await Proxy[kind]({ target: relay.url, certificate: theCertificate() }));
+    return new Site(n8n, agent, relay, { ...(api && { api }), ...(proxy && { proxy }) });
   }
 
   /** What an author writes into the node Input: where the agent is. */
   get input(): { readonly agentUrl: string } {
-    return { agentUrl: this.relay.url };
+    return { agentUrl: this.#proxy?.url ?? this.relay.url };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.author.leave();
+    await this.#proxy?.[Symbol.asyncDispose]();
     await this.relay[Symbol.asyncDispose]();
     await this.agent[Symbol.asyncDispose]();
     await this.api?.close();

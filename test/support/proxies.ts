@@ -64,6 +64,11 @@ export function trust({ pem }: Certificate): Disposable {
   return { [Symbol.dispose]: () => setDefaultCACertificates(before) };
 }
 
+/** The environment of a Node.js program that trusts a certificate, if there is one. */
+export function trustOf(certificate: Certificate | undefined): Readonly<Record<string, string>> {
+  return certificate ? { NODE_EXTRA_CA_CERTS: certificate.file } : {};
+}
+
 /** What a proxy is started with. */
 export interface ProxyOptions {
   /** The URL of the agent, or of the next proxy. */
