@@ -18,4 +18,22 @@ describe('from another network, through a proxy with TLS,', needs(missingN8n ?? 
     expect(outputOf(execution, 'Answer')[0]?.['answer']).toMatch(/^echo: /);
     expect(site.agent.lines.filter((line) => line.includes('"address":"127.0.0.1"'))).not.toEqual([]);
   });
+
+  it('ask-claude gets the answer of a run that takes longer than the proxy waits: its next try joins the run', async () => {
+    await using impatient = await Site.scripted(
+      {
+        slow: [
+          { do: 'wait', ms: 4000 },
+          { do: 'result', text: 'slow, but here' },
+        ],
+      },
+      {},
+      { proxy: 'nginx', changes: { 'proxy_read_timeout 11m': 'proxy_read_timeout 2s' } },
+    );
+    const workflow = await impatient.author.make('ask-claude', { ...impatient.input, prompt: 'slow' });
+    const execution = await workflow.execute();
+    expect(outputOf(execution, 'Answer')).toMatchObject([{ answer: 'slow, but here' }]);
+    expect(impatient.agent.claude.begun().filter((prompt) => prompt === 'slow')).toHaveLength(1);
+    expect(impatient.relay.count(0)).toBeGreaterThan(0);
+  });
 });

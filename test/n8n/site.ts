@@ -34,6 +34,12 @@ function behind(value: string | undefined): ProxyKind | undefined {
   throw new Error(`AGENT_BEHIND is ${JSON.stringify(value)}; it must be nginx or haproxy.`);
 }
 
+interface ScriptedOptions {
+  readonly n8n?: RealN8n;
+  readonly proxy?: ProxyKind;
+  readonly changes?: Readonly<Record<string, string>>;
+}
+
 /** An agent of its own, an author who uses it, and a relay between the agent and n8n, which may be behind a proxy. */
 export class Site implements AsyncDisposable {
   readonly n8n: RealN8n;
@@ -58,13 +64,16 @@ export class Site implements AsyncDisposable {
     this.api = api;
   }
 
-  /** With the scripted CLI. */
+  /**
+   * With the scripted CLI.
+   * @param options.changes text of the proxy's sample configuration, and what replaces it.
+   */
   static scripted(
     prompts: Readonly<Record<string, readonly Step[]>> = {},
     env: Record<string, string> = {},
-    { n8n = theN8n(), proxy = BEHIND }: { readonly n8n?: RealN8n; readonly proxy?: ProxyKind | undefined } = {},
+    { n8n = theN8n(), ...options }: ScriptedOptions = {},
   ): Promise<Site> {
-    return Site.#start(n8n, (hosts) => new Agent({ prompts, env: { ...hosts, ...env } }), { proxy });
+    return Site.#start(n8n, (hosts) => new Agent({ prompts, env: { ...hosts, ...env } }), options);
   }
 
   /** With the pinned CLI, on a double of the Anthropic API. */
@@ -86,19 +95,19 @@ export class Site implements AsyncDisposable {
         writeFileSync(path.join(home, '.credentials.json'), JSON.stringify({ claudeAiOauth }));
         return agent;
       },
-      { api, proxy: BEHIND },
+      { api },
     );
   }
 
   static async #start(
     n8n: RealN8n,
     make: (settings: Record<string, string>) => Agent,
-    { api, proxy: kind }: { readonly api?: AnthropicDouble; readonly proxy: ProxyKind | undefined },
+    { api, proxy: kind = BEHIND, changes = {} }: Omit<ScriptedOptions, 'n8n'> & { readonly api?: AnthropicDouble },
   ): Promise<Site> {
     const agent = make({ AGENT_CALLBACK_HOSTS: n8n.host, AGENT_TRUSTED_PROXIES: kind ? '1' : '0' });
     await agent.start();
     const relay = await Relay.start(() => agent.url);
-    const proxy = kind && (await Proxy[kind]({ target: relay.url, certificate: theCertificate() }));
+    const proxy = kind && (await Proxy[kind]({ target: relay.url, certificate: theCertificate(), changes }));
     return new Site(n8n, agent, relay, { ...(api && { api }), ...(proxy && { proxy }) });
   }
 

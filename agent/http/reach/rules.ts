@@ -5,6 +5,9 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
+/** IPv4 in IPv6 form is `::ffff:0:0/96`. */
+const MAPPED_BITS = 96;
+
 /** What is wrong with a text that should be a range, as the end of a sentence about it; undefined if it is one. */
 export function mistakeInRange(text: string): string | undefined {
   const [address = '', prefix, ...rest] = text.split('/');
@@ -16,8 +19,8 @@ export function mistakeInRange(text: string): string | undefined {
     return `has a wrong prefix length; an IPv${version} range has 0 to ${bits}`;
   }
   const parsed = ipaddr.parse(address);
-  if (parsed instanceof ipaddr.IPv6 && parsed.isIPv4MappedAddress()) {
-    const narrow = Math.max(0, Number(prefix) - 96);
+  if (parsed instanceof ipaddr.IPv6 && parsed.isIPv4MappedAddress() && Number(prefix) >= MAPPED_BITS) {
+    const narrow = Number(prefix) - MAPPED_BITS;
     return `is in the IPv6 form of IPv4; write ${firstOf(parsed.toIPv4Address().toString(), narrow)}/${narrow}`;
   }
   const first = firstOf(address, Number(prefix));

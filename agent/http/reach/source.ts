@@ -55,7 +55,7 @@ const plain = (address: string) => ipaddr.process(address.replace(/%.*$/, '')).t
 
 const SOURCE = 'source';
 
-/** Notes where a request comes from, for {@link addressOf}. */
+/** Notes where a request comes from, for {@link seenSource}. */
 export function setSource(c: Context, source: Source): void {
   c.set(SOURCE, source);
 }

@@ -25,5 +25,6 @@ describe('a range of addresses', () => {
     ['203.0.113.7/24', 'does not begin at 203.0.113.7; the range with that address is 203.0.113.0/24'],
     ['2001:db8::7/32', 'the range with that address is 2001:db8::/32'],
     ['::ffff:203.0.113.7/120', 'write 203.0.113.0/24'],
+    ['::ffff:203.0.113.7/64', 'the range with that address is ::/64'],
   ])('is not %j', (range, says) => expect(mistakeInRange(range)).toContain(says));
 });
