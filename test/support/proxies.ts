@@ -57,11 +57,19 @@ export async function makeCertificate(folder: string): Promise<Certificate> {
   return { pem, file, keyFile, bothFile, spki: stdout.trim() };
 }
 
-/** This process trusts a certificate until the result is disposed of, `fetch` included. */
-export function trust({ pem }: Certificate): Disposable {
+/** A certificate that this process trusts, `fetch` included. Disposing ends that and removes its files. */
+export async function trustedCertificate(): Promise<Certificate & Disposable> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'certificate-'));
+  const certificate = await makeCertificate(folder);
   const before = getCACertificates('default');
-  setDefaultCACertificates([...before, pem]);
-  return { [Symbol.dispose]: () => setDefaultCACertificates(before) };
+  setDefaultCACertificates([...before, certificate.pem]);
+  return {
+    ...certificate,
+    [Symbol.dispose]() {
+      setDefaultCACertificates(before);
+      rmSync(folder, { recursive: true });
+    },
+  };
 }
 
 /** The environment of a Node.js program that trusts a certificate, if there is one. */

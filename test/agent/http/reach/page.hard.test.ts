@@ -1,20 +1,17 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Agent, TOKEN } from '../../../support/agent.ts';
 import { NO_CHROMIUM, openStatusPage, startChromium } from '../../../support/chromium.ts';
 import { needs } from '../../../support/needs.ts';
-import { makeCertificate, missingProxies, Proxy, PUBLIC_HOST, type Certificate } from '../../../support/proxies.ts';
+import { missingProxies, Proxy, PUBLIC_HOST, trustedCertificate, type Certificate } from '../../../support/proxies.ts';
 
 describe('the page at the address of a proxy', needs(NO_CHROMIUM ?? missingProxies), () => {
-  let folder: string;
-  let certificate: Certificate;
+  let certificate: Certificate & Disposable;
   let browser: Browser;
   beforeAll(async () => {
-    folder = mkdtempSync(path.join(tmpdir(), 'certificate-'));
-    certificate = await makeCertificate(folder);
+    certificate = await trustedCertificate();
     browser = await startChromium([
       `--host-resolver-rules=MAP ${PUBLIC_HOST} 127.0.0.1`,
       `--ignore-certificate-errors-spki-list=${certificate.spki}`,
@@ -22,7 +19,7 @@ describe('the page at the address of a proxy', needs(NO_CHROMIUM ?? missingProxi
   });
   afterAll(async () => {
     await browser.close();
-    rmSync(folder, { recursive: true });
+    certificate[Symbol.dispose]();
   });
 
   it.each(['nginx', 'haproxy'] as const)('works through %s with and without scripts', async (kind) => {

@@ -1,7 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { connect, type IncomingHttpHeaders } from 'node:http2';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -9,14 +8,7 @@ import type { Step } from '../../../doubles/claude/script.ts';
 import { Agent, TOKEN } from '../../../support/agent.ts';
 import { McpClient } from '../../../support/mcp.ts';
 import { needs } from '../../../support/needs.ts';
-import {
-  makeCertificate,
-  missingProxies,
-  Proxy,
-  PUBLIC_HOST,
-  trust,
-  type Certificate,
-} from '../../../support/proxies.ts';
+import { missingProxies, Proxy, PUBLIC_HOST, trustedCertificate, type Certificate } from '../../../support/proxies.ts';
 import { rawRequest } from '../../../support/raw-request.ts';
 
 const ME = { Authorization: `Bearer ${TOKEN}` };
@@ -29,18 +21,11 @@ const prompts: Record<string, readonly Step[]> = {
 };
 
 describe('behind real proxies', needs(missingProxies), () => {
-  let folder: string;
-  let certificate: Certificate;
-  let trusted: Disposable;
+  let certificate: Certificate & Disposable;
   beforeAll(async () => {
-    folder = mkdtempSync(path.join(tmpdir(), 'certificate-'));
-    certificate = await makeCertificate(folder);
-    trusted = trust(certificate);
+    certificate = await trustedCertificate();
   });
-  afterAll(() => {
-    trusted[Symbol.dispose]();
-    rmSync(folder, { recursive: true });
-  });
+  afterAll(() => certificate[Symbol.dispose]());
 
   describe.each(['nginx', 'haproxy'] as const)('%s', (kind) => {
     let agent: Agent;

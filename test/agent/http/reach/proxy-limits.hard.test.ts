@@ -1,8 +1,7 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -11,7 +10,7 @@ import type { RunAnswer, RunResource } from '../../../../agent/http/api/run.ts';
 import type { Step } from '../../../doubles/claude/script.ts';
 import { Agent, TOKEN, until } from '../../../support/agent.ts';
 import { needs } from '../../../support/needs.ts';
-import { makeCertificate, missingProxies, Proxy, trust, type Certificate } from '../../../support/proxies.ts';
+import { missingProxies, Proxy, trustedCertificate, type Certificate } from '../../../support/proxies.ts';
 
 const MEBIBYTE = 1_048_576;
 const waitFor = (file: string): Step => ({
@@ -38,18 +37,11 @@ const USUAL = {
 } as const;
 
 describe('behind real proxies', needs(missingProxies), () => {
-  let folder: string;
-  let certificate: Certificate;
-  let trusted: Disposable;
+  let certificate: Certificate & Disposable;
   beforeAll(async () => {
-    folder = mkdtempSync(path.join(tmpdir(), 'certificate-'));
-    certificate = await makeCertificate(folder);
-    trusted = trust(certificate);
+    certificate = await trustedCertificate();
   });
-  afterAll(() => {
-    trusted[Symbol.dispose]();
-    rmSync(folder, { recursive: true });
-  });
+  afterAll(() => certificate[Symbol.dispose]());
 
   describe.each(['nginx', 'haproxy'] as const)('%s', (kind) => {
     let agent: Agent;
