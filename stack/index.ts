@@ -18,6 +18,7 @@ import { ClaudeConfig } from './components/secrets/claude-config.ts';
 import { engineConfig } from './config/engine-source.ts';
 import { credentialsOf } from './config/git-hosts.ts';
 import { readConfig } from './config/config.ts';
+import type { IngressConfig } from './config/ingress.ts';
 import type { StackConfig } from './config/config.ts';
 import { CredentialSecret, federatedLogin } from './components/secrets/credential.ts';
 import { withLabels } from './components/extra-labels.ts';
@@ -70,10 +71,10 @@ const opts = { providers: [cluster], transformations: [withLabels(config.extraLa
 const { registry, beforePush, identityClientId } = target;
 const built = new AgentImage('image', { ...config, registry, beforePush, pinned: config.pinnedImage, projectDir });
 const { namespaceName } = new AgentNamespace('namespace', config, opts);
-const live = hasEngine ? livePolicies(target.access) : pulumi.output([]);
+const liveIn = (name?: string) => (hasEngine ? livePolicies(target.access, name) : pulumi.output([]));
 const network = new Network(
   'network',
-  { ...config, namespace: namespaceName, apiServer: apiServer(cluster), live },
+  { ...config, namespace: namespaceName, apiServer: apiServer(cluster), live: liveIn() },
   opts,
 );
 
@@ -144,6 +145,7 @@ const watchdog = new Watchdog(
   // The policies here too: the watchdog does not wait for the agent, whose pod takes the longest.
   { ...opts, dependsOn: [network, built] },
 );
+const outside = config.ingress ? [await wayIn(config.ingress)] : [];
 new UpdateHistory(
   'updates',
   {
@@ -156,7 +158,7 @@ new UpdateHistory(
     config: config.plain,
     // Must be read before this is registered: the read returns the state at that moment.
     earlier: await earlier,
-    after: [network, service, ...runners, watchdog],
+    after: [network, service, ...runners, watchdog, ...outside],
   },
   opts,
 );
@@ -167,7 +169,11 @@ export const namespace = namespaceName;
 export const deployment = service.deploymentName;
 /** The image that the pods run, by digest. Set config `image` to it to return to this image. */
 export const image = built.reference;
-/** Where n8n calls the agent: `POST` with a bearer token. */
+/** Where the API is: with `host`, for everybody whom `sourceRanges` admits; otherwise in the cluster only. */
+export const agentUrl = config.ingress ? `https://${config.ingress.host}` : SERVICE_URL;
+/** Where the status page is for people; null if the stack does not know. */
+export const pageUrl = config.pageUrl ?? null;
+/** Where an n8n in the cluster calls the agent: `POST` with a bearer token. */
 export const runUrl = `${SERVICE_URL}/run`;
 /** Prints the agent's health; needs `kubectl`. */
 export const healthCommand = `kubectl -n ${NAMES.namespace} exec deploy/${NAMES.deployment} -- curl -s localhost:${AGENT_PORT}/health`;
@@ -190,6 +196,17 @@ async function targetOf({ azure, protectData, registry, kubeContext }: StackConf
   ]);
   if (hasEngine) await checkOperator(azure.subscription);
   return new AzureTarget('azure', { azure, protectData });
+}
+
+/** Loaded on demand: most stacks have none. */
+async function wayIn(ingress: IngressConfig): Promise<pulumi.Resource> {
+  if (ingress.kind === 'ingress') {
+    const { IngressRoute } = await import('./components/ingress/ingress-route.ts');
+    return new IngressRoute('ingress', { namespace: namespaceName, ingress }, { ...opts, dependsOn: network });
+  }
+  const { GatewayRoute } = await import('./components/ingress/gateway-route.ts');
+  const live = liveIn(NAMES.gatewayNamespace);
+  return new GatewayRoute('ingress', { namespace: namespaceName, ingress, live }, { ...opts, dependsOn: network });
 }
 
 function claudeConfig(): ClaudeConfig | undefined {

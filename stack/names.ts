@@ -5,6 +5,10 @@ export const NAMES = {
   namespace: 'claude-agent',
   deployment: 'claude-code-agent',
   service: 'claude-agent',
+  /** The Gateway or Ingress, and the routes. */
+  ingress: 'claude-agent',
+  /** Of the Gateway, and of the proxies that a controller starts for it. */
+  gatewayNamespace: 'claude-agent-gateway',
   runner: 'claude-code-runner',
   watchdog: 'claude-auth-watchdog',
   maintenanceStart: 'claude-maintenance-start',
@@ -36,7 +40,7 @@ export const EARLIER_TOKEN_FILE = `${TOKEN_FILE}-earlier`;
 export const SERVICE_URL = `http://${NAMES.service}.${NAMES.namespace}.svc`;
 
 /** The parts of the system, as `app.kubernetes.io/component`. */
-export type Part = 'agent' | 'runner' | 'watchdog' | 'namespace';
+export type Part = 'agent' | 'runner' | 'watchdog' | 'namespace' | 'ingress';
 
 /** Labels that select the pods of a part. Selectors are immutable, so they contain only what never changes. */
 export function selectorLabels(part: Part): Record<string, string> {

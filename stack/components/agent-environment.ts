@@ -104,6 +104,7 @@ export function agentEnvironment({
     ...gitSettings(config),
     ...tracingSettings(config),
     ...(tracingHeaders ? { [AGENT_ENV.otlpHeadersFile]: `${PATHS.tracing}/${TRACING_KEY}` } : {}),
+    ...outside(config),
     ...(login.kind === 'session'
       ? { [AGENT_ENV.sessionDir]: PATHS.session }
       : { [AGENT_ENV.credentialFile]: `${PATHS.credential}/${CREDENTIAL_KEY}` }),
@@ -174,6 +175,19 @@ function placeOfRuns({ runners, slots }: StackConfig): Record<string, string> {
     [AGENT_ENV.gatewayHost]: '0.0.0.0',
     [AGENT_ENV.gatewayPort]: String(GATEWAY_PORT),
     [AGENT_ENV.gatewayUrl]: `http://$(${POD_IP}):${GATEWAY_PORT}`,
+  };
+}
+
+/** Under which name, from where, and through how many proxies the agent is called from outside of the cluster. */
+function outside({ ingress, pageUrl }: StackConfig): Record<string, string> {
+  if (pageUrl === undefined) return {};
+  return {
+    AGENT_PAGE_URL: pageUrl,
+    [AGENT_ENV.allowedHosts]: new URL(pageUrl).hostname,
+    ...(ingress && {
+      AGENT_TRUSTED_PROXIES: String(ingress.trustedProxies),
+      ...(ingress.sourceRanges.length > 0 && { AGENT_SOURCE_RANGES: ingress.sourceRanges.join(',') }),
+    }),
   };
 }
 

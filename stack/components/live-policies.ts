@@ -22,17 +22,20 @@ export interface LivePolicy {
 const TAKEN_BACK = `${ANNOTATION}/taken-back-generation`;
 
 /**
- * The network policies of the namespace. None, and a warning, if `kubectl` can't read them.
+ * The network policies of a namespace. None, and a warning, if `kubectl` can't read them.
  * @param access How the provider reaches the cluster.
  */
-export function livePolicies(access: Target['access']): pulumi.Output<readonly LivePolicy[]> {
+export function livePolicies(
+  access: Target['access'],
+  namespace: string = NAMES.namespace,
+): pulumi.Output<readonly LivePolicy[]> {
   const found = pulumi.all([access.context, access.kubeconfig]).apply(async ([context, kubeconfig]) => {
-    if (kubeconfig === undefined) return read(context === undefined ? [] : ['--context', context]);
+    if (kubeconfig === undefined) return read(namespace, context === undefined ? [] : ['--context', context]);
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'kubeconfig-')); // Readable only by its owner.
     try {
       const file = path.join(folder, 'config');
       fs.writeFileSync(file, kubeconfig);
-      return await read(['--kubeconfig', file]);
+      return await read(namespace, ['--kubeconfig', file]);
     } finally {
       fs.rmSync(folder, { recursive: true });
     }
@@ -40,17 +43,8 @@ export function livePolicies(access: Target['access']): pulumi.Output<readonly L
   return pulumi.unsecret(found);
 }
 
-async function read(where: readonly string[]): Promise<readonly LivePolicy[]> {
-  const get = [
-    'get',
-    'networkpolicies',
-    '--namespace',
-    NAMES.namespace,
-    '--output',
-    'json',
-    '--request-timeout',
-    '10s',
-  ];
+async function read(namespace: string, where: readonly string[]): Promise<readonly LivePolicy[]> {
+  const get = ['get', 'networkpolicies', '--namespace', namespace, '--output', 'json', '--request-timeout', '10s'];
   const { run } = await import('../exec.ts'); // Loaded while the engine works, so as not to delay its start.
   const found = await run('kubectl', [...get, ...where]);
   if ('output' in found) return (JSON.parse(found.output) as { items: readonly LivePolicy[] }).items;

@@ -1,17 +1,16 @@
 import { isIPv6 } from 'node:net';
 
-import { NetworkPolicy } from '@pulumi/kubernetes/networking/v1/networkPolicy.js';
-import type * as k8s from '@pulumi/kubernetes';
 import * as pulumi from '@pulumi/pulumi';
 
 import { AGENT_PORT, GATEWAY_PORT, RUNNER_PORT } from '../../agent/contract.ts';
 import type { ApiServer } from './api-server.ts';
+import type { IngressConfig } from '../config/ingress.ts';
 import type { Egress } from '../config/items.ts';
 import type { RunnersConfig } from '../config/runners.ts';
-import { takeBack } from './live-policies.ts';
+import { acmeSolver, proxies } from './ingress/proxies.ts';
 import type { LivePolicy } from './live-policies.ts';
-import { labels, selectorLabels } from '../names.ts';
-import type { Part } from '../names.ts';
+import { BASE_POLICIES, inNamespace, LINK_LOCAL, makePolicies, pods, tcp } from './policies.ts';
+import type { EgressRule, IngressRule, Peer, PolicySpec } from './policies.ts';
 
 /** Arguments of {@link Network}. */
 export interface NetworkArgs {
@@ -24,6 +23,8 @@ export interface NetworkArgs {
   readonly n8nPort: number;
   /** Namespace whose pods may read the agent's metrics. */
   readonly prometheusNamespace: string | undefined;
+  /** Undefined: nothing outside of the cluster reaches the agent. */
+  readonly ingress: IngressConfig | undefined;
   /** Undefined: `claude` runs in the agent's pod. */
   readonly runners: RunnersConfig | undefined;
   /** What pods may reach in addition to port 443 of the internet. */
@@ -36,29 +37,16 @@ export interface NetworkArgs {
   readonly live: pulumi.Output<readonly LivePolicy[]>;
 }
 
-/** Where a node-local DNS cache listens, and where clouds serve the credentials of a machine. */
-const LINK_LOCAL = '169.254.0.0/16';
-const METADATA = '169.254.169.254/32';
-
 /**
  * Not the internet: private networks (RFC 1918), carrier-grade NAT (pod networks of clouds), link-local and Azure's
  * virtual address.
  */
 const NOT_INTERNET = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', LINK_LOCAL, '168.63.129.16/32'];
 
-type PolicySpec = k8s.types.input.networking.v1.NetworkPolicySpec;
-type Peer = k8s.types.input.networking.v1.NetworkPolicyPeer;
-type IngressRule = k8s.types.input.networking.v1.NetworkPolicyIngressRule;
-type EgressRule = k8s.types.input.networking.v1.NetworkPolicyEgressRule;
 type N8nPods = Pick<NetworkArgs, 'n8nNamespace' | 'n8nPodLabels'>;
 
-const pods = (part: Part) => ({ matchLabels: selectorLabels(part) });
-const inNamespace = (name: string) => ({ matchLabels: { 'kubernetes.io/metadata.name': name } });
-const tcp = (port: number) => ({ protocol: 'TCP', port });
-const DNS_PORTS = [{ protocol: 'UDP', port: 53 }, tcp(53)];
-
 /**
- * The network policies. They allow n8n, the watchdog and a Prometheus to reach the agent; the agent to reach Anthropic, n8n and
+ * The network policies. They allow n8n, the watchdog, a Prometheus and an ingress controller to reach the agent; the agent to reach Anthropic, n8n and
  * its runners; runners to reach the agent's gateway and the internet; the watchdog to reach n8n, Teams and the API server; every
  * pod to reach DNS. They deny everything else.
  */
@@ -66,28 +54,14 @@ export class Network extends pulumi.ComponentResource {
   /** @param name The _unique_ name of this component. */
   constructor(name: string, args: NetworkArgs, opts?: pulumi.ComponentResourceOptions) {
     super('claude-code-agent:stack:Network', name, {}, opts);
-    for (const [policy, spec] of Object.entries(policiesOf(args))) {
-      const annotations = pulumi.all([args.live, spec]).apply(([live, wanted]) =>
-        takeBack(
-          live.find((candidate) => candidate.metadata.name === policy),
-          wanted,
-        ),
-      );
-      new NetworkPolicy(
-        `${name}-${policy}`,
-        { metadata: { name: policy, namespace: args.namespace, labels: labels('namespace'), annotations }, spec },
-        { parent: this },
-      );
-    }
+    makePolicies(name, args, policiesOf(args), { parent: this });
     this.registerOutputs();
   }
 }
 
 function policiesOf(args: NetworkArgs): Record<string, PolicySpec> {
   return {
-    // Only an explicit list, even an empty one, removes rules that somebody added.
-    'default-deny': { podSelector: {}, policyTypes: ['Ingress', 'Egress'], ingress: [], egress: [] },
-    'allow-dns': { podSelector: {}, policyTypes: ['Egress'], egress: [dns()] },
+    ...BASE_POLICIES,
     'allow-agent': {
       podSelector: pods('agent'),
       policyTypes: ['Ingress', 'Egress'],
@@ -106,21 +80,17 @@ function policiesOf(args: NetworkArgs): Record<string, PolicySpec> {
       },
     }),
     'allow-watchdog': { podSelector: pods('watchdog'), policyTypes: ['Egress'], egress: watchdogEgress(args) },
+    ...(args.ingress?.kind === 'ingress' && { 'allow-acme-solver': acmeSolver(args.ingress) }),
   };
 }
 
-function dns(): EgressRule {
-  const clusterDns = {
-    namespaceSelector: inNamespace('kube-system'),
-    podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } },
-  };
-  const cacheOfNode = { ipBlock: { cidr: LINK_LOCAL, except: [METADATA] } };
-  return { to: [clusterDns, cacheOfNode], ports: DNS_PORTS };
-}
-
-function agentCallers({ prometheusNamespace, ...args }: NetworkArgs): IngressRule {
+function agentCallers({ prometheusNamespace, ingress, ...args }: NetworkArgs): IngressRule {
   const prometheus = prometheusNamespace === undefined ? [] : [{ namespaceSelector: inNamespace(prometheusNamespace) }];
-  return { from: [n8nPods(args), { podSelector: pods('watchdog') }, ...prometheus], ports: [tcp(AGENT_PORT)] };
+  const outside = ingress === undefined ? [] : [proxies(ingress)];
+  return {
+    from: [n8nPods(args), { podSelector: pods('watchdog') }, ...prometheus, ...outside],
+    ports: [tcp(AGENT_PORT)],
+  };
 }
 
 function agentEgress({ runners, extraEgress, apiServer, ...args }: NetworkArgs): pulumi.Input<EgressRule>[] {

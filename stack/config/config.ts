@@ -28,6 +28,8 @@ import { crossChecks } from './cross-checks.ts';
 import { TEXT } from './values.ts';
 import { readFederation } from './federation.ts';
 import type { Federation } from './federation.ts';
+import { readIngress } from './ingress.ts';
+import type { IngressConfig } from './ingress.ts';
 import { readGitHosts } from './git-hosts.ts';
 import type { GitHostsConfig } from './git-hosts.ts';
 import { readTracing } from './tracing.ts';
@@ -161,6 +163,9 @@ export interface StackConfig {
   readonly n8nApiKey: pulumi.Output<string> | undefined;
   readonly n8nUrl: string | undefined;
   readonly n8nTag: string;
+  /** Undefined: nothing outside of the cluster reaches the agent. */
+  readonly ingress: IngressConfig | undefined;
+  /** With `ingress`, its host unless it is set. */
   readonly pageUrl: string | undefined;
   readonly guideUrl: string | undefined;
   readonly reminderHours: number;
@@ -182,6 +187,7 @@ export function readConfig(source: ConfigSource): StackConfig {
   const authMode = read.oneOf('authMode', AUTH_MODES);
   const runners = readRunners(read);
   const callers = readCallers(read);
+  const ingress = readIngress(read);
   const config = {
     target,
     azure: readAzureConfig(read, target, platform),
@@ -264,7 +270,8 @@ export function readConfig(source: ConfigSource): StackConfig {
     n8nApiKey: secret('n8nApiKey'),
     n8nUrl: read.optional('n8nUrl', ...TEXT.url),
     n8nTag: read.text('n8nTag', ...TEXT.tag),
-    pageUrl: read.optional('pageUrl', ...TEXT.page),
+    ingress,
+    pageUrl: read.optional('pageUrl', ...TEXT.page) ?? (ingress && `https://${ingress.host}`),
     guideUrl: read.optional('guideUrl', ...TEXT.guide),
     reminderHours: read.integer('reminderHours', 1, 168),
     maintenanceReason: read.text('maintenanceReason', ...TEXT.reason),

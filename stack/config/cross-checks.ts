@@ -29,6 +29,8 @@ export interface CrossChecked {
   readonly gitHosts: readonly unknown[];
   readonly n8nApiUrl: string | undefined;
   readonly tracing: TracingConfig;
+  readonly ingress: { readonly host: string } | undefined;
+  readonly pageUrl: string | undefined;
   /** Whether the secrets are set; their values are not available to the npm commands. */
   readonly hasN8nApiKey: boolean;
   readonly hasOtlpHeaders: boolean;
@@ -58,6 +60,7 @@ export function crossChecks(config: CrossChecked): string[] {
     ...outOfReach('otlpTracesEndpoint', config.tracing.tracesEndpoint, config),
     ...oneWithoutOther(config),
     ...headersForNobody(config),
+    ...pageElsewhere(config),
     ...(ofN8n(config) ? [] : outOfReach('n8nApiUrl', config.n8nApiUrl, config)),
     ...config.gitHosts.flatMap((host, index) => gitHostOutOfReach(host, index, config)),
     ...config.callbackHosts.flatMap((host, index) => hostOutOfReach(host, index, config)),
@@ -126,6 +129,13 @@ function headersForNobody({ tracing, hasOtlpHeaders }: CrossChecked): string[] {
         'otlpHeaders is set, but otlpEndpoint is not, so the agent makes no spans. Set otlpEndpoint, or remove otlpHeaders.',
       ]
     : [];
+}
+
+/** The host leads to the whole agent, whose page is at the root. */
+function pageElsewhere({ ingress, pageUrl }: CrossChecked): string[] {
+  const own = `https://${ingress?.host ?? ''}`;
+  if (ingress === undefined || pageUrl === undefined || [own, `${own}/`].includes(pageUrl)) return [];
+  return [`pageUrl is ${pageUrl}, but host is ${ingress.host}, so that the page is at ${own}. Remove one of them.`];
 }
 
 /** Whether the URL is n8n's own Service, by any of its names in the cluster. */

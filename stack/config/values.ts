@@ -22,6 +22,12 @@ export const TEXT = {
   bytes: matches(/^\d+(\.\d+)?(Ki|Mi|Gi|Ti|k|M|G|T)?$/, 'a quantity, such as 2Gi'),
   storageClass: matches(/^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$/, 'the name of a storage class'),
   runtimeClass: matches(/^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$/, 'the name of a runtime class'),
+  className: matches(/^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$/, 'the name of a GatewayClass or an IngressClass'),
+  secret: matches(/^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$/, 'the name of a Secret'),
+  host: matches(
+    /^(?=.{1,253}$)([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)+[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/,
+    'a DNS name in lower case without scheme, port or path, such as claude-agent.example.com',
+  ),
   namespace: matches(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'the name of a namespace'),
   url: url(/^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/, 'an http(s) URL without user, query or fragment'),
   proxy: url(

@@ -26,6 +26,9 @@ export const DOUBLE = { namespace: 'e2e-anthropic', name: 'anthropic', port: 808
 /** Where the tests have a Prometheus, as far as network policies go. */
 export const PROMETHEUS_NAMESPACE = 'e2e-prometheus';
 
+/** Where the tests have an ingress controller, as far as network policies go. */
+export const CONTROLLER_NAMESPACE = 'e2e-controller';
+
 /** The result of one npm script. */
 export interface Ran {
   readonly exitCode: number | undefined;

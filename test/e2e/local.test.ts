@@ -4,7 +4,7 @@ import { execa } from 'execa';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { Checkout, DOUBLE } from './checkout.ts';
+import { Checkout, CONTROLLER_NAMESPACE, DOUBLE } from './checkout.ts';
 import { agentPod, control, inAgent, kubectl, run, takeDown, timesAsked, until, watchdog } from './cluster.ts';
 import { seenBesideAgent, startDouble, startDoubleBesideAgent } from './doubles.ts';
 import { received, RECEIVER_URL, startReceiver } from './receiver.ts';
@@ -16,6 +16,14 @@ import type { PolicyEngine } from './policy-engine.ts';
 import { missingRequirement } from './requirements.ts';
 import { needs } from '../support/needs.ts';
 
+/** No controller is there to serve it. */
+const HOST = {
+  host: 'claude-agent.example.org',
+  ingress: 'ingress',
+  ingressClass: 'e2e',
+  ingressNamespace: CONTROLLER_NAMESPACE,
+  tlsSecret: 'claude-agent-tls',
+};
 let checkout: Checkout;
 const measured = (what: string, seconds: number) => console.info(`${what}: ${seconds.toFixed(1)} s`);
 const up = () => checkout.npm('up', '--yes', '--skip-preview', '--non-interactive');
@@ -23,7 +31,7 @@ const stackOutput = async (name: string) => (await checkout.pulumi('stack', 'out
 
 describe('the local target', needs(await missingRequirement()), () => {
   beforeAll(async () => {
-    checkout = new Checkout({ settings: NOTIFY_SETTINGS });
+    checkout = new Checkout({ settings: { ...NOTIFY_SETTINGS, ...HOST } });
     await checkout.fill();
   });
 

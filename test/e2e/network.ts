@@ -1,7 +1,7 @@
 import { selectorLabels } from '../../stack/names.ts';
 import { decidedFor, PLACES, REACHES, SOURCES } from '../support/network-matrix.ts';
 import type { Place, PlaceName, Source } from '../support/network-matrix.ts';
-import { DOUBLE, PROMETHEUS_NAMESPACE } from './checkout.ts';
+import { CONTROLLER_NAMESPACE, DOUBLE, PROMETHEUS_NAMESPACE } from './checkout.ts';
 import { kubectl, until } from './cluster.ts';
 import { startPolicyEngine } from './policy-engine.ts';
 import type { PolicyEngine } from './policy-engine.ts';
@@ -34,6 +34,7 @@ const PROBES: Readonly<Record<Exclude<End, keyof typeof OF_STACK>, Probe>> = {
   neighbour: { name: 'e2e-neighbour', namespace: OWN, labels: {}, ports: [], user: USER },
   n8n: { name: 'e2e-n8n', namespace: DOUBLE.namespace, labels: {}, ports: [5678, 5432], user: USER },
   prometheus: { name: 'e2e-prometheus', namespace: PROMETHEUS_NAMESPACE, labels: {}, ports: [], user: USER },
+  controller: { name: 'e2e-controller', namespace: CONTROLLER_NAMESPACE, labels: {}, ports: [], user: USER },
   // The same labels elsewhere give no rights.
   stranger: { name: 'e2e-stranger', namespace: STRANGERS, labels: selectorLabels('watchdog'), ports: [443], user: 0 },
   control: { name: 'e2e-control', namespace: STRANGERS, labels: { control: 'yes' }, ports: [8080], user: USER },
@@ -57,7 +58,7 @@ Promise.all(JSON.parse(process.argv[1]).map(answers)).then((all) => { console.lo
 
 /** Makes the pods and namespaces to try it with. */
 export async function startProbes(image: string): Promise<void> {
-  const namespaces = [STRANGERS, PROMETHEUS_NAMESPACE, DOUBLE.namespace];
+  const namespaces = [STRANGERS, PROMETHEUS_NAMESPACE, CONTROLLER_NAMESPACE, DOUBLE.namespace];
   const items = [
     ...namespaces.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })),
     ...Object.values(PROBES).map((probe) => podOf(probe, image)),
@@ -82,7 +83,8 @@ export async function stopProbes(): Promise<void> {
   for (const { name, namespace } of Object.values(PROBES)) {
     await kubectl(['delete', 'pod', name, '--namespace', namespace, ...gone]);
   }
-  await kubectl(['delete', 'namespace', STRANGERS, PROMETHEUS_NAMESPACE, '--ignore-not-found', '--wait=false']);
+  const namespaces = [STRANGERS, PROMETHEUS_NAMESPACE, CONTROLLER_NAMESPACE];
+  await kubectl(['delete', 'namespace', ...namespaces, '--ignore-not-found', '--wait=false']);
 }
 
 function podOf({ name, namespace, labels, ports, user }: Probe, image: string): object {

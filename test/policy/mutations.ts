@@ -130,13 +130,36 @@ const CHANGES = (secret: string): Readonly<Record<string, Readonly<Record<string
     'more than deleting pods': role({ resources: ['pods'], resourceNames: undefined, verbs: ['create', 'delete'] }),
     'every namespace': role({}, 'ClusterRole'),
   },
-  'Nothing is reachable from outside the cluster.': {
+  "From outside the cluster, only the agent's own host is reachable, and only by HTTPS.": {
     'a load balancer': { of: 'Service', at: 'spec.type', to: 'LoadBalancer' },
     'an address': { of: 'Service', at: 'spec.externalIPs', to: ['203.0.113.1'] },
-    'an Ingress': { add: 'kubernetes:networking.k8s.io/v1:Ingress', inputs: { metadata: METADATA } },
+    'an Ingress for every host': {
+      add: 'kubernetes:networking.k8s.io/v1:Ingress',
+      inputs: { metadata: METADATA, spec: { defaultBackend: {} } },
+    },
+    'a listener for every host': { of: 'Gateway', at: 'spec.listeners.0.hostname', to: undefined },
+    'a listener without a certificate': { of: 'Gateway', at: 'spec.listeners.0.tls.certificateRefs', to: [] },
+    'a listener without TLS for the agent': {
+      of: 'Gateway',
+      at: 'spec.listeners.1.allowedRoutes.namespaces.from',
+      to: 'All',
+    },
+    'a route without TLS': { of: 'HTTPRoute', at: 'spec.parentRefs.0.sectionName', to: 'http' },
+    'another host': { of: 'HTTPRoute', at: 'spec.hostnames', to: ['other.example.com'] },
   },
-  'A namespace accepts only restricted pods.': {
-    baseline: { of: 'Namespace', at: 'metadata.labels.pod-security\\.kubernetes\\.io/enforce', to: 'baseline' },
+  "A namespace accepts only restricted pods, and that of a Gateway baseline ones, which a controller's proxies are.": {
+    baseline: {
+      of: 'Namespace',
+      called: 'claude-agent',
+      at: 'metadata.labels.pod-security\\.kubernetes\\.io/enforce',
+      to: 'baseline',
+    },
+    privileged: {
+      of: 'Namespace',
+      called: 'claude-agent-gateway',
+      at: 'metadata.labels.pod-security\\.kubernetes\\.io/enforce',
+      to: 'privileged',
+    },
   },
   'A namespace allows no traffic in either direction except what policies allow.': {
     'no default': { remove: 'NetworkPolicy', called: 'default-deny' },
@@ -154,7 +177,11 @@ const CHANGES = (secret: string): Readonly<Record<string, Readonly<Record<string
     'a dot': { of: 'Deployment', at: 'metadata.name', to: 'claude.agent' },
     'a long name': { of: 'CronJob', at: 'metadata.name', to: 'c'.repeat(53) },
   },
-  'An object is in the namespace of the stack.': {
+  'An object is in the namespace of the stack, or with a Gateway in its own.': {
+    'an Ingress elsewhere': {
+      add: 'kubernetes:networking.k8s.io/v1:Ingress',
+      inputs: { metadata: { ...METADATA, namespace: 'claude-agent-gateway' } },
+    },
     'another one': { of: 'Service', at: 'metadata.namespace', to: 'default' },
     'the current one': { of: 'PersistentVolumeClaim', at: 'metadata.namespace', to: undefined },
   },

@@ -41,6 +41,9 @@ export interface Pod {
   readonly selector?: { readonly matchLabels?: Readonly<Record<string, string>> };
 }
 
+/** The namespace of a Gateway. */
+export const GATEWAY_NAMESPACE = 'claude-agent-gateway';
+
 /** Whether a resource is an object in a cluster. */
 export const isObject = ({ type }: Resource): boolean => type.startsWith('kubernetes:');
 

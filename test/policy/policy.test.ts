@@ -22,6 +22,9 @@ const NOTIFY = {
   n8nApiKey: 'canary-of-n8n-key',
 };
 
+/** A Gateway of AKS. */
+const HOST = { host: 'claude-agent.example.com', tlsSecret: 'claude-agent-tls', sourceRanges: '["203.0.113.0/24"]' };
+
 /** Configurations that together create every kind of object in every form. */
 const CONFIGS: Record<string, Record<string, string>> = {
   'the defaults': {},
@@ -73,6 +76,9 @@ const CONFIGS: Record<string, Record<string, string>> = {
     workspaceStorage: 'volume',
     workspaceAccessMode: 'ReadWriteMany',
   },
+  'a Gateway': HOST,
+  'a Gateway of another controller': { ...HOST, ingressClass: 'traefik', ingressNamespace: 'traefik' },
+  'an Ingress': { ...HOST, ingress: 'ingress', ingressClass: 'traefik', ingressNamespace: 'traefik' },
   "claude in the agent's pod": { runners: '0', slots: '4' },
 };
 
@@ -86,7 +92,7 @@ describe('the security rules', () => {
   describe('report a violation:', () => {
     let sound: readonly Resource[];
     beforeAll(async () => {
-      sound = (await runProgram({ ...AZURE, ...NOTIFY })).resources;
+      sound = (await runProgram({ ...AZURE, ...NOTIFY, ...HOST })).resources;
     });
 
     const cases = mutations(REFRESH_TOKEN).map((mutation) => [mutation.breaks, mutation.by, mutation] as const);

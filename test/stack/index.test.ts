@@ -120,6 +120,8 @@ describe('the program', () => {
       namespace: 'claude-agent',
       deployment: 'claude-code-agent',
       image: DIGEST,
+      agentUrl: 'http://claude-agent.claude-agent.svc',
+      pageUrl: null,
       runUrl: 'http://claude-agent.claude-agent.svc/run',
       healthCommand: 'kubectl -n claude-agent exec deploy/claude-code-agent -- curl -s localhost:3000/health',
       watchdogCommand: 'kubectl -n claude-agent create job --from=cronjob/claude-auth-watchdog manual-check',

@@ -4,8 +4,20 @@
  * @module
  */
 
-/** Who connects. `neighbour` is another pod in the agent's namespace, `stranger` one in another namespace. */
-export const SOURCES = ['agent', 'runner', 'watchdog', 'neighbour', 'n8n', 'prometheus', 'stranger'] as const;
+/**
+ * Who connects. `neighbour` is another pod in the agent's namespace, `stranger` one in another namespace, `controller` one
+ * of the ingress controller's.
+ */
+export const SOURCES = [
+  'agent',
+  'runner',
+  'watchdog',
+  'neighbour',
+  'n8n',
+  'prometheus',
+  'controller',
+  'stranger',
+] as const;
 
 /** One of {@link SOURCES}. */
 export type Source = (typeof SOURCES)[number];
@@ -61,6 +73,7 @@ export const REACHES: Readonly<Record<Source, readonly PlaceName[]>> = {
   neighbour: [...RESOLVING],
   n8n: ['agent'],
   prometheus: ['agent'],
+  controller: ['agent'],
   stranger: [],
 };
 

@@ -22,6 +22,18 @@ const BEFORE_RUNNERS = {
   runnerEgress: 'internet',
 };
 
+/** Config of an update whose record lacks these keys: that version applies no source ranges and knows no callers outside. */
+const BEFORE_HOST = {
+  host: '',
+  ingress: 'gateway',
+  ingressClass: '',
+  ingressNamespace: '',
+  ingressAnnotations: '{}',
+  tlsSecret: '',
+  sourceRanges: '[]',
+  trustedProxies: '1',
+};
+
 /** Lists that an earlier version may not know, and what that means. */
 const WITHOUT = {
   callers: 'their tokens get 401',
@@ -63,7 +75,7 @@ export function rollbackPlan(
   const changes = [`image ${from}${image}, pinned from now on`];
   file.set('image', record.image);
   const kept: string[] = [];
-  for (const [key, value] of Object.entries({ ...BEFORE_RUNNERS, ...record.config }).filter(
+  for (const [key, value] of Object.entries({ ...BEFORE_RUNNERS, ...BEFORE_HOST, ...record.config }).filter(
     ([name]) => name !== 'image',
   )) {
     const now = file.get(key);

@@ -2,6 +2,7 @@ import { NAMES, SERVICE_URL, TOKEN_FILE } from '../../names.ts';
 import type { CommandContext } from '../system/environment.ts';
 import { prepareToChange, refuseMistakes } from '../system/prepared-stack.ts';
 import { mustBeThere } from '../system/registry.ts';
+import { StackFile } from '../../config/stack-file.ts';
 import { isEmpty } from '../../pulumi-internals/state.ts';
 
 /**
@@ -27,14 +28,18 @@ export async function up(context: CommandContext): Promise<number> {
   }
   const exitCode = await stack.pulumi('up');
   // With --exclude the agent may not be deployed.
-  if (exitCode === 0 && !args.includes('--exclude')) say(howToCall());
+  if (exitCode === 0 && !args.includes('--exclude'))
+    say(howToCall(StackFile.at(stack.ready.configFile, environment.projectDir)));
   return exitCode;
 }
 
-function howToCall(): string {
+function howToCall(config: StackFile): string {
+  const host = config.get('host') ?? '';
+  const outside =
+    host === '' ? '' : `outside     POST https://${host}/run   (npm run doctor tells whether that works)\n`;
   return `
 n8n calls   POST ${SERVICE_URL}/run
-with        Authorization: Bearer (the token in ${TOKEN_FILE})
+${outside}with        Authorization: Bearer (the token in ${TOKEN_FILE})
 
 From this machine:
   kubectl -n ${NAMES.namespace} port-forward service/${NAMES.service} 3000:80

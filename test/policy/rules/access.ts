@@ -1,4 +1,4 @@
-import { isObject, kindOf, metadataOf, podOf, specOf } from '../objects.ts';
+import { GATEWAY_NAMESPACE, isObject, kindOf, metadataOf, podOf, specOf } from '../objects.ts';
 import { when } from '../rule.ts';
 import type { Resource, Rule } from '../rule.ts';
 
@@ -29,6 +29,55 @@ const isBound = (account: string, all: readonly Resource[]): boolean =>
 /** Verbs that change or delete an object. A rule can't restrict `create` to a name. */
 const CHANGING = ['create', 'update', 'patch', 'delete'];
 const NEVER = ['169.254.0.0/16', '168.63.129.16/32', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10'];
+
+/** The host that the agent knows as its own. */
+function ownHost(all: readonly Resource[]): unknown {
+  const containers = all
+    .filter((other) => kindOf(other) === 'Deployment' && metadataOf(other).name === 'claude-code-agent')
+    .flatMap((other) => podOf(other)?.spec.containers ?? []);
+  return containers[0]?.env?.find(({ name }) => name === 'AGENT_ALLOWED_HOSTS')?.value;
+}
+
+interface Open {
+  readonly defaultBackend?: unknown;
+  readonly tls?: readonly { readonly hosts?: readonly unknown[]; readonly secretName?: unknown }[];
+  readonly rules?: readonly { readonly host?: unknown; readonly backendRefs?: unknown }[];
+  readonly listeners?: readonly {
+    readonly protocol?: unknown;
+    readonly hostname?: unknown;
+    readonly tls?: { readonly mode?: unknown; readonly certificateRefs?: readonly unknown[] };
+    readonly allowedRoutes?: { readonly namespaces?: { readonly from?: unknown } };
+  }[];
+  readonly hostnames?: readonly unknown[];
+  readonly parentRefs?: readonly { readonly sectionName?: unknown }[];
+}
+
+/** What an Ingress, a Gateway or a route opens besides HTTPS to the host. */
+function openness(kind: string, spec: unknown, host: unknown): string[] {
+  const { defaultBackend, tls = [], rules = [], listeners = [], hostnames = [], parentRefs = [] } = spec as Open;
+  const others = [...rules.flatMap((rule) => (kind === 'Ingress' ? [rule.host] : [])), ...hostnames].concat(
+    listeners.map(({ hostname }) => hostname),
+  );
+  return [
+    ...when(others.length === 0 || others.some((other) => other === undefined || other !== host), 'another host'),
+    ...when(defaultBackend !== undefined, 'it has a default backend'),
+    ...when(
+      kind === 'Ingress' && !tls.some(({ hosts, secretName }) => hosts?.includes(host) && secretName !== ''),
+      'it has no certificate for the host',
+    ),
+    ...listeners.flatMap(({ protocol, tls: own, allowedRoutes }) =>
+      protocol === 'HTTPS'
+        ? when(own?.mode !== 'Terminate' || !own.certificateRefs?.length, 'a listener has no certificate')
+        : when(allowedRoutes?.namespaces?.from !== 'Same', 'a listener without TLS takes routes to the agent'),
+    ),
+    ...when(
+      kind === 'HTTPRoute' &&
+        rules.some(({ backendRefs }) => backendRefs !== undefined) &&
+        !parentRefs.every(({ sectionName }) => sectionName === 'https'),
+      'it leads to the agent without TLS',
+    ),
+  ];
+}
 
 /** Permissions for the API server, and network access. */
 export const ACCESS_RULES: readonly Rule[] = [
@@ -93,27 +142,27 @@ export const ACCESS_RULES: readonly Rule[] = [
     },
   },
   {
-    must: 'Nothing is reachable from outside the cluster.',
-    check: (resource) => {
+    must: "From outside the cluster, only the agent's own host is reachable, and only by HTTPS.",
+    check: (resource, all) => {
       const { type, externalIPs } = specOf(resource) as { type?: string; externalIPs?: unknown };
+      const kind = kindOf(resource);
       return [
-        ...when(['Ingress', 'HTTPRoute', 'Gateway'].includes(kindOf(resource)), `it is a ${kindOf(resource)}`),
-        ...when(kindOf(resource) === 'Service' && type !== 'ClusterIP', `its type is ${type ?? 'not set'}`),
-        ...when(kindOf(resource) === 'Service' && externalIPs !== undefined, 'externalIPs'),
+        ...when(kind === 'Service' && type !== 'ClusterIP', `its type is ${type ?? 'not set'}`),
+        ...when(kind === 'Service' && externalIPs !== undefined, 'externalIPs'),
+        ...(['Ingress', 'Gateway', 'HTTPRoute'].includes(kind) ? openness(kind, specOf(resource), ownHost(all)) : []),
       ];
     },
   },
   {
-    must: 'A namespace accepts only restricted pods.',
-    check: (resource) =>
-      kindOf(resource) !== 'Namespace'
-        ? []
-        : ['enforce', 'audit', 'warn'].flatMap((mode) =>
-            when(
-              metadataOf(resource).labels?.[`pod-security.kubernetes.io/${mode}`] !== 'restricted',
-              `${mode} is not`,
-            ),
-          ),
+    must: "A namespace accepts only restricted pods, and that of a Gateway baseline ones, which a controller's proxies are.",
+    check: (resource) => {
+      if (kindOf(resource) !== 'Namespace') return [];
+      const { name, labels } = metadataOf(resource);
+      const levels = name === GATEWAY_NAMESPACE ? ['restricted', 'baseline'] : ['restricted'];
+      return ['enforce', 'audit', 'warn'].flatMap((mode) =>
+        when(!levels.includes(labels?.[`pod-security.kubernetes.io/${mode}`] ?? ''), `${mode} is not`),
+      );
+    },
   },
   {
     must: 'A namespace allows no traffic in either direction except what policies allow.',
@@ -139,9 +188,11 @@ export const ACCESS_RULES: readonly Rule[] = [
       if (kindOf(resource) !== 'NetworkPolicy') return [];
       const { ingress = [], egress = [] } = specOf(resource) as NetworkPolicy;
       const peers = egress.flatMap(({ to }) => to ?? []);
+      // The way in is open to everybody.
+      const isWayIn = metadataOf(resource).name === 'allow-gateway';
       return [
         ...when(
-          ingress.some(({ from }) => !from?.length) || egress.some(({ to }) => !to?.length),
+          (!isWayIn && ingress.some(({ from }) => !from?.length)) || egress.some(({ to }) => !to?.length),
           'a rule is for everybody',
         ),
         ...peers.flatMap(({ ipBlock }) =>

@@ -1,4 +1,4 @@
-import { isObject, kindOf, metadataOf, podOf } from '../objects.ts';
+import { GATEWAY_NAMESPACE, isObject, kindOf, metadataOf, podOf } from '../objects.ts';
 import { when } from '../rule.ts';
 import type { Resource, Rule } from '../rule.ts';
 
@@ -22,6 +22,9 @@ const isNamespaced = (resource: Resource): boolean =>
 /** Of Kubernetes, and of Azure, where earlier images, volumes and logs would go with it. */
 const HOLDS_DATA = ['Namespace', 'PersistentVolumeClaim', 'ResourceGroup', 'Registry', 'ManagedCluster', 'Workspace'];
 
+/** What a Gateway needs beside it. */
+const OF_GATEWAY = ['Gateway', 'HTTPRoute', 'ConfigMap', 'NetworkPolicy'];
+
 /** Names, namespaces and labels of objects. */
 export const NAMING_RULES: readonly Rule[] = [
   {
@@ -32,11 +35,12 @@ export const NAMING_RULES: readonly Rule[] = [
     },
   },
   {
-    must: 'An object is in the namespace of the stack.',
+    must: 'An object is in the namespace of the stack, or with a Gateway in its own.',
     check: (resource) => {
       const { namespace } = metadataOf(resource);
+      const places = OF_GATEWAY.includes(kindOf(resource)) ? ['claude-agent', GATEWAY_NAMESPACE] : ['claude-agent'];
       return when(
-        isObject(resource) && isNamespaced(resource) && namespace !== 'claude-agent',
+        isObject(resource) && isNamespaced(resource) && !places.includes(namespace ?? ''),
         `it is in ${namespace ?? 'default'}`,
       );
     },
@@ -68,6 +72,12 @@ export const NAMING_RULES: readonly Rule[] = [
   },
   {
     must: 'Resources with data cannot be deleted by accident.',
-    check: (resource) => when(HOLDS_DATA.includes(kindOf(resource)) && !resource.isProtected, 'it is not protected'),
+    check: (resource) =>
+      when(
+        HOLDS_DATA.includes(kindOf(resource)) &&
+          metadataOf(resource).name !== GATEWAY_NAMESPACE &&
+          !resource.isProtected,
+        'it is not protected',
+      ),
   },
 ];

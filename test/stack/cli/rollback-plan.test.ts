@@ -102,6 +102,21 @@ config:
     );
   });
 
+  test('takes the host away if that update was made before there was one, because its image applies no source ranges', () => {
+    const keys = ['host', 'ingress', 'ingressClass', 'ingressNamespace', 'ingressAnnotations', 'tlsSecret'];
+    const newer = [...keys, 'sourceRanges', 'trustedProxies'];
+    const before = Object.fromEntries(Object.entries(DEFAULTS).filter(([key]) => !newer.includes(key)));
+    const content = `config:
+  claude-code-agent:host: claude-agent.example.com
+  claude-code-agent:tlsSecret: claude-agent-tls
+  claude-code-agent:sourceRanges: [203.0.113.0/24]
+  claude-code-agent:trustedProxies: 2
+`;
+    const plan = back({ ...record(2), config: before }, content);
+    expect(plan.description).toContain("  host claude-agent.example.com -> ''");
+    expect(parse(plan.content)).toEqual({ config: { 'claude-code-agent:image': image('2') } });
+  });
+
   test("returns claude to the agent's pod if that update was made before there were runners", () => {
     const { runners: _runners, ...before } = DEFAULTS;
     const old = { ...record(2), config: { ...before, workspaceLifetime: 'keep' } };

@@ -26,6 +26,7 @@ const ENDS: Record<Source | 'another runner' | 'dns', End> = {
   neighbour: pod('10.244.0.13', 'claude-agent', {}),
   n8n: pod('10.244.0.14', 'n8n', N8N),
   prometheus: pod('10.244.0.15', 'monitoring', {}),
+  controller: pod('10.244.0.22', 'traefik', {}),
   // The same labels in another namespace give no access.
   stranger: pod('10.244.0.16', 'elsewhere', { ...selectorLabels('watchdog'), ...N8N, 'k8s-app': 'kube-dns' }),
   dns: pod('10.244.0.17', 'kube-system', { 'k8s-app': 'kube-dns' }),
@@ -39,7 +40,19 @@ function endOf(place: Place): End {
 }
 
 /** Config that opens every connection of the matrix. */
-const EVERY_WAY = { prometheusNamespace: 'monitoring', n8nApiUrl: 'http://n8n.n8n.svc', n8nApiKey: 'key' };
+const HOST = {
+  host: 'claude-agent.example.com',
+  tlsSecret: 'tls',
+  ingressClass: 'traefik',
+  ingressNamespace: 'traefik',
+};
+const EVERY_WAY = {
+  prometheusNamespace: 'monitoring',
+  n8nApiUrl: 'http://n8n.n8n.svc',
+  n8nApiKey: 'key',
+  ...HOST,
+  ingress: 'ingress',
+};
 
 async function reachable(
   source: Source,
@@ -63,6 +76,47 @@ describe('the network', () => {
 
   test('admits a Prometheus only if the config names its namespace', async () => {
     expect(await reachable('prometheus', 'match pods too', {})).toEqual([]);
+  });
+
+  test('admits an ingress controller only if the config has a host', async () => {
+    expect(await reachable('controller', 'match pods too', {})).toEqual([]);
+    expect(await reachable('controller', 'match pods too', HOST)).toEqual(['agent']);
+  });
+
+  test("lets the Gateway's own proxies in, if the class starts them: everybody to them, and them to agent and Istio", async () => {
+    const { ingressClass: _, ingressNamespace: __, ...host } = HOST;
+    const policies = await policiesOf(host);
+    const tcp = (from: End, to: End, port: number) =>
+      isAllowed(policies, { from, to, port, protocol: 'TCP' }, 'match others only');
+    const label = { 'gateway.networking.k8s.io/gateway-name': 'claude-agent' };
+    const proxy = pod('10.244.0.23', 'claude-agent-gateway', label);
+    const other = pod('10.244.0.24', 'claude-agent-gateway', {});
+    const solver = pod('10.244.0.25', 'claude-agent-gateway', { 'acme.cert-manager.io/http01-solver': 'true' });
+    const istiod = pod('10.244.0.26', 'aks-istio-system', { app: 'istiod' });
+    for (const caller of [{ ip: '203.0.113.9' }, ENDS.stranger, ENDS.n8n]) {
+      expect([80, 443, 15_021].map((port) => tcp(caller, proxy, port))).toEqual([true, true, false]);
+      expect(tcp(caller, other, 443)).toBe(false);
+      expect(tcp(caller, solver, 8089)).toBe(false);
+    }
+    expect(tcp(proxy, ENDS.agent, 3000)).toBe(true);
+    expect(tcp(proxy, ENDS.agent, 3001)).toBe(false);
+    expect(tcp(proxy, istiod, 15_012)).toBe(true);
+    expect(tcp(proxy, solver, 8089)).toBe(true);
+    expect(tcp(proxy, { ip: '203.0.113.9' }, 443)).toBe(false);
+    // A pod of another namespace, and another one beside it.
+    expect(tcp(pod('10.244.0.27', 'elsewhere', label), ENDS.agent, 3000)).toBe(false);
+    expect(tcp(other, ENDS.agent, 3000)).toBe(false);
+    expect(tcp(ENDS.controller, ENDS.agent, 3000)).toBe(false);
+  });
+
+  test("lets the controller answer an ACME server with cert-manager's pods", async () => {
+    const policies = await policiesOf({ ...HOST, ingress: 'ingress' });
+    const solver = pod('10.244.0.25', 'claude-agent', { 'acme.cert-manager.io/http01-solver': 'true' });
+    const tcp = (from: End, port: number) =>
+      isAllowed(policies, { from, to: solver, port, protocol: 'TCP' }, 'match pods too');
+    expect(tcp(ENDS.controller, 8089)).toBe(true);
+    expect(tcp(ENDS.controller, 80)).toBe(false);
+    expect(tcp(ENDS.stranger, 8089)).toBe(false);
   });
 
   test('lets the watchdog reach n8n only if it pauses workflows', async () => {
