@@ -182,11 +182,11 @@ function placeOfRuns({ runners, slots }: StackConfig): Record<string, string> {
 function outside({ ingress, pageUrl }: StackConfig): Record<string, string> {
   if (pageUrl === undefined) return {};
   return {
-    AGENT_PAGE_URL: pageUrl,
+    [AGENT_ENV.pageUrl]: pageUrl,
     [AGENT_ENV.allowedHosts]: new URL(pageUrl).hostname,
     ...(ingress && {
-      AGENT_TRUSTED_PROXIES: String(ingress.trustedProxies),
-      ...(ingress.sourceRanges.length > 0 && { AGENT_SOURCE_RANGES: ingress.sourceRanges.join(',') }),
+      [AGENT_ENV.trustedProxies]: String(ingress.trustedProxies),
+      ...(ingress.sourceRanges.length > 0 && { [AGENT_ENV.sourceRanges]: ingress.sourceRanges.join(',') }),
     }),
   };
 }

@@ -1,9 +1,7 @@
-import ipaddr from 'ipaddr.js';
-
+import { mistakeInRange } from '../../agent/http/reach/rules.ts';
 import { NAMES } from '../names.ts';
 import { npmRun } from '../next-command.ts';
 import { ANNOTATIONS } from './items.ts';
-import type { AllowedList } from './items.ts';
 import type { ConfigReader } from './reader.ts';
 import { TEXT } from './values.ts';
 
@@ -40,26 +38,12 @@ const MAX_PROXIES = 10;
 export const runsBesideGateway = ({ kind, controllerNamespace }: IngressConfig): boolean =>
   kind === 'gateway' && controllerNamespace === undefined;
 
-/** Ranges of addresses. */
-const SOURCE_RANGES: AllowedList<string> = [
-  {
-    list: 'a list of ranges, such as ["203.0.113.0/24", "2001:db8::/32"]',
-    item: 'a range A.B.C.D/N or IPv6/N whose address is the first one of the range, such as 203.0.113.0/24; one address is 203.0.113.7/32',
-  },
-  (item) => (typeof item === 'string' && isRange(item) ? item : undefined),
-];
-
-/** Azure ignores a range that does not begin with its first address. */
-function isRange(text: string): boolean {
-  if (!/^[0-9a-f:.]+\/\d{1,3}$/i.test(text)) return false;
-  try {
-    const [first, bits] = ipaddr.parseCIDR(text);
-    const kind = first.kind() === 'ipv4' ? ipaddr.IPv4 : ipaddr.IPv6;
-    if (first.kind() === 'ipv4' && !ipaddr.IPv4.isValidCIDRFourPartDecimal(text)) return false;
-    return kind.networkAddressFromCIDR(`${first.toString()}/${bits}`).toString() === first.toString();
-  } catch {
-    return false;
-  }
+/** By the rules of the agent, which applies them. */
+function rangeMistakes(items: readonly unknown[]): string[] {
+  return items.flatMap((item, index) => {
+    const mistake = typeof item === 'string' ? mistakeInRange(item) : 'is no text';
+    return mistake === undefined ? [] : [`[${index}] is ${JSON.stringify(item)}, which ${mistake}`];
+  });
 }
 
 /** Reads the keys of the way from outside. @returns undefined if there is none. */
@@ -71,7 +55,11 @@ export function readIngress(read: ConfigReader): IngressConfig | undefined {
     controllerNamespace: read.optional('ingressNamespace', ...TEXT.namespace),
     annotations: read.map('ingressAnnotations', ANNOTATIONS),
     tlsSecret: read.optional('tlsSecret', ...TEXT.secret),
-    sourceRanges: read.list('sourceRanges', ...SOURCE_RANGES),
+    sourceRanges: read.checkedList(
+      'sourceRanges',
+      'a list of ranges, such as ["203.0.113.0/24", "2001:db8::/32"]',
+      rangeMistakes,
+    ) as readonly string[],
     trustedProxies: read.integer('trustedProxies', ONE_PROXY, MAX_PROXIES),
   };
   if (host === undefined) {

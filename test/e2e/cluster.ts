@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 import { execa, ExecaError } from 'execa';
 
-import { DOUBLE } from './checkout.ts';
+import { CONTROLLER_NAMESPACE, DOUBLE } from './checkout.ts';
 import type { Checkout } from './checkout.ts';
 
 const AGENT = ['--namespace', 'claude-agent'];
@@ -187,6 +187,6 @@ export async function whatTheClusterSays(): Promise<string> {
 /** Destroys the stack of a checkout and what the tests had beside it, and removes the checkout. */
 export async function takeDown(checkout: Checkout): Promise<void> {
   await checkout.npm('down', '--yes', '--skip-preview', '--non-interactive');
-  await kubectl(['delete', 'namespace', DOUBLE.namespace, '--ignore-not-found']);
+  await kubectl(['delete', 'namespace', DOUBLE.namespace, CONTROLLER_NAMESPACE, '--ignore-not-found']);
   checkout.remove();
 }

@@ -77,14 +77,13 @@ export async function listenInStack(): Promise<void> {
   }
 }
 
-/** Takes away what {@link startProbes} made. */
+/** Takes away what {@link startProbes} made, but the namespaces in which more than probes may be. */
 export async function stopProbes(): Promise<void> {
   const gone = ['--ignore-not-found', '--wait=false', '--grace-period=1'];
   for (const { name, namespace } of Object.values(PROBES)) {
     await kubectl(['delete', 'pod', name, '--namespace', namespace, ...gone]);
   }
-  const namespaces = [STRANGERS, PROMETHEUS_NAMESPACE, CONTROLLER_NAMESPACE];
-  await kubectl(['delete', 'namespace', ...namespaces, '--ignore-not-found', '--wait=false']);
+  await kubectl(['delete', 'namespace', STRANGERS, PROMETHEUS_NAMESPACE, '--ignore-not-found', '--wait=false']);
 }
 
 function podOf({ name, namespace, labels, ports, user }: Probe, image: string): object {

@@ -16,6 +16,7 @@ import { kubectlOf } from '../system/kubectl.ts';
 import { examine } from './finding.ts';
 import type { Check, Named } from './finding.ts';
 import { git } from './git.ts';
+import { host } from './host.ts';
 import { runners } from './runners.ts';
 import { runs } from './runs.ts';
 import { stack as stackChecks } from './stack.ts';
@@ -83,6 +84,7 @@ function checksOf(environment: CliEnvironment, stack: string, quick: boolean): C
     ...callers(config, projectDir),
     ...budgets(config, context, token),
     ...git(config, context, token),
+    ...host(config, kubectl, token),
     ...watchdog(kubectl),
     ...(quick ? [] : [about.drift]),
   ];

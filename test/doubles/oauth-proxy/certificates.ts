@@ -17,12 +17,16 @@ export interface Certificates extends AsyncDisposable {
 }
 
 /** Creates an authority and a certificate for hosts, valid for a day. Needs the `openssl` program, version 3. */
-export async function makeCertificates(...hosts: [string, ...string[]]): Promise<Certificates> {
+export const makeCertificates = (...hosts: [string, ...string[]]): Promise<Certificates> =>
+  certificatesFor(1, ...hosts);
+
+/** The same, valid for other than one day. */
+export async function certificatesFor(days: number, ...hosts: [string, ...string[]]): Promise<Certificates> {
   const folder = await mkdtemp(join(tmpdir(), 'oauth-proxy-'));
   const file = (name: string) => join(folder, name);
   const request = (name: string, subject: string, extra: string[]) =>
     openssl('openssl', [
-      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1'],
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', String(days)],
       ...['-keyout', file(`${name}.key`), '-out', file(`${name}.pem`), '-subj', `/CN=${subject}`, ...extra],
     ]);
   await request('ca', 'oauth proxy double', ['-addext', 'keyUsage=critical,keyCertSign']);

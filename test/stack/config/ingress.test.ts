@@ -66,19 +66,17 @@ describe('the config of a host', () => {
   );
 
   test.each([
-    '203.0.113.7',
-    '203.0.113.7/24',
-    '203.0.113.0/33',
-    '203.0.113/24',
-    '2001:db8::1/32',
-    '2001:db8::/129',
-    'office',
-    '203.0.113.0/24 ',
-    7,
-  ])('refuses %j as a source range', (range) => {
-    expect(mistakesOf({ ...HOST, sourceRanges: JSON.stringify(['203.0.113.0/24', range]) })).toContain(
-      `sourceRanges[1] is ${JSON.stringify(range)}; it must be a range A.B.C.D/N or IPv6/N`,
+    ['203.0.113.7', 'has no prefix length; a single address is 203.0.113.7/32'],
+    ['203.0.113.7/24', 'does not begin at 203.0.113.7; the range with that address is 203.0.113.0/24'],
+    ['2001:db8::/129', 'has a wrong prefix length; an IPv6 range has 0 to 128'],
+    ['office', 'is no range such as 203.0.113.0/24'],
+    [7, 'is no text'],
+  ])('refuses %j as a source range', (range, words) => {
+    const sourceRanges = JSON.stringify(['203.0.113.0/24', range]);
+    expect(mistakesOf({ ...HOST, sourceRanges })).toContain(
+      `sourceRanges[1] is ${JSON.stringify(range)}, which ${words}.`,
     );
+    expect(mistakesOf({ ...HOST, sourceRanges: '{}' })).toContain('it must be a list of ranges, such as');
   });
 
   test('refuses a host without a certificate', () => {
