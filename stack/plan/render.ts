@@ -1,6 +1,7 @@
 import { stringify } from 'yaml';
 
 import { withoutSecrets } from '../pulumi-internals/secrets.ts';
+import { NAMES } from '../names.ts';
 import type { Recorded } from './record.ts';
 
 /** kubectl and similar tools read YAML 1.1, where a plain `on` is true. */
@@ -39,9 +40,15 @@ function rendered({ type, name, inputs }: Recorded, depth: number): Rendered {
     tree,
     type: isObject ? kind : type,
     name: known,
-    file: `${kind.toLowerCase()}-${isObject ? known : name}.yaml`,
+    file: `${[kind.toLowerCase(), ...elsewhere(plain), isObject ? known : name].join('-')}.yaml`,
     content: (isObject ? '' : `# ${type}\n`) + stringify(plain, YAML),
   };
+}
+
+/** The namespace of an object that is in another one than most. */
+function elsewhere(inputs: Readonly<Record<string, unknown>>): string[] {
+  const { metadata } = inputs as { metadata?: { namespace?: unknown } };
+  return metadata?.namespace === NAMES.gatewayNamespace ? [NAMES.gatewayNamespace] : [];
 }
 
 /** Inputs that name a resource: in the registry, and in Azure, where most resources also name their group. */

@@ -21,9 +21,13 @@ const GATEWAY_API = 'gateways.gateway.networking.k8s.io';
 export async function missingController(): Promise<string | undefined> {
   const program = process.env[PROGRAM] ?? '';
   if (!existsSync(program)) return `${PROGRAM} names no traefik to try an ingress controller with`;
-  if (existsSync(process.env[DEFINITIONS] ?? '')) return undefined;
-  const { failed } = await execa('kubectl', ['get', 'crd', GATEWAY_API], { reject: false, timeout: 30_000 });
-  return failed ? `the cluster has no Gateway API, and ${DEFINITIONS} names no file with its definitions` : undefined;
+  if (existsSync(process.env[DEFINITIONS] ?? '') || (await hasGatewayApi())) return undefined;
+  return `the cluster has no Gateway API, and ${DEFINITIONS} names no file with its definitions`;
+}
+
+/** Whether the cluster has it by itself; then it stays. */
+export async function hasGatewayApi(): Promise<boolean> {
+  return !(await execa('kubectl', ['get', 'crd', GATEWAY_API], { reject: false, timeout: 30_000 })).failed;
 }
 
 /** A controller in the cluster, in a namespace of its own. */
@@ -41,7 +45,7 @@ export interface Controller {
 export async function startController(): Promise<Controller> {
   const image = await push(process.env[PROGRAM] ?? '');
   const definitions = process.env[DEFINITIONS] ?? '';
-  const own = existsSync(definitions);
+  const own = !(await hasGatewayApi());
   if (own) await kubectl(['apply', '--server-side', '--filename', definitions]);
   const start = async (...args: string[]): Promise<void> => {
     const items = objects(image, args);

@@ -8,11 +8,10 @@ import { Checkout, CONTROLLER_NAMESPACE, DOUBLE } from './checkout.ts';
 import { agentPod, control, inAgent, kubectl, run, takeDown, timesAsked, until, watchdog } from './cluster.ts';
 import { seenBesideAgent, startDouble, startDoubleBesideAgent } from './doubles.ts';
 import { received, RECEIVER_URL, startReceiver } from './receiver.ts';
-import { hasPolicyEngine, listenInStack, startEngine, startProbes, stopProbes, tryMatrix } from './network.ts';
+import { tryPolicies } from './network.ts';
 import { layersOf } from './registry.ts';
 import { NOTIFY_SETTINGS, n8nControl, startNotified, teamsCards } from './notified.ts';
 import { NO_ENGINE } from './policy-engine.ts';
-import type { PolicyEngine } from './policy-engine.ts';
 import { missingRequirement } from './requirements.ts';
 import { needs } from '../support/needs.ts';
 
@@ -135,23 +134,15 @@ describe('the local target', needs(await missingRequirement()), () => {
   test('lets everybody reach what the matrix says, where the cluster has an engine for network policies', async ({
     skip,
   }) => {
-    let engine: PolicyEngine | undefined;
-    try {
-      await startProbes(await stackOutput('image'));
-      await listenInStack();
-      engine = await startEngine();
-      if (!(await hasPolicyEngine())) {
-        if (engine !== undefined) throw new Error(`The engine holds no policy up: ${engine.log()}`);
-        console.warn(`The network matrix is not tried: ${NO_ENGINE}.`);
-        skip(NO_ENGINE);
-      }
-      const { tried, wrong, silent } = await tryMatrix();
-      console.info(`The network matrix: ${tried} connections tried; nothing answers here at: ${silent.join(', ')}.`);
-      expect(wrong).toEqual([]);
-    } finally {
-      await engine?.stop();
-      await stopProbes();
+    const found = await tryPolicies(await stackOutput('image'));
+    if (found === undefined) {
+      console.warn(`The network matrix is not tried: ${NO_ENGINE}.`);
+      skip(NO_ENGINE);
+      return;
     }
+    const { tried, wrong, silent } = found;
+    console.info(`The network matrix: ${tried} connections tried; nothing answers here at: ${silent.join(', ')}.`);
+    expect(wrong).toEqual([]);
   });
 
   test('has outputs with the commands for health and watchdog', async () => {

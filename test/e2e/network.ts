@@ -70,7 +70,7 @@ export async function startProbes(image: string): Promise<void> {
 }
 
 /** The stack's own pods listen on one more port for ten minutes, unless a run ends it: {@link tryMatrix} needs it. */
-export async function listenInStack(): Promise<void> {
+async function listenInStack(): Promise<void> {
   const { port } = PLACES["agent's other ports"];
   for (const end of Object.keys(OF_STACK) as (keyof typeof OF_STACK)[]) {
     await inPod(end, 'sh', '-c', `timeout 600 node -e "${LISTEN}" ${port} >/dev/null 2>&1 &`);
@@ -142,8 +142,35 @@ export interface Tried {
   readonly silent: readonly PlaceName[];
 }
 
+/**
+ * Tries the matrix where something holds network policies up: the cluster itself, or an engine of our own.
+ * @param image For the probes.
+ * @param meanwhile What has to work at the same time.
+ * @returns undefined where nothing does.
+ */
+export async function tryPolicies(
+  image: string,
+  meanwhile: () => Promise<unknown> = () => Promise.resolve(),
+): Promise<Tried | undefined> {
+  let engine: PolicyEngine | undefined;
+  try {
+    await startProbes(image);
+    await listenInStack();
+    engine = await startEngine();
+    if (await hasPolicyEngine()) {
+      await meanwhile();
+      return await tryMatrix();
+    }
+    if (engine !== undefined) throw new Error(`The engine holds no policy up: ${engine.log()}`);
+    return undefined;
+  } finally {
+    await engine?.stop();
+    await stopProbes();
+  }
+}
+
 /** Tries every connection of the matrix for real. */
-export async function tryMatrix(): Promise<Tried> {
+async function tryMatrix(): Promise<Tried> {
   const names = Object.keys(PLACES) as PlaceName[];
   const targets = new Map(await Promise.all(names.map(async (name) => [name, await targetOf(PLACES[name])] as const)));
   const speaking = await whereSomethingAnswers(names, targets);

@@ -29,6 +29,12 @@ const CONFIG = {
   workspaceAccessMode: 'ReadWriteMany',
   runners: '2',
   runnerReuse: 'false',
+  // The Gateway's kinds are in few clusters; test/e2e/ingress.test.ts gives them to the API server itself.
+  host: 'claude-agent.example.com',
+  tlsSecret: 'claude-agent-tls',
+  ingress: 'ingress',
+  ingressClass: 'traefik',
+  ingressNamespace: 'traefik',
 };
 
 beforeAll(async () => {

@@ -52,6 +52,25 @@ describe('npm run plan', () => {
     expect(stderr).toContain('Secret claude-session stays unchanged: there is no .credentials.json');
   });
 
+  test('writes the objects of a Gateway beside those of the same names', async () => {
+    const { at, plan } = clone();
+    const config = { 'claude-code-agent:host': 'claude-agent.example.com', 'claude-code-agent:tlsSecret': 'tls' };
+    writeFileSync(at('Pulumi.dev.yaml'), JSON.stringify({ config }));
+    const { exitCode, stdout, stderr } = await plan();
+    expect(exitCode, stderr).toBe(0);
+    const files = readdirSync(at('.local', 'plan'));
+    expect(stdout).toContain(`${files.length} resources of stack dev`);
+    expect(files).toEqual(
+      expect.arrayContaining([
+        'gateway-claude-agent-gateway-claude-agent.yaml',
+        'httproute-claude-agent-gateway-claude-agent.yaml',
+        'httproute-claude-agent.yaml',
+        'networkpolicy-claude-agent-gateway-default-deny.yaml',
+        'networkpolicy-default-deny.yaml',
+      ]),
+    );
+  });
+
   test('quotes strings that kubectl would read as another type', async () => {
     const { at, plan } = clone();
     expect((await plan()).exitCode).toBe(0);
