@@ -3,6 +3,7 @@ import type { CommandContext } from '../system/environment.ts';
 import { prepareToChange, refuseMistakes } from '../system/prepared-stack.ts';
 import { mustBeThere } from '../system/registry.ts';
 import { StackFile } from '../../config/stack-file.ts';
+import { npmRun } from '../../next-command.ts';
 import { isEmpty } from '../../pulumi-internals/state.ts';
 
 /**
@@ -36,7 +37,7 @@ export async function up(context: CommandContext): Promise<number> {
 function howToCall(config: StackFile): string {
   const host = config.get('host') ?? '';
   const outside =
-    host === '' ? '' : `outside     POST https://${host}/run   (npm run doctor tells whether that works)\n`;
+    host === '' ? '' : `outside     POST https://${host}/run   (${npmRun('doctor')} tells whether that works)\n`;
   return `
 n8n calls   POST ${SERVICE_URL}/run
 ${outside}with        Authorization: Bearer (the token in ${TOKEN_FILE})
