@@ -23,6 +23,12 @@ import { missingRequirement } from './requirements.ts';
 const HOST = 'claude-agent.example.org';
 const SECRET = 'claude-agent-tls';
 const UPLOAD_MEBIBYTES = 64;
+const SETTINGS = {
+  host: HOST,
+  tlsSecret: SECRET,
+  ingressClass: CONTROLLER_CLASS,
+  ingressNamespace: CONTROLLER_NAMESPACE,
+};
 /** From where the host is called: a pod that may, and one that may not when there are source ranges. */
 const CALLERS = 'e2e-callers';
 const [OFFICE, STRANGER] = ['office', 'stranger'] as const;
@@ -238,14 +244,7 @@ describe('from outside of the cluster', needs((await missingRequirement()) ?? (a
   beforeAll(async () => {
     certificates = await certificatesFor(90, HOST);
     checkout = new Checkout({
-      settings: {
-        host: HOST,
-        tlsSecret: SECRET,
-        ingressClass: CONTROLLER_CLASS,
-        ingressNamespace: CONTROLLER_NAMESPACE,
-        fileMegabytes: UPLOAD_MEBIBYTES,
-        cpuRequest: '100m',
-      },
+      settings: { ...SETTINGS, fileMegabytes: UPLOAD_MEBIBYTES },
     });
     await checkout.fill();
     checkout.logIn(2);
@@ -297,15 +296,6 @@ describe('from outside of the cluster', needs((await missingRequirement()) ?? (a
     });
   });
 
-  test('a lost state is rebuilt from the cluster, and nothing of the Gateway is replaced', async () => {
-    const uid = () =>
-      kubectl(['get', 'gateway,httproute', '--all-namespaces', '--output', 'jsonpath={.items[*].metadata.uid}']);
-    const before = await uid();
-    rmSync(checkout.at('.local', 'pulumi'), { recursive: true });
-    expect(await up()).toContain('adopting the existing objects');
-    expect(await uid()).toBe(before);
-  });
-
   describe('through an Ingress', () => {
     beforeAll(async () => {
       await controller.restart(
@@ -334,5 +324,15 @@ describe('from outside of the cluster', needs((await missingRequirement()) ?? (a
     expect(await kubectl(['get', 'gateway,httproute', '--all-namespaces', '--output', 'name'])).toBe('');
     expect(await namespaces()).not.toContain('claude-agent-gateway');
     expect(await stackOutput('agentUrl')).toBe('http://claude-agent.claude-agent.svc');
+  });
+
+  test('a lost state is rebuilt from the cluster, and nothing of the Gateway is replaced', async () => {
+    await up(SETTINGS);
+    const uid = () =>
+      kubectl(['get', 'gateway,httproute', '--all-namespaces', '--output', 'jsonpath={.items[*].metadata.uid}']);
+    const before = await uid();
+    rmSync(checkout.at('.local', 'pulumi'), { recursive: true });
+    expect(await up()).toContain('adopting the existing objects');
+    expect(await uid()).toBe(before);
   });
 });
