@@ -46,7 +46,7 @@ export async function azureDevOps(state: HostState, request: RestRequest): Promi
     if ((await commitOf(state.root, repository, branchOf(ref))) === undefined) {
       return error(
         400,
-        "TF401398: The pull request cannot be activated because the source and/or the target branch no longer exists.",
+        'TF401398: The pull request cannot be activated because the source and/or the target branch no longer exists.',
       );
     }
   }
