@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { RUNNER_CLAUDE } from '../../agent/claude/host.ts';
 import type { RunnerAddress } from '../../agent/runner/client/link.ts';
-import { rawPublicKey } from '../support/raw-public-key.ts';
+import { rawPublicKey } from '../../agent/runner/key.ts';
 import { attackSuite } from '../support/attack-suite.ts';
 import { startAttackedAgent, type AttackedAgent } from '../support/attacked-agent.ts';
 import { until } from './cluster.ts';
@@ -72,6 +72,13 @@ describe('the image', needs(unless(hasDocker, 'there is no Docker daemon (docker
     expect(claude.said.stdout).toContain(dependencies['@anthropic-ai/claude-code']);
     await claude.sweep();
     await host.until('ready');
+  });
+
+  test('has what the agent loads only when it is configured', async () => {
+    const exporters = ['http', 'proto'].map((kind) => `@opentelemetry/exporter-trace-otlp-${kind}`);
+    const modules = ['/app/agent/tracing/otlp.ts', '/app/agent/mcp/server.ts', ...exporters];
+    const script = `for (const each of ${JSON.stringify(modules)}) await import(each)`;
+    expect(await inImage('node', '--input-type=module', '--eval', script)).toBe('');
   });
 
   describe('an attack of a prompt in a container of it, by the real CLI', () => {

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { signChallenge } from '../../agent/runner/key.ts';
-import { rawPublicKey } from './raw-public-key.ts';
+import { rawPublicKey } from '../../agent/runner/key.ts';
 import type { RunnerAddress } from '../../agent/runner/client/link.ts';
 import { startAnthropicDouble } from '../doubles/anthropic/server.ts';
 import { RawAgent } from '../agent/runner/raw-agent.ts';

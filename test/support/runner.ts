@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { startClaude } from '../../agent/claude/process.ts';
 import { judge } from '../../agent/runs/outcome.ts';
 import type { RunResult } from '../../agent/store/run.ts';
-import { rawPublicKey } from './raw-public-key.ts';
+import { rawPublicKey } from '../../agent/runner/key.ts';
 import type { HostedProcess, ProcessCommand } from '../../agent/claude/host.ts';
 import { RunnerHost, type RunnerHostOptions } from '../../agent/claude/runner-host.ts';
 import type { LinkState, RunnerAddress } from '../../agent/runner/client/link.ts';

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { isSigned, publicKeyOf, signChallenge } from '../../../agent/runner/key.ts';
-import { rawPublicKey } from '../../support/raw-public-key.ts';
+import { rawPublicKey } from '../../../agent/runner/key.ts';
 import { CLOSE } from '../../../agent/runner/protocol.ts';
 import { until } from '../../support/agent.ts';
 import { needs } from '../../support/needs.ts';

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { rawPublicKey } from '../../support/raw-public-key.ts';
+import { rawPublicKey } from '../../../agent/runner/key.ts';
 import { readRunnerSettings } from '../../../agent/runner/settings.ts';
 import { KEY } from '../../support/runner.ts';
 

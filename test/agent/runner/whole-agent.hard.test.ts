@@ -5,7 +5,7 @@ import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PROCESS_FOLDERS, SESSION_FOLDER } from '../../../agent/contract.ts';
 import type { RunResource } from '../../../agent/http/api/run.ts';
-import { rawPublicKey } from '../../support/raw-public-key.ts';
+import { rawPublicKey } from '../../../agent/runner/key.ts';
 import { startAnthropicDouble, type AnthropicDouble } from '../../doubles/anthropic/server.ts';
 import { startOauthProxy } from '../../doubles/oauth-proxy/server.ts';
 import { Agent, until } from '../../support/agent.ts';

@@ -8,7 +8,7 @@ import { Agent, until } from '../../support/agent.ts';
 import { AS_ROOT } from '../../support/claude.ts';
 import { closedPort } from '../../support/closed-port.ts';
 import { needs, unless } from '../../support/needs.ts';
-import { rawPublicKey } from '../../support/raw-public-key.ts';
+import { rawPublicKey } from '../../../agent/runner/key.ts';
 import { KEY, NO_CONTAINER, RunnerProgram } from '../../support/runner.ts';
 
 const CANARY = 'canary-of-contents';

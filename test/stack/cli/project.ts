@@ -39,6 +39,7 @@ export function project() {
     'agent/git/azure-path.ts',
     'agent/git/rules.ts',
     'agent/http/reach/rules.ts',
+    'agent/tracing/rules.ts',
     'agent/rule-values.ts',
     'agent/claude-settings-keys.ts',
     'agent/contract.ts',

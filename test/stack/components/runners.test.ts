@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey } from 'node:crypto';
 
 import { describe, expect, test } from 'vitest';
 
-import { rawPublicKey } from '../../support/raw-public-key.ts';
+import { rawPublicKey } from '../../../agent/runner/key.ts';
 import { DIGEST, find, runProgram, secretOf } from '../program.ts';
 import type { Rendered } from '../program.ts';
 
