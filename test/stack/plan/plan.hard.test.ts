@@ -114,6 +114,7 @@ describe('npm run plan', () => {
           ...Object.fromEntries(Object.keys(SECRETS).map((key) => [`claude-code-agent:${key}`, { secure: 'v1:x' }])),
           'claude-code-agent:mcpServers': { tickets: { type: 'http', url: { secure: 'v1:x' } } },
           n8nApiUrl: 'http://n8n.n8n.svc',
+          otlpEndpoint: 'https://collector.example.org',
         },
       }),
     );
