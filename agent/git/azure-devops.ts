@@ -36,23 +36,11 @@ export class AzureDevOps implements PullRequests {
     return tooLong('The title', title, MAX_TITLE_CHARS, host) ?? tooLong('The body', body, MAX_BODY_CHARS, host);
   }
 
-  async open(repository: GitRepository, request: PullRequest, signal: AbortSignal): Promise<OpenPullRequest> {
-    const present = await this.#find(repository, request, 'active', signal);
-    return present ?? this.#create(repository, request, signal);
-  }
-
-  async openMissing(
+  async create(
     repository: GitRepository,
     request: PullRequest,
     signal: AbortSignal,
   ): Promise<OpenPullRequest | undefined> {
-    const present = await this.#find(repository, request, 'active', signal);
-    if (present) return present;
-    const earlier = await this.#find(repository, request, 'all', signal);
-    return earlier ? undefined : this.#create(repository, request, signal);
-  }
-
-  async #create(repository: GitRepository, request: PullRequest, signal: AbortSignal): Promise<OpenPullRequest> {
     const path = `${pathOf(repository)}/pullrequests?${VERSION}`;
     const body = {
       sourceRefName: `refs/heads/${request.head}`,
@@ -63,7 +51,7 @@ export class AzureDevOps implements PullRequests {
     };
     const answer = await this.#ask(repository, { method: 'POST', path, body }, signal);
     if (answer.status === 201) return addressOf(repository, bodyOf(answer, pullRequest, repository));
-    const concurrent = answer.status === EXISTS ? await this.#find(repository, request, 'active', signal) : undefined;
+    const concurrent = answer.status === EXISTS ? await this.find(repository, request, 'open', signal) : undefined;
     if (concurrent) return concurrent;
     const said = saidBy(answer.body);
     if ([400, 404].includes(answer.status) && NO_BRANCH.test(said)) {
@@ -84,16 +72,17 @@ export class AzureDevOps implements PullRequests {
     return { detail: `${repository.host} answers.` };
   }
 
-  async #find(
+  async find(
     repository: GitRepository,
-    { head, base }: PullRequest,
-    status: 'active' | 'all',
+    { head, base }: Pick<PullRequest, 'head' | 'base'>,
+    state: 'open' | 'ended',
     signal: AbortSignal,
   ): Promise<OpenPullRequest | undefined> {
     const query = new URLSearchParams({
       'searchCriteria.sourceRefName': `refs/heads/${head}`,
       'searchCriteria.targetRefName': `refs/heads/${base}`,
-      'searchCriteria.status': status,
+      // There is no value for both that were completed and that were abandoned.
+      'searchCriteria.status': state === 'open' ? 'active' : 'all',
       $top: '1',
     });
     const path = `${pathOf(repository)}/pullrequests?${query.toString()}&${VERSION}`;

@@ -114,7 +114,13 @@ export class ConfiguredGitHosts implements GitHosts, Disposable {
     request: PullRequest,
     signal: AbortSignal,
   ): Promise<OpenPullRequest> {
-    return this.#pullRequestsOf(repository).open(repository, request, signal);
+    const pullRequests = this.#pullRequestsOf(repository);
+    const open =
+      (await pullRequests.find(repository, request, 'open', signal)) ??
+      (await pullRequests.create(repository, request, signal));
+    if (open) return open;
+    const { head, base } = request;
+    throw new GitError('refused', `${repository.host} says that ${head} has nothing which ${base} has not.`);
   }
 
   async openMissingPullRequest(
@@ -122,7 +128,11 @@ export class ConfiguredGitHosts implements GitHosts, Disposable {
     request: PullRequest,
     signal: AbortSignal,
   ): Promise<OpenPullRequest | undefined> {
-    return this.#pullRequestsOf(repository).openMissing(repository, request, signal);
+    const pullRequests = this.#pullRequestsOf(repository);
+    const open = await pullRequests.find(repository, request, 'open', signal);
+    if (open) return open;
+    const ended = await pullRequests.find(repository, request, 'ended', signal);
+    return ended ? undefined : pullRequests.create(repository, request, signal);
   }
 
   async check(signal: AbortSignal): Promise<GitHostCheck[]> {

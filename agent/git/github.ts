@@ -32,34 +32,18 @@ export class Github implements PullRequests {
     );
   }
 
-  async open(repository: GitRepository, request: PullRequest, signal: AbortSignal): Promise<OpenPullRequest> {
-    const present = await this.#find(repository, request, 'open', signal);
-    return present ?? this.#create(repository, request, signal);
-  }
-
-  async openMissing(
+  async create(
     repository: GitRepository,
     request: PullRequest,
     signal: AbortSignal,
   ): Promise<OpenPullRequest | undefined> {
-    const present = await this.#find(repository, request, 'open', signal);
-    if (present) return present;
-    if (await this.#find(repository, request, 'closed', signal)) return undefined;
-    try {
-      return await this.#create(repository, request, signal);
-    } catch (error) {
-      if (error instanceof GitError && NOTHING_NEW.test(error.message)) return undefined;
-      throw error;
-    }
-  }
-
-  async #create(repository: GitRepository, request: PullRequest, signal: AbortSignal): Promise<OpenPullRequest> {
     const { owner, name } = githubName(repository);
     const path = `/repos/${owner}/${name}/pulls`;
     const answer = await this.#ask(repository, { method: 'POST', path, body: request }, signal);
     if (answer.status === 201) return { url: bodyOf(answer, pullRequest, repository).html_url };
-    const concurrent = answer.status === 422 ? await this.#find(repository, request, 'open', signal) : undefined;
+    const concurrent = answer.status === 422 ? await this.find(repository, request, 'open', signal) : undefined;
     if (concurrent) return concurrent;
+    if (NOTHING_NEW.test(saidByGithub(answer.body))) return undefined;
     throw refusalOfPull(answer, repository, request);
   }
 
@@ -76,14 +60,19 @@ export class Github implements PullRequests {
     };
   }
 
-  async #find(
+  async find(
     repository: GitRepository,
-    { head, base }: PullRequest,
-    state: 'open' | 'closed',
+    { head, base }: Pick<PullRequest, 'head' | 'base'>,
+    state: 'open' | 'ended',
     signal: AbortSignal,
   ): Promise<OpenPullRequest | undefined> {
     const { owner, name } = githubName(repository);
-    const query = new URLSearchParams({ state, head: `${owner}:${head}`, base, per_page: '1' });
+    const query = new URLSearchParams({
+      state: state === 'open' ? state : 'closed',
+      head: `${owner}:${head}`,
+      base,
+      per_page: '1',
+    });
     const path = `/repos/${owner}/${name}/pulls?${query.toString()}`;
     const answer = await this.#ask(repository, { method: 'GET', path }, signal);
     if (answer.status !== 200) throw this.#refusal(answer, repository, WHAT, true);

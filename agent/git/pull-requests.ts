@@ -7,14 +7,19 @@ import type { RestAnswer } from './rest.ts';
 export interface PullRequests {
   /** Why the host cannot take such a pull request, as a sentence. */
   mistake(request: Pick<PullRequest, 'title' | 'body'>): string | undefined;
-  /** See `GitHosts.openPullRequest`. @throws {GitError} */
-  open(repository: GitRepository, request: PullRequest, signal: AbortSignal): Promise<OpenPullRequest>;
-  /** See `GitHosts.openMissingPullRequest`. @throws {GitError} */
-  openMissing(
+  /** One of the same branches, which is open, or is not any more. @throws {GitError} */
+  find(
     repository: GitRepository,
-    request: PullRequest,
+    branches: Pick<PullRequest, 'head' | 'base'>,
+    state: 'open' | 'ended',
     signal: AbortSignal,
   ): Promise<OpenPullRequest | undefined>;
+  /**
+   * Opens one, or finds the one that somebody else opens at the same time.
+   * @returns undefined if the host says that the branch has nothing new.
+   * @throws {GitError}
+   */
+  create(repository: GitRepository, request: PullRequest, signal: AbortSignal): Promise<OpenPullRequest | undefined>;
   /** Whether the host takes the credential. @throws {GitError} */
   check(repository: GitRepository, signal: AbortSignal): Promise<Pick<GitHostCheck, 'detail'>>;
 }
