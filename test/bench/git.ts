@@ -73,6 +73,7 @@ async function byRuns(url: string, caFile: string): Promise<Figure[]> {
     count: 1,
     runnerEnv: { RUNNER_CLAUDE_PATH: QUICK_CLAUDE },
     env: {
+      AGENT_WARM_START: 'off',
       AGENT_GIT_HOSTS: JSON.stringify([{ repositories: [url], type: 'plain' }]),
       NODE_EXTRA_CA_CERTS: caFile,
     },
