@@ -16,6 +16,8 @@ export function parseSecrets(text: string): Buffer[] | undefined {
   return keys.length > 0 && keys.every(({ length }) => length > 0) ? keys : undefined;
 }
 
+const newSecret = () => `whsec_${randomBytes(NEW_BYTES).toString('base64')}`;
+
 /**
  * Reads the secrets from the given file; otherwise from the one in the state folder, which is generated on first use (mode
  * 0600).
@@ -23,7 +25,7 @@ export function parseSecrets(text: string): Buffer[] | undefined {
  */
 export function callbackSecrets(givenFile: string | undefined, stateDir: string): Buffer[] {
   const file = givenFile ?? path.join(stateDir, CALLBACK_SECRET_FILE);
-  const make = () => `whsec_${randomBytes(NEW_BYTES).toString('base64')}`;
+  const make = givenFile === undefined ? newSecret : undefined;
   const secrets = parseSecrets(keptSecret(file, { what: 'the callback secret', make, remedy: 'Fix that.' }));
   if (secrets) return secrets;
   throw new CannotStartError(`${file} contains no callback secret (whsec_…). Delete it so that a new one is created.`);

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -165,6 +165,12 @@ describe('the secret', () => {
       'webhook-timestamp': '1614265330',
       'webhook-signature': 'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=',
     });
+  });
+
+  it('is not generated in place of a file that is given and not there', () => {
+    const given = path.join(folder, 'given');
+    expect(() => callbackSecrets(given, folder)).toThrow(/given, which holds the callback secret, cannot be used/);
+    expect(existsSync(given)).toBe(false);
   });
 
   it('is generated if none is given, readable by its owner only, and stays the same', () => {
