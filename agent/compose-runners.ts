@@ -34,6 +34,8 @@ export interface Runners extends Disposable {
   /** The variables of this machine for a process of `claude` here that calls the API as those on runners do. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly host: RunnerHost;
+  /** By which runners know the agent. */
+  readonly privateKey: KeyObject;
   readonly gateway: Gateway;
   /** The model of runs that name none; undefined if a token alone means the same. */
   readonly loginModel: LoginModel | undefined;
@@ -45,8 +47,6 @@ export interface Runners extends Disposable {
 interface Parts {
   readonly settings: Settings;
   readonly runners: RunnersSettings;
-  /** By which runners know the agent. */
-  readonly privateKey: KeyObject;
   /** The workspace in the paths that requests name. */
   readonly workspaceDir: string;
   readonly credential: CredentialSource;
@@ -69,16 +69,20 @@ interface Parts {
  * The key by which runners know the agent, and its public part in the file from which they read it.
  * @throws {CannotStartError} if it cannot be read or written for a reason other than the disk.
  */
-export function runnerKeyOf({ privateKey, publicKeyFile }: RunnersSettings, stateDir: string): KeyObject {
+function runnerKeyOf({ privateKey, publicKeyFile }: RunnersSettings, stateDir: string): KeyObject {
   const key = privateKey ?? ownRunnerKey(stateDir);
   if (publicKeyFile !== undefined) publishRunnerKey(key, publicKeyFile);
   return key;
 }
 
-/** Connects to the runners. The gateway does not listen yet. */
+/**
+ * Connects to the runners. The gateway does not listen yet.
+ * @throws {CannotStartError} as {@link runnerKeyOf}.
+ */
 export function composeRunners(parts: Parts): Runners {
-  const { settings, runners, privateKey, log, onChange, onRefused, onResponse, onPassedOn } = parts;
+  const { settings, runners, log, onChange, onRefused, onResponse, onPassedOn } = parts;
   const { name, port, gatewayUrl, warm, cluster } = runners;
+  const privateKey = runnerKeyOf(runners, settings.stateDir);
   const upstream = new Upstream(settings.environment);
   const gateway = new Gateway({
     tokens: parts.tokens,
@@ -104,6 +108,7 @@ export function composeRunners(parts: Parts): Runners {
       ANTHROPIC_BASE_URL: gatewayUrl,
     },
     host,
+    privateKey,
     gateway,
     loginModel: loginModelOf(parts),
     get slots() {

@@ -13,7 +13,7 @@ import { callbackSecrets } from './callbacks/signature.ts';
 import { createClaude } from './claude/claude.ts';
 import { LocalHost } from './claude/local-host.ts';
 import { localPlace } from './claude/place.ts';
-import { composeRunners, runnerKeyOf, type Runners } from './compose-runners.ts';
+import { composeRunners, type Runners } from './compose-runners.ts';
 import { composeGit } from './compose-git.ts';
 import { composeTracing } from './compose-tracing.ts';
 import { maskOfSecrets } from './compose-steps.ts';
@@ -130,15 +130,12 @@ export function composeAgent(settings: Settings, log: Logger, waits?: HoldWaits)
     log,
   });
   const takeQuota = (reading: QuotaReading | undefined) => reading && quota.take(reading);
-  const runnerKey = settings.runners && runnerKeyOf(settings.runners, settings.stateDir);
   const runners: Runners | undefined =
     settings.runners &&
-    runnerKey &&
     opened.use(
       composeRunners({
         settings,
         runners: settings.runners,
-        privateKey: runnerKey,
         workspaceDir: workspace.dir,
         credential,
         tokens,
@@ -213,7 +210,7 @@ export function composeAgent(settings: Settings, log: Logger, waits?: HoldWaits)
   const steps = new RunSteps({
     store: store.steps,
     isKept: transcriptDays > 0,
-    mask: maskOfSecrets(settings, { token, credential, callbackSecrets: secrets, runnerKey }),
+    mask: maskOfSecrets(settings, { token, credential, callbackSecrets: secrets, runnerKey: runners?.privateKey }),
     onTool: (runId, step) => service.events.publishTool(runId, step),
     onForgotten: (runId) => service.events.forgetTools(runId),
     log,
@@ -323,12 +320,13 @@ export function composeAgent(settings: Settings, log: Logger, waits?: HoldWaits)
     version: packageJson.version,
     n8nUrl: settings.n8nUrl,
   });
+  const isLocalNeeded = !git.hosts.none || (tracing !== undefined && !runners);
   const held = opened.move();
   return {
     app,
     service,
     gateway: runners?.gateway,
-    local: git.hosts.none && !(tracing && !runners) ? undefined : local,
+    local: isLocalNeeded ? local : undefined,
     spans: tracing?.spans,
     callbacks: [callbacks, notices],
     snapshots,

@@ -1,4 +1,4 @@
-import { accessSync, constants, statSync, type Stats } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync, type Stats } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { didYouMean, KnownNames } from './did-you-mean.ts';
@@ -85,8 +85,13 @@ export function isExecutable(file: string): boolean {
   return isFile(file) && mayBe(file, constants.X_OK);
 }
 
+/** The text of a file; undefined if there is none that this process may read. */
+export function textOf(file: string): string | undefined {
+  return isFile(file) && mayBe(file, constants.R_OK) ? readFileSync(file, 'utf8') : undefined;
+}
+
 /** @param access such as `constants.R_OK`. */
-export function mayBe(file: string, access: number): boolean {
+function mayBe(file: string, access: number): boolean {
   try {
     accessSync(file, access);
     return true;

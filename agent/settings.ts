@@ -1,5 +1,4 @@
 import { createHash, createPrivateKey, type KeyObject } from 'node:crypto';
-import { constants, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import type { CallerSetting } from './callers/rules.ts';
@@ -35,6 +34,7 @@ import {
 } from './contract.ts';
 import type { GitHostSetting } from './git/rules.ts';
 import { gitHostsSetting } from './git/setting.ts';
+import { MAX_TRUSTED_PROXIES } from './http/reach/rules.ts';
 import { reachMistakes, sourceRangesSetting, type ReachSettings } from './http/reach/settings.ts';
 import { credentialMistakes, readFederation, strayCredentials } from './login/credential-settings.ts';
 import { readCluster, type Cluster } from './runner/client/kubernetes.ts';
@@ -47,10 +47,10 @@ import {
   isExecutable,
   isFile,
   isFolder,
-  mayBe,
   oneOf,
   readAll,
   unknownNames,
+  textOf,
 } from './setting-values.ts';
 
 /** How the agent reaches runners, and they its gateway. */
@@ -244,7 +244,7 @@ export const SCHEMAS = {
   port: integer(0, 65_535).default(AGENT_PORT),
   allowedHosts,
   pageUrl: webUrl.optional(),
-  trustedProxies: integer(0, 10).default(0),
+  trustedProxies: integer(0, MAX_TRUSTED_PROXIES).default(0),
   sourceRanges: sourceRangesSetting,
   token: z
     .string()
@@ -464,9 +464,10 @@ function runnersOf(values: RunnerValues, env: NodeJS.ProcessEnv): RunnersSetting
 
 /** The Ed25519 private key in a file; undefined if there is none. */
 function keyIn(file: string): KeyObject | undefined {
-  if (!isFile(file) || !mayBe(file, constants.R_OK)) return undefined;
+  const pem = textOf(file);
+  if (pem === undefined) return undefined;
   try {
-    const key = createPrivateKey(readFileSync(file));
+    const key = createPrivateKey(pem);
     return key.asymmetricKeyType === 'ed25519' ? key : undefined;
   } catch {
     return undefined;
@@ -496,5 +497,6 @@ function choosePermissionMode(
 }
 
 function holdsSecrets(file: string): boolean {
-  return isFile(file) && mayBe(file, constants.R_OK) && parseSecrets(readFileSync(file, 'utf8')) !== undefined;
+  const text = textOf(file);
+  return text !== undefined && parseSecrets(text) !== undefined;
 }

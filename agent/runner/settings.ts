@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import { constants, existsSync, lstatSync, readFileSync } from 'node:fs';
+import { existsSync, lstatSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { CannotStartError } from '../cannot-start.ts';
@@ -9,12 +9,11 @@ import {
   integer,
   invalidSettings,
   isExecutable,
-  isFile,
   isFolder,
-  mayBe,
   existing,
   oneOf,
   readAll,
+  textOf,
   unknownNames,
 } from '../setting-values.ts';
 import { isInside } from '../is-inside.ts';
@@ -89,5 +88,6 @@ export function readRunnerSettings(env: NodeJS.ProcessEnv = process.env) {
 
 /** The public key in a file; undefined if there is none. */
 function keyIn(file: string): KeyObject | undefined {
-  return isFile(file) && mayBe(file, constants.R_OK) ? publicKeyOf(readFileSync(file, 'utf8').trim()) : undefined;
+  const text = textOf(file);
+  return text === undefined ? undefined : publicKeyOf(text.trim());
 }

@@ -5,7 +5,7 @@ import { BatchSpanProcessor, type ReadableSpan, type SpanExporter } from '@opent
 import { ATTR_SERVICE_NAME, ATTR_SERVICE_VERSION } from '@opentelemetry/semantic-conventions';
 import { proxyEnvironment } from '../gateway/proxy.ts';
 import type { FinishedSpan } from './span.ts';
-import { headersIn, type TracingSettings } from './setting.ts';
+import { headersOf, type TracingSettings } from './setting.ts';
 
 /** Sends spans to a collector. */
 export interface SpanSender {
@@ -69,7 +69,7 @@ async function exporterFor({ settings, environment }: SpanSenderParts): Promise<
     timeoutMillis: timeoutMs,
     // The package exports no names for these values.
     compression: compression as never,
-    headers: () => Promise.resolve({ ...headers, ...(headersFile !== undefined && headersIn(headersFile)) }),
+    headers: () => Promise.resolve({ ...headers, ...(headersFile !== undefined && headersOf(headersFile)) }),
     concurrencyLimit: 4,
     httpAgentOptions: { keepAlive: true, proxyEnv: proxyEnvironment(environment) },
   };

@@ -47,6 +47,12 @@ export function pairsIn(text: string): Pairs | undefined {
   return Object.fromEntries(entries);
 }
 
+/** The headers of HTTP in a text of pairs; undefined if it has none, or something else. */
+export function headersIn(text: string): Pairs | undefined {
+  const read = pairsIn(text);
+  return read && Object.keys(read).length > 0 && areHeaders(read) ? read : undefined;
+}
+
 /** Whether pairs are headers of HTTP. */
 export function areHeaders(given: Pairs): boolean {
   try {

@@ -1,11 +1,11 @@
-import { constants, readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { AGENT_ENV, OTEL_ENV, OTLP_PROTOCOLS, TRACE_SAMPLERS } from '../contract.ts';
-import { integer, isFile, mayBe, oneOf, readAll } from '../setting-values.ts';
+import { integer, oneOf, readAll, textOf } from '../setting-values.ts';
 import {
   areHeaders,
   COLLECTOR_ALLOWED,
   HEADERS_ALLOWED,
+  headersIn,
   isCollector,
   MAX_SERVICE_CHARS,
   MAX_TIMEOUT_MS,
@@ -106,7 +106,7 @@ export function readTracing(
   if (!isOn) return undefined;
   const { values, mistakes: wrong } = readAll(SCHEMAS, OTEL_ENV, SECRET, set);
   mistakes.push(...wrong);
-  if (headersFile !== undefined && headersIn(headersFile) === undefined) {
+  if (headersFile !== undefined && headersOf(headersFile) === undefined) {
     mistakes.push(
       `${AGENT_ENV.otlpHeadersFile} is ${JSON.stringify(headersFile)}; it must be a readable file with HTTP headers, each as KEY=VALUE in a line of its own.`,
     );
@@ -132,8 +132,7 @@ export function readTracing(
 }
 
 /** The headers in a file; undefined if it cannot be read, or has none. */
-export function headersIn(file: string): Pairs | undefined {
-  if (!isFile(file) || !mayBe(file, constants.R_OK)) return undefined;
-  const read = pairsIn(readFileSync(file, 'utf8'));
-  return read && Object.keys(read).length > 0 && areHeaders(read) ? read : undefined;
+export function headersOf(file: string): Pairs | undefined {
+  const text = textOf(file);
+  return text === undefined ? undefined : headersIn(text);
 }

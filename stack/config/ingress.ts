@@ -1,4 +1,4 @@
-import { mistakeInRange } from '../../agent/http/reach/rules.ts';
+import { MAX_TRUSTED_PROXIES, mistakeInRange } from '../../agent/http/reach/rules.ts';
 import { NAMES } from '../names.ts';
 import { npmRun } from '../next-command.ts';
 import { ANNOTATIONS } from './items.ts';
@@ -32,7 +32,6 @@ const BESIDE_GATEWAY: readonly string[] = [APP_ROUTING, 'istio'];
 /** The IngressClass of the managed NGINX of AKS. */
 const RETIRED = 'webapprouting.kubernetes.azure.com';
 const ONE_PROXY = 1;
-const MAX_PROXIES = 10;
 
 /** Whether the class starts its proxies in the namespace of the Gateway. */
 export const runsBesideGateway = ({ kind, controllerNamespace }: IngressConfig): boolean =>
@@ -60,7 +59,7 @@ export function readIngress(read: ConfigReader): IngressConfig | undefined {
       'a list of ranges, such as ["203.0.113.0/24", "2001:db8::/32"]',
       rangeMistakes,
     ) as readonly string[],
-    trustedProxies: read.integer('trustedProxies', ONE_PROXY, MAX_PROXIES),
+    trustedProxies: read.integer('trustedProxies', ONE_PROXY, MAX_TRUSTED_PROXIES),
   };
   if (host === undefined) {
     // An invalid one is a mistake already.

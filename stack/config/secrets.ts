@@ -1,6 +1,6 @@
 import { CLAUDE_SETTINGS_KEYS } from '../../agent/claude-settings-keys.ts';
 import { CALLBACK_SECRET } from '../../agent/contract.ts';
-import { areHeaders, HEADERS_ALLOWED, pairsIn } from '../../agent/tracing/rules.ts';
+import { HEADERS_ALLOWED, headersIn } from '../../agent/tracing/rules.ts';
 import { nearest } from '../nearest.ts';
 import { npmRun } from '../next-command.ts';
 
@@ -52,12 +52,7 @@ export const SECRETS = {
   otlpHeaders: {
     description:
       'Headers for the collector at otlpEndpoint, as in OTEL_EXPORTER_OTLP_HEADERS: KEY=VALUE pairs, separated by commas, with percent-encoded values.',
-    mistakeIn: (text) => {
-      const read = pairsIn(text);
-      return read && Object.keys(read).length > 0 && areHeaders(read)
-        ? undefined
-        : `(not shown) must be ${HEADERS_ALLOWED}.`;
-    },
+    mistakeIn: (text) => (headersIn(text) ? undefined : `(not shown) must be ${HEADERS_ALLOWED}.`),
     mustBeEncrypted: true,
   },
   callbackSecret: {

@@ -5,6 +5,9 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
+/** The most proxies in front of the agent. */
+export const MAX_TRUSTED_PROXIES = 10;
+
 /** IPv4 in IPv6 form is `::ffff:0:0/96`. */
 const MAPPED_BITS = 96;
 

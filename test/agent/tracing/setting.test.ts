@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { headersIn, readTracing } from '../../../agent/tracing/setting.ts';
+import { headersOf, readTracing } from '../../../agent/tracing/setting.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'tracing-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -99,7 +99,7 @@ describe('the file with headers', () => {
   it('has one in each line', () => {
     const file = path.join(folder, 'headers');
     writeFileSync(file, 'Authorization=Bearer%20secret\nX-Tenant=7\n');
-    expect(headersIn(file)).toEqual({ Authorization: 'Bearer secret', 'X-Tenant': '7' });
+    expect(headersOf(file)).toEqual({ Authorization: 'Bearer secret', 'X-Tenant': '7' });
     expect(read(ON, file)).toMatchObject({ tracing: { headersFile: file }, mistakes: [] });
   });
 
