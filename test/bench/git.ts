@@ -1,11 +1,10 @@
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
+import { startDoubleProgram } from '../support/double-program.ts';
 import { gitOutput, Repositories } from '../support/git.ts';
 import {
   atMost,
@@ -20,6 +19,7 @@ import {
   type Benchmark,
   type Figure,
 } from './figures.ts';
+import { peakRss } from './memory-of.ts';
 import { QUICK_CLAUDE } from './quick-claude.ts';
 import { runWell } from './run-well.ts';
 import { startWithRunners } from './runners.ts';
@@ -48,22 +48,24 @@ of warm-up.`,
     const files = Array.from({ length: FILES }, (_, i) => [`file-${i}`, randomBytes((MEBIBYTES / FILES) * 1_048_576)]);
     const bare = await repositories.make(REPOSITORY, Object.fromEntries(files) as Record<string, Buffer>);
     await gitOutput(bare, 'repack', '-a', '-d', '-q');
-    await using host = await start(HOST, ['--root', repositories.root, '--open', REPOSITORY], {});
-    const { url, caFile } = host.told as { url: string; caFile: string };
+    const options = ['--root', repositories.root, '--open', REPOSITORY];
+    await using host = await startDoubleProgram<{ url: string; caFile: string }>(HOST, options);
+    const { url, caFile } = host.told;
     return [...(await throughProxy(`${url}/${REPOSITORY}`, caFile)), ...(await byRuns(`${url}/${REPOSITORY}`, caFile))];
   },
 };
 
 async function throughProxy(url: string, caFile: string): Promise<Figure[]> {
-  await using proxy = await start(PROXY, [url], { NODE_EXTRA_CA_CERTS: caFile });
+  const environment = { PATH: process.env['PATH'], NODE_EXTRA_CA_CERTS: caFile };
+  await using proxy = await startDoubleProgram<Record<string, string>>(PROXY, [url], environment);
   const times = await rounds({
     direct: () => clone(url, { GIT_SSL_CAINFO: caFile }),
-    through: () => clone(url, proxy.told as Record<string, string>),
+    through: () => clone(url, proxy.told),
   });
   return [
     seen('clone from the host: p50, p95', p50AndP95(times.direct)),
     seen('clone through the proxy: p50, p95', p50AndP95(times.through)),
-    seen('peak RSS of the proxy', mb(proxy.peakBytes())),
+    seen('peak RSS of the proxy', mb(peakRss(proxy))),
     atMost('through the proxy / from the host, p50 of the rounds', ratioOf(times.through, times.direct), SLOWER, ratio),
   ];
 }
@@ -129,25 +131,4 @@ async function clone(url: string, environment: Record<string, string>): Promise<
   } finally {
     rmSync(folder, { recursive: true });
   }
-}
-
-/** Starts a program that prints a line of JSON when it is ready. */
-async function start(program: string, args: readonly string[], environment: Record<string, string>) {
-  const child = spawn(process.execPath, [program, ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { PATH: process.env['PATH'], ...environment },
-  });
-  const kill = () => void child.kill();
-  process.once('exit', kill);
-  const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
-  return {
-    told: JSON.parse(line) as unknown,
-    peakBytes: () => Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) * 1024,
-    async [Symbol.asyncDispose]() {
-      process.off('exit', kill);
-      const exited = once(child, 'exit');
-      child.kill();
-      await exited;
-    },
-  };
 }

@@ -40,8 +40,8 @@ export async function lowestMemory(sample: () => Promise<Memory>): Promise<Memor
 }
 
 /** The peak of the resident memory of the agent's process, from the Linux kernel, in bytes. */
-export function peakRss(agent: Agent): number {
-  const kilobytes = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${agent.pid}/status`, 'utf8'))?.[1];
+export function peakRss({ pid }: { readonly pid: number | undefined }): number {
+  const kilobytes = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
   if (kilobytes === undefined) throw new Error('/proc has no peak of the resident memory.');
   return Number(kilobytes) * 1024;
 }

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import tls from 'node:tls';
 import { ConfiguredGitHosts } from '../../agent/git/configured-hosts.ts';
 import type { GitHosts, GitRepository } from '../../agent/git/hosts.ts';
 import type { GitHostSetting } from '../../agent/git/rules.ts';
@@ -8,6 +7,7 @@ import { RunTokens } from '../../agent/gateway/run-tokens.ts';
 import { startGitHost, type GitHost } from '../doubles/git-host/server.ts';
 import { Repositories } from './git.ts';
 import { keepingLog } from './gateway.ts';
+import { trust } from './trust.ts';
 
 /** A git host, and the agent's way to it. */
 export interface TestGitHosts extends AsyncDisposable {
@@ -23,13 +23,6 @@ export interface TestGitHosts extends AsyncDisposable {
   repository(path: string): GitRepository;
 }
 
-/** Makes this process trust an authority until it is disposed of. */
-export function trust(caFile: string): Disposable {
-  const before = tls.getCACertificates('default');
-  tls.setDefaultCACertificates([...before, readFileSync(caFile, 'utf8')]);
-  return { [Symbol.dispose]: () => tls.setDefaultCACertificates(before) };
-}
-
 /** Starts both. @param settingsFor gets the URL of the host. */
 export async function startGitHosts(
   settingsFor: (url: string) => readonly GitHostSetting[],
@@ -38,7 +31,7 @@ export async function startGitHosts(
   await using opened = new AsyncDisposableStack();
   const repositories = opened.use(new Repositories());
   const host = opened.use(await startGitHost({ root: repositories.root }));
-  opened.use(trust(host.caFile));
+  opened.use(trust(readFileSync(host.caFile, 'utf8')));
   const tokens = new RunTokens();
   const lines: string[] = [];
   const log = keepingLog(lines);

@@ -1,14 +1,17 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { createHash, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe } from 'vitest';
 import { until } from './agent.ts';
 import { closedPort } from './closed-port.ts';
+import { needs } from './needs.ts';
 import { findTool } from './tools.ts';
+import { trust } from './trust.ts';
 
 /** The host name in the sample configurations. */
 export const PUBLIC_HOST = 'claude.example.org';
@@ -48,25 +51,22 @@ export async function makeCertificate(folder: string): Promise<Certificate> {
   const names = `subjectAltName=DNS:${PUBLIC_HOST},DNS:localhost,IP:127.0.0.1`;
   const how = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
   const what = ['-subj', `/CN=${PUBLIC_HOST}`, '-addext', names, '-keyout', keyFile, '-out', file];
-  const program = programOf(openssl);
-  await run(program, [...how, ...what]);
+  await run(programOf(openssl), [...how, ...what]);
   const pem = readFileSync(file, 'utf8');
   writeFileSync(bothFile, pem + readFileSync(keyFile, 'utf8'), { mode: 0o600 });
-  const digest = `'${program}' x509 -in '${file}' -pubkey -noout | '${program}' pkey -pubin -outform der | '${program}' dgst -sha256 -binary | '${program}' base64`;
-  const { stdout } = await run('sh', ['-c', digest]);
-  return { pem, file, keyFile, bothFile, spki: stdout.trim() };
+  const publicKey = new X509Certificate(pem).publicKey.export({ type: 'spki', format: 'der' });
+  return { pem, file, keyFile, bothFile, spki: createHash('sha256').update(publicKey).digest('base64') };
 }
 
 /** A certificate that this process trusts, `fetch` included. Disposing ends that and removes its files. */
 export async function trustedCertificate(): Promise<Certificate & Disposable> {
   const folder = mkdtempSync(path.join(tmpdir(), 'certificate-'));
   const certificate = await makeCertificate(folder);
-  const before = getCACertificates('default');
-  setDefaultCACertificates([...before, certificate.pem]);
+  const trusted = trust(certificate.pem);
   return {
     ...certificate,
     [Symbol.dispose]() {
-      setDefaultCACertificates(before);
+      trusted[Symbol.dispose]();
       rmSync(folder, { recursive: true });
     },
   };
@@ -75,6 +75,19 @@ export async function trustedCertificate(): Promise<Certificate & Disposable> {
 /** The environment of a Node.js program that trusts a certificate, if there is one. */
 export function trustOf(certificate: Certificate | undefined): Readonly<Record<string, string>> {
   return certificate ? { NODE_EXTRA_CA_CERTS: certificate.file } : {};
+}
+
+/** Tests that need the proxies. @param tests declares them; the certificate is there, and trusted, when they run. */
+export function behindProxies(tests: (certificate: () => Certificate) => void): void {
+  describe('behind real proxies', needs(missingProxies), () => {
+    let certificate: Certificate & Disposable;
+    beforeAll(async () => {
+      certificate = await trustedCertificate();
+    });
+    afterAll(() => certificate[Symbol.dispose]());
+
+    tests(() => certificate);
+  });
 }
 
 /** What a proxy is started with. */

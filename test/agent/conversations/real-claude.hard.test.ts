@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, wri
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { startAnthropicDouble, type AnthropicDouble } from '../../doubles/anthropic/server.ts';
-import { startOauthProxy } from '../../doubles/oauth-proxy/server.ts';
+import { startOauthProxy, type OauthProxy } from '../../doubles/oauth-proxy/server.ts';
 import { Agent, until } from '../../support/agent.ts';
 import { REAL_CLAUDE } from '../../support/claude.ts';
 
@@ -31,6 +31,16 @@ function realAgent(
 /** A command that waits until a file exists. */
 const waitFor = (file: string) => `until [ -e ${file} ]; do sleep 0.1; done`;
 const lastSent = (api: AnthropicDouble) => JSON.stringify(api.messages().at(-1)?.body);
+
+/** The login was renewed once, and is the agent's own after a restart, too. */
+async function expectRenewedOnce(agent: Agent, api: AnthropicDouble, proxy: OauthProxy): Promise<void> {
+  expect(proxy.refreshes).toEqual([{ refreshToken: FIRST.refreshToken, outcome: 'rotated' }]);
+  await agent.end('SIGTERM');
+  await agent.start();
+  expect(await agent.run('after that')).toMatchObject({ success: true });
+  expect(api.messages().at(-1)?.credential.value).toBe(proxy.current.accessToken);
+  expect(agent.lines.join('\n')).not.toContain('changed without a renewal');
+}
 
 /** The agent may remove a folder while it is listed. */
 function transcriptsIn(folder: string, attempts = 10): string[] {
@@ -153,12 +163,7 @@ describe('four runs at once in mode session', () => {
     const all = `touch ${met}/$$; until [ $(ls ${met} | wc -l) -ge 4 ]; do sleep 0.1; done`;
     const answers = await Promise.all([1, 2, 3, 4].map((run) => agent.run(`[[bash:${all}]] run ${run}`)));
     expect(answers.map(({ success }) => success)).toEqual([true, true, true, true]);
-    expect(proxy.refreshes).toEqual([{ refreshToken: FIRST.refreshToken, outcome: 'rotated' }]);
-    await agent.end('SIGTERM');
-    await agent.start();
-    expect(await agent.run('after that')).toMatchObject({ success: true });
-    expect(api.messages().at(-1)?.credential.value).toBe(proxy.current.accessToken);
-    expect(agent.lines.join('\n')).not.toContain('changed without a renewal');
+    await expectRenewedOnce(agent, api, proxy);
   });
 });
 
@@ -178,12 +183,7 @@ it('a login check beside a run renews a refused login, which the run then uses',
   expect(await check.json()).toMatchObject({ state: 'ok', evidence: 'probe' });
   writeFileSync(over, '');
   expect(await run).toMatchObject({ success: true });
-  expect(proxy.refreshes).toEqual([{ refreshToken: FIRST.refreshToken, outcome: 'rotated' }]);
-  await agent.end('SIGTERM');
-  await agent.start();
-  expect(await agent.run('after that')).toMatchObject({ success: true });
-  expect(api.messages().at(-1)?.credential.value).toBe(proxy.current.accessToken);
-  expect(agent.lines.join('\n')).not.toContain('changed without a renewal');
+  await expectRenewedOnce(agent, api, proxy);
 });
 
 it('what a run changed is put back when it ends, while another one goes on and can use its tools', async () => {

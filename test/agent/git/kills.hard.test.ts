@@ -56,6 +56,16 @@ async function ended({ agent }: GitAgent, id: string): Promise<RunResource & { s
   return run as RunResource & { state: 'ended' };
 }
 
+/** Ends the agent while it tries to push to a host that takes nothing, which then takes everything. @returns the run. */
+async function endWhilePushing(own: GitAgent, signal: NodeJS.Signals): Promise<string> {
+  for (let times = 0; times < 4; times += 1) own.host.failures.push({ path: 'git-receive-pack', status: 503 });
+  const id = await own.agent.submit('commits', { git: { url: own.url, branch: 'mine', push: true } });
+  await until(() => saw('GET', 'git-receive-pack')(own), 'it pushes');
+  await own.agent.end(signal);
+  own.host.failures.length = 0;
+  return id;
+}
+
 describe('work on a repository', () => {
   it.each(KILLS)('is pushed and proposed once by an agent that is killed $when', async ({ has, first }) => {
     await using own = await start();
@@ -89,11 +99,7 @@ describe('work on a repository', () => {
 
   it('fails with a reason if the agent has lost the commits meanwhile', async () => {
     await using own = await startGitAgent({ prompts: PROMPTS, env: { AGENT_GRACE_SECONDS: '0' } });
-    for (let times = 0; times < 4; times += 1) own.host.failures.push({ path: 'git-receive-pack', status: 503 });
-    const id = await own.agent.submit('commits', { git: { url: own.url, branch: 'mine', push: true } });
-    await until(() => saw('GET', 'git-receive-pack')(own), 'it pushes');
-    await own.agent.end('SIGKILL');
-    own.host.failures.length = 0;
+    const id = await endWhilePushing(own, 'SIGKILL');
     rmSync(path.join(own.agent.stateDir, 'git', id), { recursive: true });
     await own.agent.start();
     expect(await ended(own, id)).toMatchObject({
@@ -105,11 +111,7 @@ describe('work on a repository', () => {
 
   it('goes on after a shutdown', async () => {
     await using own = await startGitAgent({ prompts: PROMPTS, env: { AGENT_GRACE_SECONDS: '0' } });
-    for (let times = 0; times < 4; times += 1) own.host.failures.push({ path: 'git-receive-pack', status: 503 });
-    const id = await own.agent.submit('commits', { git: { url: own.url, branch: 'mine', push: true } });
-    await until(() => saw('GET', 'git-receive-pack')(own), 'it pushes');
-    await own.agent.end('SIGTERM');
-    own.host.failures.length = 0;
+    const id = await endWhilePushing(own, 'SIGTERM');
     await own.agent.start();
     expect(await ended(own, id)).toMatchObject({ outcome: 'succeeded', git: { pushed: true } });
   });

@@ -7,8 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Step } from '../../../doubles/claude/script.ts';
 import { Agent, TOKEN } from '../../../support/agent.ts';
 import { McpClient } from '../../../support/mcp.ts';
-import { needs } from '../../../support/needs.ts';
-import { missingProxies, Proxy, PUBLIC_HOST, trustedCertificate, type Certificate } from '../../../support/proxies.ts';
+import { behindProxies, Proxy, PUBLIC_HOST } from '../../../support/proxies.ts';
 import { rawRequest } from '../../../support/raw-request.ts';
 
 const ME = { Authorization: `Bearer ${TOKEN}` };
@@ -20,13 +19,7 @@ const prompts: Record<string, readonly Step[]> = {
   ],
 };
 
-describe('behind real proxies', needs(missingProxies), () => {
-  let certificate: Certificate & Disposable;
-  beforeAll(async () => {
-    certificate = await trustedCertificate();
-  });
-  afterAll(() => certificate[Symbol.dispose]());
-
+behindProxies((certificate) => {
   describe.each(['nginx', 'haproxy'] as const)('%s', (kind) => {
     let agent: Agent;
     let direct: string;
@@ -42,7 +35,7 @@ describe('behind real proxies', needs(missingProxies), () => {
       });
       await agent.start();
       direct = agent.url;
-      proxy = await Proxy[kind]({ target: direct, certificate });
+      proxy = await Proxy[kind]({ target: direct, certificate: certificate() });
       agent.url = proxy.url;
     });
     afterAll(async () => {
@@ -122,9 +115,9 @@ describe('behind real proxies', needs(missingProxies), () => {
     await using agent = await Agent.start({
       env: { AGENT_TRUSTED_PROXIES: '2', AGENT_SOURCE_RANGES: '127.0.0.2/32' },
     });
-    await using inner = await Proxy.nginx({ target: agent.url, certificate });
+    await using inner = await Proxy.nginx({ target: agent.url, certificate: certificate() });
     const toTls = { ' pool-purge-delay': ' ssl verify none pool-purge-delay' };
-    await using outer = await Proxy.haproxy({ target: inner.url, certificate, changes: toTls });
+    await using outer = await Proxy.haproxy({ target: inner.url, certificate: certificate(), changes: toTls });
     const ask = (url: string, localAddress: string, headers: object = {}) =>
       rawRequest(`${url}/runs`, { headers: { ...ME, ...headers }, localAddress });
     expect((await ask(outer.url, '127.0.0.2')).status).toBe(200);

@@ -9,8 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunAnswer, RunResource } from '../../../../agent/http/api/run.ts';
 import type { Step } from '../../../doubles/claude/script.ts';
 import { Agent, TOKEN, until } from '../../../support/agent.ts';
-import { needs } from '../../../support/needs.ts';
-import { missingProxies, Proxy, trustedCertificate, type Certificate } from '../../../support/proxies.ts';
+import { behindProxies, Proxy } from '../../../support/proxies.ts';
 
 const MEBIBYTE = 1_048_576;
 const waitFor = (file: string): Step => ({
@@ -36,13 +35,7 @@ const USUAL = {
   haproxy: { 'timeout server 11m': 'timeout server 20s', 'timeout client 11m': 'timeout client 20s' },
 } as const;
 
-describe('behind real proxies', needs(missingProxies), () => {
-  let certificate: Certificate & Disposable;
-  beforeAll(async () => {
-    certificate = await trustedCertificate();
-  });
-  afterAll(() => certificate[Symbol.dispose]());
-
+behindProxies((certificate) => {
   describe.each(['nginx', 'haproxy'] as const)('%s', (kind) => {
     let agent: Agent;
     let direct: string;
@@ -56,7 +49,7 @@ describe('behind real proxies', needs(missingProxies), () => {
     afterAll(() => agent[Symbol.asyncDispose]());
 
     const start = (changes?: Readonly<Record<string, string>>) =>
-      Proxy[kind]({ target: direct, certificate, ...(changes && { changes }) });
+      Proxy[kind]({ target: direct, certificate: certificate(), ...(changes && { changes }) });
     const keyed = (prompt: string, key: string) =>
       fetch(`${agent.url}/run`, {
         method: 'POST',
