@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmdirSync, rmSync } from 'node:fs';
 import { chmod, constants, copyFile, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -68,8 +68,13 @@ export class LocalFolder implements RunFolder {
   }
 
   /** @throws if something of it cannot be removed. */
-  remove(): Promise<void> {
-    return removeTree(this.#path);
+  async remove(): Promise<void> {
+    try {
+      // Most runs leave both empty, and the next run waits for this.
+      for (const folder of [this.in, this.out, this.#path]) rmdirSync(folder);
+    } catch {
+      await removeTree(this.#path);
+    }
   }
 }
 

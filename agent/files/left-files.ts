@@ -1,5 +1,5 @@
-import { opendir, type FileHandle } from 'node:fs/promises';
-import type { Dirent } from 'node:fs';
+import { opendirSync, type Dirent } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 import { isFileName } from './file-name.ts';
 import { openFolder, openRegular } from './open-folder.ts';
 import type { OutputLimits } from './run-files.ts';
@@ -35,10 +35,10 @@ export async function* leftFiles(
   inside: readonly string[],
   limits: OutputLimits,
 ): AsyncGenerator<LeftFile | LeftOut> {
-  await using folder = await openFolder(base, inside);
+  using folder = openFolder(base, inside);
   if (!folder) return;
   let [files, left] = [0, limits.runBytes];
-  for (const found of await entriesOf(folder.entry('.'))) {
+  for (const found of entriesOf(folder.entry('.'))) {
     const { name } = found;
     const kind = kindOf(found);
     const why = kind ?? (isFileName(name) ? undefined : 'name') ?? (files < limits.files ? undefined : 'files');
@@ -62,9 +62,10 @@ export async function* leftFiles(
 }
 
 /** Sorted by name; those beyond {@link MOST_ENTRIES} are not in it. */
-async function entriesOf(folder: string): Promise<Dirent[]> {
+function entriesOf(folder: string): Dirent[] {
+  using opened = opendirSync(folder);
   const entries: Dirent[] = [];
-  for await (const entry of await opendir(folder)) {
+  for (let entry = opened.readSync(); entry; entry = opened.readSync()) {
     entries.push(entry);
     if (entries.length === MOST_ENTRIES) break;
   }
