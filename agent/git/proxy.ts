@@ -1,11 +1,11 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { once } from 'node:events';
-import { pipeline } from 'node:stream/promises';
 import type { TokenHolder } from '../gateway/run-tokens.ts';
 import type { Upstream } from '../gateway/upstream.ts';
 import { basic, type GitCredential } from './credential.ts';
 import { GitError } from './errors.ts';
 import type { GitRepository } from './hosts.ts';
+import { passOn } from './pass-on.ts';
 import { refusalOf, unreachable } from './refusal.ts';
 
 /** Open requests of one run. `git` needs one. */
@@ -134,7 +134,7 @@ export class GitProxy {
       if (this.bytes > this.#rules.maxBytes) answer.destroy(this.#tooLarge());
     });
     // The client has gone, its run has ended, or the host broke off: the pipeline has closed what is left.
-    await pipeline(answer, response).catch((error: unknown) => {
+    await passOn(answer, response).catch((error: unknown) => {
       if (!closed.signal.aborted || error instanceof GitError) this.failure = this.#broken(error);
     });
   }

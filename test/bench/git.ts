@@ -26,7 +26,7 @@ import { startWithRunners } from './runners.ts';
 
 const MEBIBYTES = 100;
 const FILES = 100;
-const PAIRS = 7;
+const PAIRS = 11;
 const SLOWER = 1.05;
 const RUN_SLOWER = 1.3;
 const PROXY = path.join(import.meta.dirname, '..', 'support', 'git-proxy-program.ts');

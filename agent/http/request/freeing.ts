@@ -1,3 +1,5 @@
+import { freeBuffer } from '../../free-buffer.ts';
+
 /** The buffers of a parser are not freed. The longest that one keeps is a boundary of multipart, from a header of at most 16 KiB. */
 const FREED_BYTES = 32_768;
 
@@ -8,7 +10,6 @@ const FREED_BYTES = 32_768;
 export async function* freeing(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   for await (const chunk of chunks) {
     yield chunk;
-    const { buffer, length } = chunk;
-    if (buffer instanceof ArrayBuffer && buffer.byteLength === length && length >= FREED_BYTES) buffer.transfer(0);
+    if (chunk.length >= FREED_BYTES) freeBuffer(chunk);
   }
 }
