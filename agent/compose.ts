@@ -173,8 +173,9 @@ export function composeAgent(settings: Settings, log: Logger, waits?: HoldWaits)
   });
   const budgets = new Budgets(settings.budgets, store.spending);
   opened.defer(pruneHourly('spending of runs', () => budgets.prune(), {}, log));
+  // Marks processes on this machine. It may see those on its runners, too, which are not its to kill.
+  const ownInstance = runners ? `${store.instanceId}.own` : store.instanceId;
   const given = {
-    instanceId: store.instanceId,
     permissionMode: settings.permissionMode,
     model: settings.model,
     loginModel: runners?.loginModel,
@@ -191,6 +192,7 @@ export function composeAgent(settings: Settings, log: Logger, waits?: HoldWaits)
   };
   const claude = createClaude({
     ...given,
+    instanceId: store.instanceId,
     place: runners?.place ?? here(settings.environment),
     configurations,
     prepared: () => (settings.warmStart ? (runners?.slots ?? settings.slots) : 0),
@@ -199,6 +201,7 @@ export function composeAgent(settings: Settings, log: Logger, waits?: HoldWaits)
   const ownClaude = runners
     ? createClaude({
         ...given,
+        instanceId: ownInstance,
         place: here(runners.environment),
         configurations: configurations.beside,
         prepared: () => 0,
@@ -284,7 +287,7 @@ export function composeAgent(settings: Settings, log: Logger, waits?: HoldWaits)
   metrics.watchChecks(loginCheck);
   const logins = loginAttempts(settings, {
     host: thisMachine,
-    instanceId: store.instanceId,
+    instanceId: ownInstance,
     credential,
     configurations,
     onReplaced: ({ detail }) => {
