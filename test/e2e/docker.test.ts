@@ -237,6 +237,8 @@ describe('without Kubernetes', needs(await noCompose()), () => {
     await project.control('anthropic', 'PUT', '', { accept: ['another token'] });
     expect(await post('/run', { prompt: 'refused' })).toMatchObject({ outcome: 'auth_failed' });
     const before = (await cards()).length;
+    // It works as soon as it starts, and then by its schedule.
+    await project.run('docker compose restart watchdog');
     const red = await until('a red card', async () => (await cards())[before], 90);
     expect(red.fallbackText).toBe('Claude needs a new login');
     expect(JSON.stringify(red)).toContain('docker compose exec agent claude auth login');
