@@ -221,7 +221,7 @@ export function startClaude(command: ProcessCommand, host: Pick<ProcessHost, 'st
       lost: exit?.lost,
       fault,
     };
-    return { ...report, collected: await files?.collect(transcript.removedMedia) };
+    return { ...report, collected: isPrompted ? await files?.collect(transcript.removedMedia) : undefined };
   }
 
   async function reap(afterwards?: Afterwards): Promise<void> {

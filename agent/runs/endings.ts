@@ -44,6 +44,9 @@ export const unavailableInQueue: RunResult = {
 export const UNSAVED =
   'The run ended before claude had saved the conversation. It cannot be continued: leave out its sessionId.';
 
+/** Tells the client of a run that nobody was there to copy its files. */
+const FILES_LOST = 'If the run left files, they are not kept, because the agent stopped.';
+
 /**
  * The result of a run that ended with the agent.
  * @param how what happened to the agent.
@@ -60,7 +63,7 @@ export const interruptedWith = (how: string, isUnsaved = false): { outcome: 'int
 export const interruptedByCrash = (isUnsaved: boolean): RunResult => ({
   ...NO_OUTPUT,
   ...interruptedWith('stopped', isUnsaved),
-  warnings: isUnsaved ? [UNSAVED] : [],
+  warnings: [...(isUnsaved ? [UNSAVED] : []), FILES_LOST],
 });
 
 export const interruptedByDamage: RunResult = {
@@ -68,6 +71,7 @@ export const interruptedByDamage: RunResult = {
   outcome: 'interrupted',
   error:
     'The agent stopped, and its last records are damaged. It is unknown how far the run got, so it is not started again. Check what it changed, then send it again with a new key.',
+  warnings: [FILES_LOST],
 };
 
 export const noRunner: RunResult = {

@@ -19,6 +19,7 @@ export class FileExchange {
   #copying: Promise<void> = Promise.resolve();
   #leftOut = 0;
   #isDone = false;
+  #isLost = false;
 
   /** @param content what the runner sends. */
   constructor(way: Speech, outlet: Outlet, content: ByteQueue) {
@@ -38,6 +39,7 @@ export class FileExchange {
   async collect(to: FilesOfPrompt): Promise<CollectedFiles> {
     const collection = new Collection(to);
     this.#collection = collection;
+    if (this.#isLost) this.#collection.fail(lost());
     this.#way.say({ type: 'collect', limits: to.limits });
     const late = setTimeout(
       () => this.#way.giveUp(new Error('the files of its run were not copied in time')),
@@ -70,9 +72,9 @@ export class FileExchange {
 
   /** The connection has ended. */
   end(): void {
-    const lost = new Error('the connection to its runner was lost');
-    this.#put.resolve(lost.message);
-    if (!this.#isDone) this.#collection?.fail(lost);
+    this.#isLost = !this.#isDone;
+    this.#put.resolve(lost().message);
+    if (this.#isLost) this.#collection?.fail(lost());
     this.#end();
   }
 
@@ -104,3 +106,5 @@ export class FileExchange {
     }
   }
 }
+
+const lost = () => new Error('the connection to its runner was lost');

@@ -330,7 +330,7 @@ describe('files that a run leaves', () => {
           { do: 'shell', command: 'printf part > "$CLAUDE_RUN_OUT/part.csv"' },
           { do: 'refuse', kind: 'unknown', text: 'no' },
         ],
-        hang: [{ do: 'hang' }],
+        hang: [{ do: 'shell', command: 'printf lost > "$CLAUDE_RUN_OUT/lost.csv"' }, { do: 'hang' }],
         large: [
           {
             do: 'shell',
@@ -416,12 +416,17 @@ describe('files that a run leaves', () => {
   });
 
   it('are those of a run that waited when the agent was killed, too', async () => {
-    await working.submit('hang');
+    const killed = await working.submit('hang');
+    await until(() => working.claude.begun().includes('hang'), 'the start of the first run');
     const { fileId } = (await (
       await working.fetch('/files?name=kept.txt', { method: 'PUT', body: 'kept' })
     ).json()) as UploadedFile;
     const id = await working.submit('any', { files: [{ fileId }, { name: 'b.txt', base64: btoa('b') }] });
     await working.crash();
+    expect(await (await working.fetch(`/runs/${killed}`)).json()).toMatchObject({
+      outcome: 'interrupted',
+      warnings: ['If the run left files, they are not kept, because the agent stopped.'],
+    });
     const now = async () => (await (await working.fetch(`/runs/${id}`)).json()) as RunResource;
     await until(async () => (await now()).state === 'ended');
     expect(await now()).toMatchObject({

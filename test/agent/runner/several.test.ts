@@ -54,7 +54,13 @@ describe('the runners at the addresses of a name', needs(NO_CONTAINER), () => {
     await Promise.all(prompts.map(hasBegun));
     const lost = prompts.findIndex((prompt) => runners.placeOf(prompt) === first.folder);
     await first[Symbol.asyncDispose]();
-    expect(await held[lost]).toMatchObject({ outcome: 'interrupted' });
+    expect(await held[lost]).toMatchObject({
+      outcome: 'interrupted',
+      warnings: [
+        expect.stringContaining('before claude had saved the conversation') as string,
+        'Files that the run left could not be copied (the connection to its runner was lost).',
+      ],
+    });
     runners.release(prompts[1 - lost] ?? '');
     expect(await held[1 - lost]).toMatchObject({ success: true });
     expect(await runners.agent.run('next')).toMatchObject({ success: true });
