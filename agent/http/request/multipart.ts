@@ -10,6 +10,8 @@ import type { FilePart } from './request-files.ts';
 
 /** The part with the request of the run. */
 const REQUEST = 'request';
+/** What errors name for all other parts. */
+const FILES = 'files';
 
 /** A body with the request of a run and files. */
 export interface MultipartBody {
@@ -47,6 +49,8 @@ class Reader {
   readonly #open = new Set<BusboyFileStream>();
   readonly #releases: (() => void)[] = [];
   #request: string | undefined;
+  /** What an error concerns that has no part of its own. */
+  #reading: typeof REQUEST | typeof FILES = REQUEST;
   /** Of the files before the present one. */
   readonly #earlier: BusboyFileStream[] = [];
   #isReleased = false;
@@ -67,7 +71,11 @@ class Reader {
           headerPairs: 20,
           headerSize: 8192,
         },
-        isPartAFile: (field, _, filename) => filename !== undefined && field !== REQUEST,
+        isPartAFile: (field, _, filename) => {
+          const isFile = filename !== undefined && field !== REQUEST;
+          this.#reading = isFile ? FILES : REQUEST;
+          return isFile;
+        },
       });
     } catch (error) {
       throw notMultipart((error as Error).message);
@@ -89,17 +97,18 @@ class Reader {
           fail(
             notMultipart(
               `the part ${JSON.stringify(field)} is neither \`${REQUEST}\` nor a file: a file has a filename`,
+              field,
             ),
           );
         else if (isTruncated) fail(tooLarge());
         else this.#request = value;
       })
-      .on('fieldsLimit', () => fail(notMultipart(`it may have one part that is no file, \`${REQUEST}\``)))
-      .on('filesLimit', () => fail(notMultipart(`it may have at most ${FILE_LIMITS.files} files`)))
-      .on('error', (error) => fail(notMultipart((error as Error).message)))
+      .on('fieldsLimit', () => fail(notMultipart(`it may have one part that is no file, \`${REQUEST}\``, REQUEST)))
+      .on('filesLimit', () => fail(notMultipart(`it may have at most ${FILE_LIMITS.files} files`, FILES)))
+      .on('error', (error) => fail(notMultipart((error as Error).message, this.#reading)))
       .on('finish', () => this.#end.resolve(undefined));
     const cutOff = () => {
-      if (!incoming.complete) fail(notMultipart('the connection ended in the middle of it'));
+      if (!incoming.complete) fail(notMultipart('the connection ended in the middle of it', this.#reading));
     };
     incoming.once('error', cutOff).once('close', cutOff);
     incoming.pipe(this.#busboy);
@@ -107,7 +116,7 @@ class Reader {
       await this.#end.promise;
       const parts = await Promise.all(this.#parts);
       if (this.#request === undefined)
-        throw notMultipart(`the part \`${REQUEST}\` with the JSON of the run is missing`);
+        throw notMultipart(`the part \`${REQUEST}\` with the JSON of the run is missing`, REQUEST);
       return { request: new TextEncoder().encode(this.#request), parts, release: () => this.release() };
     } finally {
       incoming.off('error', cutOff).off('close', cutOff);
@@ -142,5 +151,9 @@ class Reader {
   }
 }
 
-const notMultipart = (why: string) =>
-  new ProblemError('invalid-multipart', `The multipart body cannot be read: ${why}.`);
+/** @param field the part that is wrong; undefined if the headers are. */
+function notMultipart(why: string, field?: string): ProblemError {
+  const message = `The multipart body cannot be read: ${why}.`;
+  const errors = field === undefined ? {} : { errors: [{ field: field.slice(0, 100), message }] };
+  return new ProblemError('invalid-multipart', message, errors);
+}

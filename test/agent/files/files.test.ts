@@ -48,6 +48,12 @@ const refused = async (response: Response, status: number): Promise<Problem> => 
   expect(response.status, await response.clone().text()).toBe(status);
   return (await response.json()) as Problem;
 };
+const formWith = (...files: Uint8Array<ArrayBuffer>[]) => {
+  const form = new FormData();
+  form.set('request', JSON.stringify({ prompt: 'Read them.' }));
+  for (const [i, content] of files.entries()) form.append('file', new Blob([content]), `f${i}`);
+  return form;
+};
 const counts = async () => ((await (await agent.fetch('/runs?limit=100')).json()) as { runs: unknown[] }).runs.length;
 const contents = () => readdirSync(path.join(agent.stateDir, 'files'));
 
@@ -163,6 +169,8 @@ describe('PUT /files', () => {
     expect((await send(MEBIBYTE - 100)).status).toBe(201);
     const files = ['1', '2'].map((name) => ({ name, base64: randomBytes(60).toString('base64') }));
     expect((await full.post({ prompt: 'Read them.', files })).status).toBe(507);
+    const body = formWith(randomBytes(60), randomBytes(60));
+    expect((await full.fetch('/runs', { method: 'POST', body })).status).toBe(507);
     // The first of the two is not there any more.
     expect((await send(100)).status).toBe(201);
     expect((await full.health()).files).toBe('The files of runs use 3 of 3 MiB. Files over that limit are refused.');
@@ -281,18 +289,44 @@ describe('files of a run', () => {
       'cut off',
       '--b\r\nContent-Disposition: form-data; name="request"\r\n\r\n{"prompt":"x"}\r\n--b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\nabc',
       'cannot be read',
+      'files',
+    ],
+    [
+      'cut off in the request',
+      '--b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\nabc\r\n--b\r\nContent-Disposition: form-data; name="request"\r\n\r\n{"pro',
+      'cannot be read',
+      'request',
     ],
     [
       'without a request',
       '--b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\nabc\r\n--b--\r\n',
       'the part `request` with the JSON of the run is missing',
+      'request',
     ],
     [
       'with another field',
       '--b\r\nContent-Disposition: form-data; name="prompt"\r\n\r\nabc\r\n--b--\r\n',
       'the part "prompt" is neither `request` nor a file',
+      'prompt',
     ],
-    ['empty', '', 'cannot be read'],
+    [
+      'with two requests',
+      '--b\r\nContent-Disposition: form-data; name="request"\r\n\r\n{"prompt":"x"}\r\n'.repeat(2).concat('--b--\r\n'),
+      'it may have one part that is no file, `request`',
+      'request',
+    ],
+    [
+      'with more than 100 files',
+      Array.from(
+        { length: 101 },
+        (_, n) => `--b\r\nContent-Disposition: form-data; name="f"; filename="f${n}"\r\n\r\n${n}\r\n`,
+      )
+        .join('')
+        .concat('--b\r\nContent-Disposition: form-data; name="request"\r\n\r\n{"prompt":"x"}\r\n--b--\r\n'),
+      'it may have at most 100 files',
+      'files',
+    ],
+    ['empty', '', 'cannot be read', 'request'],
     [
       'with a name twice',
       ['one', 'two']
@@ -300,15 +334,45 @@ describe('files of a run', () => {
         .join('')
         .concat('--b\r\nContent-Disposition: form-data; name="request"\r\n\r\n{"prompt":"x"}\r\n--b--\r\n'),
       'must have different names, also in another case; "f" is there 2 times',
+      'files',
     ],
-  ])('are refused in a multipart body: %s', async (_, body, message) => {
+  ])('are refused in a multipart body: %s', async (_, body, message, field) => {
     const before = [contents().sort(), await counts()];
     const response = await agent.fetch('/runs', {
       method: 'POST',
       body,
       headers: { 'Content-Type': 'multipart/form-data; boundary=b' },
     });
-    expect((await refused(response, 400)).detail).toContain(message);
+    const problem = await refused(response, 400);
+    expect(problem.detail).toContain(message);
+    expect(problem.errors).toEqual([{ field, message: expect.stringContaining(message) as string }]);
+    expect([contents().sort(), await counts()]).toEqual(before);
+  });
+
+  it.each([
+    ['one', [2 * MEBIBYTE + 1], 'The file "f0" may have at most 2097152 bytes.'],
+    ['all together', [1.6 * MEBIBYTE, 1.6 * MEBIBYTE], 'The files of a run together may have at most 3145728 bytes.'],
+  ])('are refused in a multipart body that has too large ones: %s', async (_, sizes, detail) => {
+    const before = [contents().sort(), await counts()];
+    const response = await agent.fetch('/runs', {
+      method: 'POST',
+      body: formWith(...sizes.map((size) => randomBytes(size))),
+    });
+    expect((await refused(response, 413)).detail).toBe(detail);
+    expect([contents().sort(), await counts()]).toEqual(before);
+  });
+
+  it('are not kept if the connection ends in the middle of a multipart body, and no run starts', async () => {
+    const { port } = new URL(agent.url);
+    const before = [contents().sort(), await counts()];
+    const socket = connect(Number(port), '127.0.0.1');
+    const head = `POST /runs HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Length: 1000\r\n`;
+    const request = '--b\r\nContent-Disposition: form-data; name="request"\r\n\r\n{"prompt":"x"}\r\n';
+    const file = '--b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\nhalf';
+    socket.write(`${head}Content-Type: multipart/form-data; boundary=b\r\n\r\n${request}${file}`);
+    await until(() => contents().some((name) => name.startsWith('.new-')));
+    socket.destroy();
+    await until(() => contents().every((name) => !name.startsWith('.new-')));
     expect([contents().sort(), await counts()]).toEqual(before);
   });
 });
