@@ -13,6 +13,10 @@ import { Agent, until } from '../../support/agent.ts';
 const NAMES = path.join(import.meta.dirname, '..', '..', 'doubles', 'names.ts');
 
 const prompts = {
+  hello: [
+    { do: 'shell', command: 'printf hello > "$CLAUDE_RUN_OUT/hello.txt"' },
+    { do: 'result', text: 'echo: hello' },
+  ],
   slow: [
     { do: 'wait', ms: 300 },
     { do: 'result', text: 'slow' },
@@ -83,7 +87,7 @@ describe('the callback of a run', () => {
       'webhook-id': `run_ended_${created.id}`,
     });
     const { callback, ...run } = await get(created.id);
-    expect(run.outcome).toBe('succeeded');
+    expect(run).toMatchObject({ outcome: 'succeeded', files: [{ name: 'hello.txt', bytes: 5, type: 'text/plain' }] });
     const verified = new Webhook(secret()).verify(message.body, message.headers as Record<string, string>);
     expect(verified).toEqual({ type: 'run.ended', timestamp: (run as { endedAt?: string }).endedAt, data: run });
     expect(callback).toEqual({

@@ -173,6 +173,9 @@ describe('PUT /files', () => {
     expect((await full.fetch('/runs', { method: 'POST', body })).status).toBe(507);
     // The first of the two is not there any more.
     expect((await send(100)).status).toBe(201);
+    const metrics = await (await full.fetch('/metrics')).text();
+    for (const line of ['files 3', `files_bytes ${3 * MEBIBYTE}`, `files_limit_bytes ${3 * MEBIBYTE}`])
+      expect(metrics).toMatch(new RegExp(`^claude_agent_${line}$`, 'm'));
     expect((await full.health()).files).toBe('The files of runs use 3 of 3 MiB. Files over that limit are refused.');
   });
 });
@@ -227,6 +230,17 @@ describe('files of a run', () => {
       { name: 'random', bytes: random.length, sha256: hashOf(random) },
       { name: 'similar', bytes: similar.length, sha256: hashOf(similar) },
     ]);
+  });
+
+  it('are named by their part if they have no name, as n8n sends them', async () => {
+    const part = (headers: string, content: string) =>
+      `--b\r\nContent-Disposition: form-data; ${headers}\r\n\r\n${content}\r\n`;
+    const response = await agent.fetch('/runs', {
+      method: 'POST',
+      headers: { 'Content-Type': 'multipart/form-data; boundary=b' },
+      body: `${part('name="request"', '{"prompt":"x"}')}${part('name="file"; filename=""', 'abc')}--b--\r\n`,
+    });
+    expect((await accepted(response)).request.files).toMatchObject([{ name: 'file', bytes: 3 }]);
   });
 
   it('count for the Idempotency-Key by their contents', async () => {
@@ -519,6 +533,18 @@ describe('files that a run leaves', () => {
     ]);
   });
 
+  it('that is a large PDF can be inline only up to 5 MiB a run', async () => {
+    const pdf = Buffer.alloc(1_000_000, '%PDF-');
+    const upload = await working.fetch('/files?name=x.pdf', { method: 'PUT', body: pdf });
+    const { fileId } = (await upload.json()) as UploadedFile;
+    const files = Array.from({ length: 6 }, (_, n) => ({ fileId, name: `${n}.pdf`, inline: true }));
+    const response = await working.post({ prompt: 'any', files });
+    const message = 'must have PDFs of at most 5242880 bytes together with `inline`; there are 6000000';
+    expect((await refused(response, 400)).errors).toEqual([
+      { field: 'files', message: expect.stringContaining(message) as string },
+    ]);
+  });
+
   it('leave no copy besides the store', () => {
     expect(readdirSync(path.join(working.stateDir, 'files')).filter((name) => name.startsWith('.'))).toEqual([]);
   });
@@ -563,6 +589,6 @@ describe('contents', () => {
       headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify({ prompt: 'x', files: [unused] }),
     });
-    expect(response.status).toBe(400);
+    expect((await refused(response, 400)).errors).toMatchObject([{ field: 'files' }]);
   });
 });

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { result } from '../../doubles/claude/events.ts';
 import type { Step } from '../../doubles/claude/script.ts';
 import { Agent, TOKEN, until } from '../../support/agent.ts';
 import { NO_CHROMIUM, openStatusPage, startChromium } from '../../support/chromium.ts';
@@ -32,12 +33,20 @@ const live: Step[] = [
   { do: 'result', text: 'done' },
 ];
 
+const leaves: Step[] = [
+  { do: 'shell', command: 'printf a,b > "$CLAUDE_RUN_OUT/table.csv"' },
+  { do: 'event', event: result({ result: 'done', total_cost_usd: 0.0841 }) },
+  { do: 'exit', code: 0 },
+];
+
 let agent: Agent;
 let id: string;
+let withFiles: string;
 beforeAll(async () => {
-  const prompts = { live, ugly: [...ugly, { do: 'result', text: 'done' } as const] };
+  const prompts = { live, leaves, ugly: [...ugly, { do: 'result', text: 'done' } as const] };
   agent = new Agent({ prompts, env: { AGENT_WARM_START: 'off' } });
   await agent.start();
+  withFiles = (await agent.run('leaves', { files: [{ name: 'scan.pdf', base64: btoa('%PDF-1.7') }] })).runId;
   id = await agent.submit('live', { labels: { workflowName: 'Report' } });
   await until(async () => (await (await agent.fetch(`/runs/${id}/transcript`)).text()).includes('first result'));
 });
@@ -64,6 +73,13 @@ describe('the page of a run', () => {
       expect(html).toContain(part);
     }
     expect(html).toContain(`name="run" value="${id}"`);
+  });
+
+  it('has the files that were given to the run and those that it left, and its cost', async () => {
+    const html = await look({ run: withFiles });
+    expect(html).toMatch(/<bdi>scan\.pdf<\/bdi> <span class="quiet">8 bytes, given to the run<\/span>/);
+    expect(html).toMatch(/<bdi>table\.csv<\/bdi> <span class="quiet">3 bytes, left by the run<\/span>/);
+    expect(html).toMatch(/Cost<\/dt> <dd>\$0\.084<\/dd>/);
   });
 
   it('says that a run does not exist', async () => {

@@ -1,14 +1,24 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { DatabaseSync } from 'node:sqlite';
+import { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Contents } from '../../../agent/files/contents.ts';
+import { FileStore } from '../../../agent/files/file-store.ts';
+import { NO_OUTPUT } from '../../../agent/store/run.ts';
 import { openStore } from '../../../agent/store/sqlite.ts';
 import { Agent, until } from '../../support/agent.ts';
 
 const HEADER = 100;
+const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const UNLIMITED = { days: 3650, count: 1_000_000, megabytes: 100_000 };
+
+async function stored(store: FileStore, name: string) {
+  const { sha256, bytes, release } = await store.receive(Readable.from([Buffer.from(name)]), name);
+  return { file: { name, sha256, bytes, type: 'text/plain' }, release };
+}
 
 describe('records of runs', () => {
   let folder: string;
@@ -74,6 +84,30 @@ describe('records of runs', () => {
     expect(await store.prune({ ...UNLIMITED, megabytes: 10 })).toBeGreaterThan(0);
     expect(statSync(file).size).toBeLessThanOrEqual(10 * 1_048_576);
     expect(store.list({ limit: 100 }).runs.length).toBeGreaterThan(10);
+    store[Symbol.dispose]();
+  });
+
+  it.each([{ days: -1 }, { count: 1 }, { megabytes: 0 }])('take their files with them: over %j', async (limit) => {
+    const { store } = fill(0);
+    const files = path.join(folder, 'files');
+    const contents = new Contents(files, 1_048_576);
+    const sizes = { fileBytes: 1000, runBytes: 1000 };
+    const fileStore = new FileStore({ contents, records: store.files, sizes, log: SILENT });
+    const runWith = async (given: string, left: string) => {
+      const [input, output] = await Promise.all([given, left].map((name) => stored(fileStore, name)));
+      if (!input || !output) throw new Error('nothing is stored');
+      const own = [{ ...input.file, inline: false }];
+      const request = { prompt: 'x', timeoutMs: 1000, workdir: '/', options: {}, labels: {}, files: own };
+      const run = store.accept(request, 'session');
+      store.end(store.begin(run), { ...NO_OUTPUT, outcome: 'succeeded', files: [output.file] });
+      for (const { release } of [input, output]) release();
+    };
+    await runWith('given', 'left');
+    await runWith('given later', 'left later');
+    expect([await fileStore.prune(), readdirSync(files).length]).toEqual([0, 4]);
+    const removed = await store.prune({ ...UNLIMITED, ...limit });
+    expect([await fileStore.prune(), readdirSync(files).length]).toEqual([removed * 2, 4 - removed * 2]);
+    expect(removed).toBeGreaterThan(0);
     store[Symbol.dispose]();
   });
 

@@ -94,6 +94,19 @@ describe("the doctor's check of the watchdog", () => {
   });
 });
 
+describe("the doctor's check of the agent", () => {
+  test('fails if nearly all room for files is taken, and says what to do', async () => {
+    const files = 'The files of runs use 1950 of 2048 MiB. Files over that limit are refused.';
+    const doctor = doctorProject();
+    doctor.kubectl.push({ to: 'localhost:3000/health', out: { ...HEALTH, files } });
+    expect((await doctor.look())['agent']).toMatchObject({
+      state: 'broken',
+      detail: files,
+      next: expect.stringContaining('config set filesMegabytes') as string,
+    });
+  });
+});
+
 describe("the doctor's check of runners", () => {
   const GET = 'get deployment/claude-code-runner --output json';
   const podOf = (name: string, isReady: boolean, reason?: string) => ({
