@@ -5,6 +5,16 @@ import { REAL_CLAUDE } from '../../support/claude.ts';
 
 const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 
+/** The base64 of a PNG whose header is good and whose pixels cannot be read. */
+function corruptPng(width: number, height: number): string {
+  const png = Buffer.from(PNG, 'base64');
+  png.writeUInt32BE(width, 16);
+  png.writeUInt32BE(height, 20);
+  const data = png.indexOf('IDAT') + 4;
+  png.fill(0xff, data, data + 10);
+  return png.toString('base64');
+}
+
 describe('the real CLI', () => {
   let api: AnthropicDouble;
   let agent: Agent;
@@ -55,6 +65,34 @@ describe('the real CLI', () => {
     expect(answer.warnings).toEqual([
       expect.stringMatching(/^The API refused a PDF of the prompt \("scan\.pdf"\).*Claude answered without it\.$/),
     ]);
+  });
+
+  it('answers without an image that the API refuses, and the run says so', async () => {
+    const answer = await agent.run('[[fail:image_invalid]] Describe it.', {
+      files: [{ name: 'dot.png', base64: PNG, inline: true }],
+    });
+    expect(answer).toMatchObject({ success: true });
+    expect(answer.warnings).toEqual([
+      expect.stringMatching(/^The API refused an image of the prompt \("dot\.png"\).*Claude answered without it\.$/),
+    ]);
+  });
+
+  it('leaves an image with a good header and corrupt data to the API, and the run says that it was refused', async () => {
+    const files = [{ name: 'corrupt.png', base64: corruptPng(1, 1), inline: true }];
+    const asked = api.messages().length;
+    const answer = await agent.run('[[fail:image_invalid]] Describe it.', { files });
+    expect(JSON.stringify(api.messages()[asked]?.body)).toContain('"type":"image"');
+    expect(answer).toMatchObject({ success: true });
+    expect(answer.warnings).toEqual([
+      expect.stringContaining('The API refused an image of the prompt ("corrupt.png")'),
+    ]);
+  });
+
+  it('tells Claude, but nobody else, that it could not make such an image smaller', async () => {
+    const files = [{ name: 'corrupt.png', base64: corruptPng(9000, 9000), inline: true }];
+    expect(await agent.run('Describe it.', { files })).toMatchObject({ success: true, warnings: [] });
+    expect(lastSent()).not.toContain('"type":"image"');
+    expect(lastSent()).toContain('[Image could not be processed: ');
   });
 
   it('takes a command of the CLI although a block is before it', async () => {

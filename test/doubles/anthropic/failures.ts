@@ -36,6 +36,12 @@ const FAILURES = {
     type: 'invalid_request_error',
     message: 'messages.0.content.0.pdf.source.base64.data: The PDF specified was not valid.',
   },
+  /** Only of a request with an image. */
+  image_invalid: {
+    status: 400,
+    type: 'invalid_request_error',
+    message: 'messages.0.content.0.image.source.base64.data: Could not process image',
+  },
   not_found: { status: 404, type: 'not_found_error', message: 'model: no such model' },
   too_large: { status: 413, type: 'request_too_large', message: 'Request exceeds the maximum size' },
   too_long: {

@@ -109,7 +109,8 @@ async function answer(behaviour: Behaviour, request: MessagesRequest, turn: Turn
   const { text, directives } = parsePrompt(turn.prompt, behaviour.mode);
   if (directives.hang) return;
   if (directives.wait !== undefined) await sleep(directives.wait);
-  const concerns = directives.fail !== 'pdf_invalid' || hasDocument(request);
+  const refused = REFUSED_BLOCKS[directives.fail ?? ''];
+  const concerns = refused === undefined || hasBlock(request, refused);
   if (
     directives.fail !== undefined &&
     concerns &&
@@ -129,7 +130,10 @@ async function answer(behaviour: Behaviour, request: MessagesRequest, turn: Turn
   else sendMessage(response, reply, directives);
 }
 
-const hasDocument = ({ messages }: MessagesRequest) => JSON.stringify(messages).includes('"type":"document"');
+/** The failures that concern only requests with such a block. */
+const REFUSED_BLOCKS: Readonly<Record<string, string>> = { pdf_invalid: 'document', image_invalid: 'image' };
+
+const hasBlock = ({ messages }: MessagesRequest, type: string) => JSON.stringify(messages).includes(`"type":"${type}"`);
 
 function parseBody(text: string): unknown {
   try {
