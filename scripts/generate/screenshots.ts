@@ -31,7 +31,7 @@ const SHOTS = [
 ] as const;
 
 const RUN_SHOTS = [
-  { name: 'run', width: 1200, height: 900 },
+  { name: 'run', width: 1280, height: 900 },
   { name: 'run-narrow', width: 390, height: 844 },
 ] as const;
 
@@ -92,6 +92,7 @@ const prompts: Record<string, readonly Step[]> = {
     call('4', 'Write', { file_path: 'report.md', content: '# Tickets of the week' }),
     { do: 'wait', ms: 200 },
     answer('4', 'File created successfully at: report.md'),
+    { do: 'shell', command: 'printf "# Tickets of the week\\n" > "$CLAUDE_RUN_OUT/report.md"' },
     { do: 'wait', ms: 1400 },
     { do: 'say', text: 'The report is in report.md: 136 tickets, 57 of them on Wednesday, most of them for billing.' },
     { do: 'event', event: result({ result: 'Done.', total_cost_usd: 0.0841 }) },
