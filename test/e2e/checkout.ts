@@ -183,12 +183,21 @@ export class Checkout {
   /** Changes the stack's configuration, as an editor would. */
   configure(settings: Readonly<Record<string, unknown>>): void {
     const file = this.at('Pulumi.dev.yaml');
-    const { config } = parse(readFileSync(file, 'utf8')) as { config: Record<string, unknown> };
+    const { config, ...rest } = parse(readFileSync(file, 'utf8')) as { config: Record<string, unknown> };
     const changed = Object.entries(settings).map(([key, value]): [string, unknown] => [
       `claude-code-agent:${key}`,
       value,
     ]);
-    writeFileSync(file, JSON.stringify({ config: { ...config, ...Object.fromEntries(changed) } }));
+    writeFileSync(file, JSON.stringify({ ...rest, config: { ...config, ...Object.fromEntries(changed) } }));
+  }
+
+  /** Encrypts a value for a key or a part of one, such as `gitCredentials.app`; the value comes from standard input. */
+  async setSecret(key: string, value: string): Promise<void> {
+    const args = ['run', '--silent', 'pulumi', '--', 'config', 'set', '--secret', '--path', key];
+    const setting = this.start('npm', args, 'pipe');
+    setting.stdin?.end(`${value}\n`);
+    const { exitCode, all } = await setting;
+    if (exitCode !== 0) throw new Error(`${key} could not be set:\n${all}`);
   }
 
   /**

@@ -26,13 +26,7 @@ const up = async () => {
   const { exitCode, output } = await checkout.npm('up', '--skip-preview', '--yes', '--non-interactive');
   expect(exitCode, output).toBe(0);
 };
-const setCredential = async (token: string) => {
-  const args = ['run', '--silent', 'pulumi', '--', 'config', 'set', '--secret', '--path', 'gitCredentials.acme'];
-  const setting = checkout.start('npm', args, 'pipe');
-  setting.stdin?.end(`${token}\n`);
-  const { exitCode, all } = await setting;
-  expect(exitCode, all).toBe(0);
-};
+const setCredential = (token: string) => checkout.setSecret('gitCredentials.acme', token);
 const accept = (token: string) => {
   host.accounts.clear();
   host.accounts.set(token, { repositories: ['acme/shop'], may: 'write' });

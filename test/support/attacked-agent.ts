@@ -1,10 +1,10 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { signChallenge } from '../../agent/runner/key.ts';
-import { rawPublicKey } from '../../agent/runner/key.ts';
+import { rawPublicKey, signChallenge } from '../../agent/runner/key.ts';
 import type { RunnerAddress } from '../../agent/runner/client/link.ts';
 import { startAnthropicDouble } from '../doubles/anthropic/server.ts';
+import { Collector } from '../doubles/collector/server.ts';
 import { RawAgent } from '../agent/runner/raw-agent.ts';
 import { Agent, TOKEN } from './agent.ts';
 import type { Attacked } from './attack-suite.ts';
@@ -12,6 +12,9 @@ import { REAL_CLAUDE } from './claude.ts';
 import { closedPort } from './closed-port.ts';
 
 const HOUR = 3_600_000;
+const GIT_TOKEN = 'token-of-the-agent-at-a-git-host';
+/** Of the collector: in the environment, and in a file, as the stack passes them. */
+const HEADERS = { environment: 'canary-of-the-environment', file: 'canary-of-the-file' };
 const CALLBACK_SECRET = `whsec_${Buffer.from('signs callbacks and nothing else').toString('base64')}`;
 
 /** An agent of this machine with every secret that it can have. Disposing ends it, and not its runner. */
@@ -26,7 +29,8 @@ export async function startAttackedAgent(
   roots: readonly string[],
 ): Promise<AttackedAgent> {
   const { privateKey } = generateKeyPairSync('ed25519');
-  const pem = privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
+  const pem = pemOf(privateKey);
+  const appPem = pemOf(generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey);
   const login = {
     accessToken: 'sk-ant-oat01-access-of-the-agent',
     refreshToken: 'sk-ant-ort01-refresh-of-the-agent',
@@ -35,6 +39,7 @@ export async function startAttackedAgent(
   };
   const runner = await startRunner(rawPublicKey(privateKey));
   const api = await startAnthropicDouble();
+  const collector = await Collector.start();
   const agent = new Agent({ env: { ...REAL_CLAUDE, ANTHROPIC_BASE_URL: api.url } });
   const file = (name: string, content: string) => {
     writeFileSync(path.join(agent.folder, name), content);
@@ -43,6 +48,15 @@ export async function startAttackedAgent(
   mkdirSync(path.join(agent.folder, 'seed'));
   file('seed/.credentials.json', JSON.stringify({ claudeAiOauth: login }));
   const { port } = new URL(await closedPort());
+  const gitHosts = [
+    {
+      repositories: ['https://github.invalid/acme/*'],
+      type: 'github',
+      appId: 1,
+      privateKeyFile: file('app.pem', appPem),
+    },
+    { repositories: ['https://git.invalid/acme/*'], type: 'plain', tokenFile: file('git-token', GIT_TOKEN) },
+  ];
   Object.assign(agent.env, {
     AGENT_RUNNERS: `http://${runner.address}:${runner.port}`,
     AGENT_GATEWAY_PORT: port,
@@ -50,6 +64,10 @@ export async function startAttackedAgent(
     AGENT_RUNNER_KEY_FILE: file('runner-key.pem', pem),
     AGENT_CALLBACK_SECRET_FILE: file('callback-secret', CALLBACK_SECRET),
     AGENT_SESSION_DIR: path.join(agent.folder, 'seed'),
+    AGENT_GIT_HOSTS: JSON.stringify(gitHosts),
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    OTEL_EXPORTER_OTLP_HEADERS: `authorization=Bearer%20${HEADERS.environment}`,
+    AGENT_OTLP_HEADERS_FILE: file('headers', `x-api-key=${HEADERS.file}`),
   });
   const raw = new RawAgent(runner);
   const { nonce } = await raw.next('hello');
@@ -63,6 +81,11 @@ export async function startAttackedAgent(
       'API token': TOKEN,
       'callback secret': CALLBACK_SECRET,
       'runner key': pem.split('\n')[1] ?? '',
+      'token of a git host': GIT_TOKEN,
+      // A line of what is private: the first ones hold the modulus.
+      'private key of a GitHub App': appPem.split('\n')[10] ?? '',
+      'header of the collector': HEADERS.environment,
+      'header of the collector in a file': HEADERS.file,
     },
     roots,
     runnerPort: runner.port,
@@ -71,6 +94,9 @@ export async function startAttackedAgent(
     async [Symbol.asyncDispose]() {
       await agent[Symbol.asyncDispose]();
       await api.close();
+      await collector.stop();
     },
   };
 }
+
+const pemOf = (key: KeyObject) => key.export({ format: 'pem', type: 'pkcs8' }).toString();

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startAnthropicDouble, type AnthropicDouble } from '../../doubles/anthropic/server.ts';
+import { attack, foundIn, promptFor, secret } from '../../support/attacks.ts';
 import { AS_ROOT } from '../../support/claude.ts';
 import { closedPort } from '../../support/closed-port.ts';
 import { gitOutput } from '../../support/git.ts';
@@ -41,18 +42,27 @@ describe('the real CLI on a runner, with a repository', needs(NO_CONTAINER), () 
     await api.close();
   });
 
-  it('commits with its Bash tool; the agent pushes, and no credential of the host is on the runner', async () => {
-    const prompt =
-      '[[bash:echo mine > mine.md; git add .; git commit -qm mine; git fetch -q && echo fetched; env; cat .git/config]]';
+  it('commits with its Bash tool, and the agent pushes', async () => {
+    const prompt = '[[bash:echo mine > mine.md; git add .; git commit -qm mine; git fetch -q && echo fetched]]';
     const answer = await own.agent.run(prompt, { git: { url: own.url, branch: 'mine', push: true } });
     expect(answer).toMatchObject({
       outcome: 'succeeded',
       git: { branch: 'mine', commit: await own.tip('mine'), ahead: 1, pushed: true },
     });
     expect(answer.output).toContain('fetched');
-    expect(answer.output).not.toContain(GIT_SECRET);
-    expect(JSON.stringify(api.messages().map(({ body }) => body))).not.toContain(GIT_SECRET);
     expect(await gitOutput(own.bare, 'show', 'mine:mine.md')).toBe('mine');
+  });
+
+  it('finds no credential of the host in the clone, in files, processes and memory', async () => {
+    const roots = ['home', 'workspace', 'tmp'].flatMap((name) => ['--root', runner.path(name)]);
+    const secrets = Object.entries({ git: GIT_SECRET, key: API_KEY }).map(([name, value]) => secret(name, value));
+    const prompt = promptFor(['git fetch -q && echo fetched', attack('secrets', ...roots, ...secrets)]);
+    const answer = await own.agent.run(prompt, { git: { url: own.url } });
+    expect(answer.output).toContain('fetched');
+    const found = foundIn(answer.output);
+    expect(found).toContainEqual(expect.stringMatching(/^secrets: \/proc\/\d+\/mem: the token of this run$/));
+    expect(found.filter((line) => !line.endsWith(': the token of this run'))).toEqual([]);
+    expect(JSON.stringify(api.messages().map(({ body }) => body))).not.toContain(GIT_SECRET);
   });
 
   it('continues the conversation in a new clone', async () => {
