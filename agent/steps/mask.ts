@@ -4,8 +4,11 @@ export const MASKED = '[masked]';
 /** Shorter ones would also be ordinary words. */
 const MIN_SECRET_CHARS = 8;
 
-/** Tokens and keys of Anthropic, of which a new one may not be known yet; and the tokens of runs. */
-const KNOWN_SHAPES = String.raw`sk-ant-[a-z]{3}\d\d-[\w-]{16,}|\brun_[\w-]{43}`;
+/**
+ * Tokens and keys of Anthropic, of which a new one may not be known yet; tokens of GitHub, of which a GitHub App makes new
+ * ones; and the tokens of runs.
+ */
+const KNOWN_SHAPES = String.raw`sk-ant-[a-z]{3}\d\d-[\w-]{16,}|\b(?:gh[oprsu]|github_pat)_[\w.-]{30,}|\brun_[\w-]{43}`;
 
 /** The beginning of a text without secrets, and how many characters of the text are not in it. */
 export interface CutText {

@@ -90,8 +90,14 @@ describe('the mask', () => {
     expect(mask.all('short')).toBe('short');
   });
 
-  it('hides tokens of Anthropic and of runs that nobody told it', () => {
-    const token = `run_${'a'.repeat(43)}`;
-    expect(new Mask().all(`sk-ant-oat01-${'b'.repeat(30)}, ${token}, run_tests`)).toBe('[masked], [masked], run_tests');
+  it.each([
+    ['Anthropic', `sk-ant-oat01-${'b'.repeat(30)}`],
+    ['runs', `run_${'a'.repeat(43)}`],
+    ['a GitHub App', `ghs_${'A1'.repeat(18)}`],
+    // The form since 2026, with a JWT.
+    ['a GitHub App that carry data', `ghs_12345_eyJ${'a'.repeat(200)}.eyJ${'b'.repeat(200)}.${'c-_'.repeat(30)}`],
+    ['a person at GitHub', `github_pat_${'a'.repeat(22)}_${'b'.repeat(59)}`],
+  ])('hides tokens of %s that nobody told it', (_, token) => {
+    expect(new Mask().all(`${token}, run_tests, ghs_tests`)).toBe('[masked], run_tests, ghs_tests');
   });
 });
