@@ -9,7 +9,7 @@ import { answer, call } from '../steps/claude-steps.ts';
 
 const PARENT = '00f067aa0ba902b7';
 const QUICK = { OTEL_BSP_SCHEDULE_DELAY: '20' };
-/** Tells which packages of OpenTelemetry are loaded, besides the interface that the client for Prometheus uses. */
+/** Tells which packages of OpenTelemetry are loaded, besides the interface without an SDK that prom-client always loads. */
 const TELLS_LOADED = [
   process.execPath,
   '--import',
@@ -253,7 +253,7 @@ describe('a collector', () => {
 });
 
 describe('without a collector', () => {
-  it("nothing of OpenTelemetry is loaded, and a client's trace is kept and passed on", async () => {
+  it("the agent's own modules load nothing of OpenTelemetry, and a client's trace is kept and passed on", async () => {
     await using receiver = await Receiver.start();
     const env = { AGENT_WARM_START: 'off', AGENT_CALLBACK_HOSTS: receiver.host };
     await using agent = await Agent.start({ command: TELLS_LOADED, env });
