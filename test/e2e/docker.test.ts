@@ -81,6 +81,8 @@ describe('without Kubernetes', needs(await noCompose()), () => {
       WATCHDOG_MINUTES: '1',
       TEAMS_WEBHOOK_FILE: './secrets/teams-webhook-url',
       N8N_API_KEY_FILE: './secrets/n8n-api-key',
+      GIT_CREDENTIALS: './secrets/git',
+      AGENT_GIT_HOSTS: `'${JSON.stringify([{ repositories: ['https://git.invalid/e2e/*'], type: 'plain', tokenFile: '/git/token' }])}'`,
       WATCHDOG_N8N_API_URL: 'http://n8n:5678',
     });
     copyFileSync(proxy.env.NODE_EXTRA_CA_CERTS, project.at('certificates', 'ca.pem'));
@@ -91,6 +93,8 @@ describe('without Kubernetes', needs(await noCompose()), () => {
       'http://teams:8080/workflows/hook?sig=canary-webhook-signature',
     );
     writeFileSync(project.at('secrets', 'n8n-api-key'), 'n8n-key');
+    mkdirSync(project.at('secrets', 'git'));
+    writeFileSync(project.at('secrets', 'git', 'token'), 'canary-of-a-git-host');
   });
 
   afterEach(async ({ task }) => {
@@ -159,7 +163,7 @@ describe('without Kubernetes', needs(await noCompose()), () => {
       ...[gateway, '1.1.1.1', '169.254.169.254'].map((host) => probe(host, port)),
       probe(own, port).replaceAll("'", '"'),
       'cat /proc/net/if_inet6 | grep -v " lo$" && echo IPV6',
-      'ls -A /shared/watchdog /data/home /session; ls /shared/runner',
+      'ls -A /shared/watchdog /data/home /session; cat /git/*; ls /shared/runner',
       'touch /shared/runner/public-key && echo WRITABLE',
       'timeout 5 getent hosts example.org && echo RESOLVED',
       'cat /proc/*/environ | tr "\\0" "\\n"',
@@ -171,6 +175,7 @@ describe('without Kubernetes', needs(await noCompose()), () => {
     expect(all.match(/closed/g)).toHaveLength(9);
     expect(all).toContain('public-key');
     expect(all).not.toMatch(/IPV6|WRITABLE|RESOLVED/);
+    expect(await project.inside('agent', 'cat', '/git/token')).toBe('canary-of-a-git-host');
     const watchdogToken = await project.inside('watchdog', 'cat', '/shared/watchdog/token');
     for (const secret of [token, watchdogToken.trim(), proxy.current.accessToken, proxy.current.refreshToken, 'canary'])
       expect(all).not.toContain(secret);
@@ -265,6 +270,7 @@ describe('without Kubernetes', needs(await noCompose()), () => {
       refreshToken,
       'canary-webhook-signature',
       'n8n-key',
+      'canary-of-a-git-host',
     ];
     for (const secret of secrets) expect(log).not.toContain(secret);
   });
