@@ -1,7 +1,7 @@
 /**
  * A state for a cluster whose state was lost. `pulumi import` would read each object from the provider, but it needs the list
  * of types, names, ids and parents that this file creates, and it can't restore outputs of components such as the update
- * records. `test/e2e/recovery.test.ts` shows that an update of such a state replaces nothing.
+ * records. `test/e2e/backup.test.ts` shows that an update of such a state replaces nothing.
  * @module
  */
 import { randomUUID } from 'node:crypto';

@@ -305,6 +305,7 @@ describe('backup and restore', needs(await missingRequirement()), () => {
     test('the registry lost the image: up builds it and pushes it again', async () => {
       await loseImage(await imageOf(other));
       expect((await other.npm('doctor', '--quick')).output).toMatch(/✗ image/);
+      other.configure({ guideUrl: 'https://wiki.example.org/agent' });
       expect(await ran('registry lost: up', other, 'up', ...UP)).toContain('It is built and pushed again');
       expect(await isInRegistry(await imageOf(other))).toBe(true);
       await isReady();
@@ -312,15 +313,26 @@ describe('backup and restore', needs(await missingRequirement()), () => {
       await changesNothing(other);
     });
 
-    test('the state was lost: up takes over what is there, and replaces no pod', async () => {
+    test('the state was lost: up takes over what is there, replaces no pod, and later removes what the config no longer has', async () => {
       const pod = await agentPod();
       const list = await other.npm('rollback');
       rmSync(other.at('.local', 'pulumi'), { recursive: true });
       expect(await ran('state lost: up', other, 'up', ...UP)).toContain('adopting the existing objects');
       expect((await agentPod()).uid).toBe(pod.uid);
-      await changesNothing(other);
       expect((await other.npm('rollback')).output).toBe(list.output);
       await encryptsSecrets(other);
+      const guide = () =>
+        kubectl([
+          'get',
+          'cronjob/claude-auth-watchdog',
+          ...IN,
+          '--output',
+          'jsonpath={.spec.jobTemplate.spec.template.spec.containers[0].env[?(@.name=="WATCHDOG_GUIDE_URL")]}',
+        ]);
+      expect(await guide()).toContain('wiki.example.org');
+      other.configure({ guideUrl: '' });
+      await ran('state lost: up with less config', other, 'up', ...UP);
+      expect(await guide()).toBe('');
     });
 
     test('all of .local was lost: up takes over, with the login and the token of the cluster', async () => {

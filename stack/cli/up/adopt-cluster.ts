@@ -4,9 +4,11 @@ import { record } from '../../plan/record.ts';
 import { standIn } from '../../plan/stand-ins.ts';
 import type { RecordTexts } from '../../update-record.ts';
 import { stateOf } from '../../pulumi-internals/adopted-state.ts';
+import { withLiveManagers } from '../system/field-managers.ts';
 import type { Kubectl } from '../system/kubectl.ts';
 import { readState, writeState } from '../system/state.ts';
 import type { EngineCall } from '../system/state.ts';
+import { CliError } from '../system/terminal.ts';
 import type { ExportedState } from '../../pulumi-internals/state.ts';
 
 /** What {@link adoptCluster} needs besides the engine. */
@@ -23,6 +25,7 @@ export interface AdoptOptions {
  * Rebuilds a lost state: adds the objects in the cluster to an empty stack. Without this, an update would fail at the first
  * object that already exists.
  * @returns The new state.
+ * @throws CliError if kubectl can't read the objects.
  */
 export async function adoptCluster(
   call: EngineCall,
@@ -37,7 +40,11 @@ export async function adoptCluster(
     () => import('../../index.ts'),
   );
   const taken = stateOf(resources, project.name, call.stack, await shownRecords(kubectl));
-  await writeState(call, { ...state, deployment: { ...state.deployment, resources: taken } }, localDir);
+  const adopted = { ...state, deployment: { ...state.deployment, resources: taken } };
+  const managed = await withLiveManagers(adopted, kubectl, localDir);
+  if ('failure' in managed)
+    throw new CliError(`kubectl could not read the existing objects: ${managed.failure}. Nothing changed.`);
+  await writeState(call, managed.state, localDir);
   return readState(call);
 }
 

@@ -5,7 +5,7 @@ import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 
 import { textsOf } from '../../../stack/update-record.ts';
-import { project } from './project.ts';
+import { answerWithObjects, project } from './project.ts';
 import type { Call } from './project.ts';
 import { needs, unless } from '../../support/needs.ts';
 
@@ -402,6 +402,42 @@ describe('an update after one that was killed', () => {
     expect(calls().at(-1)?.args[0]).toBe('up');
   });
 });
+
+describe('an update without a state of what is in the cluster', () => {
+  const deployed = (failure?: string) => {
+    const made = project();
+    answerWithObjects(made.at('bin', 'kubectl'), failure);
+    const image = `127.0.0.1:5000/claude-agent@sha256:${'1'.repeat(64)}`;
+    writeFileSync(made.at('Pulumi.dev.yaml'), `config:\n  claude-code-agent:image: ${image}\n`);
+    return made;
+  };
+
+  test('makes one, in which each object has the field manager that applied it', async () => {
+    const { read, calls, launch } = deployed();
+    const { exitCode, stderr } = await launch(['up', '--yes']);
+    expect(exitCode, stderr).toBe(0);
+    const { deployment } = JSON.parse(read('bin', 'state.json')) as { deployment: { resources: Adopted[] } };
+    const objects = deployment.resources.filter(({ type }) => type.startsWith('kubernetes:'));
+    expect(objects.map(({ inputs }) => inputs?.kind)).toEqual(expect.arrayContaining(['Deployment', 'Namespace']));
+    for (const { inputs, outputs } of objects)
+      expect(outputs?.__fieldManager).toBe(`pulumi-kubernetes-${inputs?.kind}-${inputs?.metadata.name}`);
+    expect(calls().at(-1)?.args[0]).toBe('up');
+  });
+
+  test('changes nothing if kubectl cannot read the objects', async () => {
+    const { calls, launch } = deployed('Forbidden');
+    const { exitCode, stderr } = await launch(['up', '--yes']);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('kubectl could not read the existing objects: Forbidden. Nothing changed.');
+    expect(calls().map(({ args: [name, command] }) => `${name} ${command}`)).not.toContain('stack import');
+  });
+});
+
+interface Adopted {
+  readonly type: string;
+  readonly inputs?: { readonly kind: string; readonly metadata: { readonly name: string } };
+  readonly outputs?: { readonly __fieldManager?: string };
+}
 
 describe('npm run login', () => {
   const LOGIN = '{"claudeAiOauth":{"accessToken":"canary","refreshToken":"canary"}}';
