@@ -53,6 +53,17 @@ export function withFieldManagers(state: ExportedState, live: readonly ManagedOb
   return { ...state, deployment: { ...deployment, resources } };
 }
 
+/** The state of a backup without field managers: an object that was deleted and created again since has another one. */
+export function withoutFieldManagers(state: ExportedState): ExportedState {
+  const { deployment } = state;
+  const resources = (deployment?.resources ?? []).map((resource) => {
+    if (resource.outputs === undefined) return resource;
+    const { [FIELD_MANAGER]: _, ...outputs } = resource.outputs;
+    return { ...resource, outputs };
+  });
+  return { ...state, deployment: { ...deployment, resources } };
+}
+
 function unmanaged({ type, inputs, outputs = {} }: StateResource): ObjectReference | undefined {
   if (!type.startsWith('kubernetes:') || inputs === undefined || FIELD_MANAGER in outputs) return undefined;
   const { apiVersion, kind, metadata } = inputs as unknown as ObjectReference;

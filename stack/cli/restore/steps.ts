@@ -6,12 +6,16 @@ import { parse } from 'yaml';
 import { NAMES } from '../../names.ts';
 import { repairStateFiles, removeStaleLocks } from '../system/backend-folder.ts';
 import { configOf } from '../../config/check.ts';
+import { withLiveManagers } from '../system/field-managers.ts';
 import { kubectlOf } from '../system/kubectl.ts';
 import { runEngine } from '../system/engine.ts';
 import { CliError } from '../system/terminal.ts';
 import { lookUpImage } from '../system/registry.ts';
 import { azureRegistryOf, StackFile } from '../../config/stack-file.ts';
 import { findStack, prepareStack } from '../system/stack.ts';
+import { writeState } from '../system/state.ts';
+import { withoutFieldManagers } from '../../pulumi-internals/field-managers.ts';
+import type { ExportedState } from '../../pulumi-internals/state.ts';
 import { PLACES } from '../archive/manifest.ts';
 import { newestLogin } from '../archive/newest-login.ts';
 import type { KubeObject } from '../archive/objects.ts';
@@ -44,9 +48,12 @@ async function stackFileFor({ stackFileContent, environment, folder, options, sa
   return isLost || replaced.length > 0 ? file.toString() : stackFileContent;
 }
 
-/** Imports the state of the backup. The next update recreates the resources that no longer exist. */
-export async function restoreState({ environment, engine, stack, folder, project, say }: Plan): Promise<void> {
-  const { projectDir, backendFolder } = environment;
+/**
+ * Imports the state of the backup, with the field managers that the objects have by now. The next update recreates the
+ * resources that no longer exist.
+ */
+export async function restoreState({ environment, engine, stack, folder, project, context, say }: Plan): Promise<void> {
+  const { projectDir, localDir, backendFolder } = environment;
   const file = path.join(folder, PLACES.state);
   if (!fs.existsSync(file)) return;
   const inFolder = backendFolder === undefined ? undefined : { folder: backendFolder, project, stack };
@@ -54,7 +61,15 @@ export async function restoreState({ environment, engine, stack, folder, project
   // restoreLocal has restored the API token.
   const { env } = await prepareStack(environment, engine, stack, say, () => Promise.resolve(true));
   if (inFolder !== undefined) await removeStaleLocks(inFolder, say);
-  await runEngine(engine, ['stack', 'import', '--stack', stack, '--file', file], projectDir, env);
+  const backedUp = JSON.parse(fs.readFileSync(file, 'utf8')) as ExportedState;
+  const managed = await withLiveManagers(withoutFieldManagers(backedUp), kubectlOf(context), localDir);
+  if ('failure' in managed) {
+    say(
+      `kubectl could not read the objects in the cluster: ${managed.failure}. If some were deleted since the backup, what a later change of the config removes from them may stay there.`,
+    );
+  }
+  const state = 'failure' in managed ? backedUp : managed.state;
+  await writeState({ engine, projectDir, env, stack }, state, localDir);
 }
 
 /** Creates everything except the agent, which must not start before its volume is filled. */

@@ -5,7 +5,7 @@ import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 
 import { folder } from '../../../support/folder.ts';
-import { project } from '../project.ts';
+import { answerWithObjects, project } from '../project.ts';
 
 /** The program of the image that copies the volume. */
 const TAKE = path.resolve('agent/backup/take.ts');
@@ -132,6 +132,32 @@ describe('npm run restore', () => {
     expect(calls().at(-1)?.args[0]).toBe('up');
     expect(stderr).toContain('npm run login && npm run up');
     expect(existsSync(at('.local', 'restore.json'))).toBe(false);
+  });
+
+  test('gives each object in the state the field manager that it has by now, which is another one if it was deleted since', async () => {
+    const object = (name: string) => ({
+      urn: name,
+      type: 'kubernetes:core/v1:Secret',
+      inputs: { apiVersion: 'v1', kind: 'Secret', metadata: { name } },
+      outputs: { data: {}, __fieldManager: 'pulumi-kubernetes-then' },
+    });
+    const made = deployed();
+    const resources = [object('a'), { urn: 'u', type: 'pulumi:pulumi:Stack' }];
+    const state = { version: 3, deployment: { resources } };
+    writeFileSync(made.at('bin', 'state.json'), JSON.stringify(state));
+    await made.launch(['backup', made.at('b.tar.gz')]);
+    const args = ['restore', made.at('b.tar.gz'), '--only', 'state', '--yes', '--overwrite'];
+    expect((await made.launch(args, { FAKE_KUBECTL: 'no route to host' })).stderr).toContain(
+      'kubectl could not read the objects in the cluster: no route to host. ',
+    );
+    expect(JSON.parse(made.read('bin', 'state.json'))).toEqual(state);
+    answerWithObjects(made.at('bin', 'kubectl'));
+    const { exitCode, stderr } = await made.launch(args);
+    expect(exitCode, stderr).toBe(0);
+    const now = { data: {}, __fieldManager: 'pulumi-kubernetes-Secret-a' };
+    expect(JSON.parse(made.read('bin', 'state.json'))).toMatchObject({
+      deployment: { resources: [{ outputs: now }, {}] },
+    });
   });
 
   test('lists what it would overwrite and changes nothing; with --overwrite it keeps a copy of what it replaces', async () => {
