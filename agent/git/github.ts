@@ -14,6 +14,8 @@ const MAX_BODY_CHARS = 65_536;
 
 const pullRequest = z.object({ html_url: z.url() });
 const WHAT = 'open a pull request';
+/** GitHub Enterprise Server, to a token that it knows: https://docs.github.com/en/enterprise-server/rest/rate-limit. */
+const NO_RATE_LIMIT = /\brate limiting is not enabled\b/iu;
 const NOTHING_NEW = /\bno commits between\b/iu;
 
 /** Pull requests of GitHub. See https://docs.github.com/en/rest/pulls/pulls. */
@@ -53,7 +55,9 @@ export class Github implements PullRequests {
     const path = isApp ? '/app' : '/rate_limit';
     const headers = { ...GITHUB_HEADERS, ...authorizing(authorization) };
     const answer = await this.#api.ask({ method: 'GET', path, headers }, signal);
-    if (answer.status !== 200) throw this.#refusal(answer, repository, 'read', authorization !== undefined);
+    const isUnlimited = !isApp && answer.status === 404 && NO_RATE_LIMIT.test(saidByGithub(answer.body));
+    if (answer.status !== 200 && !isUnlimited)
+      throw this.#refusal(answer, repository, 'read', authorization !== undefined);
     const { slug } = objectOf(answer.body);
     return {
       detail: isApp ? `${repository.host} knows the GitHub App ${String(slug)}.` : `${repository.host} answers.`,

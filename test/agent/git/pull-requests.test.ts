@@ -48,6 +48,7 @@ afterAll(() => stack.disposeAsync());
 beforeEach(() => {
   const { host } = own;
   for (const list of [host.pulls, host.seen, host.failures]) list.length = 0;
+  host.limitsRequests = true;
   host.open.add('open/shop');
   host.accounts.clear();
   host.accounts.set(TOKEN, { repositories: [SHOP, AZURE_SHOP], may: 'write' });
@@ -258,7 +259,11 @@ it('reads a repository whose address has an encoded space', async () => {
   expect(own.host.seen[0]?.credential).toBe(`:${TOKEN}`);
 });
 
-it('checks each entry for the doctor', async () => {
+it.each([
+  { host: 'a host', limitsRequests: true },
+  { host: 'a GitHub Enterprise Server without rate limiting', limitsRequests: false },
+])('checks each entry of $host for the doctor', async ({ limitsRequests }) => {
+  own.host.limitsRequests = limitsRequests;
   const details = async () => (await own.hosts.check(NEVER)).map(({ ok, detail }) => [ok, detail]);
   expect(await details()).toEqual([
     [true, expect.stringContaining('answers')],
@@ -271,4 +276,9 @@ it('checks each entry for the doctor', async () => {
   own.host.app = undefined;
   own.host.open.clear();
   expect((await details()).map(([ok]) => ok)).toEqual([false, false, false, true, false]);
+});
+
+it('takes a GitHub that has no API for broken', async () => {
+  own.host.failures.push({ path: '/rate_limit', status: 404, body: { message: 'Not Found' } });
+  expect((await own.hosts.check(NEVER))[0]).toMatchObject({ ok: false });
 });

@@ -24,7 +24,7 @@ export async function github(state: HostState, request: RestRequest): Promise<Re
   if (!url.pathname.startsWith(`${PREFIX}/`)) return undefined;
   const path = url.pathname.slice(PREFIX.length);
   const [, repository, rest] = /^\/repos\/([^/]+\/[^/]+)\/(.+)$/u.exec(path) ?? [];
-  if (path === '/rate_limit') return isValid(state, request.token) ? reply(200, {}) : BAD;
+  if (path === '/rate_limit') return rateLimit(state, request);
   if (path === '/app') return isApp(state, request.token) ? reply(200, { slug: 'shop-bot' }) : BAD;
   if (path === `/app/installations/${INSTALLATION}/access_tokens` && method === 'POST')
     return makeToken(state, request);
@@ -34,6 +34,11 @@ export async function github(state: HostState, request: RestRequest): Promise<Re
     return state.app?.repositories.includes(repository) ? reply(200, { id: INSTALLATION }) : NOT_FOUND;
   }
   return rest === 'pulls' ? pulls(state, repository, request) : NOT_FOUND;
+}
+
+function rateLimit(state: HostState, { token }: RestRequest): Reply {
+  if (!isValid(state, token)) return BAD;
+  return state.limitsRequests ? reply(200, {}) : reply(404, { message: 'Rate limiting is not enabled.' });
 }
 
 async function pulls(state: HostState, repository: string, { method, url, body, token }: RestRequest): Promise<Reply> {

@@ -42,6 +42,7 @@ export async function startGitHost({ root, name = 'localhost', host, port = 0 }:
     open: new Set(),
     accounts: new Map(),
     app: undefined,
+    limitsRequests: true,
     pulls: [],
     seen: [],
     failures: [],

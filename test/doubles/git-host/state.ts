@@ -61,6 +61,8 @@ export interface HostState {
   readonly open: Set<string>;
   readonly accounts: Map<string, Account>;
   app: App | undefined;
+  /** Whether the API limits requests. GitHub Enterprise Server does so only if its administrator turns it on. */
+  limitsRequests: boolean;
   readonly pulls: StoredPull[];
   readonly seen: SeenRequest[];
   readonly failures: Failure[];
