@@ -21,7 +21,7 @@ import type {
 import { GitProxy, type Target } from './proxy.ts';
 import type { PullRequests } from './pull-requests.ts';
 import { RestApi } from './rest.ts';
-import { pathMistake, type GitHostSetting, type GitHostType } from './rules.ts';
+import { isCaseSensitive, pathMistake, type GitHostSetting, type GitHostType } from './rules.ts';
 
 const AUTHOR = { name: 'claude-code-agent', email: 'claude-code-agent@noreply.invalid' };
 const PROTECTED = ['main', 'master'];
@@ -214,8 +214,7 @@ function entryOf(setting: GitHostSetting, { environment, log }: GitHostsParts): 
 function patternOf(text: string, type: GitHostType): Pattern {
   const { address, mistake } = parseAddress(text);
   if (!address) throw new Error(`${text} ${mistake}`);
-  // The names of GitHub and Azure DevOps have no case.
-  const parts = address.path.map((part) => wildcard(part, type === 'plain' ? '' : 'i'));
+  const parts = address.path.map((part) => wildcard(part, isCaseSensitive(type) ? '' : 'i'));
   const matches = ({ host, path }: GitAddress) =>
     host === address.host && path.length === parts.length && parts.every((part, i) => part.test(path[i] ?? ''));
   return { address, text, matches };

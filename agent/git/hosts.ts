@@ -3,7 +3,7 @@ import type { GitHostType, GitIdentity } from './rules.ts';
 
 /** A repository that the configuration allows. */
 export interface GitRepository {
-  /** Its address without `.git`, such as `https://github.com/acme/shop`: one per repository, for records and lanes. */
+  /** Its address without `.git`, such as `https://github.com/acme/shop`, in upper and lower case as it was asked for. */
   readonly url: string;
   /** The address for git, such as `https://github.com/acme/shop.git`. */
   readonly remote: string;

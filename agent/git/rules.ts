@@ -13,6 +13,11 @@ export const GIT_HOST_TYPES = ['github', 'azureDevOps', 'plain'] as const;
 /** One of {@link GIT_HOST_TYPES}. */
 export type GitHostType = (typeof GIT_HOST_TYPES)[number];
 
+/** Whether upper and lower case in the path of a repository make another one. GitHub and Azure DevOps ignore case. */
+export function isCaseSensitive(type: GitHostType): boolean {
+  return type === 'plain';
+}
+
 /** Author or committer of a commit. */
 export interface GitIdentity {
   readonly name: string;

@@ -7,6 +7,7 @@ import type { CallbackHosts } from '../../callbacks/hosts.ts';
 import { AGENT_ENV, RUN_LIMITS } from '../../contract.ts';
 import type { FileStore } from '../../files/file-store.ts';
 import type { GitHosts } from '../../git/hosts.ts';
+import { isCaseSensitive } from '../../git/rules.ts';
 import type { RunRequest } from '../../store/run.ts';
 import type { Tracing } from '../../tracing/tracing.ts';
 import type { Workspace } from '../../workspace/workspace.ts';
@@ -103,9 +104,9 @@ export async function checkRunRequest(
 /** Two runs on one branch would push past each other. */
 function laneOf({ url, branch }: GitRequest, hosts: GitHosts): string | undefined {
   const { repository } = hosts.find(url);
-  return repository && branch !== undefined
-    ? `git:${repository.url}#${branch}`.slice(0, RUN_LIMITS.laneChars)
-    : undefined;
+  if (!repository || branch === undefined) return undefined;
+  const address = isCaseSensitive(repository.type) ? repository.url : repository.url.toLowerCase();
+  return `git:${address}#${branch}`.slice(0, RUN_LIMITS.laneChars);
 }
 
 function folderFor(workdir: unknown, workspace: Workspace): ReturnType<Workspace['check']> {
