@@ -1,9 +1,10 @@
-import { symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunResource } from '../../../agent/http/api/run.ts';
 import type { Step } from '../../doubles/claude/script.ts';
 import { until } from '../../support/agent.ts';
+import { git } from '../../support/git.ts';
 import { GIT_SECRET, startGitAgent, type GitAgent } from '../../support/git-agent.ts';
 
 /** Works with a command of `sh`, and succeeds. */
@@ -11,15 +12,34 @@ const work = (command: string): readonly Step[] => [
   { do: 'shell', command },
   { do: 'result', text: 'It is done.' },
 ];
+const RECURSIVE = { recursive: true } as const;
+const EXECUTABLE = { mode: 0o755 } as const;
 const COMMIT = 'echo more >> README.md && git commit -qam "Say more"';
+
+/** Those that git runs in what the agent does: the checkout, a commit and a push. */
+const HOOKS = [
+  'post-checkout',
+  'post-index-change',
+  'reference-transaction',
+  'pre-commit',
+  'prepare-commit-msg',
+  'commit-msg',
+  'post-commit',
+  'pre-push',
+];
 
 describe('the repository of a run', () => {
   let own: GitAgent;
   beforeAll(async () => {
     own = await startGitAgent({
+      files: { 'README.md': 'A shop.\n', '.gitattributes': '*.txt filter=evil\n', 'note.txt': 'A note.\n' },
       env: { AGENT_RUNNERS: 'local:2' },
       prompts: {
         commits: work(COMMIT),
+        changes: work('echo more >> note.txt && echo new > new.txt'),
+        hooks: work(
+          `mkdir .git/hooks; for hook in ${HOOKS.join(' ')}; do printf '#!/bin/sh\\n: > "%s"\\n' "$HOME/marks/own-$hook" > .git/hooks/$hook; chmod +x .git/hooks/$hook; done; echo new > hooked.txt`,
+        ),
         waits: work(`for i in $(seq 600); do [ -e "$HOME/go" ] && break; sleep 0.05; done; ${COMMIT}`),
       },
     });
@@ -36,15 +56,49 @@ describe('the repository of a run', () => {
   it('is the same in upper and lower case, so that runs on one branch of it follow each other', async () => {
     symlinkSync(own.bare, path.join(own.repositories.root, 'acme', 'Shop.git'));
     own.host.accounts.set(GIT_SECRET, { repositories: ['acme/shop', 'acme/Shop'], may: 'write' });
-    const git = { url: own.url, branch: 'one', push: true };
-    const first = await own.agent.submit('waits', { git });
-    const second = await own.agent.submit('commits', { git: { ...git, url: own.url.replace('shop', 'Shop') } });
-    expect(await own.agent.run('commits', { git: { ...git, branch: 'two' } })).toMatchObject({ outcome: 'succeeded' });
+    const asked = { url: own.url, branch: 'one', push: true };
+    const first = await own.agent.submit('waits', { git: asked });
+    const second = await own.agent.submit('commits', { git: { ...asked, url: own.url.replace('shop', 'Shop') } });
+    expect(await own.agent.run('commits', { git: { ...asked, branch: 'two' } })).toMatchObject({
+      outcome: 'succeeded',
+    });
     expect((await shown(second)).state).toBe('queued');
     writeFileSync(path.join(own.agent.folder, 'home', 'go'), '');
     const [before, after] = [await ended(first), await ended(second)];
     expect(before).toMatchObject({ outcome: 'succeeded', git: { ahead: 1, pushed: true } });
     expect(after).toMatchObject({ outcome: 'succeeded', git: { base: before.git?.commit, ahead: 1, pushed: true } });
     expect(Date.parse(after.startedAt ?? '')).toBeGreaterThanOrEqual(Date.parse(before.endedAt));
+  });
+
+  it('is cloned, committed and pushed without any program of a configuration, a template or a hook', async () => {
+    const home = path.join(own.agent.folder, 'home');
+    const marks = path.join(home, 'marks');
+    const template = path.join(home, 'template');
+    for (const folder of [marks, path.join(home, 'hooks'), path.join(template, 'hooks')]) mkdirSync(folder, RECURSIVE);
+    for (const name of HOOKS) {
+      writeFileSync(path.join(home, 'hooks', name), `#!/bin/sh\n: > "${marks}/${name}"\n`, EXECUTABLE);
+      writeFileSync(path.join(template, 'hooks', name), `#!/bin/sh\n: > "${marks}/template-${name}"\n`, EXECUTABLE);
+    }
+    const filter = (name: string) => `${name} = ": > '${marks}/${name}'; cat"`;
+    writeFileSync(
+      path.join(home, '.gitconfig'),
+      `[filter "evil"]\n${filter('smudge')}\n${filter('clean')}\n[init]\ntemplateDir = ${template}\n[core]\nhooksPath = ${home}/hooks\n`,
+    );
+    const marked = () => readdirSync(marks).toSorted();
+    const copy = path.join(home, 'copy');
+    expect(await git(home, ['clone', '-q', own.bare, copy], { HOME: home })).toMatchObject({ ok: true });
+    expect(marked()).toEqual(expect.arrayContaining(['post-checkout', 'smudge']));
+    expect(readdirSync(path.join(copy, '.git', 'hooks'))).toContain('post-checkout');
+    for (const name of marked()) rmSync(path.join(marks, name));
+
+    for (const prompt of ['changes', 'hooks']) {
+      const asked = { url: own.url, branch: prompt, push: true, commit: true };
+      expect(await own.agent.run(prompt, { git: asked })).toMatchObject({
+        outcome: 'succeeded',
+        git: { pushed: true },
+      });
+      expect({ prompt, marked: marked() }).toEqual({ prompt, marked: [] });
+    }
+    rmSync(path.join(home, '.gitconfig'));
   });
 });
