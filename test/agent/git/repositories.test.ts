@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunResource } from '../../../agent/http/api/run.ts';
 import type { Step } from '../../doubles/claude/script.ts';
 import { until } from '../../support/agent.ts';
-import { git } from '../../support/git.ts';
+import { git, gitOutput } from '../../support/git.ts';
 import { GIT_SECRET, startGitAgent, type GitAgent } from '../../support/git-agent.ts';
 
 /** Works with a command of `sh`, and succeeds. */
@@ -15,6 +15,8 @@ const work = (command: string): readonly Step[] => [
 const RECURSIVE = { recursive: true } as const;
 const EXECUTABLE = { mode: 0o755 } as const;
 const COMMIT = 'echo more >> README.md && git commit -qam "Say more"';
+
+const AUTHOR = { name: 'Acme Agent', email: 'agent@acme.example' };
 
 /** Those that git runs in what the agent does: the checkout, a commit and a push. */
 const HOOKS = [
@@ -33,6 +35,7 @@ describe('the repository of a run', () => {
   beforeAll(async () => {
     own = await startGitAgent({
       files: { 'README.md': 'A shop.\n', '.gitattributes': '*.txt filter=evil\n', 'note.txt': 'A note.\n' },
+      setting: { author: AUTHOR },
       env: { AGENT_RUNNERS: 'local:2' },
       prompts: {
         commits: work(COMMIT),
@@ -100,5 +103,43 @@ describe('the repository of a run', () => {
       expect({ prompt, marked: marked() }).toEqual({ prompt, marked: [] });
     }
     rmSync(path.join(home, '.gitconfig'));
+  });
+
+  describe('with a ref', () => {
+    let refs: Readonly<Record<'earlier' | 'release' | 'tagged', string>>;
+    beforeAll(async () => {
+      const earlier = await own.repositories.commit(own.bare, 'main', 'earlier.md');
+      const release = await own.repositories.commit(own.bare, earlier, 'release.md');
+      const tagged = await own.repositories.commit(own.bare, 'main', 'tagged.md');
+      refs = { earlier, release, tagged };
+      await gitOutput(own.bare, 'branch', 'release/1', release);
+      await gitOutput(own.bare, 'tag', '-a', '-m', 'v1', 'v1', tagged);
+    });
+
+    it.each([
+      { what: 'a branch', ref: () => 'release/1', from: 'release', base: 'release/1' },
+      { what: 'a tag', ref: () => 'v1', from: 'tagged', base: 'main' },
+      { what: 'a commit that no branch ends at', ref: () => refs.earlier, from: 'earlier', base: 'main' },
+      { what: 'a tag, and a base', ref: () => 'v1', from: 'tagged', base: 'release/1', asked: { base: 'release/1' } },
+    ] as const)('starts from $what', async ({ what, ref, from, base, asked = {} }) => {
+      const branch = what.replaceAll(/\W+/gu, '-');
+      const wanted = { url: own.url, ref: ref(), branch, push: true, pullRequest: { title: what, ...asked } };
+      const { outcome, git: told } = await own.agent.run('commits', { git: wanted });
+      expect({ outcome, ...told }).toMatchObject({
+        outcome: 'succeeded',
+        ref: ref(),
+        base: refs[from],
+        ahead: 1,
+        diffStat: { files: 1, insertions: 1 },
+        pushed: true,
+        pullRequestUrl: expect.any(String) as string,
+      });
+      expect(own.host.pulls.at(-1)).toMatchObject({ head: branch, base, title: what });
+      const [parent, ...people] = (
+        await gitOutput(own.bare, 'log', '-1', '--format=%P%n%an <%ae>%n%cn <%ce>', branch)
+      ).split('\n');
+      expect(parent).toBe(refs[from]);
+      expect(people).toEqual(Array(2).fill('Acme Agent <agent@acme.example>'));
+    });
   });
 });
