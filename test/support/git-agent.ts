@@ -33,7 +33,9 @@ interface ShopOptions {
   readonly setting?: Partial<GitHostSetting>;
 }
 
-/** Starts a git host. It has `acme/shop`, with one commit on `main`. */
+/**
+ * Starts a git host. It has `acme/shop` of GitHub, with one commit on `main`, and the agent may use repositories of Azure DevOps there.
+ */
 export async function startShop({ files, setting: more }: ShopOptions = {}): Promise<Shop> {
   await using opened = new AsyncDisposableStack();
   const repositories = opened.use(new Repositories());
@@ -42,14 +44,17 @@ export async function startShop({ files, setting: more }: ShopOptions = {}): Pro
   host.accounts.set(GIT_SECRET, { repositories: ['acme/shop', 'acme/none'], may: 'write' });
   const tokenFile = path.join(repositories.root, 'token');
   writeFileSync(tokenFile, `${GIT_SECRET}\n`);
-  const setting = { repositories: [`${host.url}/acme/*`], type: 'github', tokenFile, ...more };
+  const settings = [
+    { repositories: [`${host.url}/acme/*`], type: 'github', tokenFile, ...more },
+    { repositories: [`${host.url}/acme/*/_git/*`], type: 'azureDevOps', tokenFile },
+  ];
   const held = opened.move();
   return {
     host,
     repositories,
     bare,
     url: `${host.url}/acme/shop`,
-    env: { AGENT_GIT_HOSTS: JSON.stringify([setting]), NODE_EXTRA_CA_CERTS: host.caFile },
+    env: { AGENT_GIT_HOSTS: JSON.stringify(settings), NODE_EXTRA_CA_CERTS: host.caFile },
     tip: (branch) => gitOutput(bare, 'rev-parse', '--verify', `refs/heads/${branch}`).catch(() => undefined),
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };

@@ -16,6 +16,7 @@ const RECURSIVE = { recursive: true } as const;
 const EXECUTABLE = { mode: 0o755 } as const;
 const COMMIT = 'echo more >> README.md && git commit -qam "Say more"';
 
+const AZURE_SHOP = 'acme/My Web/_git/shop';
 const AUTHOR = { name: 'Acme Agent', email: 'agent@acme.example' };
 
 /** Those that git runs in what the agent does: the checkout, a commit and a push. */
@@ -43,9 +44,11 @@ describe('the repository of a run', () => {
         hooks: work(
           `mkdir .git/hooks; for hook in ${HOOKS.join(' ')}; do printf '#!/bin/sh\\n: > "%s"\\n' "$HOME/marks/own-$hook" > .git/hooks/$hook; chmod +x .git/hooks/$hook; done; echo new > hooked.txt`,
         ),
+        merges: work('git fetch -q --unshallow && git merge -q --no-edit origin/main'),
         waits: work(`for i in $(seq 600); do [ -e "$HOME/go" ] && break; sleep 0.05; done; ${COMMIT}`),
       },
     });
+    own.host.accounts.set(GIT_SECRET, { repositories: ['acme/shop', 'acme/Shop', AZURE_SHOP], may: 'write' });
   });
   afterAll(() => own[Symbol.asyncDispose]());
 
@@ -58,7 +61,6 @@ describe('the repository of a run', () => {
 
   it('is the same in upper and lower case, so that runs on one branch of it follow each other', async () => {
     symlinkSync(own.bare, path.join(own.repositories.root, 'acme', 'Shop.git'));
-    own.host.accounts.set(GIT_SECRET, { repositories: ['acme/shop', 'acme/Shop'], may: 'write' });
     const asked = { url: own.url, branch: 'one', push: true };
     const first = await own.agent.submit('waits', { git: asked });
     const second = await own.agent.submit('commits', { git: { ...asked, url: own.url.replace('shop', 'Shop') } });
@@ -141,5 +143,53 @@ describe('the repository of a run', () => {
       expect(parent).toBe(refs[from]);
       expect(people).toEqual(Array(2).fill('Acme Agent <agent@acme.example>'));
     });
+  });
+
+  it('may be one of Azure DevOps', async () => {
+    const bare = await own.repositories.make(AZURE_SHOP);
+    const url = `${own.host.url}/${encodeURI(AZURE_SHOP)}`;
+    const asked = { url, branch: 'fix/1', push: true, pullRequest: { title: 'Say more' } };
+    const answer = await own.agent.run('commits', { git: asked });
+    expect(answer).toMatchObject({
+      outcome: 'succeeded',
+      git: {
+        url,
+        ahead: 1,
+        pushed: true,
+        commit: await gitOutput(bare, 'rev-parse', 'fix/1'),
+        branchUrl: `${url}?version=GBfix%2F1`,
+        pullRequestUrl: expect.stringContaining(`${url}/pullrequest/`) as string,
+      },
+    });
+    expect(await shown(answer.runId)).toMatchObject({ git: answer.git });
+    expect(own.host.pulls.at(-1)).toMatchObject({
+      repository: AZURE_SHOP,
+      head: 'fix/1',
+      base: 'main',
+      body: 'It is done.',
+    });
+  });
+
+  it.each([
+    { host: 'a host', allowsFilters: true },
+    { host: 'one without partial clones', allowsFilters: false },
+  ])('gets a merge of the default branch, whose history was not cloned, at $host', async ({ allowsFilters }) => {
+    own.host.allowsFilters = allowsFilters;
+    const branch = `filter-${allowsFilters}`;
+    const commit = (parent: string, file: string) => own.repositories.commit(own.bare, parent, file);
+    const old = await commit('main', `${branch}-old.md`);
+    const mine = await commit(old, `${branch}-mine.md`);
+    const newer = await commit(await commit(old, `${branch}-newer.md`), `${branch}-newest.md`);
+    await gitOutput(own.bare, 'update-ref', 'refs/heads/main', newer);
+    await gitOutput(own.bare, 'update-ref', `refs/heads/${branch}`, mine);
+    const { outcome, error, git: told } = await own.agent.run('merges', { git: { url: own.url, branch, push: true } });
+    expect({ outcome, error, ...told }).toMatchObject({
+      outcome: 'succeeded',
+      base: mine,
+      ahead: 3,
+      diffStat: { files: 2, insertions: 2, deletions: 0 },
+      pushed: true,
+    });
+    expect(await gitOutput(own.bare, 'rev-list', '--count', `main..${branch}`)).toBe('2');
   });
 });

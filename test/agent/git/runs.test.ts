@@ -42,7 +42,6 @@ describe('a run on a repository', () => {
         moves: work(
           `echo mine > mine.md && git add . && git commit -qm mine && git -C "$(cat "$HOME/bare")" branch -f taken other`,
         ),
-        merges: work('git fetch -q --unshallow && git merge -q --no-edit origin/main && git log --oneline main..'),
         rewrites: work('git commit -q --amend -m rewritten'),
         pushes: work(
           'git fetch -q origin && git push origin HEAD:refs/heads/direct; echo $? > pushed; git add . && git commit -qm x',
@@ -172,20 +171,6 @@ describe('a run on a repository', () => {
       expect(answer.git).not.toHaveProperty('pullRequestUrl');
       expect(own.host.pulls.filter(({ head }) => head === branch)).toEqual([]);
     }
-  });
-
-  it('pushes a merge of the default branch, whose history was not cloned', async () => {
-    const commit = (parent: string, file: string) => own.repositories.commit(own.bare, parent, file);
-    const old = await commit('main', 'old.md');
-    const mine = await commit(old, 'mine.md');
-    const newer = await commit(old, 'newer.md');
-    const main = await commit(newer, 'newest.md');
-    await gitOutput(own.bare, 'update-ref', 'refs/heads/main', main);
-    await gitOutput(own.bare, 'update-ref', 'refs/heads/merged', mine);
-    const answer = await own.agent.run('merges', request({ branch: 'merged', push: true }));
-    expect(answer).toMatchObject({ outcome: 'succeeded', git: { base: mine, pushed: true, ahead: 3 } });
-    expect(await gitOutput(own.bare, 'rev-list', '--count', 'main..merged')).toBe('2');
-    expect(answer.git?.diffStat).toMatchObject({ files: 2 });
   });
 
   it('fetches during the run, and cannot push itself', async () => {

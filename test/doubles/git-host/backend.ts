@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
+import type { HostState } from './state.ts';
 
 /** What hosts allow, and a folder does not by default. */
-const CONFIG = { 'uploadpack.allowFilter': 'true', 'uploadpack.allowAnySHA1InWant': 'true', 'safe.directory': '*' };
+const CONFIG = { 'uploadpack.allowAnySHA1InWant': 'true', 'safe.directory': '*' };
 const END_OF_HEADERS = Buffer.from('\r\n\r\n');
 
 /**
@@ -12,13 +13,13 @@ const END_OF_HEADERS = Buffer.from('\r\n\r\n');
  * @param user who is logged in, and may then push.
  */
 export async function serveGit(
-  root: string,
+  { root, allowsFilters }: Pick<HostState, 'root' | 'allowsFilters'>,
   { pathInfo, user }: { readonly pathInfo: string; readonly user: string | undefined },
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   const { headers } = request;
-  const entries = Object.entries(CONFIG);
+  const entries = Object.entries({ ...CONFIG, 'uploadpack.allowFilter': String(allowsFilters) });
   const backend = spawn('git', ['http-backend'], {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: {

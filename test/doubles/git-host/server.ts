@@ -43,6 +43,7 @@ export async function startGitHost({ root, name = 'localhost', host, port = 0 }:
     accounts: new Map(),
     app: undefined,
     limitsRequests: true,
+    allowsFilters: true,
     pulls: [],
     seen: [],
     failures: [],
@@ -88,7 +89,7 @@ async function serve(state: HostState, request: IncomingMessage, response: Serve
     const isPush = path.includes('receive-pack');
     const refusal = refusalOf(state, repository, token, isPush);
     if (refusal) send(response, refusal);
-    else await serveGit(state.root, { pathInfo: `/${repository}.git/${endpoint}`, user: token }, request, response);
+    else await serveGit(state, { pathInfo: `/${repository}.git/${endpoint}`, user: token }, request, response);
     return;
   }
   const body = (jsonOf(await text(request)) ?? {}) as Record<string, unknown>;

@@ -63,6 +63,8 @@ export interface HostState {
   app: App | undefined;
   /** Whether the API limits requests. GitHub Enterprise Server does so only if its administrator turns it on. */
   limitsRequests: boolean;
+  /** Whether `git fetch --filter` gets a part; it gets everything otherwise. */
+  allowsFilters: boolean;
   readonly pulls: StoredPull[];
   readonly seen: SeenRequest[];
   readonly failures: Failure[];
