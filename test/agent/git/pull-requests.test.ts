@@ -1,11 +1,13 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { PullRequest } from '../../../agent/git/hosts.ts';
+import { startGitHost } from '../../doubles/git-host/server.ts';
 import { git, gitOutput } from '../../support/git.ts';
 import { startGitHosts, type TestGitHosts } from '../../support/git-hosts.ts';
+import { trust } from '../../support/trust.ts';
 
 const TOKEN = 'the-token-of-the-host';
 const REQUEST: PullRequest = { head: 'mine', base: 'main', title: 'A fix', body: 'Fixes #1.', draft: false };
@@ -138,6 +140,25 @@ describe.each([
     own.host.failures.push({ path: pulls, ...failure });
     await expect(open(repository)).rejects.toMatchObject({ name: 'GitError', kind, outcome });
   });
+});
+
+it.each([
+  { name: 'GitHub', repository: SHOP, at: '/pulls', found: [] },
+  { name: 'GitHub with an app', repository: APP_SHOP, at: '/pulls', found: [] },
+  { name: 'Azure DevOps', repository: AZURE_SHOP, at: '/pullrequests', found: { value: [] } },
+])('follows no redirect of $name to another host', async ({ repository, at, found }) => {
+  await using other = await startGitHost({ root: own.repositories.root });
+  using _ = trust(readFileSync(other.caFile, 'utf8'));
+  expect((await fetch(`${other.url}/_control`)).status).toBe(200);
+  for (const status of [301, 302, 303, 307, 308]) {
+    const redirect = { path: at, status, headers: { location: `${other.url}/x${at}` } };
+    own.host.failures.push(redirect);
+    await expect(open(repository)).rejects.toMatchObject({ kind: 'redirected' });
+    own.host.failures.push({ path: `${at}?`, status: 200, body: found }, redirect);
+    await expect(open(repository)).rejects.toMatchObject({ kind: 'redirected' });
+  }
+  expect(own.host.seen.filter(({ path: asked, method }) => asked.includes(at) && method === 'POST')).toHaveLength(5);
+  expect(other.seen).toEqual([]);
 });
 
 it('says that a token has ended', async () => {
