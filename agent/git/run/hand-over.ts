@@ -76,7 +76,7 @@ async function takePack(
         if (bytes > maxBytes) {
           throw new GitError(
             'tooLarge',
-            `The commits of the run have more than ${maxBytes} bytes. Nothing was pushed.`,
+            `The commits of the run need more than ${Math.round(maxBytes / 1_048_576)} MiB. Nothing was pushed. Have Claude commit less, or raise AGENT_GIT_MEGABYTES.`,
           );
         }
         if (!file.write(chunk)) await Promise.race([once(file, 'drain'), written]);

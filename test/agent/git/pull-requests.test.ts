@@ -147,8 +147,9 @@ it.each([
   { name: 'GitHub with an app', repository: APP_SHOP, at: '/pulls', found: [] },
   { name: 'Azure DevOps', repository: AZURE_SHOP, at: '/pullrequests', found: { value: [] } },
 ])('follows no redirect of $name to another host', async ({ repository, at, found }) => {
-  await using other = await startGitHost({ root: own.repositories.root });
-  using _ = trust(readFileSync(other.caFile, 'utf8'));
+  await using opened = new AsyncDisposableStack();
+  const other = opened.use(await startGitHost({ root: own.repositories.root }));
+  opened.use(trust(readFileSync(other.caFile, 'utf8')));
   expect((await fetch(`${other.url}/_control`)).status).toBe(200);
   for (const status of [301, 302, 303, 307, 308]) {
     const redirect = { path: at, status, headers: { location: `${other.url}/x${at}` } };

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -37,18 +38,20 @@ describe('the repository of a run', () => {
     own = await startGitAgent({
       files: { 'README.md': 'A shop.\n', '.gitattributes': '*.txt filter=evil\n', 'note.txt': 'A note.\n' },
       setting: { author: AUTHOR },
-      env: { AGENT_RUNNERS: 'local:2' },
+      env: { AGENT_RUNNERS: 'local:2', AGENT_GIT_MEGABYTES: '1' },
       prompts: {
         commits: work(COMMIT),
         changes: work('echo more >> note.txt && echo new > new.txt'),
         hooks: work(
           `mkdir .git/hooks; for hook in ${HOOKS.join(' ')}; do printf '#!/bin/sh\\n: > "%s"\\n' "$HOME/marks/own-$hook" > .git/hooks/$hook; chmod +x .git/hooks/$hook; done; echo new > hooked.txt`,
         ),
+        'commits much': work('head -c 2000000 /dev/urandom > large && git add large && git commit -qm large'),
         merges: work('git fetch -q --unshallow && git merge -q --no-edit origin/main'),
         waits: work(`for i in $(seq 600); do [ -e "$HOME/go" ] && break; sleep 0.05; done; ${COMMIT}`),
       },
     });
-    own.host.accounts.set(GIT_SECRET, { repositories: ['acme/shop', 'acme/Shop', AZURE_SHOP], may: 'write' });
+    const repositories = ['acme/shop', 'acme/Shop', 'acme/large', AZURE_SHOP];
+    own.host.accounts.set(GIT_SECRET, { repositories, may: 'write' });
   });
   afterAll(() => own[Symbol.asyncDispose]());
 
@@ -57,6 +60,12 @@ describe('the repository of a run', () => {
     let run: RunResource | undefined;
     await until(async () => (run = await shown(id)).state === 'ended', 'it ended');
     return run as RunResource & { state: 'ended' };
+  };
+
+  const nothingLeft = async () => {
+    await until(() => own.agent.isIdle(), 'idle');
+    expect(readdirSync(own.agent.workspaceDir)).toEqual([]);
+    expect(readdirSync(path.join(own.agent.stateDir, 'git'))).toEqual([]);
   };
 
   it('is the same in upper and lower case, so that runs on one branch of it follow each other', async () => {
@@ -191,5 +200,33 @@ describe('the repository of a run', () => {
       pushed: true,
     });
     expect(await gitOutput(own.bare, 'rev-list', '--count', `main..${branch}`)).toBe('2');
+  });
+
+  it('may be too large', async () => {
+    await own.repositories.make('acme/large', { large: randomBytes(2_000_000) });
+    const url = `${own.host.url}/acme/large`;
+    const begun = own.agent.claude.begun().length;
+    const answer = await own.agent.run('commits', { git: { url, branch: 'mine', push: true } });
+    expect(answer).toMatchObject({
+      outcome: 'failed',
+      error: `${url} needs more than 1 MiB. Use a smaller repository or ref, or raise AGENT_GIT_MEGABYTES.`,
+      git: { url, ref: 'main', branch: 'mine', pushed: false },
+    });
+    expect(answer.git).not.toHaveProperty('base');
+    expect(own.agent.claude.begun()).toHaveLength(begun);
+    await nothingLeft();
+  });
+
+  it('gets no commits that are too large', async () => {
+    const answer = await own.agent.run('commits much', { git: { url: own.url, branch: 'much', push: true } });
+    expect(answer).toMatchObject({
+      outcome: 'failed',
+      output: 'It is done.',
+      error:
+        'The commits of the run need more than 1 MiB. Nothing was pushed. Have Claude commit less, or raise AGENT_GIT_MEGABYTES.',
+      git: { branch: 'much', pushed: false },
+    });
+    expect(await own.tip('much')).toBeUndefined();
+    await nothingLeft();
   });
 });
