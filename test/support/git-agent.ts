@@ -75,3 +75,9 @@ export async function startGitAgent(
   const held = opened.move();
   return { ...shop, agent, [Symbol.asyncDispose]: () => held.disposeAsync() };
 }
+
+/** Makes the host answer what the agent asks it before the clone, and nothing of the clone's own. Its `failures` are empty then. */
+export function holdTheClone({ host }: Shop): void {
+  const path = '/info/refs?service=git-upload-pack';
+  host.failures.push({ path, status: 200, after: true }, { path, status: 200, silent: true });
+}

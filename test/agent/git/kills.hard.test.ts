@@ -1,10 +1,10 @@
-import { readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { RunResource } from '../../../agent/http/api/run.ts';
 import { until } from '../../support/agent.ts';
 import { gitOutput } from '../../support/git.ts';
-import { startGitAgent, type GitAgent } from '../../support/git-agent.ts';
+import { holdTheClone, startGitAgent, type GitAgent } from '../../support/git-agent.ts';
 
 /** When the agent is killed. */
 interface Kill {
@@ -43,6 +43,15 @@ const PROMPTS = {
     { do: 'result', text: 'It is done.' },
   ],
   hangs: [{ do: 'hang' }],
+  // git waits for whoever writes to the object.
+  'cannot be packed': [
+    {
+      do: 'shell',
+      command: `echo mine > mine.md && git add . && git commit -qm mine
+        object=.git/objects/$(git rev-parse HEAD:mine.md | sed 's:^..:&/:') && rm -f $object && mkfifo $object`,
+    },
+    { do: 'result', text: 'It is done.' },
+  ],
 } as const;
 
 const start = () => startGitAgent({ prompts: PROMPTS });
@@ -64,6 +73,12 @@ async function endWhilePushing(own: GitAgent, signal: NodeJS.Signals): Promise<s
   await own.agent.end(signal);
   own.host.failures.length = 0;
   return id;
+}
+
+async function nothingLeft(own: GitAgent): Promise<void> {
+  expect(await own.tip('mine')).toBeUndefined();
+  expect(readdirSync(own.agent.workspaceDir)).toEqual([]);
+  expect(readdirSync(path.join(own.agent.stateDir, 'git'))).toEqual([]);
 }
 
 describe('work on a repository', () => {
@@ -93,8 +108,28 @@ describe('work on a repository', () => {
     await until(() => own.agent.claude.begun().length === 1, 'Claude has begun');
     await own.agent.crash();
     expect(await ended(own, id)).toMatchObject({ outcome: 'interrupted' });
-    expect(await own.tip('mine')).toBeUndefined();
-    expect(readdirSync(own.agent.workspaceDir)).toEqual([]);
+    await nothingLeft(own);
+  });
+
+  it('is not begun if the agent is killed while it clones, and nothing of it is left', async () => {
+    await using own = await start();
+    holdTheClone(own);
+    const id = await own.agent.submit('commits', { git: { url: own.url, branch: 'mine', push: true } });
+    await until(() => own.host.failures.length === 0, 'it clones');
+    await own.agent.crash();
+    expect(await ended(own, id)).toMatchObject({ outcome: 'interrupted' });
+    await nothingLeft(own);
+    expect(own.agent.claude.begun()).toEqual([]);
+  });
+
+  it('is not pushed if the agent is killed while it takes the commits, and nothing of it is left', async () => {
+    await using own = await start();
+    const id = await own.agent.submit('cannot be packed', { git: { url: own.url, branch: 'mine', push: true } });
+    await until(() => existsSync(path.join(own.agent.stateDir, 'git', id, 'commits.pack')), 'it takes the commits');
+    await own.agent.crash();
+    expect(await ended(own, id)).toMatchObject({ outcome: 'interrupted' });
+    await nothingLeft(own);
+    expect(own.agent.claude.begun()).toEqual(['cannot be packed']);
   });
 
   it('fails with a reason if the agent has lost the commits meanwhile', async () => {

@@ -79,7 +79,7 @@ async function serve(state: HostState, request: IncomingMessage, response: Serve
   const [failure] = at === -1 ? [] : state.failures.splice(at, 1);
   if (failure && failure.after !== true) {
     request.resume();
-    send(response, failure);
+    if (failure.silent !== true) send(response, failure);
     return;
   }
   const url = new URL(path, `https://${headers.host ?? ''}`);

@@ -51,6 +51,8 @@ export interface Failure {
   readonly body?: unknown;
   /** Whether the request has its usual effect first. */
   readonly after?: boolean;
+  /** Whether there is no answer, and the connection stays open. */
+  readonly silent?: boolean;
 }
 
 /** What a host knows. Tests change it while it runs. */
