@@ -1,12 +1,14 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RunResource } from '../../../agent/http/api/run.ts';
 import { startAnthropicDouble, type AnthropicDouble } from '../../doubles/anthropic/server.ts';
+import { until } from '../../support/agent.ts';
 import { attack, foundIn, promptFor, secret } from '../../support/attacks.ts';
 import { AS_ROOT } from '../../support/claude.ts';
 import { closedPort } from '../../support/closed-port.ts';
 import { gitOutput } from '../../support/git.ts';
-import { GIT_SECRET, startGitAgent, type GitAgent } from '../../support/git-agent.ts';
+import { GIT_SECRET, holdTheClone, startGitAgent, type GitAgent } from '../../support/git-agent.ts';
 import { needs } from '../../support/needs.ts';
 import { KEY, NO_CONTAINER, RunnerProgram } from '../../support/runner.ts';
 
@@ -72,5 +74,26 @@ describe('the real CLI on a runner, with a repository', needs(NO_CONTAINER), () 
     expect(second).toMatchObject({ outcome: 'succeeded', sessionId: first.sessionId });
     expect(second.output).toContain('mine.md');
     expect(JSON.stringify(api.messages().at(-1)?.body)).toContain('remember the heron');
+  });
+
+  // The last test: it has no runner from then on.
+  it('ends as unavailable if its runner is lost while it clones, and asks Claude nothing', async () => {
+    const asked = api.messages().length;
+    holdTheClone(own);
+    const id = await own.agent.submit('x', { git: { url: own.url, branch: 'lost', push: true } });
+    await until(() => own.host.failures.length === 0, 'it clones');
+    await runner[Symbol.asyncDispose]();
+    let run: RunResource | undefined;
+    await until(async () => {
+      run = (await (await own.agent.fetch(`/runs/${id}`)).json()) as RunResource;
+      return run.state === 'ended';
+    }, 'it ended');
+    expect(run).toMatchObject({
+      outcome: 'unavailable',
+      error: 'The connection to the runner was lost. Send the run again.',
+      git: { branch: 'lost', pushed: false },
+    });
+    expect(api.messages()).toHaveLength(asked);
+    expect(await own.tip('lost')).toBeUndefined();
   });
 });
