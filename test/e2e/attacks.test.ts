@@ -4,12 +4,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { DEFAULT_FEDERATION } from '../doubles/anthropic/federation.ts';
 import { attackSuite } from '../support/attack-suite.ts';
-import { attack, foundIn, promptFor, secret } from '../support/attacks.ts';
+import { attack, findingsIn, foundIn, promptFor, secret } from '../support/attacks.ts';
 import { needs } from '../support/needs.ts';
 import { Checkout, DOUBLE } from './checkout.ts';
 import { inAgent, kubectl, run, takeDown, until } from './cluster.ts';
 import { startDouble, startDoubleBesideAgent } from './doubles.ts';
-import { hasPolicyEngine, startEngine, startProbes, stopProbes } from './network.ts';
+import { addressOf, hasPolicyEngine, startEngine, startProbes, stopProbes } from './network.ts';
 import { NOTIFY_SETTINGS } from './notified.ts';
 import { NO_ENGINE } from './policy-engine.ts';
 import type { PolicyEngine } from './policy-engine.ts';
@@ -72,19 +72,15 @@ const foundOf = async (secrets: Readonly<Record<string, string>>): Promise<strin
   expect(own).not.toEqual([]);
   return found.filter((line) => !own.includes(line));
 };
-/** What a run must not reach, although something answers there: the second of two runners is a probe. */
-const unreachable = async (): Promise<string[]> => {
-  const addressOf = (...which: string[]) =>
-    kubectl(['get', 'pods', ...IN, ...which, '--output', 'jsonpath={.items[0].status.podIP}']);
-  const agent = await addressOf('--selector', 'app.kubernetes.io/component=agent');
-  return [
-    `agent=${agent}:3000`,
-    `runner=${await addressOf('--field-selector', 'metadata.name=e2e-runner')}:7070`,
-    'API-server=kubernetes.default.svc:443',
-    'metadata=169.254.169.254:80',
-    `double=${DOUBLE.name}.${DOUBLE.namespace}.svc:${DOUBLE.port}`,
-  ];
-};
+/** What a run must not reach, although something answers there, as `NAME=HOST:PORT`; a runner and n8n are probes. */
+const unreachable = async (): Promise<string[]> => [
+  `agent=${await addressOf('agent')}:3000`,
+  `runner=${await addressOf('runner')}:7070`,
+  `n8n=${await addressOf('n8n')}:5678`,
+  'API-server=kubernetes.default.svc:443',
+  'metadata=169.254.169.254:80',
+  `double=${DOUBLE.name}.${DOUBLE.namespace}.svc:${DOUBLE.port}`,
+];
 /** Waits for as many runners, of which one may have a process that was started ahead. */
 const bothThere = () =>
   until(
@@ -125,10 +121,8 @@ describe('a prompt that attacks, by the real CLI in the cluster', needs(await mi
       await startDouble(await image());
       await startProbes(await image());
       engine = await startEngine();
-      const closed = (await hasPolicyEngine()) ? await unreachable() : [];
-      if (closed.length === 0) console.warn(`A run's network is not tried: ${NO_ENGINE}.`);
       return {
-        run: outputOf,
+        run: (attacks, words = '') => outputOf(promptFor(attacks) + words),
         secrets: {
           access: 'e2e-access-1-canary',
           refresh: 'e2e-refresh-1-canary',
@@ -137,8 +131,17 @@ describe('a prompt that attacks, by the real CLI in the cluster', needs(await mi
         roots: ['/'],
         runnerPort: 7070,
         freePort: 7071,
-        unreachable: closed,
       };
+    });
+
+    test('reaches neither the agent, n8n and other runners nor the API server, where the cluster has an engine', async ({
+      skip,
+    }) => {
+      if (!(await hasPolicyEngine())) skip(NO_ENGINE);
+      const places = await unreachable();
+      const output = await outputOf(promptFor([attack('network', ...places)]));
+      expect(findingsIn(output).length).toBeGreaterThanOrEqual(places.length);
+      expect(foundIn(output)).toEqual([]);
     });
   });
 

@@ -223,7 +223,8 @@ async function targetOf(place: Place): Promise<Target> {
   return { host, port, ...(protocol && { protocol }) };
 }
 
-async function addressOf(pod: Extract<Place, { pod: unknown }>['pod'] | 'control'): Promise<string> {
+/** The address of a pod in the cluster; `runner` is a probe. */
+export async function addressOf(pod: Extract<Place, { pod: unknown }>['pod'] | 'runner' | 'control'): Promise<string> {
   const selected = {
     agent: [OWN, 'app.kubernetes.io/component=agent'],
     // Not the probe.

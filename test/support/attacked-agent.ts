@@ -1,15 +1,20 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { rawPublicKey, signChallenge } from '../../agent/runner/key.ts';
 import type { RunnerAddress } from '../../agent/runner/client/link.ts';
+import { expect } from 'vitest';
 import { startAnthropicDouble } from '../doubles/anthropic/server.ts';
+import type { Step } from '../doubles/claude/script.ts';
 import { Collector } from '../doubles/collector/server.ts';
 import { RawAgent } from '../agent/runner/raw-agent.ts';
-import { Agent, TOKEN } from './agent.ts';
+import { Agent, TOKEN, until } from './agent.ts';
 import type { Attacked } from './attack-suite.ts';
+import { commandsFor, promptFor } from './attacks.ts';
 import { REAL_CLAUDE } from './claude.ts';
 import { closedPort } from './closed-port.ts';
+import { scriptClaude } from './scripted-claude.ts';
 
 const HOUR = 3_600_000;
 const GIT_TOKEN = 'token-of-the-agent-at-a-git-host';
@@ -20,14 +25,30 @@ const CALLBACK_SECRET = `whsec_${Buffer.from('signs callbacks and nothing else')
 /** An agent of this machine with every secret that it can have. Disposing ends it, and not its runner. */
 export interface AttackedAgent extends Attacked, AsyncDisposable {}
 
+/** The agent asks its own CLI for the default model, and would wait long for an answer of the scripted one. */
+const SCRIPTED = { AGENT_CLAUDE_PATH: '/bin/false' };
+/** What the run has printed, for an agent whose scripted CLI runs prompts. */
+const PRINTED = 'printed.txt';
+/** Runs the prompt with `sh`. */
+const RUN_PROMPT: readonly Step[] = [
+  { do: 'shell', command: `eval "$PROMPT" > "$CLAUDE_RUN_OUT/${PRINTED}"` },
+  { do: 'result', text: 'done' },
+];
+
 /**
  * Starts an agent with one runner, which shares the network of this machine.
- * @param startRunner starts it with this public key of the agent.
+ * @param startRunner starts it with this public key of the agent, and with this CLI if it is not the pinned one.
+ * @param cli with a scripted one, no model decides what a run does.
  */
 export async function startAttackedAgent(
-  startRunner: (publicKey: string) => Promise<RunnerAddress>,
+  startRunner: (publicKey: string, claudePath?: string) => Promise<RunnerAddress>,
   roots: readonly string[],
+  cli: 'real' | 'scripted' = 'real',
 ): Promise<AttackedAgent> {
+  // The agent's own folder is closed to the runner's user.
+  const scripts = mkdtempSync(path.join(tmpdir(), 'scripted-'));
+  chmodSync(scripts, 0o777);
+  const scripted = cli === 'scripted' ? scriptClaude(scripts, { '*': RUN_PROMPT }).path : undefined;
   const { privateKey } = generateKeyPairSync('ed25519');
   const pem = pemOf(privateKey);
   const appPem = pemOf(generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey);
@@ -37,10 +58,12 @@ export async function startAttackedAgent(
     expiresAt: Date.now() + HOUR,
     scopes: ['user:inference'],
   };
-  const runner = await startRunner(rawPublicKey(privateKey));
+  const runner = await startRunner(rawPublicKey(privateKey), scripted);
   const api = await startAnthropicDouble();
   const collector = await Collector.start();
-  const agent = new Agent({ env: { ...REAL_CLAUDE, ANTHROPIC_BASE_URL: api.url } });
+  const agent = new Agent({
+    env: { ...(scripted === undefined ? REAL_CLAUDE : SCRIPTED), ANTHROPIC_BASE_URL: api.url },
+  });
   const file = (name: string, content: string) => {
     writeFileSync(path.join(agent.folder, name), content);
     return path.join(agent.folder, name);
@@ -74,7 +97,16 @@ export async function startAttackedAgent(
   raw.close();
   await agent.start();
   return {
-    run: async (prompt) => (await agent.run(prompt)).output,
+    async run(attacks, words = '') {
+      if (scripted === undefined) return (await agent.run(promptFor(attacks) + words)).output;
+      const { runId } = await agent.run([...commandsFor(attacks), `: ${words}`].join('\n'));
+      return (await agent.fetch(`/runs/${runId}/files/${PRINTED}`)).text();
+    },
+    async wait(prompt) {
+      await until(async () => (await agent.health()).activeRequests === 1, 'a run is in progress');
+      await agent.submit(prompt);
+      expect(await agent.health()).toMatchObject({ activeRequests: 1, queued: 1 });
+    },
     secrets: {
       access: login.accessToken,
       refresh: login.refreshToken,
@@ -95,6 +127,7 @@ export async function startAttackedAgent(
       await agent[Symbol.asyncDispose]();
       await api.close();
       await collector.stop();
+      rmSync(scripts, { recursive: true });
     },
   };
 }

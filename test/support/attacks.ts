@@ -17,18 +17,24 @@ export const attackFromHere = (name: string, ...args: readonly string[]): string
 const command = (folder: string, name: string, args: readonly string[]) =>
   ['node', path.join(folder, `${name}.ts`), ...args].map((word) => `'${word}'`).join(' ');
 
+/** A prompt for the double of the API that has the real CLI run attacks. */
+export const promptFor = (attacks: readonly string[]): string =>
+  commandsFor(attacks)
+    .map((each) => `[[bash:${each}]]`)
+    .join('');
+
 /**
- * A prompt for the double of the API that has the real CLI run attacks. The CLI refuses complex commands even without
- * permissions, so they are a script, and everything that they need comes with them.
+ * Commands of `sh`, one after the other, that run attacks. The CLI refuses complex commands even without permissions, so
+ * the attacks are a script, and everything that they need comes with them.
  */
-export function promptFor(attacks: readonly string[]): string {
+export function commandsFor(attacks: readonly string[]): string[] {
   const folder = mkdtempSync(path.join(tmpdir(), 'attacks-'));
   try {
     cpSync(FOLDER, folder, { recursive: true });
     writeFileSync(path.join(folder, 'all.sh'), attacks.join('\n'));
     const packed = execFileSync('tar', ['--create', '--gzip', '--directory', folder, '.']).toString('base64');
     const unpack = `echo ${packed} | base64 --decode | tar --extract --gzip --directory ${AT_RUN}`;
-    return [`mkdir ${AT_RUN}`, unpack, `sh ${AT_RUN}/all.sh`].map((each) => `[[bash:${each}]]`).join('');
+    return [`mkdir ${AT_RUN}`, unpack, `sh ${AT_RUN}/all.sh`];
   } finally {
     rmSync(folder, { recursive: true });
   }

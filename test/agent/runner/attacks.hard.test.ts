@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { attackFromHere, foundIn } from '../../support/attacks.ts';
+import { attacksHere } from '../../support/attacks-here.ts';
 import { needs } from '../../support/needs.ts';
 import { NO_CONTAINER, RunnerProgram, runnersAt } from '../../support/runner.ts';
+
+attacksHere('real');
 
 const FOLDERS = ['home', 'workspace', 'tmp'];
 /** The run can fill them. */
