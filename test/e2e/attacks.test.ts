@@ -37,6 +37,9 @@ const GIT_AND_COLLECTOR = {
 const IDENTITY_FILE = '/var/run/claude-credential/token';
 /** Of each folder that a run can fill: more than any of them may have. */
 const TOO_MUCH = 3e9;
+/** Slowly enough that the runner sees it before the kernel ends a process. */
+const FILL_MEMORY =
+  'const kept = []; setInterval(() => kept.length < 100 && kept.push(Buffer.alloc(3e7, 1)), 100); setTimeout(() => process.exit(), 60_000)';
 
 let checkout: Checkout;
 const up = async () => {
@@ -167,12 +170,22 @@ describe('a prompt that attacks, by the real CLI in the cluster', needs(await mi
     }
   });
 
+  test('fills the memory of its runner: its run fails with the figure, and the runner goes on', async () => {
+    expect(await ask(promptFor([`node -e '${FILL_MEMORY}'`]))).toMatchObject({
+      outcome: 'failed',
+      error: expect.stringMatching(/It used 1,\d{3} of the 2,048 MiB of memory that its container has\./) as string,
+    });
+    await bothThere();
+    expect(await outputOf('[[bash:echo goes on]]')).toBe('tool: goes on');
+  });
+
   test('an agent with an API key finds none', async () => {
     checkout.configure({ authMode: 'apiKey' });
     await checkout.setSecret('claudeToken', API_KEY);
     await up();
     await bothThere();
     expect(await foundOf({ ...(await ownSecrets()), 'API key': API_KEY })).toEqual([]);
+    expect(await inAgent('claude', '-p', 'test')).toBe('echo: test');
   });
 
   test('an agent with an identity that Anthropic trusts finds no token of it', async () => {
