@@ -54,6 +54,20 @@ it('passes a request on as it is, but with the credential of the agent', async (
   });
 });
 
+it('takes the token of a run from whoever has it, for that run, until the run has ended', async () => {
+  await using api = await startUpstream(
+    (request, response) => void request.resume().on('end', () => response.end('{}')),
+  );
+  await using own = await startGateway(api.url);
+  const [, token] = [own.tokens.issue('run-1'), own.tokens.issue('run-2')];
+  const elsewhere = { localAddress: '127.0.0.2' };
+  expect(await send(own.url + MESSAGES, token, '{}', elsewhere)).toMatchObject({ status: 200 });
+  await until(() => own.exchanged.length === 1, 'it is exchanged');
+  expect(own.exchanged).toMatchObject([{ sessionId: 'run-2' }]);
+  own.tokens.revoke(token);
+  expect(await send(own.url + MESSAGES, token, '{}', elsewhere)).toMatchObject({ status: 403 });
+});
+
 it('puts an API key in the place of a bearer token, and a bearer token in the place of an API key', async () => {
   const seen: object[] = [];
   await using api = await startUpstream(({ headers: { authorization, 'x-api-key': key } }, response) => {
