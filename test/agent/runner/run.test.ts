@@ -67,6 +67,22 @@ describe('a run on a runner', needs(NO_CONTAINER), () => {
     await shell.sweep();
   });
 
+  it('leaves nothing of its prompt, its output and its environment in the log of the runner', async () => {
+    const secrets = ['word-of-the-prompt', 'word-of-stdout', 'word-of-stderr', 'word-of-the-environment'];
+    const [prompt = '', stdout = '', stderr = '', variable = ''] = secrets;
+    const shell = host.shell(`cat; echo ${stdout}; echo ${stderr} >&2; exit 3`, { env: { VARIABLE: variable } });
+    shell.write(prompt);
+    shell.closeStdin();
+    expect(await shell.exit).toEqual({ code: 3 });
+    await shell.outputEnd;
+    expect(shell.said).toEqual({ stdout: `${prompt}${stdout}\n`, stderr: `${stderr}\n` });
+    await shell.sweep();
+    await host.until('ready');
+    const log = runner.lines.join('\n');
+    expect(log).toContain('"msg":"listening"');
+    for (const secret of secrets) expect(log).not.toContain(secret);
+  });
+
   it('ends when the connection ends, and the next agent finds the runner ready', async () => {
     const shell = host.shell('sleep 300 & echo $!; wait');
     await until(() => shell.said.stdout !== '', 'it runs');

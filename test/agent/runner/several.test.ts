@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { until } from '../../support/agent.ts';
+import { TOKEN, until } from '../../support/agent.ts';
 import { NamedRunners } from '../../support/named-runners.ts';
 import { needs } from '../../support/needs.ts';
 import { NO_CONTAINER, type RunnerProgram } from '../../support/runner.ts';
@@ -23,6 +23,10 @@ describe('the runners at the addresses of a name', needs(NO_CONTAINER), () => {
     const waiting = runners.agent.run('waits');
     await until(async () => (await runners.agent.health()).queued === 1, 'it waits');
     expect(await ready()).toMatchObject({ notice: expect.stringContaining('No runner is ready') as string });
+    const body = new URLSearchParams({ token: TOKEN, action: 'show' });
+    const page = await fetch(runners.agent.url, { method: 'POST', body });
+    const text = (await page.text()).replaceAll(/<[^>]*>|\s+/g, ' ');
+    expect(text).toMatch(/ No runner +No runner is ready\. Runs wait until one is\. /);
     runners.name([first, second]);
     expect(await waiting).toMatchObject({ success: true });
     await slots(2);
@@ -81,3 +85,31 @@ describe('the runners at the addresses of a name', needs(NO_CONTAINER), () => {
     expect(await waiting).toMatchObject({ success: true });
   });
 });
+
+it(
+  'a runner that is kept warm has a process ready for the run that waits for the other one',
+  needs(NO_CONTAINER),
+  async () => {
+    await using runners = new NamedRunners({ AGENT_WARM_RUNNERS: '1' });
+    runners.name([await runners.runner(2), await runners.runner(3)]);
+    await runners.start();
+    const { agent } = runners;
+    await until(async () => (await runners.count('ready')) + (await runners.count('busy')) === 2, 'both are there');
+    expect((await agent.health()).slots).toBe(1);
+    const metric = async (name: string) => {
+      const lines = (await (await agent.fetch('/metrics')).text()).split('\n');
+      return Number(lines.find((line) => line.startsWith(`${name} `))?.slice(name.length));
+    };
+    const held = agent.run('hold-1');
+    await until(() => runners.placeOf('hold-1') !== undefined, 'it begins');
+    const waiting = agent.run('waits');
+    await until(async () => (await agent.health()).queued === 1, 'the other waits');
+    await until(async () => (await metric('claude_agent_warm_processes')) === 1, 'its process is ready');
+    const hits = await metric('claude_agent_warm_starts_total{result="hit"}');
+    runners.release('hold-1');
+    expect(await held).toMatchObject({ success: true });
+    expect(await waiting).toMatchObject({ success: true });
+    expect(await metric('claude_agent_warm_starts_total{result="hit"}')).toBe(hits + 1);
+    expect(runners.placeOf('waits')).not.toBe(runners.placeOf('hold-1'));
+  },
+);

@@ -19,6 +19,7 @@ const FIRST = { accessToken: 'sk-ant-oat01-first', refreshToken: 'sk-ant-ort01-f
 const ACCOUNT = '11111111-1111-4111-8111-111111111111';
 const OTHER_ACCOUNT = '22222222-2222-4222-8222-222222222222';
 const HOUR = 3_600_000;
+const MCP_DOUBLE = path.join(import.meta.dirname, '../../doubles/mcp/main.ts');
 
 function logIn(seed: string, more: object = {}): void {
   const scopes = ['user:inference', 'user:profile'];
@@ -166,7 +167,8 @@ describe('an agent with a runner', needs(unless(NO_CONTAINER === undefined, NO_C
     });
 
     it('gives it the settings and MCP servers of the agent, also from files of the same name', async () => {
-      const files = { mcp: { mcpServers: {} }, settings: { env: { GIVEN: 'by-the-settings' } } };
+      const double = { command: process.execPath, args: [MCP_DOUBLE], env: { WORD: 'from the runner' } };
+      const files = { mcp: { mcpServers: { double } }, settings: { env: { GIVEN: 'by-the-settings' } } };
       for (const [name, content] of Object.entries(files)) {
         mkdirSync(path.join(agent.folder, name));
         writeFileSync(path.join(agent.folder, name, 'config.json'), JSON.stringify(content));
@@ -180,6 +182,8 @@ describe('an agent with a runner', needs(unless(NO_CONTAINER === undefined, NO_C
         success: true,
         output: 'tool: by-the-settings\n{"skipWebFetchPreflight":true}',
       });
+      const called = await agent.run(`[[tool:mcp__double__repeat {"text":"started"}]] x`);
+      expect(called).toMatchObject({ success: true, output: 'tool: started from the runner' });
     });
 
     it('works in the folders of a workspace that is kept there', async () => {
