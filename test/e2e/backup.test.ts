@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   copyFileSync,
   existsSync,
@@ -18,7 +19,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { Checkout, DOUBLE, seen } from './checkout.ts';
 import type { Ran } from './checkout.ts';
-import { agentPod, call, inAgent, kubectl, run, timesAsked, until } from './cluster.ts';
+import { agentPod, call, callForText, inAgent, kubectl, run, timesAsked, until } from './cluster.ts';
 import { startDouble } from './doubles.ts';
 import { needs } from '../support/needs.ts';
 import { missingRequirement } from './requirements.ts';
@@ -27,6 +28,8 @@ const UP = ['--yes', '--skip-preview', '--non-interactive'];
 const IN = ['--namespace', 'claude-agent'];
 const KEY = { 'Idempotency-Key': 'an-invoice' };
 const INVOICE = { prompt: 'the invoice' };
+/** What a run leaves. */
+const LEFT = { name: 'left.txt', text: 'left by a run of before' };
 
 /** Outside of every checkout, as a backup should be. */
 const safe = mkdtempSync(path.join(tmpdir(), 'claude-code-agent-e2e-safe-'));
@@ -124,7 +127,9 @@ describe('backup and restore', needs(await missingRequirement()), () => {
   });
 
   test('a backup is one file for nobody else, taken while runs go on, with every run that had ended', async () => {
-    const { answer } = await run(token, { prompt: 'remember the word' });
+    const leave = `[[bash:printf "${LEFT.text}" > "$CLAUDE_RUN_OUT/${LEFT.name}"]]`;
+    const { answer } = await run(token, { prompt: `${leave} remember the word` });
+    expect(answer).toMatchObject({ success: true, files: [{ name: LEFT.name }] });
     before.session = text(answer['sessionId']);
     before.ended = text(answer['runId']);
     const invoice = await call(token, '/run', { method: 'POST', body: INVOICE, headers: KEY });
@@ -159,6 +164,8 @@ describe('backup and restore', needs(await missingRequirement()), () => {
     records.close();
     expect(ended).toEqual(expect.arrayContaining([before.ended, before.invoice]));
     expect(readFileSync(at('volume/claude/.credentials.json'), 'utf8')).toContain('e2e-refresh-renewed');
+    const hash = createHash('sha256').update(LEFT.text).digest('hex');
+    expect(readFileSync(at(`volume/files/${hash}`), 'utf8')).toBe(LEFT.text);
     for (const name of ['state.json', 'local/passphrase', 'local/agent-token', 'local/session/.credentials.json']) {
       expect(existsSync(at(name)), name).toBe(true);
     }
@@ -229,8 +236,12 @@ describe('backup and restore', needs(await missingRequirement()), () => {
     await answers();
   });
 
-  test('afterwards the old runs are known, an old key returns the old run, and an old conversation continues', async () => {
+  test('afterwards the old runs and what they left are known, an old key returns the old run, and an old conversation continues', async () => {
     expect(await find(before.ended)).toMatchObject({ state: 'ended', outcome: 'succeeded' });
+    expect(await callForText(token, `/runs/${before.ended}/files/${LEFT.name}`)).toMatchObject({
+      status: 200,
+      text: LEFT.text,
+    });
     const again = await call(token, '/run', { method: 'POST', body: INVOICE, headers: KEY });
     expect(again.answer).toMatchObject({ runId: before.invoice, success: true });
     expect(await timesAsked('the invoice')).toBe(1);

@@ -81,6 +81,17 @@ const BREAKS: readonly Break[] = [
     mends: () => scale('claude-code-agent', 'claude-agent', 1).then(settled),
   },
   {
+    title: 'runners that somebody scaled to none',
+    check: 'runners',
+    says: /scaled to 0/,
+    next: /^npm run up$/,
+    breaks: () => scale('claude-code-runner', 'claude-agent', 0),
+    mends: async () => {
+      await scale('claude-code-runner', 'claude-agent', 1);
+      await kubectl(['rollout', 'status', 'deployment/claude-code-runner', ...AGENT, '--timeout=100s']);
+    },
+  },
+  {
     title: 'an image that is not in the registry',
     check: 'pod',
     says: /ErrImagePull|ImagePullBackOff/,
