@@ -5,19 +5,19 @@ import type { RunTokens } from './gateway/run-tokens.ts';
 import type { Log } from './log.ts';
 import type { Settings } from './settings.ts';
 
-/** What runs need to work on repositories. */
-export interface Git extends Disposable {
-  readonly hosts: GitHosts;
-}
-
 /**
- * Reads nothing and asks nobody yet.
+ * The hosts of runs that work on repositories. Reads nothing and asks nobody yet.
  * @param tokens those that the gateway accepts.
  * @param server the way of `git` on this machine to the hosts.
  */
-export function composeGit(settings: Settings, tokens: RunTokens, server: LocalServer, log: Log): Git {
+export function composeGit(
+  settings: Settings,
+  tokens: RunTokens,
+  server: LocalServer,
+  log: Log,
+): GitHosts & Disposable {
   const { gitHosts, gitMegabytes: megabytes, environment, runners } = settings;
-  const hosts = new ConfiguredGitHosts({
+  return new ConfiguredGitHosts({
     settings: gitHosts,
     environment,
     tokens,
@@ -26,5 +26,4 @@ export function composeGit(settings: Settings, tokens: RunTokens, server: LocalS
     megabytes,
     log,
   });
-  return { hosts, [Symbol.dispose]: () => hosts[Symbol.dispose]() };
 }

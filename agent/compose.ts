@@ -13,11 +13,10 @@ import { callbackSecrets } from './callbacks/signature.ts';
 import { createClaude } from './claude/claude.ts';
 import { LocalHost } from './claude/local-host.ts';
 import { localPlace } from './claude/place.ts';
-import { composeRunners, type Runners } from './compose-runners.ts';
-import { composeGit } from './compose-git.ts';
-import { composeTracing } from './compose-tracing.ts';
+import type { Runners } from './compose-runners.ts';
 import { maskOfSecrets } from './compose-steps.ts';
 import { Decisions } from './decisions/decisions.ts';
+import type { Features } from './features.ts';
 import { pruneConversations } from './conversations/prune.ts';
 import { type CredentialSource } from './login/credential.ts';
 import { AGENT_ENV, FILES_FOLDER } from './contract.ts';
@@ -36,6 +35,7 @@ import { RunMetrics } from './http/metrics.ts';
 import { Reach } from './http/reach/reach.ts';
 import { Contents } from './files/contents.ts';
 import { FileStore } from './files/file-store.ts';
+import { NO_GIT_HOSTS } from './git/no-hosts.ts';
 import { GitRuns } from './git/run/git-runs.ts';
 import { RunService } from './runs/service.ts';
 import type { EndedRun, KeptHold } from './store/run.ts';
@@ -78,10 +78,11 @@ export interface Agent {
 
 /**
  * Builds the agent from its settings. Nothing runs yet.
+ * @param features what the settings turn on, see {@link Features}.
  * @param waits how long the queue waits in an outage, and after a reset, instead of the default.
  * @throws if the disk cannot be written; nothing stays open.
  */
-export function composeAgent(settings: Settings, log: Logger, waits?: HoldWaits): Agent {
+export function composeAgent(settings: Settings, features: Features, log: Logger, waits?: HoldWaits): Agent {
   using opened = new DisposableStack();
   makeFolders(settings);
 
@@ -96,8 +97,9 @@ export function composeAgent(settings: Settings, log: Logger, waits?: HoldWaits)
   const metrics = new RunMetrics(callers.names);
   const tokens = new RunTokens();
   const local = new LocalServer(tokens, log);
-  const git = opened.use(composeGit(settings, tokens, local, log));
-  const tracing = settings.tracing && composeTracing(settings, settings.tracing, { tokens, local, metrics, log });
+  const gitHosts = opened.use(features.git?.composeGit(settings, tokens, local, log)) ?? NO_GIT_HOSTS;
+  const tracing =
+    settings.tracing && features.tracing?.composeTracing(settings, settings.tracing, { tokens, local, metrics, log });
   const onRunner = (id: string) => admit(tokens, settings.authMode, id);
   const configurations = configurationsOf(settings, log, settings.runners && onRunner, tracing?.openProcess);
   const credential = chooseCredential(settings);
@@ -133,7 +135,7 @@ export function composeAgent(settings: Settings, log: Logger, waits?: HoldWaits)
   const runners: Runners | undefined =
     settings.runners &&
     opened.use(
-      composeRunners({
+      features.runners?.composeRunners({
         settings,
         runners: settings.runners,
         workspaceDir: workspace.dir,
@@ -243,7 +245,7 @@ export function composeAgent(settings: Settings, log: Logger, waits?: HoldWaits)
   const files = filesOf(settings, store, log);
   opened.defer(pruneHourly('files', () => files.prune(), { megabytes: settings.filesMegabytes }, log));
   const gitRuns = new GitRuns({
-    hosts: git.hosts,
+    hosts: gitHosts,
     records: store.git,
     folder: path.join(settings.stateDir, 'git'),
     workspaceDir: workspace.dir,
@@ -312,7 +314,7 @@ export function composeAgent(settings: Settings, log: Logger, waits?: HoldWaits)
     allowedHosts: allowedHostsOf(settings),
     reach,
     callbackHosts,
-    gitHosts: git.hosts,
+    gitHosts,
     files,
     decisions,
     steps,
@@ -323,7 +325,7 @@ export function composeAgent(settings: Settings, log: Logger, waits?: HoldWaits)
     version: packageJson.version,
     n8nUrl: settings.n8nUrl,
   });
-  const isLocalNeeded = !git.hosts.none || (tracing !== undefined && !runners);
+  const isLocalNeeded = !gitHosts.none || (tracing !== undefined && !runners);
   const held = opened.move();
   return {
     app,

@@ -8,6 +8,7 @@ import { Reach } from './http/reach/reach.ts';
 import { AGENT_ENV } from './contract.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { startLog } from './log.ts';
+import { loadFeatures } from './features.ts';
 import { allowedHostsOf, composeAgent, type Agent } from './compose.ts';
 
 /** Exit code when the settings or the machine keep the agent from starting. */
@@ -76,7 +77,8 @@ async function start(settings: Settings): Promise<void> {
   process.on('SIGUSR1', () => undefined);
 
   let url: string | undefined;
-  const compose = () => composeAgent(settings, log);
+  const features = await loadFeatures(settings);
+  const compose = () => composeAgent(settings, features, log);
   agent = disk.attempt(compose);
   if (!agent) {
     url = await listen(server, settings.host, settings.port);

@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { imageSize } from 'image-size';
 import { PDF } from '../files/media-types.ts';
 import type { InputFile } from '../files/run-files.ts';
 import type { RemovedMedia } from './transcript.ts';
@@ -30,7 +29,7 @@ const PDF_HEADER_WITHIN = 1024;
 export async function inlineFile({ name, type, path }: InputFile): Promise<InlineFile> {
   const content = await readFile(path);
   const source = { type: 'base64', media_type: type, data: content.toString('base64') } as const;
-  const isReadable = type === PDF ? content.subarray(0, PDF_HEADER_WITHIN).includes('%PDF-') : isImage(content);
+  const isReadable = type === PDF ? content.subarray(0, PDF_HEADER_WITHIN).includes('%PDF-') : await isImage(content);
   if (!isReadable) {
     return {
       warning: `The file ${JSON.stringify(name)} is not a part of the prompt, because it is no readable ${type === PDF ? 'PDF' : 'image'}. It is in the folder of the run.`,
@@ -39,7 +38,8 @@ export async function inlineFile({ name, type, path }: InputFile): Promise<Inlin
   return { block: type === PDF ? { type: 'document', source, title: name } : { type: 'image', source } };
 }
 
-function isImage(content: Buffer): boolean {
+async function isImage(content: Buffer): Promise<boolean> {
+  const { imageSize } = await import('image-size');
   try {
     const { width, height } = imageSize(content);
     return width > 0 && height > 0;

@@ -1,15 +1,7 @@
 import { Link, type LinkOptions, type LinkState, type RunnerAddress } from '../runner/client/link.ts';
 import { PING_MS, SILENCE_MS } from '../runner/protocol.ts';
+import { NoRunnerError } from './no-runner-error.ts';
 import type { HostedProcess, ProcessCommand, ProcessOutput, ClaimableHost, ClaimedPlace } from './host.ts';
-
-/** Thrown when a process cannot be started because no runner is ready. */
-export class NoRunnerError extends Error {
-  override readonly name = 'NoRunnerError';
-
-  constructor() {
-    super('No runner is ready.');
-  }
-}
 
 /** A runner is cleaned in a fraction of a second. */
 const READY_WITHIN_MS = 20_000;

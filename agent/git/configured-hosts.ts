@@ -62,16 +62,13 @@ interface Pattern {
 
 /** The hosts of the settings. */
 export class ConfiguredGitHosts implements GitHosts, Disposable {
+  readonly none = false;
   readonly #parts: GitHostsParts;
   readonly #entries: readonly Entry[];
 
   constructor(parts: GitHostsParts) {
     this.#parts = parts;
     this.#entries = parts.settings.map((setting) => entryOf(setting, parts));
-  }
-
-  get none(): boolean {
-    return this.#entries.length === 0;
   }
 
   find(url: string): FoundRepository {

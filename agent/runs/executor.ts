@@ -4,7 +4,7 @@ import type { Claude, StartedClaude } from '../claude/claude.ts';
 import { NoConversationError } from '../claude/configuration.ts';
 import type { Decisions } from '../decisions/decisions.ts';
 import { Deadline } from '../claude/deadline.ts';
-import { NoRunnerError } from '../claude/runner-host.ts';
+import { NoRunnerError } from '../claude/no-runner-error.ts';
 import { MissingContentError, type FileStore, type HeldFiles } from '../files/file-store.ts';
 import { GitError } from '../git/errors.ts';
 import { EndedError } from '../git/run/ended-error.ts';
@@ -93,7 +93,7 @@ export class Executor {
 
   async #run(job: Job): Promise<RunResult | undefined> {
     const { records, workspace, loginStatus, files, budgets, onStarted } = this.#dependencies;
-    const unpublished = this.#gitOf(job);
+    const unpublished = await this.#gitOf(job);
     if (unpublished) return job.git?.complete(unpublished);
     if (!(await records.begin(job))) return undefined;
     records.notify(job.run, () => this.#dependencies.steps.begin(job.run.id));
@@ -126,9 +126,9 @@ export class Executor {
   }
 
   /** @returns what an earlier agent has received of it and not published, if anything. */
-  #gitOf(job: Job): GitProgress | undefined {
+  async #gitOf(job: Job): Promise<GitProgress | undefined> {
     const { git } = this.#dependencies;
-    const ofRun = git.forRun(job.run);
+    const ofRun = await git.forRun(job.run);
     if (ofRun) job.git = ofRun;
     if (job.endReason) ofRun?.end(job.endReason);
     return git.unpublished(job.run);

@@ -11,6 +11,7 @@ import type { Run, RunResult } from '../../store/run.ts';
 import { GitError } from '../errors.ts';
 import type { GitAccess, GitHosts, GitRepository } from '../hosts.ts';
 import { clone, removeClone } from './clone.ts';
+import { cloneName } from './clone-name.ts';
 import { EndedError } from './ended-error.ts';
 import { handOver, type HandedOver } from './hand-over.ts';
 import { OwnGit } from './own-git.ts';
@@ -58,7 +59,7 @@ export class GitRun implements PromptWork {
     this.#run = run;
     this.#request = request;
     this.#dependencies = dependencies;
-    this.workdir = path.join(dependencies.workspaceDir, `${CLONE}${run.sessionId}`);
+    this.workdir = path.join(dependencies.workspaceDir, cloneName(run.sessionId));
     this.#handedOver.promise.catch(() => undefined);
   }
 
@@ -258,9 +259,6 @@ export class GitRun implements PromptWork {
     };
   }
 }
-
-/** The names of clones in the workspace begin with it. */
-export const CLONE = 'repository-';
 
 const UNCHANGED = { ahead: 0, diffStat: { files: 0, insertions: 0, deletions: 0 } } as const;
 

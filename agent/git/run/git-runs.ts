@@ -3,7 +3,8 @@ import path from 'node:path';
 import { removeTree } from '../../remove-tree.ts';
 import type { GitProgress } from '../../store/git-records.ts';
 import type { Run } from '../../store/run.ts';
-import { CLONE, GitRun, type GitRunDependencies } from './git-run.ts';
+import { isCloneName } from './clone-name.ts';
+import type { GitRun, GitRunDependencies } from './git-run.ts';
 
 /** The repositories of runs. */
 export class GitRuns {
@@ -13,10 +14,12 @@ export class GitRuns {
     this.#dependencies = dependencies;
   }
 
-  /** The repository of a run; undefined if it has none. */
-  forRun(run: Run): GitRun | undefined {
+  /** The repository of a run; undefined if it has none. The first that has one loads the code. */
+  async forRun(run: Run): Promise<GitRun | undefined> {
     const { git } = run.request;
-    return git && new GitRun(run, git, this.#dependencies);
+    if (!git) return undefined;
+    const { GitRun } = await import('./git-run.ts');
+    return new GitRun(run, git, this.#dependencies);
   }
 
   /** What an earlier agent has received of a run and not published, if anything. */
@@ -28,7 +31,7 @@ export class GitRuns {
   async recover(): Promise<void> {
     const { folder, workspaceDir, records, log } = this.#dependencies;
     const own = namesIn(folder).filter((id) => records.find(id) === undefined);
-    const clones = namesIn(workspaceDir).filter((name) => name.startsWith(CLONE));
+    const clones = namesIn(workspaceDir).filter(isCloneName);
     const left = [
       ...own.map((name) => path.join(folder, name)),
       ...clones.map((name) => path.join(workspaceDir, name)),

@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { composeAgent, type Agent } from '../../../agent/compose.ts';
 import type { Outcome } from '../../../agent/contract.ts';
+import { loadFeatures } from '../../../agent/features.ts';
 import type { RunAnswer, RunResource } from '../../../agent/http/api/run.ts';
 import type { Health, LoginReport } from '../../../agent/http/api/state.ts';
 import { closeServer, listen, serverOf } from '../../../agent/http/server.ts';
@@ -45,7 +46,7 @@ class WaitingAgent implements AsyncDisposable {
       ...AS_ROOT,
       ...this.env,
     });
-    this.#agent = composeAgent(settings, pino({ level: 'silent' }), this.#waits);
+    this.#agent = composeAgent(settings, await loadFeatures(settings), pino({ level: 'silent' }), this.#waits);
     await this.#agent.service.recover();
     this.#server = serverOf(this.#agent.app.fetch);
     this.#url = await listen(this.#server, '127.0.0.1', 0);

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { RUNNER_CLAUDE, RUNNER_HOME, RUNNER_WORKSPACE } from '../../../agent/claude/host.ts';
 import { residentBytesOf } from '../../../agent/claude/proc.ts';
-import { NoRunnerError } from '../../../agent/claude/runner-host.ts';
+import { NoRunnerError } from '../../../agent/claude/no-runner-error.ts';
 import { WINDOW_BYTES } from '../../../agent/runner/protocol.ts';
 import { isAlive, until } from '../../support/agent.ts';
 import { needs } from '../../support/needs.ts';
