@@ -5,7 +5,7 @@ const KEY = 'claude-code-agent token';
 const live = document.querySelector('#live');
 const main = document.querySelector('main');
 /** How far the agent's clock is ahead of this one, in milliseconds. */
-let ahead = 0;
+let ahead = Number(main.dataset.now) - Date.now();
 /** The filter of the ended runs, and the run that is open. Every form has these fields, and so has every refresh. */
 const FILTER = ['outcome', 'workflow', 'lane', 'caller', 'text', 'before', 'run'];
 const opened = new URLSearchParams(location.search).get('run');
@@ -136,12 +136,21 @@ function duration(ms) {
   return two.map(([number, unit]) => `${number} ${unit}`).join(' ');
 }
 
+/** A form that the browser sends itself, so that it shows how far a download is, and writes it to the disk at once. */
+const isDownload = (form) => form.elements.action?.value === 'download';
+
+document.addEventListener('formdata', ({ target, formData }) => {
+  const token = sessionStorage.getItem(KEY);
+  if (isDownload(target) && token !== null) formData.set('token', token);
+});
+
 /** Forms that are being sent. A disabled button would lose the focus. */
 const busy = new WeakSet();
 
 document.addEventListener('submit', (event) => {
-  event.preventDefault();
   const form = event.target;
+  if (isDownload(form)) return;
+  event.preventDefault();
   const { question } = form.dataset;
   if (busy.has(form) || (question !== undefined && !confirm(question))) return;
   const { token, ...fields } = Object.fromEntries(new FormData(form));
@@ -165,6 +174,10 @@ async function refresh() {
   clearTimeout(timer);
   if (sessionStorage.getItem(KEY) !== null) await send({ action: 'show', ...filter }).catch(lost);
   main.removeAttribute('aria-busy');
+  refreshLater();
+}
+
+function refreshLater() {
   clearTimeout(timer);
   const isLive = document.visibilityState === 'visible' && main.dataset.final === undefined;
   timer = setTimeout(refresh, isLive ? EVERY_MS : HIDDEN_EVERY_MS);
@@ -173,5 +186,10 @@ async function refresh() {
 document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && refresh());
 setInterval(() => countOn(main), 1000);
 inLocalTime(main);
-if (sessionStorage.getItem(KEY) !== null) main.setAttribute('aria-busy', 'true');
-refresh();
+if (document.querySelector('#token') === null) {
+  // The answer to a download that failed.
+  refreshLater();
+} else {
+  if (sessionStorage.getItem(KEY) !== null) main.setAttribute('aria-busy', 'true');
+  refresh();
+}

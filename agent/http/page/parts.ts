@@ -18,6 +18,8 @@ export interface PageContext {
   readonly n8nUrl: string | undefined;
   /** Why the decision of the form was not made, in a sentence. */
   readonly problem?: string | undefined;
+  /** Why the file of the form cannot be downloaded, in sentences. */
+  readonly fileProblem?: string | undefined;
   /** The run that is open; undefined for the page of all runs. */
   readonly run?: string | undefined;
 }
@@ -42,6 +44,9 @@ export const heading = (id: string, text: string) => html`<h2 id="${id}-title" t
 export const badge = ({ tone, sign, words }: Words) =>
   html`<span class="badge ${tone}"><span aria-hidden="true">${sign}</span> ${words}</span>`;
 
+/** The actions of forms that change nothing. */
+export const READING: ReadonlySet<string> = new Set(['show', 'download']);
+
 /** A form that performs an action and shows the page again; nothing if the reader may not act. */
 export function form(
   action: string,
@@ -49,14 +54,20 @@ export function form(
   fields: Html,
   question?: string,
 ): Html {
-  if (!mayAct && action !== 'show') return html``;
-  return html`<form method="post" action="/" ${question === undefined ? '' : html`data-question="${question}"`}>
+  if (!mayAct && !READING.has(action)) return html``;
+  const address = run === undefined ? '/' : addressOf({ id: run });
+  return html`<form
+    method="post"
+    action="${address}"
+    ${question === undefined ? '' : html`data-question="${question}"`}
+  >
     ${hidden('action', action)} ${hidden('token', token)} ${hidden('run', run)}
     ${Object.entries(filter).map(([name, value]) => hidden(name, value))} ${fields}
   </form>`;
 }
 
-const hidden = (name: string, value: string | number | undefined) =>
+/** A field that nobody sees; nothing without a value. */
+export const hidden = (name: string, value: string | number | undefined) =>
   value === undefined ? '' : html`<input type="hidden" name="${name}" value="${value}" />`;
 
 /** Cancels a run. */

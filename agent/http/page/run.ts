@@ -1,5 +1,6 @@
 import { html } from 'hono/html';
 import { dollars } from '../../dollars.ts';
+import type { RunFile } from '../../files/run-files.ts';
 import type { PlaceInQueue } from '../api/run.ts';
 import type { RecordedSteps } from '../../store/step-records.ts';
 import { deadlineOf, type Run } from '../../store/run.ts';
@@ -9,7 +10,9 @@ import {
   badge,
   cancelForm,
   fact,
+  form,
   heading,
+  hidden,
   left,
   origin,
   shortId,
@@ -41,7 +44,8 @@ export const wordsOf = ({ state, result }: Run): Words =>
 export function runParts(opened: OpenedRun, context: PageContext): { readonly first: Html; readonly rest: Html } {
   return {
     first: overview(opened, context),
-    rest: html`${promptOf(opened.prompt)} ${filesOf(opened.run)} ${stepList(opened.run, opened.steps)}`,
+    rest: html`${promptOf(opened.prompt)} ${warningsOf(opened.run)} ${filesOf(opened.run, context)}
+    ${stepList(opened.run, opened.steps)}`,
   };
 }
 
@@ -95,22 +99,45 @@ const promptOf = (prompt: string): Html | string =>
         <pre class="content" dir="auto" tabindex="0" aria-labelledby="prompt-title">${prompt}</pre>
       </section>`;
 
-function filesOf({ request, result }: Run): Html | string {
-  const files = [
-    ...(request.files ?? []).map((file) => ({ ...file, way: 'given' })),
-    ...(result?.files ?? []).map((file) => ({ ...file, way: 'left' })),
-  ];
-  if (files.length === 0) return '';
-  return html`<section id="files" aria-labelledby="files-title">
-    ${heading('files', 'Files')}
+function warningsOf({ result }: Run): Html | string {
+  const { warnings = [] } = result ?? {};
+  if (warnings.length === 0) return '';
+  return html`<section id="warnings" aria-labelledby="warnings-title">
+    ${heading('warnings', 'Warnings')}
     <ul>
-      ${files.map(
-        ({ name, bytes: size, way }) =>
-          html`<li>
-            <bdi>${name}</bdi>
-            <span class="quiet">${bytes(size)}, ${way === 'given' ? 'given to the run' : 'left by the run'}</span>
-          </li>`,
-      )}
+      ${warnings.map((warning) => html`<li><bdi>${warning}</bdi></li>`)}
     </ul>
   </section>`;
+}
+
+function filesOf({ request, result }: Run, context: PageContext): Html | string {
+  const files = [
+    ...(request.files ?? []).map((file) => ({ ...file, way: 'given' as const })),
+    ...(result?.files ?? []).map((file) => ({ ...file, way: 'left' as const })),
+  ];
+  const { fileProblem } = context;
+  if (files.length === 0 && fileProblem === undefined) return '';
+  return html`<section id="files" aria-labelledby="files-title">
+    ${heading('files', 'Files')}
+    ${fileProblem === undefined ? '' : html`<p class="badly" role="alert"><bdi>${fileProblem}</bdi></p>`}
+    <ul>
+      ${files.map((file) => fileItem(file, context))}
+    </ul>
+  </section>`;
+}
+
+function fileItem(
+  { name, bytes: size, way }: RunFile & { readonly way: 'given' | 'left' },
+  context: PageContext,
+): Html {
+  const how = way === 'given' ? 'given to the run' : 'left by the run';
+  return html`<li>
+    <p><bdi>${name}</bdi> <span class="quiet">${bytes(size)}, ${how}</span></p>
+    ${form(
+      'download',
+      context,
+      html`${hidden('file', name)} ${hidden('way', way)}
+        <button aria-label="Download ${name}, ${how}">Download</button>`,
+    )}
+  </li>`;
 }

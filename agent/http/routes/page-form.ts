@@ -18,7 +18,7 @@ const outcomes = Object.keys(OUTCOME_WORDS) as [Outcome, ...Outcome[]];
 const words = z.string().trim().min(1).max(SEARCH_CHARS).optional().catch(undefined);
 
 /** What a form asks for: of runs, decisions and logins. */
-const RUN_ACTIONS = ['show', 'pause', 'resume', 'cancel'] as const;
+const RUN_ACTIONS = ['show', 'download', 'pause', 'resume', 'cancel'] as const;
 const DECISION_ACTIONS = ['allow', 'deny', 'answer'] as const;
 const LOGIN_ACTIONS = ['start-login', 'send-code', 'cancel-login'] as const;
 const ACTIONS = [...RUN_ACTIONS, ...DECISION_ACTIONS, ...LOGIN_ACTIONS] as const;
@@ -28,6 +28,8 @@ const fields = z.object({
   action: z.enum(ACTIONS).catch('show'),
   id: z.string().catch(''),
   run: z.string().min(1).max(100).optional().catch(undefined),
+  file: z.string().catch(''),
+  way: z.enum(['given', 'left']).catch('left'),
   decision: z.string().catch(''),
   reason: z.string().trim().min(1).max(500).optional().catch(undefined),
   code: z.string().max(LOGIN_CODE_CHARS).catch(''),

@@ -46,11 +46,7 @@ const EXPECTED: Record<OperationId, { any: Statuses } | { own: Statuses; foreign
   watchRun: seen,
   // Without a name it is refused once the right is known.
   uploadFile: { any: runs(400) },
-  // The runs left none.
-  getRunFile: {
-    own: { mine: 404, both: 404, chief: 404 },
-    foreign: { mine: 404, reader: 404, both: 404, chief: 404 },
-  },
+  getRunFile: seen,
   getTranscript: seen,
   listBudgets: { any: everybody(200) },
   mcp: { any: everybody(200) },
@@ -79,6 +75,12 @@ describe('callers', () => {
   const ended: Partial<Record<Name, string>> = {};
   beforeAll(async () => {
     agent = await Agent.start({
+      prompts: {
+        x: [
+          { do: 'shell', command: 'printf left > "$CLAUDE_RUN_OUT/left.txt"' },
+          { do: 'result', text: 'done' },
+        ],
+      },
       env: { AGENT_CALLERS: JSON.stringify(CALLERS), AGENT_EARLIER_TOKEN_SHA256: sha256('token-before') },
     });
     for (const name of ['mine', 'other', 'both', 'chief'] as const) ended[name] = (await run(TOKENS[name])).runId;
@@ -106,7 +108,10 @@ describe('callers', () => {
     for (const [of, statuses] of Object.entries(EXPECTED[id])) {
       for (const name of Object.keys(statuses) as Name[]) {
         const run = of === 'own' ? name : 'other';
-        const route = path.replace('{id}', of === 'any' ? 'none' : (ended[run] ?? '')).replace('{decisionId}', 'none');
+        const route = path
+          .replace('{id}', of === 'any' ? 'none' : (ended[run] ?? ''))
+          .replace('{decisionId}', 'none')
+          .replace('{name}', 'left.txt');
         const response = await as(TOKENS[name], route, {
           method,
           ...(body && { body: JSON.stringify(body.example), headers: { 'Content-Type': 'application/json' } }),
@@ -258,5 +263,19 @@ describe('callers', () => {
     });
     expect((await page('unknown')).status).toBe(401);
     expect((await agent.health()).paused).toBeUndefined();
+  });
+
+  it('download files of runs on the page that they see', async () => {
+    const body = new URLSearchParams({ action: 'download', run: ended.other ?? '', file: 'left.txt', way: 'left' });
+    const answers = Object.values(TOKENS).map(async (token) => {
+      const headers = { Authorization: `Bearer ${token}` };
+      const response = await fetch(agent.url, { method: 'POST', headers, body });
+      return [response.status, (await response.text()) === 'left'];
+    });
+    const [no, yes] = [
+      [403, false],
+      [200, true],
+    ];
+    expect(await Promise.all(answers)).toEqual([no, no, yes, yes, yes]);
   });
 });
