@@ -252,6 +252,10 @@ describe('files of a run', () => {
     const { id } = await accepted(await start({ files: [{ fileId: one.fileId }] }, key));
     expect((await accepted(await start({ files: [{ fileId: two.fileId }] }, key))).id).toBe(id);
     expect((await accepted(await start({ files: [{ name: 'f.txt', base64: btoa('same') }] }, key))).id).toBe(id);
+    const form = new FormData();
+    form.set('request', JSON.stringify({ prompt: 'Read it.' }));
+    form.append('file', new Blob(['same']), 'f.txt');
+    expect((await accepted(await agent.fetch('/runs', { method: 'POST', headers: key, body: form }))).id).toBe(id);
     await refused(await start({ files: [{ name: 'f.txt', base64: btoa('other') }] }, key), 422);
     await refused(await start({}, key), 422);
   });
@@ -408,7 +412,11 @@ describe('files that a run leaves', () => {
           { do: 'shell', command: 'printf part > "$CLAUDE_RUN_OUT/part.csv"' },
           { do: 'refuse', kind: 'unknown', text: 'no' },
         ],
-        hang: [{ do: 'shell', command: 'printf lost > "$CLAUDE_RUN_OUT/lost.csv"' }, { do: 'hang' }],
+        hang: [
+          { do: 'shell', command: 'printf lost > "$CLAUDE_RUN_OUT/lost.csv"' },
+          { do: 'say', text: 'written' },
+          { do: 'hang' },
+        ],
         large: [
           {
             do: 'shell',
@@ -418,7 +426,7 @@ describe('files that a run leaves', () => {
           { do: 'result', text: 'done' },
         ],
       },
-      env: { AGENT_FILE_MEGABYTES: '3', AGENT_FILES_MEGABYTES: '4' },
+      env: { AGENT_FILE_MEGABYTES: '3', AGENT_FILES_MEGABYTES: '4', AGENT_GRACE_SECONDS: '0' },
     });
   });
   afterAll(() => working[Symbol.asyncDispose]());
@@ -521,6 +529,19 @@ describe('files that a run leaves', () => {
     expect((await get('5b2f7c1e-9d40-4f0a-8a53-0f1c6f2f1d11', 'part.csv')).status).toBe(404);
   });
 
+  it('are kept of a run that a shutdown interrupts', async () => {
+    const id = await working.submit('hang');
+    const steps = async () => (await working.fetch(`/runs/${id}/transcript`)).text();
+    await until(async () => (await steps()).includes('written'), 'it has left the file');
+    await working.end('SIGTERM');
+    await working.start();
+    expect(await (await working.fetch(`/runs/${id}`)).json()).toMatchObject({
+      outcome: 'interrupted',
+      files: [{ name: 'lost.csv', sha256: hashOf('lost') }],
+    });
+    expect(await (await get(id, 'lost.csv')).text()).toBe('lost');
+  });
+
   it('say so when their content is lost', async () => {
     const { runId, files = [] } = await working.run('any', { files: [{ name: 'lost', base64: btoa('lost') }] });
     await working.end('SIGTERM');
@@ -530,6 +551,12 @@ describe('files that a run leaves', () => {
     expect([response.status, ((await response.json()) as Problem).detail]).toEqual([
       404,
       'The content of "lost" is no longer on the agent\'s volume.',
+    ]);
+    const fields = { token: TOKEN, action: 'download', run: runId, file: 'lost', way: 'left' };
+    const page = await fetch(working.url, { method: 'POST', body: new URLSearchParams(fields) });
+    expect([page.status, await page.text()]).toEqual([
+      404,
+      expect.stringContaining('The content of &quot;lost&quot; is no longer on the agent&#39;s volume.'),
     ]);
   });
 
