@@ -106,6 +106,7 @@ export class FileStore {
     const left = runBytes - before;
     const tooLarge = () => new FileTooLargeError(this.sizes, left < fileBytes ? undefined : name);
     try {
+      this.#records.assertRoom();
       const content = await this.#contents.receive(source, Math.min(fileBytes, left), tooLarge);
       return { ...content, release: () => this.#release(content) };
     } catch (error) {
@@ -153,6 +154,7 @@ export class FileStore {
     const releases: (() => void)[] = [];
     for (const { name, path } of collected.files) {
       try {
+        this.#records.assertRoom();
         const content = await this.#contents.adopt(path);
         const { sha256, bytes } = content;
         releases.push(() => this.#release(content));

@@ -12,6 +12,9 @@ export interface Upload extends RunFile {
 
 /** The records of uploads, and of which contents the records of runs name. */
 export interface FileRecords {
+  /** @throws if the disk has no room but for the ends of runs. */
+  assertRoom(): void;
+  /** @throws see {@link assertRoom}. */
   addUpload(upload: Upload): void;
   findUpload(fileId: string): Upload | undefined;
   /** Removes the uploads from before a time, ISO 8601. Returns how many. */
@@ -47,8 +50,16 @@ export const FILE_SCHEMA = `
   CREATE INDEX IF NOT EXISTS run_files_content ON run_files (sha256);
 `;
 
-/** @param db an open database that has the {@link FILE_SCHEMA}. */
-export function fileRecords(db: DatabaseSync, written: <T>(write: () => T) => T): FileRecords & FileWrites {
+/**
+ * @param db an open database that has the {@link FILE_SCHEMA}.
+ * @param written performs a write; on a full disk it uses the reserved space.
+ * @param assertRoom throws if that space is not reserved and cannot be.
+ */
+export function fileRecords(
+  db: DatabaseSync,
+  written: <T>(write: () => T) => T,
+  assertRoom: () => void,
+): FileRecords & FileWrites {
   const insert = db.prepare(
     'INSERT INTO uploads (id, name, bytes, sha256, type, caller, uploaded_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
   );
@@ -63,8 +74,10 @@ export function fileRecords(db: DatabaseSync, written: <T>(write: () => T) => T)
   );
 
   return {
+    assertRoom,
     addUpload({ fileId, name, bytes, sha256, type, caller, uploadedAt }) {
-      written(() => insert.run(fileId, name, bytes, sha256, type, caller, uploadedAt));
+      assertRoom();
+      insert.run(fileId, name, bytes, sha256, type, caller, uploadedAt);
     },
     findUpload: (fileId) => find.get(fileId) as Upload | undefined,
     removeUploads: (before) => Number(written(() => remove.run(before)).changes),

@@ -108,7 +108,7 @@ function openWith(reserve: DiskReserve, file: string): RunStore {
     written(() => (value ? setMeta.run(key, JSON.stringify(value)) : removeMeta.run(key)));
   };
   const decisions = decisionRecords(db, written);
-  const files = fileRecords(db, written);
+  const files = fileRecords(db, written, () => reserve.hold());
   const spending = spendingRecords(db, written);
   const ofGit = gitRecords(db, written);
   const git: GitRecords = {

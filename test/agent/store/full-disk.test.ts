@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RunResource } from '../../../agent/http/api/run.ts';
@@ -15,7 +15,9 @@ describe(
     let agent: Agent;
     let disk: string;
     beforeEach(() => {
-      agent = new Agent({ prompts: { hang: [{ do: 'hang' }] } });
+      const leaves = { do: 'shell', command: 'head -c 1000000 /dev/zero > "$CLAUDE_RUN_OUT/left"' } as const;
+      const hang = [leaves, { do: 'say', text: 'written' }, { do: 'hang' }] as const;
+      agent = new Agent({ prompts: { hang } });
       disk = path.join(agent.folder, 'disk');
       mkdirSync(disk);
       execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', disk]);
@@ -38,6 +40,7 @@ describe(
       const headers = { 'Content-Type': 'application/json', ...(key !== undefined && { 'Idempotency-Key': key }) };
       return agent.fetch('/runs', { method: 'POST', body: JSON.stringify({ prompt }), headers });
     };
+    const upload = () => agent.fetch('/files?name=a.txt', { method: 'PUT', body: Buffer.alloc(1_000_000) });
     const idOf = async (response: Response) => ((await response.json()) as RunResource).id;
     const outcomeOf = async (id: string) => {
       const run = (await (await agent.fetch(`/runs/${id}`)).json()) as RunResource;
@@ -48,20 +51,31 @@ describe(
       await agent.start();
       const running = await idOf(await create('hang'));
       const waiting = await idOf(await create('waits', 'a-key'));
+      const steps = async () => (await agent.fetch(`/runs/${running}/transcript`)).text();
+      await until(async () => (await steps()).includes('written'), 'it has left a file');
       fill();
       const cancelled = await agent.fetch(`/runs/${waiting}`, { method: 'DELETE' });
       expect([cancelled.status, await outcomeOf(waiting)]).toEqual([200, 'cancelled']);
       expect((await create('another')).status).toBe(503);
+      const refused = await upload();
+      expect(refused.status).toBe(507);
+      expect(await refused.text()).toContain("The agent's volume is full");
+      expect(readdirSync(path.join(disk, 'files'))).toEqual([]);
       expect(await ready()).toBe(503);
       expect((await agent.health()).storage).toContain('ENOSPC');
       await agent.fetch(`/runs/${running}`, { method: 'DELETE' });
       await until(async () => (await outcomeOf(running)) === 'cancelled');
+      // What is left of the reserved room is for the ends of other runs.
+      expect(await (await agent.fetch(`/runs/${running}`)).json()).toMatchObject({
+        warnings: ['The file "left" was not kept. The agent\'s volume cannot be written.'],
+      });
 
       await agent.crash();
       expect(await outcomeOf(waiting)).toBe('cancelled');
       makeRoom();
       await until(async () => (await ready()) === 200, 'ready');
       expect((await agent.run('after')).success).toBe(true);
+      expect((await upload()).status).toBe(201);
       expect(agent.claude.begun()).toEqual(['hang', 'after']);
     });
 
