@@ -543,10 +543,19 @@ describe('files that a run leaves', () => {
   });
 
   it('say so when their content is lost', async () => {
-    const { runId, files = [] } = await working.run('any', { files: [{ name: 'lost', base64: btoa('lost') }] });
+    const { runId } = await working.run('any', { files: [{ name: 'lost', base64: btoa('lost') }] });
+    await working.submit('hang');
+    const waiting = await working.submit('any', { files: [{ name: 'given', base64: btoa('given') }] });
     await working.end('SIGTERM');
-    rmSync(path.join(working.stateDir, 'files', files.find(({ name }) => name === 'lost')?.sha256 ?? ''));
+    for (const content of ['lost', 'given']) rmSync(path.join(working.stateDir, 'files', hashOf(content)));
     await working.start();
+    const run = async () => (await (await working.fetch(`/runs/${waiting}`)).json()) as RunResource;
+    await until(async () => (await run()).state === 'ended');
+    expect(await run()).toMatchObject({
+      outcome: 'failed',
+      error:
+        'The file "given" is no longer on the agent\'s volume. The run was not started. Send it again with the file.',
+    });
     const response = await get(runId, 'lost');
     expect([response.status, ((await response.json()) as Problem).detail]).toEqual([
       404,
