@@ -82,16 +82,19 @@ export async function storeAsked(
   readonly errors: readonly FieldError[];
   readonly release: () => void;
 }> {
-  const releases: (() => void)[] = [];
+  // At once: an upload may expire while another content is stored.
+  const releases = asked.flatMap(({ source }) => ('sha256' in source ? [store.hold(source)] : []));
   const release = () => releases.forEach((each) => each());
+  const receive = async (name: string, content: Buffer) => {
+    const held = await store.receive(Readable.from([content]), name);
+    releases.push(held.release);
+    return held;
+  };
   const files: RequestFile[] = [];
   const mistakes: string[] = [];
   try {
     for (const { name, type, bytes, inline, source, expected } of asked) {
-      const held =
-        'content' in source ? await store.receive(Readable.from([source.content]), name) : holdOf(source, store);
-      const { sha256 } = held;
-      releases.push(held.release);
+      const { sha256 } = 'sha256' in source ? source : await receive(name, source.content);
       files.push({ name, bytes, sha256, type, inline });
       if (expected !== undefined && expected !== sha256)
         mistakes.push(`must have contents with their \`sha256\`; that of ${shownName(name)} is ${sha256}`);
@@ -102,8 +105,6 @@ export async function storeAsked(
   }
   return { files, errors: mistakes.length > 0 ? wrong(mistakes).errors : [], release };
 }
-
-const holdOf = ({ sha256 }: Pick<Content, 'sha256'>, store: FileStore) => ({ sha256, release: store.hold({ sha256 }) });
 
 /** @returns the file, or what is wrong with the entry. */
 function askedFile(entry: unknown, parts: Map<string, FilePart>, find: FindUpload): AskedFile | string {

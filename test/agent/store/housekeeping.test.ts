@@ -7,6 +7,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Contents } from '../../../agent/files/contents.ts';
 import { FileStore } from '../../../agent/files/file-store.ts';
+import { storeAsked } from '../../../agent/http/request/request-files.ts';
 import { NO_OUTPUT } from '../../../agent/store/run.ts';
 import { openStore } from '../../../agent/store/sqlite.ts';
 import { Agent, until } from '../../support/agent.ts';
@@ -85,6 +86,27 @@ describe('records of runs', () => {
     expect(statSync(file).size).toBeLessThanOrEqual(10 * 1_048_576);
     expect(store.list({ limit: 100 }).runs.length).toBeGreaterThan(10);
     store[Symbol.dispose]();
+  });
+
+  it('leave an upload that expires while another file of the same request is stored', async () => {
+    using store = openStore(file);
+    const contents = new Contents(path.join(folder, 'files'), 1_048_576);
+    const sizes = { fileBytes: 1000, runBytes: 1000 };
+    const fileStore = new FileStore({ contents, records: store.files, sizes, log: SILENT });
+    const facts = { type: 'text/plain', bytes: 3, inline: false, expected: undefined };
+    const upload = { name: 'upload', type: 'text/plain', caller: 'operator' };
+    const { sha256 } = await fileStore.upload(Readable.from([Buffer.from('old')]), upload);
+    const asked = [
+      { ...facts, name: 'new', source: { content: Buffer.from('new') } },
+      { ...facts, name: 'old', source: { sha256 } },
+    ];
+    const storing = storeAsked(asked, fileStore);
+    store.files.removeUploads('3000');
+    await fileStore.prune();
+    const { files, release } = await storing;
+    expect(files.map((each) => fileStore.pathOf(each) !== undefined)).toEqual([true, true]);
+    release();
+    expect(contents.count).toBe(0);
   });
 
   it.each([{ days: -1 }, { count: 1 }, { megabytes: 0 }])('take their files with them: over %j', async (limit) => {
