@@ -8,6 +8,7 @@ import { BUDGET_WARNING } from '../../agent/contract.ts';
 import { labels, NAMES } from '../../stack/names.ts';
 import { TOKEN_KEYS } from '../../stack/components/secrets/tokens.ts';
 import { Agent } from '../support/agent.ts';
+import { closedPort } from '../support/closed-port.ts';
 import { needs } from '../support/needs.ts';
 import { findTool } from '../support/tools.ts';
 import { readDocument } from './markdown.ts';
@@ -39,8 +40,7 @@ describe('docs/alerts.yaml', () => {
   });
 
   it('queries only metrics that the agent has', async () => {
-    await using agent = new Agent();
-    await agent.start();
+    await using agent = await Agent.start({ env: { OTEL_EXPORTER_OTLP_ENDPOINT: await closedPort() } });
     const text = await (await agent.fetch('/metrics')).text();
     const known = new Set([...text.matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name));
     const queried = rules.flatMap(({ expr }) => expr.match(/\b(?:claude_agent|process)_\w+/g) ?? []);
