@@ -19,13 +19,17 @@ export class McpClient implements AsyncDisposable {
   }
 
   /** @param version of the protocol: the current one, which has no sessions, or those before. */
-  static async connect(agent: Agent, token = TOKEN, version: 'modern' | 'legacy' = 'legacy'): Promise<McpClient> {
+  static async connect(
+    { url }: Pick<Agent, 'url'>,
+    token = TOKEN,
+    version: 'modern' | 'legacy' = 'legacy',
+  ): Promise<McpClient> {
     const client = new Client(
       { name: 'test', version: '1' },
       version === 'modern' ? { versionNegotiation: { mode: 'auto' } } : {},
     );
     const requestInit = { headers: { Authorization: `Bearer ${token}` } };
-    await client.connect(new StreamableHTTPClientTransport(new URL(`${agent.url}/mcp`), { requestInit }));
+    await client.connect(new StreamableHTTPClientTransport(new URL(`${url}/mcp`), { requestInit }));
     await client.listTools();
     return new McpClient(client);
   }
