@@ -111,20 +111,46 @@ behindProxies((certificate) => {
     });
   });
 
-  it('two in a row hide nothing: the second entry from the right counts', async () => {
-    await using agent = await Agent.start({
-      env: { AGENT_TRUSTED_PROXIES: '2', AGENT_SOURCE_RANGES: '127.0.0.2/32' },
+  describe('two in a row', () => {
+    let agent: Agent;
+    let inner: Proxy;
+    let outer: Proxy;
+    beforeAll(async () => {
+      agent = await Agent.start({
+        env: { AGENT_TRUSTED_PROXIES: '2', AGENT_SOURCE_RANGES: '127.0.0.2/32, 127.0.0.4/32' },
+      });
+      inner = await Proxy.nginx({ target: agent.url, certificate: certificate() });
+      const toTls = { ' pool-purge-delay': ' ssl verify none pool-purge-delay' };
+      outer = await Proxy.haproxy({ target: inner.url, certificate: certificate(), changes: toTls });
     });
-    await using inner = await Proxy.nginx({ target: agent.url, certificate: certificate() });
-    const toTls = { ' pool-purge-delay': ' ssl verify none pool-purge-delay' };
-    await using outer = await Proxy.haproxy({ target: inner.url, certificate: certificate(), changes: toTls });
+    afterAll(async () => {
+      await outer[Symbol.asyncDispose]();
+      await inner[Symbol.asyncDispose]();
+      await agent[Symbol.asyncDispose]();
+    });
+
     const ask = (url: string, localAddress: string, headers: object = {}) =>
       rawRequest(`${url}/runs`, { headers: { ...ME, ...headers }, localAddress });
-    expect((await ask(outer.url, '127.0.0.2')).status).toBe(200);
-    expect((await ask(outer.url, '127.0.0.2', { 'X-Forwarded-For': '203.0.113.7' })).status).toBe(200);
-    expect((await ask(outer.url, '127.0.0.3', { 'X-Forwarded-For': '127.0.0.2' })).status).toBe(403);
-    const past = await ask(inner.url, '127.0.0.2');
-    expect(past.status).toBe(403);
-    expect(past.body).toContain('AGENT_TRUSTED_PROXIES is 2');
+
+    it('hide nothing: the second entry from the right counts', async () => {
+      expect((await ask(outer.url, '127.0.0.2')).status).toBe(200);
+      expect((await ask(outer.url, '127.0.0.2', { 'X-Forwarded-For': '203.0.113.7' })).status).toBe(200);
+      expect((await ask(outer.url, '127.0.0.3', { 'X-Forwarded-For': '127.0.0.2' })).status).toBe(403);
+      const past = await ask(inner.url, '127.0.0.2');
+      expect(past.status).toBe(403);
+      expect(past.body).toContain('AGENT_TRUSTED_PROXIES is 2');
+    });
+
+    it('do not hide who tries tokens, whatever he claims, and nobody else is slowed down', async () => {
+      const WRONG = { Authorization: 'Bearer wrong' };
+      const tried = [];
+      for (let i = 1; i <= 11; i++) {
+        const { status } = await ask(outer.url, '127.0.0.2', { ...WRONG, 'X-Forwarded-For': `203.0.113.${i}` });
+        tried.push(status);
+      }
+      expect(tried).toEqual([...Array.from({ length: 10 }, () => 401), 429]);
+      expect((await ask(outer.url, '127.0.0.4', { ...WRONG, 'X-Forwarded-For': '127.0.0.2' })).status).toBe(401);
+      expect((await ask(outer.url, '127.0.0.2')).status).toBe(200);
+    });
   });
 });
