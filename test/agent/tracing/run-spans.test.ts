@@ -4,7 +4,7 @@ import { Collector } from '../../doubles/collector/server.ts';
 import type { ReceivedSpan } from '../../doubles/collector/decode.ts';
 import { Receiver } from '../../doubles/receiver/server.ts';
 import { Agent, TOKEN, until } from '../../support/agent.ts';
-import { McpClient } from '../../support/mcp.ts';
+import { callOf, postMcp } from '../../support/mcp.ts';
 import { answer, call } from '../steps/claude-steps.ts';
 
 const PARENT = '00f067aa0ba902b7';
@@ -177,10 +177,18 @@ describe('the spans of a run', () => {
     expect(await post('x', { ...key, ...from(other) })).toMatchObject({ runId: first.runId, traceId });
   });
 
-  it('of a run over MCP continue the trace of its request', async () => {
-    await using mcp = await McpClient.connect(agent);
-    const { content } = await mcp.call('run', { prompt: 'x' });
-    expect(named(await spansOf(content.traceId ?? ''), 'run')).toBeDefined();
+  it('of a run over MCP continue the trace of its request, or begin one and say why', async () => {
+    const ask = async (headers: Readonly<Record<string, string>>) => {
+      const response = await postMcp(agent, callOf(1, 'run', { prompt: 'x' }), headers);
+      const [, message = ''] = /^data: (.*)$/m.exec(await response.text()) ?? [];
+      return (JSON.parse(message) as { result: { structuredContent: RunResource } }).result.structuredContent;
+    };
+    const traceId = newTrace();
+    expect(await ask(from(traceId))).toMatchObject({ traceId, warnings: [] });
+    expect(named(await spansOf(traceId), 'run')).toMatchObject({ parentSpanId: PARENT, traceState: 'a=b' });
+    const { traceId: own = '', warnings } = await ask({ traceparent: 'x' });
+    expect(warnings).toEqual([expect.stringContaining('The header traceparent is ignored')]);
+    expect(named(await spansOf(own), 'run')).toMatchObject({ parentSpanId: '' });
   });
 
   it('of a run that a crash interrupted end with an error, in the same trace', async () => {
