@@ -62,6 +62,17 @@ export interface CheckoutOptions {
 }
 
 /**
+ * Copies the files that a commit of everything here would have.
+ * @param paths Only these files and folders; by default all.
+ */
+export async function copyClean(folder: string, ...paths: readonly string[]): Promise<void> {
+  const list = ['ls-files', '--cached', '--others', '--exclude-standard', '-z', '--', ...paths];
+  const { stdout } = await execa('git', list);
+  for (const file of stdout.split('\0').filter((name) => name !== '' && existsSync(name)))
+    cpSync(file, path.join(folder, file));
+}
+
+/**
  * A clean checkout in a folder of its own: nothing of the developer's `.local`, `~/.claude`, Pulumi login or stacks is
  * seen or touched.
  */
@@ -101,9 +112,7 @@ export class Checkout {
       execa('git', ['-c', 'user.name=e2e', '-c', 'user.email=e2e@example.org', ...args], { cwd: this.folder });
     if (existsSync(this.at('.git'))) await git('rm', '--quiet', '-r', '.');
     if (version === undefined) {
-      const { stdout } = await execa('git', ['ls-files', '--cached', '--others', '--exclude-standard', '-z']);
-      for (const file of stdout.split('\0').filter((name) => name !== '' && existsSync(name)))
-        cpSync(file, this.at(file));
+      await copyClean(this.folder);
     } else {
       await execa('git', ['archive', version]).pipe('tar', ['-x', '-C', this.folder]);
     }

@@ -15,6 +15,7 @@ import { execa } from 'execa';
 
 import { findTool } from '../support/tools.ts';
 import { commandBlocks, commandsOf } from '../docs/blocks.ts';
+import { copyClean } from './checkout.ts';
 
 /** The image and the project of the test, beside those of a person. */
 const IMAGE = 'claude-code-agent:docker-test';
@@ -61,7 +62,7 @@ export class ComposeProject {
 
   /** @param settings lines for .env. */
   async fill(settings: Readonly<Record<string, string>>): Promise<void> {
-    for (const name of SOURCES) cpSync(name, this.at(name), { recursive: true });
+    await copyClean(this.folder, ...SOURCES);
     for (const name of Object.keys(DOUBLES)) {
       cpSync(path.join('test/doubles', name), this.at('doubles', name), { recursive: true });
     }

@@ -18,12 +18,11 @@ import { commandsWith, ComposeProject, NETWORK, noCompose, PORT, PROJECT, SERVIC
 const CODES = ['e2e-code-canary-1', 'e2e-code-canary-2'] as const;
 const ACCOUNT = '00000000-0000-4000-8000-000000000001';
 const docker = async (...args: string[]) => (await execa('docker', args)).stdout;
-/** Commands of a document with the names and the port of the test. */
+/** Commands of a document with the names of the test, and its port for one container. */
 const ours = (command: string) =>
   command
     .replaceAll('claude-code-agent_data', `${PROJECT}_data`)
     .replaceAll('127.0.0.1:3000:3000', `127.0.0.1:${PORT + 1}:3000`)
-    .replaceAll('http://127.0.0.1:3000/', `http://127.0.0.1:${PORT}/`)
     .replaceAll(/(^|[ =])claude-agent(?=[ :]|$)/g, '$1claude-agent-docker-test');
 
 describe('without Kubernetes', needs(await noCompose()), () => {
@@ -136,7 +135,9 @@ describe('without Kubernetes', needs(await noCompose()), () => {
   test("somebody logs in by the page's API, and a run of the real CLI is made by the curl of the docs", async () => {
     expect(await logIn(CODES[0])).toMatchObject({ state: 'ok', account: 'somebody@example.com' });
     const said = [];
-    for (const command of commandsWith('docs/docker.md', '/run -H')) said.push(await project.run(ours(command)));
+    for (const command of commandsWith('docs/docker.md', '/run -H')) {
+      said.push(await project.run(command.replaceAll('http://127.0.0.1:3000', project.url)));
+    }
     expect(JSON.parse(said[0] ?? '')).toMatchObject({ status: 'ok', auth: { state: 'ok' } });
     expect(JSON.parse(said[1] ?? '')).toMatchObject({ success: true, output: 'echo: Say hello' });
   });
@@ -298,6 +299,28 @@ describe('without Kubernetes', needs(await noCompose()), () => {
       expect((await health()).auth.state).not.toBe('auth_failed');
     });
 
+    test('and that it may read after all: it uses it, and cannot write there', async () => {
+      const login = {
+        accessToken: 'e2e-mounted-access-canary',
+        refreshToken: 'e2e-mounted-refresh-canary',
+        expiresAt: Date.now() + 30 * 86_400_000,
+        scopes: ['user:inference', 'user:profile'],
+      };
+      const file = project.at('login', '.credentials.json');
+      writeFileSync(file, JSON.stringify({ claudeAiOauth: login }));
+      chmodSync(file, 0o644);
+      chmodSync(project.at('login'), 0o755);
+      await project.control('anthropic', 'PUT', '', { accept: [login.accessToken] });
+      await project.run('docker compose restart agent');
+      await isHealthy();
+      await slots(1);
+      expect(await post('/run', { prompt: 'mounted' })).toMatchObject({ success: true, output: 'echo: mounted' });
+      expect((await health()).auth).toMatchObject({ mode: 'session', state: 'ok' });
+      expect(await project.inside('agent', 'sh', '-c', 'touch /session/x 2>&1 || true')).toContain('Read-only');
+      expect(await project.logs('agent')).not.toContain('canary');
+      await project.control('anthropic', 'DELETE');
+    });
+
     test('a watchdog and a runner without what the agent gives them', async () => {
       const empty = ['--volume', '/shared/watchdog', '--volume', '/shared/runner'];
       expect(await failing('watchdog', ...empty)).toMatch(
@@ -314,20 +337,22 @@ describe('without Kubernetes', needs(await noCompose()), () => {
     });
   });
 
-  test('docker run as in the docs starts one container that runs prompts itself', async () => {
+  test('docker run as in the docs starts one container that becomes healthy and runs prompts itself', async () => {
     const [build = '', run = '', cat = ''] = commandsWith('docs/docker.md', 'docker run --detach');
     expect(build).toMatch(/^docker build /);
     const network = `--network ${NETWORK} --env ANTHROPIC_BASE_URL=http://anthropic:8080 --env AGENT_AUTH_MODE=apiKey --env ANTHROPIC_API_KEY=e2e-key`;
     const image = (command: string) => command.replace(/claude-code-agent$/, 'claude-code-agent:docker-test');
     await project.run(image(ours(run)).replace(' --name', ` ${network} --name`));
-    const key = await until('its token', async () => (await project.run(ours(cat))).trim());
-    const response = await until('its answer', () =>
-      fetch(`http://127.0.0.1:${PORT + 1}/run`, {
-        method: 'POST',
-        headers: { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' },
-        body: JSON.stringify({ prompt: 'alone [[bash:cat /data/agent-token]]' }),
-      }),
-    );
+    await until('a healthy container', async () => {
+      const state = await docker('inspect', '--format', '{{.State.Health.Status}}', 'claude-agent-docker-test');
+      return state === 'healthy' ? true : undefined;
+    });
+    const key = (await project.run(ours(cat))).trim();
+    const response = await fetch(`http://127.0.0.1:${PORT + 1}/run`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' },
+      body: JSON.stringify({ prompt: 'alone [[bash:cat /data/agent-token]]' }),
+    });
     // What the docs warn of.
     expect(await response.json()).toMatchObject({ success: true, output: expect.stringContaining(key) as string });
   });
