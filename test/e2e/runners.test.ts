@@ -4,8 +4,10 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { Decision } from '../../agent/http/api/decision.ts';
+import { Collector } from '../doubles/collector/server.ts';
 import { startOauthProxy } from '../doubles/oauth-proxy/server.ts';
 import type { OauthProxy } from '../doubles/oauth-proxy/server.ts';
+import { callOf } from '../support/mcp.ts';
 import { needs } from '../support/needs.ts';
 import { Checkout, DOUBLE } from './checkout.ts';
 import { call, callForText, control, inAgent, kubectl, run, takeDown, timesAsked, until } from './cluster.ts';
@@ -20,11 +22,14 @@ const HELD = { accessToken: 'e2e-access-held-canary', refreshToken: 'e2e-refresh
 const SOON_MS = 240_000;
 
 const CALLER = 'n8n-prod';
+/** What a client of a run sends as its place in a trace. */
+const TRACE = { id: '4bf92f3577b34da6a3ce929d0e0e4736', span: '00f067aa0ba902b7' };
 
 let checkout: Checkout;
 /** The token of that caller. */
 let callerToken = '';
 let proxy: OauthProxy;
+let collector: Collector;
 const succeeds = async (name: string, ...args: string[]): Promise<string> => {
   const { exitCode, output } = await checkout.npm(name, ...args, '--yes', '--non-interactive');
   expect(exitCode, output).toBe(0);
@@ -55,14 +60,18 @@ describe('runners in the cluster', needs(await missingRequirement()), () => {
   beforeAll(async () => {
     const node = await kubectl(['get', 'nodes', '--output', 'jsonpath={.items[0].status.addresses[0].address}']);
     proxy = await startOauthProxy({ host: node, tokens: HELD });
-    const { hostname, port } = new URL(proxy.env.HTTPS_PROXY);
+    collector = await Collector.start({ host: node });
+    const open = (url: string) => ({ cidr: `${node}/32`, port: Number(new URL(url).port) });
     checkout = new Checkout({
       settings: {
         runners: '2',
         httpsProxy: proxy.env.HTTPS_PROXY,
+        noProxy: node,
+        otlpEndpoint: collector.url,
         extraEgress: [
           { namespace: DOUBLE.namespace, port: DOUBLE.port, for: 'agent' },
-          { cidr: `${hostname}/32`, port: Number(port) },
+          open(proxy.env.HTTPS_PROXY),
+          { ...open(collector.url), for: 'agent' },
         ],
       },
     });
@@ -73,6 +82,7 @@ describe('runners in the cluster', needs(await missingRequirement()), () => {
   afterAll(async () => {
     await takeDown(checkout);
     await proxy.close();
+    await collector.stop();
   });
 
   test('take two prompts at once, one each, by the real CLI', async () => {
@@ -105,6 +115,42 @@ describe('runners in the cluster', needs(await missingRequirement()), () => {
     for (const token of [HELD, proxy.current].flatMap((pair) => Object.values<string>({ ...pair })))
       expect(answer['output']).not.toContain(token);
     expect(answer['output']).not.toContain('.credentials.json');
+  });
+
+  test('are a tool over MCP, and what they do is in the trace of its client, which the collector gets', async () => {
+    const { text } = await callForText(checkout.token(), '/mcp', {
+      method: 'POST',
+      headers: {
+        Accept: 'application/json, text/event-stream',
+        traceparent: `00-${TRACE.id}-${TRACE.span}-01`,
+      },
+      body: callOf(1, 'run', { prompt: '[[bash:hostname]] canary-of-contents' }),
+    });
+    const [, message = text] = /^data: (.*)$/m.exec(text) ?? [];
+    expect(JSON.parse(message)).toMatchObject({
+      id: 1,
+      result: {
+        structuredContent: {
+          state: 'ended',
+          success: true,
+          output: expect.stringContaining('claude-code-runner-') as string,
+          traceId: TRACE.id,
+        },
+      },
+    });
+    // Claude Code sends its own spans at its end, from the runner through the gateway.
+    const spans = await until('the spans', () => {
+      const all = collector.of(TRACE.id);
+      const isWhole = ['run', 'claude_code.interaction'].every((name) => all.some((span) => span.name === name));
+      return Promise.resolve(isWhole ? all : undefined);
+    });
+    expect(spans.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['wait in queue', 'invoke_agent Claude Code', 'execute_tool Bash', 'claude_code.tool']),
+    );
+    const own = new Set(spans.map(({ spanId }) => spanId));
+    const outside = spans.filter(({ parentSpanId }) => !own.has(parentSpanId));
+    expect(outside).toMatchObject([{ name: 'run', parentSpanId: TRACE.span }]);
+    expect(collector.text).not.toContain('canary');
   });
 
   test('wait for a person, who allows one call and denies another', async () => {
