@@ -6,7 +6,7 @@ import { startSmtpDouble, type SmtpDouble } from '../doubles/smtp/server.ts';
 import { missingN8n } from '../support/n8n-home.ts';
 import { needs } from '../support/needs.ts';
 import { Author, eventually, outputOf, runsOf, type Execution, type Workflow } from './author.ts';
-import { Site } from './site.ts';
+import { behindProxy, Site } from './site.ts';
 import type { WorkflowNode } from './workflow-file.ts';
 
 /** n8n looks once a minute for executions whose wait is over. */
@@ -17,7 +17,7 @@ describe('Ask a person first', needs(missingN8n), () => {
   let post: SmtpDouble;
   let author: Author;
   beforeAll(async () => {
-    site = await Site.real();
+    site = await Site.real({}, behindProxy('haproxy'));
     post = await startSmtpDouble();
     author = new Author(site.n8n, post.port);
   });

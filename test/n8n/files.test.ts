@@ -7,7 +7,7 @@ import { needs } from '../support/needs.ts';
 import { RealN8n } from '../support/n8n.ts';
 import { itemsOf, outputOf, runsOf, type Execution } from './author.ts';
 import { trustOf } from '../support/proxies.ts';
-import { Site, theN8n } from './site.ts';
+import { behindProxy, Site, theN8n } from './site.ts';
 import { readWorkflow, type WorkflowNode } from './workflow-file.ts';
 
 const hashOf = (content: Buffer | string) => createHash('sha256').update(content).digest('hex');
@@ -80,18 +80,19 @@ async function filesFrom(n8n: RealN8n, execution: Execution) {
 }
 
 describe.each([
-  ['filesystem, its default', 'filesystem-v2', () => undefined],
+  ['filesystem, its default', 'filesystem-v2', () => undefined, () => ({})],
   [
     'database',
     'database',
     () => RealN8n.start({ ...trustOf(inject('certificate')), N8N_DEFAULT_BINARY_DATA_MODE: 'database' }),
+    () => behindProxy('haproxy'),
   ],
-])('files with an n8n that keeps binary data in mode %s', needs(missingN8n), (_, mode, startOwn) => {
+])('files with an n8n that keeps binary data in mode %s', needs(missingN8n), (_, mode, startOwn, behind) => {
   let own: RealN8n | undefined;
   let site: Site;
   beforeAll(async () => {
     own = await startOwn();
-    site = await Site.scripted(prompts, { AGENT_FILE_MEGABYTES: '1' }, { n8n: own ?? theN8n() });
+    site = await Site.scripted(prompts, { AGENT_FILE_MEGABYTES: '1' }, { n8n: own ?? theN8n(), ...behind() });
   });
   afterAll(async () => {
     try {

@@ -8,7 +8,7 @@ import { Site } from './site.ts';
 describe('from another network, through a proxy with TLS,', needs(missingN8n ?? missingProxies), () => {
   let site: Site;
   beforeAll(async () => {
-    site = await Site.scripted({}, {}, { proxy: 'nginx' });
+    site = await Site.scripted({}, {}, { proxy: 'haproxy' });
   });
   afterAll(() => site[Symbol.asyncDispose]());
 

@@ -34,6 +34,15 @@ function behind(value: string | undefined): ProxyKind | undefined {
   throw new Error(`AGENT_BEHIND is ${JSON.stringify(value)}; it must be nginx or haproxy.`);
 }
 
+/**
+ * A proxy with TLS between n8n and the agent of a site, where one is installed, so that each workflow is behind one somewhere;
+ * `AGENT_BEHIND` names another.
+ */
+export function behindProxy(kind: ProxyKind): { readonly proxy?: ProxyKind } {
+  const proxy = BEHIND ?? (missingProxies === undefined ? kind : undefined);
+  return proxy ? { proxy } : {};
+}
+
 interface ScriptedOptions {
   readonly n8n?: RealN8n;
   readonly proxy?: ProxyKind;
@@ -77,7 +86,7 @@ export class Site implements AsyncDisposable {
   }
 
   /** With the pinned CLI, on a double of the Anthropic API. */
-  static async real(env: Record<string, string> = {}): Promise<Site> {
+  static async real(env: Record<string, string> = {}, options: { readonly proxy?: ProxyKind } = {}): Promise<Site> {
     const api = await startAnthropicDouble();
     const real = { AGENT_CLAUDE_PATH: undefined, ANTHROPIC_BASE_URL: api.url, ...AS_ROOT, ...env };
     return Site.#start(
@@ -95,7 +104,7 @@ export class Site implements AsyncDisposable {
         writeFileSync(path.join(home, '.credentials.json'), JSON.stringify({ claudeAiOauth }));
         return agent;
       },
-      { api },
+      { ...options, api },
     );
   }
 

@@ -3,19 +3,23 @@ import { startAnthropicDouble, type AnthropicDouble } from '../doubles/anthropic
 import { missingN8n } from '../support/n8n-home.ts';
 import { needs } from '../support/needs.ts';
 import { outputOf } from './author.ts';
-import { Site } from './site.ts';
+import { behindProxy, Site } from './site.ts';
 
 describe("n8n's AI Agent with the agent as a tool", needs(missingN8n), () => {
   let site: Site;
   let model: AnthropicDouble;
   beforeAll(async () => {
     [site, model] = await Promise.all([
-      Site.scripted({
-        slow: [
-          { do: 'wait', ms: 2000 },
-          { do: 'result', text: 'slow' },
-        ],
-      }),
+      Site.scripted(
+        {
+          slow: [
+            { do: 'wait', ms: 2000 },
+            { do: 'result', text: 'slow' },
+          ],
+        },
+        {},
+        behindProxy('nginx'),
+      ),
       startAnthropicDouble(),
     ]);
     await site.author.useModelAt(model.url);

@@ -8,7 +8,7 @@ import { missingN8n } from '../support/n8n-home.ts';
 import { needs } from '../support/needs.ts';
 import { eventually, outputOf, runsOf } from './author.ts';
 import { endOf } from './end-of.ts';
-import { Site } from './site.ts';
+import { behindProxy, Site } from './site.ts';
 import { readWorkflow, type WorkflowNode } from './workflow-file.ts';
 
 const FILE = 'work-on-a-repository';
@@ -24,7 +24,7 @@ describe('Work on a repository', needs(missingN8n), () => {
   let site: Site;
   beforeAll(async () => {
     shop = await startShop({ setting: { protectedBranches: ['claude/issue-13'] } });
-    site = await Site.real(shop.env);
+    site = await Site.real(shop.env, behindProxy('haproxy'));
   });
   afterAll(async () => {
     await site[Symbol.asyncDispose]();

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { missingN8n } from '../support/n8n-home.ts';
 import { result } from '../doubles/claude/events.ts';
 import { outputOf, runsOf } from './author.ts';
-import { Site } from './site.ts';
+import { behindProxy, Site } from './site.ts';
 import { readWorkflow } from './workflow-file.ts';
 import { needs } from '../support/needs.ts';
 
@@ -21,7 +21,7 @@ function promptIn(file: string): string {
 }
 
 describe.each([
-  ['the scripted CLI', () => Site.scripted(prompts)],
+  ['the scripted CLI, behind a proxy', () => Site.scripted(prompts, {}, behindProxy('nginx'))],
   ['the real CLI', () => Site.real()],
 ])('with %s, a workflow as it was imported', needs(missingN8n), (cli, start) => {
   let site: Site;
