@@ -20,6 +20,7 @@ import { credentialsOf } from './config/git-hosts.ts';
 import { readConfig } from './config/config.ts';
 import type { IngressConfig } from './config/ingress.ts';
 import type { StackConfig } from './config/config.ts';
+import type { RunnersConfig } from './config/runners.ts';
 import { CredentialSecret, federatedLogin } from './components/secrets/credential.ts';
 import { withLabels } from './components/extra-labels.ts';
 import { GitCredentials } from './components/secrets/git-credentials.ts';
@@ -31,6 +32,7 @@ import { NAMES, SERVICE_URL, TOKEN_FILE } from './names.ts';
 import { Network } from './components/network.ts';
 import { suggestFor } from './next-command.ts';
 import { RunnerService } from './components/runner-service.ts';
+import { runtimeClassIn } from './components/runtime-class.ts';
 import { SessionSecret } from './components/secrets/session.ts';
 import { readSeed } from './session/seed.ts';
 import type { Seed } from './session/seed.ts';
@@ -125,6 +127,7 @@ const runners =
             namespace: namespaceName,
             config,
             runners: config.runners,
+            runtimeClassName: runtimeClassOf(config.runners),
             image: built.reference,
             publicKey: tokens.runnerKey.publicKey,
             workspaceClaim: service.workspaceClaim,
@@ -207,6 +210,10 @@ async function wayIn(ingress: IngressConfig): Promise<pulumi.Resource> {
   const { GatewayRoute } = await import('./components/ingress/gateway-route.ts');
   const live = liveIn(NAMES.gatewayNamespace);
   return new GatewayRoute('ingress', { namespace: namespaceName, ingress, live }, { ...opts, dependsOn: network });
+}
+
+function runtimeClassOf({ runtimeClass }: RunnersConfig): pulumi.Input<string> | undefined {
+  return runtimeClass !== undefined && hasEngine ? runtimeClassIn(target.access, runtimeClass) : runtimeClass;
 }
 
 function claudeConfig(): ClaudeConfig | undefined {

@@ -1,10 +1,7 @@
-import * as fs from 'node:fs';
-import * as os from 'node:os';
-import * as path from 'node:path';
-
 import * as pulumi from '@pulumi/pulumi';
 
 import { ANNOTATION, NAMES } from '../names.ts';
+import { askCluster } from './ask-cluster.ts';
 import type { Target } from './target.ts';
 
 /** A network policy in the cluster. */
@@ -29,29 +26,14 @@ export function livePolicies(
   access: Target['access'],
   namespace: string = NAMES.namespace,
 ): pulumi.Output<readonly LivePolicy[]> {
-  const found = pulumi.all([access.context, access.kubeconfig]).apply(async ([context, kubeconfig]) => {
-    if (kubeconfig === undefined) return read(namespace, context === undefined ? [] : ['--context', context]);
-    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'kubeconfig-')); // Readable only by its owner.
-    try {
-      const file = path.join(folder, 'config');
-      fs.writeFileSync(file, kubeconfig);
-      return await read(namespace, ['--kubeconfig', file]);
-    } finally {
-      fs.rmSync(folder, { recursive: true });
-    }
+  const get = ['get', 'networkpolicies', '--namespace', namespace, '--output', 'json'];
+  return askCluster(access, get).apply((found) => {
+    if ('output' in found) return (JSON.parse(found.output) as { items: readonly LivePolicy[] }).items;
+    void pulumi.log.warn(
+      `The network policies in the cluster can't be read, so rules that somebody added to them stay: ${found.failure}`,
+    );
+    return [];
   });
-  return pulumi.unsecret(found);
-}
-
-async function read(namespace: string, where: readonly string[]): Promise<readonly LivePolicy[]> {
-  const get = ['get', 'networkpolicies', '--namespace', namespace, '--output', 'json', '--request-timeout', '10s'];
-  const { run } = await import('../exec.ts'); // Loaded while the engine works, so as not to delay its start.
-  const found = await run('kubectl', [...get, ...where]);
-  if ('output' in found) return (JSON.parse(found.output) as { items: readonly LivePolicy[] }).items;
-  void pulumi.log.warn(
-    `The network policies in the cluster can't be read, so rules that somebody added to them stay: ${found.failure}`,
-  );
-  return [];
 }
 
 /**

@@ -12,6 +12,8 @@ import { resourcesOf, workspaceVolume } from './workspace.ts';
 export interface RunnerPodArgs {
   readonly config: StackConfig;
   readonly runners: RunnersConfig;
+  /** Undefined: that of the nodes. */
+  readonly runtimeClassName: pulumi.Input<string> | undefined;
   /** The image by digest; the agent's own. */
   readonly image: pulumi.Output<string>;
   /** Of the agent; base64. */
@@ -22,13 +24,13 @@ export interface RunnerPodArgs {
 
 /** The pod of a runner. It has no Secret, no token and no identity, because a prompt can read whatever is in it. */
 export function runnerPod(args: RunnerPodArgs, serviceAccountName: pulumi.Input<string>) {
-  const { config, runners, image, workspaceClaim } = args;
+  const { config, runtimeClassName, image, workspaceClaim } = args;
   const health = { httpGet: { path: '/health', port: 'http' } };
   return {
     ...POD_BASE,
     ...placed(config.placement),
     serviceAccountName,
-    ...(runners.runtimeClass === undefined ? {} : { runtimeClassName: runners.runtimeClass }),
+    ...(runtimeClassName === undefined ? {} : { runtimeClassName }),
     terminationGracePeriodSeconds: config.graceSeconds + FLUSH_SECONDS,
     containers: [
       {

@@ -6,6 +6,7 @@ import type { Finding } from './finding.ts';
 
 const IN = `-n ${NAMES.namespace}`;
 const DESCRIBE = `kubectl ${IN} describe pods`;
+const EVENTS = `kubectl ${IN} get events --sort-by=.lastTimestamp`;
 
 const DEPLOYMENTS = { agent: NAMES.deployment, runner: NAMES.runner } as const;
 type Part = keyof typeof DEPLOYMENTS;
@@ -47,14 +48,14 @@ export async function lookAtPods(kubectl: Kubectl, part: Part): Promise<Finding>
   if ('failure' in pods) return broken(pods.failure, DESCRIBE);
   const { spec, status } = JSON.parse(deployment.output) as Deployment;
   if (spec.replicas === 0) return broken('the Deployment is scaled to 0', npmRun('up'));
+  const failure = status.conditions?.find(({ type, status: is }) => type === 'ReplicaFailure' && is === 'True');
+  // Pods of the update before may be ready meanwhile.
+  if (failure) return broken(failure.message, EVENTS);
   const alive = (JSON.parse(pods.output) as { items: Pod[] }).items.filter(
     ({ metadata }) => !metadata.deletionTimestamp,
   );
   const pod = alive.find((one) => !isReady(one)) ?? alive[0];
-  if (!pod) {
-    const failure = status.conditions?.find(({ type }) => type === 'ReplicaFailure')?.message;
-    return broken(failure ?? 'there is no pod', `kubectl ${IN} get events --sort-by=.lastTimestamp`);
-  }
+  if (!pod) return broken('there is no pod', EVENTS);
   const restarts = pod.status.containerStatuses?.reduce((sum, { restartCount }) => sum + restartCount, 0) ?? 0;
   const name = `${pod.metadata.name}${restarts === 0 ? '' : `, ${restarts} restart(s)`}`;
   if (status.readyReplicas === spec.replicas) return ok(spec.replicas === 1 ? name : `${spec.replicas} are ready`);

@@ -139,6 +139,19 @@ describe("the doctor's check of runners", () => {
     });
   });
 
+  test('fails with the reason if no pod can be created, although those of the update before are ready', async () => {
+    const message = 'pods "b" is forbidden: pod rejected: RuntimeClass "gvisor" not found';
+    const conditions = [{ type: 'ReplicaFailure', status: 'True', message }];
+    const doctor = doctorProject();
+    doctor.kubectl.push({ to: GET, out: { spec: { replicas: 1 }, status: { readyReplicas: 1, conditions } } });
+    doctor.kubectl.push({ to: 'component=runner', out: { items: [podOf('a', true)] } });
+    expect((await doctor.look())['runners']).toMatchObject({
+      state: 'broken',
+      detail: message,
+      next: 'kubectl -n claude-agent get events --sort-by=.lastTimestamp',
+    });
+  });
+
   test('fails if the pods are ready and the agent reaches none', async () => {
     const doctor = doctorProject();
     doctor.kubectl.push({ to: 'localhost:3000/health', out: { ...HEALTH, slots: 0 } });
