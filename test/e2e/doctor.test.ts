@@ -12,6 +12,7 @@ import { needs } from '../support/needs.ts';
 
 const AGENT = ['--namespace', 'claude-agent'];
 const DEPLOYMENT = 'deployment/claude-code-agent';
+const RUNNERS = 'deployment/claude-code-runner';
 
 interface Finding {
   readonly check: string;
@@ -59,6 +60,9 @@ async function settled(): Promise<void> {
 }
 const scale = (what: string, namespace: string, replicas: number) =>
   kubectl(['scale', `deployment/${what}`, '--namespace', namespace, `--replicas=${replicas}`]);
+/** Gives the runners another runtime class. */
+const runtimeClass = (name: string) =>
+  kubectl(['patch', RUNNERS, ...AGENT, '--patch', `{"spec":{"template":{"spec":{"runtimeClassName":${name}}}}}`]);
 const callAgent = (path: string, body: object) =>
   kubectl(
     [
@@ -88,7 +92,24 @@ const BREAKS: readonly Break[] = [
     breaks: () => scale('claude-code-runner', 'claude-agent', 0),
     mends: async () => {
       await scale('claude-code-runner', 'claude-agent', 1);
-      await kubectl(['rollout', 'status', 'deployment/claude-code-runner', ...AGENT, '--timeout=100s']);
+      await kubectl(['rollout', 'status', RUNNERS, ...AGENT, '--timeout=100s']);
+    },
+  },
+  {
+    title: 'a runtime class that somebody took from the cluster, although the runners before are ready',
+    check: 'runners',
+    says: /RuntimeClass "gone" not found/,
+    next: /get events/,
+    breaks: async () => {
+      await runtimeClass('"gone"');
+      const conditions = "jsonpath={.status.conditions[?(@.type=='ReplicaFailure')].status}";
+      await until('the pod that is refused', async () =>
+        (await kubectl(['get', RUNNERS, ...AGENT, '--output', conditions])) === 'True' ? true : undefined,
+      );
+    },
+    mends: async () => {
+      await runtimeClass('null');
+      await kubectl(['rollout', 'status', RUNNERS, ...AGENT, '--timeout=100s']);
     },
   },
   {
