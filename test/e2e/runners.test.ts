@@ -18,6 +18,7 @@ const IN = ['--namespace', 'claude-agent'];
 const RUNNERS = ['--selector', 'app.kubernetes.io/component=runner'];
 /** A login that somebody makes in the pod; the one of `up` is another. */
 const HELD = { accessToken: 'e2e-access-held-canary', refreshToken: 'e2e-refresh-held-canary' };
+const OAUTH_TOKEN = 'sk-ant-oat01-e2e-canary';
 /** Within it the CLI renews a login. */
 const SOON_MS = 240_000;
 
@@ -334,7 +335,8 @@ describe('runners in the cluster', needs(await missingRequirement()), () => {
 
   test('are replaced after each run if the config says so, by an agent that may delete pods and nothing else', async () => {
     expect(await may('delete', 'pods')).toBe('no');
-    checkout.configure({ runners: '2', runnerReuse: false });
+    checkout.configure({ runners: '2', runnerReuse: false, authMode: 'oauthToken' });
+    await checkout.setSecret('claudeToken', OAUTH_TOKEN);
     await up();
     await slots(2);
     expect(await may('delete', 'pods')).toBe('yes');
@@ -346,6 +348,16 @@ describe('runners in the cluster', needs(await missingRequirement()), () => {
       const now = await runnersNow();
       return used.every((pod) => !now.includes(pod)) && now.length === 2 ? true : undefined;
     });
+  });
+
+  test('are answered by a token of `claude setup-token`, as is `claude` by hand in the pod of the agent', async () => {
+    expect(await ask('by the token')).toMatchObject({ success: true, output: 'echo: by the token' });
+    expect(await inAgent('claude', '-p', 'by hand')).toBe('echo: by hand');
+    const requests = (await control('GET', '/requests')) as { prompt: string; credential: { value: string } }[];
+    for (const prompt of ['by the token', 'by hand']) {
+      const used = requests.filter((request) => request.prompt === prompt).map(({ credential }) => credential.value);
+      expect(new Set(used), prompt).toEqual(new Set([OAUTH_TOKEN]));
+    }
   });
 
   test('are again as they were after a rollback', async () => {
