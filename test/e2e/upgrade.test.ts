@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { needs } from '../support/needs.ts';
 import { Checkout } from './checkout.ts';
-import { agentPod, call, kubectl, run, takeDown } from './cluster.ts';
+import { agentPod, call, control, inAgent, kubectl, run, takeDown } from './cluster.ts';
 import { startDouble } from './doubles.ts';
 import { missingRequirement } from './requirements.ts';
 
@@ -16,6 +16,15 @@ async function missingVersion(): Promise<string | undefined> {
 }
 
 const BACKUP = 'version-0.1.0.tar.gz';
+/** The login that the pod has, once its `claude` renewed the one of `up`. */
+const RENEWED = {
+  accessToken: 'e2e-access-renewed-canary',
+  refreshToken: 'e2e-refresh-renewed-canary',
+  expiresAt: Date.now() + 8 * 3_600_000,
+  scopes: ['user:inference', 'user:profile'],
+  subscriptionType: 'max',
+};
+const LOGIN = '/data/claude/.credentials.json';
 
 let checkout: Checkout;
 let runId: string;
@@ -39,7 +48,8 @@ describe(
   needs((await missingRequirement()) ?? (await missingVersion())),
   () => {
     beforeAll(async () => {
-      checkout = new Checkout();
+      // What that version does without the key, too.
+      checkout = new Checkout({ settings: { workspaceLifetime: 'keep' } });
       await checkout.fill(VERSION_0_1_0);
       checkout.logIn(1);
     });
@@ -52,6 +62,13 @@ describe(
       const first = await up();
       expect(first.exitCode, first.output).toBe(0);
       await startDouble((await checkout.pulumi('stack', 'output', 'image', '--stack', 'dev')).trim());
+      await kubectl(
+        [
+          ...['exec', '--stdin', '--namespace', 'claude-agent', 'deployment/claude-code-agent', '--'],
+          ...['sh', '-c', `cat > ${LOGIN}`],
+        ],
+        JSON.stringify({ claudeAiOauth: RENEWED }),
+      );
       const { answer } = await run(checkout.token(), { prompt: 'Remember me' });
       expect(answer).toMatchObject({ success: true });
       const backup = await checkout.npm('backup', checkout.at(BACKUP));
@@ -63,6 +80,13 @@ describe(
       const tooEarly = await checkout.npm('backup');
       expect(tooEarly.exitCode, tooEarly.output).toBe(2);
       expect(tooEarly.output).toContain('an older version of the agent, which has no backup program');
+      for (const { exitCode, output } of [await checkout.npm('preview', '--non-interactive'), await up()]) {
+        expect(exitCode, output).not.toBe(0);
+        expect(output).toContain("workspaceLifetime is keep, but a runner's workspace is emptied after each run");
+        for (const way of ['config rm workspaceLifetime', 'config set runners 0']) expect(output).toContain(way);
+      }
+      expect(await objects()).toEqual(before.objects);
+      checkout.configure({ workspaceLifetime: undefined });
       const preview = await checkout.npm('preview', '--non-interactive');
       for (const { exitCode, output } of [preview, await up()]) {
         expect(exitCode, output).toBe(0);
@@ -82,10 +106,13 @@ describe(
         'ServiceAccount claude-code-runner',
       ]);
       expect((await agentPod()).uid).not.toBe(before.pod.uid);
+      expect(JSON.parse(await inAgent('cat', LOGIN))).toMatchObject({ claudeAiOauth: RENEWED });
       const { answer: record } = await call(checkout.token(), `/runs/${String(answer['runId'])}`);
       expect(record).toMatchObject({ outcome: 'succeeded', output: 'echo: Remember me' });
       const { answer: next } = await run(checkout.token(), { prompt: 'Go on', sessionId: answer['sessionId'] });
       expect(next).toMatchObject({ success: true, sessionId: answer['sessionId'] });
+      const asked = (await control('GET', '/requests')) as { prompt: string; credential: object }[];
+      expect(asked.find(({ prompt }) => prompt === 'Go on')?.credential).toMatchObject({ value: RENEWED.accessToken });
       const again = await up();
       expect(again.output).toMatch(/Resources:\n\s+\d+ unchanged/);
       expect(again.output).not.toContain('moves runs');
@@ -110,6 +137,20 @@ describe(
       expect((await call(checkout.token(), `/runs/${String(later['runId'])}`)).status).toBe(404);
       const { answer } = await run(checkout.token(), { prompt: 'Go on', sessionId });
       expect(answer).toMatchObject({ success: true, sessionId });
+    });
+
+    test('keeps the workspace again, on a volume of its runner, and nothing else that a run leaves there', async () => {
+      checkout.configure({ workspaceStorage: 'volume', workspaceLifetime: 'keep' });
+      const { exitCode, output } = await up();
+      expect(exitCode, output).toBe(0);
+      const leave = '[[bash:mkdir shop; echo kept > shop/note; echo lost > ~/note; hostname]]';
+      const { answer: first } = await run(checkout.token(), { prompt: leave });
+      expect(first['output']).toMatch(/^tool: claude-code-runner-/);
+      const { answer: next } = await run(checkout.token(), {
+        prompt: '[[bash:cat note; cat ~/note 2>&1; hostname]]',
+        workdir: '/workspace/shop',
+      });
+      expect(next['output']).toMatch(/^tool: kept\n.*No such file.*\nclaude-code-runner-/);
     });
   },
 );
