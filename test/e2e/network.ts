@@ -240,6 +240,11 @@ export async function addressOf(pod: Extract<Place, { pod: unknown }>['pod'] | '
   return kubectl(['get', 'pods', '--namespace', namespace, '--field-selector', `metadata.name=${name}`, ...output]);
 }
 
+/** Whether a place answers a pod. */
+export async function answers(source: 'agent', place: PlaceName): Promise<boolean> {
+  return (await answersFrom(source, [await targetOf(PLACES[place])]))[0] === true;
+}
+
 async function answersFrom(source: End, targets: readonly Target[]): Promise<boolean[]> {
   return JSON.parse(await inPod(source, 'node', '-e', TRY, JSON.stringify(targets))) as boolean[];
 }

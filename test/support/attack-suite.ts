@@ -6,11 +6,12 @@ const OPEN_MS = 240_000;
 /** As often at most the next run is had, until one of them is on the runner of the first. */
 const TRIES = 6;
 /** Prints where a run is, which is the name of its runner's container. */
-const TELL_HOST = 'echo "host: $(uname -n)"';
+export const TELL_HOST = 'echo "host: $(uname -n)"';
 const EARLIER = 'the prompt of an earlier run: canary-of-the-earlier';
 const WAITING = 'the prompt of a waiting run: canary-of-the-waiting';
 
-const hostOf = (output: string) => /\bhost: (\S+)/.exec(output)?.[1];
+/** Where {@link TELL_HOST} says that a run was. */
+export const hostOf = (output: string) => /\bhost: (\S+)/.exec(output)?.[1];
 
 /** An agent with runners, wherever they are. */
 export interface Attacked {
