@@ -14,8 +14,8 @@ export class LocalServer {
     this.#server = createServer(
       { headersTimeout: GATEWAY_LIMITS.headersMs, requestTimeout: 0 },
       (request, response) => {
-        const holder = tokens.find(tokenIn(request.headers));
-        if (!holder?.service) {
+        const holder = tokens.use(tokenIn(request.headers), request.socket.remoteAddress);
+        if (holder === 'elsewhere' || !holder?.service) {
           response.writeHead(403, { 'content-type': 'text/plain' }).end('The token belongs to no run in progress.\n');
           return;
         }

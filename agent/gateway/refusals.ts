@@ -3,6 +3,7 @@ export const REFUSALS = [
   'malformed',
   'too_slow',
   'token',
+  'address',
   'path',
   'body_too_large',
   'too_many_requests',

@@ -1,9 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isIPv6 } from 'node:net';
 import { RunUsage } from '../claude/run-usage.ts';
 
 const PREFIX = 'run_';
 const BYTES = 32;
+/** Before an IPv4 address, where a server listens on both. */
+const MAPPED = /^::ffff:/i;
 const TOKEN = new RegExp(`${PREFIX}[\\w-]+`, 'g');
 
 /** Answers the requests with a token. Never rejects because of a client. */
@@ -26,9 +29,17 @@ export interface TokenHolder {
   readonly during: (abort: () => void) => () => void;
 }
 
+/** A token that is valid. */
+interface Issued {
+  readonly holder: TokenHolder;
+  readonly aborts: Set<() => void>;
+  /** Who used it first, by IPv4 and by IPv6. */
+  readonly addresses: { v4?: string; v6?: string };
+}
+
 /** The tokens with which runs call the gateway. Only their SHA-256 is kept, in memory: a restart ends all of them. */
 export class RunTokens {
-  readonly #holders = new Map<string, { readonly holder: TokenHolder; readonly aborts: Set<() => void> }>();
+  readonly #issued = new Map<string, Issued>();
 
   /**
    * Makes a token for a run or a prepared process. It is valid until it is revoked.
@@ -51,21 +62,35 @@ export class RunTokens {
       },
       during,
     };
-    this.#holders.set(digestOf(token), { holder, aborts });
+    this.#issued.set(digestOf(token), { holder, aborts, addresses: {} });
     return token;
   }
 
   /** Ends a token, and aborts the requests that it authenticated. Does nothing if the token is not valid. */
   revoke(token: string): void {
     const digest = digestOf(token);
-    const aborts = this.#holders.get(digest)?.aborts;
-    this.#holders.delete(digest);
+    const aborts = this.#issued.get(digest)?.aborts;
+    this.#issued.delete(digest);
     for (const abort of aborts ?? []) abort();
   }
 
   /** The holder of a token; undefined if it is not valid. The lookup compares hashes, so its time says nothing of the token. */
   find(token: string): TokenHolder | undefined {
-    return this.#holders.get(digestOf(token))?.holder;
+    return this.#issued.get(digestOf(token))?.holder;
+  }
+
+  /**
+   * The holder of a token in a request. A token stays with the address that used it first, which is its run's: Claude calls the API
+   * before it can run a command. So one that a run gives away is of no use on another runner.
+   * @param address of the client. A run may have one of IPv4 and one of IPv6.
+   * @returns undefined if it is not valid; `elsewhere` if it belongs to a run at another address.
+   */
+  use(token: string, address = ''): TokenHolder | 'elsewhere' | undefined {
+    const issued = this.#issued.get(digestOf(token));
+    if (!issued) return undefined;
+    const plain = address.replace(MAPPED, '');
+    const first = (issued.addresses[isIPv6(plain) ? 'v6' : 'v4'] ??= plain);
+    return first === plain ? issued.holder : 'elsewhere';
   }
 }
 

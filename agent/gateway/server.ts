@@ -22,6 +22,7 @@ const FORBIDDEN: ApiFault = {
   message: 'This gateway serves POST /v1/messages and its count_tokens only.',
 };
 const NO_RUN: ApiFault = { status: 403, message: 'The token belongs to no run in progress.' };
+const ELSEWHERE: ApiFault = { status: 403, message: 'The token belongs to a run at another address.' };
 const TOO_MANY: ApiFault = { status: 429, message: 'This run has too many open requests.' };
 const MALFORMED: ApiFault = { status: 400, message: 'This is no valid HTTP request.' };
 const TOO_SLOW: ApiFault = { status: 408, message: 'The request took too long to arrive.' };
@@ -103,7 +104,11 @@ export class Gateway {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      const caller = this.#parts.tokens.find(tokenIn(request.headers));
+      const caller = this.#parts.tokens.use(tokenIn(request.headers), request.socket.remoteAddress);
+      if (caller === 'elsewhere') {
+        this.#refuse(request, response, 'address', ELSEWHERE);
+        return;
+      }
       if (caller?.service) {
         await caller.service(request, response, caller);
         return;

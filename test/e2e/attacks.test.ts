@@ -48,6 +48,10 @@ const MOST_LOOKS = 12;
 const FILL_MEMORY =
   'const kept = []; setInterval(() => kept.length < 100 && kept.push(Buffer.alloc(3e7, 1)), 100); setTimeout(() => process.exit(), 60_000)';
 
+/** The command of a run whose token another one has. */
+const VICTIM = 'sleep 15; echo still has its token';
+const ITS_TOKEN = String.raw`grep -aq 'sleep [1]5' /proc/[0-9]*/cmdline && grep -ahom1 'run_[[:alnum:]_-]*' /proc/[0-9]*/environ | head -n 1`;
+
 let checkout: Checkout;
 let engine: PolicyEngine | undefined;
 let isEnforced = false;
@@ -113,6 +117,14 @@ const podsOfRunners = async () => {
   return list.items;
 };
 
+const tokenOfVictim = async () => {
+  for (const { metadata } of await podsOfRunners()) {
+    const token = await kubectl(['exec', metadata.name, ...IN, '--', 'sh', '-c', ITS_TOKEN]).catch(() => '');
+    if (token !== '') return token.trim();
+  }
+  return undefined;
+};
+
 describe('a prompt that attacks, by the real CLI in the cluster', needs(await missingRequirement()), () => {
   beforeAll(async () => {
     const extraEgress = [{ namespace: DOUBLE.namespace, port: DOUBLE.port, for: 'agent' }];
@@ -150,6 +162,16 @@ describe('a prompt that attacks, by the real CLI in the cluster', needs(await mi
         runnerPort: 7070,
         freePort: 7071,
       };
+    });
+
+    test('gets nothing from the gateway by the token of a run that is in progress on another runner', async () => {
+      const victim = outputOf(`[[bash:${VICTIM}]]`);
+      const token = await until('the token of a run', tokenOfVictim);
+      const output = await outputOf(promptFor([attack('gateway', '--token', token)]));
+      expect(findingsIn(output)).toContainEqual(
+        expect.objectContaining({ target: 'token 0 of another run', result: 'blocked', detail: '403' }),
+      );
+      expect(await victim).toBe('tool: still has its token');
     });
 
     test('reaches neither the agent, n8n and other runners nor the API server, where the cluster has an engine', async ({

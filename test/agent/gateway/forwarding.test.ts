@@ -54,7 +54,7 @@ it('passes a request on as it is, but with the credential of the agent', async (
   });
 });
 
-it('takes the token of a run from whoever has it, for that run, until the run has ended', async () => {
+it('takes the token of a run from where it was used first, for that run, until the run has ended', async () => {
   await using api = await startUpstream(
     (request, response) => void request.resume().on('end', () => response.end('{}')),
   );
@@ -64,6 +64,11 @@ it('takes the token of a run from whoever has it, for that run, until the run ha
   expect(await send(own.url + MESSAGES, token, '{}', elsewhere)).toMatchObject({ status: 200 });
   await until(() => own.exchanged.length === 1, 'it is exchanged');
   expect(own.exchanged).toMatchObject([{ sessionId: 'run-2' }]);
+  const stolen = await send(own.url + MESSAGES, token, '{}', { localAddress: '127.0.0.3' });
+  expect(stolen).toMatchObject({ status: 403 });
+  expect(stolen.text).toContain('The token belongs to a run at another address.');
+  expect(own.refused).toEqual(['address']);
+  expect(await send(own.url + MESSAGES, token, '{}', elsewhere)).toMatchObject({ status: 200 });
   own.tokens.revoke(token);
   expect(await send(own.url + MESSAGES, token, '{}', elsewhere)).toMatchObject({ status: 403 });
 });
