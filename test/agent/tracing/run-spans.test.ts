@@ -216,7 +216,7 @@ describe('a collector', () => {
       ...QUICK,
       AGENT_WARM_START: 'off',
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
-      OTEL_EXPORTER_OTLP_TIMEOUT: '300',
+      OTEL_EXPORTER_OTLP_TIMEOUT: '600',
       OTEL_BSP_MAX_QUEUE_SIZE: '5',
     };
     await using agent = await Agent.start({ env });
