@@ -95,16 +95,16 @@ export async function callForText(
   return { text: output.slice(0, end), status: status ?? 0, retryAfter: retryAfter ?? 0 };
 }
 
-/** curl's exit code for a connection that was refused: nothing was sent. */
-const REFUSED = 7;
+/** curl's exit codes for a name that is not known, and a connection that was refused: nothing was sent. */
+const UNSENT: readonly unknown[] = [6, 7];
 
-/** A pod is ready, and the update done, some tenths of a second before kube-proxy leads the Service to it. */
+/** A pod is ready, and the update done, before the cluster's DNS knows the Service, and before kube-proxy leads it there. */
 async function onceTheServiceLeads<T>(ask: () => Promise<T>): Promise<T> {
   for (const deadline = Date.now() + 10_000; ;) {
     try {
       return await ask();
     } catch (error) {
-      if (!(error instanceof ExecaError) || error.exitCode !== REFUSED || Date.now() > deadline) throw error;
+      if (!(error instanceof ExecaError) || !UNSENT.includes(error.exitCode) || Date.now() > deadline) throw error;
     }
     await pause(200);
   }
