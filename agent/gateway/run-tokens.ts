@@ -2,11 +2,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isIPv6 } from 'node:net';
 import { RunUsage } from '../claude/run-usage.ts';
+import { plainAddress } from '../plain-address.ts';
 
 const PREFIX = 'run_';
 const BYTES = 32;
-/** Before an IPv4 address, where a server listens on both. */
-const MAPPED = /^::ffff:/i;
 const TOKEN = new RegExp(`${PREFIX}[\\w-]+`, 'g');
 
 /** Answers the requests with a token. Never rejects because of a client. */
@@ -82,13 +81,14 @@ export class RunTokens {
   /**
    * The holder of a token in a request. A token stays with the address that used it first, which is its run's: Claude calls the API
    * before it can run a command. So one that a run gives away is of no use on another runner.
-   * @param address of the client. A run may have one of IPv4 and one of IPv6.
+   * @param address of the client; undefined if the connection is gone. A run may have one of IPv4 and one of IPv6.
    * @returns undefined if it is not valid; `elsewhere` if it belongs to a run at another address.
    */
-  use(token: string, address = ''): TokenHolder | 'elsewhere' | undefined {
+  use(token: string, address: string | undefined): TokenHolder | 'elsewhere' | undefined {
     const issued = this.#issued.get(digestOf(token));
     if (!issued) return undefined;
-    const plain = address.replace(MAPPED, '');
+    if (address === undefined) return 'elsewhere';
+    const plain = plainAddress(address);
     const first = (issued.addresses[isIPv6(plain) ? 'v6' : 'v4'] ??= plain);
     return first === plain ? issued.holder : 'elsewhere';
   }

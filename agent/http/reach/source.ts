@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import type { Context } from 'hono';
-import ipaddr from 'ipaddr.js';
 import { AGENT_ENV } from '../../contract.ts';
+import { plainAddress } from '../../plain-address.ts';
 
 /** Where a request comes from. */
 export interface Source {
@@ -30,7 +30,7 @@ export function sourceOf(
   trustedProxies: number,
 ): Source | string {
   if (trustedProxies === 0 || forwardedFor === undefined) {
-    return { address: socket === undefined ? undefined : plain(socket), isForwarded: false };
+    return { address: socket === undefined ? undefined : plainAddress(socket), isForwarded: false };
   }
   const entries = forwardedFor.split(',').map((entry) => entry.trim());
   const entry = entries.at(-trustedProxies);
@@ -47,11 +47,8 @@ export function sourceOf(
 function addressIn(entry: string): string | undefined {
   const [, bracketed, withPort] = WITH_PORT.exec(entry) ?? [];
   const address = bracketed ?? withPort ?? entry;
-  return isIP(address) === 0 || address.includes('%') ? undefined : plain(address);
+  return isIP(address) === 0 || address.includes('%') ? undefined : plainAddress(address);
 }
-
-/** The usual form of an address, without a zone. */
-const plain = (address: string) => ipaddr.process(address.replace(/%.*$/, '')).toString();
 
 const SOURCE = 'source';
 
