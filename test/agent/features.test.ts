@@ -1,13 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Agent } from '../support/agent.ts';
+import { tellsLoaded } from '../support/tells-loaded.ts';
 
-const OPTIONAL = String.raw`/(^ws|^image-size|compose-(git|runners|tracing)\.ts)$/`;
-const TELLS_LOADED = [
-  process.execPath,
-  '--import',
-  `data:text/javascript,import{registerHooks}from'node:module';registerHooks({resolve(name,context,next){if(${OPTIONAL}.test(name))process.stderr.write('loaded '+name+'\\n');return next(name,context)}})`,
-  'agent/main.ts',
-];
+const TELLS_LOADED = tellsLoaded(String.raw`/(^ws|^image-size|compose-(git|runners|tracing)\.ts)$/.test(name)`);
 
 describe('the code of what the settings leave off', () => {
   it('is not loaded', async () => {

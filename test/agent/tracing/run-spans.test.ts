@@ -5,17 +5,13 @@ import type { ReceivedSpan } from '../../doubles/collector/decode.ts';
 import { Receiver } from '../../doubles/receiver/server.ts';
 import { Agent, TOKEN, until } from '../../support/agent.ts';
 import { callOf, postMcp } from '../../support/mcp.ts';
+import { tellsLoaded } from '../../support/tells-loaded.ts';
 import { answer, call } from '../steps/claude-steps.ts';
 
 const PARENT = '00f067aa0ba902b7';
 const QUICK = { OTEL_BSP_SCHEDULE_DELAY: '20' };
 /** Tells which packages of OpenTelemetry are loaded, besides the interface without an SDK that prom-client always loads. */
-const TELLS_LOADED = [
-  process.execPath,
-  '--import',
-  `data:text/javascript,import{registerHooks}from'node:module';registerHooks({resolve(name,context,next){if(name.startsWith('@opentelemetry/')&&!context.parentURL.includes('/prom-client/'))process.stderr.write('loaded '+name+'\\n');return next(name,context)}})`,
-  'agent/main.ts',
-];
+const TELLS_LOADED = tellsLoaded("name.startsWith('@opentelemetry/')&&!context.parentURL.includes('/prom-client/')");
 const SECRET = 'the-contents';
 const TOKEN_OF_COLLECTOR = 'canary-of-the-collector';
 const PROMPTS = {
